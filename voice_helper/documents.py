@@ -1,0 +1,192 @@
+"""YAML read with the line of every value, so that a problem can name its place.
+
+Only plain data is read: no tags, no anchors and aliases (a few lines of which can
+unfold to gigabytes), no deep nesting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+
+_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MAX_CHARACTERS = 2_000_000
+_MAX_DEPTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Problems:
+    """Collects what is wrong, so that all of it can be shown at once."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, int, str], None] = {}
+
+    def add(self, place: Place, message: str) -> None:
+        """Note a problem at a place."""
+        self._found[place.file, place.line, message] = None
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def lines(self) -> tuple[str, ...]:
+        """Give each problem as `file:line: what is wrong`, sorted by place."""
+        return tuple(f"{file}:{line}: {message}" for file, line, message in sorted(self._found))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One YAML value and where it stands: a text, a list of items, or items by key."""
+
+    place: Place
+    value: str | bool | int | float | None | list[Item] | dict[str, Item]
+
+    def text(self, problems: Problems, what: str) -> str:
+        """Give the text; anything else is noted as a problem and read as its plain form."""
+        if isinstance(self.value, str) and self.value.strip():
+            return self.value
+        if isinstance(self.value, bool | int | float):
+            problems.add(self.place, f'{what} must be a text: write it in quotes, "{self.value}"')
+            return str(self.value)
+        problems.add(self.place, f"{what} must be a text, not {self._named()}")
+        return ""
+
+    def number(self, problems: Problems, what: str) -> float:
+        """Give the number; anything else is noted as a problem and read as 0."""
+        if isinstance(self.value, int | float) and not isinstance(self.value, bool):
+            return float(self.value)
+        problems.add(self.place, f"{what} must be a number, not {self._named()}")
+        return 0.0
+
+    def truth(self, problems: Problems, what: str) -> bool:
+        """Give true or false; anything else is noted as a problem and read as false."""
+        if isinstance(self.value, bool):
+            return self.value
+        problems.add(self.place, f"{what} must be true or false, not {self._named()}")
+        return False
+
+    def items(self, problems: Problems, what: str) -> list[Item]:
+        """Give the items of a list; anything else is noted as a problem and read as empty."""
+        if isinstance(self.value, list):
+            return self.value
+        problems.add(self.place, f"{what} must be a list, not {self._named()}")
+        return []
+
+    def texts(self, problems: Problems, what: str) -> tuple[str, ...]:
+        """Give the texts of a list of texts, or of a single one."""
+        if not isinstance(self.value, list):
+            return (self.text(problems, what),)
+        return tuple(item.text(problems, f"{what}, entry {number}") for number, item in enumerate(self.value, 1))
+
+    def mapping(self, problems: Problems, what: str, *, known: frozenset[str] | None = None) -> dict[str, Item]:
+        """Give the items by key; keys outside `known` are noted as problems."""
+        if not isinstance(self.value, dict):
+            problems.add(self.place, f"{what} must have keys, not be {self._named()}")
+            return {}
+        if known is not None:
+            for key, item in self.value.items():
+                if key not in known:
+                    expected = ", ".join(sorted(known))
+                    problems.add(item.place, f'{what}: unknown key "{key}" (known: {expected})')
+        return self.value
+
+    def scalars(self) -> Iterator[Item]:
+        """Walk through every value that is neither a list nor a mapping."""
+        if isinstance(self.value, list):
+            for item in self.value:
+                yield from item.scalars()
+        elif isinstance(self.value, dict):
+            for item in self.value.values():
+                yield from item.scalars()
+        else:
+            yield self
+
+    def _named(self) -> str:
+        if self.value is None or self.value == "":
+            return "empty"
+        if isinstance(self.value, list):
+            return "a list"
+        if isinstance(self.value, dict):
+            return "keys with values"
+        return f'"{self.value}"'
+
+
+def read_document(text: str, file: str, problems: Problems) -> Item:
+    """Read one YAML document; what cannot be read is noted in `problems` and comes back empty.
+
+    `file` is the name that problems are given under.
+    """
+    start = Place(file, 1)
+    if len(text) > _MAX_CHARACTERS:
+        problems.add(start, f"is larger than {_MAX_CHARACTERS} characters, which no intents file is")
+        return Item(start, {})
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+                place = Place(file, event.start_mark.line + 1)
+                problems.add(place, "anchors (&) and aliases (*) are not read: write the value out")
+                return Item(start, {})
+        node = yaml.compose(text, Loader=_Loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        problems.add(*_yaml_problem(error, file))
+        return Item(start, {})
+    if node is None:
+        return Item(start, {})
+    return _item(node, file, problems, depth=0)
+
+
+def _yaml_problem(error: Exception, file: str) -> tuple[Place, str]:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line = mark.line + 1 if mark else 1
+    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "nested too deeply"
+    context = getattr(error, "context", None)
+    return Place(file, line), f"is not YAML: {reason}" + (f" ({context})" if context else "")
+
+
+def _item(node: yaml.Node, file: str, problems: Problems, *, depth: int) -> Item:
+    place = Place(file, node.start_mark.line + 1)
+    if depth > _MAX_DEPTH:
+        problems.add(place, f"is nested more than {_MAX_DEPTH} levels deep")
+        return Item(place, None)
+    if isinstance(node, yaml.SequenceNode):
+        return Item(place, [_item(child, file, problems, depth=depth + 1) for child in node.value])
+    if isinstance(node, yaml.MappingNode):
+        read: dict[str, Item] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
+            key_place = Place(file, key_node.start_mark.line + 1)
+            if not key:
+                problems.add(key_place, "a key must be a text")
+            elif key in read:
+                problems.add(key_place, f'key "{key}" stands here a second time; only one would count')
+            else:
+                read[key] = _item(value_node, file, problems, depth=depth + 1)
+        return Item(place, read)
+    return Item(place, _scalar(node, place, problems))
+
+
+def _scalar(node: yaml.ScalarNode, place: Place, problems: Problems) -> str | bool | int | float | None:
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return node.value.lower() in {"true", "yes", "on"}
+    if kind in {"int", "float"}:
+        try:
+            return float(node.value) if kind == "float" else int(node.value, 0)
+        except ValueError:
+            return str(node.value)
+    if kind not in {"str", "timestamp"}:
+        problems.add(place, f"the tag {node.tag} is not read: only plain values are")
+    return str(node.value)

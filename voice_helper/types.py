@@ -1,0 +1,226 @@
+"""The values that flow through the line: sound, words, meaning, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+SAMPLE_RATE = 16_000
+"""Samples a second of all sound inside (hertz); `audio` converts at the door."""
+
+CHUNK_SAMPLES = 512
+"""Samples in one chunk: 32 ms, what the voice activity model takes at a time."""
+
+Kind = Literal["article", "first_aid", "safety", "talk"]
+"""Where a spoken sentence comes from: the article, named first aid, a named safety source, or no health claim."""
+
+DecidedBy = Literal["safety", "command", "exact", "nearest", "unsure", "none"]
+"""Which part of the understanding settled a meaning."""
+
+DisclaimerRule = Literal["topic", "full", "short", "none"]
+"""When an answer carries the disclaimer: `topic` is full with the first such answer, then short."""
+
+Disclaimer = Literal["full", "short", "none"]
+
+NONE_INTENT = "none"
+"""The intent of words that were not understood."""
+
+UNSURE_INTENT = "unsure"
+"""The intent of words that two meanings fit about equally."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """A piece of sound: 16 kHz, 16-bit, mono, little-endian."""
+
+    pcm: bytes
+
+    @property
+    def samples(self) -> int:
+        """Length in samples."""
+        return len(self.pcm) // 2
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.samples / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a recognizer heard in one utterance."""
+
+    text: str
+    """Lower-case words; empty when nothing was heard."""
+
+    confidence: float = 1.0
+    """From 0.0 to 1.0, as the engine gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerUp:
+    """The meaning that came second."""
+
+    intent: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What the speaker meant."""
+
+    intent: str
+    """Name in the intent files, such as `remedy_heat`; `none` or `unsure` when no single one fits."""
+
+    slots: Mapping[str, str] = field(default_factory=dict)
+    """Values found in the sentence: `{"muscle": "calf"}`; several of one slot are joined by a comma."""
+
+    score: float = 1.0
+    """1.0 for a word-for-word match, less when words had to be bent."""
+
+    decided_by: DecidedBy = "exact"
+
+    family: str | None = None
+    """The red-flag family that fired."""
+
+    template: str | None = None
+    """The sentence template it matched or came nearest to."""
+
+    runner_up: RunnerUp | None = None
+
+    candidates: tuple[str, ...] = ()
+    """The intents to choose from when it is unsure."""
+
+    denied: bool = False
+    """A red flag was named and clearly denied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One spoken sentence and where it comes from."""
+
+    text: str
+    kind: Kind
+    fact: str | None = None
+    """Id of the article's fact, for `article` rows."""
+
+    source: str | None = None
+    """Name of the public source, for `first_aid` and `safety` rows."""
+
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The slot values for which it is said; empty means always."""
+
+    def provenance(self) -> dict[str, str]:
+        """Give the row as the JSON forms show it: text, kind, and its fact or source."""
+        shown = {"text": self.text, "kind": str(self.kind)}
+        if self.fact is not None:
+            shown["fact"] = self.fact
+        if self.source is not None:
+            shown["source"] = self.source
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said to one question: its rows in order, and the disclaimer that goes with them."""
+
+    rows: tuple[Row, ...]
+    disclaimer: Disclaimer = "none"
+    disclaimer_row: Row | None = None
+    said_twice: bool = False
+    """Emergency and urgent replies are repeated before the disclaimer."""
+
+    def spoken_rows(self) -> tuple[Row, ...]:
+        """Every row in the order of speaking, the disclaimer last."""
+        rows = self.rows * 2 if self.said_twice else self.rows
+        return rows + ((self.disclaimer_row,) if self.disclaimer_row else ())
+
+    def spoken(self) -> str:
+        """The whole text as spoken."""
+        return " ".join(row.text for row in self.spoken_rows())
+
+
+# Events: what happened, told to the core.
+
+
+@dataclass(frozen=True, slots=True)
+class PartlyHeard:
+    """The words so far of an utterance that is still going on."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An utterance is over."""
+
+    transcript: Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Time went by."""
+
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class DoneSpeaking:
+    """All that was said has left the loudspeaker."""
+
+
+Event = PartlyHeard | Heard | Quiet | DoneSpeaking
+
+
+# Actions: what the core wants done.
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Speak these rows, one after the other."""
+
+    rows: tuple[Row, ...]
+    step: int | None = None
+    """Number of the step in a guided session, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """Be silent at once, whatever is being said."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What was heard was given this meaning; nothing is to be done, doors may show it."""
+
+    transcript: Transcript
+    match: Match
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Change how it speaks from here on: factors on the rate and on the loudness."""
+
+    rate: float = 1.0
+    loudness: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """The phrases that are likely next, for recognizers that can use a hint; empty means anything."""
+
+    intents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A guided session, or the conversation, is over."""
+
+    reason: str
+
+
+Action = Say | Hush | Understood | Pace | Expect | End
