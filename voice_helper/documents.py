@@ -181,7 +181,8 @@ def _scalar(node: yaml.ScalarNode, place: Place, problems: Problems) -> str | bo
     if kind == "null":
         return None
     if kind == "bool":
-        return node.value.lower() in {"true", "yes", "on"}
+        lower = node.value.lower()  # "yes", "no", "on" and "off" are words people say, not truth values
+        return lower == "true" if lower in {"true", "false"} else str(node.value)
     if kind in {"int", "float"}:
         try:
             return float(node.value) if kind == "float" else int(node.value, 0)

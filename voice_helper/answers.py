@@ -1,0 +1,296 @@
+"""The lookup: a meaning in, the rows to say out, each with where it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, get_args
+
+from voice_helper.documents import Item, Place, Problems
+from voice_helper.types import Answer, Disclaimer, DisclaimerRule, Kind, Match, Row
+
+KINDS: Final = get_args(Kind)
+RULES: Final = get_args(DisclaimerRule)
+ANY, NO_VALUE, OTHER = "any", "none", "other"
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_ROW_KEYS = frozenset({"text", "kind", "fact", "source", "when"})
+_ANSWER_KEYS = frozenset({"disclaimer", "title", "rows", "said_twice"})
+_TOP_KEYS = frozenset(
+    {
+        "language", "content_reviewed", "sources", "disclaimers", "markers", "settings",
+        "not_understood", "unsure", "denied_flag", "answers",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What `answers.yaml` holds for one intent."""
+
+    intent: str
+    rows: tuple[Row, ...]
+    disclaimer: DisclaimerRule
+    title: str
+    """How it is named in "Did you mean ..., or ...?"."""
+
+    said_twice: bool
+    place: Place
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Every answer of a language."""
+
+    entries: Mapping[str, Entry]
+    full: Row
+    short: Row
+    again: Row
+    samples: Row
+    waiting: Row
+    unsure: str
+    denied_flag: Row
+    markers: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    say: Callable[[str, str], str | None] = lambda slot, value: None
+    """How a slot value is said aloud, by slot name and value."""
+
+    def answer(self, match: Match, *, full_given: bool, situation: Mapping[str, str] | None = None) -> Answer:
+        """Give the rows that answer a match, and its disclaimer.
+
+        `full_given` tells whether the full disclaimer was heard since start-up; `situation` holds
+        what is known beside the sentence, such as `{"recording": "on"}`.
+        """
+        entry = self.entries[match.intent]
+        values = {**(situation or {}), **match.slots}
+        if match.family:
+            values["family"] = match.family
+        rows = self._mark_kinds(self._rows_for(entry, values))
+        if match.denied:
+            rows = (self.filled(self.denied_flag), *rows)
+        return replace(
+            self.with_disclaimer(rows, entry.disclaimer, full_given=full_given), said_twice=entry.said_twice
+        )
+
+    def with_disclaimer(self, rows: tuple[Row, ...], rule: DisclaimerRule, *, full_given: bool) -> Answer:
+        """Put the disclaimer that the rule asks for after some rows."""
+        kind: Disclaimer
+        if rule == "topic":
+            kind = "short" if full_given else "full"
+        else:
+            kind = rule
+        row = {"full": self.full, "short": self.short, "none": None}[kind]
+        return Answer(rows, kind, row)
+
+    def filled(self, row: Row, values: Mapping[str, str] | None = None) -> Row:
+        """Put settings and values in place of `{name}`."""
+        known = {**self.settings, **(values or {})}
+        return replace(row, text=_PLACEHOLDER.sub(lambda found: known.get(found[1], found[0]), row.text), when={})
+
+    def did_you_mean(self, first: str, second: str) -> Row:
+        """The question between two intents."""
+        text = self.unsure.format(first=self.entries[first].title, second=self.entries[second].title)
+        return Row(text, "talk")
+
+    def _rows_for(self, entry: Entry, values: Mapping[str, str]) -> tuple[Row, ...]:
+        said: list[Row] = []
+        for row in entry.rows:
+            aloud = self._when(row, entry, values)
+            if aloud is not None:
+                said.append(self.filled(row, aloud))
+        return tuple(dict.fromkeys(said))
+
+    def _when(self, row: Row, entry: Entry, values: Mapping[str, str]) -> dict[str, str] | None:
+        """Give the values as this row says them aloud; `None` when the row is not for these values."""
+        aloud = {slot: self._aloud(slot, _split(value)) for slot, value in values.items()}
+        for slot, wanted in row.when.items():
+            given = _split(values.get(slot, ""))
+            named = _named_values(entry, slot)
+            fitting = [value for value in given if value in wanted or ANY in wanted or (OTHER in wanted and value not in named)]
+            absent_fits = NO_VALUE in wanted or (slot == "family" and OTHER in wanted)
+            if not fitting and (given or not absent_fits):
+                return None
+            if fitting:
+                aloud[slot] = self._aloud(slot, fitting)
+        needed = {name for name in _PLACEHOLDER.findall(row.text) if name not in self.settings}
+        return aloud if all(aloud.get(name) for name in needed) else None
+
+    def _aloud(self, slot: str, values: Iterable[str]) -> str:
+        """Only words of the lists are ever spoken, never what somebody typed."""
+        said = [word for value in values if (word := self.say(slot, value))]
+        return " or ".join((", ".join(said[:-1]), said[-1])) if len(said) > 1 else "".join(said)
+
+    def _mark_kinds(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        """Say which sentence is the article's and which a first aid tip, where both stand in one answer."""
+        kinds = {row.kind for row in rows}
+        if not {"article", "first_aid"} <= kinds:
+            return rows
+        marked: list[Row] = []
+        last: str | None = None
+        for row in rows:
+            marker = self.markers.get(row.kind) if row.kind in {"first_aid", "article"} and row.kind != last else None
+            if marker and not self._names_itself(row, marker):
+                marked.append(replace(row, text=f"{marker} {row.text}"))
+            else:
+                marked.append(row)
+            last = row.kind
+        return tuple(marked)
+
+    def _names_itself(self, row: Row, marker: str) -> bool:
+        """The sentence has the marker's main word in it already ("The article lists ...")."""
+        main_word = marker.rstrip(":").split()[-1].casefold()
+        return main_word in row.text.casefold()
+
+
+def _split(value: str) -> list[str]:
+    return [part for part in value.split(", ") if part]
+
+
+def _named_values(entry: Entry, slot: str) -> frozenset[str]:
+    """The values of a slot that rows of this answer name one by one."""
+    return frozenset(value for row in entry.rows for value in row.when.get(slot, ())) - {ANY, NO_VALUE, OTHER}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What rows may lean on: the article's facts and the named public sources."""
+
+    facts: frozenset[str]
+    named: Mapping[str, str]
+    """Key and name with date, as shown to people."""
+
+
+def read_facts(item: Item, problems: Problems) -> dict[str, str]:
+    """Read `facts.yaml`: the article's facts by id."""
+    top = item.mapping(problems, "facts.yaml", known=frozenset({"language", "source", "facts"}))
+    if "facts" not in top:
+        problems.add(item.place, 'facts.yaml has no "facts"')
+        return {}
+    facts = top["facts"].mapping(problems, "facts")
+    return {name: entry.text(problems, f"the fact {name}") for name, entry in facts.items()}
+
+
+def read_named_sources(item: Item, problems: Problems) -> dict[str, str]:
+    """Read the `sources:` of `answers.yaml`: key to name and date."""
+    top = item.mapping(problems, "answers.yaml")
+    named: dict[str, str] = {}
+    if "sources" in top:
+        for key, entry in top["sources"].mapping(problems, "sources").items():
+            fields = entry.mapping(problems, f"the source {key}", known=frozenset({"name", "read", "page"}))
+            if "name" not in fields:
+                problems.add(entry.place, f"the source {key} has no name")
+                continue
+            read = fields["read"].text(problems, f"{key}, read") if "read" in fields else ""
+            named[key] = fields["name"].text(problems, f"{key}, name") + (f" (read {read})" if read else "")
+    return named
+
+
+def read_row(item: Item, what: str, sources: Sources, problems: Problems) -> Row | None:
+    """Read one row, and check that its kind has the fact or source it needs."""
+    fields = item.mapping(problems, what, known=_ROW_KEYS)
+    if not fields:
+        return None
+    if "text" not in fields or "kind" not in fields:
+        problems.add(item.place, f'{what} needs "text" and "kind"')
+        return None
+    text = fields["text"].text(problems, f"{what}, text")
+    kind = fields["kind"].text(problems, f"{what}, kind")
+    fact = fields["fact"].text(problems, f"{what}, fact") if "fact" in fields else None
+    source = fields["source"].text(problems, f"{what}, source") if "source" in fields else None
+    if kind not in KINDS:
+        problems.add(fields["kind"].place, f'{what}: kind "{kind}" is none of {", ".join(KINDS)}')
+        return None
+    _check_provenance(item.place, what, kind, fact, source, sources, problems)
+    when = _read_when(fields["when"], what, problems) if "when" in fields else {}
+    return Row(text, kind, fact, sources.named.get(source, source) if source else None, when)
+
+
+def _check_provenance(
+    place: Place, what: str, kind: str, fact: str | None, source: str | None, sources: Sources, problems: Problems
+) -> None:
+    if fact is not None and fact not in sources.facts:
+        problems.add(place, f'{what}: there is no fact "{fact}" in facts.yaml')
+    if source is not None and source not in sources.named:
+        problems.add(place, f'{what}: there is no source "{source}" under "sources:" of answers.yaml')
+    if kind == "article" and fact is None:
+        problems.add(place, f'{what}: a row of kind article needs "fact:", an id of facts.yaml')
+    if kind in {"first_aid", "safety"} and source is None:
+        problems.add(place, f'{what}: a row of kind {kind} needs "source:", a key of "sources:" of answers.yaml')
+    if kind == "talk" and (fact or source):
+        problems.add(place, f"{what}: a row of kind talk makes no health claim, so it has neither fact nor source")
+
+
+def _read_when(item: Item, what: str, problems: Problems) -> dict[str, tuple[str, ...]]:
+    return {
+        slot: entry.texts(problems, f"{what}, when {slot}")
+        for slot, entry in item.mapping(problems, f"{what}, when").items()
+    }
+
+
+def read_rows(item: Item, what: str, sources: Sources, problems: Problems) -> tuple[Row, ...]:
+    """Read a list of rows."""
+    rows = [
+        read_row(entry, f"{what}, row {number}", sources, problems)
+        for number, entry in enumerate(item.items(problems, f"{what}, rows"), 1)
+    ]
+    return tuple(row for row in rows if row is not None)
+
+
+def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
+    """Read `answers.yaml`; what is wrong goes to `problems`."""
+    top = item.mapping(problems, "answers.yaml", known=_TOP_KEYS)
+
+    def texts(key: str) -> dict[str, str]:
+        if key not in top:
+            return {}
+        return {name: entry.text(problems, f"{key}, {name}") for name, entry in top[key].mapping(problems, key).items()}
+
+    disclaimers = texts("disclaimers")
+    for rule in ("full", "short"):
+        if rule not in disclaimers:
+            problems.add(item.place, f'answers.yaml needs "disclaimers:" with "{rule}"')
+    entries: dict[str, Entry] = {}
+    if "answers" in top:
+        for intent, entry_item in top["answers"].mapping(problems, "answers").items():
+            entries[intent] = _read_entry(intent, entry_item, sources, problems)
+    misunderstood = _read_not_understood(top.get("not_understood"), sources, problems)
+    denied = top["denied_flag"].text(problems, "denied_flag") if "denied_flag" in top else ""
+    has_disclaimer_fact = "disclaimer" in sources.facts
+    return Answers(
+        entries=entries,
+        full=Row(disclaimers.get("full", ""), "article" if has_disclaimer_fact else "talk", "disclaimer" if has_disclaimer_fact else None),
+        short=Row(disclaimers.get("short", ""), "article" if has_disclaimer_fact else "talk", "disclaimer" if has_disclaimer_fact else None),
+        again=misunderstood[0],
+        samples=misunderstood[1],
+        waiting=misunderstood[2],
+        unsure=top["unsure"].text(problems, "unsure") if "unsure" in top else "{first}? {second}?",
+        denied_flag=Row(denied, "safety", source=misunderstood[2].source),
+        markers=texts("markers"),
+        settings=texts("settings"),
+    )
+
+
+def _read_not_understood(item: Item | None, sources: Sources, problems: Problems) -> tuple[Row, Row, Row]:
+    empty = Row("", "talk")
+    if item is None:
+        return empty, empty, empty
+    known = frozenset({"again", "samples", "waiting"})
+    fields = item.mapping(problems, "not_understood", known=known)
+    again = fields["again"].text(problems, "not_understood, again") if "again" in fields else ""
+    samples = fields["samples"].texts(problems, "not_understood, samples") if "samples" in fields else ()
+    waiting = read_row(fields["waiting"], "not_understood, waiting", sources, problems) if "waiting" in fields else None
+    return Row(again, "talk"), Row(" ".join(f"{sample}." for sample in samples), "talk"), waiting or empty
+
+
+def _read_entry(intent: str, item: Item, sources: Sources, problems: Problems) -> Entry:
+    fields = item.mapping(problems, f"the answer {intent}", known=_ANSWER_KEYS)
+    rule = fields["disclaimer"].text(problems, f"{intent}, disclaimer") if "disclaimer" in fields else ""
+    if rule not in RULES:
+        problems.add(item.place, f'the answer {intent} needs "disclaimer:", one of {", ".join(RULES)}, not "{rule}"')
+        rule = "topic"  # the careful choice until it is mended
+    rows = read_rows(fields["rows"], intent, sources, problems) if "rows" in fields else ()
+    if not rows:
+        problems.add(item.place, f"the answer {intent} has no rows")
+    title = fields["title"].text(problems, f"{intent}, title") if "title" in fields else intent.replace("_", " ")
+    twice = fields["said_twice"].truth(problems, f"{intent}, said_twice") if "said_twice" in fields else False
+    return Entry(intent, rows, rule, title, twice, item.place)

@@ -1,0 +1,221 @@
+"""An intents folder, read whole and checked whole: every problem at once, each with file and line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from voice_helper.answers import Answers, Sources, read_answers, read_facts, read_named_sources
+from voice_helper.documents import Item, Place, Problems, read_document
+from voice_helper.errors import IntentsError
+from voice_helper.guide import Guide, read_guide
+from voice_helper.safety import SafetyRules, read_safety
+from voice_helper.sentences import Sentences, Template, read_sentences
+from voice_helper.text import Language
+from voice_helper.types import Row
+from voice_helper.understand import Thresholds, read_thresholds
+
+_NEEDED = ("language.yaml", "answers.yaml")
+_OPTIONAL = ("facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml")
+_THEFT_DRAWS = 12
+_GUIDE_INTENT = "guide_start"
+
+
+@dataclass(frozen=True)
+class Content:
+    """All words of one language."""
+
+    folder: Path
+    language: Language
+    sentences: Sentences
+    safety: SafetyRules
+    answers: Answers
+    facts: Mapping[str, str]
+    guide: Guide | None
+    thresholds: Thresholds
+    pronunciations: Mapping[str, tuple[str, ...]]
+    """How a word sounds, in the phones of the CMU dictionary: `{"sciatica": ("S AY AE T IH K AH",)}`."""
+
+    content_key: str
+    """A hash of every file: the same words, the same key."""
+
+    def with_settings(self, settings: Mapping[str, str]) -> Content:
+        """The same content with other settings, such as the emergency number."""
+        if not settings:
+            return self
+        return load_content(self.folder, settings)
+
+
+def load_content(folder: Path, settings: Mapping[str, str] | None = None) -> Content:
+    """Read an intents folder.
+
+    `settings` replace the defaults of `answers.yaml`, such as `{"number": "112"}`.
+    Raises `IntentsError` with every problem that was found.
+    """
+    problems = Problems()
+    content = _read(folder, settings or {}, problems)
+    if len(problems) or content is None:
+        raise IntentsError(problems.lines())
+    return content
+
+
+def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
+    """Read an intents folder and give all its problems, sentences that two intents claim among them."""
+    problems = Problems()
+    content = _read(folder, {}, problems)
+    if content is not None:
+        _check_thefts(content.sentences, problems)
+    return (content if not len(problems) else None), problems.lines()
+
+
+def _read(folder: Path, settings: Mapping[str, str], problems: Problems) -> Content | None:
+    if not folder.is_dir():
+        problems.add(Place(str(folder), 1), "there is no such intents folder")
+        return None
+    documents: dict[str, Item] = {}
+    digest = hashlib.sha256()
+    for name in (*_NEEDED, *_OPTIONAL):
+        path = folder / name
+        if path.is_file():
+            documents[name] = _document(path, folder, digest, problems)
+        elif name in _NEEDED:
+            problems.add(Place(name, 1), "this file is missing")
+    sentence_files = sorted((folder / "sentences").glob("*.yaml"))
+    if not sentence_files:
+        problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
+    empty = Item(Place("", 1), {})
+    language = _read_language(documents.get("language.yaml", empty), problems)
+    sentence_documents = {path.stem: _document(path, folder, digest, problems) for path in sentence_files}
+    sentences = read_sentences(sentence_documents, language, problems)
+    answers_item = documents.get("answers.yaml", empty)
+    facts = read_facts(documents["facts.yaml"], problems) if "facts.yaml" in documents else {}
+    sources = Sources(frozenset(facts), read_named_sources(answers_item, problems))
+    answers = read_answers(answers_item, sources, problems)
+    answers = replace(answers, settings={**answers.settings, **settings}, say=sentences.say)
+    guide = None
+    if "guide.yaml" in documents:
+        guide = read_guide(documents["guide.yaml"], sources, answers.filled, problems)
+    safety = SafetyRules(language)
+    if "safety.yaml" in documents:
+        safety = read_safety(documents["safety.yaml"], language, problems)
+    thresholds = Thresholds(sure=0.22, margin=0.05, unsure=0.12, safety=0.18)
+    if "thresholds.yaml" in documents:
+        thresholds = read_thresholds(documents["thresholds.yaml"], problems)
+    pronunciations = _read_pronunciations(documents.get("pronunciation.yaml", empty), problems)
+    _check_together(sentences, answers, safety, sentence_documents, problems)
+    return Content(
+        folder, language, sentences, safety, answers, facts, guide, thresholds, pronunciations, digest.hexdigest()
+    )
+
+
+def _document(path: Path, folder: Path, digest: hashlib._Hash, problems: Problems) -> Item:
+    shown = path.relative_to(folder.parent.parent).as_posix() if folder.parent.name == "intents" else path.as_posix()
+    try:
+        raw = path.read_bytes()
+        digest.update(path.name.encode() + b"\0" + raw + b"\0")
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        problems.add(Place(shown, line), "is not UTF-8 text: save the file as UTF-8")
+        return Item(Place(shown, 1), {})
+    except OSError as error:
+        problems.add(Place(shown, 1), f"cannot be read: {error.strerror}")
+        return Item(Place(shown, 1), {})
+    return read_document(text, shown, problems)
+
+
+def _read_language(item: Item, problems: Problems) -> Language:
+    known = frozenset({"language", "groups", "contractions", "spellings", "fillers"})
+    top = item.mapping(problems, "language.yaml", known=known)
+
+    def pairs(key: str) -> dict[str, str]:
+        if key not in top:
+            return {}
+        return {left: entry.text(problems, f"{key}, {left}") for left, entry in top[key].mapping(problems, key).items()}
+
+    return Language(
+        code=top["language"].text(problems, "language") if "language" in top else "en",
+        groups=top["groups"].texts(problems, "groups") if "groups" in top else (),
+        contractions=pairs("contractions"),
+        spellings=pairs("spellings"),
+        fillers=top["fillers"].texts(problems, "fillers") if "fillers" in top else (),
+    )
+
+
+def _read_pronunciations(item: Item, problems: Problems) -> dict[str, tuple[str, ...]]:
+    top = item.mapping(problems, "pronunciation.yaml", known=frozenset({"language", "words"}))
+    if "words" not in top:
+        return {}
+    words = top["words"].mapping(problems, "words")
+    return {word: entry.texts(problems, f"the sound of {word}") for word, entry in words.items()}
+
+
+def _check_together(
+    sentences: Sentences, answers: Answers, safety: SafetyRules, documents: Mapping[str, Item], problems: Problems
+) -> None:
+    first: dict[str, Template] = {}
+    for template in sentences.templates:
+        first.setdefault(template.intent, template)
+    for intent, template in first.items():
+        if intent not in answers.entries:
+            problems.add(template.place, f"the intent {intent} has sentences but no answer in answers.yaml")
+    named = _intents_named(documents)
+    for intent, entry in answers.entries.items():
+        if intent not in first and intent not in named:
+            problems.add(entry.place, f"the answer {intent} has no intent: no sentence file names it")
+    for intent, entry in answers.entries.items():
+        for row in entry.rows:
+            _check_when(intent, entry.place, row, sentences, safety, problems)
+
+
+def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
+    """Intents that a file names, also where every sentence of theirs is broken and was reported already."""
+    named: set[str] = set()
+    for document in documents.values():
+        if isinstance(document.value, dict) and "intents" in document.value:
+            intents = document.value["intents"].value
+            named.update(intents if isinstance(intents, dict) else ())
+    return frozenset(named)
+
+
+_SITUATIONS = frozenset({"recording", "serving"})
+
+
+def _check_when(
+    intent: str, place: Place, row: Row, sentences: Sentences, safety: SafetyRules, problems: Problems
+) -> None:
+    for slot, wanted in row.when.items():
+        if slot == "family":
+            known: frozenset[str] = safety.family_names
+        elif slot in _SITUATIONS:
+            continue
+        elif slot in sentences.lists:
+            known = frozenset(entry.value for entry in sentences.lists[slot])
+        else:
+            problems.add(place, f'{intent}: "when" names the slot {slot}, but there is no list {{{slot}}}')
+            continue
+        for value in wanted:
+            if value not in known | {"any", "none", "other"}:
+                problems.add(place, f'{intent}: "when" names {slot} "{value}", which is no value of it')
+
+
+def _check_thefts(sentences: Sentences, problems: Problems) -> None:
+    """Report sentences that two intents would claim."""
+    claimed: dict[str, Template] = {}
+    for template in sentences.templates:
+        drawn = sentences.draw(template, _THEFT_DRAWS)
+        for text in drawn:
+            comparable = sentences.language.comparable(text)
+            owner = claimed.setdefault(comparable, template)
+            if owner.intent != template.intent:
+                _report_theft(comparable, template, owner.intent, str(owner.place), problems)
+        if len(drawn) == 1:  # a plain sentence, as people add them: ask the matcher itself
+            for claim in sentences.exact(drawn[0]):
+                if claim.intent != template.intent:
+                    _report_theft(drawn[0], template, claim.intent, f'"{claim.template}"', problems)
+
+
+def _report_theft(text: str, template: Template, other: str, where: str, problems: Problems) -> None:
+    problems.add(template.place, f'{template}: "{text}" is claimed by {other} too ({where})')

@@ -1,0 +1,308 @@
+"""The core of the skill: `step(state, event)` gives a new state and what is to be done.
+
+No device, clock, thread, network or randomness: typed text, a sound file, the microphone
+and a server all drive this same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from voice_helper import guide as guided
+from voice_helper.answers import Answers
+from voice_helper.content import Content
+from voice_helper.guide import Guide, Move, Session
+from voice_helper.types import (
+    NONE_INTENT,
+    SAMPLE_RATE,
+    UNSURE_INTENT,
+    Action,
+    Answer,
+    DoneSpeaking,
+    End,
+    Event,
+    Expect,
+    Heard,
+    Hush,
+    Match,
+    Pace,
+    PartlyHeard,
+    Quiet,
+
+    Say,
+    Transcript,
+    Understood,
+)
+from voice_helper.understand import HELP_NOW, OUT_OF_SCOPE, Context, Understanding
+
+REPEAT_AFTER_SECONDS: Final = 10
+"""An emergency or urgent reply is said again after this, while it goes on listening."""
+
+_PACES: Final = {
+    "speak_slower": Pace(rate=1 / 1.2),
+    "speak_faster": Pace(rate=1.2),
+    "speak_louder": Pace(loudness=1.5),
+    "speak_softer": Pace(loudness=1 / 1.5),
+}
+_STOP: Final = "guide_stop"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a conversation stands."""
+
+    hands_free: bool = False
+    """Open listening: speech that is not for us is met with silence."""
+
+    full_given: bool = False
+    """The full disclaimer was heard to its end since start-up."""
+
+    full_on_the_way: bool = False
+    """It is being said; cut off, it does not count."""
+
+    session: Session | None = None
+    owed: Answer | None = None
+    """An emergency or urgent reply that is to be said a second time."""
+
+    owed_in_samples: int = 0
+    misheard: int = 0
+    """Utterances in a row that were not understood."""
+
+    candidates: tuple[str, ...] = ()
+    """The two meanings of a question that was asked."""
+
+    last_match: Match | None = None
+    hot_weather: bool = False
+    acted_on: str | None = None
+    """What was acted on while it was still being spoken, so that its end does not act again."""
+
+    situation: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Joins understanding, answers and the guided session."""
+
+    understanding: Understanding
+    answers: Answers
+    guide: Guide | None = None
+
+    def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
+        """Take one event; give the new state and the actions, in order."""
+        if isinstance(event, Heard):
+            return self._heard(replace(state, acted_on=None), event.transcript, already=state.acted_on)
+        if isinstance(event, PartlyHeard):
+            return self._partly_heard(state, event.text)
+        if isinstance(event, Quiet):
+            return self._time_passed(state, event.samples)
+        return self._done_speaking(state)
+
+    def begin_guide(self, state: State, muscle: str | None = None) -> tuple[State, tuple[Action, ...]]:
+        """Start the guided session at once, as a key press does."""
+        if self.guide is None:
+            return state, ()
+        move = guided.begin(self.guide, self.answers.short, muscle=muscle, hot_weather=state.hot_weather)
+        state, actions = self._moved(replace(state, owed=None, misheard=0), move)
+        return state, (*actions, Expect(("guide",)))
+
+    def context(self, state: State) -> Context:
+        """The context that words are understood in."""
+        return "guide" if state.session is not None else "none"
+
+    # heard
+
+    def _partly_heard(self, state: State, text: str) -> tuple[State, tuple[Action, ...]]:
+        """Act before the utterance is over on what cannot wait: a red flag, and "stop" in a session."""
+        if state.acted_on is not None:
+            return state, ()
+        flag = self.understanding.urgent_flag(text)
+        if flag is not None and flag.level == "emergency":
+            match = Match(flag.level, decided_by="safety", family=flag.family)
+            state, actions = self._help_now(state, Transcript(text), match)
+            return replace(state, acted_on=match.intent), actions
+        if state.session is not None and self._is_stop(text):
+            return self._heard(replace(state, acted_on=_STOP), Transcript(text), already=None)
+        return state, ()
+
+    def _is_stop(self, text: str) -> bool:
+        claims = self.understanding.sentences.exact(text, only=(_STOP,))
+        return bool(claims)
+
+    def _heard(
+        self, state: State, transcript: Transcript, *, already: str | None
+    ) -> tuple[State, tuple[Action, ...]]:
+        match = self.understanding.understand(transcript.text, self.context(state))
+        if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
+            return state, ()
+        match = self._answering_our_question(state, match, transcript.text)
+        if match.intent in HELP_NOW:
+            return self._help_now(state, transcript, match)
+        if match.intent == "cause_heat" or "hot_weather" in match.slots:
+            state = replace(state, hot_weather=True)
+        if state.session is not None and self.guide is not None:
+            return self._heard_in_session(state, transcript, match, self.guide, state.session)
+        if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
+            return self._not_understood(state, transcript, match)
+        if match.intent == "guide_start" and self.guide is not None and state.hands_free:
+            state, actions = self.begin_guide(state, match.slots.get("muscle"))
+            return replace(state, last_match=match), (Understood(transcript, match), *actions)
+        if match.intent == _STOP:
+            answer = self._answer(state, match)
+            silent = replace(state, owed=None, misheard=0, full_on_the_way=False)
+            said = () if state.hands_free else (Say(answer.spoken_rows()),)
+            return silent, (Understood(transcript, match, answer), Hush("stop"), *said)
+        if match.intent == "guide_repeat" and state.last_match is not None:
+            match_again = state.last_match
+            answer = self._answer(state, match_again)
+            return self._say_answer(state, transcript, match, answer)
+        answer = self._answer(state, match)
+        state, actions = self._say_answer(state, transcript, match, answer)
+        pace = _PACES.get(match.intent)
+        remembered = state if match.decided_by == "command" else replace(state, last_match=match)
+        return remembered, ((pace, *actions) if pace else actions)
+
+    def _answering_our_question(self, state: State, match: Match, text: str) -> Match:
+        """Take "yes", "no", or one of the two names as the answer to "Did you mean ..., or ...?"."""
+        if not state.candidates:
+            return match
+        first, second = state.candidates
+        if match.intent == "yes":
+            return replace(match, intent=first)
+        if match.intent in (NONE_INTENT, UNSURE_INTENT):
+            words = set(self.understanding.sentences.language.words(text))
+            for intent in (first, second):
+                if words & set(self.answers.entries[intent].title.casefold().split()):
+                    return Match(intent, match.slots, match.score, "nearest", template=match.template)
+        return match
+
+    def _not_understood(
+        self, state: State, transcript: Transcript, match: Match
+    ) -> tuple[State, tuple[Action, ...]]:
+        if match.intent == UNSURE_INTENT and not state.hands_free:
+            question = self.answers.did_you_mean(*match.candidates)
+            asked = replace(state, candidates=match.candidates, misheard=0)
+            answer = Answer((question,))
+            return asked, (Understood(transcript, match, answer), Say(answer.rows))
+        asked_before = bool(state.candidates)
+        if state.hands_free and not asked_before:
+            return state, (Understood(transcript, match),)
+        ladder = (self.answers.again, self.answers.samples, self.answers.filled(self.answers.waiting))
+        answer = Answer((ladder[min(state.misheard, len(ladder) - 1)],))
+        missed = replace(state, misheard=state.misheard + 1, candidates=())
+        return missed, (Understood(transcript, match, answer), Say(answer.rows))
+
+    def _help_now(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
+        """The action first, in every state; the reply once more after ten seconds, then the disclaimer."""
+        answer = self._answer(state, match)
+        once = answer.rows if state.hands_free or state.session else answer.spoken_rows()
+        repeats = state.hands_free or state.session is not None
+        actions: list[Action] = [Understood(transcript, match, answer), Hush(match.intent), Say(once)]
+        if state.session is not None:
+            actions.append(End(match.intent))
+        over = replace(
+            state,
+            session=None,
+            owed=answer if repeats else None,
+            owed_in_samples=REPEAT_AFTER_SECONDS * SAMPLE_RATE,
+            misheard=0,
+            candidates=(),
+            full_on_the_way=False,
+            last_match=match,
+        )
+        return over, tuple(actions)
+
+    def _heard_in_session(
+        self, state: State, transcript: Transcript, match: Match, guide: Guide, session: Session
+    ) -> tuple[State, tuple[Action, ...]]:
+        pace = _PACES.get(match.intent)
+        if pace is not None:
+            return state, (Understood(transcript, match), pace)
+        moves: dict[str, Callable[[], Move]] = {
+            "guide_next": lambda: guided.go_next(guide, session),
+            "yes": lambda: guided.resume(guide, session),
+            "guide_back": lambda: guided.go_back(guide, session),
+            "guide_repeat": lambda: guided.repeat(guide, session),
+            "guide_restart": lambda: guided.restart(guide, session),
+            "guide_start": lambda: guided.place(guide, session, match.slots.get("muscle") or session.muscle or "calf"),
+            "guide_pause": lambda: guided.pause(session),
+            "guide_resume": lambda: guided.resume(guide, session),
+            _STOP: guided.stop,
+            "guide_better": lambda: guided.better(guide),
+            "guide_same": lambda: guided.same(guide, session),
+            "no": lambda: guided.same(guide, session),
+            "guide_worse": lambda: guided.worse(guide),
+            "guide_place": lambda: guided.place(guide, session, match.slots.get("muscle")),
+            "guide_stand": lambda: guided.stand(guide, session),
+            "help": lambda: guided.say_between(guide, session, (guide.help,)),
+        }
+        if match.intent in moves:
+            if match.intent == "guide_next" and session.stage == "paused":
+                move = guided.resume(guide, session)
+            elif match.intent in ("guide_same", "no") and not guided.current_step(guide, session).asks:
+                move = Move(session)  # it goes on as it is; the check comes later
+            else:
+                move = moves[match.intent]()
+            state, actions = self._moved(replace(state, misheard=0), move)
+            return state, (Understood(transcript, match), *actions)
+        if match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
+            return state, (Understood(transcript, match),)
+        answer = self._answer(state, match)
+        move = guided.say_between(guide, session, answer.spoken_rows())
+        state, actions = self._moved(replace(state, misheard=0), move)
+        return state, (Understood(transcript, match, answer), *actions)
+
+    # time
+
+    def _time_passed(self, state: State, samples: int) -> tuple[State, tuple[Action, ...]]:
+        if state.owed is not None:
+            left = state.owed_in_samples - samples
+            if left > 0:
+                return replace(state, owed_in_samples=left), ()
+            rows = state.owed.rows + ((state.owed.disclaimer_row,) if state.owed.disclaimer_row else ())
+            return replace(state, owed=None, owed_in_samples=0), (Say(rows),)
+        if state.session is not None and self.guide is not None:
+            return self._moved(state, guided.pass_time(self.guide, state.session, samples))
+        return state, ()
+
+    def _done_speaking(self, state: State) -> tuple[State, tuple[Action, ...]]:
+        if state.full_on_the_way:
+            state = replace(state, full_given=True, full_on_the_way=False)
+        if state.session is not None and self.guide is not None:
+            return self._moved(state, guided.done_speaking(self.guide, state.session))
+        return state, ()
+
+    # helpers
+
+    def _moved(self, state: State, move: Move) -> tuple[State, tuple[Action, ...]]:
+        rows = move.say
+        if move.full_disclaimer:
+            rows = (*rows, self.answers.full)
+        actions: list[Action] = []
+        if move.hush:
+            actions.append(Hush(move.end or "command"))
+        if rows:
+            actions.append(Say(rows, move.step))
+        if move.end is not None:
+            actions.extend((End(move.end), Expect(())))
+        on_the_way = move.full_disclaimer or (state.full_on_the_way and not move.hush)
+        return replace(state, session=move.session, full_on_the_way=on_the_way), tuple(actions)
+
+    def _answer(self, state: State, match: Match) -> Answer:
+        return self.answers.answer(match, full_given=state.full_given, situation=state.situation)
+
+    def _say_answer(
+        self, state: State, transcript: Transcript, match: Match, answer: Answer
+    ) -> tuple[State, tuple[Action, ...]]:
+        full = answer.disclaimer == "full"
+        said = replace(state, misheard=0, candidates=(), full_on_the_way=full)
+        return said, (Understood(transcript, match, answer), Hush("question"), Say(answer.spoken_rows()))
+
+
+def build_conversation(content: Content, understanding: Understanding) -> Conversation:
+    """Join the content of a language with its understanding."""
+    return Conversation(understanding, content.answers, content.guide)
+
+
+

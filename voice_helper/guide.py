@@ -1,0 +1,382 @@
+"""The guided session: somebody has a cramp now and is led through it, hands-free.
+
+Pure: time comes in as samples, what to say goes out. The words and times are data (`guide.yaml`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from voice_helper.answers import NO_VALUE, Sources, read_row, read_rows
+from voice_helper.documents import Item, Problems
+from voice_helper.types import SAMPLE_RATE, Row
+
+WORDS_PER_MINUTE: Final = 150
+PAUSE_SECONDS: Final = 0.5
+
+_STEP_KEYS = frozenset(
+    {
+        "name", "number", "say", "say_again", "rounds", "hold_seconds", "rest_seconds", "wait_seconds",
+        "in_hold", "five_more", "rest", "asks", "repeat_from", "skip_when",
+    }
+)  # fmt: skip
+_TOP_KEYS = frozenset(
+    {
+        "language", "content_reviewed", "limit_seconds", "steps", "stand", "which_thigh", "help", "good",
+        "close", "close_worse", "close_ten_minutes",
+    }
+)  # fmt: skip
+
+EndReason = Literal["stopped", "better", "same", "worse", "ten_minutes"]
+Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what is said, and how long is held or waited afterwards."""
+
+    name: str
+    number: int
+    say: tuple[Row, ...]
+    say_again: tuple[Row, ...] = ()
+    rounds: int = 1
+    hold_seconds: float = 0.0
+    rest_seconds: float = 0.0
+    wait_seconds: float = 0.0
+    in_hold: tuple[Row, ...] = ()
+    five_more: Row | None = None
+    rest: Row | None = None
+    asks: bool = False
+    """It asks how the cramp is; silence counts as the same."""
+
+    repeat_from: str | None = None
+    """The step to go back to, once, when nothing changed."""
+
+    skip_when: str | None = None
+
+
+@dataclass(frozen=True)
+class Guide:
+    """The whole session as data."""
+
+    steps: tuple[Step, ...]
+    limit_seconds: float
+    stand: Step | None
+    which_thigh: Row
+    help: Row
+    good: Row
+    close: tuple[Row, ...]
+    close_worse: tuple[Row, ...]
+    close_ten_minutes: tuple[Row, ...]
+
+    def index(self, name: str) -> int:
+        """Give the position of a step by its name."""
+        return next(index for index, step in enumerate(self.steps) if step.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where one guided session stands."""
+
+    position: int = 0
+    round: int = 1
+    stage: Stage = "saying"
+    resume: Stage = "saying"
+    """The stage that a pause interrupted."""
+
+    stage_samples: int = 0
+    total_samples: int = 0
+    five_said: bool = False
+    asking_thigh: bool = False
+    standing: bool = False
+    repeated: bool = False
+    hot_weather: bool = False
+    muscle: str | None = None
+    owed: tuple[Row, ...] = ()
+    """Rows that wait for room in a hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a session does next."""
+
+    session: Session | None
+    """`None` when it is over."""
+
+    say: tuple[Row, ...] = ()
+    step: int | None = None
+    hush: bool = False
+    end: EndReason | None = None
+    full_disclaimer: bool = False
+    """The full disclaimer follows what is said."""
+
+
+def begin(guide: Guide, short_disclaimer: Row, *, muscle: str | None = None, hot_weather: bool = False) -> Move:
+    """Start a session: the first instruction at once."""
+    owed = tuple(row for step in guide.steps for row in step.in_hold)
+    session = Session(muscle=muscle, hot_weather=hot_weather, owed=(*owed, short_disclaimer))
+    if muscle == "thigh":
+        return Move(replace(session, asking_thigh=True), (*_rows(guide.steps[0], session), guide.which_thigh), 1)
+    return _enter(guide, session, 0)
+
+
+def pass_time(guide: Guide, session: Session, samples: int) -> Move:
+    """Let time go by. The limit counts always, holds and waits only while they run."""
+    session = replace(session, total_samples=session.total_samples + samples)
+    if session.total_samples >= guide.limit_seconds * SAMPLE_RATE:
+        return Move(None, guide.close_ten_minutes, hush=True, end="ten_minutes", full_disclaimer=True)
+    if session.stage in {"saying", "paused"}:
+        return Move(session)
+    session = replace(session, stage_samples=session.stage_samples + samples)
+    step = _step(guide, session)
+    seconds = session.stage_samples / SAMPLE_RATE
+    if session.stage == "holding":
+        if step.five_more and not session.five_said and seconds >= step.hold_seconds - 5:
+            return Move(replace(session, five_said=True), (step.five_more,), step.number)
+        if seconds >= step.hold_seconds:
+            return _after_hold(guide, session, step)
+    elif session.stage == "resting" and seconds >= step.rest_seconds:
+        again = replace(session, round=session.round + 1, stage="saying", stage_samples=0, five_said=False)
+        return Move(again, _rows(step, again), step.number)
+    elif session.stage == "waiting" and seconds >= step.wait_seconds:
+        return same(guide, session) if step.asks else _next(guide, session)
+    return Move(session)
+
+
+def done_speaking(guide: Guide, session: Session) -> Move:
+    """The voice has finished: a hold or a wait begins at this moment."""
+    if session.stage != "saying" or session.asking_thigh:
+        return Move(session)
+    step = _step(guide, session)
+    if step.hold_seconds:
+        holding = replace(session, stage="holding", stage_samples=0, five_said=False)
+        fitting, later = _fitting(holding.owed, step.hold_seconds - 5)
+        return Move(replace(holding, owed=later), fitting, step.number if fitting else None)
+    if step.wait_seconds:
+        return Move(replace(session, stage="waiting", stage_samples=0))
+    return _next(guide, session)
+
+
+def go_next(guide: Guide, session: Session) -> Move:
+    """Go to the next step, whatever is going on."""
+    return replace_hush(_next(guide, replace(session, asking_thigh=False)))
+
+
+def go_back(guide: Guide, session: Session) -> Move:
+    """Go to the step before; from the first one, say it again."""
+    position = session.position if session.standing else max(0, session.position - 1)
+    return replace_hush(_enter(guide, session, position))
+
+
+def restart(guide: Guide, session: Session) -> Move:
+    """Begin again; the ten-minute clock goes on."""
+    return replace_hush(_enter(guide, replace(session, repeated=False), 0))
+
+
+def repeat(guide: Guide, session: Session) -> Move:
+    """Say the step again, and hold again from its end."""
+    step = _step(guide, session)
+    again = replace(session, stage="saying", stage_samples=0, five_said=False)
+    said = (guide.which_thigh,) if session.asking_thigh else _rows(step, again)
+    return Move(again, said, step.number, hush=True)
+
+
+def pause(session: Session) -> Move:
+    """Hold everything but the ten-minute clock."""
+    if session.stage == "paused":
+        return Move(session, hush=True)
+    return Move(replace(session, stage="paused", resume=session.stage), hush=True)
+
+
+def resume(guide: Guide, session: Session) -> Move:
+    """Go on after a pause, from the start of the step; without a pause, go to the next step."""
+    if session.stage != "paused":
+        return go_next(guide, session)
+    return repeat(guide, replace(session, stage=session.resume))
+
+
+def place(guide: Guide, session: Session, muscle: str | None) -> Move:
+    """The cramp is there: take the stretch for it; a bare thigh is asked about."""
+    if muscle is None:
+        return repeat(guide, session)
+    here = replace(session, muscle=muscle.split(", ")[-1])
+    if here.muscle == "thigh":
+        return Move(replace(here, asking_thigh=True, stage="saying", stage_samples=0), (guide.which_thigh,), hush=True)
+    return replace_hush(_enter(guide, replace(here, asking_thigh=False), guide.index("stretch")))
+
+
+def stand(guide: Guide, session: Session) -> Move:
+    """The standing stretch, only ever on wish."""
+    if guide.stand is None:
+        return repeat(guide, session)
+    standing = replace(session, standing=True, stage="saying", stage_samples=0, round=1, five_said=False)
+    return Move(standing, guide.stand.say, guide.stand.number, hush=True)
+
+
+def better(guide: Guide) -> Move:
+    """It is better: close."""
+    return Move(None, (guide.good, *guide.close), hush=True, end="better", full_disclaimer=True)
+
+
+def worse(guide: Guide) -> Move:
+    """It is worse: close at once, with the advice to get help."""
+    return Move(None, guide.close_worse, hush=True, end="worse", full_disclaimer=True)
+
+
+def same(guide: Guide, session: Session) -> Move:
+    """No change: the steps once more, then on to the end."""
+    step = _step(guide, session)
+    if step.repeat_from and not session.repeated:
+        return replace_hush(_enter(guide, replace(session, repeated=True), guide.index(step.repeat_from)))
+    return replace_hush(_next(guide, session))
+
+
+def stop() -> Move:
+    """End in silence."""
+    return Move(None, hush=True, end="stopped")
+
+
+def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
+    """Answer something briefly; a step that was being said is said again after it."""
+    if session.stage == "saying":
+        step = _step(guide, session)
+        return Move(session, (*rows, *_rows(step, session)), step.number, hush=True)
+    return Move(session, rows)
+
+
+def current_step(guide: Guide, session: Session) -> Step:
+    """Give the step the session is at."""
+    return _step(guide, session)
+
+
+def replace_hush(move: Move) -> Move:
+    """The same move, and what is being said is cut off."""
+    return replace(move, hush=True)
+
+
+def _step(guide: Guide, session: Session) -> Step:
+    return guide.stand if session.standing and guide.stand else guide.steps[session.position]
+
+
+def _enter(guide: Guide, session: Session, position: int) -> Move:
+    entered = replace(
+        session, position=position, round=1, stage="saying", stage_samples=0, five_said=False, standing=False
+    )
+    step = guide.steps[position]
+    return Move(entered, _rows(step, entered), step.number)
+
+
+def _next(guide: Guide, session: Session) -> Move:
+    position = session.position + 1
+    while position < len(guide.steps) and guide.steps[position].skip_when == "hot_weather" and session.hot_weather:
+        position += 1
+    if position >= len(guide.steps):
+        return Move(None, guide.close, end="same", full_disclaimer=True)
+    return _enter(guide, session, position)
+
+
+def _after_hold(guide: Guide, session: Session, step: Step) -> Move:
+    rest = (step.rest,) if step.rest else ()
+    if session.round < step.rounds:
+        return Move(replace(session, stage="resting", stage_samples=0), rest, step.number)
+    move = _next(guide, session)
+    return replace(move, say=(*rest, *move.say))
+
+
+def _rows(step: Step, session: Session) -> tuple[Row, ...]:
+    rows = step.say_again if session.round > 1 and step.say_again else step.say
+    where = session.muscle or NO_VALUE
+    where = NO_VALUE if where == "thigh" else where
+    return tuple(row for row in rows if "muscle" not in row.when or where in row.when["muscle"])
+
+
+def seconds_to_say(rows: tuple[Row, ...]) -> float:
+    """Estimate how long some rows take at the usual pace."""
+    return sum(len(row.text.split()) * 60 / WORDS_PER_MINUTE + PAUSE_SECONDS for row in rows)
+
+
+def _fitting(rows: tuple[Row, ...], seconds: float) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """Split rows into those that fit into the time and the rest."""
+    count = len(rows)
+    while count and seconds_to_say(rows[:count]) > seconds:
+        count -= 1
+    return rows[:count], rows[count:]
+
+
+@dataclass
+class _Reader:
+    sources: Sources
+    problems: Problems
+    fill: Callable[[Row], Row]
+    filled: list[Row] = field(default_factory=list)
+
+    def rows(self, fields: Mapping[str, Item], key: str, what: str) -> tuple[Row, ...]:
+        if key not in fields:
+            return ()
+        return tuple(self._keep(row) for row in read_rows(fields[key], f"{what}, {key}", self.sources, self.problems))
+
+    def row(self, fields: Mapping[str, Item], key: str, what: str) -> Row | None:
+        if key not in fields:
+            return None
+        row = read_row(fields[key], f"{what}, {key}", self.sources, self.problems)
+        return self._keep(row) if row else None
+
+    def number(self, fields: Mapping[str, Item], key: str, what: str, default: float) -> float:
+        return fields[key].number(self.problems, f"{what}, {key}") if key in fields else default
+
+    def _keep(self, row: Row) -> Row:
+        return replace(self.fill(row), when=row.when)
+
+    def step(self, item: Item, name: str, number: int) -> Step:
+        what = f"the step {name}"
+        fields = item.mapping(self.problems, what, known=_STEP_KEYS)
+        said = self.rows(fields, "say", what)
+        if not said:
+            self.problems.add(item.place, f"{what} says nothing")
+        return Step(
+            name=name,
+            number=int(self.number(fields, "number", what, number)),
+            say=said,
+            say_again=self.rows(fields, "say_again", what),
+            rounds=int(self.number(fields, "rounds", what, 1)),
+            hold_seconds=self.number(fields, "hold_seconds", what, 0),
+            rest_seconds=self.number(fields, "rest_seconds", what, 0),
+            wait_seconds=self.number(fields, "wait_seconds", what, 0),
+            in_hold=self.rows(fields, "in_hold", what),
+            five_more=self.row(fields, "five_more", what),
+            rest=self.row(fields, "rest", what),
+            asks=fields["asks"].truth(self.problems, f"{what}, asks") if "asks" in fields else False,
+            repeat_from=fields["repeat_from"].text(self.problems, what) if "repeat_from" in fields else None,
+            skip_when=fields["skip_when"].text(self.problems, what) if "skip_when" in fields else None,
+        )
+
+
+def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problems: Problems) -> Guide:
+    """Read `guide.yaml`; `fill` puts settings such as the emergency number into a row."""
+    top = item.mapping(problems, "guide.yaml", known=_TOP_KEYS)
+    reader = _Reader(sources, problems, fill)
+    steps: list[Step] = []
+    entries = top["steps"].items(problems, "steps") if "steps" in top else []
+    for number, entry in enumerate(entries, 1):
+        name_item = entry.mapping(problems, f"step {number}").get("name")
+        steps.append(reader.step(entry, name_item.text(problems, "name") if name_item else f"{number}", number))
+    names = [step.name for step in steps]
+    if "stretch" not in names:
+        problems.add(item.place, 'guide.yaml needs a step named "stretch"')
+    for step in steps:
+        if step.repeat_from and step.repeat_from not in names:
+            problems.add(item.place, f'the step {step.name} repeats from "{step.repeat_from}", which is no step')
+    silent = Row("", "talk")
+    return Guide(
+        steps=tuple(steps),
+        limit_seconds=reader.number(top, "limit_seconds", "guide.yaml", 600),
+        stand=reader.step(top["stand"], "stand", 2) if "stand" in top else None,
+        which_thigh=reader.row(top, "which_thigh", "guide.yaml") or silent,
+        help=reader.row(top, "help", "guide.yaml") or silent,
+        good=reader.row(top, "good", "guide.yaml") or silent,
+        close=reader.rows(top, "close", "guide.yaml"),
+        close_worse=reader.rows(top, "close_worse", "guide.yaml"),
+        close_ten_minutes=reader.rows(top, "close_ten_minutes", "guide.yaml"),
+    )

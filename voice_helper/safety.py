@@ -1,0 +1,280 @@
+"""Red flags and redirects: words that beat every other meaning, in every state.
+
+The rules are data (`safety.yaml`): families of signs. A sign is one or more parts joined
+by `+`, found in any order within a few words of each other. A part is a phrase; in it
+`(a|b)` is a choice, `<name>` a named group of words, `ending*` any ending, and up to two
+small words may stand between its words. Clear denials ("no chest pain") and idioms
+("killing me") are taken out; anything unclear counts as said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from voice_helper.documents import Item, Problems
+from voice_helper.text import Language
+
+LEVELS: Final = ("emergency", "urgent", "ask_other_person", "ask_medicine", "ask_diagnosis", "see_doctor")
+"""The intents of the safety group, the one that wins first."""
+
+_NEAR_WORDS = 5
+"""A sign of two parts may spread over twice this many words, one of three over three times."""
+
+_FAMILY_KEYS = frozenset({"level", "signs", "not_in_questions", "unless"})
+_TOP_KEYS = frozenset(
+    {"language", "groups", "families", "idioms", "negators", "negation_ends", "unsure", "questions", "persons", "small_words"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A family of signs was found in what was said."""
+
+    level: str
+    """One of `LEVELS`."""
+
+    family: str
+    words: str
+    """The words that raised it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What the rules found in one utterance."""
+
+    raised: tuple[Flag, ...] = ()
+    """Highest level first."""
+
+    denied: tuple[Flag, ...] = ()
+    """Signs that were named and clearly denied."""
+
+    @property
+    def highest(self) -> Flag | None:
+        """The flag to act on."""
+        return self.raised[0] if self.raised else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    parts: tuple[re.Pattern[str], ...]
+
+
+@dataclass(frozen=True)
+class _Family:
+    name: str
+    level: str
+    signs: tuple[_Sign, ...]
+    not_in_questions: bool
+    unless: tuple[re.Pattern[str], ...] = ()
+
+
+@dataclass(frozen=True)
+class SafetyRules:
+    """The rules of one language."""
+
+    language: Language
+    families: tuple[_Family, ...] = ()
+    idioms: tuple[re.Pattern[str], ...] = ()
+    negators: tuple[str, ...] = ()
+    negation_ends: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    persons: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def family_names(self) -> frozenset[str]:
+        """Every family that can fire."""
+        return frozenset(family.name for family in self.families)
+
+    def find(self, text: str) -> Flags:
+        """Find the red flags and redirects in a text, also in half of one."""
+        comparable = self.language.comparable(text)
+        for idiom in self.idioms:
+            comparable = " ".join(idiom.sub(" ", comparable).split())
+        clauses = [*self._clauses(comparable), comparable]
+        raised: list[Flag] = []
+        denied: list[Flag] = []
+        general = self._is_general_question(comparable)
+        for family in self.families:
+            if family.not_in_questions and (general or self._is_question(comparable)):
+                continue
+            if general and family.level in {"emergency", "urgent"}:
+                continue
+            if any(pattern.search(comparable) for pattern in family.unless):
+                continue
+            flags = [flag for sign in family.signs if (flag := self._flag(family, sign, clauses)) is not None]
+            raised.extend(flag for flag, is_denied in flags if not is_denied)
+            denied.extend(flag for flag, is_denied in flags if is_denied)
+        raised.sort(key=lambda flag: LEVELS.index(flag.level))
+        return Flags(tuple(raised), tuple(denied))
+
+    def _flag(self, family: _Family, sign: _Sign, clauses: Sequence[str]) -> tuple[Flag, bool] | None:
+        """Look for a sign in each clause; give it with whether it is denied wherever it stands."""
+        denied: Flag | None = None
+        for clause in clauses:
+            span = _find_sign(sign, clause)
+            if span is None:
+                continue
+            flag = Flag(family.level, family.name, clause[span[0] : span[1]])
+            if not self._is_denied(clause, span):
+                return flag, False
+            denied = flag
+        return (denied, True) if denied else None
+
+    def _clauses(self, comparable: str) -> list[str]:
+        """Cut a text where a denial ends its reach: "no chest pain but i can't breathe"."""
+        clauses: list[list[str]] = [[]]
+        for word in comparable.split():
+            if word in self.negation_ends:
+                clauses.append([])
+            else:
+                clauses[-1].append(word)
+        return [" ".join(words) for words in clauses if words]
+
+    def _is_question(self, comparable: str) -> bool:
+        return comparable.startswith(tuple(f"{question} " for question in self.questions))
+
+    def _is_general_question(self, comparable: str) -> bool:
+        """Asked about anybody ("does your foot go white in a cramp"), with no person in it."""
+        return self._is_question(comparable) and self.persons.isdisjoint(comparable.split())
+
+    def _is_denied(self, comparable: str, span: tuple[int, int]) -> bool:
+        """A negator stands close before the sign, nothing between them ends its reach, and it is said with certainty."""
+        before = comparable[: span[0]].split()[-6:]
+        before = before[_after_last(before, self.negation_ends) :]
+        if any(word in before for word in self.unsure):
+            return False
+        negators = [index for index, word in enumerate(before) if word in self.negators]
+        return len(negators) == 1 and len(before) - negators[0] <= 5
+
+
+def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRules:
+    """Read `safety.yaml`; what is wrong goes to `problems` and is left out."""
+    top = item.mapping(problems, "safety.yaml", known=_TOP_KEYS)
+
+    def texts(key: str) -> tuple[str, ...]:
+        return top[key].texts(problems, key) if key in top else ()
+
+    groups: dict[str, str] = {}
+    if "groups" in top:
+        for name, entry in top["groups"].mapping(problems, "groups").items():
+            groups[name] = "|".join(entry.texts(problems, f"the group <{name}>"))
+    pattern = _PatternReader(groups, language, texts("small_words"))
+    families: list[_Family] = []
+    if "families" in top:
+        for name, entry in top["families"].mapping(problems, "families").items():
+            family = _read_family(name, entry, pattern, problems)
+            if family is not None:
+                families.append(family)
+    return SafetyRules(
+        language=language,
+        families=tuple(families),
+        idioms=pattern.read_all(top.get("idioms"), "idioms", problems),
+        negators=texts("negators"),
+        negation_ends=texts("negation_ends"),
+        unsure=texts("unsure"),
+        questions=tuple(language.comparable(question) for question in texts("questions")),
+        persons=frozenset(texts("persons")),
+    )
+
+
+def _read_family(name: str, entry: Item, pattern: _PatternReader, problems: Problems) -> _Family | None:
+    fields = entry.mapping(problems, f"the family {name}", known=_FAMILY_KEYS)
+    level = fields["level"].text(problems, f"{name}, level") if "level" in fields else ""
+    if level not in LEVELS:
+        problems.add(entry.place, f'the family {name} needs a level: one of {", ".join(LEVELS)}, not "{level}"')
+        return None
+    if "signs" not in fields:
+        problems.add(entry.place, f"the family {name} has no signs")
+        return None
+    signs: list[_Sign] = []
+    for number, sign in enumerate(fields["signs"].items(problems, f"{name}, signs"), 1):
+        what = f"{name}, sign {number}"
+        text = sign.text(problems, what)
+        parts = [pattern.read(part.strip(), what, sign, problems) for part in text.split("+")]
+        if all(parts):
+            signs.append(_Sign(tuple(part for part in parts if part)))
+    questions = fields["not_in_questions"].truth(problems, f"{name}, not_in_questions") if "not_in_questions" in fields else False
+    unless = pattern.read_all(fields.get("unless"), f"{name}, unless", problems)
+    return _Family(name, level, tuple(signs), questions, unless)
+
+
+class _PatternReader:
+    """Turns a part of a sign into a regular expression over comparable text."""
+
+    def __init__(self, groups: Mapping[str, str], language: Language, small_words: Sequence[str]) -> None:
+        self._groups = groups
+        self._language = language
+        words = "|".join(re.escape(word) for word in small_words)
+        self._gap = rf"\s+(?:(?:{words})\s+){{0,2}}" if words else r"\s+"
+
+    def read_all(self, item: Item | None, what: str, problems: Problems) -> tuple[re.Pattern[str], ...]:
+        if item is None:
+            return ()
+        read = [
+            self.read(entry.text(problems, what), f"{what}, entry {number}", entry, problems)
+            for number, entry in enumerate(item.items(problems, what), 1)
+        ]
+        return tuple(pattern for pattern in read if pattern)
+
+    def read(self, part: str, what: str, item: Item, problems: Problems) -> re.Pattern[str] | None:
+        unfolded = part
+        for _ in range(5):
+            names = re.findall(r"<(\w+)>", unfolded)
+            for name in names:
+                if name not in self._groups:
+                    problems.add(item.place, f"{what}: there is no group <{name}>")
+                    return None
+                unfolded = unfolded.replace(f"<{name}>", f"({self._groups[name]})")
+            if not names:
+                break
+        if unfolded.count("(") != unfolded.count(")") or not unfolded:
+            problems.add(item.place, f'{what}: a bracket of "{part}" is not closed')
+            return None
+        pieces = [self._piece(piece) for piece in re.findall(r"[()|]|[^()|]+", unfolded)]
+        try:
+            return re.compile(rf"(?<![\w'])(?:{''.join(pieces)})(?![\w'])")
+        except re.error as error:
+            problems.add(item.place, f'{what}: "{part}" cannot be read: {error}')
+            return None
+
+    def _piece(self, piece: str) -> str:
+        if piece in {")", "|"}:
+            return piece
+        if piece == "(":
+            return "(?:"
+        leading = self._gap if piece[0].isspace() else ""
+        trailing = self._gap if piece[-1].isspace() and piece.strip() else ""
+        stars = [word + "*" * was.endswith("*") for word, was in _comparable_words(self._language, piece)]
+        words = [re.escape(word.rstrip("*")) + (r"[\w']*" if word.endswith("*") else "") for word in stars]
+        return leading + self._gap.join(words) + trailing
+
+
+def _comparable_words(language: Language, piece: str) -> Iterable[tuple[str, str]]:
+    """Give each word in comparable form beside the word as it was written (which may end in a star)."""
+    if "*" not in piece:
+        for word in language.comparable(piece).split():
+            yield word, word
+        return
+    for word in piece.split():
+        yield language.comparable(word.rstrip("*")) or word.rstrip("*"), word
+
+
+def _find_sign(sign: _Sign, text: str) -> tuple[int, int] | None:
+    """Give where a sign stands (in characters), all its parts near each other; `None` when it does not."""
+    start, end = len(text), 0
+    for part in sign.parts:
+        found = part.search(text)
+        if found is None:
+            return None
+        start, end = min(start, found.start()), max(end, found.end())
+    return (start, end) if len(text[start:end].split()) <= _NEAR_WORDS * len(sign.parts) else None
+
+
+def _after_last(words: Sequence[str], ends: Sequence[str]) -> int:
+    """Give the index after the last of `ends` in the words, 0 if none stands there."""
+    return max((index + 1 for index, word in enumerate(words) if word in ends), default=0)

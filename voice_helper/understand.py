@@ -1,0 +1,147 @@
+"""Text in, meaning out: red flags, then exact templates, then redirects, then the nearest meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal, Protocol
+
+from voice_helper.documents import Item, Problems
+from voice_helper.nearest import comparable_text
+from voice_helper.safety import LEVELS, Flag, SafetyRules
+from voice_helper.sentences import Claim, Sentences
+from voice_helper.types import NONE_INTENT, UNSURE_INTENT, Match, RunnerUp
+
+Context = Literal["none", "guide"]
+
+HELP_NOW: Final = ("emergency", "urgent")
+OUT_OF_SCOPE: Final = "out_of_scope"
+_COMMAND_GROUP: Final = "guide"
+
+
+class NearestMeaning(Protocol):
+    """Ranks all intents for a text, and shows which template it came nearest to."""
+
+    def scores(self, comparable: str) -> list[tuple[str, float]]:
+        """Give every intent with its score, the highest first."""
+
+    def nearest_example(self, comparable: str, intent: str) -> int | None:
+        """Give the index of the nearest template of an intent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which score on a nearest meaning is acted on; set on labelled sentences, never guessed in code."""
+
+    sure: float
+    margin: float
+    unsure: float
+    safety: float
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """Everything needed to give a text its meaning."""
+
+    sentences: Sentences
+    safety: SafetyRules
+    nearest: NearestMeaning
+    thresholds: Thresholds
+
+    def understand(self, text: str, context: Context = "none") -> Match:
+        """Give the meaning of what was heard or typed.
+
+        In the context `guide` a session is going on: its commands win over everything but safety.
+        """
+        if not self.sentences.language.words(text):
+            return Match(NONE_INTENT, score=0.0, decided_by="none")
+        flags = self.safety.find(text)
+        denied = any(flag.level in HELP_NOW for flag in flags.denied)
+        flag = flags.highest
+        if flag is not None and flag.level in HELP_NOW:
+            return self._flagged(text, flag)
+        claim = self._exact(text, context)
+        if claim is not None:
+            return replace(self._claimed(claim, flag), denied=denied)
+        if flag is not None:
+            return replace(self._flagged(text, flag), denied=denied)
+        return replace(self._nearest(text, may_raise=not denied), denied=denied)
+
+    def urgent_flag(self, text: str) -> Flag | None:
+        """Give an emergency or urgent flag that is certain already in half an utterance."""
+        flag = self.safety.find(text).highest
+        return flag if flag is not None and flag.level in HELP_NOW else None
+
+    def _exact(self, text: str, context: Context) -> Claim | None:
+        claims = self.sentences.exact(text)
+        if context == "guide":
+            commands = [claim for claim in claims if self._group(claim.intent) == _COMMAND_GROUP]
+            claims = (*[claim for claim in claims if claim.intent in LEVELS], *commands, *claims)
+        return claims[0] if claims else None
+
+    def _claimed(self, claim: Claim, flag: Flag | None) -> Match:
+        if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) < LEVELS.index(claim.intent):
+            return Match(flag.level, claim.slots, 1.0, "safety", flag.family, claim.template)
+        group = self._group(claim.intent)
+        decided: Literal["safety", "command", "exact"] = "exact"
+        if claim.intent in LEVELS:
+            decided = "safety"
+        elif group == _COMMAND_GROUP:
+            decided = "command"
+        family = flag.family if flag is not None and flag.level == claim.intent else None
+        return Match(claim.intent, claim.slots, 1.0, decided, family, claim.template)
+
+    def _flagged(self, text: str, flag: Flag) -> Match:
+        comparable = self.sentences.language.comparable(text)
+        slots = self.sentences.find_slots(comparable, self.sentences.slots_of.get(flag.level, ()))
+        return Match(flag.level, slots, 1.0, "safety", flag.family)
+
+    def _nearest(self, text: str, *, may_raise: bool) -> Match:
+        comparable = comparable_text(self.sentences.language, text)
+        ranked = self.nearest.scores(comparable)
+        if not may_raise:  # its red flag was denied, so the rest of the sentence decides
+            ranked = [(intent, score) for intent, score in ranked if intent not in HELP_NOW]
+        if not ranked:
+            return Match(NONE_INTENT, score=0.0, decided_by="none")
+        (intent, score), (second, second_score) = ranked[0], ranked[1] if len(ranked) > 1 else (NONE_INTENT, 0.0)
+        runner_up = RunnerUp(second, round(second_score, 4))
+        help_now = sum(share for name, share in ranked if name in HELP_NOW)
+        if help_now >= self.thresholds.safety and help_now >= score:
+            intent = next(name for name, _ in ranked if name in HELP_NOW)
+            score = help_now
+        elif score < self.thresholds.unsure:
+            return Match(NONE_INTENT, {}, round(score, 4), "none", template=self._template(comparable, intent), runner_up=runner_up)
+        elif score < self.thresholds.sure or (score - second_score < self.thresholds.margin):
+            if OUT_OF_SCOPE in (intent, second) or score + second_score < self.thresholds.sure:
+                return Match(NONE_INTENT, {}, round(score, 4), "none", template=self._template(comparable, intent), runner_up=runner_up)
+            return Match(
+                UNSURE_INTENT, {}, round(score, 4), "unsure",
+                template=self._template(comparable, intent), runner_up=runner_up, candidates=(intent, second),
+            )  # fmt: skip
+        slots = self.sentences.find_slots(
+            self.sentences.language.comparable(text), self.sentences.slots_of.get(intent, ())
+        )
+        return Match(intent, slots, round(score, 4), "nearest", template=self._template(comparable, intent), runner_up=runner_up)
+
+    def _template(self, comparable: str, intent: str) -> str | None:
+        index = self.nearest.nearest_example(comparable, intent)
+        return self.sentences.templates[index].text if index is not None else None
+
+    def _group(self, intent: str) -> str:
+        return self.sentences.group_of.get(intent, "")
+
+
+def read_thresholds(item: Item, problems: Problems) -> Thresholds:
+    """Read `thresholds.yaml`."""
+    known = frozenset({"language", "sure", "margin", "unsure", "safety", "set_on", "figures"})
+    top = item.mapping(problems, "thresholds.yaml", known=known)
+
+    def share(name: str) -> float:
+        if name not in top:
+            problems.add(item.place, f'thresholds.yaml needs "{name}", a number from 0 to 1')
+            return 0.0
+        value = top[name].number(problems, name)
+        if not 0.0 <= value <= 1.0:
+            problems.add(top[name].place, f"{name} must be from 0 to 1, not {value}")
+        return value
+
+    return Thresholds(share("sure"), share("margin"), share("unsure"), share("safety"))
