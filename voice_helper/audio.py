@@ -1,0 +1,321 @@
+"""Sound in and out: WAV files, the microphone, the loudspeaker. Inside, all sound is 16 kHz, 16-bit, mono."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import queue
+import threading
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from voice_helper.errors import AudioFileError, SoundDeviceError
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+
+_BLOCK_FRAMES: Final = 16_384
+_MOST_CHANNELS: Final = 64
+_DEVICE_RATES: Final = (48_000, 44_100)
+_MICROPHONE_WAIT_SECONDS: Final = 5.0
+
+
+class Source(Protocol):
+    """Where sound comes from."""
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give the sound, `CHUNK_SAMPLES` at a time; the last chunk may be shorter."""
+
+
+class Player(Protocol):
+    """Where speech goes to."""
+
+    def play(self, pcm: bytes, loudness: float = 1.0) -> None:
+        """Put 16 kHz sound behind what is being played."""
+
+    def hush(self) -> None:
+        """Be silent at once."""
+
+    def advance(self, samples: int) -> None:
+        """So much time went by on the clock of the source."""
+
+    @property
+    def is_playing(self) -> bool:
+        """Something is still to be heard."""
+
+
+class WavSource:
+    """A sound file, as chunks. Reads it piece by piece, whatever its length."""
+
+    def __init__(self, path: Path) -> None:
+        """Open nothing yet; raises `AudioFileError` when the file is not there, not sound, or empty."""
+        self.path = path
+        with _open_sound(path) as sound:
+            if sound.frames == 0:
+                raise AudioFileError(f"{path} has no sound in it", hint="record the question again")
+            if sound.channels > _MOST_CHANNELS:
+                raise AudioFileError(f"{path} has {sound.channels} channels", hint="save it with one or two")
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give the sound of the file from its start."""
+        waiting = bytearray()
+        for samples in self._blocks():
+            waiting += _pcm(samples)
+            whole = len(waiting) - len(waiting) % (CHUNK_SAMPLES * 2)
+            for start in range(0, whole, CHUNK_SAMPLES * 2):
+                yield AudioChunk(bytes(waiting[start : start + CHUNK_SAMPLES * 2]))
+            del waiting[:whole]
+        if waiting:
+            yield AudioChunk(bytes(waiting))
+
+    def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        with _open_sound(self.path) as sound:
+            resample = soxr.ResampleStream(sound.samplerate, SAMPLE_RATE, 1, dtype="float32")
+            while True:
+                try:
+                    block = sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
+                except (RuntimeError, ValueError) as error:
+                    raise AudioFileError(f"{self.path} breaks off: {error}", hint="record it again") from error
+                last = len(block) < _BLOCK_FRAMES
+                mono = np.nan_to_num(block.mean(axis=1)).astype(np.float32)
+                yield np.asarray(resample.resample_chunk(mono, last=last), dtype=np.float32)
+                if last:
+                    return
+
+
+def silence(seconds: float) -> bytes:
+    """Give so much silence."""
+    return bytes(2 * round(seconds * SAMPLE_RATE))
+
+
+def to_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
+    """Give samples from -1.0 to 1.0 of any rate (hertz) as 16 kHz, 16-bit sound."""
+    if rate != SAMPLE_RATE:
+        samples = np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), dtype=np.float32)
+    return _pcm(samples)
+
+
+def write_wav(path: Path, pcm: bytes) -> None:
+    """Write 16 kHz sound to a WAV file; raises `AudioFileError` when that cannot be done."""
+    try:
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(SAMPLE_RATE)
+            file.writeframes(pcm)
+    except OSError as error:
+        raise AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
+
+
+def _open_sound(path: Path) -> Any:
+    import soundfile
+
+    if not path.is_file():
+        raise AudioFileError(f"there is no file {path}", hint="check the path")
+    try:
+        return soundfile.SoundFile(str(path))
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        reason = str(error).rsplit(": ", 1)[-1].strip()
+        raise AudioFileError(f"{path} is not a sound file that can be read: {reason}", hint="save it as WAV") from error
+
+
+def _pcm(samples: npt.NDArray[np.float32]) -> bytes:
+    return (np.clip(samples, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes()
+
+
+# The loudspeaker, without one and with one
+
+
+class SilentPlayer:
+    """Plays on the clock of the source and keeps what was played, for a WAV file on the same time line."""
+
+    def __init__(self, *, keep: bool = False) -> None:
+        self._waiting = bytearray()
+        self._keep = keep
+        self._played = bytearray()
+
+    def play(self, pcm: bytes, loudness: float = 1.0) -> None:
+        self._waiting += louder(pcm, loudness)
+
+    def hush(self) -> None:
+        self._waiting.clear()
+
+    def advance(self, samples: int) -> None:
+        playing = self._waiting[: samples * 2]
+        del self._waiting[: samples * 2]
+        if self._keep:
+            self._played += playing + bytes(samples * 2 - len(playing))
+
+    @property
+    def is_playing(self) -> bool:
+        return bool(self._waiting)
+
+    def finish(self) -> bytes:
+        """Give all that was played, and what was still waiting."""
+        return bytes(self._played + self._waiting)
+
+
+class Loudspeaker:
+    """Plays through PortAudio; being silent is emptying a buffer."""
+
+    def __init__(self, device: str | None = None) -> None:
+        """Open the device; raises `SoundDeviceError` when there is none that works."""
+        self._lock = threading.Lock()
+        self._waiting = bytearray()
+        self._drained = threading.Event()
+        self._drained.set()
+        sounddevice = import_sounddevice()
+        self._stream, self._rate = _open_stream(sounddevice.RawOutputStream, device, self._fill, "loudspeaker")
+        self._latency_seconds = float(self._stream.latency)
+        self._stream.start()
+
+    def play(self, pcm: bytes, loudness: float = 1.0) -> None:
+        sound = _at_rate(louder(pcm, loudness), self._rate)
+        with self._lock:
+            self._waiting += sound
+            if self._waiting:
+                self._drained.clear()
+
+    def hush(self) -> None:
+        with self._lock:
+            self._waiting.clear()
+            self._drained.set()
+
+    def advance(self, samples: int) -> None:
+        """The device keeps its own time."""
+
+    @property
+    def is_playing(self) -> bool:
+        return not self._drained.is_set()
+
+    def wait(self) -> None:
+        """Wait until all of it was heard."""
+        while not self._drained.wait(0.1):
+            if not self._stream.active:
+                raise SoundDeviceError("the loudspeaker went away", hint="plug it in again, then: voice-helper doctor")
+        import time
+
+        time.sleep(self._latency_seconds)  # what the device still holds
+
+    def close(self) -> None:
+        """Give the device back."""
+        with contextlib.suppress(Exception):
+            self._stream.abort()
+            self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _fill(self, out: Any, frames: int, time: object, status: object) -> None:
+        wanted = frames * 2
+        with self._lock:
+            sound = bytes(self._waiting[:wanted])
+            del self._waiting[:wanted]
+            if not self._waiting:
+                self._drained.set()
+        out[:] = sound + bytes(wanted - len(sound))
+
+
+class Microphone:
+    """The microphone, as chunks. Nothing is lost while the caller is busy."""
+
+    def __init__(self, device: str | None = None) -> None:
+        """Open the device; raises `SoundDeviceError` when there is none that works."""
+        self._sound: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        sounddevice = import_sounddevice()
+        self._stream, self._rate = _open_stream(sounddevice.RawInputStream, device, self._take, "microphone")
+        self._stream.start()
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give what is heard, as it comes; raises `SoundDeviceError` when the microphone goes away."""
+        resample = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
+        waiting = bytearray()
+        while True:
+            try:
+                pcm = self._sound.get(timeout=_MICROPHONE_WAIT_SECONDS)
+            except queue.Empty:
+                raise SoundDeviceError(
+                    "the microphone gives no sound any more", hint="plug it in again, then: voice-helper doctor"
+                ) from None
+            if self._rate != SAMPLE_RATE:
+                pcm = resample.resample_chunk(np.frombuffer(pcm, dtype="<i2")).tobytes()
+            waiting += pcm
+            while len(waiting) >= CHUNK_SAMPLES * 2:
+                yield AudioChunk(bytes(waiting[: CHUNK_SAMPLES * 2]))
+                del waiting[: CHUNK_SAMPLES * 2]
+
+    def close(self) -> None:
+        """Give the device back."""
+        with contextlib.suppress(Exception):
+            self._stream.abort()
+            self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _take(self, sound: Any, frames: int, time: object, status: object) -> None:
+        self._sound.put(bytes(sound))  # a copy: the buffer is PortAudio's
+
+
+def louder(pcm: bytes, factor: float) -> bytes:
+    """Give sound louder or softer by a factor, cut off at full scale."""
+    if factor == 1.0:
+        return pcm
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) * factor
+    return np.clip(samples, -32768, 32767).astype("<i2").tobytes()
+
+
+def import_sounddevice() -> Any:
+    """Import sounddevice; raises `SoundDeviceError` with what to install when PortAudio is missing."""
+    try:
+        return importlib.import_module("sounddevice")
+    except (OSError, ImportError) as error:
+        raise SoundDeviceError(
+            "there is no sound device: the PortAudio library is missing",
+            hint="on Debian or Ubuntu: sudo apt-get install libportaudio2; typed questions and --wav work without it",
+        ) from error
+
+
+def _open_stream(opener: Any, device: str | None, callback: Any, what: str) -> tuple[Any, int]:
+    sounddevice = import_sounddevice()
+    chosen = _device_by_name(sounddevice, device, what) if device else None
+    reason = ""
+    for rate in (SAMPLE_RATE, *_DEVICE_RATES):
+        try:
+            stream = opener(
+                samplerate=rate, channels=1, dtype="int16", device=chosen, callback=callback,
+                blocksize=round(rate * CHUNK_SAMPLES / SAMPLE_RATE),
+            )  # fmt: skip
+        except (sounddevice.PortAudioError, ValueError) as error:
+            reason = str(error)
+            continue
+        return stream, rate
+    raise SoundDeviceError(f"no {what} can be opened: {reason}", hint="voice-helper doctor lists the sound devices")
+
+
+def _device_by_name(sounddevice: Any, device: str, what: str) -> int:
+    wants = "max_input_channels" if what == "microphone" else "max_output_channels"
+    devices = list(sounddevice.query_devices())
+    for index, entry in enumerate(devices):
+        if entry[wants] > 0 and (device == str(index) or device.casefold() in entry["name"].casefold()):
+            return index
+    names = ", ".join(f'{index} "{entry["name"]}"' for index, entry in enumerate(devices) if entry[wants] > 0)
+    raise SoundDeviceError(f'there is no {what} named "{device}"', hint=f"there are: {names or 'none'}")
+
+
+def _at_rate(pcm: bytes, rate: int) -> bytes:
+    if rate == SAMPLE_RATE or not pcm:
+        return pcm
+    resampled = soxr.resample(np.frombuffer(pcm, dtype="<i2"), SAMPLE_RATE, rate)
+    return np.asarray(resampled, dtype="<i2").tobytes()

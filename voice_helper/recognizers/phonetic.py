@@ -1,0 +1,233 @@
+"""Recognizes questions with hama's phoneme network, decoded with our lexicon and language model.
+
+hama gives, 50 times a second, how likely each of 189 phonetic signs is (CTC). The signs are
+folded into the 39 phones of the CMU dictionary, then flashlight-text's beam search finds
+the most likely words, given how they sound and what people ask us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from voice_helper.errors import EngineMissingError
+from voice_helper.recognizers.language_model import UNKNOWN
+from voice_helper.types import AudioChunk, Transcript
+
+Frames = npt.NDArray[np.float32]
+
+BLANK: Final = "<blank>"
+BOUNDARY: Final = "<wb>"
+
+SIGNS_OF_PHONE: Final[Mapping[str, str]] = {
+    "AA": "ɑ ɒ a", "AE": "æ ã", "AH": "ʌ ə ɐ", "AO": "ɔ", "AW": "aʊ", "AY": "aɪ", "B": "b β", "CH": "t͡ʃ t͡ɕ",
+    "D": "d ɾ", "DH": "ð", "EH": "ɛ e", "ER": "ɝ ɚ ɜ", "EY": "eɪ", "F": "f ɸ", "G": "g ɡ ɣ ɟ", "HH": "h ɦ x χ",
+    "IH": "ɪ ɨ", "IY": "i", "JH": "d͡ʒ", "K": "k", "L": "l ɫ", "M": "m", "N": "n", "NG": "ŋ", "OW": "oʊ o",
+    "OY": "ɔɪ", "P": "p", "R": "ɹ r ɻ ʁ", "S": "s", "SH": "ʃ", "T": "t ɾ", "TH": "θ", "UH": "ʊ", "UW": "u ũ",
+    "V": "v", "W": "w", "Y": "j ʝ", "Z": "z", "ZH": "ʒ",
+}  # fmt: skip
+"""The signs of hama that stand for each phone of the CMU dictionary; a flap counts for T and D."""
+
+SIGNS_WITHOUT_SOUND: Final = "̪ ‿ ̞ ̯ ̃ ː ̩ ̟ ̥"
+"""Marks that hama writes after a sign; they count as nothing being said."""
+
+CONFUSIONS: Final[Mapping[str, str]] = {
+    "AA": "AO AH", "AO": "AA OW", "AE": "EH AA", "AH": "IH UH EH AA ER", "EH": "IH AE AH", "IH": "IY AH EH",
+    "IY": "IH", "UW": "UH", "UH": "AH UW", "ER": "AH R", "OW": "AO UH", "EY": "EH", "AW": "AA", "AY": "AA",
+    "S": "Z TH", "Z": "S", "T": "D K P", "D": "T", "K": "T G P", "G": "K", "P": "B T K", "B": "P", "F": "TH V",
+    "V": "F B", "TH": "F T", "DH": "D TH", "M": "N", "N": "M NG", "NG": "N", "SH": "CH S", "CH": "SH T", "JH": "CH D",
+}  # fmt: skip
+"""Phones that are taken for each other."""
+
+CONFUSION_SHARE: Final = 0.02
+FREQUENT_WORDS: Final = 4_000
+
+
+@dataclass(frozen=True)
+class Search:
+    """How wide the beam search looks and how it weighs sound against language."""
+
+    beam: int = 120
+    beam_tokens: int = 24
+    beam_threshold: float = 30.0
+    language_weight: float = 2.0
+    word_score: float = 0.0
+    boundary_score: float = 0.0
+
+
+class PhoneticModel:
+    """The phoneme network and a decoder for our phrases; shared by recognizers, not by threads."""
+
+    def __init__(self, arpa: str, sounds: Mapping[str, Sequence[str]], search: Search | None = None) -> None:
+        """Load the network and build the decoder.
+
+        `arpa` is a language model in ARPA form, `sounds` the pronunciations of its words.
+        Raises `EngineMissingError` where hama or flashlight-text is not installed or does not load.
+        """
+        search = search or Search()
+        asr, decoding, kenlm, dictionary = _import_engines()
+        self._network = asr.ASRModel()
+        tokens = list(self._network.decoder_tokens)
+        phones = [*SIGNS_OF_PHONE, BOUNDARY, BLANK]
+        self._fold = _folding(tokens, phones)
+        self._phones = phones
+        number = {phone: index for index, phone in enumerate(phones)}
+        words = sorted(sounds)
+        lexicon = dictionary.Dictionary()
+        for word in (*words, UNKNOWN):
+            lexicon.add_entry(word)
+        lexicon.set_default_index(lexicon.get_index(UNKNOWN))
+        with tempfile.TemporaryDirectory(prefix="voice-helper-") as folder:
+            path = Path(folder) / "phrases.arpa"
+            path.write_text(arpa, encoding="utf-8")
+            with _quiet_stderr():  # KenLM prints its progress there, and has no switch
+                language = kenlm.KenLM(str(path), lexicon)
+        trie = decoding.Trie(len(phones), number[BOUNDARY])
+        start = language.start(False)
+        for word in words:
+            index = lexicon.get_index(word)
+            _, score = language.score(start, index)
+            for sound in sounds[word]:
+                trie.insert([number[phone] for phone in sound.split()], index, score)
+        trie.smear(decoding.SmearingMode.MAX)
+        options = decoding.LexiconDecoderOptions(
+            beam_size=search.beam,
+            beam_size_token=search.beam_tokens,
+            beam_threshold=search.beam_threshold,
+            lm_weight=search.language_weight,
+            word_score=search.word_score,
+            unk_score=-math.inf,
+            sil_score=search.boundary_score,
+            log_add=False,
+            criterion_type=decoding.CriterionType.CTC,
+        )
+        self._lexicon = lexicon
+        self._keep = (language, trie)  # the decoder does not own them
+        self._decoder: Any = decoding.LexiconDecoder(
+            options, trie, language, number[BOUNDARY], number[BLANK], lexicon.get_index(UNKNOWN), [], False
+        )
+
+    def frames(self, samples: npt.NDArray[np.float32]) -> Frames:
+        """Give the log-probabilities of the phones, 50 rows a second, for 16 kHz sound from -1.0 to 1.0."""
+        network = self._network
+        log_probabilities, lengths = network.session.run(
+            [network._log_probs_output_name, network._out_lengths_output_name],  # noqa: SLF001 - hama has no public call
+            {
+                network._waveform_input_name: samples[None, :],  # noqa: SLF001
+                network._waveform_lengths_input_name: np.array([len(samples)], dtype=np.int64),  # noqa: SLF001
+            },
+        )
+        rows = log_probabilities[0][: int(np.ravel(lengths)[0])]
+        return np.asarray(np.log(np.exp(rows) @ self._fold + 1e-8), dtype=np.float32)
+
+    def decode(self, frames: Frames) -> Transcript:
+        """Give the most likely words of some frames, with how well the sound fits them."""
+        if not len(frames):
+            return Transcript("", 0.0)
+        sound = np.ascontiguousarray(frames, dtype=np.float32)
+        results = self._decoder.decode(sound.ctypes.data, len(sound), sound.shape[1])
+        if not results:
+            return Transcript("", 0.0)
+        best = results[0]
+        words = [self._lexicon.get_entry(index) for index in best.words if index >= 0]
+        text = " ".join(word for word in words if word != UNKNOWN)
+        return Transcript(text, self._confidence(sound, best) if text else 0.0)
+
+    def _confidence(self, frames: Frames, best: Any) -> float:
+        """How much less likely the sound is as these words than as any phones at all, per phone."""
+        free = float(frames.max(axis=1).sum())
+        phones = sum(1 for left, right in zip(best.tokens, best.tokens[1:], strict=False) if left != right)
+        return math.exp(min(0.0, (best.emittingModelScore - free) / max(1, phones)))
+
+
+class PhoneticRecognizer:
+    """Hears whole utterances: the words come when the utterance is over."""
+
+    name = "embedded"
+
+    def __init__(self, model: PhoneticModel) -> None:
+        self._model = model
+        self._heard = bytearray()
+
+    def accept(self, chunk: AudioChunk) -> str:
+        """Take a chunk; there are no words before the end."""
+        self._heard += chunk.pcm
+        return ""
+
+    def finish(self) -> Transcript:
+        """Give the words of the utterance, ready for the next one."""
+        samples = np.frombuffer(bytes(self._heard), dtype="<i2").astype(np.float32) / 32768.0
+        self._heard.clear()
+        if len(samples) < 1600:  # less than the network's first frames need
+            return Transcript("", 0.0)
+        return self._model.decode(self._model.frames(samples))
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Send what a library writes to the error stream past Python into nothing."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nothing)
+        os.close(kept)
+
+
+def is_available() -> bool:
+    """Tell whether hama and flashlight-text are installed and load on this machine."""
+    try:
+        _import_engines()
+    except EngineMissingError:
+        return False
+    return True
+
+
+def _import_engines() -> tuple[Any, Any, Any, Any]:
+    try:
+        return (
+            importlib.import_module("hama.asr"),
+            importlib.import_module("flashlight.lib.text.decoder"),
+            importlib.import_module("flashlight.lib.text.decoder.kenlm"),
+            importlib.import_module("flashlight.lib.text.dictionary"),
+        )
+    except (ImportError, OSError) as error:
+        raise EngineMissingError(
+            f"the embedded question recognizer does not load: {error}",
+            hint="pip install hama flashlight-text, or use --engine pocketsphinx",
+        ) from error
+
+
+def _folding(tokens: Sequence[str], phones: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Give the matrix that turns the network's signs into our phones."""
+    rows = {token: index for index, token in enumerate(tokens)}
+    columns = {phone: index for index, phone in enumerate(phones)}
+    fold = np.zeros((len(tokens), len(phones)), dtype=np.float32)
+
+    def add(signs: Iterable[str], phone: str, share: float) -> None:
+        for sign in signs:
+            if sign in rows:
+                fold[rows[sign], columns[phone]] = max(fold[rows[sign], columns[phone]], share)
+
+    for phone, signs in SIGNS_OF_PHONE.items():
+        add(signs.split(), phone, 1.0)
+        for other in CONFUSIONS.get(phone, "").split():
+            add(SIGNS_OF_PHONE[other].split(), phone, CONFUSION_SHARE)
+    add([BOUNDARY], BOUNDARY, 1.0)
+    add([BLANK, *SIGNS_WITHOUT_SOUND.split()], BLANK, 1.0)
+    return fold

@@ -1,0 +1,123 @@
+"""The system's voice through pyttsx3: espeak on Linux, SAPI5 on Windows, NSSpeechSynthesizer on macOS.
+
+On Linux only one call order of pyttsx3 is reliable: one `save_to_file` and `runAndWait` a
+sentence, always on the same thread. So pyttsx3 synthesises, and our own player plays.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import queue
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from voice_helper.audio import to_pcm
+from voice_helper.errors import EngineMissingError, VoiceHelperError
+
+_ESPEAK_PACE: Final = 150 / 171  # asked for 150 words a minute espeak speaks 171, measured on whole answers
+_START_SECONDS: Final = 20.0
+_SENTENCE_SECONDS: Final = 30.0
+
+
+class Pyttsx3Voice:
+    """Speaks sentence by sentence, on a thread of its own."""
+
+    name = "pyttsx3"
+
+    def __init__(self) -> None:
+        """Start the engine; raises `EngineMissingError` when the system has no voice."""
+        self._work: queue.SimpleQueue[tuple[Callable[[Any], bytes], Future[bytes]]] = queue.SimpleQueue()
+        started: Future[bytes] = Future()
+        threading.Thread(target=self._run, args=(started,), name="pyttsx3", daemon=True).start()
+        started.result(timeout=_START_SECONDS)
+
+    def speak(self, text: str, words_per_minute: float) -> bytes:
+        """Give a sentence as 16 kHz, 16-bit sound, without the engine's own silence at the end."""
+        return self._call(lambda engine: _synthesise(engine, text, words_per_minute))
+
+    def voices(self) -> list[str]:
+        """Name the voices of the engine."""
+        names = self._call(lambda engine: "\n".join(str(voice.name) for voice in engine.getProperty("voices")).encode())
+        return names.decode().splitlines()
+
+    def _call(self, job: Callable[[Any], bytes]) -> bytes:
+        done: Future[bytes] = Future()
+        self._work.put((job, done))
+        try:
+            return done.result(timeout=_SENTENCE_SECONDS)
+        except TimeoutError:
+            raise EngineMissingError("the voice does not answer", hint="voice-helper doctor checks it") from None
+
+    def _run(self, started: Future[bytes]) -> None:
+        try:
+            engine = _start_engine()
+        except Exception as error:  # whatever the platform's engine raises, there is no voice  # noqa: BLE001
+            started.set_exception(
+                EngineMissingError(
+                    f"the system's voice does not start: {error}",
+                    hint="pip install espeakng-loader, or install espeak-ng; --voice none shows the answers as text",
+                )
+            )
+            return
+        started.set_result(b"")
+        while True:
+            job, done = self._work.get()
+            try:
+                done.set_result(job(engine))
+            except Exception as error:  # the caller gets it  # noqa: BLE001
+                done.set_exception(error)
+
+
+def _start_engine() -> Any:
+    if sys.platform.startswith("linux"):
+        _load_espeak()
+    import pyttsx3
+
+    engine = pyttsx3.init("espeak" if sys.platform.startswith("linux") else None)
+    driver = sys.modules.get("pyttsx3.drivers.espeak")
+    if driver is not None:  # it prints "Audio saved to ..." on the standard output, which belongs to answers
+        driver.print = lambda *_, **__: None  # type: ignore[attr-defined]
+    return engine
+
+
+def _load_espeak() -> None:
+    """Load the espeak-ng that comes as a package, so that none has to be installed; pyttsx3 then finds it."""
+    try:
+        import espeakng_loader
+    except ImportError:
+        return  # an installed espeak may be there
+    if not os.environ.get("ESPEAK_DATA_PATH"):
+        os.environ["ESPEAK_DATA_PATH"] = str(espeakng_loader.get_data_path())
+    ctypes.CDLL(str(espeakng_loader.get_library_path()), mode=ctypes.RTLD_GLOBAL)
+
+
+def _synthesise(engine: Any, text: str, words_per_minute: float) -> bytes:
+    import soundfile
+
+    if not text.strip():
+        return b""
+    pace = _ESPEAK_PACE if sys.platform.startswith("linux") else 1.0
+    engine.setProperty("rate", round(words_per_minute * pace))
+    with tempfile.TemporaryDirectory(prefix="voice-helper-") as folder:
+        path = Path(folder) / "sentence.wav"
+        engine.save_to_file(text, str(path))
+        engine.runAndWait()
+        if not path.is_file():
+            raise VoiceHelperError("the voice gave no sound", hint="voice-helper doctor checks it")
+        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    return _trimmed(to_pcm(samples.mean(axis=1).astype(np.float32), rate))
+
+
+def _trimmed(pcm: bytes) -> bytes:
+    """Leave out the silence that engines put at the end: the pauses are ours."""
+    samples = np.abs(np.frombuffer(pcm, dtype="<i2").astype(np.int32))
+    loud = np.flatnonzero(samples > 100)
+    return pcm[: (int(loud[-1]) + 1) * 2] if len(loud) else b""
