@@ -14,13 +14,13 @@ from voice_helper.guide import Guide, read_guide
 from voice_helper.safety import SafetyRules, read_safety
 from voice_helper.sentences import Sentences, Template, read_sentences
 from voice_helper.text import Language
-from voice_helper.types import Row
-from voice_helper.understand import Thresholds, read_thresholds
+from voice_helper.types import Phrases, Row
+from voice_helper.understand import HELP_NOW, Thresholds, read_thresholds
 
 _NEEDED = ("language.yaml", "answers.yaml")
 _OPTIONAL = ("facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml")
 _THEFT_DRAWS = 12
-_GUIDE_INTENT = "guide_start"
+_COMMAND_GROUP = "guide"
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,6 @@ class Content:
 
     content_key: str
     """A hash of every file: the same words, the same key."""
-
-    def with_settings(self, settings: Mapping[str, str]) -> Content:
-        """The same content with other settings, such as the emergency number."""
-        if not settings:
-            return self
-        return load_content(self.folder, settings)
 
 
 def load_content(folder: Path, settings: Mapping[str, str] | None = None) -> Content:
@@ -219,3 +213,23 @@ def _check_thefts(sentences: Sentences, problems: Problems) -> None:
 
 def _report_theft(text: str, template: Template, other: str, where: str, problems: Problems) -> None:
     problems.add(template.place, f'{template}: "{text}" is claimed by {other} too ({where})')
+
+
+_QUESTION_DRAWS = 8
+_SIGN_DRAWS = 4
+
+
+def phrases_of(content: Content) -> Phrases:
+    """Give what people say to us, for recognizers to expect."""
+    sentences, language = content.sentences, content.language
+    questions: dict[str, None] = {}
+    commands: dict[str, None] = {}
+    for template in sentences.templates:
+        group = sentences.group_of[template.intent]
+        drawn = sentences.draw(template, _QUESTION_DRAWS)
+        for number, text in enumerate(drawn):
+            # people say both "it is" and "it's"
+            questions[language.comparable(text) if number % 2 else " ".join(language.words(text))] = None
+        if group == _COMMAND_GROUP or template.intent in HELP_NOW:
+            commands.update(dict.fromkeys(" ".join(language.words(text)) for text in drawn[:_SIGN_DRAWS]))
+    return Phrases(tuple(questions), tuple(commands), content.pronunciations)

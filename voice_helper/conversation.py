@@ -12,7 +12,6 @@ from typing import Final
 
 from voice_helper import guide as guided
 from voice_helper.answers import Answers
-from voice_helper.content import Content
 from voice_helper.guide import Guide, Move, Session
 from voice_helper.types import (
     NONE_INTENT,
@@ -23,7 +22,6 @@ from voice_helper.types import (
     DoneSpeaking,
     End,
     Event,
-    Expect,
     Heard,
     Hush,
     Match,
@@ -104,8 +102,7 @@ class Conversation:
         if self.guide is None:
             return state, ()
         move = guided.begin(self.guide, self.answers.short, muscle=muscle, hot_weather=state.hot_weather)
-        state, actions = self._moved(replace(state, owed=None, misheard=0), move)
-        return state, (*actions, Expect(("guide",)))
+        return self._moved(replace(state, owed=None, misheard=0), move)
 
     def context(self, state: State) -> Context:
         """The context that words are understood in."""
@@ -285,7 +282,7 @@ class Conversation:
         if rows:
             actions.append(Say(rows, move.step))
         if move.end is not None:
-            actions.extend((End(move.end), Expect(())))
+            actions.append(End(move.end))
         on_the_way = move.full_disclaimer or (state.full_on_the_way and not move.hush)
         return replace(state, session=move.session, full_on_the_way=on_the_way), tuple(actions)
 
@@ -298,11 +295,3 @@ class Conversation:
         full = answer.disclaimer == "full"
         said = replace(state, misheard=0, candidates=(), full_on_the_way=full)
         return said, (Understood(transcript, match, answer), Hush("question"), Say(answer.spoken_rows()))
-
-
-def build_conversation(content: Content, understanding: Understanding) -> Conversation:
-    """Join the content of a language with its understanding."""
-    return Conversation(understanding, content.answers, content.guide)
-
-
-

@@ -98,7 +98,7 @@ class SafetyRules:
         clauses = [*self._clauses(comparable), comparable]
         raised: list[Flag] = []
         denied: list[Flag] = []
-        general = self._is_general_question(comparable)
+        general = self.is_general_question(comparable)
         for family in self.families:
             if family.not_in_questions and (general or self._is_question(comparable)):
                 continue
@@ -135,10 +135,16 @@ class SafetyRules:
                 clauses[-1].append(word)
         return [" ".join(words) for words in clauses if words]
 
+    def without_denied(self, text: str) -> str:
+        """Give a text without the clauses whose red flag is denied; the whole of it when nothing else is left."""
+        clauses = self._clauses(self.language.comparable(text))
+        kept = [clause for clause in clauses if not self.find(clause).denied]
+        return " ".join(kept) or text
+
     def _is_question(self, comparable: str) -> bool:
         return comparable.startswith(tuple(f"{question} " for question in self.questions))
 
-    def _is_general_question(self, comparable: str) -> bool:
+    def is_general_question(self, comparable: str) -> bool:
         """Asked about anybody ("does your foot go white in a cramp"), with no person in it."""
         return self._is_question(comparable) and self.persons.isdisjoint(comparable.split())
 
@@ -210,7 +216,7 @@ class _PatternReader:
         self._groups = groups
         self._language = language
         words = "|".join(re.escape(word) for word in small_words)
-        self._gap = rf"\s+(?:(?:{words})\s+){{0,2}}" if words else r"\s+"
+        self._gap = rf"(?:'s)?\s+(?:(?:{words})\s+){{0,2}}" if words else r"(?:'s)?\s+"
 
     def read_all(self, item: Item | None, what: str, problems: Problems) -> tuple[re.Pattern[str], ...]:
         if item is None:
@@ -237,7 +243,7 @@ class _PatternReader:
             return None
         pieces = [self._piece(piece) for piece in re.findall(r"[()|]|[^()|]+", unfolded)]
         try:
-            return re.compile(rf"(?<![\w'])(?:{''.join(pieces)})(?![\w'])")
+            return re.compile(rf"(?<![\w'])(?:{''.join(pieces)})(?:'s)?(?![\w'])")
         except re.error as error:
             problems.add(item.place, f'{what}: "{part}" cannot be read: {error}')
             return None

@@ -108,7 +108,7 @@ class Row:
     source: str | None = None
     """Name of the public source, for `first_aid` and `safety` rows."""
 
-    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     """The slot values for which it is said; empty means always."""
 
     def provenance(self) -> dict[str, str]:
@@ -210,17 +210,27 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Expect:
-    """The phrases that are likely next, for recognizers that can use a hint; empty means anything."""
-
-    intents: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class End:
     """A guided session, or the conversation, is over."""
 
     reason: str
 
 
-Action = Say | Hush | Understood | Pace | Expect | End
+Action = Say | Hush | Understood | Pace | End
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """What people say to us, for recognizers to expect."""
+
+    questions: tuple[str, ...]
+    """Sentences drawn from all templates."""
+
+    commands: tuple[str, ...]
+    """Sentences that must be heard while we speak: commands of a session, signs of an emergency."""
+
+    sounds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Pronunciations that dictionaries lack, in the phones of the CMU dictionary."""
+
+    grammar: tuple[str, ...] = ()
+    """A closed list of phrases to hear nothing else but; empty for open recognition."""

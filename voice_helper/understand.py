@@ -54,17 +54,25 @@ class Understanding:
         """
         if not self.sentences.language.words(text):
             return Match(NONE_INTENT, score=0.0, decided_by="none")
+        match = self._meaning(text, context)
+        if match.runner_up is None:
+            match = replace(match, runner_up=self._runner_up(text, match.intent))
+        return match
+
+    def _meaning(self, text: str, context: Context) -> Match:
         flags = self.safety.find(text)
         denied = any(flag.level in HELP_NOW for flag in flags.denied)
         flag = flags.highest
         if flag is not None and flag.level in HELP_NOW:
             return self._flagged(text, flag)
+        if denied:
+            text = self.safety.without_denied(text)
         claim = self._exact(text, context)
         if claim is not None:
             return replace(self._claimed(claim, flag), denied=denied)
         if flag is not None:
             return replace(self._flagged(text, flag), denied=denied)
-        return replace(self._nearest(text, may_raise=not denied), denied=denied)
+        return replace(self._nearest(text, may_raise=not denied and not self._is_general(text)), denied=denied)
 
     def urgent_flag(self, text: str) -> Flag | None:
         """Give an emergency or urgent flag that is certain already in half an utterance."""
@@ -98,7 +106,7 @@ class Understanding:
     def _nearest(self, text: str, *, may_raise: bool) -> Match:
         comparable = comparable_text(self.sentences.language, text)
         ranked = self.nearest.scores(comparable)
-        if not may_raise:  # its red flag was denied, so the rest of the sentence decides
+        if not may_raise:  # denied, or asked about anybody: the rest of the sentence decides
             ranked = [(intent, score) for intent, score in ranked if intent not in HELP_NOW]
         if not ranked:
             return Match(NONE_INTENT, score=0.0, decided_by="none")
@@ -121,6 +129,13 @@ class Understanding:
             self.sentences.language.comparable(text), self.sentences.slots_of.get(intent, ())
         )
         return Match(intent, slots, round(score, 4), "nearest", template=self._template(comparable, intent), runner_up=runner_up)
+
+    def _is_general(self, text: str) -> bool:
+        return self.safety.is_general_question(self.sentences.language.comparable(text))
+
+    def _runner_up(self, text: str, intent: str) -> RunnerUp | None:
+        ranked = self.nearest.scores(comparable_text(self.sentences.language, text))
+        return next((RunnerUp(name, round(score, 4)) for name, score in ranked if name != intent), None)
 
     def _template(self, comparable: str, intent: str) -> str | None:
         index = self.nearest.nearest_example(comparable, intent)

@@ -1,0 +1,89 @@
+"""Recognizers: sound in, words out, while the person still speaks.
+
+`open_recognizer` finds the engine; each engine's heavy import stays in its own file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from voice_helper.errors import EngineMissingError, ModelMissingError
+from voice_helper.models import find_vosk_model
+from voice_helper.types import AudioChunk, Phrases, Transcript
+
+ENGINE_NAMES: Final = ("auto", "vosk", "embedded", "pocketsphinx")
+
+
+class Recognizer(Protocol):
+    """Hears one utterance after the other."""
+
+    name: str
+
+    def accept(self, chunk: AudioChunk) -> str:
+        """Take a chunk of the utterance; give the words so far, which may still change."""
+
+    def finish(self) -> Transcript:
+        """The utterance is over: give its words, ready for the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine that was opened, and what would be better, if anything."""
+
+    recognizer: Recognizer
+    advice: str | None = None
+
+
+def open_recognizer(engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None) -> Choice:
+    """Open a recognizer by its name: `auto`, `vosk`, `embedded` or `pocketsphinx`.
+
+    `auto` takes Vosk when there is a model for the language, else the embedded one, and gives the advice that
+    improves it. `phrases` are what people say to us. Raises `ModelMissingError` when `model` is no Vosk model, or
+    there is none; `EngineMissingError` when the engine cannot work here.
+    """
+    if engine not in ENGINE_NAMES:
+        raise EngineMissingError(f'there is no engine "{engine}"', hint=f"engines: {', '.join(ENGINE_NAMES)}")
+    if engine == "vosk" or model is not None:
+        return Choice(_open_vosk(find_vosk_model(language, model), phrases))
+    if engine == "auto":
+        try:
+            return Choice(_open_vosk(find_vosk_model(language, None), phrases))
+        except ModelMissingError:
+            pass
+    if language != "en":
+        raise ModelMissingError(
+            f'the embedded recognizer hears English only, not "{language}"',
+            hint="give a Vosk model of the language with --model",
+        )
+    if engine == "pocketsphinx":
+        return Choice(_open_pocketsphinx(phrases))
+    return _open_embedded(phrases, advise=engine == "auto")
+
+
+def _open_embedded(phrases: Phrases, *, advise: bool) -> Choice:
+    from voice_helper.recognizers import phonetic
+
+    advice = (
+        "hearing with the embedded recognizer; a Vosk model hears more: put one into models/, or give it with --model"
+        if advise
+        else None
+    )
+    if not phonetic.is_available():  # no wheel for this platform: PocketSphinx hears everything
+        return Choice(_open_pocketsphinx(phrases), advice)
+    from voice_helper.recognizers.embedded import EmbeddedRecognizer
+
+    return Choice(EmbeddedRecognizer(phrases), advice)
+
+
+def _open_pocketsphinx(phrases: Phrases) -> Recognizer:
+    from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
+
+    return PocketSphinxRecognizer(phrases)
+
+
+def _open_vosk(model: Path, phrases: Phrases) -> Recognizer:
+    from voice_helper.recognizers.vosk import VoskRecognizer
+
+    return VoskRecognizer(model, phrases.grammar)

@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -35,13 +36,30 @@ def cmu_dictionary() -> Mapping[str, tuple[str, ...]]:
     return {word: tuple(found) for word, found in sounds.items()}
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def frequent_words(count: int) -> Mapping[str, float]:
     """Give the most frequent words of English with their chances, as pocketsphinx's general model has them."""
     model = NGramModel.readfile(str(Path(get_model_path("en-us")) / "en-us.lm.bin"))
     logarithm = LogMath()
     chances = ((model.prob([word]), word) for word in cmu_dictionary() if len(word) > 1 or word in _ONE_LETTER_WORDS)
     return {word: logarithm.exp(chance) for chance, word in sorted(chances, reverse=True)[:count]}
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A language model and how its words sound."""
+
+    arpa: str
+    sounds: Mapping[str, tuple[str, ...]]
+
+
+def build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], general_words: int) -> Built:
+    """Build the model of sentences whose every word can be pronounced, with general words mixed in."""
+    general = frequent_words(general_words)
+    words = {word for sentence in sentences for word in sentence.split()}
+    sounds = pronunciations(sorted(words | general.keys()), own_sounds)
+    sayable = [sentence for sentence in sentences if all(word in sounds for word in sentence.split())]
+    return Built(arpa(sayable, {word: chance for word, chance in general.items() if word in sounds}), sounds)
 
 
 def pronunciations(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,287 @@
+"""The loop: sound comes in, events go to the core, its actions are carried out, all on the audio clock.
+
+It knows protocols, not engines; the doors choose those.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from voice_helper.audio import Player, Source, silence
+from voice_helper.conversation import Conversation, State
+from voice_helper.endpoint import IN_SESSION, Endpointer, EndpointSettings
+from voice_helper.recognizers import Recognizer
+from voice_helper.types import (
+    CHUNK_SAMPLES,
+    SAMPLE_RATE,
+    Action,
+    AudioChunk,
+    DoneSpeaking,
+    End,
+    Event,
+    Heard,
+    Hush,
+    Pace,
+    PartlyHeard,
+    Quiet,
+    Say,
+    Transcript,
+    Understood,
+)
+from voice_helper.vad import VoiceActivity
+from voice_helper.voices import SENTENCE_PAUSE_SECONDS, WORDS_PER_MINUTE, Voice
+
+HappeningName = Literal["heard", "partly", "say", "hush", "tone", "error", "end"]
+ECHO_SECONDS: Final = 0.3
+"""The room still carries a word for so long after it was played."""
+
+SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
+_SLOWEST, _FASTEST = 120.0, 180.0
+_SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened, on the clock of the sound."""
+
+    at_seconds: float
+    event: HappeningName
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass
+class Speaker:
+    """A voice and a player: rows become sound on the time line, sentence by sentence."""
+
+    voice: Voice
+    player: Player
+    words_per_minute: float = WORDS_PER_MINUTE
+    loudness: float = 1.0
+
+    def say(self, text: str) -> int:
+        """Put a text behind what is being played; give its length in samples."""
+        pieces = []
+        for sentence in sentences_of(text):
+            pieces.append(self.voice.speak(sentence, self.words_per_minute))
+            pieces.append(silence(SENTENCE_PAUSE_SECONDS))
+        sound = b"".join(pieces)
+        if self.voice.name == "none":
+            sound = b""
+        self.player.play(sound, self.loudness)
+        return len(sound) // 2
+
+    def change_pace(self, pace: Pace) -> None:
+        """Speak slower or faster, louder or softer, from the next sentence on."""
+        self.words_per_minute = min(_FASTEST, max(_SLOWEST, self.words_per_minute * pace.rate))
+        self.loudness = min(4.0, max(0.25, self.loudness * pace.loudness))
+
+
+@dataclass(slots=True)
+class _Spoken:
+    """A row on the time line."""
+
+    starts: int
+    ends: int
+    words: frozenset[str]
+    happening: Happening
+    told: bool = False
+
+
+class Assistant:
+    """Drives one conversation from one source of sound."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        recognizer: Recognizer,
+        speaker: Speaker,
+        *,
+        state: State,
+        endpoint: EndpointSettings | None = None,
+        tell: Callable[[Happening], None] = lambda happening: None,
+        understood: Callable[[Understood], None] = lambda understood: None,
+    ) -> None:
+        self.state = state
+        self._conversation = conversation
+        self._recognizer = recognizer
+        self._speaker = speaker
+        self._usual_endpoint = endpoint or EndpointSettings()
+        self._endpointer = Endpointer(self._usual_endpoint)
+        self._voice_activity = VoiceActivity()
+        self._tell = tell
+        self._understood = understood
+        self._clock_samples = 0
+        self._time_line: deque[_Spoken] = deque()
+        self._was_playing = False
+        self._partial = ""
+        self.answered = False
+        """Something was understood, or asked back."""
+
+    @property
+    def seconds(self) -> float:
+        """The time on the clock of the sound."""
+        return self._clock_samples / SAMPLE_RATE
+
+    def begin_guide(self, muscle: str | None = None) -> None:
+        """Start the guided session at once."""
+        self.state, actions = self._conversation.begin_guide(self.state, muscle)
+        self._carry_out(actions)
+
+    def hear(self, source: Source) -> Iterator[None]:
+        """Go through the sound of a source, chunk by chunk; the caller may stop between two."""
+        for chunk in source.chunks():
+            self.take(chunk)
+            yield
+        self._utterance_over(self._endpointer.finish().is_over)
+
+    def stay(self) -> Iterator[None]:
+        """Let silence follow, chunk by chunk, until all is said and no session is going on."""
+        quiet = AudioChunk(bytes(CHUNK_SAMPLES * 2))
+        limit = self._clock_samples + SILENCE_AFTER_SOURCE_SECONDS * SAMPLE_RATE
+        while self.is_busy and self._clock_samples < limit:
+            self.take(quiet)
+            yield
+
+    @property
+    def is_busy(self) -> bool:
+        """It speaks, leads a session, or has something to repeat."""
+        return bool(
+            self._speaker.player.is_playing or self._was_playing or self.state.session or self.state.owed or self._time_line
+        )
+
+    def take(self, chunk: AudioChunk) -> None:
+        """Take one chunk of sound: hear it, and let its time go by."""
+        self._clock_samples += chunk.samples
+        self._endpointer.settings = IN_SESSION if self.state.session else self._usual_endpoint
+        cut = self._endpointer.accept(chunk, self._voice_activity.is_speech(chunk))
+        for part in cut.chunks:
+            self._partly_heard(self._recognizer.accept(part))
+        self._utterance_over(cut.is_over)
+        self._speaker.player.advance(chunk.samples)
+        self._tell_time_line()
+        self._event(Quiet(chunk.samples))
+        if self._was_playing and not self._speaker.player.is_playing:
+            self._was_playing = False
+            self._event(DoneSpeaking())
+
+    def _partly_heard(self, text: str) -> None:
+        text = self._without_own_voice(text)
+        if text and text != self._partial:
+            self._partial = text
+            self._happened("partly", text=text)
+            self._event(PartlyHeard(text))
+
+    def _utterance_over(self, is_over: bool) -> None:
+        if not is_over:
+            return
+        heard = self._recognizer.finish()
+        self._partial = ""
+        text = self._without_own_voice(heard.text)
+        if text:
+            self._event(Heard(replace(heard, text=text)))
+
+    def _without_own_voice(self, text: str) -> str:
+        """Leave out the words that we are saying at this moment; "stop" is in no prompt."""
+        now = self._clock_samples
+        own: set[str] = set()
+        for spoken in self._time_line:
+            if spoken.starts <= now <= spoken.ends + ECHO_SECONDS * SAMPLE_RATE:
+                own |= spoken.words
+        if not own:
+            return text
+        left = [word for word in text.split() if word not in own]
+        return text if len(left) == len(text.split()) else " ".join(left)
+
+    def _event(self, event: Event) -> None:
+        self.state, actions = self._conversation.step(self.state, event)
+        self._carry_out(actions)
+
+    def _carry_out(self, actions: tuple[Action, ...]) -> None:
+        for action in actions:
+            if isinstance(action, Say):
+                self._say(action)
+            elif isinstance(action, Hush):
+                self._hush(action)
+            elif isinstance(action, Understood):
+                self._tell_understood(action)
+            elif isinstance(action, Pace):
+                self._speaker.change_pace(action)
+            elif isinstance(action, End):
+                self._happened("end", reason=action.reason)
+
+    def _say(self, say: Say) -> None:
+        starts = max([self._clock_samples, *(spoken.ends for spoken in self._time_line)])
+        for row in say.rows:
+            length = self._speaker.say(row.text)
+            fields: dict[str, object] = {"text": row.text, "kind": row.kind}
+            if say.step is not None:
+                fields["step"] = say.step
+            fields["until"] = round((starts + length) / SAMPLE_RATE, 2)
+            happening = Happening(round(starts / SAMPLE_RATE, 2), "say", fields)
+            words = frozenset(re.findall(r"[^\W_]+(?:'[^\W_]+)?", row.text.casefold()))
+            self._time_line.append(_Spoken(starts, starts + length, words, happening))
+            starts += length
+        self._was_playing = True
+        self._tell_time_line()
+
+    def _hush(self, hush: Hush) -> None:
+        now = self._clock_samples
+        cut_off = self._speaker.player.is_playing
+        self._speaker.player.hush()
+        self._time_line = deque(
+            _Spoken(spoken.starts, min(spoken.ends, now), spoken.words, spoken.happening, spoken.told)
+            for spoken in self._time_line
+            if spoken.told
+        )
+        self._was_playing = False
+        if cut_off:
+            self._happened("hush", by=hush.by)
+
+    def _tell_time_line(self) -> None:
+        """Tell of each row as it begins to be heard; forget it when the room is quiet again."""
+        now = self._clock_samples
+        for spoken in self._time_line:
+            if not spoken.told and spoken.starts <= now:
+                spoken.told = True
+                self._tell(spoken.happening)
+        while self._time_line and self._time_line[0].told and self._time_line[0].ends + ECHO_SECONDS * SAMPLE_RATE < now:
+            self._time_line.popleft()
+
+    def _tell_understood(self, understood: Understood) -> None:
+        self.answered = self.answered or understood.answer is not None
+        self._understood(understood)
+        self._happened(
+            "heard",
+            text=understood.transcript.text,
+            intent=understood.match.intent,
+            confidence=round(understood.transcript.confidence, 2),
+        )
+
+    def _happened(self, event: HappeningName, **fields: object) -> None:
+        self._tell(Happening(round(self.seconds, 2), event, fields))
+
+
+def sentences_of(text: str) -> list[str]:
+    """Cut a text into sentences."""
+    return [sentence for sentence in _SENTENCE_END.split(text.strip()) if sentence]
+
+
+def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSettings) -> Transcript:
+    """Give the first words that are heard from a source; an empty transcript when there are none.
+
+    Speech goes to the recognizer while it goes on, so that the words are ready when it ends.
+    """
+    endpointer, voice_activity = Endpointer(endpoint), VoiceActivity()
+    for chunk in source.chunks():
+        cut = endpointer.accept(chunk, voice_activity.is_speech(chunk))
+        for part in cut.chunks:
+            recognizer.accept(part)
+        if cut.is_over:
+            heard = recognizer.finish()
+            if heard.text:
+                return heard
+    return recognizer.finish() if endpointer.finish().is_over else Transcript("", 0.0)

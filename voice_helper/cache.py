@@ -1,0 +1,49 @@
+"""Things that take a second to make, kept in the user's cache folder under a key of what they are made from.
+
+The same content gives the same key, so a kept thing is never stale. A file is written whole or
+not at all; one that cannot be read, or cannot be written, is as if it were not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from voice_helper.paths import cache_folder
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+
+def kept_arrays(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
+    """Give the arrays kept under a name and key, or make and keep them."""
+    path = cache_folder() / f"{name}-{key[:32]}.npz"
+    with contextlib.suppress(OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError), np.load(path) as kept:
+        return {each: kept[each] for each in kept.files}
+    made = make()
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **made)
+    _write_whole(path, buffer.getvalue())
+    return made
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    with contextlib.suppress(OSError):  # a read-only home or a full disk only costs time
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,664 @@
+"""The command line: every command with an example in its help."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from voice_helper import __version__
+from voice_helper.errors import VoiceHelperError
+from voice_helper.paths import data_folder, intents_folder
+from voice_helper.recognizers import ENGINE_NAMES
+from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE
+
+_INTERRUPTED: Final = 130
+_PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every command shares."""
+
+    engine: str = "auto"
+    model: Path | None = None
+    voice: str = "auto"
+    rate: float = WORDS_PER_MINUTE
+    device: str | None = None
+    number: str | None = None
+    language: str = "en"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What replaces the settings of the content."""
+        return {"number": self.number} if self.number else {}
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that all share, each also as an environment variable VOICE_HELPER_..."""
+    options = (
+        click.option("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="The recognizer."),
+        click.option("--model", type=click.Path(path_type=Path), help="Folder of a Vosk model."),
+        click.option("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="The voice."),
+        click.option("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, show_default=True, help="Words a minute."),
+        click.option("--device", help="Part of the name of the sound device."),
+        click.option("--number", help="The emergency number it names, such as 112."),
+        click.option("--language", default="en", show_default=True, help="The intents folder to use."),
+    )  # fmt: skip
+
+    def with_options(
+        engine: str, model: Path | None, voice: str, rate: float, device: str | None, number: str | None,
+        language: str, **rest: Any,
+    ) -> None:  # fmt: skip
+        command(Options(engine, model, voice, rate, device, number, language), **rest)
+
+    with_options.__doc__ = command.__doc__
+    with_options.__name__ = command.__name__
+    wrapped: Callable[..., None] = with_options
+    wrapped.__click_params__ = list(getattr(command, "__click_params__", []))  # type: ignore[attr-defined]
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    for parameter in wrapped.__click_params__:  # type: ignore[attr-defined]
+        if parameter.name in Options.__dataclass_fields__:
+            parameter.envvar = f"VOICE_HELPER_{parameter.name.upper()}"
+            parameter.show_envvar = True
+    return wrapped
+
+
+def _disclaimer() -> str:
+    return (
+        "For education only: the answers do not take the place of advice from a medical expert, "
+        "and no clinician has reviewed them."
+    )
+
+
+@click.group(epilog=_disclaimer(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="voice-helper")
+def cli() -> None:
+    """Ask aloud about leg cramps, offline, and be guided hands-free when one is there.
+
+    Example: voice-helper ask "does heat help"
+    """
+
+
+# ask
+
+
+@cli.command()
+@click.argument("question", nargs=-1)
+@click.option("--wav", type=click.Path(path_type=Path), help="A sound file with the question in it.")
+@click.option("--save", type=click.Path(path_type=Path), help="Write the spoken answer to this WAV file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@_common
+def ask(options: Options, question: tuple[str, ...], wav: Path | None, save: Path | None, as_json: bool) -> None:
+    """Ask one question: typed, from a sound file, or from the microphone.
+
+    Example: voice-helper ask "why do my calves cramp at night"
+
+    Example: voice-helper ask --wav question.wav --save answer.wav
+    """
+    if question and wav:
+        raise click.UsageError("give a typed question or --wav, not both")
+    _answer_once(options, " ".join(question) if question else None, wav, save, as_json=as_json)
+
+
+def _answer_once(options: Options, typed: str | None, wav: Path | None, save: Path | None, *, as_json: bool) -> None:
+    from voice_helper.forms import answer_form
+    from voice_helper.tester import ask as ask_skill
+    from voice_helper.types import Transcript
+
+    if wav is not None:  # a file that is no sound is named before anything is loaded
+        from voice_helper.audio import WavSource
+
+        WavSource(wav)
+    skill = _open_skill(options)
+    engine: str | None = None
+    if typed is not None:
+        transcript = Transcript(typed)
+    else:
+        transcript, engine = _hear_one(options, skill, wav)
+    match, answer = ask_skill(skill, transcript)
+    if as_json:
+        click.echo(json.dumps(answer_form(transcript, engine, match, answer), ensure_ascii=False))
+    else:
+        _show_answer(transcript, engine, match, answer)
+    _speak(options, answer, save, aloud=not as_json)
+
+
+def _hear_one(options: Options, skill: Any, wav: Path | None) -> tuple[Any, str]:
+    from voice_helper.assistant import hear_question
+    from voice_helper.audio import Microphone, WavSource
+    from voice_helper.endpoint import ONE_QUESTION, EndpointSettings
+
+    recognizer = _open_recognizer(options, skill)
+    if wav is not None:
+        heard = hear_question(WavSource(wav), recognizer, ONE_QUESTION)
+        if not heard.text:
+            raise VoiceHelperError(f"no words were heard in {wav}", hint="record it closer to the microphone")
+        return heard, recognizer.name
+    with Microphone(options.device) as microphone:
+        _note("listening: ask your question")
+        return hear_question(microphone, recognizer, EndpointSettings()), recognizer.name
+
+
+def _show_answer(transcript: Any, engine: str | None, match: Any, answer: Any) -> None:
+    console = _console()
+    if engine:
+        console.print(f"[dim]heard ({engine}, {transcript.confidence:.2f}):[/dim]", transcript.text, highlight=False)
+    console.print(f"[dim]intent:[/dim] {match.intent}{_slots(match)}", highlight=False)
+    for row in answer.spoken_rows():
+        mark = {"article": "article", "first_aid": "first aid", "safety": "safety"}.get(row.kind, "")
+        where = row.fact or row.source
+        note = f"  [dim]({mark}: {where})[/dim]" if mark and where else ""
+        console.print(f"  {_plain(row.text)}{note}", highlight=False)
+
+
+def _slots(match: Any) -> str:
+    return "".join(f" {name}={_plain(value)}" for name, value in match.slots.items())
+
+
+def _plain(text: str) -> str:
+    """Text as it is: brackets are not markup, control characters do not reach the terminal."""
+    from rich.markup import escape
+
+    return escape("".join(character if character.isprintable() else " " for character in text))
+
+
+def _speak(options: Options, answer: Any, save: Path | None, *, aloud: bool) -> None:
+    from voice_helper.assistant import Speaker
+    from voice_helper.audio import SilentPlayer, write_wav
+    from voice_helper.errors import EngineMissingError
+
+    if options.voice == "none" and save is None:
+        return
+    try:
+        voice = _open_voice(options)
+    except EngineMissingError as error:
+        if save is not None:
+            raise
+        _note(f"{error.message}; {error.hint}")
+        return
+    if save is not None:
+        player = SilentPlayer(keep=True)
+        speaker = Speaker(voice, player, options.rate)
+        for row in answer.spoken_rows():
+            speaker.say(row.text)
+        write_wav(save, player.finish())
+        _note(f"the spoken answer is in {save}")
+    if not aloud or options.voice == "none":
+        return
+    loudspeaker = _open_loudspeaker(options)
+    if loudspeaker is None:
+        return
+    with loudspeaker:
+        speaker = Speaker(voice, loudspeaker, options.rate)
+        for row in answer.spoken_rows():
+            speaker.say(row.text)
+        loudspeaker.wait()
+
+
+def _open_loudspeaker(options: Options) -> Any:
+    from voice_helper.audio import Loudspeaker
+    from voice_helper.errors import SoundDeviceError
+
+    try:
+        return Loudspeaker(options.device)
+    except SoundDeviceError as error:
+        if options.device:
+            raise
+        _note(f"the answer is shown, not spoken: {error.message}; {error.hint}")
+        return None
+
+
+# listen and guide
+
+
+@cli.command()
+@click.option("--source", default="mic", show_default=True, help="mic, or a sound file, which is heard in virtual time.")
+@click.option("--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file on the same time line.")
+@click.option("--events", is_flag=True, help="Print one JSON object for each thing that happens.")
+@_common
+def listen(options: Options, source: str, save: Path | None, events: bool) -> None:
+    """Go on listening and answering, hands-free. A cramp starts the guide. Ctrl-C ends.
+
+    Example: voice-helper listen
+
+    Example: voice-helper listen --source evening.wav --events --save spoken.wav
+    """
+    _converse(options, source, save, events=events)
+
+
+@cli.command()
+@click.option("--place", type=click.Choice(sorted(_PLACES)), help="Where the cramp is.")
+@click.option("--source", default="mic", show_default=True, help="mic, or a sound file, which is heard in virtual time.")
+@click.option("--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file on the same time line.")
+@click.option("--events", is_flag=True, help="Print one JSON object for each thing that happens.")
+@_common
+def guide(options: Options, place: str | None, source: str, save: Path | None, events: bool) -> None:
+    """Be guided through a cramp at once, hands-free. Say "stop" to end.
+
+    Example: voice-helper guide --place foot
+    """
+    _converse(options, source, save, events=events, guide=True, place=place)
+
+
+def _converse(
+    options: Options, source: str, save: Path | None, *, events: bool, guide: bool = False, place: str | None = None
+) -> None:
+    from voice_helper.assistant import Assistant, Speaker
+    from voice_helper.audio import SilentPlayer, WavSource, write_wav
+    from voice_helper.conversation import State
+    from voice_helper.forms import happening_form
+
+    file = None if source == "mic" else WavSource(Path(source))
+    skill = _open_skill(options)
+    recognizer = _open_recognizer(options, skill)
+    voice = _open_voice(options)
+    console = _console()
+    with ExitStack() as opened:
+        kept = SilentPlayer(keep=save is not None)
+        player: Any = kept
+        microphone: Any = file
+        if file is None:
+            player, microphone = _live(options, kept, opened)
+        assistant = Assistant(
+            skill.conversation,
+            recognizer,
+            Speaker(voice, player, options.rate),
+            state=State(hands_free=True),
+            tell=(lambda happening: _print_line(happening_form(happening))) if events else _shower(console),
+        )
+        if guide:
+            assistant.begin_guide(_PLACES.get(place or ""))
+        elif file is None and not events:
+            _note('listening; ask about leg cramps, or say "help, I have a cramp". Ctrl-C ends')
+        try:
+            for _ in assistant.hear(microphone):
+                if guide and file is None and not assistant.is_busy:
+                    break
+            if file is not None:
+                for _ in assistant.stay():
+                    pass
+        finally:
+            if save is not None:
+                write_wav(save, kept.finish())
+        if events and file is not None:
+            _print_line({"at": round(assistant.seconds, 2), "event": "end", "reason": "source_ended"})
+
+
+def _live(options: Options, kept: Any, opened: ExitStack) -> tuple[Any, Any]:
+    from voice_helper.audio import Microphone
+
+    player: Any = kept
+    if options.voice != "none":
+        loudspeaker = _open_loudspeaker(options)
+        if loudspeaker is not None:
+            player = opened.enter_context(loudspeaker)
+    return player, opened.enter_context(Microphone(options.device))
+
+
+def _shower(console: Console) -> Callable[[Any], None]:
+    def show(happening: Any) -> None:
+        fields = happening.fields
+        if happening.event == "heard":
+            console.print(f"[dim]{happening.at_seconds:8.1f}[/dim]  you   {_plain(str(fields['text']))}  [dim]{fields['intent']}[/dim]", highlight=False)
+        elif happening.event == "say":
+            console.print(f"[dim]{happening.at_seconds:8.1f}[/dim]        {_plain(str(fields['text']))}", highlight=False)
+        elif happening.event == "end":
+            console.print(f"[dim]{happening.at_seconds:8.1f}  ended: {fields['reason']}[/dim]", highlight=False)
+
+    return show
+
+
+# the intent tester
+
+
+@cli.command("test-intents")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--audio", is_flag=True, help="The files are sound files, or JSON lines with a wav each.")
+@click.option("--context", type=click.Choice(["none", "guide"]), default="none", show_default=True, help="The state the lines are said in.")
+@click.option("--format", "form", type=click.Choice(["table", "jsonl"]), default="table", show_default=True, help="The report.")
+@click.option("--explain", is_flag=True, help="Say why, for each line.")
+@click.option("--fail-under", type=click.FloatRange(0, 1), help="Exit with 1 when a smaller share is right.")
+@_common
+def test_intents(
+    options: Options, files: tuple[Path, ...], audio: bool, context: str, form: str, explain: bool, fail_under: float | None
+) -> None:
+    """Test what texts mean: a prompt to type at, or a batch from files (- is standard input).
+
+    Files hold a text a line, JSON lines with text, intent, slots and context, or the YAML of tests/sentences.
+
+    Example: voice-helper test-intents
+
+    Example: voice-helper test-intents tests/sentences/remedies.yaml --fail-under 0.95
+    """
+    skill = _open_skill(options)
+    if not files:
+        _prompt(skill, context, explain=explain)
+        return
+    results = list(_run_files(options, skill, files, context, audio=audio, form=form, explain=explain))
+    _summarise(results, form, fail_under)
+
+
+def _run_files(
+    options: Options, skill: Any, files: Sequence[Path], context: str, *, audio: bool, form: str, explain: bool
+) -> Iterator[Any]:
+    from dataclasses import replace as replaced
+
+    from voice_helper.tester import explain as explain_result
+    from voice_helper.tester import run_case
+
+    recognizer = _open_recognizer(options, skill) if audio else None
+    for case in _cases(files, audio=audio):
+        asked = replaced(case, context=context) if context == "guide" else case
+        heard, engine = (_hear_file(recognizer, Path(case.text)), recognizer.name) if recognizer else (None, None)
+        result = run_case(skill, asked, heard=heard, engine=engine)
+        if form == "jsonl":
+            line = result.form()
+            if explain:
+                line["explanation"] = explain_result(skill, result)
+            _print_line(line)
+        elif explain:
+            _show_result(skill, result, explain=True)
+        yield result
+
+
+def _cases(files: Sequence[Path], *, audio: bool) -> Iterator[Any]:
+    from dataclasses import replace as replaced
+
+    from voice_helper.tester import Case, read_cases
+
+    for path in files:
+        if audio and path.suffix.casefold() == ".wav":
+            yield Case(str(path), place=str(path))
+            continue
+        try:
+            text = click.get_text_stream("stdin").read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+            raise VoiceHelperError(f"{path} cannot be read: {reason}", hint="check the path") from error
+        for case in read_cases(path, text):
+            yield replaced(case, text=str(path.parent / case.text)) if audio else case
+
+
+def _hear_file(recognizer: Any, path: Path) -> Any:
+    from voice_helper.assistant import hear_question
+    from voice_helper.audio import WavSource
+    from voice_helper.endpoint import ONE_QUESTION
+
+    return hear_question(WavSource(path), recognizer, ONE_QUESTION)
+
+
+def _summarise(results: Sequence[Any], form: str, fail_under: float | None) -> None:
+    from voice_helper.tester import Report
+
+    report = Report(tuple(results))
+    if form == "table":
+        console = _console()
+        table = Table(box=None, pad_edge=False)
+        for column in ("", "text", "intent", "score", "by", "expected"):
+            table.add_column(column, overflow="fold")
+        for result in results:
+            mark = {True: "ok", False: "[red]NO[/red]", None: ""}[result.is_right]
+            expected = result.case.intent if result.is_right is False else ""
+            table.add_row(mark, _plain(result.case.text), result.match.intent + _slots(result.match), f"{result.match.score:.2f}", result.match.decided_by, expected)
+        console.print(table)
+        if report.expected:
+            console.print(f"{report.right} of {report.expected} right ({report.accuracy:.1%}), {report.not_understood} not understood", highlight=False)
+    if fail_under is not None and report.accuracy < fail_under:
+        raise VoiceHelperError(
+            f"{report.accuracy:.1%} are right, less than {fail_under:.1%}", hint="the lines marked NO show which are not"
+        )
+
+
+def _prompt(skill: Any, context: str, *, explain: bool) -> None:
+    from voice_helper.tester import Case, run_case
+
+    interactive = sys.stdin.isatty()
+    if interactive:
+        _note('type a sentence to see its intent; "exit" or Ctrl-D ends')
+    while True:
+        if interactive:
+            click.echo("> ", nl=False)
+        line = sys.stdin.readline()
+        if not line or line.strip() in {"exit", "quit", ":q"}:
+            return
+        text = line.strip()
+        if text:
+            result = run_case(skill, Case(text, context="guide" if context == "guide" else "none"))
+            _show_result(skill, result, explain=explain)
+
+
+def _show_result(skill: Any, result: Any, *, explain: bool) -> None:
+    from voice_helper.tester import explain as explain_result
+
+    console = _console()
+    match = result.match
+    rows = [("text", result.case.text)]
+    if result.engine:
+        rows.append(("heard", result.transcript.text))
+    rows += [
+        ("intent", match.intent + (f"  (family {match.family})" if match.family else "")),
+        ("score", f"{match.score:.2f}, decided by {match.decided_by}"),
+        ("template", match.template or "none"),
+        ("runner-up", f"{match.runner_up.intent} {match.runner_up.score:.2f}" if match.runner_up else "none"),
+        ("slots", ", ".join(f"{name}={value}" for name, value in match.slots.items()) or "none"),
+        ("spoken", result.answer.spoken()),
+    ]
+    if match.candidates:
+        rows.insert(2, ("between", " or ".join(match.candidates)))
+    if explain:
+        rows += [("because", line) for line in explain_result(skill, result)]
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, _plain(value))
+    console.print(table)
+    console.print()
+
+
+# check, doctor, voices, demo
+
+
+@cli.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def check(folder: Path | None) -> None:
+    """Check an intents folder: every problem at once, with file and line.
+
+    Example: voice-helper check intents/en
+    """
+    from voice_helper.content import check_folder
+
+    where = folder or intents_folder()
+    with _progress("checking every sentence"):
+        content, problems = check_folder(where)
+    if problems or content is None:
+        for problem in problems:
+            click.echo(problem)
+        count = len(problems)
+        raise VoiceHelperError(
+            f"{count} problem{'' if count == 1 else 's'} in {where}", hint="mend the lines named above and check again"
+        )
+    sentences = content.sentences
+    click.echo(f"{where}: {len(sentences.templates)} templates, {len(sentences.intents)} intents, no problems")
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@_common
+def doctor(options: Options, as_json: bool) -> None:
+    """Show what works on this machine, what does not, and the command that mends it.
+
+    Example: voice-helper doctor
+    """
+    from voice_helper.doctor import examine
+
+    findings = examine(options.language, options.model, options.number)
+    if as_json:
+        _print_line({"ok": all(each.ok or not each.needed for each in findings), "checks": [each.form() for each in findings]})
+    else:
+        console = _console()
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for _ in range(3):
+            table.add_column(overflow="fold")
+        for each in findings:
+            mark = "[green]works[/green]" if each.ok else ("[red]broken[/red]" if each.needed else "[yellow]missing[/yellow]")
+            table.add_row(mark, _plain(each.name), _plain(each.detail + (f"\n-> {each.mend}" if each.mend else "")))
+        console.print(table)
+    if any(each.needed and not each.ok for each in findings):
+        raise VoiceHelperError("something that every question needs does not work", hint="see the lines above")
+
+
+@cli.command()
+@click.option("--save", type=click.Path(path_type=Path), help="Write the sample to this WAV file.")
+@_common
+def voices(options: Options, save: Path | None) -> None:
+    """List the voices, and say a sample with the one that is used.
+
+    Example: voice-helper voices
+    """
+    from voice_helper.types import Answer
+    from voice_helper.voices.pyttsx3 import Pyttsx3Voice
+
+    skill = _open_skill(options)
+    voice = _open_voice(options)
+    for name in VOICE_NAMES:
+        if name != "auto":
+            click.echo(f"{name}{'  (used)' if name == voice.name else ''}")
+    if isinstance(voice, Pyttsx3Voice):
+        names = voice.voices()
+        click.echo(f"  {len(names)} voices of the system: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
+    sample = skill.content.answers.short
+    _speak(options, Answer((sample,)), save, aloud=True)
+
+
+@cli.command()
+@click.option("--save", type=click.Path(path_type=Path), default=Path("answer.wav"), show_default=True, help="Where the spoken answer goes.")
+@_common
+def demo(options: Options, save: Path) -> None:
+    """Ask the shipped recording and answer it: nothing is downloaded, no sound hardware is needed.
+
+    Example: voice-helper demo --save answer.wav
+    """
+    recording = data_folder("intents").parent / "intents" / options.language / "demo.wav"
+    _answer_once(options, None, recording, save, as_json=False)
+    _note(_disclaimer())
+
+
+# what commands share
+
+
+def _open_skill(options: Options) -> Any:
+    from voice_helper.skill import open_skill
+
+    folder = intents_folder(options.language)
+    if not folder.is_dir():
+        known = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
+        raise VoiceHelperError(f'there is no language "{options.language}"', hint=f"languages: {', '.join(known)}")
+    return open_skill(options.language, settings=options.settings, announce=_note)
+
+
+def _open_recognizer(options: Options, skill: Any) -> Any:
+    from voice_helper.content import phrases_of
+    from voice_helper.recognizers import open_recognizer
+
+    choice = open_recognizer(
+        options.engine, phrases=phrases_of(skill.content), language=options.language, model=options.model
+    )
+    if choice.advice:
+        _note(choice.advice)
+    return choice.recognizer
+
+
+def _open_voice(options: Options) -> Any:
+    from voice_helper.voices import open_voice
+
+    return open_voice(options.voice)
+
+
+def _console() -> Console:
+    return Console(soft_wrap=not sys.stdout.isatty())
+
+
+def _note(text: str) -> None:
+    """Tell the person something beside the answer, on the error stream."""
+    Console(stderr=True, soft_wrap=True).print(_plain(text), style="dim", highlight=False)
+
+
+def _print_line(form: dict[str, Any]) -> None:
+    click.echo(json.dumps(form, ensure_ascii=False))
+
+
+@contextmanager
+def _progress(text: str) -> Iterator[None]:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    code = run(list(sys.argv[1:] if arguments is None else arguments))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code == _INTERRUPTED:
+        os._exit(code)  # at once: a sound library's threads may be in the middle of something
+    sys.exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; give the exit code: 0 done, 1 the user can fix it, 2 wrong usage, 130 interrupted."""
+    if threading_is_main():
+        signal.signal(signal.SIGTERM, _on_terminate)
+    try:
+        cli.main(args=arguments, prog_name="voice-helper", standalone_mode=False)
+    except VoiceHelperError as error:
+        _show_error(error)
+        return 1
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def threading_is_main() -> bool:
+    """Tell whether this is the main thread, the only one that may set signal handlers."""
+    import threading
+
+    return threading.current_thread() is threading.main_thread()
+
+
+def _on_terminate(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _show_error(error: VoiceHelperError) -> None:
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(f"[red]error:[/red] {_plain_lines(error.message)}", highlight=False)
+    if error.hint:
+        console.print(f"[dim]hint:[/dim] {_plain(error.hint)}", highlight=False)
+
+
+def _plain_lines(text: str) -> str:
+    return "\n".join(_plain(line) for line in text.splitlines())

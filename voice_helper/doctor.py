@@ -1,0 +1,100 @@
+"""A check of this machine: what works, what does not, and the command that mends it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voice_helper.audio import import_sounddevice
+from voice_helper.content import load_content
+from voice_helper.errors import VoiceHelperError
+from voice_helper.models import find_vosk_model
+from voice_helper.paths import intents_folder
+from voice_helper.recognizers import phonetic
+from voice_helper.voices import open_voice
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str | None = None
+    needed: bool = False
+    """Without it no question can be answered."""
+
+    def form(self) -> dict[str, Any]:
+        """Give it as `doctor --json` prints it."""
+        return {"name": self.name, "ok": self.ok, "needed": self.needed, "detail": self.detail, "mend": self.mend}
+
+
+def examine(language: str, model: Path | None, number: str | None) -> list[Finding]:
+    """Look at everything the skill uses; nothing is changed."""
+    return [
+        Finding("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
+        _look("sentences and answers", lambda: _content(language), needed=True),
+        _look("embedded recognizer", _embedded),
+        _look("pocketsphinx", _pocketsphinx),
+        _look("vosk model", lambda: str(find_vosk_model(language, model))),
+        _look("voice", lambda: open_voice("auto").name),
+        _look("sound library", lambda: str(import_sounddevice().get_portaudio_version()[1])),
+        _look("microphone", lambda: _device("input")),
+        _look("loudspeaker", lambda: _device("output")),
+        _number(language, number),
+    ]
+
+
+def _look(name: str, look: Callable[[], str], *, needed: bool = False) -> Finding:
+    try:
+        return Finding(name, True, look(), needed=needed)
+    except VoiceHelperError as error:
+        return Finding(name, False, error.message, error.hint, needed)
+
+
+def _content(language: str) -> str:
+    content = load_content(intents_folder(language))
+    return f"{len(content.sentences.templates)} templates, {len(content.answers.entries)} answers; reviewed by no clinician"
+
+
+def _embedded() -> str:
+    if not phonetic.is_available():
+        raise VoiceHelperError(
+            f"hama or flashlight-text has no package for {sys.platform}; pocketsphinx hears the questions instead",
+            hint="pip install hama flashlight-text",
+        )
+    return "hama and flashlight-text, their models inside"
+
+
+def _pocketsphinx() -> str:
+    try:
+        import pocketsphinx
+    except (ImportError, OSError) as error:
+        raise VoiceHelperError(f"does not load: {error}", hint="pip install pocketsphinx") from error
+    return str(pocketsphinx.get_model_path())
+
+
+def _device(kind: str) -> str:
+    sounddevice = import_sounddevice()
+    try:
+        device = sounddevice.query_devices(kind=kind)
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise VoiceHelperError(
+            f"there is none: {error}", hint="plug one in, or use typed questions and --wav, which need none"
+        ) from error
+    return f"{device['name']}, {device['default_samplerate']:.0f} hertz"
+
+
+def _number(language: str, number: str | None) -> Finding:
+    if number:
+        return Finding("emergency number", True, number)
+    content = load_content(intents_folder(language))
+    named = content.answers.settings.get("number", "")
+    return Finding(
+        "emergency number", False, f'not set: it says "{named}"', 'give it once: export VOICE_HELPER_NUMBER="112"'
+    )

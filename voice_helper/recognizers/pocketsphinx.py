@@ -1,0 +1,79 @@
+"""Recognizes speech with PocketSphinx: streaming and cheap, good at a small set of phrases."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from voice_helper.errors import EngineMissingError
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
+
+_COMMAND_GENERAL_WORDS: Final = 600
+_QUESTION_GENERAL_WORDS: Final = 4_000
+
+
+class PocketSphinxRecognizer:
+    """Hears our phrases, with general words beside them so that other speech has somewhere to go."""
+
+    name = "pocketsphinx"
+
+    def __init__(self, phrases: Phrases, *, commands_only: bool = False) -> None:
+        """Build the decoder; `commands_only` takes the small set, for words that must be heard at once.
+
+        Raises `EngineMissingError` when pocketsphinx does not load.
+        """
+        try:
+            from pocketsphinx import Decoder
+
+            from voice_helper.recognizers import language_model
+        except (ImportError, OSError) as error:
+            raise EngineMissingError(f"pocketsphinx does not load: {error}", hint="pip install pocketsphinx") from error
+        if commands_only:
+            sentences, count = phrases.commands, _COMMAND_GENERAL_WORDS
+        else:
+            sentences, count = phrases.questions, _QUESTION_GENERAL_WORDS
+        built = language_model.build(sentences, phrases.sounds, count)
+        with tempfile.TemporaryDirectory(prefix="voice-helper-") as folder:
+            arpa = Path(folder) / "phrases.lm"
+            arpa.write_text(built.arpa, encoding="utf-8")
+            dictionary = Path(folder) / "phrases.dict"
+            dictionary.write_text("".join(_dictionary_lines(built.sounds.items())), encoding="utf-8")
+            self._decoder: Any = Decoder(
+                samprate=SAMPLE_RATE, loglevel="FATAL", lm=str(arpa), dict=str(dictionary), bestpath=not commands_only
+            )
+        self._open = False
+
+    def accept(self, chunk: AudioChunk) -> str:
+        """Take a chunk; give the words so far."""
+        if not self._open:
+            self._decoder.start_utt()
+            self._open = True
+        self._decoder.process_raw(chunk.pcm, False, False)
+        hypothesis = self._decoder.hyp()
+        return hypothesis.hypstr if hypothesis else ""
+
+    def finish(self) -> Transcript:
+        """Give the words of the utterance, ready for the next one."""
+        if not self._open:
+            return Transcript("", 0.0)
+        self._decoder.end_utt()
+        self._open = False
+        hypothesis = self._decoder.hyp()
+        if hypothesis is None or not hypothesis.hypstr.strip():
+            return Transcript("", 0.0)
+        return Transcript(hypothesis.hypstr, self._confidence(hypothesis))
+
+    def _confidence(self, hypothesis: Any) -> float:
+        """The posterior of the whole utterance, taken to one word."""
+        words = max(1, len(hypothesis.hypstr.split()))
+        posterior = max(1e-9, min(1.0, self._decoder.get_logmath().exp(int(hypothesis.prob)) if hypothesis.prob else 1.0))
+        return math.exp(math.log(posterior) / words)
+
+
+def _dictionary_lines(sounds: Iterable[tuple[str, tuple[str, ...]]]) -> Iterable[str]:
+    for word, variants in sounds:
+        for number, phones in enumerate(variants, 1):
+            yield f"{word}{f'({number})' if number > 1 else ''} {phones}\n"

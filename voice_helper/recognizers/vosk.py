@@ -1,0 +1,72 @@
+"""Recognizes speech with a Vosk model on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from voice_helper.errors import EngineMissingError, ModelMissingError
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
+
+
+class VoskRecognizer:
+    """Streams: the words so far come with every chunk."""
+
+    name = "vosk"
+
+    def __init__(self, model: Path, grammar: tuple[str, ...] = ()) -> None:
+        """Load the model; `grammar` is a closed list of phrases, empty for open recognition.
+
+        Raises `ModelMissingError` when the model does not load, `EngineMissingError` when vosk does not.
+        """
+        try:
+            import vosk
+        except (ImportError, OSError) as error:
+            raise EngineMissingError(f"vosk does not load: {error}", hint="pip install vosk") from error
+        vosk.SetLogLevel(-1)
+        try:
+            self._model: Any = vosk.Model(model_path=str(model))
+        except Exception as error:  # all that vosk raises  # noqa: BLE001
+            raise ModelMissingError(
+                f"the Vosk model in {model} does not load: {error}", hint="unpack it again, or take another"
+            ) from error
+        self.unknown_words = tuple(
+            word
+            for word in sorted({word for phrase in grammar for word in phrase.split()})
+            if self._model.vosk_model_find_word(word) < 0
+        )
+        if grammar:
+            self._kaldi: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, json.dumps([*grammar, "[unk]"], ensure_ascii=False))
+        else:
+            self._kaldi = vosk.KaldiRecognizer(self._model, SAMPLE_RATE)
+        self._kaldi.SetWords(True)
+        self._done: list[Transcript] = []
+
+    def accept(self, chunk: AudioChunk) -> str:
+        """Take a chunk; give the words so far."""
+        if self._kaldi.AcceptWaveform(chunk.pcm):  # its own endpoint, earlier than ours: keep what it had
+            self._done.append(read_reply(self._kaldi.Result()))
+            partial = ""
+        else:
+            partial = read_reply(self._kaldi.PartialResult()).text
+        return " ".join(part for part in (*(done.text for done in self._done), partial) if part)
+
+    def finish(self) -> Transcript:
+        """Give the words of the utterance, ready for the next one."""
+        parts = [part for part in (*self._done, read_reply(self._kaldi.FinalResult())) if part.text]
+        self._done = []
+        self._kaldi.Reset()
+        if not parts:
+            return Transcript("", 0.0)
+        return Transcript(" ".join(part.text for part in parts), min(part.confidence for part in parts))
+
+
+def read_reply(reply: str) -> Transcript:
+    """Read vosk's JSON; kept apart from the engine so that tests need no model."""
+    heard = json.loads(reply)
+    text = heard.get("text") or heard.get("partial") or ""
+    words = [word for word in text.split() if word != "[unk]"]
+    sure = [entry["conf"] for entry in heard.get("result", ()) if entry["word"] != "[unk]"]
+    confidence = sum(sure) / len(sure) if sure else (1.0 if words else 0.0)
+    return Transcript(" ".join(words), confidence)

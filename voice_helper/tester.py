@@ -1,0 +1,223 @@
+"""The text-mode intent tester: what a text means, how that was decided, and what would be said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from voice_helper.conversation import State
+from voice_helper.documents import Item, Problems, read_document
+from voice_helper.errors import VoiceHelperError
+from voice_helper.forms import answer_form
+from voice_helper.skill import Skill
+from voice_helper.types import NONE_INTENT, UNSURE_INTENT, Answer, Heard, Match, Transcript, Understood
+from voice_helper.understand import OUT_OF_SCOPE, Context
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One text to test, and what it should mean."""
+
+    text: str
+    intent: str | None = None
+    slots: Mapping[str, str] | None = None
+    context: Context = "none"
+    after: str | None = None
+    """Intent of the answer before."""
+
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a case came to mean."""
+
+    case: Case
+    match: Match
+    answer: Answer
+    transcript: Transcript = field(default_factory=lambda: Transcript(""))
+    engine: str | None = None
+
+    @property
+    def is_right(self) -> bool | None:
+        """Whether it is as expected; `None` when nothing was expected."""
+        if self.case.intent is None:
+            return None
+        meant = self.match.intent
+        if self.case.intent in (OUT_OF_SCOPE, NONE_INTENT):
+            return meant in (OUT_OF_SCOPE, NONE_INTENT)
+        if meant != self.case.intent:
+            return False
+        return self.case.slots is None or dict(self.case.slots) == dict(self.match.slots)
+
+    def form(self) -> dict[str, Any]:
+        """Give it as a line of `test-intents --format jsonl`."""
+        form = answer_form(self.transcript, self.engine, self.match, self.answer)
+        return {**form, "text": self.case.text, "expected": self.case.intent, "ok": self.is_right}
+
+
+def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engine: str | None = None) -> Result:
+    """Give one text its meaning and answer, in a conversation of its own."""
+    transcript = heard or Transcript(case.text)
+    state = State()
+    if case.context == "guide":
+        state, _ = skill.conversation.begin_guide(state)
+    if case.after is not None:
+        state = replace(state, last_match=Match(case.after))
+    match, answer = ask(skill, transcript, state)
+    return Result(case, match, answer, transcript, engine)
+
+
+def ask(skill: Skill, transcript: Transcript, state: State | None = None) -> tuple[Match, Answer]:
+    """Ask one question; give its meaning and its whole answer."""
+    before = state or State()
+    after, actions = skill.conversation.step(before, Heard(transcript))
+    for action in actions:
+        if isinstance(action, Understood):
+            if action.answer is not None:
+                return action.match, action.answer
+            return action.match, Answer(_said(actions))
+    return Match(NONE_INTENT, score=0.0, decided_by="none"), Answer(_said(actions))
+
+
+def _said(actions: Iterable[object]) -> tuple[Any, ...]:
+    from voice_helper.types import Say
+
+    return tuple(row for action in actions if isinstance(action, Say) for row in action.rows)
+
+
+def read_cases(path: Path, text: str) -> Iterator[Case]:
+    """Read text lines, JSON lines, or the YAML of `tests/sentences`.
+
+    Raises `VoiceHelperError` with file and line for what cannot be read.
+    """
+    if path.suffix in {".yaml", ".yml"}:
+        yield from _yaml_cases(path, text)
+        return
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        place = f"{path}:{number}"
+        yield _json_case(line, place) if line.startswith("{") else Case(line, place=place)
+
+
+_CASE_KEYS = frozenset({"text", "intent", "slots", "context", "after", "wav", "split"})
+
+
+def _json_case(line: str, place: str) -> Case:
+    try:
+        entry = json.loads(line)
+    except ValueError as error:
+        raise VoiceHelperError(f"{place}: is not JSON: {error}", hint="write one JSON object a line") from error
+    if not isinstance(entry, dict):
+        raise VoiceHelperError(f"{place}: must be an object with a text", hint='such as {"text": "does heat help"}')
+    text = entry.get("text", entry.get("wav"))
+    if not isinstance(text, str) or not text.strip():
+        raise VoiceHelperError(f'{place}: has no "text"', hint='such as {"text": "does heat help"}')
+    unknown = sorted(entry.keys() - _CASE_KEYS)
+    if unknown:
+        raise VoiceHelperError(f'{place}: unknown key "{unknown[0]}"', hint=f"known: {', '.join(sorted(_CASE_KEYS))}")
+    intent, slots, after = entry.get("intent"), entry.get("slots"), entry.get("after")
+    if intent is not None and not isinstance(intent, str):
+        raise VoiceHelperError(f'{place}: "intent" must be a text')
+    if slots is not None and not isinstance(slots, dict):
+        raise VoiceHelperError(f'{place}: "slots" must be an object, such as {{"muscle": "calf"}}')
+    if after is not None and not isinstance(after, str):
+        raise VoiceHelperError(f'{place}: "after" must be the name of an intent')
+    return Case(text, intent, slots, _context(entry.get("context", "none"), place), after, place)
+
+
+def _context(value: object, place: str) -> Context:
+    if value == "guide":
+        return "guide"
+    if value in ("none", None):
+        return "none"
+    raise VoiceHelperError(f'{place}: "context" must be none or guide, not "{value}"')
+
+
+def _yaml_cases(path: Path, text: str) -> Iterator[Case]:
+    problems = Problems()
+    document = read_document(text, str(path), problems)
+    top = document.mapping(problems, "a test file", known=frozenset({"language", "tests"}))
+    cases: list[Case] = []
+    for test in top["tests"].items(problems, "tests") if "tests" in top else []:
+        cases.extend(_yaml_test(test, problems))
+    if len(problems):
+        raise VoiceHelperError("\n".join(problems.lines()), hint="see tests/sentences for the form")
+    yield from cases
+
+
+def _yaml_test(test: Item, problems: Problems) -> Iterator[Case]:
+    known = frozenset({"intent", "sentences", "slots", "context", "after"})
+    fields = test.mapping(problems, "a test", known=known)
+    intent = fields["intent"].text(problems, "intent") if "intent" in fields else None
+    slots = None
+    if "slots" in fields:
+        slots = {name: item.text(problems, name) for name, item in fields["slots"].mapping(problems, "slots").items()}
+    context: Context = "none"
+    if "context" in fields and fields["context"].text(problems, "context") == "guide":
+        context = "guide"
+    after = fields["after"].text(problems, "after") if "after" in fields else None
+    for sentence in fields["sentences"].items(problems, "sentences") if "sentences" in fields else []:
+        yield Case(sentence.text(problems, "a sentence"), intent, slots, context, after, str(sentence.place))
+
+
+def explain(skill: Skill, result: Result) -> list[str]:
+    """Say in plain lines why a text came to mean what it does."""
+    match, text = result.match, result.transcript.text
+    understanding = skill.understanding
+    lines = [f'compared as: "{skill.content.language.comparable(text)}"']
+    flags = understanding.safety.find(text)
+    for flag in flags.raised:
+        lines.append(f'red flag or redirect {flag.family} ({flag.level}) in "{flag.words}"')
+    for flag in flags.denied:
+        lines.append(f'{flag.family} ({flag.level}) in "{flag.words}" is denied')
+    claims = understanding.sentences.exact(text)
+    for claim in claims:
+        lines.append(f"{claim.intent} matches word for word: {claim.template}")
+    if not claims:
+        lines.append("no template matches word for word")
+    scores = understanding.nearest.scores(nearest_form(skill, text))[:5]
+    lines.append("nearest meanings: " + ", ".join(f"{intent} {score:.2f}" for intent, score in scores))
+    thresholds = understanding.thresholds
+    lines.append(f"answered from {thresholds.sure:.2f}, asked about when nearer than {thresholds.margin:.2f}")
+    lines.append(f"decided by {match.decided_by}: {match.intent}")
+    return lines
+
+
+def nearest_form(skill: Skill, text: str) -> str:
+    """Give a text as the nearest meaning compares it."""
+    from voice_helper.nearest import comparable_text
+
+    return comparable_text(skill.content.language, text)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A batch of results."""
+
+    results: tuple[Result, ...]
+
+    @property
+    def expected(self) -> int:
+        """How many had an expectation."""
+        return sum(result.is_right is not None for result in self.results)
+
+    @property
+    def right(self) -> int:
+        """How many of those were as expected."""
+        return sum(result.is_right is True for result in self.results)
+
+    @property
+    def accuracy(self) -> float:
+        """The share that was right; 1.0 when nothing was expected."""
+        return self.right / self.expected if self.expected else 1.0
+
+    @property
+    def not_understood(self) -> int:
+        """How many had no single meaning."""
+        return sum(result.match.intent in (NONE_INTENT, UNSURE_INTENT) for result in self.results)
