@@ -68,9 +68,7 @@ class Answers:
         rows = self._mark_kinds(self._rows_for(entry, values))
         if match.denied:
             rows = (self.filled(self.denied_flag), *rows)
-        return replace(
-            self.with_disclaimer(rows, entry.disclaimer, full_given=full_given), said_twice=entry.said_twice
-        )
+        return replace(self.with_disclaimer(rows, entry.disclaimer, full_given=full_given), said_twice=entry.said_twice)
 
     def with_disclaimer(self, rows: tuple[Row, ...], rule: DisclaimerRule, *, full_given: bool) -> Answer:
         """Put the disclaimer that the rule asks for after some rows."""
@@ -106,7 +104,9 @@ class Answers:
         for slot, wanted in row.when.items():
             given = _split(values.get(slot, ""))
             named = _named_values(entry, slot)
-            fitting = [value for value in given if value in wanted or ANY in wanted or (OTHER in wanted and value not in named)]
+            fitting = [
+                value for value in given if value in wanted or ANY in wanted or (OTHER in wanted and value not in named)
+            ]
             absent_fits = NO_VALUE in wanted or (slot == "family" and OTHER in wanted)
             if not fitting and (given or not absent_fits):
                 return None
@@ -258,8 +258,16 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
     has_disclaimer_fact = "disclaimer" in sources.facts
     return Answers(
         entries=entries,
-        full=Row(disclaimers.get("full", ""), "article" if has_disclaimer_fact else "talk", "disclaimer" if has_disclaimer_fact else None),
-        short=Row(disclaimers.get("short", ""), "article" if has_disclaimer_fact else "talk", "disclaimer" if has_disclaimer_fact else None),
+        full=Row(
+            disclaimers.get("full", ""),
+            "article" if has_disclaimer_fact else "talk",
+            "disclaimer" if has_disclaimer_fact else None,
+        ),
+        short=Row(
+            disclaimers.get("short", ""),
+            "article" if has_disclaimer_fact else "talk",
+            "disclaimer" if has_disclaimer_fact else None,
+        ),
         again=misunderstood[0],
         samples=misunderstood[1],
         waiting=misunderstood[2],

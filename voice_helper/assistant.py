@@ -150,7 +150,11 @@ class Assistant:
     def is_busy(self) -> bool:
         """It speaks, leads a session, or has something to repeat."""
         return bool(
-            self._speaker.player.is_playing or self._was_playing or self.state.session or self.state.owed or self._time_line
+            self._speaker.player.is_playing
+            or self._was_playing
+            or self.state.session
+            or self.state.owed
+            or self._time_line
         )
 
     def take(self, chunk: AudioChunk) -> None:
@@ -248,7 +252,9 @@ class Assistant:
             if not spoken.told and spoken.starts <= now:
                 spoken.told = True
                 self._tell(spoken.happening)
-        while self._time_line and self._time_line[0].told and self._time_line[0].ends + ECHO_SECONDS * SAMPLE_RATE < now:
+        while (
+            self._time_line and self._time_line[0].told and self._time_line[0].ends + ECHO_SECONDS * SAMPLE_RATE < now
+        ):
             self._time_line.popleft()
 
     def _tell_understood(self, understood: Understood) -> None:

@@ -224,8 +224,12 @@ def _open_loudspeaker(options: Options) -> Any:
 
 
 @cli.command()
-@click.option("--source", default="mic", show_default=True, help="mic, or a sound file, which is heard in virtual time.")
-@click.option("--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file on the same time line.")
+@click.option(
+    "--source", default="mic", show_default=True, help="mic, or a sound file, which is heard in virtual time."
+)
+@click.option(
+    "--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file on the same time line."
+)
 @click.option("--events", is_flag=True, help="Print one JSON object for each thing that happens.")
 @_common
 def listen(options: Options, source: str, save: Path | None, events: bool) -> None:
@@ -240,8 +244,12 @@ def listen(options: Options, source: str, save: Path | None, events: bool) -> No
 
 @cli.command()
 @click.option("--place", type=click.Choice(sorted(_PLACES)), help="Where the cramp is.")
-@click.option("--source", default="mic", show_default=True, help="mic, or a sound file, which is heard in virtual time.")
-@click.option("--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file on the same time line.")
+@click.option(
+    "--source", default="mic", show_default=True, help="mic, or a sound file, which is heard in virtual time."
+)
+@click.option(
+    "--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file on the same time line."
+)
 @click.option("--events", is_flag=True, help="Print one JSON object for each thing that happens.")
 @_common
 def guide(options: Options, place: str | None, source: str, save: Path | None, events: bool) -> None:
@@ -311,9 +319,14 @@ def _shower(console: Console) -> Callable[[Any], None]:
     def show(happening: Any) -> None:
         fields = happening.fields
         if happening.event == "heard":
-            console.print(f"[dim]{happening.at_seconds:8.1f}[/dim]  you   {_plain(str(fields['text']))}  [dim]{fields['intent']}[/dim]", highlight=False)
+            console.print(
+                f"[dim]{happening.at_seconds:8.1f}[/dim]  you   {_plain(str(fields['text']))}  [dim]{fields['intent']}[/dim]",
+                highlight=False,
+            )
         elif happening.event == "say":
-            console.print(f"[dim]{happening.at_seconds:8.1f}[/dim]        {_plain(str(fields['text']))}", highlight=False)
+            console.print(
+                f"[dim]{happening.at_seconds:8.1f}[/dim]        {_plain(str(fields['text']))}", highlight=False
+            )
         elif happening.event == "end":
             console.print(f"[dim]{happening.at_seconds:8.1f}  ended: {fields['reason']}[/dim]", highlight=False)
 
@@ -326,13 +339,27 @@ def _shower(console: Console) -> Callable[[Any], None]:
 @cli.command("test-intents")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--audio", is_flag=True, help="The files are sound files, or JSON lines with a wav each.")
-@click.option("--context", type=click.Choice(["none", "guide"]), default="none", show_default=True, help="The state the lines are said in.")
-@click.option("--format", "form", type=click.Choice(["table", "jsonl"]), default="table", show_default=True, help="The report.")
+@click.option(
+    "--context",
+    type=click.Choice(["none", "guide"]),
+    default="none",
+    show_default=True,
+    help="The state the lines are said in.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["table", "jsonl"]), default="table", show_default=True, help="The report."
+)
 @click.option("--explain", is_flag=True, help="Say why, for each line.")
 @click.option("--fail-under", type=click.FloatRange(0, 1), help="Exit with 1 when a smaller share is right.")
 @_common
 def test_intents(
-    options: Options, files: tuple[Path, ...], audio: bool, context: str, form: str, explain: bool, fail_under: float | None
+    options: Options,
+    files: tuple[Path, ...],
+    audio: bool,
+    context: str,
+    form: str,
+    explain: bool,
+    fail_under: float | None,
 ) -> None:
     """Test what texts mean: a prompt to type at, or a batch from files (- is standard input).
 
@@ -411,13 +438,24 @@ def _summarise(results: Sequence[Any], form: str, fail_under: float | None) -> N
         for result in results:
             mark = {True: "ok", False: "[red]NO[/red]", None: ""}[result.is_right]
             expected = result.case.intent if result.is_right is False else ""
-            table.add_row(mark, _plain(result.case.text), result.match.intent + _slots(result.match), f"{result.match.score:.2f}", result.match.decided_by, expected)
+            table.add_row(
+                mark,
+                _plain(result.case.text),
+                result.match.intent + _slots(result.match),
+                f"{result.match.score:.2f}",
+                result.match.decided_by,
+                expected,
+            )
         console.print(table)
         if report.expected:
-            console.print(f"{report.right} of {report.expected} right ({report.accuracy:.1%}), {report.not_understood} not understood", highlight=False)
+            console.print(
+                f"{report.right} of {report.expected} right ({report.accuracy:.1%}), {report.not_understood} not understood",
+                highlight=False,
+            )
     if fail_under is not None and report.accuracy < fail_under:
         raise VoiceHelperError(
-            f"{report.accuracy:.1%} are right, less than {fail_under:.1%}", hint="the lines marked NO show which are not"
+            f"{report.accuracy:.1%} are right, less than {fail_under:.1%}",
+            hint="the lines marked NO show which are not",
         )
 
 
@@ -506,14 +544,20 @@ def doctor(options: Options, as_json: bool) -> None:
 
     findings = examine(options.language, options.model, options.number)
     if as_json:
-        _print_line({"ok": all(each.ok or not each.needed for each in findings), "checks": [each.form() for each in findings]})
+        _print_line(
+            {"ok": all(each.ok or not each.needed for each in findings), "checks": [each.form() for each in findings]}
+        )
     else:
         console = _console()
         table = Table(box=None, show_header=False, pad_edge=False)
         for _ in range(3):
             table.add_column(overflow="fold")
         for each in findings:
-            mark = "[green]works[/green]" if each.ok else ("[red]broken[/red]" if each.needed else "[yellow]missing[/yellow]")
+            mark = (
+                "[green]works[/green]"
+                if each.ok
+                else ("[red]broken[/red]" if each.needed else "[yellow]missing[/yellow]")
+            )
             table.add_row(mark, _plain(each.name), _plain(each.detail + (f"\n-> {each.mend}" if each.mend else "")))
         console.print(table)
     if any(each.needed and not each.ok for each in findings):
@@ -544,7 +588,13 @@ def voices(options: Options, save: Path | None) -> None:
 
 
 @cli.command()
-@click.option("--save", type=click.Path(path_type=Path), default=Path("answer.wav"), show_default=True, help="Where the spoken answer goes.")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    default=Path("answer.wav"),
+    show_default=True,
+    help="Where the spoken answer goes.",
+)
 @_common
 def demo(options: Options, save: Path) -> None:
     """Ask the shipped recording and answer it: nothing is downloaded, no sound hardware is needed.

@@ -19,7 +19,6 @@ from voice_helper.types import (
     UNSURE_INTENT,
     Action,
     Answer,
-    DoneSpeaking,
     End,
     Event,
     Heard,
@@ -28,7 +27,6 @@ from voice_helper.types import (
     Pace,
     PartlyHeard,
     Quiet,
-
     Say,
     Transcript,
     Understood,
@@ -127,9 +125,7 @@ class Conversation:
         claims = self.understanding.sentences.exact(text, only=(_STOP,))
         return bool(claims)
 
-    def _heard(
-        self, state: State, transcript: Transcript, *, already: str | None
-    ) -> tuple[State, tuple[Action, ...]]:
+    def _heard(self, state: State, transcript: Transcript, *, already: str | None) -> tuple[State, tuple[Action, ...]]:
         match = self.understanding.understand(transcript.text, self.context(state))
         if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
             return state, ()
@@ -174,9 +170,7 @@ class Conversation:
                     return Match(intent, match.slots, match.score, "nearest", template=match.template)
         return match
 
-    def _not_understood(
-        self, state: State, transcript: Transcript, match: Match
-    ) -> tuple[State, tuple[Action, ...]]:
+    def _not_understood(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         if match.intent == UNSURE_INTENT and not state.hands_free:
             question = self.answers.did_you_mean(*match.candidates)
             asked = replace(state, candidates=match.candidates, misheard=0)

@@ -50,7 +50,7 @@ class Item:
     """One YAML value and where it stands: a text, a list of items, or items by key."""
 
     place: Place
-    value: str | bool | int | float | None | list[Item] | dict[str, Item]
+    value: str | bool | int | float | list[Item] | dict[str, Item] | None
 
     def text(self, problems: Problems, what: str) -> str:
         """Give the text; anything else is noted as a problem and read as its plain form."""

@@ -62,7 +62,9 @@ class Endpointer:
         if self._in_utterance:
             return self._continue(chunk, is_speech)
         self._before.append(chunk)
-        self._speech_samples = self._speech_samples + chunk.samples if is_speech else max(0, self._speech_samples - chunk.samples)
+        self._speech_samples = (
+            self._speech_samples + chunk.samples if is_speech else max(0, self._speech_samples - chunk.samples)
+        )
         if self._speech_samples >= self.settings.start_seconds * SAMPLE_RATE:
             return self._begin()
         kept = (self.settings.kept_seconds + self.settings.start_seconds) * SAMPLE_RATE

@@ -26,7 +26,18 @@ _NEAR_WORDS = 5
 
 _FAMILY_KEYS = frozenset({"level", "signs", "not_in_questions", "unless"})
 _TOP_KEYS = frozenset(
-    {"language", "groups", "families", "idioms", "negators", "negation_ends", "unsure", "questions", "persons", "small_words"}
+    {
+        "language",
+        "groups",
+        "families",
+        "idioms",
+        "negators",
+        "negation_ends",
+        "unsure",
+        "questions",
+        "persons",
+        "small_words",
+    }
 )
 
 
@@ -204,7 +215,11 @@ def _read_family(name: str, entry: Item, pattern: _PatternReader, problems: Prob
         parts = [pattern.read(part.strip(), what, sign, problems) for part in text.split("+")]
         if all(parts):
             signs.append(_Sign(tuple(part for part in parts if part)))
-    questions = fields["not_in_questions"].truth(problems, f"{name}, not_in_questions") if "not_in_questions" in fields else False
+    questions = (
+        fields["not_in_questions"].truth(problems, f"{name}, not_in_questions")
+        if "not_in_questions" in fields
+        else False
+    )
     unless = pattern.read_all(fields.get("unless"), f"{name}, unless", problems)
     return _Family(name, level, tuple(signs), questions, unless)
 

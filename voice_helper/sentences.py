@@ -111,7 +111,7 @@ class Sentences:
 
     def draw(self, template: Template, count: int) -> tuple[str, ...]:
         """Give up to `count` different sentences of a template, always the same ones."""
-        chance = random.Random(zlib.crc32(template.text.encode()))  # noqa: S311
+        chance = random.Random(zlib.crc32(template.text.encode()))
         sentence = parse_sentence(template.text)
         drawn: dict[str, None] = {}
         for _ in range(count * 3):
@@ -287,7 +287,9 @@ def _read_templates(item: Item | None, problems: Problems) -> Iterator[Template]
                 continue
             for sentence in fields["sentences"].items(problems, f"{intent}, sentences"):
                 number += 1
-                template = Template(intent, sentence.text(problems, f"{intent}, sentence {number}"), sentence.place, number)
+                template = Template(
+                    intent, sentence.text(problems, f"{intent}, sentence {number}"), sentence.place, number
+                )
                 if template.text and _parses(template.text, str(template), template.place, problems):
                     yield template
 
@@ -402,7 +404,9 @@ class _References:
         sound = True
         for node in _references(expression, {}):
             if isinstance(node, ListReference) and node.list_name not in self._lists:
-                problems.add(place, f"{what}: there is no list {{{node.list_name}}}{_hint(node.list_name, self._lists)}")
+                problems.add(
+                    place, f"{what}: there is no list {{{node.list_name}}}{_hint(node.list_name, self._lists)}"
+                )
                 sound = False
             if isinstance(node, RuleReference) and node.rule_name not in self._rules:
                 problems.add(place, f"{what}: there is no rule <{node.rule_name}>{_hint(node.rule_name, self._rules)}")
@@ -456,4 +460,3 @@ def _every_text(expression: Expression, limit: int = 200) -> list[str]:
             texts = [before + after for before in texts for after in _every_text(item, limit)][:limit]
         return texts
     return []
-

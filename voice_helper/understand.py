@@ -107,7 +107,9 @@ class Understanding:
         comparable = comparable_text(self.sentences.language, text)
         ranked = self.nearest.scores(comparable)
         if not may_raise:  # denied, or asked about anybody: the rest of the sentence decides
-            ranked = [(intent, score) for intent, score in ranked if intent not in HELP_NOW]
+            others = [(intent, score) for intent, score in ranked if intent not in HELP_NOW]
+            whole = sum(score for _, score in others) or 1.0
+            ranked = [(intent, score / whole) for intent, score in others]
         if not ranked:
             return Match(NONE_INTENT, score=0.0, decided_by="none")
         (intent, score), (second, second_score) = ranked[0], ranked[1] if len(ranked) > 1 else (NONE_INTENT, 0.0)
@@ -117,10 +119,24 @@ class Understanding:
             intent = next(name for name, _ in ranked if name in HELP_NOW)
             score = help_now
         elif score < self.thresholds.unsure:
-            return Match(NONE_INTENT, {}, round(score, 4), "none", template=self._template(comparable, intent), runner_up=runner_up)
+            return Match(
+                NONE_INTENT,
+                {},
+                round(score, 4),
+                "none",
+                template=self._template(comparable, intent),
+                runner_up=runner_up,
+            )
         elif score < self.thresholds.sure or (score - second_score < self.thresholds.margin):
             if OUT_OF_SCOPE in (intent, second) or score + second_score < self.thresholds.sure:
-                return Match(NONE_INTENT, {}, round(score, 4), "none", template=self._template(comparable, intent), runner_up=runner_up)
+                return Match(
+                    NONE_INTENT,
+                    {},
+                    round(score, 4),
+                    "none",
+                    template=self._template(comparable, intent),
+                    runner_up=runner_up,
+                )
             return Match(
                 UNSURE_INTENT, {}, round(score, 4), "unsure",
                 template=self._template(comparable, intent), runner_up=runner_up, candidates=(intent, second),
@@ -128,7 +144,9 @@ class Understanding:
         slots = self.sentences.find_slots(
             self.sentences.language.comparable(text), self.sentences.slots_of.get(intent, ())
         )
-        return Match(intent, slots, round(score, 4), "nearest", template=self._template(comparable, intent), runner_up=runner_up)
+        return Match(
+            intent, slots, round(score, 4), "nearest", template=self._template(comparable, intent), runner_up=runner_up
+        )
 
     def _is_general(self, text: str) -> bool:
         return self.safety.is_general_question(self.sentences.language.comparable(text))

@@ -118,7 +118,9 @@ def _single_word_chances(counts: Counter[tuple[str, ...]], general: Mapping[str,
     return chances
 
 
-def _written(chances: Sequence[Mapping[tuple[str, ...], float]], back_off: Sequence[Mapping[tuple[str, ...], float]]) -> str:
+def _written(
+    chances: Sequence[Mapping[tuple[str, ...], float]], back_off: Sequence[Mapping[tuple[str, ...], float]]
+) -> str:
     lines = ["\\data\\"]
     lines += [f"ngram {length}={len(grams)}" for length, grams in enumerate(chances, 1)]
     for length, (grams, left) in enumerate(zip(chances, back_off, strict=True), 1):

@@ -122,10 +122,10 @@ class PhoneticModel:
         """Give the log-probabilities of the phones, 50 rows a second, for 16 kHz sound from -1.0 to 1.0."""
         network = self._network
         log_probabilities, lengths = network.session.run(
-            [network._log_probs_output_name, network._out_lengths_output_name],  # noqa: SLF001 - hama has no public call
+            [network._log_probs_output_name, network._out_lengths_output_name],
             {
-                network._waveform_input_name: samples[None, :],  # noqa: SLF001
-                network._waveform_lengths_input_name: np.array([len(samples)], dtype=np.int64),  # noqa: SLF001
+                network._waveform_input_name: samples[None, :],
+                network._waveform_lengths_input_name: np.array([len(samples)], dtype=np.int64),
             },
         )
         rows = log_probabilities[0][: int(np.ravel(lengths)[0])]

@@ -69,7 +69,9 @@ class PocketSphinxRecognizer:
     def _confidence(self, hypothesis: Any) -> float:
         """The posterior of the whole utterance, taken to one word."""
         words = max(1, len(hypothesis.hypstr.split()))
-        posterior = max(1e-9, min(1.0, self._decoder.get_logmath().exp(int(hypothesis.prob)) if hypothesis.prob else 1.0))
+        posterior = max(
+            1e-9, min(1.0, self._decoder.get_logmath().exp(int(hypothesis.prob)) if hypothesis.prob else 1.0)
+        )
         return math.exp(math.log(posterior) / words)
 
 

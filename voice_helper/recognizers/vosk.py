@@ -27,7 +27,7 @@ class VoskRecognizer:
         vosk.SetLogLevel(-1)
         try:
             self._model: Any = vosk.Model(model_path=str(model))
-        except Exception as error:  # all that vosk raises  # noqa: BLE001
+        except Exception as error:  # all that vosk raises
             raise ModelMissingError(
                 f"the Vosk model in {model} does not load: {error}", hint="unpack it again, or take another"
             ) from error
@@ -37,7 +37,9 @@ class VoskRecognizer:
             if self._model.vosk_model_find_word(word) < 0
         )
         if grammar:
-            self._kaldi: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, json.dumps([*grammar, "[unk]"], ensure_ascii=False))
+            self._kaldi: Any = vosk.KaldiRecognizer(
+                self._model, SAMPLE_RATE, json.dumps([*grammar, "[unk]"], ensure_ascii=False)
+            )
         else:
             self._kaldi = vosk.KaldiRecognizer(self._model, SAMPLE_RATE)
         self._kaldi.SetWords(True)

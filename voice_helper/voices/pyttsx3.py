@@ -59,7 +59,7 @@ class Pyttsx3Voice:
     def _run(self, started: Future[bytes]) -> None:
         try:
             engine = _start_engine()
-        except Exception as error:  # whatever the platform's engine raises, there is no voice  # noqa: BLE001
+        except Exception as error:  # whatever the platform's engine raises, there is no voice
             started.set_exception(
                 EngineMissingError(
                     f"the system's voice does not start: {error}",
@@ -72,7 +72,7 @@ class Pyttsx3Voice:
             job, done = self._work.get()
             try:
                 done.set_result(job(engine))
-            except Exception as error:  # the caller gets it  # noqa: BLE001
+            except Exception as error:  # the caller gets it
                 done.set_exception(error)
 
 

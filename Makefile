@@ -1,0 +1,48 @@
+# Two commands do everything on a fresh machine: make demo, make test. Both build .venv with plain pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint format bench bench-understanding bench-hearing clean
+
+demo: $(VENV)/.installed
+	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: bench-understanding bench-hearing
+
+bench-understanding: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.understanding $(LINES)
+
+bench-hearing: $(VENV)/.installed-bench
+	$(BIN)/python -m bench.hearing $(LINES)
+
+$(VENV)/.made:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,bench]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) answer.wav build dist
