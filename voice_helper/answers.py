@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, get_args
+from typing import Final, TypeGuard, get_args
 
 from voice_helper.documents import Item, Place, Problems
 from voice_helper.types import Answer, Disclaimer, DisclaimerRule, Kind, Match, Row
@@ -72,11 +72,7 @@ class Answers:
 
     def with_disclaimer(self, rows: tuple[Row, ...], rule: DisclaimerRule, *, full_given: bool) -> Answer:
         """Put the disclaimer that the rule asks for after some rows."""
-        kind: Disclaimer
-        if rule == "topic":
-            kind = "short" if full_given else "full"
-        else:
-            kind = rule
+        kind: Disclaimer = ("short" if full_given else "full") if rule == "topic" else rule
         row = {"full": self.full, "short": self.short, "none": None}[kind]
         return Answer(rows, kind, row)
 
@@ -142,6 +138,14 @@ class Answers:
         return main_word in row.text.casefold()
 
 
+def _is_kind(text: str) -> TypeGuard[Kind]:
+    return text in KINDS
+
+
+def _is_rule(text: str) -> TypeGuard[DisclaimerRule]:
+    return text in RULES
+
+
 def _split(value: str) -> list[str]:
     return [part for part in value.split(", ") if part]
 
@@ -197,7 +201,7 @@ def read_row(item: Item, what: str, sources: Sources, problems: Problems) -> Row
     kind = fields["kind"].text(problems, f"{what}, kind")
     fact = fields["fact"].text(problems, f"{what}, fact") if "fact" in fields else None
     source = fields["source"].text(problems, f"{what}, source") if "source" in fields else None
-    if kind not in KINDS:
+    if not _is_kind(kind):
         problems.add(fields["kind"].place, f'{what}: kind "{kind}" is none of {", ".join(KINDS)}')
         return None
     _check_provenance(item.place, what, kind, fact, source, sources, problems)
@@ -292,10 +296,12 @@ def _read_not_understood(item: Item | None, sources: Sources, problems: Problems
 
 def _read_entry(intent: str, item: Item, sources: Sources, problems: Problems) -> Entry:
     fields = item.mapping(problems, f"the answer {intent}", known=_ANSWER_KEYS)
-    rule = fields["disclaimer"].text(problems, f"{intent}, disclaimer") if "disclaimer" in fields else ""
-    if rule not in RULES:
-        problems.add(item.place, f'the answer {intent} needs "disclaimer:", one of {", ".join(RULES)}, not "{rule}"')
-        rule = "topic"  # the careful choice until it is mended
+    named = fields["disclaimer"].text(problems, f"{intent}, disclaimer") if "disclaimer" in fields else ""
+    rule: DisclaimerRule = "topic"  # the careful choice until a mistake is mended
+    if _is_rule(named):
+        rule = named
+    else:
+        problems.add(item.place, f'the answer {intent} needs "disclaimer:", one of {", ".join(RULES)}, not "{named}"')
     rows = read_rows(fields["rows"], intent, sources, problems) if "rows" in fields else ()
     if not rows:
         problems.add(item.place, f"the answer {intent} has no rows")

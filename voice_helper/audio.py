@@ -125,7 +125,7 @@ def _open_sound(path: Path) -> Any:
 
 
 def _pcm(samples: npt.NDArray[np.float32]) -> bytes:
-    return (np.clip(samples, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes()
+    return bytes((np.clip(samples, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
 
 
 # The loudspeaker, without one and with one
@@ -140,12 +140,15 @@ class SilentPlayer:
         self._played = bytearray()
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
+        """Put sound behind what is being played."""
         self._waiting += louder(pcm, loudness)
 
     def hush(self) -> None:
+        """Be silent at once."""
         self._waiting.clear()
 
     def advance(self, samples: int) -> None:
+        """Play so many samples."""
         playing = self._waiting[: samples * 2]
         del self._waiting[: samples * 2]
         if self._keep:
@@ -153,6 +156,7 @@ class SilentPlayer:
 
     @property
     def is_playing(self) -> bool:
+        """Something is still to be heard."""
         return bool(self._waiting)
 
     def finish(self) -> bytes:
@@ -175,6 +179,7 @@ class Loudspeaker:
         self._stream.start()
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
+        """Put sound behind what is being played."""
         sound = _at_rate(louder(pcm, loudness), self._rate)
         with self._lock:
             self._waiting += sound
@@ -182,6 +187,7 @@ class Loudspeaker:
                 self._drained.clear()
 
     def hush(self) -> None:
+        """Be silent at once."""
         with self._lock:
             self._waiting.clear()
             self._drained.set()
@@ -191,6 +197,7 @@ class Loudspeaker:
 
     @property
     def is_playing(self) -> bool:
+        """Something is still to be heard."""
         return not self._drained.is_set()
 
     def wait(self) -> None:
@@ -277,7 +284,7 @@ def louder(pcm: bytes, factor: float) -> bytes:
     if factor == 1.0:
         return pcm
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) * factor
-    return np.clip(samples, -32768, 32767).astype("<i2").tobytes()
+    return bytes(np.clip(samples, -32768, 32767).astype("<i2").tobytes())
 
 
 def import_sounddevice() -> Any:
@@ -322,4 +329,4 @@ def _at_rate(pcm: bytes, rate: int) -> bytes:
     if rate == SAMPLE_RATE or not pcm:
         return pcm
     resampled = soxr.resample(np.frombuffer(pcm, dtype="<i2"), SAMPLE_RATE, rate)
-    return np.asarray(resampled, dtype="<i2").tobytes()
+    return bytes(np.asarray(resampled, dtype="<i2").tobytes())

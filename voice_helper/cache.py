@@ -29,7 +29,7 @@ def kept_arrays(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
         return {each: kept[each] for each in kept.files}
     made = make()
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **made)
+    np.savez_compressed(buffer, **dict(made))  # type: ignore[arg-type]
     _write_whole(path, buffer.getvalue())
     return made
 

@@ -8,7 +8,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,34 +45,34 @@ class Options:
         return {"number": self.number} if self.number else {}
 
 
-def _common(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that all share, each also as an environment variable VOICE_HELPER_..."""
-    options = (
-        click.option("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="The recognizer."),
-        click.option("--model", type=click.Path(path_type=Path), help="Folder of a Vosk model."),
-        click.option("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="The voice."),
-        click.option("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, show_default=True, help="Words a minute."),
-        click.option("--device", help="Part of the name of the sound device."),
-        click.option("--number", help="The emergency number it names, such as 112."),
-        click.option("--language", default="en", show_default=True, help="The intents folder to use."),
-    )  # fmt: skip
+def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option that all commands share, also as an environment variable VOICE_HELPER_..."""
+    variable = f"VOICE_HELPER_{names[0].removeprefix('--').upper()}"
+    return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
-    def with_options(
-        engine: str, model: Path | None, voice: str, rate: float, device: str | None, number: str | None,
-        language: str, **rest: Any,
-    ) -> None:  # fmt: skip
-        command(Options(engine, model, voice, rate, device, number, language), **rest)
 
-    with_options.__doc__ = command.__doc__
-    with_options.__name__ = command.__name__
-    wrapped: Callable[..., None] = with_options
-    wrapped.__click_params__ = list(getattr(command, "__click_params__", []))  # type: ignore[attr-defined]
-    for option in reversed(options):
+_SHARED_OPTIONS: Final = (
+    _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="The recognizer."),
+    _shared("--model", type=click.Path(path_type=Path), help="Folder of a Vosk model."),
+    _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="The voice."),
+    _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, show_default=True, help="Words/minute."),
+    _shared("--device", help="Part of the name of the sound device."),
+    _shared("--number", help="The emergency number it names, such as 112."),
+    _shared("--language", default="en", show_default=True, help="The intents folder to use."),
+)  # fmt: skip
+
+
+def _common(command: Callable[..., None]) -> Any:
+    """Give a command the options that all share, as one value."""
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        shared = {name: given.pop(name) for name in Options.__dataclass_fields__}
+        command(Options(**shared), **given)
+
+    wrapped: Any = with_options
+    for option in reversed(_SHARED_OPTIONS):
         wrapped = option(wrapped)
-    for parameter in wrapped.__click_params__:  # type: ignore[attr-defined]
-        if parameter.name in Options.__dataclass_fields__:
-            parameter.envvar = f"VOICE_HELPER_{parameter.name.upper()}"
-            parameter.show_envvar = True
     return wrapped
 
 
@@ -318,17 +319,16 @@ def _live(options: Options, kept: Any, opened: ExitStack) -> tuple[Any, Any]:
 def _shower(console: Console) -> Callable[[Any], None]:
     def show(happening: Any) -> None:
         fields = happening.fields
+        at, text = f"{happening.at_seconds:8.1f}", _plain(str(fields.get("text", "")))
         if happening.event == "heard":
             console.print(
-                f"[dim]{happening.at_seconds:8.1f}[/dim]  you   {_plain(str(fields['text']))}  [dim]{fields['intent']}[/dim]",
+                f"[dim]{at}[/dim]  you   {text}  [dim]{fields['intent']}[/dim]",
                 highlight=False,
             )
         elif happening.event == "say":
-            console.print(
-                f"[dim]{happening.at_seconds:8.1f}[/dim]        {_plain(str(fields['text']))}", highlight=False
-            )
+            console.print(f"[dim]{at}[/dim]        {text}", highlight=False)
         elif happening.event == "end":
-            console.print(f"[dim]{happening.at_seconds:8.1f}  ended: {fields['reason']}[/dim]", highlight=False)
+            console.print(f"[dim]{at}  ended: {fields['reason']}[/dim]", highlight=False)
 
     return show
 
@@ -380,14 +380,13 @@ def test_intents(
 def _run_files(
     options: Options, skill: Any, files: Sequence[Path], context: str, *, audio: bool, form: str, explain: bool
 ) -> Iterator[Any]:
-    from dataclasses import replace as replaced
 
     from voice_helper.tester import explain as explain_result
     from voice_helper.tester import run_case
 
     recognizer = _open_recognizer(options, skill) if audio else None
     for case in _cases(files, audio=audio):
-        asked = replaced(case, context=context) if context == "guide" else case
+        asked = replace(case, context=context) if context == "guide" else case
         heard, engine = (_hear_file(recognizer, Path(case.text)), recognizer.name) if recognizer else (None, None)
         result = run_case(skill, asked, heard=heard, engine=engine)
         if form == "jsonl":
@@ -401,7 +400,6 @@ def _run_files(
 
 
 def _cases(files: Sequence[Path], *, audio: bool) -> Iterator[Any]:
-    from dataclasses import replace as replaced
 
     from voice_helper.tester import Case, read_cases
 
@@ -415,7 +413,7 @@ def _cases(files: Sequence[Path], *, audio: bool) -> Iterator[Any]:
             reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
             raise VoiceHelperError(f"{path} cannot be read: {reason}", hint="check the path") from error
         for case in read_cases(path, text):
-            yield replaced(case, text=str(path.parent / case.text)) if audio else case
+            yield replace(case, text=str(path.parent / case.text)) if audio else case
 
 
 def _hear_file(recognizer: Any, path: Path) -> Any:
@@ -448,10 +446,8 @@ def _summarise(results: Sequence[Any], form: str, fail_under: float | None) -> N
             )
         console.print(table)
         if report.expected:
-            console.print(
-                f"{report.right} of {report.expected} right ({report.accuracy:.1%}), {report.not_understood} not understood",
-                highlight=False,
-            )
+            missed = f"not understood: {report.not_understood}"
+            console.print(f"{report.right} of {report.expected} right ({report.accuracy:.1%}); {missed}", highlight=False)
     if fail_under is not None and report.accuracy < fail_under:
         raise VoiceHelperError(
             f"{report.accuracy:.1%} are right, less than {fail_under:.1%}",

@@ -59,7 +59,8 @@ def _look(name: str, look: Callable[[], str], *, needed: bool = False) -> Findin
 
 def _content(language: str) -> str:
     content = load_content(intents_folder(language))
-    return f"{len(content.sentences.templates)} templates, {len(content.answers.entries)} answers; reviewed by no clinician"
+    templates, answers = len(content.sentences.templates), len(content.answers.entries)
+    return f"{templates} templates, {answers} answers; reviewed by no clinician"
 
 
 def _embedded() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -134,7 +135,7 @@ def read_document(text: str, file: str, problems: Problems) -> Item:
     try:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                place = Place(file, event.start_mark.line + 1)
+                place = Place(file, _line(event))
                 problems.add(place, "anchors (&) and aliases (*) are not read: write the value out")
                 return Item(start, {})
         node = yaml.compose(text, Loader=_Loader)
@@ -146,8 +147,12 @@ def read_document(text: str, file: str, problems: Problems) -> Item:
     return _item(node, file, problems, depth=0)
 
 
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
 def _yaml_problem(error: Exception, file: str) -> tuple[Place, str]:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    mark: Any = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else 1
     reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "nested too deeply"
     context = getattr(error, "context", None)
@@ -173,7 +178,7 @@ def _item(node: yaml.Node, file: str, problems: Problems, *, depth: int) -> Item
             else:
                 read[key] = _item(value_node, file, problems, depth=depth + 1)
         return Item(place, read)
-    return Item(place, _scalar(node, place, problems))
+    return Item(place, _scalar(node, place, problems) if isinstance(node, yaml.ScalarNode) else None)
 
 
 def _scalar(node: yaml.ScalarNode, place: Place, problems: Problems) -> str | bool | int | float | None:

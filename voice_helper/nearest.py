@@ -8,6 +8,7 @@ give the same weights.
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -111,7 +112,7 @@ def features(comparable: str) -> dict[int, float]:
             for start in range(len(padded) - length + 1):
                 add(f"c {padded[start : start + length]}", 0.4)
     marked = ["<s>", *words, "</s>"]
-    for left, right in zip(marked, marked[1:], strict=False):
+    for left, right in itertools.pairwise(marked):
         add(f"b {left} {right}", 0.8)
     for first, second, third in zip(marked, marked[1:], marked[2:], strict=False):
         add(f"t {first} {second} {third}", 0.5)

@@ -160,7 +160,7 @@ class SafetyRules:
         return self._is_question(comparable) and self.persons.isdisjoint(comparable.split())
 
     def _is_denied(self, comparable: str, span: tuple[int, int]) -> bool:
-        """A negator stands close before the sign, nothing between them ends its reach, and it is said with certainty."""
+        """A negator stands close before the sign, with nothing between that ends its reach, and nobody is unsure."""
         before = comparable[: span[0]].split()[-6:]
         before = before[_after_last(before, self.negation_ends) :]
         if any(word in before for word in self.unsure):

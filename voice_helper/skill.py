@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voice_helper import nearest, sentences, text
-from voice_helper.cache import kept_arrays
+from voice_helper.cache import Arrays, kept_arrays
 from voice_helper.content import Content, load_content
 from voice_helper.conversation import Conversation
 from voice_helper.paths import intents_folder
@@ -39,7 +39,7 @@ def open_skill(
     """
     content = load_content(folder or intents_folder(language), settings)
 
-    def learn() -> Mapping[str, nearest.npt.NDArray[nearest.np.generic]]:
+    def learn() -> Arrays:
         announce("learning the sentences, once for every change of them ...")
         return nearest.to_arrays(nearest.fit(content.sentences))
 

@@ -74,7 +74,7 @@ def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engin
 def ask(skill: Skill, transcript: Transcript, state: State | None = None) -> tuple[Match, Answer]:
     """Ask one question; give its meaning and its whole answer."""
     before = state or State()
-    after, actions = skill.conversation.step(before, Heard(transcript))
+    _, actions = skill.conversation.step(before, Heard(transcript))
     for action in actions:
         if isinstance(action, Understood):
             if action.answer is not None:
