@@ -55,7 +55,7 @@ _SHARED_OPTIONS: Final = (
     _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="The recognizer."),
     _shared("--model", type=click.Path(path_type=Path), help="Folder of a Vosk model."),
     _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="The voice."),
-    _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, show_default=True, help="Words/minute."),
+    _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Words a minute."),
     _shared("--device", help="Part of the name of the sound device."),
     _shared("--number", help="The emergency number it names, such as 112."),
     _shared("--language", default="en", show_default=True, help="The intents folder to use."),
@@ -408,7 +408,7 @@ def _cases(files: Sequence[Path], *, audio: bool) -> Iterator[Any]:
             yield Case(str(path), place=str(path))
             continue
         try:
-            text = click.get_text_stream("stdin").read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+            text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
             raise VoiceHelperError(f"{path} cannot be read: {reason}", hint="check the path") from error
@@ -447,7 +447,8 @@ def _summarise(results: Sequence[Any], form: str, fail_under: float | None) -> N
         console.print(table)
         if report.expected:
             missed = f"not understood: {report.not_understood}"
-            console.print(f"{report.right} of {report.expected} right ({report.accuracy:.1%}); {missed}", highlight=False)
+            share = f"{report.right} of {report.expected} right ({report.accuracy:.1%})"
+            console.print(f"{share}; {missed}", highlight=False)
     if fail_under is not None and report.accuracy < fail_under:
         raise VoiceHelperError(
             f"{report.accuracy:.1%} are right, less than {fail_under:.1%}",
