@@ -34,6 +34,15 @@ def kept_arrays(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
     return made
 
 
+def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
+    """Give the texts kept under a name and key, or make and keep them."""
+
+    def arrays() -> Arrays:
+        return {each: np.frombuffer(text.encode(), dtype=np.uint8) for each, text in make().items()}
+
+    return {each: array.tobytes().decode() for each, array in kept_arrays(name, key, arrays).items()}
+
+
 def _write_whole(path: Path, content: bytes) -> None:
     with contextlib.suppress(OSError):  # a read-only home or a full disk only costs time
         path.parent.mkdir(parents=True, exist_ok=True)

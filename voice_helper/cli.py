@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich.console import Console
@@ -22,6 +22,15 @@ from voice_helper.errors import VoiceHelperError
 from voice_helper.paths import data_folder, intents_folder
 from voice_helper.recognizers import ENGINE_NAMES
 from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from voice_helper.assistant import Happening
+    from voice_helper.audio import Loudspeaker, Player, SilentPlayer, Source
+    from voice_helper.recognizers import Recognizer
+    from voice_helper.skill import Skill
+    from voice_helper.tester import Case, Result
+    from voice_helper.types import Answer, Match, Transcript
+    from voice_helper.voices import Voice
 
 _INTERRUPTED: Final = 130
 _PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
@@ -136,7 +145,7 @@ def _answer_once(options: Options, typed: str | None, wav: Path | None, save: Pa
     _speak(options, answer, save, aloud=not as_json)
 
 
-def _hear_one(options: Options, skill: Any, wav: Path | None) -> tuple[Any, str]:
+def _hear_one(options: Options, skill: Skill, wav: Path | None) -> tuple[Transcript, str]:
     from voice_helper.assistant import hear_question
     from voice_helper.audio import Microphone, WavSource
     from voice_helper.endpoint import ONE_QUESTION, EndpointSettings
@@ -152,7 +161,7 @@ def _hear_one(options: Options, skill: Any, wav: Path | None) -> tuple[Any, str]
         return hear_question(microphone, recognizer, EndpointSettings()), recognizer.name
 
 
-def _show_answer(transcript: Any, engine: str | None, match: Any, answer: Any) -> None:
+def _show_answer(transcript: Transcript, engine: str | None, match: Match, answer: Answer) -> None:
     console = _console()
     if engine:
         console.print(f"[dim]heard ({engine}, {transcript.confidence:.2f}):[/dim]", transcript.text, highlight=False)
@@ -164,7 +173,7 @@ def _show_answer(transcript: Any, engine: str | None, match: Any, answer: Any) -
         console.print(f"  {_plain(row.text)}{note}", highlight=False)
 
 
-def _slots(match: Any) -> str:
+def _slots(match: Match) -> str:
     return "".join(f" {name}={_plain(value)}" for name, value in match.slots.items())
 
 
@@ -175,7 +184,7 @@ def _plain(text: str) -> str:
     return escape("".join(character if character.isprintable() else " " for character in text))
 
 
-def _speak(options: Options, answer: Any, save: Path | None, *, aloud: bool) -> None:
+def _speak(options: Options, answer: Answer, save: Path | None, *, aloud: bool) -> None:
     from voice_helper.assistant import Speaker
     from voice_helper.audio import SilentPlayer, write_wav
     from voice_helper.errors import EngineMissingError
@@ -208,7 +217,7 @@ def _speak(options: Options, answer: Any, save: Path | None, *, aloud: bool) -> 
         loudspeaker.wait()
 
 
-def _open_loudspeaker(options: Options) -> Any:
+def _open_loudspeaker(options: Options) -> Loudspeaker | None:
     from voice_helper.audio import Loudspeaker
     from voice_helper.errors import SoundDeviceError
 
@@ -276,10 +285,7 @@ def _converse(
     console = _console()
     with ExitStack() as opened:
         kept = SilentPlayer(keep=save is not None)
-        player: Any = kept
-        microphone: Any = file
-        if file is None:
-            player, microphone = _live(options, kept, opened)
+        player, heard = (kept, file) if file is not None else _live(options, kept, opened)
         assistant = Assistant(
             skill.conversation,
             recognizer,
@@ -292,7 +298,7 @@ def _converse(
         elif file is None and not events:
             _note('listening; ask about leg cramps, or say "help, I have a cramp". Ctrl-C ends')
         try:
-            for _ in assistant.hear(microphone):
+            for _ in assistant.hear(heard):
                 if guide and file is None and not assistant.is_busy:
                     break
             if file is not None:
@@ -305,10 +311,10 @@ def _converse(
             _print_line({"at": round(assistant.seconds, 2), "event": "end", "reason": "source_ended"})
 
 
-def _live(options: Options, kept: Any, opened: ExitStack) -> tuple[Any, Any]:
+def _live(options: Options, kept: SilentPlayer, opened: ExitStack) -> tuple[Player, Source]:
     from voice_helper.audio import Microphone
 
-    player: Any = kept
+    player: Player = kept
     if options.voice != "none":
         loudspeaker = _open_loudspeaker(options)
         if loudspeaker is not None:
@@ -316,8 +322,8 @@ def _live(options: Options, kept: Any, opened: ExitStack) -> tuple[Any, Any]:
     return player, opened.enter_context(Microphone(options.device))
 
 
-def _shower(console: Console) -> Callable[[Any], None]:
-    def show(happening: Any) -> None:
+def _shower(console: Console) -> Callable[[Happening], None]:
+    def show(happening: Happening) -> None:
         fields = happening.fields
         at, text = f"{happening.at_seconds:8.1f}", _plain(str(fields.get("text", "")))
         if happening.event == "heard":
@@ -378,15 +384,15 @@ def test_intents(
 
 
 def _run_files(
-    options: Options, skill: Any, files: Sequence[Path], context: str, *, audio: bool, form: str, explain: bool
-) -> Iterator[Any]:
+    options: Options, skill: Skill, files: Sequence[Path], context: str, *, audio: bool, form: str, explain: bool
+) -> Iterator[Result]:
 
     from voice_helper.tester import explain as explain_result
     from voice_helper.tester import run_case
 
     recognizer = _open_recognizer(options, skill) if audio else None
     for case in _cases(files, audio=audio):
-        asked = replace(case, context=context) if context == "guide" else case
+        asked = replace(case, context="guide") if context == "guide" else case
         heard, engine = (_hear_file(recognizer, Path(case.text)), recognizer.name) if recognizer else (None, None)
         result = run_case(skill, asked, heard=heard, engine=engine)
         if form == "jsonl":
@@ -399,7 +405,7 @@ def _run_files(
         yield result
 
 
-def _cases(files: Sequence[Path], *, audio: bool) -> Iterator[Any]:
+def _cases(files: Sequence[Path], *, audio: bool) -> Iterator[Case]:
 
     from voice_helper.tester import Case, read_cases
 
@@ -416,7 +422,7 @@ def _cases(files: Sequence[Path], *, audio: bool) -> Iterator[Any]:
             yield replace(case, text=str(path.parent / case.text)) if audio else case
 
 
-def _hear_file(recognizer: Any, path: Path) -> Any:
+def _hear_file(recognizer: Recognizer, path: Path) -> Transcript:
     from voice_helper.assistant import hear_question
     from voice_helper.audio import WavSource
     from voice_helper.endpoint import ONE_QUESTION
@@ -424,7 +430,7 @@ def _hear_file(recognizer: Any, path: Path) -> Any:
     return hear_question(WavSource(path), recognizer, ONE_QUESTION)
 
 
-def _summarise(results: Sequence[Any], form: str, fail_under: float | None) -> None:
+def _summarise(results: Sequence[Result], form: str, fail_under: float | None) -> None:
     from voice_helper.tester import Report
 
     report = Report(tuple(results))
@@ -456,7 +462,7 @@ def _summarise(results: Sequence[Any], form: str, fail_under: float | None) -> N
         )
 
 
-def _prompt(skill: Any, context: str, *, explain: bool) -> None:
+def _prompt(skill: Skill, context: str, *, explain: bool) -> None:
     from voice_helper.tester import Case, run_case
 
     interactive = sys.stdin.isatty()
@@ -474,7 +480,7 @@ def _prompt(skill: Any, context: str, *, explain: bool) -> None:
             _show_result(skill, result, explain=explain)
 
 
-def _show_result(skill: Any, result: Any, *, explain: bool) -> None:
+def _show_result(skill: Skill, result: Result, *, explain: bool) -> None:
     from voice_helper.tester import explain as explain_result
 
     console = _console()
@@ -606,7 +612,7 @@ def demo(options: Options, save: Path) -> None:
 # what commands share
 
 
-def _open_skill(options: Options) -> Any:
+def _open_skill(options: Options) -> Skill:
     from voice_helper.skill import open_skill
 
     folder = intents_folder(options.language)
@@ -616,9 +622,9 @@ def _open_skill(options: Options) -> Any:
     return open_skill(options.language, settings=options.settings, announce=_note)
 
 
-def _open_recognizer(options: Options, skill: Any) -> Any:
-    from voice_helper.content import phrases_of
+def _open_recognizer(options: Options, skill: Skill) -> Recognizer:
     from voice_helper.recognizers import open_recognizer
+    from voice_helper.skill import phrases_of
 
     choice = open_recognizer(
         options.engine, phrases=phrases_of(skill.content), language=options.language, model=options.model
@@ -628,7 +634,7 @@ def _open_recognizer(options: Options, skill: Any) -> Any:
     return choice.recognizer
 
 
-def _open_voice(options: Options) -> Any:
+def _open_voice(options: Options) -> Voice:
     from voice_helper.voices import open_voice
 
     return open_voice(options.voice)

