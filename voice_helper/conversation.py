@@ -13,6 +13,7 @@ from typing import Final
 from voice_helper import guide as guided
 from voice_helper.answers import Answers
 from voice_helper.guide import Guide, Move, Session
+from voice_helper.safety import Flag
 from voice_helper.types import (
     NONE_INTENT,
     SAMPLE_RATE,
@@ -35,6 +36,9 @@ from voice_helper.understand import HELP_NOW, OUT_OF_SCOPE, Context, Understandi
 
 REPEAT_AFTER_SECONDS: Final = 10
 """An emergency or urgent reply is said again after this, while it goes on listening."""
+
+STEADY_SECONDS: Final = 0.25
+"""A red flag in half an utterance must stand for so long: words so far flicker while they are guessed."""
 
 _PACES: Final = {
     "speak_slower": Pace(rate=1 / 1.2),
@@ -74,6 +78,10 @@ class State:
     acted_on: str | None = None
     """What was acted on while it was still being spoken, so that its end does not act again."""
 
+    suspected: Flag | None = None
+    """A red flag in the words so far, and since when it stands there."""
+
+    suspected_samples: int = 0
     situation: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -88,7 +96,7 @@ class Conversation:
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
         """Take one event; give the new state and the actions, in order."""
         if isinstance(event, Heard):
-            return self._heard(replace(state, acted_on=None), event.transcript, already=state.acted_on)
+            return self._heard(replace(state, acted_on=None, suspected=None), event.transcript, already=state.acted_on)
         if isinstance(event, PartlyHeard):
             return self._partly_heard(state, event.text)
         if isinstance(event, Quiet):
@@ -113,13 +121,19 @@ class Conversation:
         if state.acted_on is not None:
             return state, ()
         flag = self.understanding.urgent_flag(text)
-        if flag is not None and flag.level == "emergency":
-            match = Match(flag.level, decided_by="safety", family=flag.family)
-            state, actions = self._help_now(state, Transcript(text), match)
-            return replace(state, acted_on=match.intent), actions
+        if flag is not None and flag.level == HELP_NOW[0]:
+            known = state.suspected is not None and state.suspected.family == flag.family
+            state = replace(state, suspected=flag, suspected_samples=state.suspected_samples if known else 0)
+        else:
+            state = replace(state, suspected=None)
         if state.session is not None and self._is_stop(text):
             return self._heard(replace(state, acted_on=_STOP), Transcript(text), already=None)
         return state, ()
+
+    def _act_on_suspicion(self, state: State, flag: Flag) -> tuple[State, tuple[Action, ...]]:
+        match = Match(flag.level, decided_by="safety", family=flag.family)
+        state, actions = self._help_now(state, Transcript(flag.words), match)
+        return replace(state, acted_on=match.intent, suspected=None), actions
 
     def _is_stop(self, text: str) -> bool:
         claims = self.understanding.sentences.exact(text, only=(_STOP,))
@@ -247,6 +261,10 @@ class Conversation:
     # time
 
     def _time_passed(self, state: State, samples: int) -> tuple[State, tuple[Action, ...]]:
+        if state.suspected is not None:
+            state = replace(state, suspected_samples=state.suspected_samples + samples)
+            if state.suspected is not None and state.suspected_samples >= STEADY_SECONDS * SAMPLE_RATE:
+                return self._act_on_suspicion(state, state.suspected)
         if state.owed is not None:
             left = state.owed_in_samples - samples
             if left > 0:

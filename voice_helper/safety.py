@@ -24,7 +24,7 @@ LEVELS: Final = ("emergency", "urgent", "ask_other_person", "ask_medicine", "ask
 _NEAR_WORDS = 5
 """A sign of two parts may spread over twice this many words, one of three over three times."""
 
-_FAMILY_KEYS = frozenset({"level", "signs", "not_in_questions", "unless"})
+_FAMILY_KEYS = frozenset({"level", "signs", "not_in_questions", "not_in_general", "unless"})
 _TOP_KEYS = frozenset(
     {
         "language",
@@ -37,6 +37,7 @@ _TOP_KEYS = frozenset(
         "questions",
         "persons",
         "small_words",
+        "generic",
     }
 )
 
@@ -80,6 +81,11 @@ class _Family:
     level: str
     signs: tuple[_Sign, ...]
     not_in_questions: bool
+    """A question whether it is one is no sign: "is it a clot"."""
+
+    not_in_general: bool
+    """A question about anybody is no sign: "does your foot go white in a cramp"."""
+
     unless: tuple[re.Pattern[str], ...] = ()
 
 
@@ -95,6 +101,7 @@ class SafetyRules:
     unsure: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     persons: frozenset[str] = field(default_factory=frozenset)
+    generic: frozenset[str] = field(default_factory=frozenset)
 
     @cached_property
     def family_names(self) -> frozenset[str]:
@@ -111,9 +118,7 @@ class SafetyRules:
         denied: list[Flag] = []
         general = self.is_general_question(comparable)
         for family in self.families:
-            if family.not_in_questions and (general or self._is_question(comparable)):
-                continue
-            if general and family.level in {"emergency", "urgent"}:
+            if (family.not_in_questions and self._is_question(comparable)) or (family.not_in_general and general):
                 continue
             if any(pattern.search(comparable) for pattern in family.unless):
                 continue
@@ -157,7 +162,8 @@ class SafetyRules:
 
     def is_general_question(self, comparable: str) -> bool:
         """Asked about anybody ("does your foot go white in a cramp"), with no person in it."""
-        return self._is_question(comparable) and self.persons.isdisjoint(comparable.split())
+        words = set(comparable.split())
+        return self._is_question(comparable) and bool(words & self.generic) and not words & self.persons
 
     def _is_denied(self, comparable: str, span: tuple[int, int]) -> bool:
         """A negator stands close before the sign, with nothing between that ends its reach, and nobody is unsure."""
@@ -196,6 +202,7 @@ def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRul
         unsure=texts("unsure"),
         questions=tuple(language.comparable(question) for question in texts("questions")),
         persons=frozenset(texts("persons")),
+        generic=frozenset(texts("generic")),
     )
 
 
@@ -215,13 +222,12 @@ def _read_family(name: str, entry: Item, pattern: _PatternReader, problems: Prob
         parts = [pattern.read(part.strip(), what, sign, problems) for part in text.split("+")]
         if all(parts):
             signs.append(_Sign(tuple(part for part in parts if part)))
-    questions = (
-        fields["not_in_questions"].truth(problems, f"{name}, not_in_questions")
-        if "not_in_questions" in fields
-        else False
-    )
+
+    def truth(key: str) -> bool:
+        return fields[key].truth(problems, f"{name}, {key}") if key in fields else False
+
     unless = pattern.read_all(fields.get("unless"), f"{name}, unless", problems)
-    return _Family(name, level, tuple(signs), questions, unless)
+    return _Family(name, level, tuple(signs), truth("not_in_questions"), truth("not_in_general"), unless)
 
 
 class _PatternReader:
