@@ -14,30 +14,31 @@ from bench.lines import Line, Score, machine, read_lines, write_result
 from bench.speech import spoken, voices, with_noise
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
-from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+from voice_helper.tester import ask
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Transcript
 
 ENGINES = ("embedded", "pocketsphinx")
 CONDITIONS = {"clean": None, "10 dB": 10.0}
 
 
-def hear(recognizer: Recognizer, pcm: bytes) -> str:
+def hear(recognizer: Recognizer, pcm: bytes) -> Transcript:
     step = CHUNK_SAMPLES * 2
     for start in range(0, len(pcm), step):
         recognizer.accept(AudioChunk(pcm[start : start + step]))
-    return recognizer.finish().text
+    return recognizer.finish()
 
 
 def measure(skill: Skill, recognizer: Recognizer, sounds: list[tuple[Line, bytes]]) -> dict[str, float]:
     score, errors, words, heard_seconds, sound_seconds = Score(), 0, 0, 0.0, 0.0
     for line, pcm in sounds:
         started = time.perf_counter()
-        text = hear(recognizer, pcm)
+        heard = hear(recognizer, pcm)
         heard_seconds += time.perf_counter() - started
         sound_seconds += len(pcm) / 2 / SAMPLE_RATE
         wanted = skill.content.language.comparable(line.text).split()
-        errors += Levenshtein.distance(wanted, skill.content.language.comparable(text).split())
+        errors += Levenshtein.distance(wanted, skill.content.language.comparable(heard.text).split())
         words += len(wanted)
-        score.add(line, skill.understanding.understand(text).intent)
+        score.add(line, ask(skill, heard).match.intent)
     shares = {name: round(share, 4) for name, share in score.shares().items()}
     return {
         "utterances": len(sounds),

@@ -137,12 +137,12 @@ def _answer_once(options: Options, typed: str | None, wav: Path | None, save: Pa
         transcript = Transcript(typed)
     else:
         transcript, engine = _hear_one(options, skill, wav)
-    match, answer = ask_skill(skill, transcript)
+    asked = ask_skill(skill, transcript)
     if as_json:
-        click.echo(json.dumps(answer_form(transcript, engine, match, answer), ensure_ascii=False))
+        _print_line(answer_form(asked.transcript, engine, asked.match, asked.answer))
     else:
-        _show_answer(transcript, engine, match, answer)
-    _speak(options, answer, save, aloud=not as_json)
+        _show_answer(asked.transcript, engine, asked.match, asked.answer)
+    _speak(options, asked.answer, save)
 
 
 def _hear_one(options: Options, skill: Skill, wav: Path | None) -> tuple[Transcript, str]:
@@ -184,7 +184,7 @@ def _plain(text: str) -> str:
     return escape("".join(character if character.isprintable() else " " for character in text))
 
 
-def _speak(options: Options, answer: Answer, save: Path | None, *, aloud: bool) -> None:
+def _speak(options: Options, answer: Answer, save: Path | None) -> None:
     from voice_helper.assistant import Speaker
     from voice_helper.audio import SilentPlayer, write_wav
     from voice_helper.errors import EngineMissingError
@@ -205,7 +205,7 @@ def _speak(options: Options, answer: Answer, save: Path | None, *, aloud: bool) 
             speaker.say(row.text)
         write_wav(save, player.finish())
         _note(f"the spoken answer is in {save}")
-    if not aloud or options.voice == "none":
+    if options.voice == "none":
         return
     loudspeaker = _open_loudspeaker(options)
     if loudspeaker is None:
@@ -587,7 +587,7 @@ def voices(options: Options, save: Path | None) -> None:
         names = voice.voices()
         click.echo(f"  {len(names)} voices of the system: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
     sample = skill.content.answers.short
-    _speak(options, Answer((sample,)), save, aloud=True)
+    _speak(options, Answer((sample,)), save)
 
 
 @cli.command()

@@ -47,6 +47,7 @@ _PACES: Final = {
     "speak_softer": Pace(loudness=1 / 1.5),
 }
 _STOP: Final = "guide_stop"
+_CERTAIN: Final = ("safety", "command", "exact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class Conversation:
         return bool(claims)
 
     def _heard(self, state: State, transcript: Transcript, *, already: str | None) -> tuple[State, tuple[Action, ...]]:
-        match = self.understanding.understand(transcript.text, self.context(state))
+        transcript, match = self._best_explained(transcript, self.context(state))
         if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
             return state, ()
         match = self._answering_our_question(state, match, transcript.text)
@@ -169,6 +170,16 @@ class Conversation:
         pace = _PACES.get(match.intent)
         remembered = state if match.decided_by == "command" else replace(state, last_match=match)
         return remembered, ((pace, *actions) if pace else actions)
+
+    def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
+        """Give the words and their meaning; where they have none, words as likely that mean something for certain."""
+        match = self.understanding.understand(transcript.text, context)
+        if match.intent in (NONE_INTENT, UNSURE_INTENT):
+            for other in transcript.alternatives:
+                meant = self.understanding.understand(other, context)
+                if meant.decided_by in _CERTAIN and meant.intent != OUT_OF_SCOPE:
+                    return replace(transcript, text=other, alternatives=()), meant
+        return transcript, match
 
     def _answering_our_question(self, state: State, match: Match, text: str) -> Match:
         """Take "yes", "no", or one of the two names as the answer to "Did you mean ..., or ...?"."""

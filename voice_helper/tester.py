@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from voice_helper.documents import Item, Problems, read_document
 from voice_helper.errors import VoiceHelperError
 from voice_helper.forms import answer_form
 from voice_helper.skill import Skill
-from voice_helper.types import NONE_INTENT, UNSURE_INTENT, Answer, Heard, Match, Transcript, Understood
+from voice_helper.types import NONE_INTENT, UNSURE_INTENT, Answer, Heard, Match, Say, Transcript, Understood
 from voice_helper.understand import OUT_OF_SCOPE, Context
 
 
@@ -67,26 +67,29 @@ def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engin
         state, _ = skill.conversation.begin_guide(state)
     if case.after is not None:
         state = replace(state, last_match=Match(case.after))
-    match, answer = ask(skill, transcript, state)
-    return Result(case, match, answer, transcript, engine)
+    asked = ask(skill, transcript, state)
+    return Result(case, asked.match, asked.answer, asked.transcript, engine)
 
 
-def ask(skill: Skill, transcript: Transcript, state: State | None = None) -> tuple[Match, Answer]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question that was asked."""
+
+    transcript: Transcript
+    """The words as they were understood, which may be another guess of the recognizer than its first."""
+
+    match: Match
+    answer: Answer
+
+
+def ask(skill: Skill, transcript: Transcript, state: State | None = None) -> Asked:
     """Ask one question; give its meaning and its whole answer."""
-    before = state or State()
-    _, actions = skill.conversation.step(before, Heard(transcript))
+    _, actions = skill.conversation.step(state or State(), Heard(transcript))
+    said = tuple(row for action in actions if isinstance(action, Say) for row in action.rows)
     for action in actions:
         if isinstance(action, Understood):
-            if action.answer is not None:
-                return action.match, action.answer
-            return action.match, Answer(_said(actions))
-    return Match(NONE_INTENT, score=0.0, decided_by="none"), Answer(_said(actions))
-
-
-def _said(actions: Iterable[object]) -> tuple[Any, ...]:
-    from voice_helper.types import Say
-
-    return tuple(row for action in actions if isinstance(action, Say) for row in action.rows)
+            return Asked(action.transcript, action.match, action.answer or Answer(said))
+    return Asked(transcript, Match(NONE_INTENT, score=0.0, decided_by="none"), Answer(said))
 
 
 def read_cases(path: Path, text: str) -> Iterator[Case]:

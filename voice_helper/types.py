@@ -57,6 +57,9 @@ class Transcript:
     confidence: float = 1.0
     """From 0.0 to 1.0, as the engine gives it."""
 
+    alternatives: tuple[str, ...] = ()
+    """What else it may have been, the likeliest first, from engines that tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunnerUp:

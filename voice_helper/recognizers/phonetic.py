@@ -52,6 +52,10 @@ CONFUSIONS: Final[Mapping[str, str]] = {
 
 CONFUSION_SHARE: Final = 0.02
 FREQUENT_WORDS: Final = 4_000
+NEAR_SCORE: Final = 3.0
+"""A hypothesis whose score is no more than this below the best may be what was said."""
+
+MOST_ALTERNATIVES: Final = 8
 
 
 @dataclass(frozen=True)
@@ -140,9 +144,14 @@ class PhoneticModel:
         if not results:
             return Transcript("", 0.0)
         best = results[0]
-        words = [self._lexicon.get_entry(index) for index in best.words if index >= 0]
-        text = " ".join(word for word in words if word != UNKNOWN)
-        return Transcript(text, self._confidence(sound, best) if text else 0.0)
+        text = self._text(best)
+        near = (self._text(result) for result in results if best.score - result.score <= NEAR_SCORE)
+        others = tuple(dict.fromkeys(other for other in near if other and other != text))[:MOST_ALTERNATIVES]
+        return Transcript(text, self._confidence(sound, best) if text else 0.0, others)
+
+    def _text(self, result: Any) -> str:
+        words = (self._lexicon.get_entry(index) for index in result.words if index >= 0)
+        return " ".join(word for word in words if word != UNKNOWN)
 
     def _confidence(self, frames: Frames, best: Any) -> float:
         """How much less likely the sound is as these words than as any phones at all, per phone."""
