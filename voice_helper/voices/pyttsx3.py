@@ -23,7 +23,6 @@ from voice_helper.audio import to_pcm
 from voice_helper.errors import EngineMissingError
 
 _ESPEAK_PACE: Final = 150 / 171  # asked for 150 words a minute espeak speaks 171, measured on whole answers
-_TRIES: Final = 6  # with espeak about one call in thirty comes back empty, whatever the sentence
 _START_SECONDS: Final = 20.0
 _SENTENCE_SECONDS: Final = 30.0
 
@@ -105,26 +104,25 @@ def _synthesise(engine: Any, text: str, words_per_minute: float) -> bytes:
         return b""
     pace = _ESPEAK_PACE if sys.platform.startswith("linux") else 1.0
     engine.setProperty("rate", round(words_per_minute * pace))
-    for _ in range(_TRIES):
-        sound = _synthesise_once(engine, text)
-        if sound:
-            return sound
-    raise EngineMissingError(
-        "the voice gives no sound", hint="voice-helper doctor checks it; --voice none shows the text"
-    )
-
-
-def _synthesise_once(engine: Any, text: str) -> bytes:
-    import soundfile
-
+    _wait_for_espeak()  # else the cancelling that pyttsx3 does before it speaks takes the new rate away, too
     with tempfile.TemporaryDirectory(prefix="voice-helper-") as folder:
         path = Path(folder) / "sentence.wav"
         engine.save_to_file(text, str(path))
         engine.runAndWait()
+        _wait_for_espeak()
         if not path.is_file():
-            return b""
+            raise EngineMissingError(
+                "the voice gives no sound", hint="voice-helper doctor checks it; --voice none shows the text"
+            )
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     return _trimmed(to_pcm(samples.mean(axis=1).astype(np.float32), rate))
+
+
+def _wait_for_espeak() -> None:
+    """Wait until espeak has done all it was told: pyttsx3 returns while espeak's own thread is still at it."""
+    espeak = sys.modules.get("pyttsx3.drivers._espeak")
+    if espeak is not None:
+        espeak.Synchronize()
 
 
 def _trimmed(pcm: bytes) -> bytes:
