@@ -100,6 +100,8 @@ def _load_espeak() -> None:
 
 
 def _synthesise(engine: Any, text: str, words_per_minute: float) -> bytes:
+    import soundfile
+
     if not any(character.isalnum() for character in text):
         return b""
     pace = _ESPEAK_PACE if sys.platform.startswith("linux") else 1.0
