@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import queue
 import threading
+import time
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +89,18 @@ class WavSource:
                     return
 
 
+class QuietRoom:
+    """No microphone: silence in real time, so that what is shown keeps its pace."""
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give silence as time goes by."""
+        started, count = time.monotonic(), 0
+        while True:
+            count += 1
+            time.sleep(max(0.0, started + count * CHUNK_SAMPLES / SAMPLE_RATE - time.monotonic()))
+            yield AudioChunk(bytes(CHUNK_SAMPLES * 2))
+
+
 def silence(seconds: float) -> bytes:
     """Give so much silence."""
     return bytes(2 * round(seconds * SAMPLE_RATE))
@@ -103,7 +116,7 @@ def to_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
 def write_wav(path: Path, pcm: bytes) -> None:
     """Write 16 kHz sound to a WAV file; raises `AudioFileError` when that cannot be done."""
     try:
-        with wave.open(str(path), "wb") as file:
+        with path.open("wb") as opened, wave.open(opened, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(SAMPLE_RATE)
@@ -205,8 +218,6 @@ class Loudspeaker:
         while not self._drained.wait(0.1):
             if not self._stream.active:
                 raise SoundDeviceError("the loudspeaker went away", hint="plug it in again, then: voice-helper doctor")
-        import time
-
         time.sleep(self._latency_seconds)  # what the device still holds
 
     def close(self) -> None:
@@ -223,7 +234,7 @@ class Loudspeaker:
     ) -> None:
         self.close()
 
-    def _fill(self, out: Any, frames: int, time: object, status: object) -> None:
+    def _fill(self, out: Any, frames: int, when: object, status: object) -> None:
         wanted = frames * 2
         with self._lock:
             sound = bytes(self._waiting[:wanted])
@@ -275,7 +286,7 @@ class Microphone:
     ) -> None:
         self.close()
 
-    def _take(self, sound: Any, frames: int, time: object, status: object) -> None:
+    def _take(self, sound: Any, frames: int, when: object, status: object) -> None:
         self._sound.put(bytes(sound))  # a copy: the buffer is PortAudio's
 
 

@@ -11,6 +11,7 @@ import io
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,13 +20,15 @@ import numpy.typing as npt
 
 from voice_helper.paths import cache_folder
 
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
 def kept_arrays(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
     """Give the arrays kept under a name and key, or make and keep them."""
     path = cache_folder() / f"{name}-{key[:32]}.npz"
-    with contextlib.suppress(OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError), np.load(path) as kept:
+    with contextlib.suppress(*_UNREADABLE), path.open("rb") as file, np.load(file) as kept:
         return {each: kept[each] for each in kept.files}
     made = make()
     buffer = io.BytesIO()

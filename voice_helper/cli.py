@@ -285,7 +285,7 @@ def _converse(
     console = _console()
     with ExitStack() as opened:
         kept = SilentPlayer(keep=save is not None)
-        player, heard = (kept, file) if file is not None else _live(options, kept, opened)
+        player, heard = (kept, file) if file is not None else _live(options, kept, opened, needed=not guide)
         assistant = Assistant(
             skill.conversation,
             recognizer,
@@ -311,15 +311,23 @@ def _converse(
             _print_line({"at": round(assistant.seconds, 2), "event": "end", "reason": "source_ended"})
 
 
-def _live(options: Options, kept: SilentPlayer, opened: ExitStack) -> tuple[Player, Source]:
-    from voice_helper.audio import Microphone
+def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bool) -> tuple[Player, Source]:
+    """Open the sound devices; where the microphone is not `needed`, a session without one shows its text."""
+    from voice_helper.audio import Microphone, QuietRoom
+    from voice_helper.errors import SoundDeviceError
 
     player: Player = kept
     if options.voice != "none":
         loudspeaker = _open_loudspeaker(options)
         if loudspeaker is not None:
             player = opened.enter_context(loudspeaker)
-    return player, opened.enter_context(Microphone(options.device))
+    try:
+        return player, opened.enter_context(Microphone(options.device))
+    except SoundDeviceError as error:
+        if needed or options.device:
+            raise
+        _note(f"nothing can be heard, the steps are shown: {error.message}")
+        return player, QuietRoom()
 
 
 def _shower(console: Console) -> Callable[[Happening], None]:

@@ -301,7 +301,7 @@ class Conversation:
             rows = (*rows, self.answers.full)
         actions: list[Action] = []
         if move.hush:
-            actions.append(Hush(move.end or "command"))
+            actions.append(Hush("stop" if move.end == "stopped" else move.end or "command"))
         if rows:
             actions.append(Say(rows, move.step))
         if move.end is not None:

@@ -13,7 +13,7 @@ from voice_helper.paths import data_folder, user_models_folder
 _ENVIRONMENT: Final = "VOSK_MODEL_PATH"
 _SYSTEM_FOLDER: Final = Path("/usr/share/vosk")
 _NEEDED_FILES: Final = ("am/final.mdl", "conf/model.conf")
-_GRAPHS: Final = ("graph/HCLG.fst", "graph/HCLr.fst")
+_GRAPHS: Final = (("graph/HCLG.fst",), ("graph/HCLr.fst", "graph/Gr.fst"))
 
 
 def find_vosk_model(language: str, given: Path | None) -> Path:
@@ -41,7 +41,7 @@ def missing_in(folder: Path) -> str | None:
     for name in _NEEDED_FILES:
         if not (folder / name).is_file():
             return f"{name} is missing"
-    if not any((folder / name).is_file() for name in _GRAPHS):
+    if not any(all((folder / name).is_file() for name in graph) for graph in _GRAPHS):
         return "the word graph is missing (graph/HCLG.fst, or graph/HCLr.fst and graph/Gr.fst)"
     return None
 
@@ -75,7 +75,7 @@ def _speaks(folder: Path, language: str, named: Path) -> bool:
     """A model's language stands in its folder's name; a folder that VOSK_MODEL_PATH names is taken at its word."""
     if folder == named:
         return str(folder) in os.environ.get(_ENVIRONMENT, "").split(os.pathsep)
-    return f"-{language}" in folder.name or folder.name.startswith(f"{language}-") or folder.name == language
+    return language in folder.name.split("-")
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -51,7 +51,8 @@ class PocketSphinxRecognizer:
         if not self._open:
             self._decoder.start_utt()
             self._open = True
-        self._decoder.process_raw(chunk.pcm, False, False)
+        if chunk.pcm:  # it takes no empty one
+            self._decoder.process_raw(chunk.pcm, False, False)
         hypothesis = self._decoder.hyp()
         return hypothesis.hypstr if hypothesis else ""
 
