@@ -10,7 +10,7 @@ small words may stand between its words. Clear denials ("no chest pain") and idi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -24,6 +24,10 @@ LEVELS: Final = ("emergency", "urgent", "ask_other_person", "ask_medicine", "ask
 _NEAR_WORDS = 5
 """A sign of two parts may spread over twice this many words, one of three over three times."""
 
+_CUT = "\N{PILCROW SIGN}"
+_DENIAL = "denial"
+_CAN_BE_DENIED = ("emergency", "urgent")
+
 _FAMILY_KEYS = frozenset({"level", "signs", "not_in_questions", "not_in_general", "unless"})
 _TOP_KEYS = frozenset(
     {
@@ -33,7 +37,8 @@ _TOP_KEYS = frozenset(
         "idioms",
         "negators",
         "negation_ends",
-        "unsure",
+        "negation_passes",
+        "denials",
         "questions",
         "persons",
         "small_words",
@@ -63,6 +68,9 @@ class Flags:
 
     denied: tuple[Flag, ...] = ()
     """Signs that were named and clearly denied."""
+
+    rest: str = ""
+    """What is left of the text, in comparable form, without what was denied."""
 
     @property
     def highest(self) -> Flag | None:
@@ -98,7 +106,12 @@ class SafetyRules:
     idioms: tuple[re.Pattern[str], ...] = ()
     negators: tuple[str, ...] = ()
     negation_ends: tuple[str, ...] = ()
-    unsure: tuple[str, ...] = ()
+    negation_passes: tuple[str, ...] = ()
+    """Words that a denial reaches over: "no sign of any swelling"."""
+
+    denials: tuple[re.Pattern[str], ...] = ()
+    """Ways to say that all is well: "i can breathe"."""
+
     questions: tuple[str, ...] = ()
     persons: frozenset[str] = field(default_factory=frozenset)
     generic: frozenset[str] = field(default_factory=frozenset)
@@ -110,36 +123,76 @@ class SafetyRules:
 
     def find(self, text: str) -> Flags:
         """Find the red flags and redirects in a text, also in half of one."""
-        comparable = self.language.comparable(text)
-        for idiom in self.idioms:
-            comparable = " ".join(idiom.sub(" ", comparable).split())
-        clauses = [*self._clauses(comparable), comparable]
+        comparable = self._without_idioms(self.language.comparable(text))
+        clauses, denied = self._cut_denied(self._clauses(comparable))
+        whole = " ".join(clauses)
         raised: list[Flag] = []
-        denied: list[Flag] = []
-        general = self.is_general_question(comparable)
         for family in self.families:
-            if (family.not_in_questions and self._is_question(comparable)) or (family.not_in_general and general):
+            if self._is_only_asked(family, comparable):
                 continue
-            if any(pattern.search(comparable) for pattern in family.unless):
-                continue
-            flags = [flag for sign in family.signs if (flag := self._flag(family, sign, clauses)) is not None]
-            raised.extend(flag for flag, is_denied in flags if not is_denied)
-            denied.extend(flag for flag, is_denied in flags if is_denied)
+            words = next((words for sign in family.signs for words in self._said(sign, (*clauses, whole))), None)
+            if words is not None:
+                raised.append(Flag(family.level, family.name, words))
         raised.sort(key=lambda flag: LEVELS.index(flag.level))
-        return Flags(tuple(raised), tuple(denied))
+        rest = " ".join(self._denial.sub(" ", whole).split())
+        return Flags(tuple(raised), tuple(denied), rest)
 
-    def _flag(self, family: _Family, sign: _Sign, clauses: Sequence[str]) -> tuple[Flag, bool] | None:
-        """Look for a sign in each clause; give it with whether it is denied wherever it stands."""
-        denied: Flag | None = None
+    def is_general_question(self, comparable: str) -> bool:
+        """Asked about anybody ("does your foot go white in a cramp"), with no person in it."""
+        words = set(comparable.split())
+        return self._is_question(comparable) and bool(words & self.generic) and not words & self.persons
+
+    def _said(self, sign: _Sign, clauses: Iterable[str]) -> Iterator[str]:
         for clause in clauses:
-            span = _find_sign(sign, clause)
-            if span is None:
-                continue
-            flag = Flag(family.level, family.name, clause[span[0] : span[1]])
-            if not self._is_denied(clause, span):
-                return flag, False
-            denied = flag
-        return (denied, True) if denied else None
+            spans = _find_sign(sign, clause)
+            if spans:
+                yield clause[min(start for start, _ in spans) : max(end for _, end in spans)]
+
+    def _is_only_asked(self, family: _Family, comparable: str) -> bool:
+        """The sign is asked about, or stands in another sense, and so is not said of anybody."""
+        if family.not_in_questions and self._is_question(comparable):
+            return True
+        if family.not_in_general and self.is_general_question(comparable):
+            return True
+        return any(pattern.search(comparable) for pattern in family.unless)
+
+    def _cut_denied(self, clauses: Sequence[str]) -> tuple[list[str], list[Flag]]:
+        """Put a mark in place of every sign that is clearly denied: "no fever or swelling"."""
+        denied: list[Flag] = []
+        left: list[str] = []
+        for clause in clauses:
+            cut = clause
+            for pattern in self.denials:
+                denied += [Flag(LEVELS[0], _DENIAL, found[0]) for found in pattern.finditer(cut)]
+                cut = pattern.sub(_CUT, cut)
+            for family in self.families:
+                if family.level not in _CAN_BE_DENIED:
+                    continue
+                for sign in family.signs:
+                    while spans := [span for span in _find_sign(sign, cut) or () if self._is_denied(cut, span)]:
+                        start, end = spans[0]
+                        denied.append(Flag(family.level, family.name, cut[start:end]))
+                        cut = f"{cut[:start]}{_CUT}{cut[end:]}"
+            left.append(cut)
+        return left, denied
+
+    def _is_denied(self, clause: str, span: tuple[int, int]) -> bool:
+        """Exactly one negator stands before, with nothing between that would make it unsure."""
+        before = clause[: span[0]].split()
+        negators = 0
+        while before:
+            word = before.pop()
+            if word in self.negators:
+                negators += 1
+            elif word != _CUT and word not in self.negation_passes:
+                break
+        return negators == 1
+
+    @cached_property
+    def _denial(self) -> re.Pattern[str]:
+        """What was cut, with the words that denied it."""
+        words = "|".join(re.escape(word) for word in (*self.negators, *self.negation_passes))
+        return re.compile(rf"(?:(?<![\w'])(?:{words})\s+)*{_CUT}" if words else _CUT)
 
     def _clauses(self, comparable: str) -> list[str]:
         """Cut a text where a denial ends its reach: "no chest pain but i can't breathe"."""
@@ -151,28 +204,13 @@ class SafetyRules:
                 clauses[-1].append(word)
         return [" ".join(words) for words in clauses if words]
 
-    def without_denied(self, text: str) -> str:
-        """Give a text without the clauses whose red flag is denied; the whole of it when nothing else is left."""
-        clauses = self._clauses(self.language.comparable(text))
-        kept = [clause for clause in clauses if not self.find(clause).denied]
-        return " ".join(kept) or text
+    def _without_idioms(self, comparable: str) -> str:
+        for idiom in self.idioms:
+            comparable = " ".join(idiom.sub(" ", comparable).split())
+        return comparable
 
     def _is_question(self, comparable: str) -> bool:
         return comparable.startswith(tuple(f"{question} " for question in self.questions))
-
-    def is_general_question(self, comparable: str) -> bool:
-        """Asked about anybody ("does your foot go white in a cramp"), with no person in it."""
-        words = set(comparable.split())
-        return self._is_question(comparable) and bool(words & self.generic) and not words & self.persons
-
-    def _is_denied(self, comparable: str, span: tuple[int, int]) -> bool:
-        """A negator stands close before the sign, with nothing between that ends its reach, and nobody is unsure."""
-        before = comparable[: span[0]].split()[-6:]
-        before = before[_after_last(before, self.negation_ends) :]
-        if any(word in before for word in self.unsure):
-            return False
-        negators = [index for index, word in enumerate(before) if word in self.negators]
-        return len(negators) == 1 and len(before) - negators[0] <= 5
 
 
 def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRules:
@@ -199,7 +237,8 @@ def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRul
         idioms=pattern.read_all(top.get("idioms"), "idioms", problems),
         negators=texts("negators"),
         negation_ends=texts("negation_ends"),
-        unsure=texts("unsure"),
+        negation_passes=texts("negation_passes"),
+        denials=pattern.read_all(top.get("denials"), "denials", problems),
         questions=tuple(language.comparable(question) for question in texts("questions")),
         persons=frozenset(texts("persons")),
         generic=frozenset(texts("generic")),
@@ -291,17 +330,13 @@ def _comparable_words(language: Language, piece: str) -> Iterable[tuple[str, str
         yield language.comparable(word.rstrip("*")) or word.rstrip("*"), word
 
 
-def _find_sign(sign: _Sign, text: str) -> tuple[int, int] | None:
-    """Give where a sign stands (in characters), all its parts near each other; `None` when it does not."""
-    start, end = len(text), 0
+def _find_sign(sign: _Sign, text: str) -> tuple[tuple[int, int], ...] | None:
+    """Give where the parts of a sign stand (in characters), near each other; `None` when they do not."""
+    spans: list[tuple[int, int]] = []
     for part in sign.parts:
         found = part.search(text)
         if found is None:
             return None
-        start, end = min(start, found.start()), max(end, found.end())
-    return (start, end) if len(text[start:end].split()) <= _NEAR_WORDS * len(sign.parts) else None
-
-
-def _after_last(words: Sequence[str], ends: Sequence[str]) -> int:
-    """Give the index after the last of `ends` in the words, 0 if none stands there."""
-    return max((index + 1 for index, word in enumerate(words) if word in ends), default=0)
+        spans.append(found.span())
+    reach = text[min(start for start, _ in spans) : max(end for _, end in spans)]
+    return tuple(spans) if len(reach.split()) <= _NEAR_WORDS * len(sign.parts) else None

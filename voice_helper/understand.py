@@ -66,7 +66,7 @@ class Understanding:
         if flag is not None and flag.level in HELP_NOW:
             return self._flagged(text, flag)
         if denied:
-            text = self.safety.without_denied(text)
+            text = flags.rest or text
         claim = self._exact(text, context)
         if claim is not None:
             return replace(self._claimed(claim, flag), denied=denied)
