@@ -39,6 +39,7 @@ _TOP_KEYS = frozenset(
         "negation_ends",
         "negation_passes",
         "denials",
+        "hedges",
         "questions",
         "persons",
         "small_words",
@@ -112,6 +113,9 @@ class SafetyRules:
     denials: tuple[re.Pattern[str], ...] = ()
     """Ways to say that all is well: "i can breathe"."""
 
+    hedges: tuple[re.Pattern[str], ...] = ()
+    """Words that take the certainty out of a denial: "not chest pain as such"."""
+
     questions: tuple[str, ...] = ()
     persons: frozenset[str] = field(default_factory=frozenset)
     generic: frozenset[str] = field(default_factory=frozenset)
@@ -169,16 +173,29 @@ class SafetyRules:
                 if family.level not in _CAN_BE_DENIED:
                     continue
                 for sign in family.signs:
-                    while spans := [span for span in _find_sign(sign, cut) or () if self._is_denied(cut, span)]:
-                        start, end = spans[0]
+                    while span := self._denied_part(_find_sign(sign, cut) or (), cut):
+                        start, end = span
                         denied.append(Flag(family.level, family.name, cut[start:end]))
                         cut = f"{cut[:start]}{_CUT}{cut[end:]}"
             left.append(cut)
         return left, denied
 
-    def _is_denied(self, clause: str, span: tuple[int, int]) -> bool:
+    def _denied_part(self, spans: Sequence[tuple[int, int]], clause: str) -> tuple[int, int] | None:
+        """Give the part of a sign that is denied; a negator that belongs to the sign itself denies nothing."""
+        if any(hedge.search(clause) for hedge in self.hedges):
+            return None
+        for span in spans:
+            others = [other for other in spans if other[1] <= span[0]]
+            before = clause[: span[0]]
+            for start, end in sorted(others, reverse=True):
+                before = f"{before[:start]}{_CUT}{before[end:]}"
+            if self._is_denied(before):
+                return span
+        return None
+
+    def _is_denied(self, text_before: str) -> bool:
         """Exactly one negator stands before, with nothing between that would make it unsure."""
-        before = clause[: span[0]].split()
+        before = text_before.split()
         negators = 0
         while before:
             word = before.pop()
@@ -239,6 +256,7 @@ def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRul
         negation_ends=texts("negation_ends"),
         negation_passes=texts("negation_passes"),
         denials=pattern.read_all(top.get("denials"), "denials", problems),
+        hedges=pattern.read_all(top.get("hedges"), "hedges", problems),
         questions=tuple(language.comparable(question) for question in texts("questions")),
         persons=frozenset(texts("persons")),
         generic=frozenset(texts("generic")),
