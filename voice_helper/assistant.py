@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
+
+from rapidfuzz import fuzz
 
 from voice_helper.audio import Player, Source, silence
 from voice_helper.conversation import Conversation, State
@@ -36,6 +38,9 @@ from voice_helper.vad import VoiceActivity
 from voice_helper.voices import SENTENCE_PAUSE_SECONDS, WORDS_PER_MINUTE, Voice
 
 HappeningName = Literal["heard", "partly", "say", "hush", "tone", "error", "end"]
+OWN_WORD_RATIO: Final = 75.0
+"""A heard word spelled so much like one of ours (0 to 100) is taken for ours."""
+
 ECHO_SECONDS: Final = 0.3
 """The room still carries a word for so long after it was played."""
 
@@ -118,6 +123,7 @@ class Assistant:
         self._time_line: deque[_Spoken] = deque()
         self._was_playing = False
         self._partial = ""
+        self._over_speech = False
         self.answered = False
         """Something was understood, or asked back."""
 
@@ -162,6 +168,8 @@ class Assistant:
         self._clock_samples += chunk.samples
         self._endpointer.settings = IN_SESSION if self.state.session else self._usual_endpoint
         cut = self._endpointer.accept(chunk, self._voice_activity.is_speech(chunk))
+        if cut.chunks:
+            self._over_speech = self._over_speech or bool(self._own_words())
         for part in cut.chunks:
             self._partly_heard(self._recognizer.accept(part))
         self._utterance_over(cut.is_over)
@@ -185,20 +193,26 @@ class Assistant:
         heard = self._recognizer.finish()
         self._partial = ""
         text = self._without_own_voice(heard.text)
+        over_speech, self._over_speech = self._over_speech, False
         if text:
-            self._event(Heard(replace(heard, text=text)))
+            self._event(Heard(replace(heard, text=text), over_speech))
 
     def _without_own_voice(self, text: str) -> str:
-        """Leave out the words that we are saying at this moment; "stop" is in no prompt."""
-        now = self._clock_samples
-        own: set[str] = set()
-        for spoken in self._time_line:
-            if spoken.starts <= now <= spoken.ends + ECHO_SECONDS * SAMPLE_RATE:
-                own |= spoken.words
+        """Leave out the words that we are saying at this moment, and words that sound like them."""
+        own = self._own_words()
         if not own:
             return text
-        left = [word for word in text.split() if word not in own]
-        return text if len(left) == len(text.split()) else " ".join(left)
+        return " ".join(word for word in text.split() if _nearest_ratio(word, own) < OWN_WORD_RATIO)
+
+    def _own_words(self) -> set[str]:
+        """The words that are being played, or still hang in the room."""
+        now = self._clock_samples
+        heard = (
+            spoken.words
+            for spoken in self._time_line
+            if spoken.starts <= now <= spoken.ends + ECHO_SECONDS * SAMPLE_RATE
+        )
+        return set().union(*heard)
 
     def _event(self, event: Event) -> None:
         self.state, actions = self._conversation.step(self.state, event)
@@ -269,6 +283,10 @@ class Assistant:
 
     def _happened(self, event: HappeningName, **fields: object) -> None:
         self._tell(Happening(round(self.seconds, 2), event, fields))
+
+
+def _nearest_ratio(word: str, words: Iterable[str]) -> float:
+    return max((fuzz.ratio(word, other) for other in words), default=0.0)
 
 
 def sentences_of(text: str) -> list[str]:

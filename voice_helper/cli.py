@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from voice_helper.voices import Voice
 
 _INTERRUPTED: Final = 130
+_CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029]")  # JSON leaves them as they are, terminals act on some
 _PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
 
 
@@ -449,7 +451,7 @@ def _summarise(results: Sequence[Result], form: str, fail_under: float | None) -
             table.add_column(column, overflow="fold")
         for result in results:
             mark = {True: "ok", False: "[red]NO[/red]", None: ""}[result.is_right]
-            expected = result.case.intent if result.is_right is False else ""
+            expected = _plain(result.case.intent or "") if result.is_right is False else ""
             table.add_row(
                 mark,
                 _plain(result.case.text),
@@ -612,7 +614,7 @@ def demo(options: Options, save: Path) -> None:
 
     Example: voice-helper demo --save answer.wav
     """
-    recording = data_folder("intents").parent / "intents" / options.language / "demo.wav"
+    recording = _language_folder(options) / "demo.wav"
     _answer_once(options, None, recording, save, as_json=False)
     _note(_disclaimer())
 
@@ -623,11 +625,15 @@ def demo(options: Options, save: Path) -> None:
 def _open_skill(options: Options) -> Skill:
     from voice_helper.skill import open_skill
 
-    folder = intents_folder(options.language)
-    if not folder.is_dir():
-        known = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
-        raise VoiceHelperError(f'there is no language "{options.language}"', hint=f"languages: {', '.join(known)}")
+    _language_folder(options)
     return open_skill(options.language, settings=options.settings, announce=_note)
+
+
+def _language_folder(options: Options) -> Path:
+    known = sorted(path.name for path in data_folder("intents").iterdir() if path.is_dir())
+    if options.language not in known:
+        raise VoiceHelperError(f'there is no language "{options.language}"', hint=f"languages: {', '.join(known)}")
+    return intents_folder(options.language)
 
 
 def _open_recognizer(options: Options, skill: Skill) -> Recognizer:
@@ -658,7 +664,7 @@ def _note(text: str) -> None:
 
 
 def _print_line(form: dict[str, Any]) -> None:
-    click.echo(json.dumps(form, ensure_ascii=False))
+    click.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(form, ensure_ascii=False)))
 
 
 @contextmanager

@@ -48,6 +48,7 @@ _PACES: Final = {
 }
 _STOP: Final = "guide_stop"
 _CERTAIN: Final = ("safety", "command", "exact")
+_HEARD_OVER_SPEECH: Final = ("safety", "command")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,9 @@ class Conversation:
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
         """Take one event; give the new state and the actions, in order."""
         if isinstance(event, Heard):
-            return self._heard(replace(state, acted_on=None, suspected=None), event.transcript, already=state.acted_on)
+            already = state.acted_on
+            state = replace(state, acted_on=None, suspected=None)
+            return self._heard(state, event.transcript, already=already, over_speech=event.over_speech)
         if isinstance(event, PartlyHeard):
             return self._partly_heard(state, event.text)
         if isinstance(event, Quiet):
@@ -109,6 +112,7 @@ class Conversation:
         if self.guide is None:
             return state, ()
         move = guided.begin(self.guide, self.answers.short, muscle=muscle, hot_weather=state.hot_weather)
+        move = replace(move, hush=True)
         return self._moved(replace(state, owed=None, misheard=0), move)
 
     def context(self, state: State) -> Context:
@@ -140,8 +144,12 @@ class Conversation:
         claims = self.understanding.sentences.exact(text, only=(_STOP,))
         return bool(claims)
 
-    def _heard(self, state: State, transcript: Transcript, *, already: str | None) -> tuple[State, tuple[Action, ...]]:
+    def _heard(
+        self, state: State, transcript: Transcript, *, already: str | None, over_speech: bool = False
+    ) -> tuple[State, tuple[Action, ...]]:
         transcript, match = self._best_explained(transcript, self.context(state))
+        if over_speech and match.decided_by not in _HEARD_OVER_SPEECH:
+            return state, ()
         if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
             return state, ()
         match = self._answering_our_question(state, match, transcript.text)

@@ -94,8 +94,9 @@ def _device(kind: str) -> str:
 def _number(language: str, number: str | None) -> Finding:
     if number:
         return Finding("emergency number", True, number)
-    content = load_content(intents_folder(language))
-    named = content.answers.settings.get("number", "")
-    return Finding(
-        "emergency number", False, f'not set: it says "{named}"', 'give it once: export VOICE_HELPER_NUMBER="112"'
-    )
+    mend = 'give it once: export VOICE_HELPER_NUMBER="112"'
+    try:
+        named = load_content(intents_folder(language)).answers.settings.get("number", "")
+    except VoiceHelperError:
+        return Finding("emergency number", False, "not set", mend)
+    return Finding("emergency number", False, f'not set: it says "{named}"', mend)

@@ -66,6 +66,8 @@ def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engin
     if case.context == "guide":
         state, _ = skill.conversation.begin_guide(state)
     if case.after is not None:
+        if case.after not in skill.content.answers.entries:
+            raise VoiceHelperError(f'{case.place}: "after" names {case.after}, which is no intent')
         state = replace(state, last_match=Match(case.after))
     asked = ask(skill, transcript, state)
     return Result(case, asked.match, asked.answer, asked.transcript, engine)

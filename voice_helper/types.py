@@ -159,6 +159,8 @@ class Heard:
     """An utterance is over."""
 
     transcript: Transcript
+    over_speech: bool = False
+    """We were speaking meanwhile, so that some of it may be our own voice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,67 @@
+"""The program run from outside, as a person runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+VOICE_HELPER = Path(sys.executable).parent / "voice-helper"
+_CONTROLS = {chr(code) for code in (*range(32), *range(127, 160))} - {"\n"}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a person who has set nothing and has no Vosk model."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VOICE_HELPER_")}
+    kept.pop("VOSK_MODEL_PATH", None)
+    return {**kept, "COLUMNS": "100", **more}
+
+
+def call(
+    arguments: Sequence[str | Path],
+    *,
+    folder: Path,
+    typed: str | bytes | None = None,
+    seconds: float = 60,
+    more: Mapping[str, str] | None = None,
+    program: Path = VOICE_HELPER,
+) -> Ran:
+    """Run the program in a folder; nothing may ever end with a traceback or a control character."""
+    given = typed.encode() if isinstance(typed, str) else typed
+    ran = subprocess.run(
+        [program, *arguments],
+        cwd=folder,
+        env=environment(**(more or {})),
+        input=given if given is not None else b"",
+        capture_output=True,
+        timeout=seconds,
+        check=False,
+    )
+    return checked(Ran(ran.returncode, ran.stdout.decode(), ran.stderr.decode()))
+
+
+def checked(ran: Ran) -> Ran:
+    """Give what ran, after what holds for every command was looked at."""
+    assert "Traceback" not in ran.out + ran.err, ran.err
+    assert not _CONTROLS & set(ran.out), ran.out
+    assert not _CONTROLS & set(ran.err), ran.err
+    assert ran.code in {0, 1, 2, 130}
+    if ran.code == 1:
+        assert "error: " in ran.err
+    return ran

@@ -1,0 +1,258 @@
+"""The whole loop with real engines: a WAV file as the source, time counted in its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.sound import (
+    as_array,
+    as_pcm,
+    embedded,
+    loudness,
+    noise,
+    recorded,
+    recording,
+    seconds_of,
+    silence,
+    write_pcm,
+)
+from voice_helper.assistant import Assistant, Happening, Speaker, hear_question, sentences_of
+from voice_helper.audio import SilentPlayer, WavSource
+from voice_helper.conversation import State
+from voice_helper.endpoint import ONE_QUESTION
+from voice_helper.skill import Skill
+from voice_helper.types import SAMPLE_RATE, Transcript, Understood
+from voice_helper.voices import NoVoice
+from voice_helper.voices.pyttsx3 import Pyttsx3Voice
+
+
+@dataclass
+class Session:
+    """What happened in a run of the loop."""
+
+    assistant: Assistant
+    player: SilentPlayer
+    happened: list[Happening] = field(default_factory=list)
+    understood: list[Understood] = field(default_factory=list)
+
+    def events(self, name: str) -> list[Happening]:
+        return [happening for happening in self.happened if happening.event == name]
+
+    def texts(self, name: str) -> list[str]:
+        return [str(happening.fields["text"]) for happening in self.events(name)]
+
+
+@pytest.fixture(scope="module")
+def voice() -> Pyttsx3Voice:
+    return Pyttsx3Voice()
+
+
+@pytest.fixture(scope="module")
+def run(skill: Skill, voice: Pyttsx3Voice, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Session]:
+    """Run the loop over a sound, to the end of the file and on until all is said; the same run only once."""
+    source = tmp_path_factory.mktemp("source") / "source.wav"
+
+    @cache
+    def run(pcm: bytes, *, silent: bool = False, guide: bool = False, stay: bool = True) -> Session:
+        player = SilentPlayer(keep=True)
+        happened: list[Happening] = []
+        understood: list[Understood] = []
+        assistant = Assistant(
+            skill.conversation,
+            embedded(skill),
+            Speaker(NoVoice() if silent else voice, player),
+            state=State(hands_free=True),
+            tell=happened.append,
+            understood=understood.append,
+        )
+        if guide:
+            assistant.begin_guide("calf")
+        for _ in assistant.hear(WavSource(write_pcm(source, pcm))):
+            pass
+        for _ in assistant.stay() if stay else ():
+            pass
+        return Session(assistant, player, happened, understood)
+
+    return run
+
+
+def test_a_question_is_heard_understood_and_answered_aloud(run: Callable[..., Session]) -> None:
+    session = run(recorded("put_heat_on_it") + silence(1.0))
+    (heard,) = session.events("heard")
+    assert heard.fields["text"] == "should i put heat on it"
+    assert heard.fields["intent"] == "remedy_heat"
+    assert 0.0 < float(str(heard.fields["confidence"])) <= 1.0
+    (understood,) = session.understood
+    assert understood.answer is not None
+    assert session.texts("say") == [row.text for row in understood.answer.spoken_rows()]
+    assert {row.fact for row in understood.answer.rows} >= {"remedy.heat"}
+    assert understood.answer.disclaimer == "full"
+    assert session.assistant.answered
+    assert loudness(session.player.finish()) > 300
+
+
+def test_the_answer_begins_within_a_second_of_the_end_of_the_question(run: Callable[..., Session]) -> None:
+    question = recorded("put_heat_on_it")
+    session = run(question + silence(3.0))
+    assert session.events("say")[0].at_seconds < seconds_of(question) + 1.0
+
+
+def test_what_is_played_stands_where_the_events_say(run: Callable[..., Session]) -> None:
+    session = run(recorded("put_heat_on_it") + silence(1.0))
+    samples = as_array(session.player.finish())
+    for say in session.events("say"):
+        starts, until = (round(seconds * SAMPLE_RATE) for seconds in (say.at_seconds, float(str(say.fields["until"]))))
+        assert np.abs(samples[starts : starts + SAMPLE_RATE // 2]).max() > 1000
+        assert np.abs(samples[until - round(0.4 * SAMPLE_RATE) : until - 1000]).max() == 0
+    assert np.abs(samples[: round(session.events("say")[0].at_seconds * SAMPLE_RATE) - 1000]).max() == 0
+
+
+def test_the_time_line_is_as_long_as_the_time_that_went_by(run: Callable[..., Session]) -> None:
+    session = run(recorded("put_heat_on_it") + silence(1.0))
+    assert seconds_of(session.player.finish()) == pytest.approx(session.assistant.seconds, abs=0.04)
+    last = session.events("say")[-1]
+    assert session.assistant.seconds >= float(str(last.fields["until"]))
+
+
+def test_times_of_events_rise(run: Callable[..., Session]) -> None:
+    session = run(recorded("have_a_cramp") + silence(12.0) + recorded("stop") + silence(1.0))
+    times = [happening.at_seconds for happening in session.happened]
+    assert times == sorted(times)
+    assert times[0] >= 0
+    for say in session.events("say"):
+        assert float(str(say.fields["until"])) > say.at_seconds
+
+
+def test_the_second_question_gets_the_short_disclaimer(run: Callable[..., Session]) -> None:
+    session = run(recorded("put_heat_on_it") + silence(20.0) + recorded("bananas") + silence(1.0))
+    answers = [understood.answer for understood in session.understood]
+    assert [answer.disclaimer for answer in answers if answer] == ["full", "short"]
+
+
+def test_a_cramp_starts_the_guide_and_stop_hushes_it(run: Callable[..., Session]) -> None:
+    before = recorded("have_a_cramp") + silence(3.2)
+    session = run(before + recorded("stop") + silence(2.0))
+    assert [happening.fields["intent"] for happening in session.events("heard")] == ["guide_start", "guide_stop"]
+    assert session.understood[0].match.slots["muscle"] == "calf"
+    assert session.events("say")[0].fields["step"] == 1
+    (hush,) = session.events("hush")
+    (end,) = session.events("end")
+    assert hush.fields["by"] == "stop"
+    assert end.fields["reason"] == "stopped"
+    assert hush.at_seconds < seconds_of(before + recorded("stop")) + 0.5
+    samples = as_array(session.player.finish())
+    assert np.abs(samples[round(hush.at_seconds * SAMPLE_RATE) + 512 :]).max(initial=0) == 0
+    assert (
+        np.abs(samples[round((hush.at_seconds - 1.0) * SAMPLE_RATE) : round(hush.at_seconds * SAMPLE_RATE)]).max() > 0
+    )
+
+
+@pytest.mark.xfail(
+    strict=True, reason="begin_guide has no Hush: the first step waits until an answer and its disclaimer are said"
+)
+def test_a_cramp_in_the_middle_of_an_answer_is_guided_at_once(run: Callable[..., Session]) -> None:
+    before = recorded("put_heat_on_it") + silence(4.0) + recorded("have_a_cramp")
+    session = run(before + silence(6.0), stay=False)
+    first = next(say for say in session.events("say") if say.fields.get("step") == 1)
+    assert first.at_seconds < seconds_of(before) + 1.0
+
+
+def test_an_emergency_is_said_again_after_ten_seconds(run: Callable[..., Session]) -> None:
+    session = run(recorded("numb") + silence(1.0))
+    assert session.understood[0].match.intent == "emergency"
+    action = session.texts("say")[0]
+    first, again = (say.at_seconds for say in session.events("say") if say.fields["text"] == action)
+    assert 10.0 <= again - first <= 25.0
+
+
+ECHO_DELAY = round(0.06 * SAMPLE_RATE)
+
+
+def echoed(question: bytes, spoken: bytes, level: float) -> bytes:
+    """A microphone that hears the room: the question, and softer and a little later what the loudspeaker plays."""
+    room = np.zeros(max(len(question), len(spoken)) // 2 + ECHO_DELAY)
+    room[: len(question) // 2] += as_array(question) / 32768
+    room[ECHO_DELAY : ECHO_DELAY + len(spoken) // 2] += level * as_array(spoken) / 32768
+    return as_pcm(room)
+
+
+OWN_WORDS = pytest.mark.xfail(
+    strict=True, reason="misheard own words are no row's words: _without_own_voice lets them through"
+)
+
+
+@OWN_WORDS
+@pytest.mark.parametrize("name", ["put_heat_on_it", "bananas"])
+def test_its_own_words_are_not_taken_for_a_question(run: Callable[..., Session], name: str) -> None:
+    question = recorded(name) + silence(1.0)
+    alone = run(question)
+    with_echo = run(echoed(question, alone.player.finish(), 0.5))
+    assert with_echo.texts("heard")[:1] == alone.texts("heard")
+    assert with_echo.texts("say") == alone.texts("say")
+    assert with_echo.events("hush") == alone.events("hush")
+
+
+@OWN_WORDS
+def test_its_own_words_do_not_move_the_guide(run: Callable[..., Session]) -> None:
+    alone = run(silence(25.0), guide=True, stay=False)
+    with_echo = run(echoed(silence(25.0), alone.player.finish()[: 2 * 24 * SAMPLE_RATE], 0.5), guide=True, stay=False)
+    assert len(alone.texts("say")) >= 4
+    assert with_echo.texts("say") == alone.texts("say")
+
+
+@pytest.mark.parametrize("pcm", [silence(3.0), noise(3.0, 0.1)], ids=["silence", "noise"])
+def test_what_is_not_speech_is_met_with_silence(run: Callable[..., Session], pcm: bytes) -> None:
+    session = run(pcm, silent=True)
+    assert session.happened == []
+    assert session.assistant.seconds == pytest.approx(3.0, abs=0.04)
+
+
+def test_without_a_voice_the_rows_are_told_all_the_same(run: Callable[..., Session]) -> None:
+    session = run(recorded("put_heat_on_it") + silence(1.0), silent=True)
+    assert len(session.events("say")) >= 2
+    assert not any(session.player.finish())
+
+
+def test_a_question_cut_off_by_the_end_of_the_file_is_heard(run: Callable[..., Session]) -> None:
+    session = run(recorded("bananas")[: -2 * SAMPLE_RATE // 4], silent=True)
+    assert [understood.match.intent for understood in session.understood] == ["remedy_foods"]
+
+
+# One question
+
+
+def test_one_question_is_heard_from_a_file(skill: Skill) -> None:
+    heard = hear_question(WavSource(recording("what_is_a_cramp")), embedded(skill), ONE_QUESTION)
+    assert heard.text == "what is a cramp"
+
+
+def test_a_file_without_speech_gives_no_words(skill: Skill, tmp_path: Path) -> None:
+    path = write_pcm(tmp_path / "noise.wav", noise(3.0, 0.05))
+    assert hear_question(WavSource(path), embedded(skill), ONE_QUESTION) == Transcript("", 0.0)
+
+
+def test_a_pause_to_think_does_not_cut_a_question_in_two(skill: Skill, tmp_path: Path) -> None:
+    pcm = recorded("have_a_cramp")
+    path = write_pcm(tmp_path / "pause.wav", recorded("put_heat_on_it") + silence(0.3) + pcm)
+    text = hear_question(WavSource(path), embedded(skill), ONE_QUESTION).text
+    assert text.startswith("should i put heat on it")
+    assert text.endswith("in my calf")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("", []),
+        ("Hold.", ["Hold."]),
+        ("Yes. It can! Can it?", ["Yes.", "It can!", "Can it?"]),
+        ("Call 1.5 times", ["Call 1.5 times"]),
+    ],
+)
+def test_a_text_is_cut_into_sentences(text: str, sentences: list[str]) -> None:
+    assert sentences_of(text) == sentences

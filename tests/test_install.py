@@ -1,0 +1,82 @@
+"""Data is found from a checkout, an editable install and an installed wheel alike."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.programs import call
+from tests.sound import CHECKOUT
+
+OUTER_PACKAGES = sysconfig.get_path("purelib")
+FORMS = ("checkout", "editable", "wheel")
+_LAUNCHER = "import sys; from voice_helper.cli import main; sys.exit(main())"
+
+
+def pip(python: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "install"]
+    ran = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+
+
+def backend() -> list[str]:
+    """Without the build backend in this environment pip fetches it."""
+    here = importlib.util.find_spec("hatchling") and importlib.util.find_spec("editables")
+    return ["--no-build-isolation"] if here else []
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A new environment with the program in one form; what it depends on is borrowed from this one."""
+    form = str(request.param)
+    place = tmp_path_factory.mktemp(form) / "venv"
+    venv.create(place, with_pip=False)
+    scripts = place / ("Scripts" if sys.platform == "win32" else "bin")
+    python = scripts / "python"
+    packages = next(place.glob("**/site-packages"))
+    borrowed = packages / "borrowed.pth"
+    if backend():
+        borrowed.write_text(OUTER_PACKAGES, encoding="utf-8")
+    if form == "checkout":
+        (packages / "checkout.pth").write_text(str(CHECKOUT), encoding="utf-8")
+    elif form == "editable":
+        pip(python, *backend(), "--no-deps", "--ignore-installed", "--quiet", "--editable", str(CHECKOUT))
+    else:
+        pip(python, *backend(), "--no-deps", "--ignore-installed", "--quiet", str(CHECKOUT))
+    borrowed.write_text(OUTER_PACKAGES, encoding="utf-8")
+    return form, python
+
+
+def test_a_question_is_answered_from_another_folder(python: tuple[str, Path], tmp_path: Path) -> None:
+    form, interpreter = python
+    arguments = ["ask", "does heat help", "--json", "--voice", "none"]
+    if form == "checkout":
+        ran = call(["-c", _LAUNCHER, *arguments], folder=tmp_path, program=interpreter)
+    else:
+        ran = call(arguments, folder=tmp_path, program=interpreter.parent / "voice-helper")
+    assert ran.code == 0
+    answer = json.loads(ran.out)
+    assert answer["intent"] == "remedy_heat"
+    assert answer["rows"][0]["fact"] == "remedy.heat"
+
+
+def test_intents_recording_and_registry_are_there(python: tuple[str, Path], tmp_path: Path) -> None:
+    form, interpreter = python
+    script = (
+        "from voice_helper.paths import data_folder; print(data_folder('intents'), data_folder('models'), sep='\\n')"
+    )
+    ran = call(["-c", script], folder=tmp_path, program=interpreter)
+    intents, models = (Path(line) for line in ran.lines)
+    assert (intents.is_relative_to(CHECKOUT)) == (form != "wheel")
+    assert (models / "registry.yaml").is_file()
+    assert (intents / "en" / "demo.wav").stat().st_size > 10_000
+    shipped = {path.relative_to(intents): path.read_bytes() for path in intents.rglob("*.yaml")}
+    own = {path.relative_to(CHECKOUT / "intents"): path.read_bytes() for path in CHECKOUT.glob("intents/**/*.yaml")}
+    assert shipped == own
