@@ -134,7 +134,6 @@ def test_a_broken_file_is_made_anew(damage: Callable[[bytes], bytes]) -> None:
     assert_same(kept_arrays("numbers", "key", must_not_make))
 
 
-@pytest.mark.xfail(strict=True, reason="kept_arrays lets zlib.error through")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(1, 255))

@@ -195,7 +195,7 @@ class Assistant:
         text = self._without_own_voice(heard.text)
         over_speech, self._over_speech = self._over_speech, False
         if text:
-            self._event(Heard(replace(heard, text=text), over_speech))
+            self._event(Heard(replace(heard, text=text), heard.text if over_speech else None))
 
     def _without_own_voice(self, text: str) -> str:
         """Leave out the words that we are saying at this moment, and words that sound like them."""

@@ -10,8 +10,6 @@ import contextlib
 import io
 import os
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -20,16 +18,17 @@ import numpy.typing as npt
 
 from voice_helper.paths import cache_folder
 
-_UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
-
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
 def kept_arrays(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
     """Give the arrays kept under a name and key, or make and keep them."""
     path = cache_folder() / f"{name}-{key[:32]}.npz"
-    with contextlib.suppress(*_UNREADABLE), path.open("rb") as file, np.load(file) as kept:
-        return {each: kept[each] for each in kept.files}
+    try:
+        with path.open("rb") as file, np.load(file) as kept:
+            return {each: kept[each] for each in kept.files}
+    except Exception:  # numpy raises many kinds over a damaged file; whatever it is, the file is made anew
+        pass
     made = make()
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **dict(made))  # type: ignore[arg-type]

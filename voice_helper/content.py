@@ -121,7 +121,7 @@ def _document(path: Path, folder: Path, digest: hashlib._Hash, problems: Problem
 
 
 def _read_language(item: Item, problems: Problems) -> Language:
-    known = frozenset({"language", "groups", "contractions", "spellings", "fillers"})
+    known = frozenset({"language", "groups", "contractions", "spellings", "fillers", "in_session"})
     top = item.mapping(problems, "language.yaml", known=known)
 
     def pairs(key: str) -> dict[str, str]:
@@ -134,6 +134,7 @@ def _read_language(item: Item, problems: Problems) -> Language:
         groups=top["groups"].texts(problems, "groups") if "groups" in top else (),
         contractions=pairs("contractions"),
         spellings=pairs("spellings"),
+        in_session=pairs("in_session"),
         fillers=top["fillers"].texts(problems, "fillers") if "fillers" in top else (),
     )
 

@@ -145,11 +145,15 @@ class Conversation:
         return bool(claims)
 
     def _heard(
-        self, state: State, transcript: Transcript, *, already: str | None, over_speech: bool = False
+        self, state: State, transcript: Transcript, *, already: str | None, over_speech: str | None = None
     ) -> tuple[State, tuple[Action, ...]]:
         transcript, match = self._best_explained(transcript, self.context(state))
-        if over_speech and match.decided_by not in _HEARD_OVER_SPEECH:
-            return state, ()
+        if over_speech is not None:
+            whole = self.understanding.understand(over_speech, self.context(state))
+            if whole.decided_by == "command":
+                transcript, match = replace(transcript, text=over_speech), whole
+            elif match.decided_by not in _HEARD_OVER_SPEECH:
+                return state, ()
         if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
             return state, ()
         match = self._answering_our_question(state, match, transcript.text)

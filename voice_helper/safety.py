@@ -165,20 +165,25 @@ class SafetyRules:
         denied: list[Flag] = []
         left: list[str] = []
         for clause in clauses:
-            cut = clause
+            cut, before = clause, ""
             for pattern in self.denials:
                 denied += [Flag(LEVELS[0], _DENIAL, found[0]) for found in pattern.finditer(cut)]
                 cut = pattern.sub(_CUT, cut)
-            for family in self.families:
-                if family.level not in _CAN_BE_DENIED:
-                    continue
-                for sign in family.signs:
-                    while span := self._denied_part(_find_sign(sign, cut) or (), cut):
-                        start, end = span
-                        denied.append(Flag(family.level, family.name, cut[start:end]))
-                        cut = f"{cut[:start]}{_CUT}{cut[end:]}"
+            while cut != before:  # one cut may bring the next sign into the reach of the negator
+                before = cut
+                for family in self.families:
+                    if family.level in _CAN_BE_DENIED:
+                        cut = self._cut_family(family, cut, denied)
             left.append(cut)
         return left, denied
+
+    def _cut_family(self, family: _Family, clause: str, denied: list[Flag]) -> str:
+        for sign in family.signs:
+            while span := self._denied_part(_find_sign(sign, clause) or (), clause):
+                start, end = span
+                denied.append(Flag(family.level, family.name, clause[start:end]))
+                clause = f"{clause[:start]}{_CUT}{clause[end:]}"
+        return clause
 
     def _denied_part(self, spans: Sequence[tuple[int, int]], clause: str) -> tuple[int, int] | None:
         """Give the part of a sign that is denied; a negator that belongs to the sign itself denies nothing."""
@@ -190,8 +195,18 @@ class SafetyRules:
             for start, end in sorted(others, reverse=True):
                 before = f"{before[:start]}{_CUT}{before[end:]}"
             if self._is_denied(before):
-                return span
+                return self._with_what_follows(span, spans, clause)
         return None
+
+    def _with_what_follows(
+        self, span: tuple[int, int], spans: Sequence[tuple[int, int]], clause: str
+    ) -> tuple[int, int]:
+        """The other parts that come right after a denied one are denied with it: "no chest pain"."""
+        start, end = span
+        for other_start, other_end in sorted(spans):
+            if other_start >= end and all(word in self.negation_passes for word in clause[end:other_start].split()):
+                end = other_end
+        return start, end
 
     def _is_denied(self, text_before: str) -> bool:
         """Exactly one negator stands before, with nothing between that would make it unsure."""

@@ -14,6 +14,7 @@ MAX_CHARACTERS = 1_000
 """No spoken question is longer; what comes after is not read."""
 
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "`": "'"})
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # what a terminal takes as a command is no word
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*'?|\d+")
 
 
@@ -29,6 +30,9 @@ class Language:
     """`{"it is": "it's"}`: compared in the short form, as it is heard."""
 
     spellings: Mapping[str, str] = field(default_factory=dict)
+    in_session: Mapping[str, str] = field(default_factory=dict)
+    """Words that have another intent while a session is going on: a bare "help"."""
+
     fillers: tuple[str, ...] = ()
     """Words and phrases without meaning, such as "um" or "could you tell me"."""
 
@@ -75,7 +79,8 @@ def _phrase_table(pairs: tuple[tuple[str, str], ...]) -> _PhraseTable:
 
 
 def _words(text: str, language: str) -> tuple[str, ...]:
-    plain = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).translate(_APOSTROPHES).casefold()
+    typed = _ESCAPES.sub(" ", text[:MAX_CHARACTERS])
+    plain = unicodedata.normalize("NFKC", typed).translate(_APOSTROPHES).casefold()
     words: list[str] = []
     for found in _WORD.findall(plain):
         words.extend(_spelled(found, language) if found.isdigit() else (found.rstrip("'"),))

@@ -159,8 +159,8 @@ class Heard:
     """An utterance is over."""
 
     transcript: Transcript
-    over_speech: bool = False
-    """We were speaking meanwhile, so that some of it may be our own voice."""
+    over_speech: str | None = None
+    """All that was heard while we were speaking, our own words among it; `None` when we were silent."""
 
 
 @dataclass(frozen=True, slots=True)

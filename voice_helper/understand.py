@@ -67,6 +67,10 @@ class Understanding:
             return self._flagged(text, flag)
         if denied:
             text = flags.rest or text
+        language = self.sentences.language
+        meant = language.in_session.get(language.comparable(text)) if context == "guide" else None
+        if meant is not None:
+            return Match(meant, decided_by="command")
         claim = self._exact(text, context)
         if claim is not None:
             return replace(self._claimed(claim, flag), denied=denied)
