@@ -124,6 +124,7 @@ class Assistant:
         self._was_playing = False
         self._partial = ""
         self._over_speech = False
+        self._own_said = ""
         self.answered = False
         """Something was understood, or asked back."""
 
@@ -169,7 +170,9 @@ class Assistant:
         self._endpointer.settings = IN_SESSION if self.state.session else self._usual_endpoint
         cut = self._endpointer.accept(chunk, self._voice_activity.is_speech(chunk))
         if cut.chunks:
-            self._over_speech = self._over_speech or bool(self._own_words())
+            own = self._own_text()
+            self._over_speech = self._over_speech or bool(own)
+            self._own_said = own or self._own_said
         for part in cut.chunks:
             self._partly_heard(self._recognizer.accept(part))
         self._utterance_over(cut.is_over)
@@ -185,7 +188,7 @@ class Assistant:
         if text and text != self._partial:
             self._partial = text
             self._happened("partly", text=text)
-            self._event(PartlyHeard(text))
+            self._event(PartlyHeard(text, self._own_text()))
 
     def _utterance_over(self, is_over: bool) -> None:
         if not is_over:
@@ -195,7 +198,7 @@ class Assistant:
         text = self._without_own_voice(heard.text)
         over_speech, self._over_speech = self._over_speech, False
         if text:
-            self._event(Heard(replace(heard, text=text), heard.text if over_speech else None))
+            self._event(Heard(replace(heard, text=text), heard.text if over_speech else None, self._own_said))
 
     def _without_own_voice(self, text: str) -> str:
         """Leave out the words that we are saying at this moment, and words that sound like them."""
@@ -206,13 +209,17 @@ class Assistant:
 
     def _own_words(self) -> set[str]:
         """The words that are being played, or still hang in the room."""
+        return set().union(*(spoken.words for spoken in self._in_the_room()))
+
+    def _own_text(self) -> str:
+        """What is being played, or still hangs in the room."""
+        return " ".join(str(spoken.happening.fields["text"]) for spoken in self._in_the_room())
+
+    def _in_the_room(self) -> list[_Spoken]:
         now = self._clock_samples
-        heard = (
-            spoken.words
-            for spoken in self._time_line
-            if spoken.starts <= now <= spoken.ends + ECHO_SECONDS * SAMPLE_RATE
-        )
-        return set().union(*heard)
+        return [
+            spoken for spoken in self._time_line if spoken.starts <= now <= spoken.ends + ECHO_SECONDS * SAMPLE_RATE
+        ]
 
     def _event(self, event: Event) -> None:
         self.state, actions = self._conversation.step(self.state, event)

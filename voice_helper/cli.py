@@ -121,6 +121,7 @@ def ask(options: Options, question: tuple[str, ...], wav: Path | None, save: Pat
     """
     if question and wav:
         raise click.UsageError("give a typed question or --wav, not both")
+    _refuse_silent_save(options, save)
     _answer_once(options, " ".join(question) if question else None, wav, save, as_json=as_json)
 
 
@@ -280,10 +281,11 @@ def _converse(
     from voice_helper.conversation import State
     from voice_helper.forms import happening_form
 
+    _refuse_silent_save(options, save)
     file = None if source == "mic" else WavSource(Path(source))
     skill = _open_skill(options)
     recognizer = _open_recognizer(options, skill)
-    voice = _open_voice(options)
+    voice = _open_voice_or_none(options, needed=save is not None)
     console = _console()
     with ExitStack() as opened:
         kept = SilentPlayer(keep=save is not None)
@@ -629,6 +631,11 @@ def _open_skill(options: Options) -> Skill:
     return open_skill(options.language, settings=options.settings, announce=_note)
 
 
+def _refuse_silent_save(options: Options, save: Path | None) -> None:
+    if save is not None and options.voice == "none":
+        raise click.UsageError("with --voice none nothing is spoken, so there is nothing to --save")
+
+
 def _language_folder(options: Options) -> Path:
     known = sorted(path.name for path in data_folder("intents").iterdir() if path.is_dir())
     if options.language not in known:
@@ -652,6 +659,20 @@ def _open_voice(options: Options) -> Voice:
     from voice_helper.voices import open_voice
 
     return open_voice(options.voice)
+
+
+def _open_voice_or_none(options: Options, *, needed: bool) -> Voice:
+    """Open the voice; where there is none and none is `needed`, the words are only shown."""
+    from voice_helper.errors import EngineMissingError
+    from voice_helper.voices import NoVoice
+
+    try:
+        return _open_voice(options)
+    except EngineMissingError as error:
+        if needed:
+            raise
+        _note(f"the answers are shown, not spoken: {error.message}; {error.hint}")
+        return NoVoice()
 
 
 def _console() -> Console:

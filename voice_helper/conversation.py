@@ -100,9 +100,9 @@ class Conversation:
         if isinstance(event, Heard):
             already = state.acted_on
             state = replace(state, acted_on=None, suspected=None)
-            return self._heard(state, event.transcript, already=already, over_speech=event.over_speech)
+            return self._heard(state, event, already=already)
         if isinstance(event, PartlyHeard):
-            return self._partly_heard(state, event.text)
+            return self._partly_heard(state, event)
         if isinstance(event, Quiet):
             return self._time_passed(state, event.samples)
         return self._done_speaking(state)
@@ -121,19 +121,26 @@ class Conversation:
 
     # heard
 
-    def _partly_heard(self, state: State, text: str) -> tuple[State, tuple[Action, ...]]:
+    def _partly_heard(self, state: State, event: PartlyHeard) -> tuple[State, tuple[Action, ...]]:
         """Act before the utterance is over on what cannot wait: a red flag, and "stop" in a session."""
         if state.acted_on is not None:
             return state, ()
+        text = event.text
         flag = self.understanding.urgent_flag(text)
-        if flag is not None and flag.level == HELP_NOW[0]:
+        if flag is not None and flag.level == HELP_NOW[0] and flag.family not in self._own_families(event.own):
             known = state.suspected is not None and state.suspected.family == flag.family
             state = replace(state, suspected=flag, suspected_samples=state.suspected_samples if known else 0)
         else:
             state = replace(state, suspected=None)
         if state.session is not None and self._is_stop(text):
-            return self._heard(replace(state, acted_on=_STOP), Transcript(text), already=None)
+            return self._heard(replace(state, acted_on=_STOP), Heard(Transcript(text)), already=None)
         return state, ()
+
+    def _own_families(self, own: str) -> frozenset[str | None]:
+        """The red flags that our own prompt names: while it is played, hearing them proves nothing."""
+        if not own:
+            return frozenset()
+        return frozenset(flag.family for flag in self.understanding.safety.find(own).raised)
 
     def _act_on_suspicion(self, state: State, flag: Flag) -> tuple[State, tuple[Action, ...]]:
         match = Match(flag.level, decided_by="safety", family=flag.family)
@@ -144,15 +151,13 @@ class Conversation:
         claims = self.understanding.sentences.exact(text, only=(_STOP,))
         return bool(claims)
 
-    def _heard(
-        self, state: State, transcript: Transcript, *, already: str | None, over_speech: str | None = None
-    ) -> tuple[State, tuple[Action, ...]]:
-        transcript, match = self._best_explained(transcript, self.context(state))
-        if over_speech is not None:
-            whole = self.understanding.understand(over_speech, self.context(state))
+    def _heard(self, state: State, event: Heard, *, already: str | None) -> tuple[State, tuple[Action, ...]]:
+        transcript, match = self._best_explained(event.transcript, self.context(state))
+        if event.over_speech is not None:
+            whole = self.understanding.understand(event.over_speech, self.context(state))
             if whole.decided_by == "command":
-                transcript, match = replace(transcript, text=over_speech), whole
-            elif match.decided_by not in _HEARD_OVER_SPEECH:
+                transcript, match = replace(transcript, text=event.over_speech), whole
+            elif match.decided_by not in _HEARD_OVER_SPEECH or match.family in self._own_families(event.own):
                 return state, ()
         if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
             return state, ()

@@ -152,6 +152,8 @@ class PartlyHeard:
     """The words so far of an utterance that is still going on."""
 
     text: str
+    own: str = ""
+    """What we are saying meanwhile, which the microphone may hear, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,9 @@ class Heard:
     transcript: Transcript
     over_speech: str | None = None
     """All that was heard while we were speaking, our own words among it; `None` when we were silent."""
+
+    own: str = ""
+    """What we were saying meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

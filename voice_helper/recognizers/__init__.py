@@ -46,10 +46,10 @@ def open_recognizer(engine: str, *, phrases: Phrases, language: str = "en", mode
     if engine not in ENGINE_NAMES:
         raise EngineMissingError(f'there is no engine "{engine}"', hint=f"engines: {', '.join(ENGINE_NAMES)}")
     if engine == "vosk" or model is not None:
-        return Choice(_open_vosk(find_vosk_model(language, model), phrases))
+        return _open_vosk(find_vosk_model(language, model), phrases)
     if engine == "auto":
         try:
-            return Choice(_open_vosk(find_vosk_model(language, None), phrases))
+            return _open_vosk(find_vosk_model(language, None), phrases)
         except ModelMissingError:
             pass
     if language != "en":
@@ -83,7 +83,9 @@ def _open_pocketsphinx(phrases: Phrases) -> Recognizer:
     return PocketSphinxRecognizer(phrases)
 
 
-def _open_vosk(model: Path, phrases: Phrases) -> Recognizer:
+def _open_vosk(model: Path, phrases: Phrases) -> Choice:
     from voice_helper.recognizers.vosk import VoskRecognizer
 
-    return VoskRecognizer(model, phrases.grammar)
+    recognizer = VoskRecognizer(model, phrases.grammar)
+    unknown = ", ".join(recognizer.unknown_words)
+    return Choice(recognizer, f"the model in {model} cannot hear: {unknown}" if unknown else None)
