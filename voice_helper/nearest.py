@@ -13,6 +13,7 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,15 @@ class Nearest:
         shares = shifted / shifted.sum()
         order = np.argsort(-shares, kind="stable")
         return [(self.intents[index], float(shares[index])) for index in order]
+
+    def known_share(self, comparable: str) -> float:
+        """The share of the words of a text that stand in some sentence of the templates."""
+        words = comparable.split()
+        return sum(word in self._words for word in words) / len(words) if words else 0.0
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(word for example in self.examples for word in example.split())
 
     def nearest_example(self, comparable: str, intent: str) -> int | None:
         """Give the index of the template of an intent whose sentences are spelled most like a text."""
@@ -105,6 +115,8 @@ def features(comparable: str) -> dict[int, float]:
         counts[index] = counts.get(index, 0.0) + weight
 
     words = comparable.split()
+    if not words:
+        return counts
     for word in words:
         add(f"w {word}", 1.0)
         padded = f"<{word}>"

@@ -16,6 +16,8 @@ Context = Literal["none", "guide"]
 HELP_NOW: Final = ("emergency", "urgent")
 OUT_OF_SCOPE: Final = "out_of_scope"
 _COMMAND_GROUP: Final = "guide"
+LEAST_KNOWN_SHARE: Final = 0.34
+"""Fewer known words than this, and nearness means nothing."""
 
 
 class NearestMeaning(Protocol):
@@ -23,6 +25,9 @@ class NearestMeaning(Protocol):
 
     def scores(self, comparable: str) -> list[tuple[str, float]]:
         """Give every intent with its score, the highest first."""
+
+    def known_share(self, comparable: str) -> float:
+        """Give the share of the words of a text that the templates know."""
 
     def nearest_example(self, comparable: str, intent: str) -> int | None:
         """Give the index of the nearest template of an intent."""
@@ -114,7 +119,7 @@ class Understanding:
             others = [(intent, score) for intent, score in ranked if intent not in HELP_NOW]
             whole = sum(score for _, score in others) or 1.0
             ranked = [(intent, score / whole) for intent, score in others]
-        if not ranked:
+        if not ranked or self.nearest.known_share(comparable) < LEAST_KNOWN_SHARE:
             return Match(NONE_INTENT, score=0.0, decided_by="none")
         (intent, score), (second, second_score) = ranked[0], ranked[1] if len(ranked) > 1 else (NONE_INTENT, 0.0)
         runner_up = RunnerUp(second, round(second_score, 4))

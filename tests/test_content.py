@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from voice_helper.content import check_folder, load_content
+from voice_helper.errors import IntentsError
+from voice_helper.paths import intents_folder
+
+ANSWERS = """language: en
+sources: {nhs: {name: "NHS, Leg cramps", read: "November 2026"}}
+disclaimers: {full: "Full.", short: "Short."}
+not_understood: {again: "Again?", samples: ["One"], waiting: {text: "Waiting.", kind: talk}}
+answers:
+  remedy_heat:
+    disclaimer: topic
+    rows:
+      - {text: "Heat can help.", kind: article, fact: remedy.heat}
+  greeting:
+    disclaimer: none
+    rows:
+      - {text: "Hello.", kind: talk}
+"""
+SENTENCES = """language: en
+lists:
+  mineral: {values: [calcium, potassium]}
+expansion_rules:
+  help: "(help|work)"
+intents:
+  remedy_heat:
+    data:
+      - sentences:
+          - "does heat <help>"
+  greeting:
+    data:
+      - sentences:
+          - "hello [there]"
+"""
+FACTS = 'language: en\nfacts: {remedy.heat: "Heat can ease cramps.", disclaimer: "For education."}\n'
+
+Change = Callable[[str], str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sentences").mkdir()
+    (tmp_path / "language.yaml").write_text("language: en\ngroups: [all]\n", encoding="utf-8")
+    (tmp_path / "facts.yaml").write_text(FACTS, encoding="utf-8")
+    (tmp_path / "answers.yaml").write_text(ANSWERS, encoding="utf-8")
+    (tmp_path / "sentences" / "all.yaml").write_text(SENTENCES, encoding="utf-8")
+    return tmp_path
+
+
+def line_of(path: Path, text: str) -> int:
+    return next(n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if text in line)
+
+
+def test_the_shipped_folder_has_no_problem() -> None:
+    assert check_folder(intents_folder("en"))[1] == ()
+
+
+def test_a_small_folder_is_enough(folder: Path) -> None:
+    content, problems = check_folder(folder)
+    assert problems == ()
+    assert content is not None
+    assert content.sentences.intents == ("remedy_heat", "greeting")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("sentences/all.yaml", '"hello [there]"', '"hello [there"', '"[" at character 7 is never closed'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello (there|you"', '"(" at character 7 is never closed'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello (there]"', 'is closed by "]"'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello <helo>"', "there is no rule <helo>"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello {minerals}"', "there is no list {minerals}"),
+        ("sentences/all.yaml", 'help: "(help|work)"', 'help: "<help> me"', "leads back to itself"),
+        ("sentences/all.yaml", "  greeting:", "  greting:", "has sentences but no answer"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello"\n          - "does heat help"', "is claimed by"),
+        ("sentences/all.yaml", 'sentences:\n          - "hello', 'sentence:\n          - "hello', "unknown key"),
+        ("answers.yaml", "  greeting:", "  greetings:", "has no intent"),
+        ("answers.yaml", "fact: remedy.heat", "fact: remedy.hat", 'there is no fact "remedy.hat"'),
+        ("answers.yaml", "kind: article, fact: remedy.heat", "kind: article", 'needs "fact:"'),
+        ("answers.yaml", "kind: article, fact: remedy.heat", "kind: safety", 'needs "source:"'),
+        ("answers.yaml", "kind: article, fact: remedy.heat", "kind: safety, source: nsh", 'there is no source "nsh"'),
+        ("answers.yaml", "disclaimer: topic", "disclaimer: sometimes", 'needs "disclaimer:"'),
+        ("answers.yaml", "disclaimer: topic", "disclamer: topic", 'unknown key "disclamer"'),
+        ("answers.yaml", "  greeting:", "  greeting: &a\n    x: 1\n  other: *a", "anchors (&) and aliases (*)"),
+        ("answers.yaml", "  greeting:", "\tgreeting:", "is not YAML"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_file_and_line(folder: Path, file: str, old: str, new: str, message: str) -> None:
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    _, problems = check_folder(folder)
+    hits = [problem for problem in problems if message in problem]
+    assert hits, problems
+    assert re.search(rf"{re.escape(path.name)}:\d+: ", hits[0])
+
+
+def test_the_line_is_the_line_of_the_mistake(folder: Path) -> None:
+    path = folder / "sentences" / "all.yaml"
+    path.write_text(SENTENCES.replace("hello [there]", "hello [there"), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert any(f"all.yaml:{line_of(path, 'hello [there')}: greeting, sentence 1" in problem for problem in problems)
+
+
+def test_all_problems_come_at_once(folder: Path) -> None:
+    (folder / "sentences" / "all.yaml").write_text(SENTENCES.replace("<help>", "<halp>"), encoding="utf-8")
+    (folder / "answers.yaml").write_text(ANSWERS.replace("remedy.heat", "remedy.hat"), encoding="utf-8")
+    with pytest.raises(IntentsError) as caught:
+        load_content(folder)
+    assert len(caught.value.problems) >= 2
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_its_line(folder: Path) -> None:
+    (folder / "facts.yaml").write_bytes(b"language: en\nfacts: {a: \xff}\n")
+    _, problems = check_folder(folder)
+    assert any("facts.yaml:2: is not UTF-8" in problem for problem in problems)
+
+
+def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+    _, problems = check_folder(tmp_path / "nowhere")
+    assert "there is no such intents folder" in problems[0]
+
+
+def test_a_typo_in_a_copy_of_the_shipped_folder_is_the_only_problem(tmp_path: Path) -> None:
+    copy = tmp_path / "en"
+    shutil.copytree(intents_folder("en"), copy)
+    path = copy / "sentences" / "talk.yaml"
+    text = path.read_text(encoding="utf-8")
+    place = text.index('"', text.index("sentences:"))
+    path.write_text(f'{text[:place]}"is it (broken"\n          - {text[place:]}', encoding="utf-8")
+    _, problems = check_folder(copy)
+    assert len(problems) == 1
+    assert "is never closed" in problems[0]

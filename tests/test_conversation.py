@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import pytest
+
+from voice_helper.conversation import STEADY_SECONDS, State
+from voice_helper.skill import Skill
+from voice_helper.types import (
+    SAMPLE_RATE,
+    Action,
+    DoneSpeaking,
+    Event,
+    Heard,
+    Hush,
+    Pace,
+    PartlyHeard,
+    Quiet,
+    Say,
+    Transcript,
+)
+
+
+class Talk:
+    """One conversation, event by event."""
+
+    def __init__(self, skill: Skill, *, hands_free: bool = False) -> None:
+        self.state = State(hands_free=hands_free)
+        self._step = skill.conversation.step
+
+    def __call__(self, event: Event | str) -> tuple[Action, ...]:
+        heard = Heard(Transcript(event)) if isinstance(event, str) else event
+        self.state, actions = self._step(self.state, heard)
+        return actions
+
+    def says(self, event: Event | str) -> list[str]:
+        return [row.text for action in self(event) if isinstance(action, Say) for row in action.rows]
+
+
+@pytest.fixture
+def talk(skill: Skill) -> Talk:
+    return Talk(skill)
+
+
+@pytest.fixture
+def open_talk(skill: Skill) -> Talk:
+    return Talk(skill, hands_free=True)
+
+
+def test_the_full_disclaimer_comes_first_then_the_short_one(skill: Skill, talk: Talk) -> None:
+    answers = skill.content.answers
+    assert talk.says("does heat help")[-1] == answers.full.text
+    talk(DoneSpeaking())
+    assert talk.says("does heat help")[-1] == answers.short.text
+
+
+def test_a_disclaimer_that_was_cut_off_does_not_count(skill: Skill, talk: Talk) -> None:
+    talk("does heat help")
+    talk("stop")
+    talk(DoneSpeaking())
+    assert talk.says("should i rub it")[-1] == skill.content.answers.full.text
+
+
+def test_what_is_not_understood_is_asked_again_more_helpfully_each_time(skill: Skill, talk: Talk) -> None:
+    answers = skill.content.answers
+    assert talk.says("flurb wozzle gronk") == [answers.again.text]
+    assert talk.says("flurb wozzle gronk") == [answers.samples.text]
+    assert "112" in talk.says("flurb wozzle gronk")[0]
+    assert "112" in talk.says("flurb wozzle gronk")[0]
+
+
+def test_an_answer_starts_the_re_prompts_over(skill: Skill, talk: Talk) -> None:
+    talk("flurb wozzle gronk")
+    talk("does heat help")
+    assert talk.says("flurb wozzle gronk") == [skill.content.answers.again.text]
+
+
+@pytest.mark.parametrize("text", ["flurb wozzle gronk", "what's the weather", "play some jazz"])
+def test_open_listening_is_silent_on_speech_that_is_not_for_us(open_talk: Talk, text: str) -> None:
+    assert open_talk.says(text) == []
+
+
+def test_yes_takes_the_first_of_two_that_were_asked_about(skill: Skill) -> None:
+    talk = Talk(skill)
+    talk.state = State(candidates=("remedy_heat", "remedy_massage"))
+    assert talk.says("yes")[0] == "Yes. The article says heat can ease cramps."
+
+
+def test_the_word_takes_the_one_that_was_meant(skill: Skill) -> None:
+    talk = Talk(skill)
+    talk.state = State(candidates=("remedy_heat", "remedy_massage"))
+    assert "massage" in talk.says("massage")[0]
+
+
+def test_say_that_again_repeats_the_last_answer(talk: Talk) -> None:
+    first = talk.says("does heat help")
+    talk(DoneSpeaking())
+    assert talk.says("say that again")[0] == first[0]
+
+
+def test_a_red_flag_in_half_an_utterance_is_acted_on_when_it_stands_steady(open_talk: Talk) -> None:
+    open_talk(PartlyHeard("i have chest pain"))
+    assert open_talk(Quiet(round(STEADY_SECONDS * SAMPLE_RATE / 2))) == ()
+    actions = open_talk(Quiet(SAMPLE_RATE))
+    assert any(isinstance(action, Hush) for action in actions)
+    assert any(isinstance(action, Say) and "Call 112 now" in action.rows[0].text for action in actions)
+
+
+def test_a_red_flag_that_flickers_by_is_not_acted_on(open_talk: Talk) -> None:
+    open_talk(PartlyHeard("working out in the bleeding"))
+    open_talk(Quiet(512))
+    open_talk(PartlyHeard("working out in the boiling heat"))
+    assert open_talk(Quiet(SAMPLE_RATE)) == ()
+
+
+def test_what_was_acted_on_early_is_not_said_twice_when_the_utterance_ends(open_talk: Talk) -> None:
+    open_talk(PartlyHeard("i have chest pain"))
+    open_talk(Quiet(SAMPLE_RATE))
+    assert open_talk.says("i have chest pain") == []
+
+
+def test_an_emergency_is_said_again_after_ten_seconds_while_it_goes_on_listening(skill: Skill, open_talk: Talk) -> None:
+    once = open_talk.says("i can't breathe")
+    assert len(once) == 1
+    assert open_talk(Quiet(9 * SAMPLE_RATE)) == ()
+    assert open_talk.says(Quiet(2 * SAMPLE_RATE)) == [*once, skill.content.answers.short.text]
+
+
+def test_our_own_prompt_never_raises_the_flag_that_it_names(open_talk: Talk) -> None:
+    prompt = "For chest pain or trouble breathing, call 112 now."
+    open_talk(PartlyHeard("just pain", own=prompt))
+    assert open_talk(Quiet(SAMPLE_RATE)) == ()
+    assert open_talk(Heard(Transcript("just pain or trouble"), "just pain or trouble", prompt)) == ()
+
+
+def test_another_flag_over_our_own_prompt_is_acted_on(open_talk: Talk) -> None:
+    prompt = "For chest pain or trouble breathing, call 112 now."
+    heard = Heard(Transcript("my husband collapsed"), "my husband collapsed", prompt)
+    assert "Call 112 now. I cannot call for you." in open_talk.says(heard)
+
+
+def test_an_ordinary_question_over_our_own_voice_is_left_alone_and_a_command_is_not(open_talk: Talk) -> None:
+    prompt = "The article lists bananas."
+    assert open_talk(Heard(Transcript("does heat help"), "does heat help", prompt)) == ()
+    assert any(isinstance(action, Hush) for action in open_talk(Heard(Transcript("stop"), "stop", prompt)))
+
+
+@pytest.mark.parametrize(("text", "faster"), [("slower please", False), ("faster", True)])
+def test_the_pace_changes_on_wish(talk: Talk, text: str, faster: bool) -> None:
+    pace = next(action for action in talk(text) if isinstance(action, Pace))
+    assert (pace.rate > 1) == faster
+
+
+def test_a_denied_flag_is_answered_with_care_first(talk: Talk) -> None:
+    assert talk.says("no chest pain but does heat help")[:2] == [
+        "If that changes, call 112.",
+        "Yes. The article says heat can ease cramps.",
+    ]
+
+
+def test_recording_changes_the_privacy_answer(skill: Skill) -> None:
+    plain, recording = Talk(skill), Talk(skill)
+    recording.state = State(situation={"recording": "on"})
+    assert plain.says("are you recording me") != recording.says("are you recording me")
+
+
+def test_another_guess_of_the_recognizer_is_taken_where_the_first_means_nothing(skill: Skill) -> None:
+    talk = Talk(skill)
+    heard = Heard(Transcript("flurb wozzle", 0.5, ("does heat help",)))
+    assert talk.says(heard)[0] == "Yes. The article says heat can ease cramps."
