@@ -177,7 +177,27 @@ class SilentPlayer:
         return bytes(self._played + self._waiting)
 
 
-class Loudspeaker:
+class _Device:
+    """An open sound device that is given back when its block ends."""
+
+    _stream: Any
+
+    def close(self) -> None:
+        """Give the device back."""
+        with contextlib.suppress(Exception):
+            self._stream.abort()
+            self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Loudspeaker(_Device):
     """Plays through PortAudio; being silent is emptying a buffer."""
 
     def __init__(self, device: str | None = None) -> None:
@@ -220,20 +240,6 @@ class Loudspeaker:
                 raise SoundDeviceError("the loudspeaker went away", hint="plug it in again, then: voice-helper doctor")
         time.sleep(self._latency_seconds)  # what the device still holds
 
-    def close(self) -> None:
-        """Give the device back."""
-        with contextlib.suppress(Exception):
-            self._stream.abort()
-            self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _fill(self, out: Any, frames: int, when: object, status: object) -> None:
         wanted = frames * 2
         with self._lock:
@@ -244,7 +250,7 @@ class Loudspeaker:
         out[:] = sound + bytes(wanted - len(sound))
 
 
-class Microphone:
+class Microphone(_Device):
     """The microphone, as chunks. Nothing is lost while the caller is busy."""
 
     def __init__(self, device: str | None = None) -> None:
@@ -271,20 +277,6 @@ class Microphone:
             while len(waiting) >= CHUNK_SAMPLES * 2:
                 yield AudioChunk(bytes(waiting[: CHUNK_SAMPLES * 2]))
                 del waiting[: CHUNK_SAMPLES * 2]
-
-    def close(self) -> None:
-        """Give the device back."""
-        with contextlib.suppress(Exception):
-            self._stream.abort()
-            self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _take(self, sound: Any, frames: int, when: object, status: object) -> None:
         self._sound.put(bytes(sound))  # a copy: the buffer is PortAudio's

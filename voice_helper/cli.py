@@ -87,6 +87,18 @@ def _common(command: Callable[..., None]) -> Any:
     return wrapped
 
 
+def _conversing(command: Callable[..., None]) -> Any:
+    """Give a command that goes on listening its options."""
+    wrapped: Any = _common(command)
+    for option in (
+        click.option("--events", is_flag=True, help="Print one JSON object for each thing that happens."),
+        click.option("--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file."),
+        click.option("--source", default="mic", show_default=True, help="mic, or a sound file, in virtual time."),
+    ):
+        wrapped = option(wrapped)
+    return wrapped
+
+
 def _disclaimer() -> str:
     return (
         "For education only: the answers do not take the place of advice from a medical expert, "
@@ -237,14 +249,7 @@ def _open_loudspeaker(options: Options) -> Loudspeaker | None:
 
 
 @cli.command()
-@click.option(
-    "--source", default="mic", show_default=True, help="mic, or a sound file, which is heard in virtual time."
-)
-@click.option(
-    "--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file on the same time line."
-)
-@click.option("--events", is_flag=True, help="Print one JSON object for each thing that happens.")
-@_common
+@_conversing
 def listen(options: Options, source: str, save: Path | None, events: bool) -> None:
     """Go on listening and answering, hands-free. A cramp starts the guide. Ctrl-C ends.
 
@@ -257,14 +262,7 @@ def listen(options: Options, source: str, save: Path | None, events: bool) -> No
 
 @cli.command()
 @click.option("--place", type=click.Choice(sorted(_PLACES)), help="Where the cramp is.")
-@click.option(
-    "--source", default="mic", show_default=True, help="mic, or a sound file, which is heard in virtual time."
-)
-@click.option(
-    "--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file on the same time line."
-)
-@click.option("--events", is_flag=True, help="Print one JSON object for each thing that happens.")
-@_common
+@_conversing
 def guide(options: Options, place: str | None, source: str, save: Path | None, events: bool) -> None:
     """Be guided through a cramp at once, hands-free. Say "stop" to end.
 

@@ -9,7 +9,7 @@ from voice_helper.documents import Item, Problems
 from voice_helper.nearest import comparable_text
 from voice_helper.safety import LEVELS, Flag, SafetyRules
 from voice_helper.sentences import Claim, Sentences
-from voice_helper.types import NONE_INTENT, UNSURE_INTENT, Match, RunnerUp
+from voice_helper.types import NONE_INTENT, UNSURE_INTENT, DecidedBy, Match, RunnerUp
 
 Context = Literal["none", "guide"]
 
@@ -122,39 +122,25 @@ class Understanding:
         if not ranked or self.nearest.known_share(comparable) < LEAST_KNOWN_SHARE:
             return Match(NONE_INTENT, score=0.0, decided_by="none")
         (intent, score), (second, second_score) = ranked[0], ranked[1] if len(ranked) > 1 else (NONE_INTENT, 0.0)
-        runner_up = RunnerUp(second, round(second_score, 4))
         help_now = sum(share for name, share in ranked if name in HELP_NOW)
+        decided: DecidedBy = "nearest"
+        candidates: tuple[str, ...] = ()
         if help_now >= self.thresholds.safety and help_now >= score:
-            intent = next(name for name, _ in ranked if name in HELP_NOW)
-            score = help_now
-        elif score < self.thresholds.unsure:
-            return Match(
-                NONE_INTENT,
-                {},
-                round(score, 4),
-                "none",
-                template=self._template(comparable, intent),
-                runner_up=runner_up,
-            )
-        elif score < self.thresholds.sure or (score - second_score < self.thresholds.margin):
-            if OUT_OF_SCOPE in (intent, second) or score + second_score < self.thresholds.sure:
-                return Match(
-                    NONE_INTENT,
-                    {},
-                    round(score, 4),
-                    "none",
-                    template=self._template(comparable, intent),
-                    runner_up=runner_up,
-                )
-            return Match(
-                UNSURE_INTENT, {}, round(score, 4), "unsure",
-                template=self._template(comparable, intent), runner_up=runner_up, candidates=(intent, second),
-            )  # fmt: skip
-        slots = self.sentences.find_slots(
-            self.sentences.language.comparable(text), self.sentences.slots_of.get(intent, ())
-        )
+            intent, score = next(name for name, _ in ranked if name in HELP_NOW), help_now
+        elif score < self.thresholds.sure or score - second_score < self.thresholds.margin:
+            near_enough = score >= self.thresholds.unsure and score + second_score >= self.thresholds.sure
+            decided = "unsure" if near_enough and OUT_OF_SCOPE not in (intent, second) else "none"
+            candidates = (intent, second) if decided == "unsure" else ()
+        language = self.sentences.language
+        slots = self.sentences.find_slots(language.comparable(text), self.sentences.slots_of.get(intent, ()))
         return Match(
-            intent, slots, round(score, 4), "nearest", template=self._template(comparable, intent), runner_up=runner_up
+            intent={"unsure": UNSURE_INTENT, "none": NONE_INTENT}.get(decided, intent),
+            slots=slots if decided == "nearest" else {},
+            score=round(score, 4),
+            decided_by=decided,
+            template=self._template(comparable, intent),
+            runner_up=RunnerUp(second, round(second_score, 4)),
+            candidates=candidates,
         )
 
     def _is_general(self, text: str) -> bool:
