@@ -40,6 +40,9 @@ REPEAT_AFTER_SECONDS: Final = 10
 STEADY_SECONDS: Final = 0.25
 """A red flag in half an utterance must stand for so long: words so far flicker while they are guessed."""
 
+SURE_OVER_SPEECH: Final = 0.8
+"""In a session a command that is heard over our own prompt needs this confidence."""
+
 _PACES: Final = {
     "speak_slower": Pace(rate=1 / 1.2),
     "speak_faster": Pace(rate=1.2),
@@ -136,6 +139,10 @@ class Conversation:
             return self._heard(replace(state, acted_on=_STOP), Heard(Transcript(text)), already=None)
         return state, ()
 
+    def _is_doubtful(self, transcript: Transcript, match: Match) -> bool:
+        """A command heard over our own prompt may be the prompt misheard; "stop" never waits for certainty."""
+        return match.decided_by == "command" and transcript.confidence < SURE_OVER_SPEECH
+
     def _own_families(self, own: str) -> frozenset[str | None]:
         """The red flags that our own prompt names: while it is played, hearing them proves nothing."""
         if not own:
@@ -157,7 +164,9 @@ class Conversation:
             whole = self.understanding.understand(event.over_speech, self.context(state))
             if whole.decided_by == "command":
                 transcript, match = replace(transcript, text=event.over_speech), whole
-            elif match.decided_by not in _HEARD_OVER_SPEECH or match.family in self._own_families(event.own):
+            if state.session is not None and match.intent != _STOP and self._is_doubtful(transcript, match):
+                return state, ()
+            if match.decided_by not in _HEARD_OVER_SPEECH or match.family in self._own_families(event.own):
                 return state, ()
         if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
             return state, ()
