@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench bench-understanding bench-hearing clean
+.PHONY: demo test lint format bench bench-understanding bench-safety bench-hearing clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -20,10 +20,13 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-understanding bench-hearing
+bench: bench-understanding bench-safety bench-hearing
 
 bench-understanding: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.understanding $(LINES)
+
+bench-safety: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.safety $(LINES)
 
 bench-hearing: $(VENV)/.installed-bench
 	$(BIN)/python -m bench.hearing $(LINES)

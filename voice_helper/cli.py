@@ -295,6 +295,9 @@ def _converse(
             state=State(hands_free=True),
             tell=(lambda happening: _print_line(happening_form(happening))) if events else _shower(console),
         )
+        if file is None and not options.number:
+            named = skill.content.answers.settings.get("number", "")
+            _note(f'in an emergency it names "{named}"; name yours: --number 112, or export VOICE_HELPER_NUMBER=112')
         if guide:
             assistant.begin_guide(_PLACES.get(place or ""))
         elif file is None and not events:
