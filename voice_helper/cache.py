@@ -7,6 +7,7 @@ not at all; one that cannot be read, or cannot be written, is as if it were not 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import tempfile
@@ -18,17 +19,18 @@ import numpy.typing as npt
 
 from voice_helper.paths import cache_folder
 
+_DIGEST_BYTES = 32
+
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
 def kept_arrays(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
     """Give the arrays kept under a name and key, or make and keep them."""
     path = cache_folder() / f"{name}-{key[:32]}.npz"
-    try:
-        with path.open("rb") as file, np.load(file) as kept:
+    whole = _read_whole(path)
+    if whole is not None:
+        with np.load(io.BytesIO(whole)) as kept:
             return {each: kept[each] for each in kept.files}
-    except Exception:  # numpy raises many kinds over a damaged file; whatever it is, the file is made anew
-        pass
     made = make()
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **dict(made))  # type: ignore[arg-type]
@@ -45,13 +47,23 @@ def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Ma
     return {each: array.tobytes().decode() for each, array in kept_arrays(name, key, arrays).items()}
 
 
+def _read_whole(path: Path) -> bytes | None:
+    """Give what was kept; `None` when it is not there, or not as it was written."""
+    try:
+        kept = path.read_bytes()
+    except OSError:
+        return None
+    digest, content = kept[:_DIGEST_BYTES], kept[_DIGEST_BYTES:]
+    return content if hashlib.sha256(content).digest() == digest else None
+
+
 def _write_whole(path: Path, content: bytes) -> None:
     with contextlib.suppress(OSError):  # a read-only home or a full disk only costs time
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
+                file.write(hashlib.sha256(content).digest() + content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(path)

@@ -130,7 +130,7 @@ class Conversation:
             return state, ()
         text = event.text
         flag = self.understanding.urgent_flag(text)
-        if flag is not None and flag.level == HELP_NOW[0] and flag.family not in self._own_families(event.own):
+        if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # words so far may be our own, misheard
             known = state.suspected is not None and state.suspected.family == flag.family
             state = replace(state, suspected=flag, suspected_samples=state.suspected_samples if known else 0)
         else:
