@@ -17,3 +17,9 @@ def content() -> Content:
 def skill() -> Skill:
     """The English skill, told that the emergency number is 112."""
     return open_skill("en", settings={"number": "112"})
+
+
+@pytest.fixture(scope="session")
+def plain_skill() -> Skill:
+    """The English skill as it is where nobody has set a number."""
+    return open_skill("en")

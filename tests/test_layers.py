@@ -13,7 +13,7 @@ PACKAGE = Path(voice_helper.__file__).parent
 VALUES = {"types", "errors", "paths"}
 CORE = {
     "documents", "text", "sentences", "nearest", "safety", "understand", "answers", "guide", "content",
-    "conversation", "endpoint",
+    "conversation", "endpoint", "spoken",
 }  # fmt: skip
 EDGES = {"audio", "vad", "models", "cache", "recognizers", "voices"}
 JOINED = {"skill", "assistant"}

@@ -13,13 +13,16 @@ from voice_helper.types import Answer, Disclaimer, DisclaimerRule, Kind, Match, 
 KINDS: Final = get_args(Kind)
 RULES: Final = get_args(DisclaimerRule)
 ANY, NO_VALUE, OTHER = "any", "none", "other"
+MOST_VALUES: Final = 3
+"""So many values of one slot are answered: nobody keeps more in mind while listening."""
+
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ROW_KEYS = frozenset({"text", "kind", "fact", "source", "when"})
 _ANSWER_KEYS = frozenset({"disclaimer", "title", "rows", "said_twice"})
 _TOP_KEYS = frozenset(
     {
         "language", "content_reviewed", "sources", "disclaimers", "markers", "settings",
-        "not_understood", "unsure", "denied_flag", "answers",
+        "not_understood", "unsure", "denied_flag", "recording_notice", "answers",
     }
 )  # fmt: skip
 
@@ -50,6 +53,12 @@ class Answers:
     waiting: Row
     unsure: str
     denied_flag: Row
+    recording_notice: Row
+    """Said first of all when the sound is being kept."""
+
+    reviewed: str = "none"
+    """Which clinician has read the words, and when; "none" while nobody has."""
+
     markers: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     say: Callable[[str, str], str | None] = lambda slot, value: None
@@ -147,7 +156,7 @@ def _is_rule(text: str) -> TypeGuard[DisclaimerRule]:
 
 
 def _split(value: str) -> list[str]:
-    return [part for part in value.split(", ") if part]
+    return [part for part in value.split(", ") if part][:MOST_VALUES]
 
 
 def _named_values(entry: Entry, slot: str) -> frozenset[str]:
@@ -258,7 +267,10 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
         for intent, entry_item in top["answers"].mapping(problems, "answers").items():
             entries[intent] = _read_entry(intent, entry_item, sources, problems)
     misunderstood = _read_not_understood(top.get("not_understood"), sources, problems)
-    denied = top["denied_flag"].text(problems, "denied_flag") if "denied_flag" in top else ""
+
+    def line(key: str, default: str = "") -> str:
+        return top[key].text(problems, key) if key in top else default
+
     has_disclaimer_fact = "disclaimer" in sources.facts
     return Answers(
         entries=entries,
@@ -275,8 +287,10 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
         again=misunderstood[0],
         samples=misunderstood[1],
         waiting=misunderstood[2],
-        unsure=top["unsure"].text(problems, "unsure") if "unsure" in top else "{first}? {second}?",
-        denied_flag=Row(denied, "safety", source=misunderstood[2].source),
+        unsure=line("unsure", "{first}? {second}?"),
+        denied_flag=Row(line("denied_flag"), "safety", source=misunderstood[2].source),
+        recording_notice=Row(line("recording_notice"), "talk"),
+        reviewed=line("content_reviewed", "none"),
         markers=texts("markers"),
         settings=texts("settings"),
     )

@@ -30,6 +30,7 @@ from voice_helper.types import (
     Pace,
     PartlyHeard,
     Quiet,
+    Row,
     Say,
     Transcript,
     Understood,
@@ -137,6 +138,10 @@ class Assistant:
         """Start the guided session at once."""
         self.state, actions = self._conversation.begin_guide(self.state, muscle)
         self._carry_out(actions)
+
+    def say_first(self, rows: tuple[Row, ...]) -> None:
+        """Say something before anything was heard."""
+        self._carry_out((Say(rows),))
 
     def hear(self, source: Source) -> Iterator[None]:
         """Go through the sound of a source, chunk by chunk; the caller may stop between two."""

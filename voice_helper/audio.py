@@ -11,7 +11,7 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, BinaryIO, Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ _BLOCK_FRAMES: Final = 16_384
 _MOST_CHANNELS: Final = 64
 _DEVICE_RATES: Final = (48_000, 44_100)
 _MICROPHONE_WAIT_SECONDS: Final = 5.0
+_CHUNKS_A_SECOND: Final = SAMPLE_RATE // CHUNK_SAMPLES
 
 
 class Source(Protocol):
@@ -101,6 +102,36 @@ class QuietRoom:
             yield AudioChunk(bytes(CHUNK_SAMPLES * 2))
 
 
+class KeptSource:
+    """A source whose sound is also kept: one WAV file in a folder, and nothing else of it anywhere.
+
+    The file is whole up to the last second, whatever ends the program.
+    """
+
+    def __init__(self, source: Source, folder: Path, name: str) -> None:
+        """Make the folder and the file; raises `AudioFileError` when that cannot be done."""
+        self._source = source
+        self.path = folder / f"{name}.wav"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._opened = self.path.open("xb")
+        except OSError as error:
+            raise AudioFileError(
+                f"{self.path} cannot be written: {error.strerror}", hint="choose another folder for --debug-recording"
+            ) from error
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give the sound of the source, and keep it."""
+        with self._opened, _wav_writer(self._opened) as file:
+            for number, chunk in enumerate(self._source.chunks(), 1):
+                if number % _CHUNKS_A_SECOND:
+                    file.writeframesraw(chunk.pcm)
+                else:
+                    file.writeframes(chunk.pcm)  # sets the length in the header right, too
+                    self._opened.flush()
+                yield chunk
+
+
 def silence(seconds: float) -> bytes:
     """Give so much silence."""
     return bytes(2 * round(seconds * SAMPLE_RATE))
@@ -116,13 +147,18 @@ def to_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
 def write_wav(path: Path, pcm: bytes) -> None:
     """Write 16 kHz sound to a WAV file; raises `AudioFileError` when that cannot be done."""
     try:
-        with path.open("wb") as opened, wave.open(opened, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE)
+        with path.open("wb") as opened, _wav_writer(opened) as file:
             file.writeframes(pcm)
     except OSError as error:
         raise AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
+
+
+def _wav_writer(opened: BinaryIO) -> wave.Wave_write:
+    file = wave.Wave_write(opened)
+    file.setnchannels(1)
+    file.setsampwidth(2)
+    file.setframerate(SAMPLE_RATE)
+    return file
 
 
 def _open_sound(path: Path) -> Any:

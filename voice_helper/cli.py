@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from voice_helper.recognizers import Recognizer
     from voice_helper.skill import Skill
     from voice_helper.tester import Case, Result
-    from voice_helper.types import Answer, Match, Transcript
+    from voice_helper.types import Answer, Match, Row, Transcript
     from voice_helper.voices import Voice
 
 _INTERRUPTED: Final = 130
@@ -73,6 +74,14 @@ _SHARED_OPTIONS: Final = (
 )  # fmt: skip
 
 
+_DEBUG_RECORDING: Final = click.option(
+    "--debug-recording",
+    "recording",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the sound that is heard in this folder; it says so first. Nothing is kept without this.",
+)
+
+
 def _common(command: Callable[..., None]) -> Any:
     """Give a command the options that all share, as one value."""
 
@@ -91,6 +100,7 @@ def _conversing(command: Callable[..., None]) -> Any:
     """Give a command that goes on listening its options."""
     wrapped: Any = _common(command)
     for option in (
+        _DEBUG_RECORDING,
         click.option("--events", is_flag=True, help="Print one JSON object for each thing that happens."),
         click.option("--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file."),
         click.option("--source", default="mic", show_default=True, help="mic, or a sound file, in virtual time."),
@@ -123,8 +133,16 @@ def cli() -> None:
 @click.option("--wav", type=click.Path(path_type=Path), help="A sound file with the question in it.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the spoken answer to this WAV file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@_DEBUG_RECORDING
 @_common
-def ask(options: Options, question: tuple[str, ...], wav: Path | None, save: Path | None, as_json: bool) -> None:
+def ask(
+    options: Options,
+    question: tuple[str, ...],
+    wav: Path | None,
+    save: Path | None,
+    as_json: bool,
+    recording: Path | None,
+) -> None:
     """Ask one question: typed, from a sound file, or from the microphone.
 
     Example: voice-helper ask "why do my calves cramp at night"
@@ -133,11 +151,22 @@ def ask(options: Options, question: tuple[str, ...], wav: Path | None, save: Pat
     """
     if question and wav:
         raise click.UsageError("give a typed question or --wav, not both")
+    if question and recording:
+        raise click.UsageError("a typed question has no sound to keep: leave --debug-recording out")
     _refuse_silent_save(options, save)
-    _answer_once(options, " ".join(question) if question else None, wav, save, as_json=as_json)
+    _answer_once(options, " ".join(question) if question else None, wav, save, as_json=as_json, recording=recording)
 
 
-def _answer_once(options: Options, typed: str | None, wav: Path | None, save: Path | None, *, as_json: bool) -> None:
+def _answer_once(
+    options: Options,
+    typed: str | None,
+    wav: Path | None,
+    save: Path | None,
+    *,
+    as_json: bool,
+    recording: Path | None = None,
+) -> None:
+    from voice_helper.conversation import State
     from voice_helper.forms import answer_form
     from voice_helper.tester import ask as ask_skill
     from voice_helper.types import Transcript
@@ -151,29 +180,48 @@ def _answer_once(options: Options, typed: str | None, wav: Path | None, save: Pa
     if typed is not None:
         transcript = Transcript(typed)
     else:
-        transcript, engine = _hear_one(options, skill, wav)
-    asked = ask_skill(skill, transcript)
+        transcript, engine = _hear_one(options, skill, wav, recording)
+    asked = ask_skill(skill, transcript, State(situation=_situation(recording)))
     if as_json:
         _print_line(answer_form(asked.transcript, engine, asked.match, asked.answer))
     else:
         _show_answer(asked.transcript, engine, asked.match, asked.answer)
-    _speak(options, asked.answer, save)
+    _speak(options, asked.answer.spoken_rows(), save)
 
 
-def _hear_one(options: Options, skill: Skill, wav: Path | None) -> tuple[Transcript, str]:
+def _hear_one(options: Options, skill: Skill, wav: Path | None, recording: Path | None) -> tuple[Transcript, str]:
     from voice_helper.assistant import hear_question
     from voice_helper.audio import Microphone, WavSource
     from voice_helper.endpoint import ONE_QUESTION, EndpointSettings
 
     recognizer = _open_recognizer(options, skill)
+    if recording is not None:
+        notice = skill.content.answers.recording_notice
+        _note(notice.text)
+        _speak(options, (notice,), None)
     if wav is not None:
-        heard = hear_question(WavSource(wav), recognizer, ONE_QUESTION)
+        heard = hear_question(_kept(WavSource(wav), recording), recognizer, ONE_QUESTION)
         if not heard.text:
             raise VoiceHelperError(f"no words were heard in {wav}", hint="record it closer to the microphone")
         return heard, recognizer.name
     with Microphone(options.device) as microphone:
         _note("listening: ask your question")
-        return hear_question(microphone, recognizer, EndpointSettings()), recognizer.name
+        return hear_question(_kept(microphone, recording), recognizer, EndpointSettings()), recognizer.name
+
+
+def _kept(source: Source, recording: Path | None) -> Source:
+    """Give a source whose sound is kept in a folder, where one was named; else the source as it is."""
+    from voice_helper.audio import KeptSource
+
+    if recording is None:
+        return source
+    kept = KeptSource(source, recording, time.strftime("heard-%Y-%m-%d-%H-%M-%S-") + str(os.getpid()))
+    _note(f"what is heard is kept in {kept.path}")
+    return kept
+
+
+def _situation(recording: Path | None) -> dict[str, str]:
+    return {"recording": "on"} if recording is not None else {}
 
 
 def _show_answer(transcript: Transcript, engine: str | None, match: Match, answer: Answer) -> None:
@@ -199,7 +247,7 @@ def _plain(text: str) -> str:
     return escape("".join(character if character.isprintable() else " " for character in text))
 
 
-def _speak(options: Options, answer: Answer, save: Path | None) -> None:
+def _speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
     from voice_helper.assistant import Speaker
     from voice_helper.audio import SilentPlayer, write_wav
     from voice_helper.errors import EngineMissingError
@@ -216,7 +264,7 @@ def _speak(options: Options, answer: Answer, save: Path | None) -> None:
     if save is not None:
         player = SilentPlayer(keep=True)
         speaker = Speaker(voice, player, options.rate)
-        for row in answer.spoken_rows():
+        for row in rows:
             speaker.say(row.text)
         write_wav(save, player.finish())
         _note(f"the spoken answer is in {save}")
@@ -227,7 +275,7 @@ def _speak(options: Options, answer: Answer, save: Path | None) -> None:
         return
     with loudspeaker:
         speaker = Speaker(voice, loudspeaker, options.rate)
-        for row in answer.spoken_rows():
+        for row in rows:
             speaker.say(row.text)
         loudspeaker.wait()
 
@@ -250,29 +298,38 @@ def _open_loudspeaker(options: Options) -> Loudspeaker | None:
 
 @cli.command()
 @_conversing
-def listen(options: Options, source: str, save: Path | None, events: bool) -> None:
+def listen(options: Options, source: str, save: Path | None, events: bool, recording: Path | None) -> None:
     """Go on listening and answering, hands-free. A cramp starts the guide. Ctrl-C ends.
 
     Example: voice-helper listen
 
     Example: voice-helper listen --source evening.wav --events --save spoken.wav
     """
-    _converse(options, source, save, events=events)
+    _converse(options, source, save, events=events, recording=recording)
 
 
 @cli.command()
 @click.option("--place", type=click.Choice(sorted(_PLACES)), help="Where the cramp is.")
 @_conversing
-def guide(options: Options, place: str | None, source: str, save: Path | None, events: bool) -> None:
+def guide(
+    options: Options, place: str | None, source: str, save: Path | None, events: bool, recording: Path | None
+) -> None:
     """Be guided through a cramp at once, hands-free. Say "stop" to end.
 
     Example: voice-helper guide --place foot
     """
-    _converse(options, source, save, events=events, guide=True, place=place)
+    _converse(options, source, save, events=events, recording=recording, guide=True, place=place)
 
 
 def _converse(
-    options: Options, source: str, save: Path | None, *, events: bool, guide: bool = False, place: str | None = None
+    options: Options,
+    source: str,
+    save: Path | None,
+    *,
+    events: bool,
+    recording: Path | None,
+    guide: bool = False,
+    place: str | None = None,
 ) -> None:
     from voice_helper.assistant import Assistant, Speaker
     from voice_helper.audio import SilentPlayer, WavSource, write_wav
@@ -292,12 +349,15 @@ def _converse(
             skill.conversation,
             recognizer,
             Speaker(voice, player, options.rate),
-            state=State(hands_free=True),
+            state=State(hands_free=True, situation=_situation(recording)),
             tell=(lambda happening: _print_line(happening_form(happening))) if events else _shower(console),
         )
         if file is None and not options.number:
             named = skill.content.answers.settings.get("number", "")
             _note(f'in an emergency it names "{named}"; name yours: --number 112, or export VOICE_HELPER_NUMBER=112')
+        heard = _kept(heard, recording)
+        if recording is not None:
+            assistant.say_first((skill.content.answers.recording_notice,))
         if guide:
             assistant.begin_guide(_PLACES.get(place or ""))
         elif file is None and not events:
@@ -527,12 +587,18 @@ def _show_result(skill: Skill, result: Result, *, explain: bool) -> None:
 
 @cli.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
-def check(folder: Path | None) -> None:
+@click.option(
+    "--page", type=click.Path(path_type=Path), help="Write every sentence it can say, for a clinician to read."
+)
+def check(folder: Path | None, page: Path | None) -> None:
     """Check an intents folder: every problem at once, with file and line.
 
     Example: voice-helper check intents/en
+
+    Example: voice-helper check --page content.md
     """
     from voice_helper.content import check_folder
+    from voice_helper.spoken import review_page
 
     where = folder or intents_folder()
     with _progress("checking every sentence"):
@@ -546,6 +612,16 @@ def check(folder: Path | None) -> None:
         )
     sentences = content.sentences
     click.echo(f"{where}: {len(sentences.templates)} templates, {len(sentences.intents)} intents, no problems")
+    if page is not None:
+        _write_page(page, review_page(content))
+
+
+def _write_page(page: Path, text: str) -> None:
+    try:
+        page.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise VoiceHelperError(f"{page} cannot be written: {error.strerror}", hint="choose another place") from error
+    click.echo(f"every sentence it can say is in {page}")
 
 
 @cli.command()
@@ -588,7 +664,6 @@ def voices(options: Options, save: Path | None) -> None:
 
     Example: voice-helper voices
     """
-    from voice_helper.types import Answer
     from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
     skill = _open_skill(options)
@@ -600,7 +675,7 @@ def voices(options: Options, save: Path | None) -> None:
         names = voice.voices()
         click.echo(f"  {len(names)} voices of the system: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
     sample = skill.content.answers.short
-    _speak(options, Answer((sample,)), save)
+    _speak(options, (sample,), save)
 
 
 @cli.command()

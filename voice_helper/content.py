@@ -175,7 +175,8 @@ def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
     return frozenset(named)
 
 
-_SITUATIONS = frozenset({"recording", "serving"})
+SITUATIONS = frozenset({"recording", "serving"})
+"""What an answer may depend on beside the sentence: how the program was started."""
 
 
 def _check_when(
@@ -184,7 +185,7 @@ def _check_when(
     for slot, wanted in row.when.items():
         if slot == "family":
             known: frozenset[str] = safety.family_names
-        elif slot in _SITUATIONS:
+        elif slot in SITUATIONS:
             continue
         elif slot in sentences.lists:
             known = frozenset(entry.value for entry in sentences.lists[slot])

@@ -1,0 +1,185 @@
+"""Everything that can ever be said: each answer for each value of its slots, each row of the session.
+
+What a test walks through to prove a rule, and what a clinician is given to read, come from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Final
+
+from voice_helper.content import SITUATIONS, Content
+from voice_helper.guide import Guide, Step
+from voice_helper.types import Answer, Match, Row
+
+_PLACEHOLDER_NAMES: Final = ("one thing", "another")
+_KIND_NAMES: Final = {"article": "article", "first_aid": "first aid", "safety": "safety", "talk": "talk"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """One answer that somebody can hear."""
+
+    match: Match
+    answer: Answer
+    full_given: bool = False
+    situation: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def when(self) -> str:
+        """What has to be so for this answer, in a few words; empty for the plain one."""
+        parts = [f"{name} {value}" for name, value in self.match.slots.items()]
+        parts += [f"family {self.match.family}"] if self.match.family else []
+        parts += [f"{name} {value}" for name, value in self.situation.items()]
+        parts += ["a sign was denied"] if self.match.denied else []
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A row of the guided session and the place where it is said."""
+
+    where: str
+    row: Row
+
+
+def every_answer(content: Content) -> Iterator[Said]:
+    """Walk through every intent, its slots empty, each value, each two values, each situation, denied or not."""
+    for match in every_match(content):
+        for situation in _situations(content, match.intent):
+            for full_given in (False, True):
+                answer = content.answers.answer(match, full_given=full_given, situation=situation)
+                yield Said(match, answer, full_given, situation)
+
+
+def every_match(content: Content) -> Iterator[Match]:
+    """Walk through every meaning that leads to an answer of its own."""
+    for intent in content.answers.entries:
+        for family in (None, *sorted(_families(content, intent))):
+            for slots in _slots(content, intent):
+                for denied in (False, True):
+                    yield Match(intent, slots, family=family, denied=denied)
+
+
+def every_session_row(guide: Guide) -> Iterator[SessionRow]:
+    """Walk through every row of the guided session, in the order of the steps."""
+    for step in guide.steps:
+        yield from _step_rows(step, f"step {step.number}, {step.name}")
+    if guide.stand is not None:
+        yield from _step_rows(guide.stand, 'on "stand"')
+    yield SessionRow("on a bare thigh", guide.which_thigh)
+    yield SessionRow('on "help"', guide.help)
+    for where, rows in (
+        ("close, better", (guide.good,)),
+        ("close", guide.close),
+        ("close, worse", guide.close_worse),
+        ("after ten minutes", guide.close_ten_minutes),
+    ):
+        yield from (SessionRow(where, row) for row in rows)
+
+
+def every_prompt(content: Content) -> tuple[Row, ...]:
+    """Give the rows that are said when nothing, or two things, were understood, and the disclaimers."""
+    answers = content.answers
+    between = Row(answers.unsure.format(first=_PLACEHOLDER_NAMES[0], second=_PLACEHOLDER_NAMES[1]), "talk")
+    rows = (answers.again, answers.samples, answers.waiting, between, answers.denied_flag, answers.recording_notice)
+    return (*rows, answers.full, answers.short)
+
+
+def review_page(content: Content) -> str:
+    """Write the page for a clinician: every sentence, where it comes from, and room for a mark (Markdown)."""
+    reviewed = content.answers.reviewed
+    lines = [
+        "# Everything it can say",
+        "",
+        "Made from `intents/" + content.language.code + "` by `voice-helper check --page`; do not edit it by hand.",
+        f"Reviewed by a clinician: {'nobody yet' if reviewed == 'none' else reviewed}.",
+        "",
+        "Each sentence is said exactly as it stands here; none is made up while it runs. *Article* rows say what the",
+        "article says, in our own plain words, and name the fact; *first aid* and *safety* rows name a public source;",
+        "*talk* makes no health claim. `{number}` is the emergency number that is set; the words that can stand for",
+        "another name in brackets are listed at the end.",
+        "",
+    ]
+    if content.facts:
+        lines += ["## What the article says", "", "| fact | text |", "|---|---|"]
+        lines += [f"| `{name}` | {text} |" for name, text in content.facts.items()] + [""]
+    lines += ["## Answers, by what was asked", ""]
+    for intent, entry in content.answers.entries.items():
+        twice = ", said twice" if entry.said_twice else ""
+        lines += [f"### {intent}: {entry.title}", "", f"Disclaimer: {entry.disclaimer}{twice}.", "", *_TABLE_HEAD]
+        lines += [_table_row(_when(row), row) for row in entry.rows] + [""]
+    if content.guide is not None:
+        lines += ["## The guided session", "", *_TABLE_HEAD]
+        lines += [_table_row(each.where + _with_when(each.row), each.row) for each in every_session_row(content.guide)]
+        lines += [""]
+    lines += ["## Prompts and disclaimers", "", *_TABLE_HEAD]
+    lines += [_table_row("", row) for row in every_prompt(content)]
+    lines += ["", "Where first aid and the article stand in one answer, each begins with its mark: "]
+    lines += [", ".join(f'"{marker}"' for marker in content.answers.markers.values()) + ".", ""]
+    lines += ["## Words that can stand in a sentence", ""]
+    for slot, words in _spoken_values(content).items():
+        lines += [f"`{{{slot}}}`: {', '.join(words)}.", ""]
+    return "\n".join(lines)
+
+
+_TABLE_HEAD: Final = ("| when | sentence | kind | from | correct? |", "|---|---|---|---|---|")
+
+
+def _table_row(when: str, row: Row) -> str:
+    return f"| {when} | {row.text} | {_KIND_NAMES[row.kind]} | {_provenance(row)} | |"
+
+
+def _spoken_values(content: Content) -> dict[str, list[str]]:
+    """The words of each list that some sentence names."""
+    rows = [row for entry in content.answers.entries.values() for row in entry.rows]
+    named = [slot for slot in content.sentences.lists if any(f"{{{slot}}}" in row.text for row in rows)]
+    return {
+        slot: sorted({content.answers.say(slot, entry.value) or "" for entry in content.sentences.lists[slot]} - {""})
+        for slot in named
+    }
+
+
+def _provenance(row: Row) -> str:
+    return f"`{row.fact}`" if row.fact else row.source or ""
+
+
+def _when(row: Row) -> str:
+    return "; ".join(f"{slot}: {', '.join(values)}" for slot, values in row.when.items())
+
+
+def _with_when(row: Row) -> str:
+    when = _when(row)
+    return f" ({when})" if when else ""
+
+
+def _step_rows(step: Step, where: str) -> Iterator[SessionRow]:
+    yield from (SessionRow(where, row) for row in step.say)
+    yield from (SessionRow(f"{where}, next rounds", row) for row in step.say_again)
+    yield from (SessionRow(f"{where}, in the hold", row) for row in step.in_hold)
+    yield from (SessionRow(f"{where}, in the hold", row) for row in (step.five_more, step.rest) if row)
+
+
+def _families(content: Content, intent: str) -> frozenset[str]:
+    return frozenset(family.name for family in content.safety.families if family.level == intent)
+
+
+def _slots(content: Content, intent: str) -> Iterator[dict[str, str]]:
+    yield {}
+    for slot in content.sentences.slots_of.get(intent, ()):
+        if slot not in content.sentences.lists:
+            continue
+        values = list(dict.fromkeys(entry.value for entry in content.sentences.lists[slot]))
+        yield from ({slot: value} for value in values)
+        yield from ({slot: ", ".join(pair)} for pair in combinations(values, 2))
+
+
+def _situations(content: Content, intent: str) -> Iterator[dict[str, str]]:
+    named = {slot for row in content.answers.entries[intent].rows for slot in row.when if slot in SITUATIONS}
+    yield {}
+    for name in sorted(named):
+        yield {name: "on"}
+    if len(named) > 1:
+        yield dict.fromkeys(sorted(named), "on")
