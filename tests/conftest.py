@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from tests.room import Room, missing
 from voice_helper.content import Content, load_content
 from voice_helper.paths import intents_folder
 from voice_helper.skill import Skill, open_skill
@@ -23,3 +29,20 @@ def skill() -> Skill:
 def plain_skill() -> Skill:
     """The English skill as it is where nobody has set a number."""
     return open_skill("en")
+
+
+@pytest.fixture(scope="session")
+def room() -> Iterator[Room]:
+    """A microphone to speak into and a loudspeaker to listen to."""
+    lacking = missing()
+    if lacking:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must hear and speak: {lacking}")
+        pytest.skip(lacking)
+    with tempfile.TemporaryDirectory(prefix="room-") as folder:  # a socket's path may have 107 letters only
+        room = Room(Path(folder))
+        try:
+            room.open()
+            yield room
+        finally:
+            room.close()

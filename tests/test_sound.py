@@ -3,136 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.programs import VOICE_HELPER, Ran, checked, environment
-from tests.sound import as_array, loudness, recording, seconds_of
-from voice_helper.audio import import_sounddevice
-from voice_helper.errors import SoundDeviceError
-from voice_helper.paths import cache_folder
+from tests.programs import Ran, checked
+from tests.room import Room, next_event
+from tests.sound import as_array, loudness, seconds_of
 
 pytestmark = pytest.mark.sound
-_PROGRAMS = ("pulseaudio", "pactl", "paplay", "parec")
-
-
-def missing() -> str | None:
-    """What this machine lacks for these tests."""
-    for program in _PROGRAMS:
-        if shutil.which(program) is None:
-            return f"{program} is not installed"
-    try:
-        import_sounddevice()
-    except SoundDeviceError as error:
-        return error.message
-    return None
-
-
-def wait_until(what: Callable[[], bool], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > end:
-            pytest.fail("waited too long")
-        time.sleep(0.05)
-
-
-class Room:
-    """A sound server of its own, with a loudspeaker and a microphone to speak into."""
-
-    def __init__(self, folder: Path) -> None:
-        home = folder / "home"
-        home.mkdir()
-        run = folder / "run"
-        run.mkdir(mode=0o700)
-        (home / ".asoundrc").write_text("pcm.!default pulse\nctl.!default pulse\n", encoding="utf-8")
-        self._socket = folder / "socket"
-        self.environment = environment(
-            HOME=str(home),
-            XDG_RUNTIME_DIR=str(run),
-            XDG_CONFIG_HOME=str(home),
-            XDG_CACHE_HOME=str(cache_folder().parent),
-            PULSE_SERVER=f"unix:{self._socket}",
-            PYTHONUNBUFFERED="1",
-        )
-        modules = (
-            f"module-native-protocol-unix socket={self._socket} auth-anonymous=1",
-            "module-null-sink sink_name=speaker",
-            "module-null-sink sink_name=mic",
-        )
-        loads = [part for module in modules for part in ("-L", module)]
-        self._server = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", *loads],
-            env={name: value for name, value in self.environment.items() if name != "PULSE_SERVER"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def open(self) -> None:
-        wait_until(lambda: self._socket.exists() and self._pactl("info").returncode == 0)
-        assert self._pactl("set-default-sink", "speaker").returncode == 0
-        assert self._pactl("set-default-source", "mic.monitor").returncode == 0
-
-    def close(self) -> None:
-        self._server.terminate()
-        self._server.wait(10)
-
-    def _pactl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["pactl", *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=10
-        )
-
-    def speak(self, name: str) -> None:
-        """Say a recording into the microphone; returns when it is said."""
-        subprocess.run(["paplay", "--device=mic", recording(name)], env=self.environment, check=True, timeout=30)
-
-    def wait_for_listener(self, others: int) -> None:
-        """Wait until the microphone is open; `others` listen to something already."""
-        wait_until(lambda: len(self._pactl("list", "short", "source-outputs").stdout.splitlines()) > others)
-
-    @contextmanager
-    def recorder(self, path: Path) -> Iterator[None]:
-        """Record what comes out of the loudspeaker."""
-        command = ["parec", "--device=speaker.monitor", "--rate=16000", "--channels=1", "--format=s16le"]
-        with path.open("wb") as file:
-            process = subprocess.Popen(command, env=self.environment, stdout=file)
-            try:
-                self.wait_for_listener(0)
-                yield
-            finally:
-                process.terminate()
-                process.wait(10)
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [VOICE_HELPER, *arguments], env=self.environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def room() -> Iterator[Room]:
-    lacking = missing()
-    if lacking:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must hear and speak: {lacking}")
-        pytest.skip(lacking)
-    with tempfile.TemporaryDirectory(prefix="room-") as folder:  # a socket's path may have 107 letters only
-        room = Room(Path(folder))
-        try:
-            room.open()
-            yield room
-        finally:
-            room.close()
 
 
 def test_a_question_into_the_microphone_is_answered_from_the_loudspeaker(room: Room, tmp_path: Path) -> None:
@@ -151,15 +32,6 @@ def test_a_question_into_the_microphone_is_answered_from_the_loudspeaker(room: R
     heard_seconds = (abs(as_array(spoken)) > 300).sum() / 16_000
     assert heard_seconds > 0.15 * seconds_of(spoken)
     assert seconds_of(spoken) > len(answer["spoken"].split()) / 350 * 60
-
-
-def next_event(process: subprocess.Popen[str], name: str) -> dict[str, Any]:
-    assert process.stdout
-    for line in process.stdout:
-        event: dict[str, Any] = json.loads(line)
-        if event["event"] == name:
-            return event
-    pytest.fail(f"it ended before {name}")
 
 
 def test_listening_answers_hushes_on_stop_and_ends_on_ctrl_c(room: Room, tmp_path: Path) -> None:

@@ -1,0 +1,203 @@
+"""Nothing leaves the machine and nothing said stays on it: whole sessions, with every system call looked at.
+
+Allowed are PulseAudio's own unix socket, and the file that a synthesised sentence passes through
+and that is gone before the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.programs import VOICE_HELPER, Ran, checked, environment
+from tests.room import Room, next_event
+from tests.sound import RECORDINGS, heard_from, pcm_of, recording
+from voice_helper.paths import cache_folder
+
+_CALLS = "socket,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
+_WRITES = re.compile(r"\b(?:openat|open|creat)\((?:AT_FDCWD, |\d+, )?\"([^\"]+)\"(?:, ([A-Z_|]+))?.* = \d+")
+_MOVES = re.compile(r"\b(?:rename|renameat|renameat2|link|linkat|symlink|symlinkat)\(.*\"([^\"]+)\"[^\"]*\) = 0")
+_SPEECH = re.compile(r"/voice-helper-[^/]+/[^/]+\.wav$")
+_NOT_OURS = re.compile(r"^/(dev|proc|sys|run/systemd|memfd:)|/pulse\b")
+_TYPED = "why does my marmalade calf cramp in october"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a traced run asked of the system."""
+
+    text: str
+
+    def sockets(self) -> set[str]:
+        """The families of all sockets that were opened."""
+        return set(re.findall(r"\bsocket\((\w+)", self.text))
+
+    def kept(self) -> set[str]:
+        """Files that were written, without devices, PulseAudio's own and the passing file of the voice."""
+        return {path for path in self._written() if not _NOT_OURS.search(path) and not _SPEECH.search(path)}
+
+    def passing(self) -> set[str]:
+        """The files that synthesised speech passed through."""
+        return {path for path in self._written() if _SPEECH.search(path)}
+
+    def _written(self) -> Iterator[str]:
+        for path, flags in _WRITES.findall(self.text):
+            if not flags or {"O_WRONLY", "O_RDWR", "O_CREAT"} & set(flags.split("|")):
+                yield path
+        yield from _MOVES.findall(self.text)
+
+
+def tracer(path: Path) -> list[str]:
+    """The command that traces another."""
+    strace = shutil.which("strace")
+    if strace is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must trace: strace is not installed")
+        pytest.skip("strace is not installed")
+    return [strace, "-f", "-qq", "--seccomp-bpf", "-s", "300", "-e", f"trace={_CALLS}", "-o", str(path)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is learned from the sentences is kept before anything is said, so that no trace shows it."""
+    folder = tmp_path_factory.mktemp("warm")
+    command = [VOICE_HELPER, "ask", "--wav", RECORDINGS / "bananas.wav", "--voice", "none"]
+    subprocess.run(command, cwd=folder, env=environment(), capture_output=True, check=True, timeout=120)
+
+
+def traced(folder: Path, *arguments: str | Path, typed: str = "") -> tuple[Ran, Trace]:
+    """Run the program with its cache but a home of its own, and trace it."""
+    home = folder / "home"
+    home.mkdir()
+    more = {"HOME": str(home), "XDG_CACHE_HOME": str(cache_folder().parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    ran = subprocess.run(
+        [*tracer(folder / "trace"), VOICE_HELPER, *arguments],
+        cwd=folder, env=environment(**more), input=typed, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    return checked(Ran(ran.returncode, ran.stdout, ran.stderr)), Trace((folder / "trace").read_text("utf-8"))
+
+
+def assert_private(trace: Trace, *, may_keep: Sequence[Path] = ()) -> None:
+    assert "openat(" in trace.text
+    assert trace.sockets() <= {"AF_UNIX"}
+    assert trace.kept() - {str(path) for path in may_keep} == set()
+    assert [path for path in trace.passing() if Path(path).exists() or Path(path).parent.exists()] == []
+
+
+def test_the_trace_would_show_an_internet_socket_and_a_file(tmp_path: Path) -> None:
+    code = "import socket, pathlib; socket.socket(); pathlib.Path('said.txt').write_text('marmalade')"
+    command = [*tracer(tmp_path / "trace"), str(Path(VOICE_HELPER).parent / "python"), "-c", code]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+    assert "AF_INET" in trace.sockets()
+    assert "said.txt" in trace.kept()
+
+
+def test_a_typed_question_leaves_nothing_behind(tmp_path: Path) -> None:
+    ran, trace = traced(tmp_path, "ask", _TYPED)
+    assert ran.code == 0
+    assert_private(trace)
+
+
+def test_what_is_typed_at_the_intent_tester_leaves_nothing_behind(tmp_path: Path) -> None:
+    ran, trace = traced(tmp_path, "test-intents", "--explain", typed=f"{_TYPED}\nmy chest hurts\n")
+    assert "marmalade" in ran.out
+    assert_private(trace)
+
+
+def test_lines_tested_in_a_batch_leave_nothing_behind(tmp_path: Path) -> None:
+    ran, trace = traced(tmp_path, "test-intents", "-", "--format", "jsonl", typed=f"{_TYPED}\n")
+    assert len(ran.lines) == 1
+    assert_private(trace)
+
+
+def test_a_spoken_question_leaves_only_the_answer_that_was_asked_for(tmp_path: Path) -> None:
+    ran, trace = traced(tmp_path, "ask", "--wav", recording("put_heat_on_it"), "--save", "answer.wav")
+    assert ran.code == 0
+    assert trace.passing()
+    assert_private(trace, may_keep=[Path("answer.wav")])
+
+
+def test_a_guided_session_from_a_file_leaves_nothing_behind(tmp_path: Path) -> None:
+    ran, trace = traced(tmp_path, "listen", "--source", recording("have_a_cramp"), "--events")
+    assert '"end"' in ran.out
+    assert trace.passing()
+    assert_private(trace)
+
+
+def test_a_conversation_through_microphone_and_loudspeaker_leaves_nothing_behind(room: Room, tmp_path: Path) -> None:
+    process = room.start("listen", "--events", under=tracer(tmp_path / "trace"))
+    try:
+        room.wait_for_listener(0)
+        room.speak("put_heat_on_it")
+        assert next_event(process, "heard")["intent"] == "remedy_heat"
+        time.sleep(2.0)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+    assert trace.passing()
+    assert trace.sockets() == {"AF_UNIX"}
+    assert {path for path in trace.kept() if "__pycache__" not in path} == set()
+
+
+# The one way to keep sound
+
+
+def test_a_debug_recording_keeps_the_sound_and_nothing_else(tmp_path: Path) -> None:
+    ran, trace = traced(
+        tmp_path, "ask", "--wav", recording("bananas"), "--debug-recording", "kept", "--voice", "none", "--json"
+    )
+    (kept,) = (tmp_path / "kept").iterdir()
+    assert pcm_of(kept) == heard_from(recording("bananas"))
+    assert_private(trace, may_keep=[kept.relative_to(tmp_path)])
+    assert "This is being recorded" in ran.err
+    assert str(kept.relative_to(tmp_path)) in ran.err
+
+
+def test_a_debug_recording_is_said_first_and_changes_the_privacy_answer(tmp_path: Path) -> None:
+    ran, _ = traced(
+        tmp_path, "listen", "--source", recording("privacy"), "--debug-recording", "kept", "--events", "--voice", "none"
+    )
+    said = [json.loads(line)["text"] for line in ran.lines if json.loads(line)["event"] == "say"]
+    assert said[0].startswith("This is being recorded")
+    assert "Sound is being kept in a folder, because the owner chose that." in said
+
+
+def test_without_it_the_privacy_answer_says_that_nothing_is_kept(tmp_path: Path) -> None:
+    ran, _ = traced(tmp_path, "ask", "are you recording me", "--voice", "none")
+    assert "I do not keep it" in ran.out
+    assert "Nothing is sent from this machine" in ran.out
+
+
+def test_a_typed_question_cannot_be_recorded(tmp_path: Path) -> None:
+    ran, _ = traced(tmp_path, "ask", "does heat help", "--debug-recording", "kept")
+    assert ran.code == 2
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_recording_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    ran, _ = traced(tmp_path, "ask", "--wav", recording("bananas"), "--debug-recording", "file/kept", "--voice", "none")
+    assert ran.code == 1
+    assert "cannot be written" in ran.err
+
+
+def test_a_recording_that_is_cut_off_can_be_played(tmp_path: Path) -> None:
+    from voice_helper.audio import KeptSource, WavSource
+
+    chunks = KeptSource(WavSource(recording("have_a_cramp")), tmp_path, "heard").chunks()
+    for _ in range(40):
+        next(chunks)
+    seconds = len(pcm_of(tmp_path / "heard.wav")) / 32_000
+    assert 0.9 < seconds <= 40 * 512 / 16_000
