@@ -12,7 +12,7 @@ import voice_helper
 PACKAGE = Path(voice_helper.__file__).parent
 VALUES = {"types", "errors", "paths"}
 CORE = {
-    "documents", "text", "sentences", "nearest", "safety", "understand", "answers", "guide", "content",
+    "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "content",
     "conversation", "endpoint", "spoken",
 }  # fmt: skip
 EDGES = {"audio", "vad", "models", "cache", "recognizers", "voices"}

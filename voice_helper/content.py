@@ -16,6 +16,7 @@ from voice_helper.sentences import Sentences, Template, read_sentences
 from voice_helper.text import Language
 from voice_helper.types import Row
 from voice_helper.understand import HELP_NOW, Thresholds, read_thresholds
+from voice_helper.wordings import Wording, read_wordings
 
 _NEEDED = ("language.yaml", "answers.yaml")
 _OPTIONAL = ("facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml")
@@ -38,6 +39,7 @@ class Content:
     pronunciations: Mapping[str, tuple[str, ...]]
     """How a word sounds, in the phones of the CMU dictionary: `{"sciatica": ("S AY AE T IH K AH",)}`."""
 
+    wordings: tuple[Wording, ...]
     content_key: str
     """A hash of every file: the same words, the same key."""
 
@@ -94,30 +96,58 @@ def _read(folder: Path, settings: Mapping[str, str], problems: Problems) -> Cont
     safety = SafetyRules(language)
     if "safety.yaml" in documents:
         safety = read_safety(documents["safety.yaml"], language, problems)
-    thresholds = Thresholds(sure=0.22, margin=0.05, unsure=0.12, safety=0.18)
+    thresholds = Thresholds(sure=0.22, margin=0.05, unsure=0.12, safety=0.36, safety_denied=0.6)
     if "thresholds.yaml" in documents:
         thresholds = read_thresholds(documents["thresholds.yaml"], problems)
     pronunciations = _read_pronunciations(documents.get("pronunciation.yaml", empty), problems)
     _check_together(sentences, answers, safety, sentence_documents, problems)
+    wordings = _read_wordings(folder, digest, problems)
+    _check_wordings(wordings, sentences, safety, problems)
+    key = digest.hexdigest()
     return Content(
-        folder, language, sentences, safety, answers, facts, guide, thresholds, pronunciations, digest.hexdigest()
+        folder, language, sentences, safety, answers, facts, guide, thresholds, pronunciations, wordings, key
     )
 
 
 def _document(path: Path, folder: Path, digest: hashlib._Hash, problems: Problems) -> Item:
-    shown = path.relative_to(folder.parent.parent).as_posix() if folder.parent.name == "intents" else path.as_posix()
+    shown, text = _shown(path, folder), _text(path, folder, digest, problems)
+    return Item(Place(shown, 1), {}) if text is None else read_document(text, shown, problems)
+
+
+def _shown(path: Path, folder: Path) -> str:
+    return path.relative_to(folder.parent.parent).as_posix() if folder.parent.name == "intents" else path.as_posix()
+
+
+def _text(path: Path, folder: Path, digest: hashlib._Hash, problems: Problems) -> str | None:
+    """Read a file of the folder; what cannot be read is noted and given as `None`."""
+    shown = _shown(path, folder)
     try:
         raw = path.read_bytes()
         digest.update(path.name.encode() + b"\0" + raw + b"\0")
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         problems.add(Place(shown, line), "is not UTF-8 text: save the file as UTF-8")
-        return Item(Place(shown, 1), {})
     except OSError as error:
         problems.add(Place(shown, 1), f"cannot be read: {error.strerror}")
-        return Item(Place(shown, 1), {})
-    return read_document(text, shown, problems)
+    return None
+
+
+def _read_wordings(folder: Path, digest: hashlib._Hash, problems: Problems) -> tuple[Wording, ...]:
+    path = folder / "wordings.txt"
+    text = _text(path, folder, digest, problems) if path.is_file() else None
+    return read_wordings(text.splitlines(), _shown(path, folder), problems) if text else ()
+
+
+def _check_wordings(
+    wordings: tuple[Wording, ...], sentences: Sentences, safety: SafetyRules, problems: Problems
+) -> None:
+    levels = {family.name: family.level for family in safety.families}
+    for wording in wordings:
+        if wording.intent not in sentences.intents:
+            problems.add(wording.place, f'"{wording.text}" stands under [{wording.intent}], which is no intent')
+        elif wording.family is not None and levels.get(wording.family) != wording.intent:
+            problems.add(wording.place, f"{wording.family} is no family of {wording.intent} in safety.yaml")
 
 
 def _read_language(item: Item, problems: Problems) -> Language:

@@ -1,4 +1,4 @@
-"""Nearest meaning: which intent a text is closest to, learned from sentences drawn from the templates.
+"""Nearest meaning: which intent a text is closest to, learned from templates and from people's own wordings.
 
 Words, word pairs and pieces of words are hashed into one vector; a ridge classifier in
 closed form (numpy alone, no fitting library) gives each intent a score, a softmax with a
@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,11 +20,14 @@ import numpy.typing as npt
 
 from voice_helper.sentences import Sentences, Template
 from voice_helper.text import Language
+from voice_helper.wordings import Wording
 
 DIMENSIONS = 1 << 12
 DRAWS_PER_TEMPLATE = 8
 RIDGE = 0.5  # least error on the development lines between 0.3 and 5
 TEMPERATURE = 0.11  # set with the thresholds, on the development lines
+
+OUTSIDE = "out_of_scope"
 
 Vector = npt.NDArray[np.float32]
 
@@ -33,67 +36,98 @@ Vector = npt.NDArray[np.float32]
 class Nearest:
     """The fitted classifier."""
 
-    intents: tuple[str, ...]
+    labels: tuple[str, ...]
+    """An intent, or an intent and a red-flag family of it: `emergency/chest_pain`."""
+
     weights: npt.NDArray[np.float32]
-    """One column an intent: `DIMENSIONS` rows and the bias as the last."""
+    """One column a label: `DIMENSIONS` rows and the bias as the last."""
 
     idf: Vector
     examples: tuple[str, ...]
-    """Sentences drawn from the templates, in comparable form."""
+    """What it learned from, in comparable form."""
 
-    example_intents: npt.NDArray[np.int32]
+    example_labels: npt.NDArray[np.int32]
     example_templates: npt.NDArray[np.int32]
-    """Index into the templates the sentences were drawn from."""
+    """Index of the template that an example was drawn from; -1 for people's own wordings."""
 
     def scores(self, comparable: str) -> list[tuple[str, float]]:
         """Give every intent with its score (0.0 to 1.0, all adding up to 1.0), the highest first."""
-        indices, values = _vector(comparable, self.idf)
-        if not len(indices):
+        shares = self._shares(comparable)
+        if shares is None:
             return []
-        raw = values @ self.weights[indices] + self.weights[-1]
-        shifted = np.exp((raw - raw.max()) / TEMPERATURE)
-        shares = shifted / shifted.sum()
-        order = np.argsort(-shares, kind="stable")
-        return [(self.intents[index], float(shares[index])) for index in order]
+        summed = dict.fromkeys(self._intents, 0.0)
+        for intent, share in zip(self._intents, shares, strict=True):
+            summed[intent] += float(share)
+        return sorted(summed.items(), key=lambda item: -item[1])
+
+    def family(self, comparable: str, intent: str) -> str | None:
+        """Give the likeliest red-flag family of an intent."""
+        shares = self._shares(comparable)
+        own = [index for index, label in enumerate(self.labels) if label.startswith(f"{intent}/")]
+        if shares is None or not own:
+            return None
+        return self.labels[max(own, key=lambda index: float(shares[index]))].partition("/")[2]
 
     def known_share(self, comparable: str) -> float:
-        """The share of the words of a text that stand in some sentence of the templates."""
+        """The share of the words of a text that stand in some example, those outside our subject left out."""
         words = comparable.split()
         return sum(word in self._words for word in words) / len(words) if words else 0.0
 
+    def _shares(self, comparable: str) -> Vector | None:
+        indices, values = _vector(comparable, self.idf)
+        if not len(indices):
+            return None
+        raw = values @ self.weights[indices] + self.weights[-1]
+        shifted = np.exp((raw - raw.max()) / TEMPERATURE)
+        return np.asarray(shifted / shifted.sum(), dtype=np.float32)
+
+    @cached_property
+    def _intents(self) -> tuple[str, ...]:
+        """The intent of each label."""
+        return tuple(label.partition("/")[0] for label in self.labels)
+
     @cached_property
     def _words(self) -> frozenset[str]:
-        return frozenset(word for example in self.examples for word in example.split())
+        outside = {index for index, intent in enumerate(self._intents) if intent == OUTSIDE}
+        return frozenset(
+            word
+            for example, label, template in zip(self.examples, self.example_labels, self.example_templates, strict=True)
+            if template >= 0 or int(label) not in outside
+            for word in example.split()
+        )
 
     def nearest_example(self, comparable: str, intent: str) -> int | None:
         """Give the index of the template of an intent whose sentences are spelled most like a text."""
         from rapidfuzz import fuzz, process
 
-        own = np.flatnonzero(self.example_intents == self.intents.index(intent))
+        labels = [index for index, named in enumerate(self._intents) if named == intent]
+        own = np.flatnonzero(np.isin(self.example_labels, labels) & (self.example_templates >= 0))
         found = process.extractOne(comparable, [self.examples[index] for index in own], scorer=fuzz.token_sort_ratio)
         return int(self.example_templates[own[found[2]]]) if found else None
 
 
-def fit(sentences: Sentences, extra: Iterable[tuple[str, str]] = ()) -> Nearest:
-    """Learn from the templates; `extra` are more texts with their intents."""
+def fit(sentences: Sentences, wordings: Sequence[Wording] = ()) -> Nearest:
+    """Learn from the templates, and from people's own wordings."""
+    labels = tuple(dict.fromkeys((*sentences.intents, *(wording.label for wording in wordings))))
+    number = {label: index for index, label in enumerate(labels)}
     examples: list[str] = []
-    labels: list[int] = []
+    targets: list[int] = []
     sources: list[int] = []
-    intents = sentences.intents
-    number = {intent: index for index, intent in enumerate(intents)}
+
+    def learn(text: str, label: str, source: int) -> None:
+        examples.append(text)
+        targets.append(number[label])
+        sources.append(source)
+
     for index, template in enumerate(sentences.templates):
         for text in _draws(sentences, template):
-            examples.append(text)
-            labels.append(number[template.intent])
-            sources.append(index)
-    own = len(examples)
-    for text, intent in extra:
-        examples.append(comparable_text(sentences.language, text))
-        labels.append(number[intent])
+            learn(text, template.intent, index)
+    for wording in wordings:
+        learn(comparable_text(sentences.language, wording.text), wording.label, -1)
     idf = _inverse_frequencies(examples)
-    targets = np.asarray(labels, dtype=np.int32)
-    weights = _ridge([_vector(text, idf) for text in examples], targets, len(intents))
-    return Nearest(intents, weights, idf, tuple(examples[:own]), targets[:own], np.asarray(sources, dtype=np.int32))
+    learned = np.asarray(targets, dtype=np.int32)
+    weights = _ridge([_vector(text, idf) for text in examples], learned, len(labels))
+    return Nearest(labels, weights, idf, tuple(examples), learned, np.asarray(sources, dtype=np.int32))
 
 
 def comparable_text(language: Language, text: str) -> str:
@@ -175,11 +209,11 @@ def _ridge(
 def to_arrays(nearest: Nearest) -> Mapping[str, npt.NDArray[np.generic]]:
     """Give the classifier as plain arrays, to be kept in a cache file."""
     return {
-        "intents": np.array(nearest.intents),
+        "labels": np.array(nearest.labels),
         "weights": nearest.weights.astype(np.float16),
         "idf": nearest.idf,
         "examples": np.array(nearest.examples),
-        "example_intents": nearest.example_intents,
+        "example_labels": nearest.example_labels,
         "example_templates": nearest.example_templates,
     }
 
@@ -187,10 +221,10 @@ def to_arrays(nearest: Nearest) -> Mapping[str, npt.NDArray[np.generic]]:
 def from_arrays(arrays: Mapping[str, npt.NDArray[np.generic]]) -> Nearest:
     """Give the classifier back from its arrays."""
     return Nearest(
-        intents=tuple(str(intent) for intent in arrays["intents"]),
+        labels=tuple(str(label) for label in arrays["labels"]),
         weights=arrays["weights"].astype(np.float32),
         idf=arrays["idf"].astype(np.float32),
         examples=tuple(str(text) for text in arrays["examples"]),
-        example_intents=arrays["example_intents"].astype(np.int32),
+        example_labels=arrays["example_labels"].astype(np.int32),
         example_templates=arrays["example_templates"].astype(np.int32),
     )

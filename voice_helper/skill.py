@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voice_helper import content as content_module
-from voice_helper import nearest, sentences, text
+from voice_helper import nearest, sentences, text, wordings
 from voice_helper.cache import Arrays, kept_arrays, kept_texts
 from voice_helper.content import Content, draw_phrases, load_content
 from voice_helper.conversation import Conversation
@@ -43,7 +43,7 @@ def open_skill(
 
     def learn() -> Arrays:
         announce("learning the sentences, once for every change of them ...")
-        return nearest.to_arrays(nearest.fit(content.sentences))
+        return nearest.to_arrays(nearest.fit(content.sentences, content.wordings))
 
     fitted = nearest.from_arrays(kept_arrays("nearest", _key(content), learn))
     understanding = Understanding(content.sentences, content.safety, fitted, content.thresholds)
@@ -64,6 +64,6 @@ def phrases_of(content: Content) -> Phrases:
 def _key(content: Content) -> str:
     """What the fitted weights depend on: the words, and the code that learns from them."""
     digest = hashlib.sha256(content.content_key.encode())
-    for module in (content_module, nearest, sentences, text):
+    for module in (content_module, nearest, sentences, text, wordings):
         digest.update(inspect.getsource(module).encode())
     return digest.hexdigest()

@@ -29,6 +29,9 @@ class NearestMeaning(Protocol):
     def known_share(self, comparable: str) -> float:
         """Give the share of the words of a text that the templates know."""
 
+    def family(self, comparable: str, intent: str) -> str | None:
+        """Give the likeliest red-flag family of an intent."""
+
     def nearest_example(self, comparable: str, intent: str) -> int | None:
         """Give the index of the nearest template of an intent."""
 
@@ -41,6 +44,10 @@ class Thresholds:
     margin: float
     unsure: float
     safety: float
+    """The share of emergency and urgent meanings together from which on they are acted on."""
+
+    safety_denied: float
+    """The same where another sign was clearly denied."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +86,33 @@ class Understanding:
         claim = self._exact(text, context)
         if claim is not None:
             return replace(self._claimed(claim, flag), denied=denied)
+        comparable = comparable_text(language, text)
+        ranked = self._ranked(comparable)
+        alarm = self._alarm(comparable, ranked, denied=denied)
+        if alarm is not None:
+            return replace(alarm, denied=denied)
         if flag is not None:
             return replace(self._flagged(text, flag), denied=denied)
-        return replace(self._nearest(text, may_raise=not denied and not self._is_general(text)), denied=denied)
+        return replace(self._nearest(text, comparable, ranked), denied=denied)
+
+    def _ranked(self, comparable: str) -> list[tuple[str, float]]:
+        known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
+        return self.nearest.scores(comparable) if known else []
+
+    def _alarm(self, comparable: str, ranked: list[tuple[str, float]], *, denied: bool) -> Match | None:
+        """Raise a red flag that no rule knows, where the wording is near enough to those that are."""
+        shares = {intent: share for intent, share in ranked if intent in HELP_NOW}
+        threshold = self.thresholds.safety_denied if denied else self.thresholds.safety
+        if sum(shares.values()) < threshold or self.safety.is_general_question(comparable):
+            return None
+        intent = max(HELP_NOW, key=lambda level: shares.get(level, 0.0))
+        return Match(
+            intent,
+            score=round(sum(shares.values()), 4),
+            decided_by="safety",
+            family=self.nearest.family(comparable, intent),
+            template=self._template(comparable, intent),
+        )
 
     def urgent_flag(self, text: str) -> Flag | None:
         """Give an emergency or urgent flag that is certain already in half an utterance."""
@@ -112,22 +143,17 @@ class Understanding:
         slots = self.sentences.find_slots(comparable, self.sentences.slots_of.get(flag.level, ()))
         return Match(flag.level, slots, 1.0, "safety", flag.family)
 
-    def _nearest(self, text: str, *, may_raise: bool) -> Match:
-        comparable = comparable_text(self.sentences.language, text)
-        ranked = self.nearest.scores(comparable)
-        if not may_raise:  # denied, or asked about anybody: the rest of the sentence decides
-            others = [(intent, score) for intent, score in ranked if intent not in HELP_NOW]
-            whole = sum(score for _, score in others) or 1.0
-            ranked = [(intent, score / whole) for intent, score in others]
-        if not ranked or self.nearest.known_share(comparable) < LEAST_KNOWN_SHARE:
+    def _nearest(self, text: str, comparable: str, ranked: list[tuple[str, float]]) -> Match:
+        """Give the nearest meaning below an alarm: what is left of the scores decides."""
+        others = [(intent, score) for intent, score in ranked if intent not in HELP_NOW]
+        whole = sum(score for _, score in others) or 1.0
+        ranked = [(intent, score / whole) for intent, score in others]
+        if not ranked:
             return Match(NONE_INTENT, score=0.0, decided_by="none")
         (intent, score), (second, second_score) = ranked[0], ranked[1] if len(ranked) > 1 else (NONE_INTENT, 0.0)
-        help_now = sum(share for name, share in ranked if name in HELP_NOW)
         decided: DecidedBy = "nearest"
         candidates: tuple[str, ...] = ()
-        if help_now >= self.thresholds.safety and help_now >= score:
-            intent, score = next(name for name, _ in ranked if name in HELP_NOW), help_now
-        elif score < self.thresholds.sure or score - second_score < self.thresholds.margin:
+        if score < self.thresholds.sure or score - second_score < self.thresholds.margin:
             near_enough = score >= self.thresholds.unsure and score + second_score >= self.thresholds.sure
             decided = "unsure" if near_enough and OUT_OF_SCOPE not in (intent, second) else "none"
             candidates = (intent, second) if decided == "unsure" else ()
@@ -143,9 +169,6 @@ class Understanding:
             candidates=candidates,
         )
 
-    def _is_general(self, text: str) -> bool:
-        return self.safety.is_general_question(self.sentences.language.comparable(text))
-
     def _runner_up(self, text: str, intent: str) -> RunnerUp | None:
         ranked = self.nearest.scores(comparable_text(self.sentences.language, text))
         return next((RunnerUp(name, round(score, 4)) for name, score in ranked if name != intent), None)
@@ -160,7 +183,7 @@ class Understanding:
 
 def read_thresholds(item: Item, problems: Problems) -> Thresholds:
     """Read `thresholds.yaml`."""
-    known = frozenset({"language", "sure", "margin", "unsure", "safety", "set_on", "figures"})
+    known = frozenset({"language", "sure", "margin", "unsure", "safety", "safety_denied", "set_on", "figures"})
     top = item.mapping(problems, "thresholds.yaml", known=known)
 
     def share(name: str) -> float:
@@ -172,4 +195,4 @@ def read_thresholds(item: Item, problems: Problems) -> Thresholds:
             problems.add(top[name].place, f"{name} must be from 0 to 1, not {value}")
         return value
 
-    return Thresholds(share("sure"), share("margin"), share("unsure"), share("safety"))
+    return Thresholds(share("sure"), share("margin"), share("unsure"), share("safety"), share("safety_denied"))
