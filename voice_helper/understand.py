@@ -49,6 +49,9 @@ class Thresholds:
     safety_denied: float
     """The same where another sign was clearly denied."""
 
+    emergency: float
+    """Of that share, so much makes it an emergency: when in doubt, the higher level."""
+
 
 @dataclass(frozen=True)
 class Understanding:
@@ -105,7 +108,9 @@ class Understanding:
         threshold = self.thresholds.safety_denied if denied else self.thresholds.safety
         if sum(shares.values()) < threshold or self.safety.is_general_question(comparable):
             return None
-        intent = max(HELP_NOW, key=lambda level: shares.get(level, 0.0))
+        emergency, urgent = HELP_NOW
+        is_emergency = shares.get(emergency, 0.0) >= self.thresholds.emergency * sum(shares.values())
+        intent = emergency if is_emergency else urgent
         return Match(
             intent,
             score=round(sum(shares.values()), 4),
@@ -183,7 +188,9 @@ class Understanding:
 
 def read_thresholds(item: Item, problems: Problems) -> Thresholds:
     """Read `thresholds.yaml`."""
-    known = frozenset({"language", "sure", "margin", "unsure", "safety", "safety_denied", "set_on", "figures"})
+    known = frozenset(
+        {"language", "sure", "margin", "unsure", "safety", "safety_denied", "emergency", "set_on", "figures"}
+    )
     top = item.mapping(problems, "thresholds.yaml", known=known)
 
     def share(name: str) -> float:
@@ -195,4 +202,11 @@ def read_thresholds(item: Item, problems: Problems) -> Thresholds:
             problems.add(top[name].place, f"{name} must be from 0 to 1, not {value}")
         return value
 
-    return Thresholds(share("sure"), share("margin"), share("unsure"), share("safety"), share("safety_denied"))
+    return Thresholds(
+        sure=share("sure"),
+        margin=share("margin"),
+        unsure=share("unsure"),
+        safety=share("safety"),
+        safety_denied=share("safety_denied"),
+        emergency=share("emergency"),
+    )
