@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench bench-understanding bench-safety bench-hearing clean
+.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -19,6 +19,10 @@ lint: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The property tests of hostile input, 20,000 examples each (HYPOTHESIS_PROFILE in tests/conftest.py): half an hour.
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
 
 bench: bench-understanding bench-safety bench-hearing
 

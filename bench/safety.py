@@ -1,50 +1,123 @@
-"""How often red flags are raised, and raised by mistake, in typed lines: `python -m bench.safety [dev|test]`.
+"""How often red flags are raised, and raised by mistake: `python -m bench.safety [dev|test] [--spoken NTH]`.
 
-`safety-dev.jsonl` may be tuned on; `safety-test.jsonl` never: it was written by somebody who had not seen the rules.
+Typed lines, or every NTH line spoken by every voice, clean and with white noise at 10 dB, through the embedded
+recognizer. `safety-dev.jsonl` may be tuned on, and its lines are learned from; `safety-test.jsonl` never: it was
+written by somebody who had not seen the rules.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
+import math
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from bench.hearing import CONDITIONS, hear
 from bench.lines import HELP_NOW, REFUSED, machine, write_result
-from voice_helper.skill import Skill, open_skill
+from bench.speech import spoken, voices, with_noise
+from voice_helper.recognizers import open_recognizer
+from voice_helper.safety import LEVELS
+from voice_helper.skill import Skill, open_skill, phrases_of
+from voice_helper.tester import ask
 
 _FOLDER = Path(__file__).parent
 _NOT_RAISED = frozenset({"ordinary", "idiom", "denied"})
+_TIPS = ("about", "causes", "remedies", "care", "guide")
 
 
-def is_as_it_should_be(kind: str, wanted: str, intent: str) -> bool:
-    """An emergency must be answered as one; an urgent sign may be answered higher; other lines must not be raised."""
-    if kind in _NOT_RAISED:
-        return intent not in HELP_NOW
-    if kind == "outside":
-        return intent in REFUSED
-    return intent in HELP_NOW if wanted == "urgent" else intent == wanted
+@dataclass(frozen=True, slots=True)
+class SafetyLine:
+    text: str
+    intent: str
+    kind: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}, {self.intent}" if self.intent in HELP_NOW else self.kind
+
+    def is_as_it_should_be(self, intent: str) -> bool:
+        """An emergency must be answered as one; an urgent sign may be answered higher; others must not be raised."""
+        if self.kind in _NOT_RAISED:
+            return intent not in HELP_NOW
+        if self.kind == "outside":
+            return intent in REFUSED
+        return intent in HELP_NOW if self.intent == "urgent" else intent == self.intent
 
 
-def measure(skill: Skill, split: str) -> dict[str, object]:
-    lines, right = Counter[str](), Counter[str]()
-    for raw in (_FOLDER / f"safety-{split}.jsonl").read_text(encoding="utf-8").splitlines():
-        line = json.loads(raw)
-        kind, wanted = line["kind"], line["intent"]
-        name = f"{kind}, {wanted}" if wanted in HELP_NOW else kind
-        lines[name] += 1
-        right[name] += is_as_it_should_be(kind, wanted, skill.understanding.understand(line["text"]).intent)
-    shares = {name: {"lines": lines[name], "share": round(right[name] / lines[name], 4)} for name in sorted(lines)}
-    return {"split": split, **shares, "machine": machine()}
+def read_safety_lines(split: str) -> list[SafetyLine]:
+    entries = [json.loads(raw) for raw in (_FOLDER / f"safety-{split}.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [SafetyLine(entry["text"], entry["intent"], entry["kind"]) for entry in entries]
+
+
+def least_share(right: int, lines: int) -> float:
+    """The lower end of the 95 % interval of a share (Wilson, 1927)."""
+    z, share = 1.96, right / lines
+    middle = share + z * z / (2 * lines)
+    spread = z * math.sqrt(share * (1 - share) / lines + z * z / (4 * lines * lines))
+    return (middle - spread) / (1 + z * z / lines)
+
+
+def tally(skill: Skill, meant: Iterable[tuple[SafetyLine, str]]) -> dict[str, dict[str, float]]:
+    """Count, for each kind of line, the share that was as it should be, and red flags answered with a tip."""
+    lines, right, tips, lower = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    group_of = skill.content.sentences.group_of
+    for line, intent in meant:
+        lines[line.name] += 1
+        right[line.name] += line.is_as_it_should_be(intent)
+        tips[line.name] += group_of.get(intent) in _TIPS
+        lower[line.name] += intent in LEVELS and not line.is_as_it_should_be(intent)
+    shares: dict[str, dict[str, float]] = {}
+    for name in sorted(lines):
+        share = right[name] / lines[name]
+        shares[name] = {"lines": lines[name], "share": round(share, 4)}
+        shares[name]["at_least_95"] = round(least_share(right[name], lines[name]), 4)
+        if name.endswith(HELP_NOW_NAMES):
+            shares[name] |= {"answered_with_a_tip": tips[name], "answered_lower": lower[name]}
+    return shares
+
+
+HELP_NOW_NAMES = tuple(f", {level}" for level in sorted(HELP_NOW))
+
+
+def typed(skill: Skill, lines: Iterable[SafetyLine]) -> Iterator[tuple[SafetyLine, str]]:
+    for line in lines:
+        yield line, skill.understanding.understand(line.text).intent
+
+
+def measure_spoken(skill: Skill, lines: list[SafetyLine]) -> dict[str, object]:
+    recognizer = open_recognizer("embedded", phrases=phrases_of(skill.content)).recognizer
+    speakers = voices()
+    measured: dict[str, object] = {"voices": sorted(speakers)}
+    for condition, decibels in CONDITIONS.items():
+        meant = []
+        for name, speak in speakers.items():
+            for number, line in enumerate(lines):
+                pcm = spoken(name, speak, line.text)
+                heard = hear(recognizer, pcm if decibels is None else with_noise(pcm, decibels, number))
+                meant.append((line, ask(skill, heard).match.intent))
+        measured[condition] = tally(skill, meant)
+    return measured
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("splits", nargs="*", default=["dev", "test"])
+    parser.add_argument("--spoken", type=int, metavar="NTH", help="every NTH line, spoken")
+    options = parser.parse_args()
     skill = open_skill()
-    for split in sys.argv[1:] or ["dev", "test"]:
-        result = measure(skill, split)
-        for name, value in result.items():
-            print(f"{name:28} {value}")
-        print("written to", write_result(f"safety-{split}", result))
+    for split in options.splits:
+        lines = read_safety_lines(split)
+        result: dict[str, object] = {"split": split, "machine": machine()}
+        if options.spoken:
+            result |= {"every": options.spoken} | measure_spoken(skill, lines[:: options.spoken])
+        else:
+            result |= tally(skill, typed(skill, lines))
+        print(json.dumps(result, indent=1))
+        name = f"safety-{split}-spoken" if options.spoken else f"safety-{split}"
+        print("written to", write_result(name, result))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.room import Room, missing
@@ -46,3 +47,6 @@ def room() -> Iterator[Room]:
             yield room
         finally:
             room.close()
+
+
+hypothesis.settings.register_profile("fuzz", max_examples=20_000, deadline=None)

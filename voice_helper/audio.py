@@ -22,6 +22,7 @@ from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 _BLOCK_FRAMES: Final = 16_384
 _MOST_CHANNELS: Final = 64
+_LEAST_RATE, _MOST_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
 _DEVICE_RATES: Final = (48_000, 44_100)
 _MICROPHONE_WAIT_SECONDS: Final = 5.0
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE // CHUNK_SAMPLES
@@ -62,6 +63,10 @@ class WavSource:
                 raise AudioFileError(f"{path} has no sound in it", hint="record the question again")
             if sound.channels > _MOST_CHANNELS:
                 raise AudioFileError(f"{path} has {sound.channels} channels", hint="save it with one or two")
+            if not _LEAST_RATE <= sound.samplerate <= _MOST_RATE:
+                raise AudioFileError(
+                    f"{path} has {sound.samplerate} samples a second", hint="save it with 16000 or 44100"
+                )
 
     def chunks(self) -> Iterator[AudioChunk]:
         """Give the sound of the file from its start."""

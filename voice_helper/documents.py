@@ -15,6 +15,7 @@ import yaml
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_CHARACTERS = 2_000_000
 _MAX_DEPTH = 40
+_PLAIN_TAGS = frozenset({"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,8 @@ def _item(node: yaml.Node, file: str, problems: Problems, *, depth: int) -> Item
     if depth > _MAX_DEPTH:
         problems.add(place, f"is nested more than {_MAX_DEPTH} levels deep")
         return Item(place, None)
+    if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+        _refuse_tag(node, place, problems)
     if isinstance(node, yaml.SequenceNode):
         return Item(place, [_item(child, file, problems, depth=depth + 1) for child in node.value])
     if isinstance(node, yaml.MappingNode):
@@ -194,5 +197,9 @@ def _scalar(node: yaml.ScalarNode, place: Place, problems: Problems) -> str | bo
         except ValueError:
             return str(node.value)
     if kind not in {"str", "timestamp"}:
-        problems.add(place, f"the tag {node.tag} is not read: only plain values are")
+        _refuse_tag(node, place, problems)
     return str(node.value)
+
+
+def _refuse_tag(node: yaml.Node, place: Place, problems: Problems) -> None:
+    problems.add(place, f"the tag {node.tag} is not read: only plain values are")

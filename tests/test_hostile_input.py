@@ -1,0 +1,225 @@
+"""Whatever comes in, it is refused cleanly or taken as it is: no crash, no hang, no memory bomb.
+
+`make fuzz` runs the property tests here many times more often; docs/safety-case.md has the counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+import struct
+import time
+import wave
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.programs import call
+from tests.sound import RECORDINGS, recording
+from voice_helper.audio import WavSource
+from voice_helper.content import check_folder, load_content
+from voice_helper.conversation import State
+from voice_helper.documents import Problems, read_document
+from voice_helper.errors import AudioFileError, IntentsError
+from voice_helper.paths import intents_folder
+from voice_helper.skill import Skill
+from voice_helper.text import MAX_CHARACTERS
+from voice_helper.types import Heard, Say, Transcript
+from voice_helper.wordings import read_wordings
+
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+WORDS = (
+    "my", "chest", "hurts", "no", "not", "but", "can't", "breathe", "cramp", "leg", "and", "is", "it", "heat", "help",
+    "swollen", "what", "about", "bananas", "stop", "next", "blood", "the", "a", "of", "if", "never", "without",
+)  # fmt: skip
+NASTY = st.text(
+    st.one_of(
+        st.characters(),
+        st.sampled_from("\x00\x07\x08\x1b\x7f\x9b\u202e\u2028\ufeff\U000e0001'\"<>{}[]()|\\%"),
+        st.sampled_from("0123456789"),
+    ),
+    max_size=200,
+)
+SPEECH = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40).map(" ".join)
+
+
+# Text
+
+
+@patient
+@given(st.one_of(NASTY, SPEECH))
+def test_any_text_gets_a_meaning_and_an_answer(skill: Skill, text: str) -> None:
+    match = skill.understanding.understand(text)
+    assert 0.0 <= match.score <= 1.0
+    _, actions = skill.conversation.step(State(), Heard(Transcript(text)))
+    said = " ".join(row.text for action in actions if isinstance(action, Say) for row in action.rows)
+    assert all(character.isprintable() for character in said)
+
+
+@patient
+@given(SPEECH, NASTY)
+def test_a_red_flag_is_heard_whatever_stands_after_it(skill: Skill, words: str, noise: str) -> None:
+    assert skill.understanding.understand(f"I have chest pain. {words} {noise}").intent == "emergency"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 100_000, "my chest hurts " * 7_000, "9" * 100_000, "(" * 100_000, "\x1b[31m" * 20_000, "no " * 33_000,
+     "can't can't not " * 6_000, "\N{COMBINING ACUTE ACCENT}" * 100_000, "leg and " * 12_500],
+    ids=["one word", "a sign again and again", "digits", "brackets", "escapes", "negations", "knots", "accents", "and"],
+)  # fmt: skip
+def test_a_hundred_thousand_characters_take_no_longer_than_a_moment(skill: Skill, text: str) -> None:
+    started = time.perf_counter()
+    skill.understanding.understand(text)
+    assert time.perf_counter() - started < 2.0
+
+
+@patient
+@given(st.lists(st.sampled_from(WORDS), min_size=50, max_size=MAX_CHARACTERS // 3).map(" ".join))
+def test_no_pile_of_words_makes_the_rules_slow(skill: Skill, text: str) -> None:
+    started = time.perf_counter()
+    skill.understanding.safety.find(text)
+    assert time.perf_counter() - started < 2.0
+
+
+def test_a_sign_at_the_start_of_a_very_long_text_is_acted_on(tmp_path: Path) -> None:
+    ran = call(["ask", "--voice", "none", "my chest hurts " + "and so on " * 9_000], folder=tmp_path)
+    assert ran.code == 0
+    assert "emergency" in ran.out
+
+
+# Intents folders
+
+
+@patient
+@given(st.one_of(NASTY, st.text(alphabet="ab:-{}[]&*!|>#'\" \n\t", max_size=300)))
+def test_any_text_is_read_as_yaml_or_named_with_its_line(text: str) -> None:
+    problems = Problems()
+    read_document(text, "file.yaml", problems)
+    assert all(line.startswith("file.yaml:") for line in problems.lines())
+
+
+@patient
+@given(st.lists(NASTY, max_size=8))
+def test_any_lines_are_read_as_wordings_or_named_with_their_line(lines: list[str]) -> None:
+    problems = Problems()
+    for wording in read_wordings(lines, "wordings.txt", problems):
+        assert wording.intent
+    assert all(line.startswith("wordings.txt:") for line in problems.lines())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "anchors (&) and aliases (*)"),
+        ("language: !!python/object/apply:os.system ['touch owned']\n", "!!python"),
+        ("language: !!binary aGVsbG8=\n", "tag"),
+        ("[" * 5_000 + "]" * 5_000, ""),
+        ("- " * 5_000 + "x", ""),
+        ("a: " + "x" * 3_000_000, "larger than"),
+        ("{" * 2_000, ""),
+    ],
+    ids=["bomb", "python tag", "binary tag", "brackets", "dashes", "large", "braces"],
+)
+def test_a_hostile_file_in_a_folder_is_a_named_problem(tmp_path: Path, text: str, message: str) -> None:
+    folder = tmp_path / "en"
+    shutil.copytree(intents_folder("en"), folder)
+    (folder / "facts.yaml").write_text(text, encoding="utf-8")
+    ran = call(["check", str(folder)], folder=tmp_path)
+    assert ran.code == 1
+    assert "facts.yaml:1: " in ran.out
+    assert message.replace("!!python", "tag:yaml.org,2002:python") in ran.out
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_link_out_of_the_folder_is_only_read_as_words(tmp_path: Path) -> None:
+    folder = tmp_path / "en"
+    shutil.copytree(intents_folder("en"), folder)
+    (folder / "sentences" / "talk.yaml").unlink()
+    (folder / "sentences" / "talk.yaml").symlink_to("/dev/null")
+    content, problems = check_folder(folder)
+    assert content is None
+    assert problems
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("[emergncy]\nmy chest hurts\n", "which is no intent"),
+        ("[emergency pop]\nmy chest hurts\n", "pop is no family of emergency"),
+        ("my chest hurts\n", "stands under no heading"),
+        ("[remedy_heat\nwarm it\n", "must be [intent]"),
+        ("[remedy_heat]\nwarm it\nwarm it\n", "stands in line 2 already"),
+        ("[remedy_heat]\n" + "warm " * 100 + "\n", "longer than"),
+    ],
+)
+def test_a_mistake_in_the_wordings_is_named_with_its_line(tmp_path: Path, lines: str, message: str) -> None:
+    folder = tmp_path / "en"
+    shutil.copytree(intents_folder("en"), folder)
+    (folder / "wordings.txt").write_text(lines, encoding="utf-8")
+    with pytest.raises(IntentsError) as caught:
+        load_content(folder)
+    assert any("wordings.txt:" in problem and message in problem for problem in caught.value.problems)
+
+
+# Sound files
+
+
+def lying(**fields: int) -> bytes:
+    """A small WAV file whose header says what is not so."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(3_200))
+    raw = bytearray(buffer.getvalue())
+    places = {"riff": (4, "<I"), "form": (20, "<H"), "channels": (22, "<H"), "rate": (24, "<I"), "block": (32, "<H"),
+              "bits": (34, "<H"), "data": (40, "<I")}  # fmt: skip
+    for name, value in fields.items():
+        offset, form = places[name]
+        struct.pack_into(form, raw, offset, value)
+    return bytes(raw)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"data": 0xFFFFFFFF}, {"data": 0}, {"riff": 0}, {"channels": 0}, {"channels": 65_535},
+     {"rate": 0}, {"rate": 1}, {"rate": 0xFFFFFFFF}, {"block": 0}, {"bits": 0}, {"bits": 77}, {"form": 0x5A5A},
+     {"channels": 2, "bits": 32}, {"channels": 255, "rate": 192_000}],
+    ids=str,
+)  # fmt: skip
+def test_a_wav_header_that_lies_is_refused_or_read_within_its_bounds(tmp_path: Path, fields: dict[str, int]) -> None:
+    path = tmp_path / "lying.wav"
+    path.write_bytes(lying(**fields))
+    started = time.perf_counter()
+    ran = call(["ask", "--voice", "none", "--wav", path], folder=tmp_path)
+    assert ran.code == 1
+    assert "lying.wav" in ran.err
+    assert time.perf_counter() - started < 60
+
+
+@patient
+@given(st.data())
+def test_a_damaged_recording_is_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
+    raw = bytearray(recording("stop").read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.one_of(st.integers(0, 60), st.integers(0, len(raw) - 1)))
+        raw[place] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(raw)))
+    path = tmp_path / "damaged.wav"
+    path.write_bytes(bytes(raw[: cut or None]))
+    with contextlib.suppress(AudioFileError):
+        seconds = sum(chunk.seconds for chunk in WavSource(path).chunks())
+        assert seconds < 60
+
+
+def test_a_file_name_with_terminal_escapes_is_shown_plainly(tmp_path: Path) -> None:
+    path = tmp_path / "\x1b]0;owned\x07\x1b[2Jquestion.wav"
+    shutil.copy(RECORDINGS / "bananas.wav", path)
+    ran = call(["ask", "--voice", "none", "--wav", path, "--debug-recording", "kept\x1b[31m"], folder=tmp_path)
+    assert ran.code == 0
+    assert "remedy_foods" in ran.out
