@@ -28,7 +28,7 @@ def test_nothing_is_near_to_nothing(fitted: nearest.Nearest) -> None:
 
 def test_arrays_bring_the_same_classifier_back(fitted: nearest.Nearest) -> None:
     back = nearest.from_arrays(nearest.to_arrays(fitted))
-    assert back.intents == fitted.intents
+    assert back.labels == fitted.labels
     assert back.examples == fitted.examples
     assert np.allclose(back.weights, fitted.weights, atol=1e-2)
 

@@ -74,7 +74,7 @@ def tracer(path: Path) -> list[str]:
 def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What is learned from the sentences is kept before anything is said, so that no trace shows it."""
     folder = tmp_path_factory.mktemp("warm")
-    command = [VOICE_HELPER, "ask", "--wav", RECORDINGS / "bananas.wav", "--voice", "none"]
+    command = [str(VOICE_HELPER), "ask", "--wav", str(RECORDINGS / "bananas.wav"), "--voice", "none"]
     subprocess.run(command, cwd=folder, env=environment(), capture_output=True, check=True, timeout=120)
 
 
@@ -84,7 +84,7 @@ def traced(folder: Path, *arguments: str | Path, typed: str = "") -> tuple[Ran, 
     home.mkdir()
     more = {"HOME": str(home), "XDG_CACHE_HOME": str(cache_folder().parent), "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run(
-        [*tracer(folder / "trace"), VOICE_HELPER, *arguments],
+        [*tracer(folder / "trace"), str(VOICE_HELPER), *map(str, arguments)],
         cwd=folder, env=environment(**more), input=typed, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     return checked(Ran(ran.returncode, ran.stdout, ran.stderr)), Trace((folder / "trace").read_text("utf-8"))

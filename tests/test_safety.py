@@ -86,6 +86,19 @@ def test_an_unsure_denial_counts_as_said(content: Content, text: str) -> None:
     assert flag.level == "emergency"
 
 
+@pytest.mark.parametrize(
+    ("text", "raised"),
+    [
+        ("is it a clot", False),
+        ("how do i stop a cramp and also a clot", True),
+        ("does heat help oh and dialysis", True),
+        ("does a cramp make your leg swell and also go red", False),
+    ],
+)
+def test_what_is_added_to_a_question_counts_as_told(content: Content, text: str, raised: bool) -> None:
+    assert any(flag.level == "urgent" for flag in content.safety.find(text).raised) is raised
+
+
 def test_the_highest_of_several_levels_wins(content: Content) -> None:
     flags = content.safety.find("my calf is swollen and i have chest pain and how much ibuprofen can i take")
     levels = [flag.level for flag in flags.raised]

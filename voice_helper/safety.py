@@ -41,6 +41,7 @@ _TOP_KEYS = frozenset(
         "denials",
         "hedges",
         "questions",
+        "question_ends",
         "persons",
         "small_words",
         "generic",
@@ -117,6 +118,9 @@ class SafetyRules:
     """Words that take the certainty out of a denial: "not chest pain as such"."""
 
     questions: tuple[str, ...] = ()
+    question_ends: tuple[str, ...] = ()
+    """After these words a question is over and something is told."""
+
     persons: frozenset[str] = field(default_factory=frozenset)
     generic: frozenset[str] = field(default_factory=frozenset)
 
@@ -132,14 +136,20 @@ class SafetyRules:
         whole = " ".join(clauses)
         raised: list[Flag] = []
         for family in self.families:
-            if self._is_only_asked(family, comparable):
-                continue
-            words = next((words for sign in family.signs for words in self._said(sign, (*clauses, whole))), None)
+            texts = (*clauses, whole)
+            if self._is_only_asked(family, comparable):  # "is it a clot", but "does heat help oh and my leg is blue"
+                texts = tuple(part for part in self._added(whole) if not self._is_only_asked(family, part))
+            words = next((words for sign in family.signs for words in self._said(sign, texts)), None)
             if words is not None:
                 raised.append(Flag(family.level, family.name, words))
         raised.sort(key=lambda flag: LEVELS.index(flag.level))
         rest = " ".join(self._denial.sub(" ", whole).split())
         return Flags(tuple(raised), tuple(denied), rest)
+
+    def _added(self, comparable: str) -> Iterator[str]:
+        """What is added to a question after it."""
+        for end in self.question_ends:
+            yield from comparable.split(f" {end} ")[1:]
 
     def is_general_question(self, comparable: str) -> bool:
         """Asked about anybody ("does your foot go white in a cramp"), with no person in it."""
@@ -273,6 +283,7 @@ def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRul
         denials=pattern.read_all(top.get("denials"), "denials", problems),
         hedges=pattern.read_all(top.get("hedges"), "hedges", problems),
         questions=tuple(language.comparable(question) for question in texts("questions")),
+        question_ends=texts("question_ends"),
         persons=frozenset(texts("persons")),
         generic=frozenset(texts("generic")),
     )

@@ -88,7 +88,7 @@ class Understanding:
             return Match(meant, decided_by="command")
         claim = self._exact(text, context)
         if claim is not None:
-            return replace(self._claimed(claim, flag), denied=denied)
+            return replace(self._claimed(text, claim, flag), denied=denied)
         comparable = comparable_text(language, text)
         ranked = self._ranked(comparable)
         alarm = self._alarm(comparable, ranked, denied=denied)
@@ -131,7 +131,7 @@ class Understanding:
             claims = (*[claim for claim in claims if claim.intent in LEVELS], *commands, *claims)
         return claims[0] if claims else None
 
-    def _claimed(self, claim: Claim, flag: Flag | None) -> Match:
+    def _claimed(self, text: str, claim: Claim, flag: Flag | None) -> Match:
         if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) < LEVELS.index(claim.intent):
             return Match(flag.level, claim.slots, 1.0, "safety", flag.family, claim.template)
         group = self._group(claim.intent)
@@ -141,6 +141,8 @@ class Understanding:
         elif group == _COMMAND_GROUP:
             decided = "command"
         family = flag.family if flag is not None and flag.level == claim.intent else None
+        if family is None and claim.intent in HELP_NOW:
+            family = self.nearest.family(comparable_text(self.sentences.language, text), claim.intent)
         return Match(claim.intent, claim.slots, 1.0, decided, family, claim.template)
 
     def _flagged(self, text: str, flag: Flag) -> Match:
