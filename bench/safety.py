@@ -82,6 +82,12 @@ def tally(skill: Skill, meant: Iterable[tuple[SafetyLine, str]]) -> dict[str, di
 HELP_NOW_NAMES = tuple(f", {level}" for level in sorted(HELP_NOW))
 
 
+def unlearned(skill: Skill, lines: Iterable[SafetyLine]) -> list[SafetyLine]:
+    """Leave out the lines that by chance stand word for word in the wordings, those that must never be missed kept."""
+    learned = {wording.text for wording in skill.content.wordings}
+    return [line for line in lines if line.kind == "must_never_miss" or line.text not in learned]
+
+
 def typed(skill: Skill, lines: Iterable[SafetyLine]) -> Iterator[tuple[SafetyLine, str]]:
     for line in lines:
         yield line, skill.understanding.understand(line.text).intent
@@ -109,8 +115,13 @@ def main() -> None:
     options = parser.parse_args()
     skill = open_skill()
     for split in options.splits:
-        lines = read_safety_lines(split)
-        result: dict[str, object] = {"split": split, "machine": machine()}
+        every = read_safety_lines(split)
+        lines = every if split == "dev" else unlearned(skill, every)
+        result: dict[str, object] = {
+            "split": split,
+            "learned_lines_left_out": len(every) - len(lines),
+            "machine": machine(),
+        }
         if options.spoken:
             result |= {"every": options.spoken} | measure_spoken(skill, lines[:: options.spoken])
         else:
