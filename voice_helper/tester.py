@@ -14,7 +14,7 @@ from voice_helper.errors import VoiceHelperError
 from voice_helper.forms import answer_form
 from voice_helper.skill import Skill
 from voice_helper.types import NONE_INTENT, UNSURE_INTENT, Answer, Heard, Match, Say, Transcript, Understood
-from voice_helper.understand import OUT_OF_SCOPE, Context
+from voice_helper.understand import HELP_NOW, OUT_OF_SCOPE, Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +186,11 @@ def explain(skill: Skill, result: Result) -> list[str]:
         lines.append(f"{claim.intent} matches word for word: {claim.template}")
     if not claims:
         lines.append("no template matches word for word")
-    scores = understanding.nearest.scores(nearest_form(skill, text))[:5]
-    lines.append("nearest meanings: " + ", ".join(f"{intent} {score:.2f}" for intent, score in scores))
+    scores = understanding.nearest.scores(nearest_form(skill, text))
+    lines.append("nearest meanings: " + ", ".join(f"{intent} {score:.2f}" for intent, score in scores[:5]))
     thresholds = understanding.thresholds
+    alarm = sum(score for intent, score in scores if intent in HELP_NOW)
+    lines.append(f"near to red flags: {alarm:.2f}, acted on from {thresholds.safety:.2f}")
     lines.append(f"answered from {thresholds.sure:.2f}, asked about when nearer than {thresholds.margin:.2f}")
     lines.append(f"decided by {match.decided_by}: {match.intent}")
     return lines
