@@ -46,8 +46,8 @@ class Thresholds:
     safety: float
     """The share of emergency and urgent meanings together from which on they are acted on."""
 
-    safety_denied: float
-    """The same where another sign was clearly denied."""
+    safety_careful: float
+    """The same where another sign was clearly denied, or a rule knows it for a redirect."""
 
     emergency: float
     """Of that share, so much makes it an emergency: when in doubt, the higher level."""
@@ -91,7 +91,7 @@ class Understanding:
             return replace(self._claimed(text, claim, flag), denied=denied)
         comparable = comparable_text(language, text)
         ranked = self._ranked(comparable)
-        alarm = self._alarm(comparable, ranked, denied=denied)
+        alarm = self._alarm(comparable, ranked, careful=denied or flag is not None)
         if alarm is not None:
             return replace(alarm, denied=denied)
         if flag is not None:
@@ -102,10 +102,10 @@ class Understanding:
         known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
         return self.nearest.scores(comparable) if known else []
 
-    def _alarm(self, comparable: str, ranked: list[tuple[str, float]], *, denied: bool) -> Match | None:
+    def _alarm(self, comparable: str, ranked: list[tuple[str, float]], *, careful: bool) -> Match | None:
         """Raise a red flag that no rule knows, where the wording is near enough to those that are."""
         shares = {intent: share for intent, share in ranked if intent in HELP_NOW}
-        threshold = self.thresholds.safety_denied if denied else self.thresholds.safety
+        threshold = self.thresholds.safety_careful if careful else self.thresholds.safety
         if sum(shares.values()) < threshold or self.safety.is_general_question(comparable):
             return None
         emergency, urgent = HELP_NOW
@@ -191,7 +191,7 @@ class Understanding:
 def read_thresholds(item: Item, problems: Problems) -> Thresholds:
     """Read `thresholds.yaml`."""
     known = frozenset(
-        {"language", "sure", "margin", "unsure", "safety", "safety_denied", "emergency", "set_on", "figures"}
+        {"language", "sure", "margin", "unsure", "safety", "safety_careful", "emergency", "set_on", "figures"}
     )
     top = item.mapping(problems, "thresholds.yaml", known=known)
 
@@ -209,6 +209,6 @@ def read_thresholds(item: Item, problems: Problems) -> Thresholds:
         margin=share("margin"),
         unsure=share("unsure"),
         safety=share("safety"),
-        safety_denied=share("safety_denied"),
+        safety_careful=share("safety_careful"),
         emergency=share("emergency"),
     )
