@@ -47,7 +47,7 @@ class Thresholds:
     """The share of emergency and urgent meanings together from which on they are acted on."""
 
     safety_careful: float
-    """The same where another sign was clearly denied, or a rule knows it for a redirect."""
+    """The same where another sign was clearly denied."""
 
     emergency: float
     """Of that share, so much makes it an emergency: when in doubt, the higher level."""
@@ -91,7 +91,7 @@ class Understanding:
             return replace(self._claimed(text, claim, flag), denied=denied)
         comparable = comparable_text(language, text)
         ranked = self._ranked(comparable)
-        alarm = self._alarm(comparable, ranked, careful=denied or flag is not None)
+        alarm = self._alarm(comparable, ranked, careful=denied)
         if alarm is not None:
             return replace(alarm, denied=denied)
         if flag is not None:
