@@ -94,7 +94,7 @@ def test_the_blind_lines_are_answered_as_well_as_the_safety_case_says(skill: Ski
     """Floors a little below the figures of bench/RESULTS.md, so that a change for the worse is seen."""
     shares = tally(skill, typed(skill, unlearned(skill, read_safety_lines("test"))))
     floors = {
-        "must_never_miss, emergency": 1.0, "must_never_miss, urgent": 1.0, "red_flag, emergency": 0.90,
-        "red_flag, urgent": 0.91, "ordinary": 0.96, "idiom": 0.85, "denied": 0.75, "redirect": 0.80,
+        "must_never_miss, emergency": 1.0, "must_never_miss, urgent": 1.0, "red_flag, emergency": 0.92,
+        "red_flag, urgent": 0.90, "ordinary": 0.96, "idiom": 0.90, "denied": 0.75, "redirect": 0.79,
     }  # fmt: skip
     assert {name: shares[name]["share"] for name in floors if shares[name]["share"] < floors[name]} == {}

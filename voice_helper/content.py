@@ -96,7 +96,7 @@ def _read(folder: Path, settings: Mapping[str, str], problems: Problems) -> Cont
     safety = SafetyRules(language)
     if "safety.yaml" in documents:
         safety = read_safety(documents["safety.yaml"], language, problems)
-    thresholds = Thresholds(sure=0.22, margin=0.05, unsure=0.12, safety=0.34, safety_careful=0.6, emergency=0.42)
+    thresholds = Thresholds(sure=0.22, margin=0.05, unsure=0.12, safety=0.36, safety_careful=0.6, emergency=0.42)
     if "thresholds.yaml" in documents:
         thresholds = read_thresholds(documents["thresholds.yaml"], problems)
     pronunciations = _read_pronunciations(documents.get("pronunciation.yaml", empty), problems)
