@@ -49,4 +49,4 @@ def room() -> Iterator[Room]:
             room.close()
 
 
-hypothesis.settings.register_profile("fuzz", max_examples=5_000, deadline=None)
+hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
