@@ -37,7 +37,7 @@ WORDS = (
 )  # fmt: skip
 NASTY = st.text(
     st.one_of(
-        st.characters(),
+        st.characters(codec="utf-8"),
         st.sampled_from("\x00\x07\x08\x1b\x7f\x9b\u202e\u2028\ufeff\U000e0001'\"<>{}[]()|\\%"),
         st.sampled_from("0123456789"),
     ),
