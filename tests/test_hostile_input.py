@@ -14,7 +14,7 @@ import wave
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.programs import call
@@ -61,6 +61,7 @@ def test_any_text_gets_a_meaning_and_an_answer(skill: Skill, text: str) -> None:
 
 @patient
 @given(SPEECH, NASTY)
+@example("my", "\N{DOUBLE CIRCLED DIGIT ONE}")  # a digit to Unicode, no number to Python
 def test_a_red_flag_is_heard_whatever_stands_after_it(skill: Skill, words: str, noise: str) -> None:
     assert skill.understanding.understand(f"I have chest pain. {words} {noise}").intent == "emergency"
 

@@ -83,7 +83,7 @@ def _words(text: str, language: str) -> tuple[str, ...]:
     plain = unicodedata.normalize("NFKC", typed).translate(_APOSTROPHES).casefold()
     words: list[str] = []
     for found in _WORD.findall(plain):
-        words.extend(_spelled(found, language) if found.isdigit() else (found.rstrip("'"),))
+        words.extend(_spelled(found, language) if found.isdecimal() else (found.rstrip("'"),))
     return tuple(words)
 
 
