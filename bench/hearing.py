@@ -11,7 +11,7 @@ import time
 from rapidfuzz.distance import Levenshtein
 
 from bench.lines import Line, Score, machine, read_lines, write_result
-from bench.speech import spoken, voices, with_noise
+from bench.speech import spoken_lines, voices
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
 from voice_helper.tester import ask
@@ -57,11 +57,7 @@ def main() -> None:
     result: dict[str, object] = {"split": split, "voices": sorted(speakers), "machine": machine()}
     recognizers = {name: open_recognizer(name, phrases=phrases_of(skill.content)).recognizer for name in ENGINES}
     for condition, decibels in CONDITIONS.items():
-        sounds = []
-        for name, speak in speakers.items():
-            for number, line in enumerate(lines):
-                pcm = spoken(name, speak, line.text)
-                sounds.append((line, pcm if decibels is None else with_noise(pcm, decibels, number)))
+        sounds = list(spoken_lines(speakers, lines, decibels))
         for engine, recognizer in recognizers.items():
             measured = measure(skill, recognizer, sounds)
             result[f"{engine}, {condition}"] = measured

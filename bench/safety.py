@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.hearing import CONDITIONS, hear
 from bench.lines import HELP_NOW, REFUSED, machine, write_result
-from bench.speech import spoken, voices, with_noise
+from bench.speech import spoken_lines, voices
 from voice_helper.recognizers import open_recognizer
 from voice_helper.safety import LEVELS
 from voice_helper.skill import Skill, open_skill, phrases_of
@@ -25,6 +25,7 @@ from voice_helper.tester import ask
 
 _FOLDER = Path(__file__).parent
 _NOT_RAISED = frozenset({"ordinary", "idiom", "denied"})
+_HELP_NOW_ENDINGS = tuple(f", {level}" for level in HELP_NOW)
 _TIPS = ("about", "causes", "remedies", "care", "guide")
 
 
@@ -74,12 +75,9 @@ def tally(skill: Skill, meant: Iterable[tuple[SafetyLine, str]]) -> dict[str, di
         share = right[name] / lines[name]
         shares[name] = {"lines": lines[name], "share": round(share, 4)}
         shares[name]["at_least_95"] = round(least_share(right[name], lines[name]), 4)
-        if name.endswith(HELP_NOW_NAMES):
+        if name.endswith(_HELP_NOW_ENDINGS):
             shares[name] |= {"answered_with_a_tip": tips[name], "answered_lower": lower[name]}
     return shares
-
-
-HELP_NOW_NAMES = tuple(f", {level}" for level in sorted(HELP_NOW))
 
 
 def unlearned(skill: Skill, lines: Iterable[SafetyLine]) -> list[SafetyLine]:
@@ -98,12 +96,8 @@ def measure_spoken(skill: Skill, lines: list[SafetyLine]) -> dict[str, object]:
     speakers = voices()
     measured: dict[str, object] = {"voices": sorted(speakers)}
     for condition, decibels in CONDITIONS.items():
-        meant = []
-        for name, speak in speakers.items():
-            for number, line in enumerate(lines):
-                pcm = spoken(name, speak, line.text)
-                heard = hear(recognizer, pcm if decibels is None else with_noise(pcm, decibels, number))
-                meant.append((line, ask(skill, heard).match.intent))
+        sounds = spoken_lines(speakers, lines, decibels)
+        meant = ((line, ask(skill, hear(recognizer, pcm)).match.intent) for line, pcm in sounds)
         measured[condition] = tally(skill, meant)
     return measured
 

@@ -7,9 +7,9 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,24 @@ def spoken(name: str, speak: Callable[[str], bytes], text: str) -> bytes:
     if not path.is_file():
         path.write_bytes(bytes(9_600) + speak(text) + bytes(25_600))
     return path.read_bytes()
+
+
+class HasText(Protocol):
+    @property
+    def text(self) -> str: ...
+
+
+Spoken = TypeVar("Spoken", bound=HasText)
+
+
+def spoken_lines(
+    speakers: Mapping[str, Callable[[str], bytes]], lines: Sequence[Spoken], decibels: float | None
+) -> Iterator[tuple[Spoken, bytes]]:
+    """Give every line spoken by every voice, with noise where a signal-to-noise ratio is given."""
+    for name, speak in speakers.items():
+        for number, line in enumerate(lines):
+            pcm = spoken(name, speak, line.text)
+            yield line, pcm if decibels is None else with_noise(pcm, decibels, number)
 
 
 def with_noise(pcm: bytes, decibels: float, seed: int) -> bytes:

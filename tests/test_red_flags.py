@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
 from bench.safety import read_safety_lines, tally, typed, unlearned
-from tests.sound import CHECKOUT
 from voice_helper.conversation import State
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE, Heard, PartlyHeard, Quiet, Say, Transcript, Understood
-from voice_helper.understand import HELP_NOW
+from voice_helper.understand import HELP_NOW, Context
 
-LINES = [json.loads(line) for line in Path(CHECKOUT, "bench", "safety-test.jsonl").read_text("utf-8").splitlines()]
-NEVER_MISS = [(line["text"], line["intent"]) for line in LINES if line["kind"] == "must_never_miss"]
+NEVER_MISS = [(line.text, line.intent) for line in read_safety_lines("test") if line.kind == "must_never_miss"]
 AS_IT_COMES = (
     "{}",
     "it's probably nothing but {}",
@@ -36,13 +31,11 @@ def enough(wanted: str, intent: str) -> bool:
 
 @pytest.mark.parametrize("context", ["none", "guide"])
 @pytest.mark.parametrize("form", AS_IT_COMES)
-def test_none_of_the_must_never_miss_list_is_missed_however_it_comes(skill: Skill, form: str, context: str) -> None:
+def test_none_of_the_must_never_miss_list_is_missed_however_it_comes(skill: Skill, form: str, context: Context) -> None:
     missed = [
         text
         for text, wanted in NEVER_MISS
-        if not enough(
-            wanted, skill.understanding.understand(form.format(text), "guide" if context == "guide" else "none").intent
-        )
+        if not enough(wanted, skill.understanding.understand(form.format(text), context).intent)
     ]
     assert missed == []
 

@@ -16,6 +16,7 @@ from voice_helper.guide import Guide, Move, Session
 from voice_helper.safety import Flag
 from voice_helper.types import (
     NONE_INTENT,
+    OUT_OF_SCOPE,
     SAMPLE_RATE,
     UNSURE_INTENT,
     Action,
@@ -32,7 +33,7 @@ from voice_helper.types import (
     Transcript,
     Understood,
 )
-from voice_helper.understand import HELP_NOW, OUT_OF_SCOPE, Context, Understanding
+from voice_helper.understand import HELP_NOW, Context, Understanding
 
 REPEAT_AFTER_SECONDS: Final = 10
 """An emergency or urgent reply is said again after this, while it goes on listening."""

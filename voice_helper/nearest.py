@@ -20,14 +20,13 @@ import numpy.typing as npt
 
 from voice_helper.sentences import Sentences, Template
 from voice_helper.text import Language
+from voice_helper.types import OUT_OF_SCOPE
 from voice_helper.wordings import Wording
 
 DIMENSIONS = 1 << 12
 DRAWS_PER_TEMPLATE = 8
 RIDGE = 0.5  # least error on the development lines between 0.3 and 5
 TEMPERATURE = 0.11  # set with the thresholds, on the development lines
-
-OUTSIDE = "out_of_scope"
 
 Vector = npt.NDArray[np.float32]
 
@@ -63,7 +62,7 @@ class Nearest:
     def family(self, comparable: str, intent: str) -> str | None:
         """Give the likeliest red-flag family of an intent."""
         shares = self._shares(comparable)
-        own = [index for index, label in enumerate(self.labels) if label.startswith(f"{intent}/")]
+        own = [index for index in self._labels_of(intent) if "/" in self.labels[index]]
         if shares is None or not own:
             return None
         return self.labels[max(own, key=lambda index: float(shares[index]))].partition("/")[2]
@@ -88,20 +87,18 @@ class Nearest:
 
     @cached_property
     def _words(self) -> frozenset[str]:
-        outside = {index for index, intent in enumerate(self._intents) if intent == OUTSIDE}
-        return frozenset(
-            word
-            for example, label, template in zip(self.examples, self.example_labels, self.example_templates, strict=True)
-            if template >= 0 or int(label) not in outside
-            for word in example.split()
-        )
+        outside = np.isin(self.example_labels, self._labels_of(OUT_OF_SCOPE))
+        ours = np.flatnonzero((self.example_templates >= 0) | ~outside)
+        return frozenset(word for index in ours for word in self.examples[index].split())
+
+    def _labels_of(self, intent: str) -> list[int]:
+        return [index for index, named in enumerate(self._intents) if named == intent]
 
     def nearest_example(self, comparable: str, intent: str) -> int | None:
         """Give the index of the template of an intent whose sentences are spelled most like a text."""
         from rapidfuzz import fuzz, process
 
-        labels = [index for index, named in enumerate(self._intents) if named == intent]
-        own = np.flatnonzero(np.isin(self.example_labels, labels) & (self.example_templates >= 0))
+        own = np.flatnonzero(np.isin(self.example_labels, self._labels_of(intent)) & (self.example_templates >= 0))
         found = process.extractOne(comparable, [self.examples[index] for index in own], scorer=fuzz.token_sort_ratio)
         return int(self.example_templates[own[found[2]]]) if found else None
 

@@ -283,7 +283,7 @@ def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRul
         denials=pattern.read_all(top.get("denials"), "denials", problems),
         hedges=pattern.read_all(top.get("hedges"), "hedges", problems),
         questions=tuple(language.comparable(question) for question in texts("questions")),
-        question_ends=texts("question_ends"),
+        question_ends=tuple(language.comparable(end) for end in texts("question_ends")),
         persons=frozenset(texts("persons")),
         generic=frozenset(texts("generic")),
     )

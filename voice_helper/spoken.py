@@ -15,7 +15,6 @@ from voice_helper.guide import Guide, Step
 from voice_helper.types import Answer, Match, Row
 
 _PLACEHOLDER_NAMES: Final = ("one thing", "another")
-_KIND_NAMES: Final = {"article": "article", "first_aid": "first aid", "safety": "safety", "talk": "talk"}
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,6 @@ class Said:
     answer: Answer
     full_given: bool = False
     situation: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def when(self) -> str:
-        """What has to be so for this answer, in a few words; empty for the plain one."""
-        parts = [f"{name} {value}" for name, value in self.match.slots.items()]
-        parts += [f"family {self.match.family}"] if self.match.family else []
-        parts += [f"{name} {value}" for name, value in self.situation.items()]
-        parts += ["a sign was denied"] if self.match.denied else []
-        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +119,7 @@ _TABLE_HEAD: Final = ("| when | sentence | kind | from | correct? |", "|---|---|
 
 
 def _table_row(when: str, row: Row) -> str:
-    return f"| {when} | {row.text} | {_KIND_NAMES[row.kind]} | {_provenance(row)} | |"
+    return f"| {when} | {row.text} | {row.kind.replace('_', ' ')} | {_provenance(row)} | |"
 
 
 def _spoken_values(content: Content) -> dict[str, list[str]]:

@@ -13,8 +13,18 @@ from voice_helper.documents import Item, Problems, read_document
 from voice_helper.errors import VoiceHelperError
 from voice_helper.forms import answer_form
 from voice_helper.skill import Skill
-from voice_helper.types import NONE_INTENT, UNSURE_INTENT, Answer, Heard, Match, Say, Transcript, Understood
-from voice_helper.understand import HELP_NOW, OUT_OF_SCOPE, Context
+from voice_helper.types import (
+    NONE_INTENT,
+    OUT_OF_SCOPE,
+    UNSURE_INTENT,
+    Answer,
+    Heard,
+    Match,
+    Say,
+    Transcript,
+    Understood,
+)
+from voice_helper.understand import HELP_NOW, Context
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ Disclaimer = Literal["full", "short", "none"]
 NONE_INTENT = "none"
 """The intent of words that were not understood."""
 
+OUT_OF_SCOPE = "out_of_scope"
+"""The intent of words about something else than our subject."""
+
 UNSURE_INTENT = "unsure"
 """The intent of words that two meanings fit about equally."""
 

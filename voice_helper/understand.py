@@ -9,12 +9,11 @@ from voice_helper.documents import Item, Problems
 from voice_helper.nearest import comparable_text
 from voice_helper.safety import LEVELS, Flag, SafetyRules
 from voice_helper.sentences import Claim, Sentences
-from voice_helper.types import NONE_INTENT, UNSURE_INTENT, DecidedBy, Match, RunnerUp
+from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT, DecidedBy, Match, RunnerUp
 
 Context = Literal["none", "guide"]
 
 HELP_NOW: Final = ("emergency", "urgent")
-OUT_OF_SCOPE: Final = "out_of_scope"
 _COMMAND_GROUP: Final = "guide"
 LEAST_KNOWN_SHARE: Final = 0.34
 """Fewer known words than this, and nearness means nothing."""
@@ -46,7 +45,7 @@ class Thresholds:
     safety: float
     """The share of emergency and urgent meanings together from which on they are acted on."""
 
-    safety_careful: float
+    safety_denied: float
     """The same where another sign was clearly denied."""
 
     emergency: float
@@ -91,7 +90,7 @@ class Understanding:
             return replace(self._claimed(text, claim, flag), denied=denied)
         comparable = comparable_text(language, text)
         ranked = self._ranked(comparable)
-        alarm = self._alarm(comparable, ranked, careful=denied)
+        alarm = self._alarm(comparable, ranked, denied=denied)
         if alarm is not None:
             return replace(alarm, denied=denied)
         if flag is not None:
@@ -102,18 +101,19 @@ class Understanding:
         known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
         return self.nearest.scores(comparable) if known else []
 
-    def _alarm(self, comparable: str, ranked: list[tuple[str, float]], *, careful: bool) -> Match | None:
+    def _alarm(self, comparable: str, ranked: list[tuple[str, float]], *, denied: bool) -> Match | None:
         """Raise a red flag that no rule knows, where the wording is near enough to those that are."""
         shares = {intent: share for intent, share in ranked if intent in HELP_NOW}
-        threshold = self.thresholds.safety_careful if careful else self.thresholds.safety
-        if sum(shares.values()) < threshold or self.safety.is_general_question(comparable):
+        together = sum(shares.values())
+        threshold = self.thresholds.safety_denied if denied else self.thresholds.safety
+        if together < threshold or self.safety.is_general_question(comparable):
             return None
         emergency, urgent = HELP_NOW
-        is_emergency = shares.get(emergency, 0.0) >= self.thresholds.emergency * sum(shares.values())
+        is_emergency = shares.get(emergency, 0.0) >= self.thresholds.emergency * together
         intent = emergency if is_emergency else urgent
         return Match(
             intent,
-            score=round(sum(shares.values()), 4),
+            score=round(together, 4),
             decided_by="safety",
             family=self.nearest.family(comparable, intent),
             template=self._template(comparable, intent),
@@ -191,7 +191,7 @@ class Understanding:
 def read_thresholds(item: Item, problems: Problems) -> Thresholds:
     """Read `thresholds.yaml`."""
     known = frozenset(
-        {"language", "sure", "margin", "unsure", "safety", "safety_careful", "emergency", "set_on", "figures"}
+        {"language", "sure", "margin", "unsure", "safety", "safety_denied", "emergency", "set_on", "figures"}
     )
     top = item.mapping(problems, "thresholds.yaml", known=known)
 
@@ -209,6 +209,6 @@ def read_thresholds(item: Item, problems: Problems) -> Thresholds:
         margin=share("margin"),
         unsure=share("unsure"),
         safety=share("safety"),
-        safety_careful=share("safety_careful"),
+        safety_denied=share("safety_denied"),
         emergency=share("emergency"),
     )
