@@ -29,16 +29,17 @@ from voice_helper.cli import run as run_here
 from voice_helper.errors import SoundDeviceError, VoiceHelperError
 from voice_helper.paths import cache_folder
 from voice_helper.tester import read_cases
+from voice_helper.understand import Thresholds
 
 ASK_KEYS = [
     "transcript", "confidence", "engine", "intent", "slots", "score", "decided_by", "family", "template", "runner_up",
     "rows", "disclaimer", "spoken",
 ]  # fmt: skip
-COMMANDS = ("ask", "listen", "guide", "test-intents", "check", "doctor", "voices", "demo")
+COMMANDS = ("ask", "listen", "guide", "test-intents", "check", "learn", "doctor", "voices", "demo")
 ESCAPES = "\x1b[31mdoes\x07 heat\x1b]0;title\x07 help\x9b2J"
 
 KEPT = cache_folder().parent
-"""The cache of the person who runs the tests: learning the sentences anew takes ten seconds."""
+"""The cache of the person who runs the tests: drawing phrases anew takes some seconds."""
 
 Run = Callable[..., Ran]
 
@@ -124,7 +125,9 @@ def test_a_typed_question_as_json_has_exactly_these_keys_in_this_order(run: Run)
     assert answer["spoken"].startswith(" ".join(row["text"] for row in answer["rows"]))
 
 
-def test_an_unsure_answer_names_its_two_candidates(run: Run) -> None:
+def test_an_unsure_answer_names_its_two_candidates(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    never_sure = Thresholds(sure=0.0, margin=1.0, unsure=0.0, safety=0.9, safety_denied=0.9, emergency=0.5)
+    monkeypatch.setattr("voice_helper.content.read_thresholds", lambda item, problems: never_sure)
     (answer,) = forms(run("ask", "does it help", "--json").out)
     assert (answer["intent"], answer["decided_by"]) == ("unsure", "unsure")
     assert list(answer) == [*ASK_KEYS, "candidates"]
@@ -434,12 +437,14 @@ def test_ctrl_c_ends_listening_at_once_with_130(tmp_path: Path, sent: signal.Sig
     assert ran.code == 130
 
 
-def test_ctrl_c_ends_learning_at_once_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    ran = interrupted(["ask", "does heat help"], tmp_path, "learning", signal.SIGINT, XDG_CACHE_HOME=str(cache))
+def test_ctrl_c_ends_learning_at_once_and_leaves_what_was_learned_before(tmp_path: Path) -> None:
+    folder = tmp_path / "en"
+    shutil.copytree(CHECKOUT / "intents" / "en", folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    ran = interrupted(["learn", folder], tmp_path, "learning", signal.SIGINT)
     assert ran.code == 130
     assert ran.out == ""
-    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 # listen and guide

@@ -17,23 +17,37 @@ def fitted(skill: Skill) -> nearest.Nearest:
 
 @pytest.mark.parametrize("text", ["does heat help", "x", "my legs keep seizing up at night after football"])
 def test_the_scores_are_shares_of_one_whole(fitted: nearest.Nearest, text: str) -> None:
-    scores = fitted.scores(text)
+    scores = fitted.rank(text).scores()
     assert sum(score for _, score in scores) == pytest.approx(1.0, abs=1e-3)
     assert [score for _, score in scores] == sorted((score for _, score in scores), reverse=True)
 
 
 def test_nothing_is_near_to_nothing(fitted: nearest.Nearest) -> None:
-    assert fitted.scores("") == []
+    assert fitted.rank("").scores() == []
+    assert fitted.rank("").family("emergency") is None
 
 
-def test_arrays_bring_the_same_classifier_back(fitted: nearest.Nearest) -> None:
-    back = nearest.from_arrays(nearest.to_arrays(fitted))
-    assert back.labels == fitted.labels
-    assert back.examples == fitted.examples
-    assert np.allclose(back.weights, fitted.weights, atol=1e-2)
+def test_arrays_bring_the_same_back(fitted: nearest.Nearest) -> None:
+    back = nearest.from_arrays(nearest.to_arrays(fitted.learned))
+    assert back.labels == fitted.learned.labels
+    assert back.examples == fitted.learned.examples
+    assert back.templates == fitted.learned.templates
+    assert np.allclose(back.weights, fitted.learned.weights, atol=1e-2)
+
+
+def test_what_was_learned_of_an_intent_that_is_gone_is_left_out(fitted: nearest.Nearest) -> None:
+    intents = {label.partition("/")[0] for label in fitted.learned.labels} - {"remedy_heat"}
+    without = nearest.Nearest(nearest.only(fitted.learned, sorted(intents)), fitted.embed)
+    assert "remedy_heat" not in dict(without.rank("does heat help").scores())
+    assert without.nearest_template("does heat help", "remedy_heat") is None
+    assert without.nearest_template("does cold help", "remedy_cold") is not None
 
 
 def test_the_nearest_template_belongs_to_the_intent(fitted: nearest.Nearest, content: Content) -> None:
-    index = fitted.nearest_example("would heating it up do any good", "remedy_heat")
-    assert index is not None
-    assert content.sentences.templates[index].intent == "remedy_heat"
+    found = fitted.nearest_template("would heating it up do any good", "remedy_heat")
+    assert found in [template.text for template in content.sentences.templates if template.intent == "remedy_heat"]
+
+
+def test_what_lies_in_the_folder_was_learned_from_its_sentences(fitted: nearest.Nearest, content: Content) -> None:
+    """Else: voice-helper learn."""
+    assert fitted.learned.learned_from == content.learning_key

@@ -62,6 +62,13 @@ def test_a_score_is_a_share_and_the_runner_up_is_another_intent(skill: Skill) ->
     assert match.runner_up.intent != match.intent
 
 
+def test_what_was_matched_word_for_word_has_a_runner_up_too(skill: Skill) -> None:
+    match = skill.understanding.with_runner_up("does heat help", skill.understanding.understand("does heat help"))
+    assert match.decided_by == "exact"
+    assert match.runner_up is not None
+    assert match.runner_up.intent != "remedy_heat"
+
+
 @pytest.mark.parametrize(
     ("text", "slots"),
     [

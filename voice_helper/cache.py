@@ -27,15 +27,29 @@ Arrays = Mapping[str, npt.NDArray[np.generic]]
 def kept_arrays(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
     """Give the arrays kept under a name and key, or make and keep them."""
     path = cache_folder() / f"{name}-{key[:32]}.npz"
-    whole = _read_whole(path)
-    if whole is not None:
-        with np.load(io.BytesIO(whole)) as kept:
-            return {each: kept[each] for each in kept.files}
+    with contextlib.suppress(OSError, ValueError):
+        return read_arrays(path)
     made = make()
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **dict(made))  # type: ignore[arg-type]
-    _write_whole(path, buffer.getvalue())
+    with contextlib.suppress(OSError):  # a read-only home or a full disk only costs time
+        write_arrays(path, made)
     return made
+
+
+def read_arrays(path: Path) -> Arrays:
+    """Read a file of `write_arrays`; raises `OSError`, and `ValueError` when it is not as it was written."""
+    kept = path.read_bytes()
+    digest, content = kept[:_DIGEST_BYTES], kept[_DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        raise ValueError("it is damaged: its checksum is wrong")
+    with np.load(io.BytesIO(content)) as arrays:
+        return {each: arrays[each] for each in arrays.files}
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write arrays whole or not at all; raises `OSError`."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
+    _write_whole(path, buffer.getvalue())
 
 
 def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
@@ -47,26 +61,16 @@ def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Ma
     return {each: array.tobytes().decode() for each, array in kept_arrays(name, key, arrays).items()}
 
 
-def _read_whole(path: Path) -> bytes | None:
-    """Give what was kept; `None` when it is not there, or not as it was written."""
-    try:
-        kept = path.read_bytes()
-    except OSError:
-        return None
-    digest, content = kept[:_DIGEST_BYTES], kept[_DIGEST_BYTES:]
-    return content if hashlib.sha256(content).digest() == digest else None
-
-
 def _write_whole(path: Path, content: bytes) -> None:
-    with contextlib.suppress(OSError):  # a read-only home or a full disk only costs time
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(hashlib.sha256(content).digest() + content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(hashlib.sha256(content).digest() + content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -183,7 +183,8 @@ def _answer_once(
         transcript, engine = _hear_one(options, skill, wav, recording)
     asked = ask_skill(skill, transcript, State(situation=_situation(recording)))
     if as_json:
-        _print_line(answer_form(asked.transcript, engine, asked.match, asked.answer))
+        match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
+        _print_line(answer_form(asked.transcript, engine, match, asked.answer))
     else:
         _show_answer(asked.transcript, engine, asked.match, asked.answer)
     _speak(options, asked.answer.spoken_rows(), save)
@@ -614,6 +615,22 @@ def check(folder: Path | None, page: Path | None) -> None:
     click.echo(f"{where}: {len(sentences.templates)} templates, {len(sentences.intents)} intents, no problems")
     if page is not None:
         _write_page(page, review_page(content))
+
+
+@cli.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def learn(folder: Path | None) -> None:
+    """Learn the nearest meaning anew from the sentences and wordings of an intents folder.
+
+    Takes about a minute. Until then new sentences are matched word for word only.
+
+    Example: voice-helper learn intents/en
+    """
+    from voice_helper.skill import learn_folder
+
+    _note("learning the sentences, about a minute ...")
+    path = learn_folder(folder or intents_folder())
+    click.echo(f"learned; kept in {path}")
 
 
 def _write_page(page: Path, text: str) -> None:

