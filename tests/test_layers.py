@@ -15,7 +15,7 @@ CORE = {
     "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "content",
     "conversation", "endpoint", "spoken",
 }  # fmt: skip
-EDGES = {"audio", "embedding", "vad", "models", "cache", "recognizers", "voices"}
+EDGES = {"audio", "embedding", "vad", "echo", "models", "cache", "recognizers", "voices"}
 JOINED = {"skill", "assistant"}
 DOORS = {"cli", "doctor", "tester", "forms"}
 DEVICES = {

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from functools import cache
+from typing import Final, Literal, Protocol
 
 from rapidfuzz import fuzz
 
@@ -47,6 +48,9 @@ ECHO_SECONDS: Final = 0.3
 
 SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
 _SLOWEST, _FASTEST = 120.0, 180.0
+_WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # when a word is played is an estimate
+_KEPT_SAMPLES: Final = SAMPLE_RATE  # an utterance that begins now may hold sound from before
+_WORDS = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
 
 
@@ -59,6 +63,15 @@ class Happening:
     fields: dict[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class TimedWord:
+    """A word of ours and when it is played, in samples."""
+
+    word: str
+    starts: int
+    ends: int
+
+
 @dataclass
 class Speaker:
     """A voice and a player: rows become sound on the time line, sentence by sentence."""
@@ -68,17 +81,18 @@ class Speaker:
     words_per_minute: float = WORDS_PER_MINUTE
     loudness: float = 1.0
 
-    def say(self, text: str) -> int:
-        """Put a text behind what is being played; give its length in samples."""
-        pieces = []
+    def say(self, text: str) -> tuple[int, tuple[TimedWord, ...]]:
+        """Put a text behind what is being played; give its length in samples, and when each word is heard."""
+        sound, words = bytearray(), list[TimedWord]()
         for sentence in sentences_of(text):
-            pieces.append(self.voice.speak(sentence, self.words_per_minute))
-            pieces.append(silence(SENTENCE_PAUSE_SECONDS))
-        sound = b"".join(pieces)
+            piece = self.voice.speak(sentence, self.words_per_minute)
+            words += timed_words(sentence, len(sound) // 2, len(piece) // 2)
+            sound += piece
+            sound += silence(SENTENCE_PAUSE_SECONDS)
         if self.voice.name == "none":
-            sound = b""
-        self.player.play(sound, self.loudness)
-        return len(sound) // 2
+            return 0, ()
+        self.player.play(bytes(sound), self.loudness)
+        return len(sound) // 2, tuple(words)
 
     def change_pace(self, pace: Pace) -> None:
         """Speak slower or faster, louder or softer, from the next sentence on."""
@@ -92,9 +106,16 @@ class _Spoken:
 
     starts: int
     ends: int
-    words: frozenset[str]
+    words: tuple[TimedWord, ...]
     happening: Happening
     told: bool = False
+
+
+class EchoRemover(Protocol):
+    """Takes what was played out of what is heard."""
+
+    def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
+        """Give a chunk as long as the one given, without what was played in the same time."""
 
 
 class Assistant:
@@ -108,6 +129,8 @@ class Assistant:
         *,
         state: State,
         endpoint: EndpointSettings | None = None,
+        echo: EchoRemover | None = None,
+        headset: bool = False,
         tell: Callable[[Happening], None] = lambda happening: None,
         understood: Callable[[Understood], None] = lambda understood: None,
     ) -> None:
@@ -118,6 +141,10 @@ class Assistant:
         self._usual_endpoint = endpoint or EndpointSettings()
         self._endpointer = Endpointer(self._usual_endpoint)
         self._voice_activity = VoiceActivity()
+        self._echo = echo
+        self._headset = headset
+        self._never_ours = cache(conversation.is_stop)
+        self._utterance_begins = 0
         self._tell = tell
         self._understood = understood
         self._clock_samples = 0
@@ -172,16 +199,21 @@ class Assistant:
     def take(self, chunk: AudioChunk) -> None:
         """Take one chunk of sound: hear it, and let its time go by."""
         self._clock_samples += chunk.samples
+        played = self._speaker.player.advance(chunk.samples)
+        if self._echo is not None:
+            chunk = self._echo.clean(chunk, played)
         self._endpointer.settings = IN_SESSION if self.state.session else self._usual_endpoint
+        was_in_utterance = self._endpointer.in_utterance
         cut = self._endpointer.accept(chunk, self._voice_activity.is_speech(chunk))
         if cut.chunks:
+            if not was_in_utterance:
+                self._utterance_begins = self._clock_samples - sum(part.samples for part in cut.chunks)
             own = self._own_text()
             self._over_speech = self._over_speech or bool(own)
             self._own_said = own or self._own_said
         for part in cut.chunks:
             self._partly_heard(self._recognizer.accept(part))
         self._utterance_over(cut.is_over)
-        self._speaker.player.advance(chunk.samples)
         self._tell_time_line()
         self._event(Quiet(chunk.samples))
         if self._was_playing and not self._speaker.player.is_playing:
@@ -201,30 +233,47 @@ class Assistant:
         heard = self._recognizer.finish()
         self._partial = ""
         text = self._without_own_voice(heard.text)
+        others = tuple(self._without_own_voice(other) for other in heard.alternatives)
         over_speech, self._over_speech = self._over_speech, False
+        own, self._own_said = self._own_said, ""
         if text:
-            self._event(Heard(replace(heard, text=text), heard.text if over_speech else None, self._own_said))
+            transcript = replace(heard, text=text, alternatives=others)
+            self._event(Heard(transcript, heard.text if over_speech else None, own))
 
     def _without_own_voice(self, text: str) -> str:
-        """Leave out the words that we are saying at this moment, and words that sound like them."""
+        """Leave out the words that we said while this utterance was heard, in their order, each once."""
         own = self._own_words()
         if not own:
             return text
-        return " ".join(word for word in text.split() if _nearest_ratio(word, own) < OWN_WORD_RATIO)
+        heard = text.split()
+        ours = own_among(heard, own, self._never_ours)
+        return " ".join(word for index, word in enumerate(heard) if index not in ours)
 
-    def _own_words(self) -> set[str]:
-        """The words that are being played, or still hang in the room."""
-        return set().union(*(spoken.words for spoken in self._in_the_room()))
+    def _own_words(self) -> list[str]:
+        """The words that were played since this utterance began, or still hung in the room then, in order."""
+        if self._headset:
+            return []
+        echo = round(ECHO_SECONDS * SAMPLE_RATE)
+        begins, now = self._utterance_begins, self._clock_samples
+        return [
+            timed.word
+            for spoken in self._time_line
+            for timed in spoken.words
+            if spoken.starts + timed.ends + echo >= begins
+            and spoken.starts + timed.starts - _WORD_MARGIN_SAMPLES <= now
+            and spoken.starts + timed.starts < spoken.ends  # else it was cut off before
+        ]
 
     def _own_text(self) -> str:
         """What is being played, or still hangs in the room."""
-        return " ".join(str(spoken.happening.fields["text"]) for spoken in self._in_the_room())
-
-    def _in_the_room(self) -> list[_Spoken]:
-        now = self._clock_samples
-        return [
-            spoken for spoken in self._time_line if spoken.starts <= now <= spoken.ends + ECHO_SECONDS * SAMPLE_RATE
-        ]
+        if self._headset:
+            return ""
+        now, echo = self._clock_samples, round(ECHO_SECONDS * SAMPLE_RATE)
+        return " ".join(
+            str(spoken.happening.fields["text"])
+            for spoken in self._time_line
+            if spoken.starts <= now <= spoken.ends + echo
+        )
 
     def _event(self, event: Event) -> None:
         self.state, actions = self._conversation.step(self.state, event)
@@ -246,13 +295,12 @@ class Assistant:
     def _say(self, say: Say) -> None:
         starts = max([self._clock_samples, *(spoken.ends for spoken in self._time_line)])
         for row in say.rows:
-            length = self._speaker.say(row.text)
+            length, words = self._speaker.say(row.text)
             fields: dict[str, object] = {"text": row.text, "kind": row.kind}
             if say.step is not None:
                 fields["step"] = say.step
             fields["until"] = round((starts + length) / SAMPLE_RATE, 2)
             happening = Happening(round(starts / SAMPLE_RATE, 2), "say", fields)
-            words = frozenset(re.findall(r"[^\W_]+(?:'[^\W_]+)?", row.text.casefold()))
             self._time_line.append(_Spoken(starts, starts + length, words, happening))
             starts += length
         self._was_playing = True
@@ -278,8 +326,11 @@ class Assistant:
             if not spoken.told and spoken.starts <= now:
                 spoken.told = True
                 self._tell(spoken.happening)
+        begins = self._utterance_begins if self._endpointer.in_utterance else now - _KEPT_SAMPLES
         while (
-            self._time_line and self._time_line[0].told and self._time_line[0].ends + ECHO_SECONDS * SAMPLE_RATE < now
+            self._time_line
+            and self._time_line[0].told
+            and self._time_line[0].ends + ECHO_SECONDS * SAMPLE_RATE < min(begins, now)
         ):
             self._time_line.popleft()
 
@@ -297,8 +348,44 @@ class Assistant:
         self._tell(Happening(round(self.seconds, 2), event, fields))
 
 
-def _nearest_ratio(word: str, words: Iterable[str]) -> float:
-    return max((fuzz.ratio(word, other) for other in words), default=0.0)
+def timed_words(sentence: str, starts: int, samples: int) -> list[TimedWord]:
+    """Share out the sound of a sentence among its words by their letters; engines do not tell."""
+    words = _WORDS.findall(sentence.casefold())
+    whole = sum(len(word) + 1 for word in words)
+    timed, letters = [], 0
+    for word in words:
+        begins = starts + samples * letters // whole
+        letters += len(word) + 1
+        timed.append(TimedWord(word, begins, starts + samples * letters // whole))
+    return timed
+
+
+def own_among(heard: Sequence[str], own: Sequence[str], is_never_ours: Callable[[str], bool]) -> frozenset[int]:
+    """Give which of the heard words are our own: the most that stand in the same order, each of ours once.
+
+    So a command among our words is kept, also one that we say ourselves, where it is heard once more than we said it.
+    """
+    alike = [[_is_alike(word, other) and not is_never_ours(word) for other in own] for word in heard]
+    most = [[0] * (len(own) + 1) for _ in range(len(heard) + 1)]
+    for row in reversed(range(len(heard))):
+        for column in reversed(range(len(own))):
+            most[row][column] = max(
+                most[row + 1][column], most[row][column + 1], (1 + most[row + 1][column + 1]) * alike[row][column]
+            )
+    ours, row, column = set(), 0, 0
+    while row < len(heard) and column < len(own):
+        if alike[row][column] and most[row][column] == 1 + most[row + 1][column + 1]:
+            ours.add(row)
+            row, column = row + 1, column + 1
+        elif most[row][column] == most[row + 1][column]:
+            row += 1
+        else:
+            column += 1
+    return frozenset(ours)
+
+
+def _is_alike(heard: str, own: str) -> bool:
+    return heard == own or fuzz.ratio(heard, own) >= OWN_WORD_RATIO
 
 
 def sentences_of(text: str) -> list[str]:

@@ -25,6 +25,9 @@ _MOST_CHANNELS: Final = 64
 _LEAST_RATE, _MOST_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
 _DEVICE_RATES: Final = (48_000, 44_100)
 _MICROPHONE_WAIT_SECONDS: Final = 5.0
+_OUT_OF_STEP_SECONDS: Final = 0.1
+"""The clocks of microphone and loudspeaker may drift apart so far before some sound is left out."""
+
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE // CHUNK_SAMPLES
 
 
@@ -44,8 +47,8 @@ class Player(Protocol):
     def hush(self) -> None:
         """Be silent at once."""
 
-    def advance(self, samples: int) -> None:
-        """So much time went by on the clock of the source."""
+    def advance(self, samples: int) -> bytes:
+        """So much time went by on the clock of the source; gives the sound that was played in it, 16 kHz."""
 
     @property
     def is_playing(self) -> bool:
@@ -201,12 +204,13 @@ class SilentPlayer:
         """Be silent at once."""
         self._waiting.clear()
 
-    def advance(self, samples: int) -> None:
-        """Play so many samples."""
-        playing = self._waiting[: samples * 2]
+    def advance(self, samples: int) -> bytes:
+        """Play so many samples, and give them."""
+        playing = bytes(self._waiting[: samples * 2]).ljust(samples * 2, b"\0")
         del self._waiting[: samples * 2]
         if self._keep:
-            self._played += playing + bytes(samples * 2 - len(playing))
+            self._played += playing
+        return playing
 
     @property
     def is_playing(self) -> bool:
@@ -247,9 +251,11 @@ class Loudspeaker(_Device):
         self._waiting = bytearray()
         self._drained = threading.Event()
         self._drained.set()
+        self._played, self._in_step = bytearray(), bytearray()
         sounddevice = import_sounddevice()
         self._stream, self._rate = _open_stream(sounddevice.RawOutputStream, device, self._fill, "loudspeaker")
         self._latency_seconds = float(self._stream.latency)
+        self._at_16_khz = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
         self._stream.start()
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
@@ -266,8 +272,18 @@ class Loudspeaker(_Device):
             self._waiting.clear()
             self._drained.set()
 
-    def advance(self, samples: int) -> None:
-        """The device keeps its own time."""
+    def advance(self, samples: int) -> bytes:
+        """Give so much of what the device played; it keeps its own time, so some may be missing or left out."""
+        with self._lock:
+            sound = bytes(self._played)
+            self._played.clear()
+        heard = sound if self._rate == SAMPLE_RATE else self._at_16_khz.resample_chunk(_samples(sound)).tobytes()
+        self._in_step += heard
+        most = (samples + round(_OUT_OF_STEP_SECONDS * SAMPLE_RATE)) * 2
+        del self._in_step[: max(0, len(self._in_step) - most)]
+        playing = bytes(self._in_step[: samples * 2])
+        del self._in_step[: samples * 2]
+        return playing
 
     @property
     def is_playing(self) -> bool:
@@ -288,7 +304,9 @@ class Loudspeaker(_Device):
             del self._waiting[:wanted]
             if not self._waiting:
                 self._drained.set()
-        out[:] = sound + bytes(wanted - len(sound))
+            out[:] = sound.ljust(wanted, b"\0")
+            self._played += out
+            del self._played[: max(0, len(self._played) - self._rate * 2)]  # a second, where nobody asks for it
 
 
 class Microphone(_Device):
@@ -313,7 +331,7 @@ class Microphone(_Device):
                     "the microphone gives no sound any more", hint="plug it in again, then: voice-helper doctor"
                 ) from None
             if self._rate != SAMPLE_RATE:
-                pcm = resample.resample_chunk(np.frombuffer(pcm, dtype="<i2")).tobytes()
+                pcm = resample.resample_chunk(_samples(pcm)).tobytes()
             waiting += pcm
             while len(waiting) >= CHUNK_SAMPLES * 2:
                 yield AudioChunk(bytes(waiting[: CHUNK_SAMPLES * 2]))
@@ -367,6 +385,10 @@ def _device_by_name(sounddevice: Any, device: str, what: str) -> int:
             return index
     names = ", ".join(f'{index} "{entry["name"]}"' for index, entry in enumerate(devices) if entry[wants] > 0)
     raise SoundDeviceError(f'there is no {what} named "{device}"', hint=f"there are: {names or 'none'}")
+
+
+def _samples(pcm: bytes) -> npt.NDArray[np.int16]:
+    return np.frombuffer(pcm, dtype="<i2")
 
 
 def _at_rate(pcm: bytes, rate: int) -> bytes:

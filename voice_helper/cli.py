@@ -357,13 +357,13 @@ def _converse(
             named = skill.content.answers.settings.get("number", "")
             _note(f'in an emergency it names "{named}"; name yours: --number 112, or export VOICE_HELPER_NUMBER=112')
         heard = _kept(heard, recording)
-        if recording is not None:
-            assistant.say_first((skill.content.answers.recording_notice,))
-        if guide:
-            assistant.begin_guide(_PLACES.get(place or ""))
-        elif file is None and not events:
-            _note('listening; ask about leg cramps, or say "help, I have a cramp". Ctrl-C ends')
         try:
+            if recording is not None:
+                assistant.say_first((skill.content.answers.recording_notice,))
+            if guide:
+                assistant.begin_guide(_PLACES.get(place or ""))
+            elif file is None and not events:
+                _note('listening; ask about leg cramps, or say "help, I have a cramp". Ctrl-C ends')
             for _ in assistant.hear(heard):
                 if guide and file is None and not assistant.is_busy:
                     break

@@ -41,6 +41,9 @@ REPEAT_AFTER_SECONDS: Final = 10
 STEADY_SECONDS: Final = 0.25
 """A red flag in half an utterance must stand for so long: words so far flicker while they are guessed."""
 
+COMMAND_STEADY_SECONDS: Final = 0.1
+"""A command in half an utterance must stand for so long before we fall silent for it."""
+
 SURE_OVER_SPEECH: Final = 0.8
 """In a session a command that is heard over our own prompt needs this confidence."""
 
@@ -89,6 +92,15 @@ class State:
 
     suspected_samples: int = 0
     situation: Mapping[str, str] = field(default_factory=dict)
+    article_only: bool = False
+    """A session says the article's own words alone, with the safety rows beside them."""
+
+    commanded: str | None = None
+    """The command that the words so far are, and since when they stand there; it hushes us before it is carried out."""
+
+    commanded_samples: int = 0
+    hushed: bool = False
+    """We fell silent for words that are still being heard."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +114,10 @@ class Conversation:
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
         """Take one event; give the new state and the actions, in order."""
         if isinstance(event, Heard):
-            already = state.acted_on
-            state = replace(state, acted_on=None, suspected=None)
-            return self._heard(state, event, already=already)
+            already, hushed = state.acted_on, state.hushed
+            state = replace(state, acted_on=None, suspected=None, commanded=None, hushed=False)
+            state, actions = self._heard(state, event, already=already)
+            return self._spoken_on(state, actions) if hushed else (state, actions)
         if isinstance(event, PartlyHeard):
             return self._partly_heard(state, event)
         if isinstance(event, Quiet):
@@ -115,9 +128,13 @@ class Conversation:
         """Start the guided session at once, as a key press does."""
         if self.guide is None:
             return state, ()
-        move = guided.begin(self.guide, self.answers.short, muscle=muscle, hot_weather=state.hot_weather)
+        steps = self._guide(state, self.guide)
+        move = guided.begin(steps, self.answers.short, muscle=muscle, hot_weather=state.hot_weather)
         move = replace(move, hush=True)
         return self._moved(replace(state, owed=None, misheard=0), move)
+
+    def _guide(self, state: State, guide: Guide) -> Guide:
+        return guide.article_only() if state.article_only else guide
 
     def context(self, state: State) -> Context:
         """The context that words are understood in."""
@@ -136,9 +153,26 @@ class Conversation:
             state = replace(state, suspected=flag, suspected_samples=state.suspected_samples if known else 0)
         else:
             state = replace(state, suspected=None)
-        if state.session is not None and self._is_stop(text):
+        if state.session is not None and self.is_stop(text):
             return self._heard(replace(state, acted_on=_STOP), Heard(Transcript(text)), already=None)
+        if state.session is not None and not state.hushed:
+            command = self._command(text)
+            known = command is not None and command == state.commanded
+            state = replace(state, commanded=command, commanded_samples=state.commanded_samples if known else 0)
         return state, ()
+
+    def _command(self, text: str) -> str | None:
+        """Give the command of a session that a text is, word for word."""
+        match = self.understanding.command(text)
+        return match.intent if match is not None else None
+
+    def _spoken_on(self, state: State, actions: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
+        """We fell silent for what turned out to be nothing to act on: say the step again."""
+        acted = any(isinstance(action, (Say, Hush, End, Pace)) for action in actions)
+        if acted or state.session is None or self.guide is None or state.session.stage != "saying":
+            return state, actions
+        state, again = self._moved(state, guided.repeat(self._guide(state, self.guide), state.session))
+        return state, (*actions, *again)
 
     def _is_doubtful(self, transcript: Transcript, match: Match) -> bool:
         """A command heard over our own prompt may be the prompt misheard; "stop" never waits for certainty."""
@@ -155,7 +189,8 @@ class Conversation:
         state, actions = self._help_now(state, Transcript(flag.words), match)
         return replace(state, acted_on=match.intent, suspected=None), actions
 
-    def _is_stop(self, text: str) -> bool:
+    def is_stop(self, text: str) -> bool:
+        """Tell whether a text is the command that is never ignored."""
         claims = self.understanding.sentences.exact(text, only=(_STOP,))
         return bool(claims)
 
@@ -177,7 +212,8 @@ class Conversation:
         if match.intent == "cause_heat" or "hot_weather" in match.slots:
             state = replace(state, hot_weather=True)
         if state.session is not None and self.guide is not None:
-            return self._heard_in_session(state, transcript, match, self.guide, state.session)
+            steps = self._guide(state, self.guide)
+            return self._heard_in_session(state, transcript, match, steps, state.session)
         if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
             return self._not_understood(state, transcript, match)
         if match.intent == "guide_start" and self.guide is not None and state.hands_free:
@@ -278,6 +314,8 @@ class Conversation:
             "guide_worse": lambda: guided.worse(guide),
             "guide_place": lambda: guided.place(guide, session, match.slots.get("muscle")),
             "guide_stand": lambda: guided.stand(guide, session),
+            "guide_where": lambda: guided.which_step(guide, session),
+            "guide_time": lambda: guided.how_long(guide, session),
             "help": lambda: guided.say_between(guide, session, (guide.help,)),
         }
         if match.intent in moves:
@@ -303,6 +341,10 @@ class Conversation:
             state = replace(state, suspected_samples=state.suspected_samples + samples)
             if state.suspected is not None and state.suspected_samples >= STEADY_SECONDS * SAMPLE_RATE:
                 return self._act_on_suspicion(state, state.suspected)
+        if state.commanded is not None and not state.hushed:
+            state = replace(state, commanded_samples=state.commanded_samples + samples)
+            if state.commanded_samples >= COMMAND_STEADY_SECONDS * SAMPLE_RATE:
+                return replace(state, commanded=None, hushed=True), (Hush("command"),)
         if state.owed is not None:
             left = state.owed_in_samples - samples
             if left > 0:
@@ -310,14 +352,14 @@ class Conversation:
             rows = state.owed.rows + ((state.owed.disclaimer_row,) if state.owed.disclaimer_row else ())
             return replace(state, owed=None, owed_in_samples=0), (Say(rows),)
         if state.session is not None and self.guide is not None:
-            return self._moved(state, guided.pass_time(self.guide, state.session, samples))
+            return self._moved(state, guided.pass_time(self._guide(state, self.guide), state.session, samples))
         return state, ()
 
     def _done_speaking(self, state: State) -> tuple[State, tuple[Action, ...]]:
         if state.full_on_the_way:
             state = replace(state, full_given=True, full_on_the_way=False)
         if state.session is not None and self.guide is not None:
-            return self._moved(state, guided.done_speaking(self.guide, state.session))
+            return self._moved(state, guided.done_speaking(self._guide(state, self.guide), state.session))
         return state, ()
 
     # helpers

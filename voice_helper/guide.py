@@ -24,7 +24,8 @@ _STEP_KEYS = frozenset(
 )  # fmt: skip
 _TOP_KEYS = frozenset(
     {
-        "language", "content_reviewed", "limit_seconds", "steps", "stand", "which_thigh", "help", "good",
+        "language", "content_reviewed", "limit_seconds", "steps", "stand", "which_thigh", "help", "which_step",
+        "how_long", "article_first", "good",
         "close", "close_worse", "close_ten_minutes",
     }
 )  # fmt: skip
@@ -66,10 +67,31 @@ class Guide:
     stand: Step | None
     which_thigh: Row
     help: Row
+    which_step: Row
+    """With `{step}` and `{steps}` for the numbers."""
+
+    how_long: Row
+    """With `{seconds}` for what is left."""
+
+    article_first: tuple[Row, ...]
+    """Said before everything else where only the article's own words are wanted."""
+
     good: Row
     close: tuple[Row, ...]
     close_worse: tuple[Row, ...]
     close_ten_minutes: tuple[Row, ...]
+
+    def article_only(self) -> Guide:
+        """Give the guide with the article's own words and the safety rows beside them, without first aid."""
+        steps = [replace(step, say=_without_first_aid(step.say), say_again=(), in_hold=()) for step in self.steps]
+        kept = [step for step in steps if any(row.kind in {"article", "talk"} for row in step.say)]
+        kept[:1] = [replace(step, say=(*self.article_first, *step.say)) for step in kept[:1]]
+        first = kept[0].name if kept else None
+        return replace(
+            self,
+            steps=tuple(replace(step, repeat_from=first if step.repeat_from else None) for step in kept),
+            stand=None,
+        )
 
     def index(self, name: str) -> int:
         """Give the position of a step by its name."""
@@ -113,10 +135,17 @@ class Move:
     """The full disclaimer follows what is said."""
 
 
+def _without_first_aid(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    return tuple(row for row in rows if row.kind != "first_aid")
+
+
 def begin(guide: Guide, short_disclaimer: Row, *, muscle: str | None = None, hot_weather: bool = False) -> Move:
     """Start a session: the first instruction at once."""
     owed = tuple(row for step in guide.steps for row in step.in_hold)
     session = Session(muscle=muscle, hot_weather=hot_weather, owed=(*owed, short_disclaimer))
+    if not any(step.hold_seconds for step in guide.steps):  # no silence to fill with them
+        move = _enter(guide, replace(session, owed=()), 0)
+        return replace(move, say=(*move.say, *session.owed))
     if muscle == "thigh":
         return Move(replace(session, asking_thigh=True), (*_rows(guide.steps[0], session), guide.which_thigh), 1)
     return _enter(guide, session, 0)
@@ -204,7 +233,8 @@ def place(guide: Guide, session: Session, muscle: str | None) -> Move:
     here = replace(session, muscle=muscle.split(", ")[-1])
     if here.muscle == "thigh":
         return Move(replace(here, asking_thigh=True, stage="saying", stage_samples=0), (guide.which_thigh,), hush=True)
-    return replace_hush(_enter(guide, replace(here, asking_thigh=False), guide.index("stretch")))
+    stretch = next((index for index, step in enumerate(guide.steps) if step.name == "stretch"), session.position)
+    return replace_hush(_enter(guide, replace(here, asking_thigh=False), stretch))
 
 
 def stand(guide: Guide, session: Session) -> Move:
@@ -244,6 +274,30 @@ def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
         step = _step(guide, session)
         return Move(session, (*rows, *_rows(step, session)), step.number, hush=True)
     return Move(session, rows)
+
+
+def which_step(guide: Guide, session: Session) -> Move:
+    """Say which step it is."""
+    step, steps = _step(guide, session).number, max(step.number for step in guide.steps)
+    text = guide.which_step.text.replace("{step}", str(step)).replace("{steps}", str(steps))
+    return say_between(guide, session, (replace(guide.which_step, text=text),))
+
+
+def how_long(guide: Guide, session: Session) -> Move:
+    """Say how many seconds are left of what is being counted; where nothing is, which step it is."""
+    left = seconds_left(guide, session)
+    if left is None:
+        return which_step(guide, session)
+    text = guide.how_long.text.replace("{seconds}", str(max(1, round(left))))
+    return say_between(guide, session, (replace(guide.how_long, text=text),))
+
+
+def seconds_left(guide: Guide, session: Session) -> float | None:
+    """Give how long the hold, the rest or the wait still takes; `None` where nothing is counted."""
+    step = _step(guide, session)
+    whole = {"holding": step.hold_seconds, "resting": step.rest_seconds, "waiting": step.wait_seconds}
+    seconds = whole.get(session.stage)
+    return None if seconds is None else max(0.0, seconds - session.stage_samples / SAMPLE_RATE)
 
 
 def current_step(guide: Guide, session: Session) -> Step:
@@ -375,6 +429,9 @@ def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problem
         stand=reader.step(top["stand"], "stand", 2) if "stand" in top else None,
         which_thigh=reader.row(top, "which_thigh", "guide.yaml") or silent,
         help=reader.row(top, "help", "guide.yaml") or silent,
+        which_step=reader.row(top, "which_step", "guide.yaml") or silent,
+        how_long=reader.row(top, "how_long", "guide.yaml") or silent,
+        article_first=reader.rows(top, "article_first", "guide.yaml"),
         good=reader.row(top, "good", "guide.yaml") or silent,
         close=reader.rows(top, "close", "guide.yaml"),
         close_worse=reader.rows(top, "close_worse", "guide.yaml"),

@@ -61,6 +61,9 @@ def every_session_row(guide: Guide) -> Iterator[SessionRow]:
         yield from _step_rows(guide.stand, 'on "stand"')
     yield SessionRow("on a bare thigh", guide.which_thigh)
     yield SessionRow('on "help"', guide.help)
+    yield SessionRow('on "which step"', guide.which_step)
+    yield SessionRow('on "how long"', guide.how_long)
+    yield from (SessionRow("first, with --article-only", row) for row in guide.article_first)
     for where, rows in (
         ("close, better", (guide.good,)),
         ("close", guide.close),

@@ -126,6 +126,17 @@ class Understanding:
         flag = self.safety.find(text).highest
         return flag if flag is not None and flag.level in HELP_NOW else None
 
+    def command(self, text: str) -> Match | None:
+        """Give the command of a session that a text is word for word."""
+        language = self.sentences.language
+        meant = language.in_session.get(language.comparable(text))
+        if meant is not None:
+            return Match(meant, decided_by="command")
+        claim = next(
+            (claim for claim in self.sentences.exact(text) if self._group(claim.intent) == _COMMAND_GROUP), None
+        )
+        return Match(claim.intent, claim.slots, decided_by="command") if claim is not None else None
+
     def _exact(self, text: str, context: Context) -> Claim | None:
         claims = self.sentences.exact(text)
         if context == "guide":

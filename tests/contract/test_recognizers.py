@@ -320,6 +320,6 @@ def test_a_question_in_korean_is_heard_understood_and_answered_aloud(korean: Ski
     assert (asked.match.intent, asked.match.decided_by) == ("remedy_stretching", "exact")
     assert asked.answer.spoken() == "네, 스트레칭이 도움이 됩니다. 교육용입니다. 의사의 조언이 먼저입니다."
     player = SilentPlayer(keep=True)
-    spoken = sum(Speaker(Pyttsx3Voice(), player).say(row.text) for row in asked.answer.spoken_rows())
+    spoken = sum(Speaker(Pyttsx3Voice(), player).say(row.text)[0] for row in asked.answer.spoken_rows())
     assert spoken / SAMPLE_RATE == pytest.approx(seconds_of(player.finish()), abs=0.01)
     assert any(player.finish())

@@ -1,0 +1,250 @@
+"""How well the guided session is led by voice while it speaks itself: `python -m bench.session [--trials N]`.
+
+In a simulated room the microphone hears our own voice at 0, -6 or -12 dB beside the person. Measured are how soon
+"stop" is obeyed and how often, whether our own voice ever moves the session, and how soon help begins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.lines import machine, write_result
+from bench.simulated_room import RoomPlayer, SimulatedRoom
+from bench.speech import spoken, voices, with_noise
+from voice_helper.assistant import Assistant, Happening, Speaker
+from voice_helper.audio import silence
+from voice_helper.conversation import State
+from voice_helper.echo import EchoCanceller
+from voice_helper.recognizers import Recognizer, open_recognizer
+from voice_helper.skill import Skill, open_skill, phrases_of
+from voice_helper.types import SAMPLE_RATE
+from voice_helper.voices import Voice, open_voice
+
+LEAKS = (0.0, -6.0, -12.0)
+COMMANDS = {
+    "stop": "guide_stop", "next": "guide_next", "go back": "guide_back", "say that again": "guide_repeat",
+    "wait": "guide_pause", "it's better": "guide_better", "it's worse": "guide_worse", "it's my foot": "guide_place",
+}  # fmt: skip
+STARTS = ("help i have a cramp", "ow my calf", "i've got cramp in my foot", "help me", "my leg has seized up", "cramp")
+_LOUDNESS = 3000.0  # root mean square, as our own voice speaks
+_DELAYS_SECONDS = (0.02, 0.06, 0.12)
+
+
+@dataclass(frozen=True)
+class Played:
+    """What happened in one session."""
+
+    happened: Sequence[Happening]
+    seconds: float
+
+    def times(self, event: str, **fields: object) -> list[float]:
+        """Give when something happened."""
+        return [
+            each.at_seconds
+            for each in self.happened
+            if each.event == event and all(each.fields.get(name) == value for name, value in fields.items())
+        ]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a session is listened to."""
+
+    name: str
+    headset: bool = False
+    cancels: bool = True
+
+
+SETTINGS = (
+    Setting("nothing against the own voice", headset=True, cancels=False),
+    Setting("own words masked", cancels=False),
+    Setting("echo cancelled", headset=True),
+    Setting("echo cancelled, own words masked"),
+)
+
+
+class Stage:
+    """Plays sessions: the engines are loaded once."""
+
+    def __init__(self) -> None:
+        self.skill: Skill = open_skill("en", settings={"number": "112"})
+        self._recognizer: Recognizer = open_recognizer("embedded", phrases=phrases_of(self.skill.content)).recognizer
+        self._voice: Voice = open_voice("pyttsx3")
+
+    def play(
+        self, speech: bytes, setting: Setting, leak: float | None, *, guided: bool = True, delay_seconds: float = 0.06
+    ) -> Played:
+        """Play a session in a room in which somebody speaks."""
+        player, happened = RoomPlayer(), list[Happening]()
+        assistant = Assistant(
+            self.skill.conversation,
+            self._recognizer,
+            Speaker(self._voice, player),
+            state=State(hands_free=True),
+            echo=EchoCanceller() if setting.cancels else None,
+            headset=setting.headset,
+            tell=happened.append,
+        )
+        if guided:
+            assistant.begin_guide("calf")
+        for _ in assistant.hear(SimulatedRoom(speech, player, leak_decibels=leak, delay_seconds=delay_seconds)):
+            pass
+        return Played(happened, assistant.seconds)
+
+
+def trimmed(pcm: bytes) -> bytes:
+    """Give speech without the silence around it, at one loudness."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+    loud = np.flatnonzero(np.abs(samples) > 0.02 * np.abs(samples).max())
+    samples = samples[loud[0] : loud[-1] + 1]
+    samples *= _LOUDNESS / np.sqrt(np.mean(samples**2))
+    return bytes(np.clip(samples, -32768, 32767).astype("<i2").tobytes())
+
+
+def trials(
+    speakers: Mapping[str, Callable[[str], bytes]], count: int, seed: int
+) -> Iterator[tuple[str, float, bytes, float]]:
+    """Give commands with a moment in the first half minute of a session in which it speaks, and a delay of the room."""
+    chance = random.Random(seed)
+    for number in range(count):
+        name = chance.choice(sorted(speakers))
+        text = "stop" if number % 2 else chance.choice([each for each in COMMANDS if each != "stop"])
+        at_seconds = chance.choice([1.0, 2.6, 4.0, 5.2, 10.5, 12.5])  # prompts are being played then
+        pcm = trimmed(spoken(name, speakers[name], text))
+        yield text, at_seconds + chance.uniform(0.0, 0.5), pcm, chance.choice(_DELAYS_SECONDS)
+
+
+def commanded(
+    stage: Stage,
+    speakers: Mapping[str, Callable[[str], bytes]],
+    setting: Setting,
+    leak: float | None,
+    noise: float | None,
+    count: int,
+) -> dict[str, object]:
+    """Say commands while it speaks; give how many were obeyed, and how long after the word its voice fell silent."""
+    right = {True: 0, False: 0}
+    asked = {True: 0, False: 0}
+    silent_after: list[float] = []
+    for number, (text, at_seconds, command, delay) in enumerate(trials(speakers, count, seed=5)):
+        speech = silence(at_seconds) + command + silence(2.0)
+        if noise is not None:
+            speech = with_noise(speech, noise, number)
+        played = stage.play(speech, setting, leak, delay_seconds=delay)
+        ended = at_seconds + len(command) / 2 / SAMPLE_RATE
+        is_stop = text == "stop"
+        asked[is_stop] += 1
+        obeyed = [at for at in played.times("heard", intent=COMMANDS[text]) if at > at_seconds]
+        right[is_stop] += bool(obeyed)
+        hushed = [at for at in played.times("hush") if at > at_seconds]
+        if obeyed and hushed:
+            silent_after.append(hushed[0] - ended)
+    late = sorted(silent_after)
+    return {
+        "setting": setting.name,
+        "leak_decibels": leak,
+        "noise_decibels": noise,
+        "stop_obeyed": round(right[True] / asked[True], 3),
+        "others_obeyed": round(right[False] / max(1, asked[False]), 3),
+        "stops": asked[True],
+        "others": asked[False],
+        "silent_after_seconds_p50": round(late[len(late) // 2], 2) if late else None,
+        "silent_after_seconds_p95": round(late[int(len(late) * 0.95)], 2) if late else None,
+    }
+
+
+def alone(stage: Stage, setting: Setting, leak: float, minutes: float) -> dict[str, object]:
+    """Let it lead sessions with nobody there; give how often its own voice moved or stopped it."""
+    seconds, moved, sessions = 0.0, 0, 0
+    while seconds < minutes * 60:
+        played = stage.play(silence(330.0), setting, leak, delay_seconds=_DELAYS_SECONDS[sessions % 3])
+        seconds += played.seconds
+        moved += len(played.times("hush")) + len(
+            [
+                each
+                for each in played.happened
+                if each.event == "heard" and each.fields["intent"] not in ("none", "unsure", "out_of_scope")
+            ]
+        )
+        sessions += 1
+    return {
+        "setting": setting.name,
+        "leak_decibels": leak,
+        "minutes": round(seconds / 60, 1),
+        "sessions": sessions,
+        "moved_by_itself": moved,
+    }
+
+
+def starts(stage: Stage, speakers: Mapping[str, Callable[[str], bytes]]) -> dict[str, object]:
+    """Say that there is a cramp; give how long after the last word the first instruction begins."""
+    waits: list[float] = []
+    missed = 0
+    for name, speak in speakers.items():
+        for text in STARTS:
+            speech = trimmed(spoken(name, speak, text))
+            played = stage.play(silence(1.0) + speech + silence(4.0), SETTINGS[-1], None, guided=False)
+            first = played.times("say", step=1)
+            missed += not first
+            waits += [first[0] - 1.0 - len(speech) / 2 / SAMPLE_RATE] if first else []
+    waits.sort()
+    return {
+        "said": len(waits) + missed, "not_started": missed, "seconds_p50": round(waits[len(waits) // 2], 2),
+        "seconds_p95": round(waits[int(len(waits) * 0.95)], 2), "seconds_most": round(waits[-1], 2),
+    }  # fmt: skip
+
+
+def speak_all(texts: Sequence[str]) -> list[str]:
+    """Speak texts with every voice, so that they are kept; gives the voices."""
+    speakers = voices()
+    for name, speak in speakers.items():
+        for text in texts:
+            spoken(name, speak, text)
+    return list(speakers)
+
+
+def kept_voices() -> dict[str, Callable[[str], bytes]]:
+    """Give the voices as they were kept: one that brings its own espeak cannot live in the process of ours."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        names = pool.apply(speak_all, ([*COMMANDS, *STARTS],))
+
+    def speak(text: str) -> bytes:
+        raise ValueError(f'"{text}" was not spoken before')
+
+    return dict.fromkeys(names, speak)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--quick", action="store_true", help="only what is kept, at -6 dB")
+    options = parser.parse_args()
+    speakers, stage = kept_voices(), Stage()
+    kept = SETTINGS[-1]
+    result: dict[str, object] = {"machine": machine(), "starts": starts(stage, speakers)}
+    print(result["starts"])
+    commands, own = list[dict[str, object]](), list[dict[str, object]]()
+    if options.quick:
+        plan: list[tuple[Setting, float | None, float | None]] = [(kept, -6.0, None)]
+    else:
+        plan = [(kept, None, None), (kept, None, 10.0), (kept, -6.0, 10.0)]
+        plan += [(setting, leak, None) for setting in SETTINGS for leak in LEAKS]
+    for setting, leak, noise in plan:
+        commands.append(commanded(stage, speakers, setting, leak, noise, options.trials))
+        print(commands[-1], flush=True)
+    for setting in (kept,) if options.quick else SETTINGS:
+        own.append(alone(stage, setting, 0.0, options.minutes if setting is kept else options.minutes / 3))
+        print(own[-1], flush=True)
+    if not options.quick:
+        write_result("session", {**result, "commands": commands, "alone": own})
+
+
+if __name__ == "__main__":
+    main()

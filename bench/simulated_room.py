@@ -1,0 +1,68 @@
+"""A simulated room: the microphone hears the speech, and what the loudspeaker plays, later, softer and with an echo.
+
+Figures from it are called simulated: the room is linear, nobody moves in it, and the clock is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from voice_helper.audio import SilentPlayer
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+
+REVERBERATION_SECONDS = 0.3
+"""In which the echo falls by 60 dB, as in a furnished bedroom."""
+
+
+class RoomPlayer(SilentPlayer):
+    """A loudspeaker whose sound can be heard by the microphone of the same room."""
+
+    def __init__(self) -> None:
+        super().__init__(keep=True)
+
+    def heard_until(self, sample: int, samples: int) -> npt.NDArray[np.float64]:
+        """Give the last samples before one, those that are about to be played among them."""
+        sound = self._played[max(0, sample - samples) * 2 :]
+        coming = self._waiting[: max(0, sample * 2 - len(self._played))]
+        both = np.frombuffer(bytes(sound + coming), dtype="<i2").astype(np.float64)[:samples]
+        return np.pad(both, (samples - len(both), 0) if sample < samples else (0, samples - len(both)))
+
+
+class SimulatedRoom:
+    """A source of sound in which the player can be heard."""
+
+    def __init__(
+        self,
+        speech: bytes,
+        player: RoomPlayer,
+        *,
+        leak_decibels: float | None,
+        delay_seconds: float = 0.06,
+        seed: int = 1,
+    ) -> None:
+        """Take the speech in the room, and how loud the player comes back: 0 dB is as loud as it plays."""
+        self._speech, self._player = speech, player
+        self._answer = None if leak_decibels is None else _room(delay_seconds, leak_decibels, seed)
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give the sound at the microphone."""
+        for start in range(0, len(self._speech) // 2, CHUNK_SAMPLES):
+            near = np.frombuffer(self._speech[start * 2 : (start + CHUNK_SAMPLES) * 2], dtype="<i2").astype(np.float64)
+            if self._answer is not None:
+                needed = CHUNK_SAMPLES + len(self._answer) - 1
+                far = self._player.heard_until(start + CHUNK_SAMPLES, needed)
+                near = near + np.convolve(far, self._answer, mode="valid")[: len(near)]
+            yield AudioChunk(bytes(np.clip(near, -32768, 32767).astype("<i2").tobytes()))
+
+
+def _room(delay_seconds: float, decibels: float, seed: int) -> npt.NDArray[np.float64]:
+    """Give the answer of the room to a click: the way from loudspeaker to microphone, then the walls."""
+    length = round(REVERBERATION_SECONDS * SAMPLE_RATE)
+    fall = 10 ** (-3 * np.arange(length) / length)
+    answer = np.random.default_rng(seed).normal(0.0, 0.02, length) * fall
+    answer[0] = 1.0
+    answer *= 10 ** (decibels / 20) / np.sqrt((answer**2).sum())
+    return np.concatenate([np.zeros(round(delay_seconds * SAMPLE_RATE)), answer])

@@ -1,0 +1,80 @@
+"""Echo cancellation: what the loudspeaker plays is taken out of what the microphone hears.
+
+A partitioned-block Kalman filter in the frequency domain learns the way from the loudspeaker through the room to the
+microphone, and what it expects of our voice is taken away. It is linear: nothing of the person is suppressed with it,
+also while both speak. WebRTC's canceller was tried; its suppressor swallows the person's words in the first seconds
+(bench/RESULTS.md).
+
+Sources: Enzner and Vary, Frequency-domain adaptive Kalman filter for acoustic echo control in hands-free
+telephones, 2006; Kuech, Mabande and Enzner, State-space architecture of the partitioned-block-based acoustic echo
+controller, 2014.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from voice_helper.types import CHUNK_SAMPLES, AudioChunk
+
+_PARTITIONS: Final = 16
+"""Of one chunk each: the sound may take half a second, through the sound card and round the room."""
+
+_SPECTRUM: Final = CHUNK_SAMPLES + 1
+_PASSES: Final = 2
+"""Over each chunk: it learns the room in half the time, for 7 ms of work a second more."""
+
+_STAYS: Final = 0.9995  # of the room from one chunk to the next: nobody moves fast
+_SMOOTHING: Final = 0.7
+_UNKNOWN: Final = 1.0  # how much of what is played may come back, squared, before anything is known
+_LEAST: Final = 1e-6
+
+Spectra = npt.NDArray[np.complex128]
+
+
+class EchoCanceller:
+    """Cleans one stream of chunks; the sound that was played comes in beside each of them."""
+
+    def __init__(self) -> None:
+        self._room: Spectra = np.zeros((_PARTITIONS, _SPECTRUM), dtype=np.complex128)
+        self._doubt = np.full((_PARTITIONS, _SPECTRUM), _UNKNOWN)
+        self._played: Spectra = np.zeros((_PARTITIONS, _SPECTRUM), dtype=np.complex128)
+        self._before = np.zeros(CHUNK_SAMPLES)
+        self._person = np.zeros(_SPECTRUM)
+
+    def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
+        """Give a chunk as long as the one given, without what was `played` (16 kHz) in the same time."""
+        heard, now = _samples(chunk.pcm), _samples(played)
+        self._played = np.roll(self._played, 1, axis=0)
+        self._played[0] = np.fft.rfft(np.concatenate([self._before, now]))
+        self._before = now
+        if not self._played.any():
+            return chunk
+        left = heard
+        for _ in range(_PASSES):
+            left = heard - np.fft.irfft((self._room * self._played).sum(axis=0))[CHUNK_SAMPLES:]
+            self._learn(np.fft.rfft(np.concatenate([np.zeros(CHUNK_SAMPLES), left])))
+        if np.square(left).sum() > np.square(heard).sum():  # it knows the room too little to help
+            return chunk
+        return AudioChunk(bytes(np.clip(left * 32768, -32768, 32767).astype("<i2").tobytes())[: len(chunk.pcm)])
+
+    def _learn(self, left: Spectra) -> None:
+        """Move what is known of the room towards what would have left nothing, as far as it can be trusted."""
+        power = np.square(np.abs(left))
+        self._person = _SMOOTHING * self._person + (1 - _SMOOTHING) * power
+        played = np.square(np.abs(self._played))
+        spread = (played * self._doubt).sum(axis=0) + self._person + _LEAST
+        trust = self._doubt * self._played.conj() / spread
+        steps = np.fft.irfft(trust * left, axis=1)
+        steps[:, CHUNK_SAMPLES:] = 0.0  # a partition is no longer than a chunk
+        self._room += np.fft.rfft(steps, axis=1)
+        kept = 1 - 0.5 * (trust * self._played).real
+        self._doubt = _STAYS**2 * kept * self._doubt + (1 - _STAYS**2) * np.square(np.abs(self._room))
+
+
+def _samples(pcm: bytes) -> npt.NDArray[np.float64]:
+    """Give a whole chunk as numbers from -1.0 to 1.0, the end filled with silence."""
+    samples = np.frombuffer(pcm.ljust(CHUNK_SAMPLES * 2, b"\0"), dtype="<i2")[:CHUNK_SAMPLES]
+    return samples.astype(np.float64) / 32768
