@@ -91,6 +91,8 @@ class Stage:
             headset=setting.headset,
             tell=happened.append,
         )
+        if setting.cancels:
+            assistant.chime()
         if guided:
             assistant.begin_guide("calf")
         for _ in assistant.hear(SimulatedRoom(speech, player, leak_decibels=leak, delay_seconds=delay_seconds)):
@@ -115,7 +117,7 @@ def trials(
     for number in range(count):
         name = chance.choice(sorted(speakers))
         text = "stop" if number % 2 else chance.choice([each for each in COMMANDS if each != "stop"])
-        at_seconds = chance.choice([1.0, 2.6, 4.0, 5.2, 10.5, 12.5])  # prompts are being played then
+        at_seconds = chance.choice([1.7, 3.3, 4.7, 5.9, 11.2, 13.2])  # prompts are being played then
         pcm = trimmed(spoken(name, speakers[name], text))
         yield text, at_seconds + chance.uniform(0.0, 0.5), pcm, chance.choice(_DELAYS_SECONDS)
 

@@ -14,7 +14,7 @@ from typing import Final, Literal, Protocol
 
 from rapidfuzz import fuzz
 
-from voice_helper.audio import Player, Source, silence
+from voice_helper.audio import Player, Source, chime, silence
 from voice_helper.conversation import Conversation, State
 from voice_helper.endpoint import IN_SESSION, Endpointer, EndpointSettings
 from voice_helper.recognizers import Recognizer
@@ -114,6 +114,9 @@ class _Spoken:
 class EchoRemover(Protocol):
     """Takes what was played out of what is heard."""
 
+    hears_us_alone: bool
+    """Nobody but us is in what was left of the last chunk."""
+
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
         """Give a chunk as long as the one given, without what was played in the same time."""
 
@@ -170,6 +173,17 @@ class Assistant:
         """Say something before anything was heard."""
         self._carry_out((Say(rows),))
 
+    def chime(self) -> None:
+        """Play the soft rising tone that says that it listens; the canceller learns the room from it."""
+        sound = chime()
+        starts = max([self._clock_samples, *(spoken.ends for spoken in self._time_line)])
+        ends = starts + len(sound) // 2
+        happening = Happening(round(starts / SAMPLE_RATE, 2), "tone", {"until": round(ends / SAMPLE_RATE, 2)})
+        self._speaker.player.play(sound, self._speaker.loudness)
+        self._time_line.append(_Spoken(starts, ends, (), happening))
+        self._was_playing = True
+        self._tell_time_line()
+
     def hear(self, source: Source) -> Iterator[None]:
         """Go through the sound of a source, chunk by chunk; the caller may stop between two."""
         for chunk in source.chunks():
@@ -200,11 +214,15 @@ class Assistant:
         """Take one chunk of sound: hear it, and let its time go by."""
         self._clock_samples += chunk.samples
         played = self._speaker.player.advance(chunk.samples)
+        us_alone = False
         if self._echo is not None:
             chunk = self._echo.clean(chunk, played)
+            us_alone = self._echo.hears_us_alone
         self._endpointer.settings = IN_SESSION if self.state.session else self._usual_endpoint
         was_in_utterance = self._endpointer.in_utterance
-        cut = self._endpointer.accept(chunk, self._voice_activity.is_speech(chunk))
+        cut = self._endpointer.accept(
+            chunk, self._voice_activity.is_speech(chunk) and (was_in_utterance or not us_alone)
+        )
         if cut.chunks:
             if not was_in_utterance:
                 self._utterance_begins = self._clock_samples - sum(part.samples for part in cut.chunks)
@@ -270,7 +288,7 @@ class Assistant:
             return ""
         now, echo = self._clock_samples, round(ECHO_SECONDS * SAMPLE_RATE)
         return " ".join(
-            str(spoken.happening.fields["text"])
+            str(spoken.happening.fields.get("text", ""))
             for spoken in self._time_line
             if spoken.starts <= now <= spoken.ends + echo
         )

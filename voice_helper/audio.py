@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import queue
 import threading
 import time
@@ -20,6 +21,7 @@ import soxr
 from voice_helper.errors import AudioFileError, SoundDeviceError
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
+_CHIME_SECONDS, _CHIME_FROM, _CHIME_TO, _CHIME_LOUDNESS = 0.5, 150.0, 7_000.0, 0.1
 _BLOCK_FRAMES: Final = 16_384
 _MOST_CHANNELS: Final = 64
 _LEAST_RATE, _MOST_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
@@ -143,6 +145,15 @@ class KeptSource:
 def silence(seconds: float) -> bytes:
     """Give so much silence."""
     return bytes(2 * round(seconds * SAMPLE_RATE))
+
+
+def chime() -> bytes:
+    """Give the tone that says that we listen: soft, rising through all that a voice has, half a second."""
+    seconds = np.arange(round(_CHIME_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
+    rise = math.log(_CHIME_TO / _CHIME_FROM) / _CHIME_SECONDS
+    phase = 2 * np.pi * _CHIME_FROM * (np.exp(rise * seconds) - 1) / rise
+    swell = np.sin(np.pi * seconds / _CHIME_SECONDS) ** 0.5
+    return _pcm((_CHIME_LOUDNESS * swell * np.sin(phase)).astype(np.float32)) + silence(0.2)
 
 
 def to_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:

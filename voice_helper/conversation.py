@@ -99,8 +99,8 @@ class State:
     """The command that the words so far are, and since when they stand there; it hushes us before it is carried out."""
 
     commanded_samples: int = 0
-    hushed: bool = False
-    """We fell silent for words that are still being heard."""
+    hushed_for: str | None = None
+    """The command that we fell silent for, while its words are still being heard."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ class Conversation:
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
         """Take one event; give the new state and the actions, in order."""
         if isinstance(event, Heard):
-            already, hushed = state.acted_on, state.hushed
-            state = replace(state, acted_on=None, suspected=None, commanded=None, hushed=False)
-            state, actions = self._heard(state, event, already=already)
-            return self._spoken_on(state, actions) if hushed else (state, actions)
+            already, expected = state.acted_on, state.hushed_for
+            state = replace(state, acted_on=None, suspected=None, commanded=None, hushed_for=None)
+            state, actions = self._heard(state, event, already=already, expected=expected)
+            return self._spoken_on(state, actions) if expected is not None else (state, actions)
         if isinstance(event, PartlyHeard):
             return self._partly_heard(state, event)
         if isinstance(event, Quiet):
@@ -154,8 +154,8 @@ class Conversation:
         else:
             state = replace(state, suspected=None)
         if state.session is not None and self.is_stop(text):
-            return self._heard(replace(state, acted_on=_STOP), Heard(Transcript(text)), already=None)
-        if state.session is not None and not state.hushed:
+            return self._heard(replace(state, acted_on=_STOP), Heard(Transcript(text)), already=None, expected=None)
+        if state.session is not None and state.hushed_for is None:
             command = self._command(text)
             known = command is not None and command == state.commanded
             state = replace(state, commanded=command, commanded_samples=state.commanded_samples if known else 0)
@@ -194,13 +194,16 @@ class Conversation:
         claims = self.understanding.sentences.exact(text, only=(_STOP,))
         return bool(claims)
 
-    def _heard(self, state: State, event: Heard, *, already: str | None) -> tuple[State, tuple[Action, ...]]:
+    def _heard(
+        self, state: State, event: Heard, *, already: str | None, expected: str | None
+    ) -> tuple[State, tuple[Action, ...]]:
         transcript, match = self._best_explained(event.transcript, self.context(state))
         if event.over_speech is not None:
             whole = self.understanding.understand(event.over_speech, self.context(state))
             if whole.decided_by == "command":
                 transcript, match = replace(transcript, text=event.over_speech), whole
-            if state.session is not None and match.intent != _STOP and self._is_doubtful(transcript, match):
+            certain = match.intent in (_STOP, expected)  # two recognizers agree
+            if state.session is not None and not certain and self._is_doubtful(transcript, match):
                 return state, ()
             if match.decided_by not in _HEARD_OVER_SPEECH or match.family in self._own_families(event.own):
                 return state, ()
@@ -341,10 +344,10 @@ class Conversation:
             state = replace(state, suspected_samples=state.suspected_samples + samples)
             if state.suspected is not None and state.suspected_samples >= STEADY_SECONDS * SAMPLE_RATE:
                 return self._act_on_suspicion(state, state.suspected)
-        if state.commanded is not None and not state.hushed:
+        if state.commanded is not None and state.hushed_for is None:
             state = replace(state, commanded_samples=state.commanded_samples + samples)
             if state.commanded_samples >= COMMAND_STEADY_SECONDS * SAMPLE_RATE:
-                return replace(state, commanded=None, hushed=True), (Hush("command"),)
+                return replace(state, commanded=None, hushed_for=state.commanded), (Hush("command"),)
         if state.owed is not None:
             left = state.owed_in_samples - samples
             if left > 0:

@@ -28,7 +28,13 @@ _PASSES: Final = 2
 
 _STAYS: Final = 0.9995  # of the room from one chunk to the next: nobody moves fast
 _SMOOTHING: Final = 0.7
-_UNKNOWN: Final = 1.0  # how much of what is played may come back, squared, before anything is known
+_UNKNOWN: Final = 1.0 / _PARTITIONS  # before anything is known: as loud as it was played, at any delay
+_DISTORTED: Final = 0.01  # of what comes back no linear filter can foresee: small loudspeakers rattle
+_SOMEBODY: Final = 2.0
+"""A person is heard where twice as much is left as the filter's own doubt explains: 3 dB."""
+
+_OUR_REST: Final = 0.05  # what is left where nobody but us is heard is made this soft
+
 _LEAST: Final = 1e-6
 
 Spectra = npt.NDArray[np.complex128]
@@ -43,6 +49,8 @@ class EchoCanceller:
         self._played: Spectra = np.zeros((_PARTITIONS, _SPECTRUM), dtype=np.complex128)
         self._before = np.zeros(CHUNK_SAMPLES)
         self._person = np.zeros(_SPECTRUM)
+        self.hears_us_alone = False
+        """What was left of the last chunk can be what was not learned yet of our own voice."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
         """Give a chunk as long as the one given, without what was `played` (16 kHz) in the same time."""
@@ -51,13 +59,21 @@ class EchoCanceller:
         self._played[0] = np.fft.rfft(np.concatenate([self._before, now]))
         self._before = now
         if not self._played.any():
+            self.hears_us_alone = False
             return chunk
-        left = heard
         for _ in range(_PASSES):
-            left = heard - np.fft.irfft((self._room * self._played).sum(axis=0))[CHUNK_SAMPLES:]
-            self._learn(np.fft.rfft(np.concatenate([np.zeros(CHUNK_SAMPLES), left])))
+            expected = (self._room * self._played).sum(axis=0)
+            left = heard - np.fft.irfft(expected)[CHUNK_SAMPLES:]
+            left_spectrum = np.fft.rfft(np.concatenate([np.zeros(CHUNK_SAMPLES), left]))
+            doubt = (np.square(np.abs(self._played)) * self._doubt).sum() + _DISTORTED * np.square(
+                np.abs(expected)
+            ).sum()
+            self.hears_us_alone = bool(np.square(np.abs(left_spectrum)).sum() < _SOMEBODY * doubt)
+            self._learn(left_spectrum)
         if np.square(left).sum() > np.square(heard).sum():  # it knows the room too little to help
-            return chunk
+            left = heard
+        if self.hears_us_alone:
+            left = left * _OUR_REST
         return AudioChunk(bytes(np.clip(left * 32768, -32768, 32767).astype("<i2").tobytes())[: len(chunk.pcm)])
 
     def _learn(self, left: Spectra) -> None:
