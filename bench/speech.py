@@ -26,7 +26,7 @@ def voices() -> dict[str, Callable[[str], bytes]]:
     """Give a function from text to 16 kHz sound for each voice of this machine."""
     found: dict[str, Callable[[str], bytes]] = {}
     if shutil.which("flite"):
-        found |= {name: functools.partial(_flite, name) for name in FLITE_VOICES}
+        found |= {name: functools.partial(flite, name) for name in FLITE_VOICES}
     try:
         found["hibari"] = _hibari()
     except ImportError:
@@ -75,7 +75,8 @@ def with_noise(pcm: bytes, decibels: float, seed: int) -> bytes:
     return bytes(np.clip(samples + noise, -32768, 32767).astype("<i2").tobytes())
 
 
-def _flite(voice: str, text: str) -> bytes:
+def flite(voice: str, text: str) -> bytes:
+    """Give a text spoken by a voice of flite as 16 kHz sound."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "line.wav"
         subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)

@@ -12,6 +12,7 @@ from tests.room import Room, missing
 from voice_helper.content import Content, load_content
 from voice_helper.paths import intents_folder
 from voice_helper.skill import Skill, open_skill
+from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +51,9 @@ def room() -> Iterator[Room]:
 
 
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
+
+
+@pytest.fixture(scope="session")
+def voice() -> Pyttsx3Voice:
+    """The voice of the system."""
+    return Pyttsx3Voice()

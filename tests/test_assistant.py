@@ -49,11 +49,6 @@ class Session:
 
 
 @pytest.fixture(scope="module")
-def voice() -> Pyttsx3Voice:
-    return Pyttsx3Voice()
-
-
-@pytest.fixture(scope="module")
 def run(skill: Skill, voice: Pyttsx3Voice, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Session]:
     """Run the loop over a sound, to the end of the file and on until all is said; the same run only once."""
     source = tmp_path_factory.mktemp("source") / "source.wav"

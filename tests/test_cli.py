@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from voice_helper.cli import run as run_here
 from voice_helper.errors import SoundDeviceError, VoiceHelperError
 from voice_helper.paths import cache_folder
 from voice_helper.tester import read_cases
-from voice_helper.understand import Thresholds
+from voice_helper.understand import USUAL_THRESHOLDS
 
 ASK_KEYS = [
     "transcript", "confidence", "engine", "intent", "slots", "score", "decided_by", "family", "template", "runner_up",
@@ -126,7 +127,7 @@ def test_a_typed_question_as_json_has_exactly_these_keys_in_this_order(run: Run)
 
 
 def test_an_unsure_answer_names_its_two_candidates(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    never_sure = Thresholds(sure=0.0, margin=1.0, unsure=0.0, safety=0.9, safety_denied=0.9, emergency=0.5)
+    never_sure = replace(USUAL_THRESHOLDS, sure=0.0, margin=1.0, unsure=0.0, safety=0.9)
     monkeypatch.setattr("voice_helper.content.read_thresholds", lambda item, problems: never_sure)
     (answer,) = forms(run("ask", "does it help", "--json").out)
     assert (answer["intent"], answer["decided_by"]) == ("unsure", "unsure")

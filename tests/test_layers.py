@@ -17,7 +17,7 @@ CORE = {
 }  # fmt: skip
 EDGES = {"audio", "embedding", "vad", "echo", "models", "cache", "recognizers", "voices"}
 JOINED = {"skill", "assistant"}
-DOORS = {"cli", "doctor", "tester", "forms"}
+DOORS = {"cli", "view", "doctor", "tester", "forms"}
 DEVICES = {
     "sounddevice",
     "socket",

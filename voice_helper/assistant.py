@@ -46,6 +46,9 @@ OWN_WORD_RATIO: Final = 75.0
 ECHO_SECONDS: Final = 0.3
 """The room still carries a word for so long after it was played."""
 
+ADDRESSED_SECONDS: Final = 8.0
+"""After the wake word, a key, or our answer, what is said is said to us for so long."""
+
 SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
 _SLOWEST, _FASTEST = 120.0, 180.0
 _WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # when a word is played is an estimate
@@ -111,6 +114,13 @@ class _Spoken:
     told: bool = False
 
 
+class Spotter(Protocol):
+    """Hears one phrase and nothing else."""
+
+    def accept(self, chunk: AudioChunk) -> bool:
+        """Take a chunk; tell whether the phrase has just been heard."""
+
+
 class EchoRemover(Protocol):
     """Takes what was played out of what is heard."""
 
@@ -134,6 +144,8 @@ class Assistant:
         endpoint: EndpointSettings | None = None,
         echo: EchoRemover | None = None,
         headset: bool = False,
+        wake: Spotter | None = None,
+        waits_to_be_addressed: bool = False,
         tell: Callable[[Happening], None] = lambda happening: None,
         understood: Callable[[Understood], None] = lambda understood: None,
     ) -> None:
@@ -146,6 +158,9 @@ class Assistant:
         self._voice_activity = VoiceActivity()
         self._echo = echo
         self._headset = headset
+        self._wake = wake
+        self._is_open = wake is None and not waits_to_be_addressed
+        self._addressed_until = 0
         self._never_ours = cache(conversation.is_stop)
         self._utterance_begins = 0
         self._tell = tell
@@ -156,6 +171,7 @@ class Assistant:
         self._partial = ""
         self._over_speech = False
         self._own_said = ""
+        self._was_addressed = False
         self.answered = False
         """Something was understood, or asked back."""
 
@@ -164,10 +180,21 @@ class Assistant:
         """The time on the clock of the sound."""
         return self._clock_samples / SAMPLE_RATE
 
+    def address(self) -> None:
+        """What is said in the next seconds is said to us: a key was pressed, or the wake word heard."""
+        self._addressed_until = self._clock_samples + round(ADDRESSED_SECONDS * SAMPLE_RATE)
+        self.chime()
+
+    @property
+    def is_addressed(self) -> bool:
+        """What is said now is said to us."""
+        return self._is_open or self.state.session is not None or self._clock_samples <= self._addressed_until
+
     def begin_guide(self, muscle: str | None = None) -> None:
         """Start the guided session at once."""
         self.state, actions = self._conversation.begin_guide(self.state, muscle)
-        self._carry_out(actions)
+        speaks = any(spoken.words for spoken in self._time_line)  # a chime is not cut off
+        self._carry_out(tuple(action for action in actions if speaks or not isinstance(action, Hush)))
 
     def say_first(self, rows: tuple[Row, ...]) -> None:
         """Say something before anything was heard."""
@@ -218,12 +245,16 @@ class Assistant:
         if self._echo is not None:
             chunk = self._echo.clean(chunk, played)
             us_alone = self._echo.hears_us_alone
+        if self._wake is not None and self._wake.accept(chunk):
+            self._recognizer.finish()  # the phrase itself is no part of the question
+            self.address()
         self._endpointer.settings = IN_SESSION if self.state.session else self._usual_endpoint
         was_in_utterance = self._endpointer.in_utterance
         cut = self._endpointer.accept(
             chunk, self._voice_activity.is_speech(chunk) and (was_in_utterance or not us_alone)
         )
         if cut.chunks:
+            self._was_addressed = self._was_addressed or self.is_addressed
             if not was_in_utterance:
                 self._utterance_begins = self._clock_samples - sum(part.samples for part in cut.chunks)
             own = self._own_text()
@@ -236,6 +267,8 @@ class Assistant:
         self._event(Quiet(chunk.samples))
         if self._was_playing and not self._speaker.player.is_playing:
             self._was_playing = False
+            if self._clock_samples <= self._addressed_until:  # a question after the answer needs no new address
+                self._addressed_until = self._clock_samples + round(ADDRESSED_SECONDS * SAMPLE_RATE)
             self._event(DoneSpeaking())
 
     def _partly_heard(self, text: str) -> None:
@@ -254,9 +287,10 @@ class Assistant:
         others = tuple(self._without_own_voice(other) for other in heard.alternatives)
         over_speech, self._over_speech = self._over_speech, False
         own, self._own_said = self._own_said, ""
+        addressed, self._was_addressed = self._was_addressed, False
         if text:
             transcript = replace(heard, text=text, alternatives=others)
-            self._event(Heard(transcript, heard.text if over_speech else None, own))
+            self._event(Heard(transcript, heard.text if over_speech else None, own, addressed))
 
     def _without_own_voice(self, text: str) -> str:
         """Leave out the words that we said while this utterance was heard, in their order, each once."""
@@ -281,6 +315,16 @@ class Assistant:
             and spoken.starts + timed.starts - _WORD_MARGIN_SAMPLES <= now
             and spoken.starts + timed.starts < spoken.ends  # else it was cut off before
         ]
+
+    @property
+    def seconds_left(self) -> tuple[float, float] | None:
+        """What is left of the hold, rest or wait that is being counted, and its whole length, in seconds."""
+        return self._conversation.seconds_left(self.state)
+
+    @property
+    def step(self) -> tuple[int, int] | None:
+        """The number of the step of a session, and of the last one."""
+        return self._conversation.steps(self.state)
 
     def _own_text(self) -> str:
         """What is being played, or still hangs in the room."""

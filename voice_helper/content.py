@@ -15,7 +15,7 @@ from voice_helper.safety import SafetyRules, read_safety
 from voice_helper.sentences import Sentences, Template, read_sentences
 from voice_helper.text import Language
 from voice_helper.types import OUT_OF_SCOPE, Row
-from voice_helper.understand import HELP_NOW, Thresholds, read_thresholds
+from voice_helper.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read_thresholds
 from voice_helper.wordings import Wording, read_wordings
 
 _NEEDED = ("language.yaml", "answers.yaml")
@@ -103,7 +103,7 @@ def _read(folder: Path, settings: Mapping[str, str], problems: Problems) -> Cont
     safety = SafetyRules(language)
     if "safety.yaml" in documents:
         safety = read_safety(documents["safety.yaml"], language, problems)
-    thresholds = Thresholds(sure=0.22, margin=0.05, unsure=0.12, safety=0.36, safety_denied=0.6, emergency=0.42)
+    thresholds = USUAL_THRESHOLDS
     if "thresholds.yaml" in documents:
         thresholds = read_thresholds(documents["thresholds.yaml"], problems)
     pronunciations = _read_pronunciations(documents.get("pronunciation.yaml", empty), problems)

@@ -44,7 +44,7 @@ STEADY_SECONDS: Final = 0.25
 COMMAND_STEADY_SECONDS: Final = 0.1
 """A command in half an utterance must stand for so long before we fall silent for it."""
 
-SURE_OVER_SPEECH: Final = 0.8
+SURE_OVER_SPEECH: Final = 0.65
 """In a session a command that is heard over our own prompt needs this confidence."""
 
 _PACES: Final = {
@@ -133,6 +133,19 @@ class Conversation:
         move = replace(move, hush=True)
         return self._moved(replace(state, owed=None, misheard=0), move)
 
+    def seconds_left(self, state: State) -> tuple[float, float] | None:
+        """Give what is left of the hold, rest or wait that is being counted, and its whole length, in seconds."""
+        if state.session is None or self.guide is None:
+            return None
+        return guided.seconds_left(self._guide(state, self.guide), state.session)
+
+    def steps(self, state: State) -> tuple[int, int] | None:
+        """Give the number of the step that a session is at, and of the last one."""
+        if state.session is None or self.guide is None:
+            return None
+        guide = self._guide(state, self.guide)
+        return guided.current_step(guide, state.session).number, max(step.number for step in guide.steps)
+
     def _guide(self, state: State, guide: Guide) -> Guide:
         return guide.article_only() if state.article_only else guide
 
@@ -174,6 +187,17 @@ class Conversation:
         state, again = self._moved(state, guided.repeat(self._guide(state, self.guide), state.session))
         return state, (*actions, *again)
 
+    def _may_be_us(
+        self, state: State, event: Heard, transcript: Transcript, match: Match, *, expected: str | None
+    ) -> bool:
+        """Tell whether words heard while we spoke may be our own, misheard."""
+        if event.over_speech is None:
+            return False
+        certain = match.intent in (_STOP, expected)  # two recognizers agree
+        if state.session is not None and not certain and self._is_doubtful(transcript, match):
+            return True
+        return match.decided_by not in _HEARD_OVER_SPEECH or match.family in self._own_families(event.own)
+
     def _is_doubtful(self, transcript: Transcript, match: Match) -> bool:
         """A command heard over our own prompt may be the prompt misheard; "stop" never waits for certainty."""
         return match.decided_by == "command" and transcript.confidence < SURE_OVER_SPEECH
@@ -202,14 +226,13 @@ class Conversation:
             whole = self.understanding.understand(event.over_speech, self.context(state))
             if whole.decided_by == "command":
                 transcript, match = replace(transcript, text=event.over_speech), whole
-            certain = match.intent in (_STOP, expected)  # two recognizers agree
-            if state.session is not None and not certain and self._is_doubtful(transcript, match):
-                return state, ()
-            if match.decided_by not in _HEARD_OVER_SPEECH or match.family in self._own_families(event.own):
-                return state, ()
+        if self._may_be_us(state, event, transcript, match, expected=expected):
+            return state, ()
         if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
             return state, ()
         match = self._answering_our_question(state, match, transcript.text)
+        if not event.addressed and state.session is None and not self.understanding.urgent_flag(transcript.text):
+            return state, ()
         if match.intent in HELP_NOW:
             return self._help_now(state, transcript, match)
         if match.intent == "cause_heat" or "hot_weather" in match.slots:
@@ -239,7 +262,7 @@ class Conversation:
 
     def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
         """Give the words and their meaning; where they have none, words as likely that mean something for certain."""
-        match = self.understanding.understand(transcript.text, context)
+        match = self.understanding.understand(transcript.text, context, transcript.confidence)
         if match.intent in (NONE_INTENT, UNSURE_INTENT):
             for other in transcript.alternatives:
                 meant = self.understanding.understand(other, context)

@@ -288,16 +288,16 @@ def how_long(guide: Guide, session: Session) -> Move:
     left = seconds_left(guide, session)
     if left is None:
         return which_step(guide, session)
-    text = guide.how_long.text.replace("{seconds}", str(max(1, round(left))))
+    text = guide.how_long.text.replace("{seconds}", str(max(1, round(left[0]))))
     return say_between(guide, session, (replace(guide.how_long, text=text),))
 
 
-def seconds_left(guide: Guide, session: Session) -> float | None:
-    """Give how long the hold, the rest or the wait still takes; `None` where nothing is counted."""
+def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
+    """Give what is left of the hold, the rest or the wait, and its whole length; `None` where nothing is counted."""
     step = _step(guide, session)
     whole = {"holding": step.hold_seconds, "resting": step.rest_seconds, "waiting": step.wait_seconds}
     seconds = whole.get(session.stage)
-    return None if seconds is None else max(0.0, seconds - session.stage_samples / SAMPLE_RATE)
+    return None if seconds is None else (max(0.0, seconds - session.stage_samples / SAMPLE_RATE), seconds)
 
 
 def current_step(guide: Guide, session: Session) -> Step:

@@ -170,6 +170,9 @@ class Heard:
     own: str = ""
     """What we were saying meanwhile."""
 
+    addressed: bool = True
+    """It was said to us, as far as we know: no wake word or key was wished for, or it came first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quiet:

@@ -42,11 +42,28 @@ class Thresholds:
     safety: float
     """The share of emergency and urgent meanings together from which on they are acted on."""
 
+    safety_misheard: float
+    """The same where the recognizer is less than `confident` of the words."""
+
+    confident: float
     safety_denied: float
     """The same where another sign was clearly denied."""
 
     emergency: float
     """Of that share, so much makes it an emergency: when in doubt, the higher level."""
+
+
+USUAL_THRESHOLDS: Final = Thresholds(
+    sure=0.15,
+    margin=0.04,
+    unsure=0.1,
+    safety=0.35,
+    safety_misheard=0.45,
+    confident=0.6,
+    safety_denied=0.6,
+    emergency=0.42,
+)
+"""For a folder that has no `thresholds.yaml`."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +75,14 @@ class Understanding:
     nearest: NearestMeaning
     thresholds: Thresholds
 
-    def understand(self, text: str, context: Context = "none") -> Match:
-        """Give the meaning of what was heard or typed.
+    def understand(self, text: str, context: Context = "none", confidence: float = 1.0) -> Match:
+        """Give the meaning of what was heard or typed; `confidence` is the recognizer's, from 0.0 to 1.0.
 
         In the context `guide` a session is going on: its commands win over everything but safety.
         """
         if not self.sentences.language.words(text):
             return Match(NONE_INTENT, score=0.0, decided_by="none")
-        return self._meaning(text, context)
+        return self._meaning(text, context, confidence)
 
     def with_runner_up(self, text: str, match: Match) -> Match:
         """Give a match with the meaning that came next, also where nearness was not needed to decide."""
@@ -74,7 +91,7 @@ class Understanding:
         ranking = self.nearest.rank(comparable_text(self.sentences.language, text))
         return replace(match, runner_up=_next_best(ranking.scores(), match.intent))
 
-    def _meaning(self, text: str, context: Context) -> Match:
+    def _meaning(self, text: str, context: Context, confidence: float) -> Match:
         flags = self.safety.find(text)
         denied = any(flag.level in HELP_NOW for flag in flags.denied)
         flag = flags.highest
@@ -93,20 +110,26 @@ class Understanding:
         ranking = self.nearest.rank(comparable)
         known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
         ranked = ranking.scores() if known else []
-        alarm = self._alarm(comparable, ranked, ranking, denied=denied)
+        threshold = self._alarm_threshold(confidence, denied=denied)
+        alarm = self._alarm(comparable, ranked, ranking, threshold)
         if alarm is not None:
             return replace(alarm, denied=denied)
         if flag is not None:
             return replace(self._flagged(text, flag), denied=denied)
         return replace(self._nearest(text, comparable, ranked), denied=denied)
 
+    def _alarm_threshold(self, confidence: float, *, denied: bool) -> float:
+        if denied:
+            return self.thresholds.safety_denied
+        is_confident = confidence >= self.thresholds.confident
+        return self.thresholds.safety if is_confident else self.thresholds.safety_misheard
+
     def _alarm(
-        self, comparable: str, ranked: list[tuple[str, float]], ranking: Ranking, *, denied: bool
+        self, comparable: str, ranked: list[tuple[str, float]], ranking: Ranking, threshold: float
     ) -> Match | None:
         """Raise a red flag that no rule knows, where the wording is near enough to those that are."""
         shares = {intent: share for intent, share in ranked if intent in HELP_NOW}
         together = sum(shares.values())
-        threshold = self.thresholds.safety_denied if denied else self.thresholds.safety
         if together < threshold or self.safety.is_general_question(comparable):
             return None
         emergency, urgent = HELP_NOW
@@ -200,7 +223,19 @@ def _next_best(ranked: list[tuple[str, float]], intent: str) -> RunnerUp | None:
 def read_thresholds(item: Item, problems: Problems) -> Thresholds:
     """Read `thresholds.yaml`."""
     known = frozenset(
-        {"language", "sure", "margin", "unsure", "safety", "safety_denied", "emergency", "set_on", "figures"}
+        {
+            "language",
+            "sure",
+            "margin",
+            "unsure",
+            "safety",
+            "safety_misheard",
+            "confident",
+            "safety_denied",
+            "emergency",
+            "set_on",
+            "figures",
+        }
     )
     top = item.mapping(problems, "thresholds.yaml", known=known)
 
@@ -218,6 +253,8 @@ def read_thresholds(item: Item, problems: Problems) -> Thresholds:
         margin=share("margin"),
         unsure=share("unsure"),
         safety=share("safety"),
+        safety_misheard=share("safety_misheard"),
+        confident=share("confident"),
         safety_denied=share("safety_denied"),
         emergency=share("emergency"),
     )

@@ -1,0 +1,64 @@
+"""The guided session on a terminal, to be read from two metres: the step in large letters, the time left as a bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rich.align import Align
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+from voice_helper.assistant import Assistant, Happening
+
+_LETTERS: Final = "small"
+_CHUNKS_A_PICTURE: Final = 8  # about four pictures a second
+
+
+class GuideView:
+    """Shows the last words large, and under them the time that is left and what can be said."""
+
+    def __init__(self, console: Console, hint: str) -> None:
+        """Take what can be said, as a line of words."""
+        self._console, self._hint = console, hint
+        self._said, self._heard = "", ""
+        self._live: Live | None = None
+        self._chunks = 0
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Draw while the block runs; the last instruction stays on the screen after it."""
+        with Live(console=self._console, auto_refresh=False, transient=False) as self._live:
+            yield
+
+    def tell(self, happening: Happening) -> None:
+        """Take what happened."""
+        if happening.event == "say":
+            self._said = str(happening.fields["text"])
+        elif happening.event == "heard":
+            self._heard = str(happening.fields["text"])
+
+    def tick(self, assistant: Assistant) -> None:
+        """Take the time that went by; draws a few times a second."""
+        self._chunks += 1
+        if self._live is not None and self._chunks % _CHUNKS_A_PICTURE == 1:
+            self._live.update(self.picture(assistant.step, assistant.seconds_left), refresh=True)
+
+    def picture(self, step: tuple[int, int] | None, left: tuple[float, float] | None) -> RenderableType:
+        """Give the screen: `step` is the number of the step and of the last one, `left` seconds left and in all."""
+        from pyfiglet import Figlet
+
+        width = max(40, self._console.width)
+        letters = Figlet(font=_LETTERS, width=width).renderText(self._said).rstrip()
+        lines: list[RenderableType] = [Text(letters, style="bold", no_wrap=True)]
+        if left is not None:
+            seconds, whole = left
+            lines += ["", ProgressBar(total=whole, completed=whole - seconds, width=width - 1), Text(f"{seconds:.0f}")]
+        if step is not None:
+            lines += ["", Text(f"{step[0]} / {step[1]}   {self._hint}", style="bold")]
+        if self._heard:
+            lines.append(Text(f"\u201c{self._heard}\u201d", style="dim"))
+        return Align.left(Group(*lines))
