@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing clean
+.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -34,6 +34,9 @@ bench-safety: $(VENV)/.installed-dev
 
 bench-hearing: $(VENV)/.installed-bench
 	$(BIN)/python -m bench.hearing $(LINES)
+
+bench-session: $(VENV)/.installed-bench
+	$(BIN)/python -m bench.session
 
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)

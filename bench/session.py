@@ -237,12 +237,12 @@ def main() -> None:
         plan: list[tuple[Setting, float | None, float | None]] = [(kept, -6.0, None)]
     else:
         plan = [(kept, None, None), (kept, None, 10.0), (kept, -6.0, 10.0)]
-        plan += [(setting, leak, None) for setting in SETTINGS for leak in LEAKS]
+        plan += [(kept, leak, None) for leak in LEAKS] + [(setting, -6.0, None) for setting in SETTINGS[:-1]]
     for setting, leak, noise in plan:
         commands.append(commanded(stage, speakers, setting, leak, noise, options.trials))
         print(commands[-1], flush=True)
     for setting in (kept,) if options.quick else SETTINGS:
-        own.append(alone(stage, setting, 0.0, options.minutes if setting is kept else options.minutes / 3))
+        own.append(alone(stage, setting, 0.0, options.minutes if setting is kept else options.minutes / 6))
         print(own[-1], flush=True)
     if not options.quick:
         write_result("session", {**result, "commands": commands, "alone": own})

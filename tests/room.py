@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from voice_helper.audio import import_sounddevice
 from voice_helper.errors import SoundDeviceError
 from voice_helper.paths import cache_folder
 
+MOST_SECONDS = 60.0
 _PROGRAMS = ("pulseaudio", "pactl", "paplay", "parec")
 
 
@@ -110,10 +112,14 @@ class Room:
 
     def start(self, *arguments: str, under: Sequence[str] = ()) -> subprocess.Popen[str]:
         """Start the program in this room; `under` is a command that runs it, such as a tracer."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*under, VOICE_HELPER, *arguments], env=self.environment, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
+        timer = threading.Timer(MOST_SECONDS, process.kill)  # a test that waits for what never comes fails
+        timer.daemon = True
+        timer.start()
+        return process
 
 
 def next_event(process: subprocess.Popen[str], name: str) -> dict[str, Any]:

@@ -27,9 +27,7 @@ _MOST_CHANNELS: Final = 64
 _LEAST_RATE, _MOST_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
 _DEVICE_RATES: Final = (48_000, 44_100)
 _MICROPHONE_WAIT_SECONDS: Final = 5.0
-_OUT_OF_STEP_SECONDS: Final = 0.1
-"""The clocks of microphone and loudspeaker may drift apart so far before some sound is left out."""
-
+_MOST_PLAYED_SECONDS: Final = 5  # are kept where nobody asks for them
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE // CHUNK_SAMPLES
 
 
@@ -262,7 +260,7 @@ class Loudspeaker(_Device):
         self._waiting = bytearray()
         self._drained = threading.Event()
         self._drained.set()
-        self._played, self._in_step = bytearray(), bytearray()
+        self._played, self._in_step, self._owed = bytearray(), bytearray(), 0
         sounddevice = import_sounddevice()
         self._stream, self._rate = _open_stream(sounddevice.RawOutputStream, device, self._fill, "loudspeaker")
         self._latency_seconds = float(self._stream.latency)
@@ -284,16 +282,21 @@ class Loudspeaker(_Device):
             self._drained.set()
 
     def advance(self, samples: int) -> bytes:
-        """Give so much of what the device played; it keeps its own time, so some may be missing or left out."""
+        """Give so much of what the device played, in step with what is heard: sample for sample since it began."""
         with self._lock:
             sound = bytes(self._played)
             self._played.clear()
-        heard = sound if self._rate == SAMPLE_RATE else self._at_16_khz.resample_chunk(_samples(sound)).tobytes()
-        self._in_step += heard
-        most = (samples + round(_OUT_OF_STEP_SECONDS * SAMPLE_RATE)) * 2
-        del self._in_step[: max(0, len(self._in_step) - most)]
+        self._in_step += (
+            sound if self._rate == SAMPLE_RATE else self._at_16_khz.resample_chunk(_samples(sound)).tobytes()
+        )
+        late = min(self._owed, len(self._in_step))  # it was asked for before the device had played it
+        del self._in_step[:late]
         playing = bytes(self._in_step[: samples * 2])
         del self._in_step[: samples * 2]
+        self._owed += samples * 2 - len(playing) - late
+        if not self.is_playing and not any(self._in_step):  # two clocks drift apart: begin anew
+            self._in_step.clear()
+            self._owed = 0
         return playing
 
     @property
@@ -317,7 +320,7 @@ class Loudspeaker(_Device):
                 self._drained.set()
             out[:] = sound.ljust(wanted, b"\0")
             self._played += out
-            del self._played[: max(0, len(self._played) - self._rate * 2)]  # a second, where nobody asks for it
+            del self._played[: max(0, len(self._played) - self._rate * 2 * _MOST_PLAYED_SECONDS)]
 
 
 class Microphone(_Device):

@@ -2,8 +2,7 @@
 
 A partitioned-block Kalman filter in the frequency domain learns the way from the loudspeaker through the room to the
 microphone, and what it expects of our voice is taken away. It is linear: nothing of the person is suppressed with it,
-also while both speak. WebRTC's canceller was tried; its suppressor swallows the person's words in the first seconds
-(bench/RESULTS.md).
+also while both speak. WebRTC's canceller was tried, and swallowed the person's first words (bench/RESULTS.md).
 
 Sources: Enzner and Vary, Frequency-domain adaptive Kalman filter for acoustic echo control in hands-free
 telephones, 2006; Kuech, Mabande and Enzner, State-space architecture of the partitioned-block-based acoustic echo

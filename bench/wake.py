@@ -1,0 +1,56 @@
+"""How often the wake word is missed, and heard where nobody said it: `python -m bench.wake [MINUTES]`.
+
+Said by every voice, alone and before a question; false alarms over the questions and red flags that other benches
+spoke and kept, which is harder than television: all of it is speech, close to the microphone.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from bench.lines import Line, machine, read_lines, write_result
+from bench.speech import spoken_lines, voices
+from voice_helper.recognizers.wake import WakeWord
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+
+PHRASE = "hey helper"
+THRESHOLDS = (1e-5, 1e-10, 1e-15, 1e-20, 1e-25, 1e-30)
+_CALLS = (PHRASE, f"{PHRASE} does heat help", f"{PHRASE} i have a cramp", f"{PHRASE} what should i eat")
+
+
+def heard(wake: WakeWord, sounds: Iterable[bytes]) -> tuple[list[int], float]:
+    """Give how often the phrase was heard in each sound, and how many hours they last."""
+    counts, samples = list[int](), 0
+    for pcm in sounds:
+        chunks = (pcm[start : start + CHUNK_SAMPLES * 2] for start in range(0, len(pcm), CHUNK_SAMPLES * 2))
+        counts.append(sum(wake.accept(AudioChunk(chunk)) for chunk in chunks))
+        samples += len(pcm) // 2
+    return counts, samples / SAMPLE_RATE / 3600
+
+
+def main() -> None:
+    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
+    speakers = voices()
+    calls = [Line(text, "") for text in _CALLS]
+    said = {decibels: [pcm for _, pcm in spoken_lines(speakers, calls, decibels)] for decibels in (None, 10.0)}
+    others, length = list[bytes](), 0.0
+    for _, pcm in spoken_lines(speakers, read_lines("dev")[::2], None):
+        others.append(pcm)
+        length += len(pcm) / 2 / SAMPLE_RATE / 60
+        if length > minutes:
+            break
+    rows = []
+    for threshold in THRESHOLDS:
+        row: dict[str, object] = {"threshold": threshold}
+        for decibels, sounds in said.items():
+            counts, _ = heard(WakeWord(PHRASE, threshold), sounds)
+            row[f"missed_{'clean' if decibels is None else '10_db'}"] = round(counts.count(0) / len(counts), 3)
+        counts, hours = heard(WakeWord(PHRASE, threshold), others)
+        rows.append({**row, "false_alarms_an_hour": round(sum(counts) / hours, 1), "hours": round(hours, 2)})
+        print(rows[-1], flush=True)
+    write_result("wake", {"machine": machine(), "said": len(said[None]), "thresholds": rows})
+
+
+if __name__ == "__main__":
+    main()
