@@ -48,18 +48,20 @@ class EchoCanceller:
         self._played: Spectra = np.zeros((_PARTITIONS, _SPECTRUM), dtype=np.complex128)
         self._before = np.zeros(CHUNK_SAMPLES)
         self._person = np.zeros(_SPECTRUM)
+        self._silent_chunks = _PARTITIONS + 1
         self.hears_us_alone = False
         """What was left of the last chunk can be what was not learned yet of our own voice."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
         """Give a chunk as long as the one given, without what was `played` (16 kHz) in the same time."""
+        self._silent_chunks = 0 if any(played) else self._silent_chunks + 1
+        if self._silent_chunks > _PARTITIONS + 1:  # nothing of ours is left in the room
+            self.hears_us_alone = False
+            return chunk
         heard, now = _samples(chunk.pcm), _samples(played)
         self._played = np.roll(self._played, 1, axis=0)
         self._played[0] = np.fft.rfft(np.concatenate([self._before, now]))
         self._before = now
-        if not self._played.any():
-            self.hears_us_alone = False
-            return chunk
         for _ in range(_PASSES):
             expected = (self._room * self._played).sum(axis=0)
             left = heard - np.fft.irfft(expected)[CHUNK_SAMPLES:]
