@@ -17,7 +17,7 @@ CORE = {
 }  # fmt: skip
 EDGES = {"audio", "embedding", "vad", "echo", "models", "cache", "recognizers", "voices"}
 JOINED = {"skill", "assistant"}
-DOORS = {"cli", "view", "doctor", "tester", "forms"}
+DOORS = {"cli", "commands", "view", "doctor", "tester", "forms"}
 DEVICES = {
     "sounddevice",
     "socket",
@@ -94,6 +94,6 @@ def test_the_loop_knows_no_engine() -> None:
     assert ours("assistant") <= VALUES | CORE | EDGES
 
 
-@pytest.mark.parametrize("name", sorted(set(MODULES) - DOORS))
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.split(".")[0] not in DOORS))
 def test_nothing_imports_a_door(name: str) -> None:
     assert ours(name) & DOORS == set()

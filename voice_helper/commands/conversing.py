@@ -1,0 +1,272 @@
+"""Go on listening: `listen` and `guide`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from rich.console import Console
+
+from voice_helper.commands.shared import (
+    DEBUG_RECORDING,
+    Options,
+    common,
+    kept_in,
+    note,
+    open_loudspeaker,
+    open_recognizer,
+    open_skill,
+    open_voice_or_none,
+    packed,
+    plain,
+    print_line,
+    refuse_silent_save,
+    situation,
+    terminal,
+)
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from voice_helper.assistant import Assistant, Happening
+    from voice_helper.audio import Player, SilentPlayer, Source
+    from voice_helper.skill import Skill
+    from voice_helper.view import GuideView
+
+_PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What the commands that go on listening share."""
+
+    source: str
+    save: Path | None
+    events: bool
+    recording: Path | None
+    headset: bool
+    article_only: bool
+    patient: bool
+    plain: bool
+    chime: bool
+
+
+_LISTENING_OPTIONS: Final = (
+    click.option("--source", default="mic", show_default=True, help="mic, or a sound file, in virtual time."),
+    click.option("--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file."),
+    click.option("--events", is_flag=True, help="Print one JSON object for each thing that happens."),
+    DEBUG_RECORDING,
+    click.option("--headset", is_flag=True, help="The microphone cannot hear the loudspeaker: no caution is needed."),
+    click.option("--article-only", is_flag=True, help="A session with the article's own words, without first aid."),
+    click.option("--patient", is_flag=True, help="Wait longer before an utterance counts as over."),
+    click.option("--plain", is_flag=True, help="Plain lines, for screen readers: no large letters, no bar."),
+    click.option(
+        "--chime/--no-chime", default=True, help="A soft tone when it begins to listen; it learns the room from it."
+    ),
+)
+
+
+def _conversing(command: Callable[..., None]) -> Any:
+    """Give a command that goes on listening its options, before those that all share."""
+    return packed(Listening, _LISTENING_OPTIONS, common(command))
+
+
+@click.command()
+@click.option("--wake", metavar="PHRASE", help='Answer only after this phrase, such as "hey helper"; danger always.')
+@click.option("--push-to-talk", is_flag=True, help="Answer only after the Enter key; danger always.")
+@_conversing
+def listen(options: Options, listening: Listening, wake: str | None, push_to_talk: bool) -> None:
+    """Go on listening and answering, hands-free. A cramp starts the guide, so does the Enter key. Ctrl-C ends.
+
+    Example: voice-helper listen
+
+    Example: voice-helper listen --wake "hey helper"
+
+    Example: voice-helper listen --source evening.wav --events --save spoken.wav
+    """
+    _converse(options, listening, wake=wake, push_to_talk=push_to_talk)
+
+
+@click.command()
+@click.option("--place", type=click.Choice(sorted(_PLACES)), help="Where the cramp is.")
+@_conversing
+def guide(options: Options, listening: Listening, place: str | None) -> None:
+    """Be guided through a cramp at once, hands-free. Say "stop" to end.
+
+    Example: voice-helper guide --place foot
+
+    Example: voice-helper guide --article-only --plain
+    """
+    _converse(options, listening, guide=True, place=place)
+
+
+def _converse(
+    options: Options,
+    listening: Listening,
+    *,
+    guide: bool = False,
+    place: str | None = None,
+    wake: str | None = None,
+    push_to_talk: bool = False,
+) -> None:
+    from voice_helper.assistant import Assistant, Speaker
+    from voice_helper.audio import SilentPlayer, WavSource, write_wav
+    from voice_helper.conversation import State
+    from voice_helper.echo import EchoCanceller
+    from voice_helper.endpoint import PATIENT, EndpointSettings
+    from voice_helper.recognizers.wake import WakeWord
+    from voice_helper.view import GuideView
+
+    save, recording = listening.save, listening.recording
+    refuse_silent_save(options, save)
+    file = None if listening.source == "mic" else WavSource(Path(listening.source))
+    spotter = WakeWord(wake) if wake is not None else None
+    skill = open_skill(options)
+    recognizer = open_recognizer(options, skill)
+    voice = open_voice_or_none(options, needed=save is not None)
+    console = terminal()
+    hint = skill.content.guide.help.text if skill.content.guide is not None else ""
+    view = GuideView(console, hint) if _wants_view(listening, console, guide=guide) else None
+    with ExitStack() as opened:
+        kept = SilentPlayer(keep=save is not None)
+        player, heard = (kept, file) if file is not None else _live(options, kept, opened, needed=not guide)
+        assistant = Assistant(
+            skill.conversation,
+            recognizer,
+            Speaker(voice, player, options.rate),
+            state=State(hands_free=True, situation=situation(recording), article_only=listening.article_only),
+            endpoint=PATIENT if listening.patient else EndpointSettings(),
+            echo=None if listening.headset else EchoCanceller(),
+            headset=listening.headset,
+            wake=spotter,
+            waits_to_be_addressed=push_to_talk,
+            tell=_teller(listening, console, view),
+        )
+        heard = kept_in(heard, recording)
+        pressed = _enter_key() if file is None and not guide else _no_key
+        act_on_key = assistant.address if push_to_talk else assistant.begin_guide
+        try:
+            _begin(assistant, skill, options, listening, guide=guide, place=place)
+            if not guide and file is None and not listening.events:
+                note(_how_to_begin(wake, push_to_talk=push_to_talk))
+            if view is not None:
+                opened.enter_context(view.open())
+            for _ in assistant.hear(heard):
+                if view is not None:
+                    view.tick(assistant)
+                if pressed():
+                    act_on_key()
+                if guide and file is None and not assistant.is_busy:
+                    break
+            if file is not None:
+                for _ in assistant.stay():
+                    pass
+        finally:
+            if save is not None:
+                write_wav(save, kept.finish())
+        if listening.events and file is not None:
+            print_line({"at": round(assistant.seconds, 2), "event": "end", "reason": "source_ended"})
+
+
+def _begin(
+    assistant: Assistant, skill: Skill, options: Options, listening: Listening, *, guide: bool, place: str | None
+) -> None:
+    """Say, play and show what comes before anything is heard."""
+    is_live = listening.source == "mic"
+    if is_live and not options.number:
+        named = skill.content.answers.settings.get("number", "")
+        note(f'in an emergency it names "{named}"; name yours: --number 112, or export VOICE_HELPER_NUMBER=112')
+    if is_live and listening.chime and not listening.headset and options.voice != "none":
+        assistant.chime()
+    if listening.recording is not None:
+        assistant.say_first((skill.content.answers.recording_notice,))
+    if guide:
+        assistant.begin_guide(_PLACES.get(place or ""))
+
+
+def _how_to_begin(wake: str | None, *, push_to_talk: bool) -> str:
+    if wake is not None:
+        return f'listening for "{wake}"; signs of danger are always heard. Ctrl-C ends'
+    if push_to_talk:
+        return "press Enter, then speak; signs of danger are always heard. Ctrl-C ends"
+    return 'listening; ask about leg cramps, or say "help, I have a cramp", or press Enter for that. Ctrl-C ends'
+
+
+def _wants_view(listening: Listening, console: Console, *, guide: bool) -> bool:
+    return guide and console.is_terminal and listening.source == "mic" and not (listening.plain or listening.events)
+
+
+def _teller(listening: Listening, console: Console, view: GuideView | None) -> Callable[[Happening], None]:
+    if listening.events:
+        from voice_helper.forms import happening_form
+
+        return lambda happening: print_line(happening_form(happening))
+    return view.tell if view is not None else _shower(console)
+
+
+def _no_key() -> bool:
+    return False
+
+
+def _enter_key() -> Callable[[], bool]:
+    """Give what tells whether Enter was pressed since it was last asked."""
+    import queue
+    import threading
+
+    if not sys.stdin.isatty():
+        return _no_key
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+
+    threading.Thread(target=read, name="keyboard", daemon=True).start()
+
+    def pressed() -> bool:
+        was = False
+        while not lines.empty():
+            lines.get()
+            was = True
+        return was
+
+    return pressed
+
+
+def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bool) -> tuple[Player, Source]:
+    """Open the sound devices; where the microphone is not `needed`, a session without one shows its text."""
+    from voice_helper.audio import Microphone, QuietRoom
+    from voice_helper.errors import SoundDeviceError
+
+    player: Player = kept
+    if options.voice != "none":
+        loudspeaker = open_loudspeaker(options)
+        if loudspeaker is not None:
+            player = opened.enter_context(loudspeaker)
+    try:
+        return player, opened.enter_context(Microphone(options.device))
+    except SoundDeviceError as error:
+        if needed or options.device:
+            raise
+        note(f"nothing can be heard, the steps are shown: {error.message}")
+        return player, QuietRoom()
+
+
+def _shower(console: Console) -> Callable[[Happening], None]:
+    def show(happening: Happening) -> None:
+        fields = happening.fields
+        at, text = f"{happening.at_seconds:8.1f}", plain(str(fields.get("text", "")))
+        if happening.event == "heard":
+            console.print(
+                f"[dim]{at}[/dim]  you   {text}  [dim]{fields['intent']}[/dim]",
+                highlight=False,
+            )
+        elif happening.event == "say":
+            console.print(f"[dim]{at}[/dim]        {text}", highlight=False)
+        elif happening.event == "end":
+            console.print(f"[dim]{at}  ended: {fields['reason']}[/dim]", highlight=False)
+
+    return show

@@ -1,0 +1,79 @@
+"""This machine: `doctor` and `voices`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+
+from voice_helper.commands.shared import (
+    Options,
+    common,
+    open_skill,
+    open_voice,
+    plain,
+    print_line,
+    speak,
+    terminal,
+)
+from voice_helper.errors import VoiceHelperError
+from voice_helper.voices import VOICE_NAMES
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    pass
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@common
+def doctor(options: Options, as_json: bool) -> None:
+    """Show what works on this machine, what does not, and the command that mends it.
+
+    Example: voice-helper doctor
+    """
+    from voice_helper.doctor import examine
+
+    findings = examine(options.language, options.model, options.number)
+    if as_json:
+        print_line(
+            {"ok": all(each.ok or not each.needed for each in findings), "checks": [each.form() for each in findings]}
+        )
+    else:
+        console = terminal()
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for _ in range(3):
+            table.add_column(overflow="fold")
+        for each in findings:
+            mark = (
+                "[green]works[/green]"
+                if each.ok
+                else ("[red]broken[/red]" if each.needed else "[yellow]missing[/yellow]")
+            )
+            table.add_row(mark, plain(each.name), plain(each.detail + (f"\n-> {each.mend}" if each.mend else "")))
+        console.print(table)
+    if any(each.needed and not each.ok for each in findings):
+        raise VoiceHelperError("something that every question needs does not work", hint="see the lines above")
+
+
+@click.command()
+@click.option("--save", type=click.Path(path_type=Path), help="Write the sample to this WAV file.")
+@common
+def voices(options: Options, save: Path | None) -> None:
+    """List the voices, and say a sample with the one that is used.
+
+    Example: voice-helper voices
+    """
+    from voice_helper.voices.pyttsx3 import Pyttsx3Voice
+
+    skill = open_skill(options)
+    voice = open_voice(options)
+    for name in VOICE_NAMES:
+        if name != "auto":
+            click.echo(f"{name}{'  (used)' if name == voice.name else ''}")
+    if isinstance(voice, Pyttsx3Voice):
+        names = voice.voices()
+        click.echo(f"  {len(names)} voices of the system: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
+    sample = skill.content.answers.short
+    speak(options, (sample,), save)

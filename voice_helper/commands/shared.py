@@ -1,0 +1,273 @@
+"""What all commands share: their options, what they open, and how they show things."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from rich.console import Console
+
+from voice_helper.errors import VoiceHelperError
+from voice_helper.paths import data_folder, intents_folder
+from voice_helper.recognizers import ENGINE_NAMES
+from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from voice_helper.audio import Loudspeaker, Source
+    from voice_helper.recognizers import Recognizer
+    from voice_helper.skill import Skill
+    from voice_helper.types import Match, Row
+    from voice_helper.voices import Voice
+
+_CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029]")  # JSON leaves them as they are, terminals act on some
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every command shares."""
+
+    engine: str = "auto"
+    model: Path | None = None
+    voice: str = "auto"
+    rate: float = WORDS_PER_MINUTE
+    device: str | None = None
+    number: str | None = None
+    language: str = "en"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What replaces the settings of the content."""
+        return {"number": self.number} if self.number else {}
+
+
+def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option that all commands share, also as an environment variable VOICE_HELPER_..."""
+    variable = f"VOICE_HELPER_{names[0].removeprefix('--').upper()}"
+    return click.option(*names, envvar=variable, show_envvar=True, **settings)
+
+
+_SHARED_OPTIONS: Final = (
+    _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="The recognizer."),
+    _shared("--model", type=click.Path(path_type=Path), help="Folder of a Vosk model."),
+    _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="The voice."),
+    _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Words a minute."),
+    _shared("--device", help="Part of the name of the sound device."),
+    _shared("--number", help="The emergency number it names, such as 112."),
+    _shared("--language", default="en", show_default=True, help="The intents folder to use."),
+)  # fmt: skip
+
+
+DEBUG_RECORDING: Final = click.option(
+    "--debug-recording",
+    "recording",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the sound that is heard in this folder; it says so first. Nothing is kept without this.",
+)
+
+
+def packed(value: type[Any], options: Sequence[Callable[[Any], Any]], command: Callable[..., None]) -> Any:
+    """Give a command these options, packed into one value: its first argument, before those already packed."""
+
+    @wraps(command)
+    def with_options(*before: Any, **given: Any) -> None:
+        own = {name: given.pop(name) for name in value.__dataclass_fields__}
+        command(value(**own), *before, **given)
+
+    wrapped: Any = with_options
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def common(command: Callable[..., None]) -> Any:
+    """Give a command the options that all share, as its first argument."""
+    return packed(Options, _SHARED_OPTIONS, command)
+
+
+def disclaimer() -> str:
+    """Give what help pages and the demo say about the answers."""
+    return (
+        "For education only: the answers do not take the place of advice from a medical expert, "
+        "and no clinician has reviewed them."
+    )
+
+
+def kept_in(source: Source, recording: Path | None) -> Source:
+    """Give a source whose sound is kept in a folder, where one was named; else the source as it is."""
+    from voice_helper.audio import KeptSource
+
+    if recording is None:
+        return source
+    kept = KeptSource(source, recording, time.strftime("heard-%Y-%m-%d-%H-%M-%S-") + str(os.getpid()))
+    note(f"what is heard is kept in {kept.path}")
+    return kept
+
+
+def situation(recording: Path | None) -> dict[str, str]:
+    """Give the situation the conversation is told of: whether the sound is kept."""
+    return {"recording": "on"} if recording is not None else {}
+
+
+def slots(match: Match) -> str:
+    """Give the slots of a match as they are shown behind its intent."""
+    return "".join(f" {name}={plain(value)}" for name, value in match.slots.items())
+
+
+def plain(text: str) -> str:
+    """Text as it is: brackets are not markup, control characters do not reach the terminal."""
+    from rich.markup import escape
+
+    return escape("".join(character if character.isprintable() else " " for character in text))
+
+
+def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
+    """Speak the rows on the loudspeaker, and into a WAV file where `save` names one."""
+    from voice_helper.assistant import Speaker
+    from voice_helper.audio import SilentPlayer, write_wav
+    from voice_helper.errors import EngineMissingError
+
+    if options.voice == "none" and save is None:
+        return
+    try:
+        voice = open_voice(options)
+    except EngineMissingError as error:
+        if save is not None:
+            raise
+        note(f"{error.message}; {error.hint}")
+        return
+    if save is not None:
+        player = SilentPlayer(keep=True)
+        speaker = Speaker(voice, player, options.rate)
+        for row in rows:
+            speaker.say(row.text)
+        write_wav(save, player.finish())
+        note(f"the spoken answer is in {save}")
+    if options.voice == "none":
+        return
+    loudspeaker = open_loudspeaker(options)
+    if loudspeaker is None:
+        return
+    with loudspeaker:
+        speaker = Speaker(voice, loudspeaker, options.rate)
+        for row in rows:
+            speaker.say(row.text)
+        loudspeaker.wait()
+
+
+def open_loudspeaker(options: Options) -> Loudspeaker | None:
+    """Open the loudspeaker; `None`, with a note, where there is none and none was named."""
+    from voice_helper.audio import Loudspeaker
+    from voice_helper.errors import SoundDeviceError
+
+    try:
+        return Loudspeaker(options.device)
+    except SoundDeviceError as error:
+        if options.device:
+            raise
+        note(f"the answer is shown, not spoken: {error.message}; {error.hint}")
+        return None
+
+
+def open_skill(options: Options) -> Skill:
+    """Open the skill of the language that was asked for."""
+    from voice_helper.skill import open_skill
+
+    language_folder(options)
+    return open_skill(options.language, settings=options.settings, announce=note)
+
+
+def refuse_silent_save(options: Options, save: Path | None) -> None:
+    """Refuse to save what would not be spoken. Raises `click.UsageError`."""
+    if save is not None and options.voice == "none":
+        raise click.UsageError("with --voice none nothing is spoken, so there is nothing to --save")
+
+
+def language_folder(options: Options) -> Path:
+    """Give the intents folder of the language. Raises `VoiceHelperError` where there is none."""
+    known = sorted(path.name for path in data_folder("intents").iterdir() if path.is_dir())
+    if options.language not in known:
+        raise VoiceHelperError(f'there is no language "{options.language}"', hint=f"languages: {', '.join(known)}")
+    return intents_folder(options.language)
+
+
+def open_recognizer(options: Options, skill: Skill) -> Recognizer:
+    """Open the recognizer that was asked for, made ready for the words of the skill."""
+    from voice_helper.recognizers import open_recognizer
+    from voice_helper.skill import phrases_of
+
+    choice = open_recognizer(
+        options.engine, phrases=phrases_of(skill.content), language=options.language, model=options.model
+    )
+    if choice.advice:
+        note(choice.advice)
+    return choice.recognizer
+
+
+def open_voice(options: Options) -> Voice:
+    """Open the voice that was asked for. Raises `EngineMissingError`."""
+    from voice_helper.voices import open_voice
+
+    return open_voice(options.voice)
+
+
+def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
+    """Open the voice; where there is none and none is `needed`, the words are only shown."""
+    from voice_helper.errors import EngineMissingError
+    from voice_helper.voices import NoVoice
+
+    try:
+        return open_voice(options)
+    except EngineMissingError as error:
+        if needed:
+            raise
+        note(f"the answers are shown, not spoken: {error.message}; {error.hint}")
+        return NoVoice()
+
+
+def terminal() -> Console:
+    """Give the console for what the person asked for."""
+    return Console(soft_wrap=not sys.stdout.isatty())
+
+
+def note(text: str) -> None:
+    """Tell the person something beside the answer, on the error stream."""
+    Console(stderr=True, soft_wrap=True).print(plain(text), style="dim", highlight=False)
+
+
+def print_line(form: dict[str, Any]) -> None:
+    """Print one JSON object on a line of its own."""
+    click.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(form, ensure_ascii=False)))
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Show on a terminal that something is going on."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+def plain_lines(text: str) -> str:
+    """Give several lines, each as it is."""
+    return "\n".join(plain(line) for line in text.splitlines())
+
+
+def show_error(error: VoiceHelperError) -> None:
+    """Show what is wrong and what to do about it, on the error stream."""
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(f"[red]error:[/red] {plain_lines(error.message)}", highlight=False)
+    if error.hint:
+        console.print(f"[dim]hint:[/dim] {plain(error.hint)}", highlight=False)
