@@ -15,12 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.lines import machine, write_result
-from bench.simulated_room import RoomPlayer, SimulatedRoom
+from bench.simulated_room import Played, play_session
 from bench.speech import spoken, voices, with_noise
-from voice_helper.assistant import Assistant, Happening, Speaker
 from voice_helper.audio import silence
-from voice_helper.conversation import State
-from voice_helper.echo import EchoCanceller
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
 from voice_helper.types import SAMPLE_RATE
@@ -34,22 +31,6 @@ COMMANDS = {
 STARTS = ("help i have a cramp", "ow my calf", "i've got cramp in my foot", "help me", "my leg has seized up", "cramp")
 _LOUDNESS = 3000.0  # root mean square, as our own voice speaks
 _DELAYS_SECONDS = (0.02, 0.06, 0.12)
-
-
-@dataclass(frozen=True)
-class Played:
-    """What happened in one session."""
-
-    happened: Sequence[Happening]
-    seconds: float
-
-    def times(self, event: str, **fields: object) -> list[float]:
-        """Give when something happened."""
-        return [
-            each.at_seconds
-            for each in self.happened
-            if each.event == event and all(each.fields.get(name) == value for name, value in fields.items())
-        ]
 
 
 @dataclass(frozen=True)
@@ -81,23 +62,17 @@ class Stage:
         self, speech: bytes, setting: Setting, leak: float | None, *, guided: bool = True, delay_seconds: float = 0.06
     ) -> Played:
         """Play a session in a room in which somebody speaks."""
-        player, happened = RoomPlayer(), list[Happening]()
-        assistant = Assistant(
+        return play_session(
             self.skill.conversation,
             self._recognizer,
-            Speaker(self._voice, player),
-            state=State(hands_free=True),
-            echo=EchoCanceller() if setting.cancels else None,
+            self._voice,
+            speech,
+            leak_decibels=leak,
+            guided=guided,
             headset=setting.headset,
-            tell=happened.append,
+            cancels=setting.cancels,
+            delay_seconds=delay_seconds,
         )
-        if setting.cancels:
-            assistant.chime()
-        if guided:
-            assistant.begin_guide("calf")
-        for _ in assistant.hear(SimulatedRoom(speech, player, leak_decibels=leak, delay_seconds=delay_seconds)):
-            pass
-        return Played(happened, assistant.seconds)
 
 
 def trimmed(pcm: bytes) -> bytes:
@@ -147,7 +122,6 @@ def commanded(
         hushed = [at for at in played.times("hush") if at > at_seconds]
         if obeyed and hushed:
             silent_after.append(hushed[0] - ended)
-    late = sorted(silent_after)
     return {
         "setting": setting.name,
         "leak_decibels": leak,
@@ -156,8 +130,7 @@ def commanded(
         "others_obeyed": round(right[False] / max(1, asked[False]), 3),
         "stops": asked[True],
         "others": asked[False],
-        "silent_after_seconds_p50": round(late[len(late) // 2], 2) if late else None,
-        "silent_after_seconds_p95": round(late[int(len(late) * 0.95)], 2) if late else None,
+        **spread("silent_after_seconds", silent_after),
     }
 
 
@@ -166,7 +139,7 @@ def alone(stage: Stage, setting: Setting, leak: float, minutes: float) -> dict[s
     seconds, moved, sessions = 0.0, 0, 0
     while seconds < minutes * 60:
         played = stage.play(silence(330.0), setting, leak, delay_seconds=_DELAYS_SECONDS[sessions % 3])
-        seconds += played.seconds
+        seconds += played.assistant.seconds
         moved += len(played.times("hush")) + len(
             [
                 each
@@ -195,11 +168,14 @@ def starts(stage: Stage, speakers: Mapping[str, Callable[[str], bytes]]) -> dict
             first = played.times("say", step=1)
             missed += not first
             waits += [first[0] - 1.0 - len(speech) / 2 / SAMPLE_RATE] if first else []
-    waits.sort()
-    return {
-        "said": len(waits) + missed, "not_started": missed, "seconds_p50": round(waits[len(waits) // 2], 2),
-        "seconds_p95": round(waits[int(len(waits) * 0.95)], 2), "seconds_most": round(waits[-1], 2),
-    }  # fmt: skip
+    return {"said": len(waits) + missed, "not_started": missed, **spread("seconds", waits)}
+
+
+def spread(name: str, seconds: Sequence[float]) -> dict[str, float | None]:
+    """Give the middle, the 95th in a hundred, and the most of some times."""
+    late = sorted(seconds)
+    at = {"p50": len(late) // 2, "p95": int(len(late) * 0.95), "most": -1}
+    return {f"{name}_{which}": round(late[index], 2) if late else None for which, index in at.items()}
 
 
 def speak_all(texts: Sequence[str]) -> list[str]:

@@ -5,13 +5,19 @@ Figures from it are called simulated: the room is linear, nobody moves in it, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from voice_helper.assistant import Assistant, Happening, Speaker
 from voice_helper.audio import SilentPlayer
+from voice_helper.conversation import Conversation, State
+from voice_helper.echo import EchoCanceller
+from voice_helper.recognizers import Recognizer
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+from voice_helper.voices import Voice
 
 REVERBERATION_SECONDS = 0.3
 """In which the echo falls by 60 dB, as in a furnished bedroom."""
@@ -56,6 +62,54 @@ class SimulatedRoom:
                 far = self._player.heard_until(start + CHUNK_SAMPLES, needed)
                 near = near + np.convolve(far, self._answer, mode="valid")[: len(near)]
             yield AudioChunk(bytes(np.clip(near, -32768, 32767).astype("<i2").tobytes()))
+
+
+@dataclass(frozen=True)
+class Played:
+    """What happened in one session."""
+
+    happened: Sequence[Happening]
+    assistant: Assistant
+
+    def times(self, event: str, **fields: object) -> list[float]:
+        """Give when something happened, in seconds."""
+        return [
+            each.at_seconds
+            for each in self.happened
+            if each.event == event and all(each.fields.get(name) == value for name, value in fields.items())
+        ]
+
+
+def play_session(
+    conversation: Conversation,
+    recognizer: Recognizer,
+    voice: Voice,
+    speech: bytes,
+    *,
+    leak_decibels: float | None,
+    guided: bool,
+    headset: bool = False,
+    cancels: bool = True,
+    delay_seconds: float = 0.06,
+) -> Played:
+    """Let somebody speak in a room in which the assistant listens, or leads a session at once; to the speech's end."""
+    player, happened = RoomPlayer(), list[Happening]()
+    assistant = Assistant(
+        conversation,
+        recognizer,
+        Speaker(voice, player),
+        state=State(hands_free=True),
+        echo=EchoCanceller() if cancels else None,
+        headset=headset,
+        tell=happened.append,
+    )
+    if cancels:
+        assistant.chime()
+    if guided:
+        assistant.begin_guide("calf")
+    for _ in assistant.hear(SimulatedRoom(speech, player, leak_decibels=leak_decibels, delay_seconds=delay_seconds)):
+        pass
+    return Played(happened, assistant)
 
 
 def _room(delay_seconds: float, decibels: float, seed: int) -> npt.NDArray[np.float64]:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.embedding import EMBEDDING_SIZE, SentenceEmbedder, word_pieces
+from voice_helper.embedding import SentenceEmbedder, word_pieces
 from voice_helper.errors import EngineMissingError
+from voice_helper.types import EMBEDDING_SIZE
 
 
 @pytest.fixture(scope="module")

@@ -73,11 +73,11 @@ def test_an_emergency_is_acted_on_before_the_sentence_is_over(skill: Skill) -> N
 def test_wordings_that_no_rule_knows_are_raised_by_their_nearness(skill: Skill) -> None:
     unknown = [
         wording
-        for wording in skill.content.wordings[::5]
+        for wording in skill.content.wordings
         if wording.intent in HELP_NOW and skill.understanding.urgent_flag(wording.text) is None
     ]
-    assert len(unknown) > 100
-    matches = [skill.understanding.understand(wording.text) for wording in unknown]
+    assert len(unknown) > 300
+    matches = [skill.understanding.understand(wording.text) for wording in unknown[::5]]
     raised = [match for match in matches if match.intent in HELP_NOW]
     assert len(raised) / len(matches) > 0.93
     assert all(match.decided_by == "safety" and match.family for match in raised if match.template)

@@ -87,8 +87,7 @@ class Answers:
 
     def filled(self, row: Row, values: Mapping[str, str] | None = None) -> Row:
         """Put settings and values in place of `{name}`."""
-        known = {**self.settings, **(values or {})}
-        return replace(row, text=_PLACEHOLDER.sub(lambda found: known.get(found[1], found[0]), row.text), when={})
+        return replace(filled(row, {**self.settings, **(values or {})}), when={})
 
     def did_you_mean(self, first: str, second: str) -> Row:
         """The question between two intents."""
@@ -145,6 +144,11 @@ class Answers:
         """The sentence has the marker's main word in it already ("The article lists ...")."""
         main_word = marker.rstrip(":").split()[-1].casefold()
         return main_word in row.text.casefold()
+
+
+def filled(row: Row, values: Mapping[str, str]) -> Row:
+    """Put values in place of `{name}`; a name without a value stays as it is."""
+    return replace(row, text=_PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), row.text))
 
 
 def _is_kind(text: str) -> TypeGuard[Kind]:

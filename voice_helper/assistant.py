@@ -51,6 +51,7 @@ ADDRESSED_SECONDS: Final = 8.0
 
 SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
 _SLOWEST, _FASTEST = 120.0, 180.0
+_ECHO_SAMPLES: Final = round(ECHO_SECONDS * SAMPLE_RATE)
 _WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # when a word is played is an estimate
 _KEPT_SAMPLES: Final = SAMPLE_RATE  # an utterance that begins now may hold sound from before
 _WORDS = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
@@ -180,15 +181,28 @@ class Assistant:
         """The time on the clock of the sound."""
         return self._clock_samples / SAMPLE_RATE
 
+    @property
+    def seconds_left(self) -> tuple[float, float] | None:
+        """What is left of the hold, rest or wait that is being counted, and its whole length, in seconds."""
+        return self._conversation.seconds_left(self.state)
+
+    @property
+    def step(self) -> tuple[int, int] | None:
+        """The number of the step of a session, and of the last one."""
+        return self._conversation.steps(self.state)
+
     def address(self) -> None:
         """What is said in the next seconds is said to us: a key was pressed, or the wake word heard."""
-        self._addressed_until = self._clock_samples + round(ADDRESSED_SECONDS * SAMPLE_RATE)
+        self._stay_addressed()
         self.chime()
 
     @property
     def is_addressed(self) -> bool:
         """What is said now is said to us."""
         return self._is_open or self.state.session is not None or self._clock_samples <= self._addressed_until
+
+    def _stay_addressed(self) -> None:
+        self._addressed_until = self._clock_samples + round(ADDRESSED_SECONDS * SAMPLE_RATE)
 
     def begin_guide(self, muscle: str | None = None) -> None:
         """Start the guided session at once."""
@@ -203,12 +217,8 @@ class Assistant:
     def chime(self) -> None:
         """Play the soft rising tone that says that it listens; the canceller learns the room from it."""
         sound = chime()
-        starts = max([self._clock_samples, *(spoken.ends for spoken in self._time_line)])
-        ends = starts + len(sound) // 2
-        happening = Happening(round(starts / SAMPLE_RATE, 2), "tone", {"until": round(ends / SAMPLE_RATE, 2)})
         self._speaker.player.play(sound, self._speaker.loudness)
-        self._time_line.append(_Spoken(starts, ends, (), happening))
-        self._was_playing = True
+        self._put_on_time_line("tone", len(sound) // 2)
         self._tell_time_line()
 
     def hear(self, source: Source) -> Iterator[None]:
@@ -268,7 +278,7 @@ class Assistant:
         if self._was_playing and not self._speaker.player.is_playing:
             self._was_playing = False
             if self._clock_samples <= self._addressed_until:  # a question after the answer needs no new address
-                self._addressed_until = self._clock_samples + round(ADDRESSED_SECONDS * SAMPLE_RATE)
+                self._stay_addressed()
             self._event(DoneSpeaking())
 
     def _partly_heard(self, text: str) -> None:
@@ -305,36 +315,25 @@ class Assistant:
         """The words that were played since this utterance began, or still hung in the room then, in order."""
         if self._headset:
             return []
-        echo = round(ECHO_SECONDS * SAMPLE_RATE)
         begins, now = self._utterance_begins, self._clock_samples
         return [
             timed.word
             for spoken in self._time_line
             for timed in spoken.words
-            if spoken.starts + timed.ends + echo >= begins
+            if spoken.starts + timed.ends + _ECHO_SAMPLES >= begins
             and spoken.starts + timed.starts - _WORD_MARGIN_SAMPLES <= now
             and spoken.starts + timed.starts < spoken.ends  # else it was cut off before
         ]
-
-    @property
-    def seconds_left(self) -> tuple[float, float] | None:
-        """What is left of the hold, rest or wait that is being counted, and its whole length, in seconds."""
-        return self._conversation.seconds_left(self.state)
-
-    @property
-    def step(self) -> tuple[int, int] | None:
-        """The number of the step of a session, and of the last one."""
-        return self._conversation.steps(self.state)
 
     def _own_text(self) -> str:
         """What is being played, or still hangs in the room."""
         if self._headset:
             return ""
-        now, echo = self._clock_samples, round(ECHO_SECONDS * SAMPLE_RATE)
+        now = self._clock_samples
         return " ".join(
             str(spoken.happening.fields.get("text", ""))
             for spoken in self._time_line
-            if spoken.starts <= now <= spoken.ends + echo
+            if spoken.starts <= now <= spoken.ends + _ECHO_SAMPLES
         )
 
     def _event(self, event: Event) -> None:
@@ -355,18 +354,21 @@ class Assistant:
                 self._happened("end", reason=action.reason)
 
     def _say(self, say: Say) -> None:
-        starts = max([self._clock_samples, *(spoken.ends for spoken in self._time_line)])
+        step: dict[str, object] = {} if say.step is None else {"step": say.step}
         for row in say.rows:
             length, words = self._speaker.say(row.text)
-            fields: dict[str, object] = {"text": row.text, "kind": row.kind}
-            if say.step is not None:
-                fields["step"] = say.step
-            fields["until"] = round((starts + length) / SAMPLE_RATE, 2)
-            happening = Happening(round(starts / SAMPLE_RATE, 2), "say", fields)
-            self._time_line.append(_Spoken(starts, starts + length, words, happening))
-            starts += length
-        self._was_playing = True
+            self._put_on_time_line("say", length, words, text=row.text, kind=row.kind, **step)
         self._tell_time_line()
+
+    def _put_on_time_line(
+        self, event: HappeningName, samples: int, words: tuple[TimedWord, ...] = (), **fields: object
+    ) -> None:
+        """So many samples are played behind all that is being played."""
+        starts = max([self._clock_samples, *(spoken.ends for spoken in self._time_line)])
+        ends = starts + samples
+        fields["until"] = round(ends / SAMPLE_RATE, 2)
+        self._time_line.append(_Spoken(starts, ends, words, Happening(round(starts / SAMPLE_RATE, 2), event, fields)))
+        self._was_playing = True
 
     def _hush(self, hush: Hush) -> None:
         now = self._clock_samples
@@ -389,11 +391,7 @@ class Assistant:
                 spoken.told = True
                 self._tell(spoken.happening)
         begins = self._utterance_begins if self._endpointer.in_utterance else now - _KEPT_SAMPLES
-        while (
-            self._time_line
-            and self._time_line[0].told
-            and self._time_line[0].ends + ECHO_SECONDS * SAMPLE_RATE < min(begins, now)
-        ):
+        while self._time_line and self._time_line[0].told and self._time_line[0].ends + _ECHO_SAMPLES < begins:
             self._time_line.popleft()
 
     def _tell_understood(self, understood: Understood) -> None:

@@ -359,7 +359,7 @@ def louder(pcm: bytes, factor: float) -> bytes:
     """Give sound louder or softer by a factor, cut off at full scale."""
     if factor == 1.0:
         return pcm
-    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) * factor
+    samples = _samples(pcm).astype(np.float32) * factor
     return bytes(np.clip(samples, -32768, 32767).astype("<i2").tobytes())
 
 
@@ -408,5 +408,5 @@ def _samples(pcm: bytes) -> npt.NDArray[np.int16]:
 def _at_rate(pcm: bytes, rate: int) -> bytes:
     if rate == SAMPLE_RATE or not pcm:
         return pcm
-    resampled = soxr.resample(np.frombuffer(pcm, dtype="<i2"), SAMPLE_RATE, rate)
+    resampled = soxr.resample(_samples(pcm), SAMPLE_RATE, rate)
     return bytes(np.asarray(resampled, dtype="<i2").tobytes())

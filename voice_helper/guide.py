@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from voice_helper.answers import NO_VALUE, Sources, read_row, read_rows
+from voice_helper.answers import NO_VALUE, Sources, filled, read_row, read_rows
 from voice_helper.documents import Item, Problems
 from voice_helper.types import SAMPLE_RATE, Row
 
@@ -93,9 +93,9 @@ class Guide:
             stand=None,
         )
 
-    def index(self, name: str) -> int:
-        """Give the position of a step by its name."""
-        return next(index for index, step in enumerate(self.steps) if step.name == name)
+    def index(self, name: str, otherwise: int = 0) -> int:
+        """Give the position of a step by its name; `otherwise` where there is none."""
+        return next((index for index, step in enumerate(self.steps) if step.name == name), otherwise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ def place(guide: Guide, session: Session, muscle: str | None) -> Move:
     here = replace(session, muscle=muscle.split(", ")[-1])
     if here.muscle == "thigh":
         return Move(replace(here, asking_thigh=True, stage="saying", stage_samples=0), (guide.which_thigh,), hush=True)
-    stretch = next((index for index, step in enumerate(guide.steps) if step.name == "stretch"), session.position)
+    stretch = guide.index("stretch", otherwise=session.position)
     return replace_hush(_enter(guide, replace(here, asking_thigh=False), stretch))
 
 
@@ -278,9 +278,8 @@ def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
 
 def which_step(guide: Guide, session: Session) -> Move:
     """Say which step it is."""
-    step, steps = _step(guide, session).number, max(step.number for step in guide.steps)
-    text = guide.which_step.text.replace("{step}", str(step)).replace("{steps}", str(steps))
-    return say_between(guide, session, (replace(guide.which_step, text=text),))
+    step, last = steps(guide, session)
+    return say_between(guide, session, (filled(guide.which_step, {"step": str(step), "steps": str(last)}),))
 
 
 def how_long(guide: Guide, session: Session) -> Move:
@@ -288,8 +287,7 @@ def how_long(guide: Guide, session: Session) -> Move:
     left = seconds_left(guide, session)
     if left is None:
         return which_step(guide, session)
-    text = guide.how_long.text.replace("{seconds}", str(max(1, round(left[0]))))
-    return say_between(guide, session, (replace(guide.how_long, text=text),))
+    return say_between(guide, session, (filled(guide.how_long, {"seconds": str(max(1, round(left[0])))}),))
 
 
 def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
@@ -298,6 +296,11 @@ def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
     whole = {"holding": step.hold_seconds, "resting": step.rest_seconds, "waiting": step.wait_seconds}
     seconds = whole.get(session.stage)
     return None if seconds is None else (max(0.0, seconds - session.stage_samples / SAMPLE_RATE), seconds)
+
+
+def steps(guide: Guide, session: Session) -> tuple[int, int]:
+    """Give the number of the step the session is at, and of the last one."""
+    return _step(guide, session).number, max(step.number for step in guide.steps)
 
 
 def current_step(guide: Guide, session: Session) -> Step:

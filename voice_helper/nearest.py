@@ -22,13 +22,12 @@ import numpy.typing as npt
 
 from voice_helper.sentences import Sentences, Template
 from voice_helper.text import Language
-from voice_helper.types import OUT_OF_SCOPE
+from voice_helper.types import EMBEDDING_SIZE, OUT_OF_SCOPE
 from voice_helper.wordings import Wording
 
 HASHED = 1 << 12
-EMBEDDED = 384
 RANDOM_FEATURES = 3000
-DIMENSIONS = HASHED + EMBEDDED + RANDOM_FEATURES + 1  # the last one is always the same: the bias
+DIMENSIONS = HASHED + EMBEDDING_SIZE + RANDOM_FEATURES + 1  # the last one is always the same: the bias
 DRAWS_PER_TEMPLATE = 8
 RIDGE = 0.5  # least error on the development lines between 0.3 and 5
 TEMPERATURE = 0.11  # set with the thresholds, on the development lines
@@ -41,7 +40,7 @@ _BIAS = 10.0
 
 Vector = npt.NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vector]
-"""Gives each text as a row of `EMBEDDED` numbers, of length 1."""
+"""Gives each text as a row of `EMBEDDING_SIZE` numbers, of length 1."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,9 @@ class Ranking:
             if label.startswith(f"{intent}/")
         ]
         return max(own)[1].partition("/")[2] if own else None
+
+
+NOTHING_NEAR = Ranking((), np.zeros(0, dtype=np.float32))
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Nearest:
         learned = self.learned
         indices, values = _hashed(comparable, learned.idf)
         if not len(indices):
-            return Ranking(learned.labels, np.zeros(0, dtype=np.float32))
+            return NOTHING_NEAR
         raw = values @ learned.weights[indices] + _embedded(self.embed([comparable]))[0] @ learned.weights[HASHED:]
         shifted = np.exp((raw - raw.max()) / TEMPERATURE)
         return Ranking(learned.labels, np.asarray(shifted / shifted.sum(), dtype=np.float32))
@@ -225,7 +227,7 @@ def _embedded(vectors: Vector) -> Vector:
 def _random_directions() -> tuple[Vector, Vector]:
     """The same on every machine: numpy never changes what this generator gives."""
     generator = np.random.RandomState(1)
-    directions = generator.standard_normal((EMBEDDED, RANDOM_FEATURES)) * math.sqrt(2 * _RANDOM_SPREAD)
+    directions = generator.standard_normal((EMBEDDING_SIZE, RANDOM_FEATURES)) * math.sqrt(2 * _RANDOM_SPREAD)
     return directions.astype(np.float32), (generator.random_sample(RANDOM_FEATURES) * 2 * math.pi).astype(np.float32)
 
 

@@ -12,6 +12,9 @@ SAMPLE_RATE = 16_000
 CHUNK_SAMPLES = 512
 """Samples in one chunk: 32 ms, what the voice activity model takes at a time."""
 
+EMBEDDING_SIZE = 384
+"""Numbers in a sentence embedding."""
+
 Kind = Literal["article", "first_aid", "safety", "talk"]
 """Where a spoken sentence comes from: the article, named first aid, a named safety source, or no health claim."""
 

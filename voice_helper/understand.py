@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final, Literal, Protocol
 
 from voice_helper.documents import Item, Problems
-from voice_helper.nearest import Ranking, comparable_text
+from voice_helper.nearest import NOTHING_NEAR, Ranking, comparable_text
 from voice_helper.safety import LEVELS, Flag, SafetyRules
 from voice_helper.sentences import Claim, Sentences
 from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT, DecidedBy, Match, RunnerUp
@@ -46,6 +46,8 @@ class Thresholds:
     """The same where the recognizer is less than `confident` of the words."""
 
     confident: float
+    """From this confidence on the recognizer is taken at its word."""
+
     safety_denied: float
     """The same where another sign was clearly denied."""
 
@@ -100,16 +102,16 @@ class Understanding:
         if denied:
             text = flags.rest or text
         language = self.sentences.language
-        meant = language.in_session.get(language.comparable(text)) if context == "guide" else None
+        meant = self._short_command(text) if context == "guide" else None
         if meant is not None:
             return Match(meant, decided_by="command")
         claim = self._exact(text, context)
         if claim is not None:
             return replace(self._claimed(text, claim, flag), denied=denied)
         comparable = comparable_text(language, text)
-        ranking = self.nearest.rank(comparable)
-        known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
-        ranked = ranking.scores() if known else []
+        is_known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
+        ranking = self.nearest.rank(comparable) if is_known else NOTHING_NEAR
+        ranked = ranking.scores()
         threshold = self._alarm_threshold(confidence, denied=denied)
         alarm = self._alarm(comparable, ranked, ranking, threshold)
         if alarm is not None:
@@ -149,16 +151,15 @@ class Understanding:
         flag = self.safety.find(text).highest
         return flag if flag is not None and flag.level in HELP_NOW else None
 
-    def command(self, text: str) -> Match | None:
-        """Give the command of a session that a text is word for word."""
+    def command(self, text: str) -> str | None:
+        """Give the intent of the session's command that a text is, word for word."""
+        claims = (claim.intent for claim in self.sentences.exact(text) if self._group(claim.intent) == _COMMAND_GROUP)
+        return self._short_command(text) or next(claims, None)
+
+    def _short_command(self, text: str) -> str | None:
+        """Give what a word such as "ready" means in a session and nowhere else."""
         language = self.sentences.language
-        meant = language.in_session.get(language.comparable(text))
-        if meant is not None:
-            return Match(meant, decided_by="command")
-        claim = next(
-            (claim for claim in self.sentences.exact(text) if self._group(claim.intent) == _COMMAND_GROUP), None
-        )
-        return Match(claim.intent, claim.slots, decided_by="command") if claim is not None else None
+        return language.in_session.get(language.comparable(text))
 
     def _exact(self, text: str, context: Context) -> Claim | None:
         claims = self.sentences.exact(text)
@@ -222,21 +223,8 @@ def _next_best(ranked: list[tuple[str, float]], intent: str) -> RunnerUp | None:
 
 def read_thresholds(item: Item, problems: Problems) -> Thresholds:
     """Read `thresholds.yaml`."""
-    known = frozenset(
-        {
-            "language",
-            "sure",
-            "margin",
-            "unsure",
-            "safety",
-            "safety_misheard",
-            "confident",
-            "safety_denied",
-            "emergency",
-            "set_on",
-            "figures",
-        }
-    )
+    names = [field.name for field in fields(Thresholds)]
+    known = frozenset({"language", *names, "set_on", "figures"})
     top = item.mapping(problems, "thresholds.yaml", known=known)
 
     def share(name: str) -> float:
@@ -248,13 +236,4 @@ def read_thresholds(item: Item, problems: Problems) -> Thresholds:
             problems.add(top[name].place, f"{name} must be from 0 to 1, not {value}")
         return value
 
-    return Thresholds(
-        sure=share("sure"),
-        margin=share("margin"),
-        unsure=share("unsure"),
-        safety=share("safety"),
-        safety_misheard=share("safety_misheard"),
-        confident=share("confident"),
-        safety_denied=share("safety_denied"),
-        emergency=share("emergency"),
-    )
+    return Thresholds(**{name: share(name) for name in names})

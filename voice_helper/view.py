@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Final
 
 from rich.align import Align
@@ -49,11 +50,8 @@ class GuideView:
 
     def picture(self, step: tuple[int, int] | None, left: tuple[float, float] | None) -> RenderableType:
         """Give the screen: `step` is the number of the step and of the last one, `left` seconds left and in all."""
-        from pyfiglet import Figlet
-
         width = max(40, self._console.width)
-        letters = Figlet(font=_LETTERS, width=width).renderText(self._said).rstrip()
-        lines: list[RenderableType] = [Text(letters, style="bold", no_wrap=True)]
+        lines: list[RenderableType] = [Text(_in_large_letters(self._said, width), style="bold", no_wrap=True)]
         if left is not None:
             seconds, whole = left
             lines += ["", ProgressBar(total=whole, completed=whole - seconds, width=width - 1), Text(f"{seconds:.0f}")]
@@ -62,3 +60,10 @@ class GuideView:
         if self._heard:
             lines.append(Text(f"\u201c{self._heard}\u201d", style="dim"))
         return Align.left(Group(*lines))
+
+
+@lru_cache(maxsize=8)
+def _in_large_letters(text: str, width: int) -> str:
+    from pyfiglet import Figlet
+
+    return str(Figlet(font=_LETTERS, width=width).renderText(text)).rstrip()

@@ -134,10 +134,10 @@ def _converse(
         kept = SilentPlayer(keep=save is not None)
         player, heard = (kept, file) if file is not None else _live(options, kept, opened, needed=not guide)
         assistant = Assistant(
-            skill.conversation,
+            skill.conversation.article_only() if listening.article_only else skill.conversation,
             recognizer,
             Speaker(voice, player, options.rate),
-            state=State(hands_free=True, situation=situation(recording), article_only=listening.article_only),
+            state=State(hands_free=True, situation=situation(recording)),
             endpoint=PATIENT if listening.patient else EndpointSettings(),
             echo=None if listening.headset else EchoCanceller(),
             headset=listening.headset,

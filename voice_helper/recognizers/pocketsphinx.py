@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import tempfile
 from collections.abc import Iterable
@@ -25,12 +26,9 @@ class PocketSphinxRecognizer:
 
         Raises `EngineMissingError` when pocketsphinx does not load.
         """
-        try:
-            from pocketsphinx import Decoder
+        engine = import_pocketsphinx()
+        from voice_helper.recognizers import language_model
 
-            from voice_helper.recognizers import language_model
-        except (ImportError, OSError) as error:
-            raise EngineMissingError(f"pocketsphinx does not load: {error}", hint="pip install pocketsphinx") from error
         if commands_only:
             sentences, count = phrases.commands, _COMMAND_GENERAL_WORDS
         else:
@@ -41,7 +39,7 @@ class PocketSphinxRecognizer:
             arpa.write_text(built.arpa, encoding="utf-8")
             dictionary = Path(folder) / "phrases.dict"
             dictionary.write_text("".join(_dictionary_lines(built.sounds.items())), encoding="utf-8")
-            self._decoder: Any = Decoder(
+            self._decoder: Any = engine.Decoder(
                 samprate=SAMPLE_RATE, loglevel="FATAL", lm=str(arpa), dict=str(dictionary), bestpath=not commands_only
             )
         self._open = False
@@ -74,6 +72,14 @@ class PocketSphinxRecognizer:
             1e-9, min(1.0, self._decoder.get_logmath().exp(int(hypothesis.prob)) if hypothesis.prob else 1.0)
         )
         return math.exp(math.log(posterior) / words)
+
+
+def import_pocketsphinx() -> Any:
+    """Import pocketsphinx; raises `EngineMissingError` when it does not load."""
+    try:
+        return importlib.import_module("pocketsphinx")
+    except (ImportError, OSError) as error:
+        raise EngineMissingError(f"pocketsphinx does not load: {error}", hint="pip install pocketsphinx") from error
 
 
 def _dictionary_lines(sounds: Iterable[tuple[str, tuple[str, ...]]]) -> Iterable[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from voice_helper.errors import EngineMissingError
+from voice_helper.recognizers.pocketsphinx import import_pocketsphinx
 from voice_helper.types import SAMPLE_RATE, AudioChunk
 
+_SEARCH: Final = "wake"
 THRESHOLD: Final = 1e-20
 """How sure it must be; bench/RESULTS.md has the misses and false alarms."""
 
@@ -16,21 +18,18 @@ class WakeWord:
 
     def __init__(self, phrase: str, threshold: float = THRESHOLD) -> None:
         """Raises `EngineMissingError` when a word of the phrase has no known sound or PocketSphinx does not load."""
-        try:
-            from pocketsphinx import Decoder
-        except (ImportError, OSError) as error:
-            raise EngineMissingError(f"pocketsphinx does not load: {error}", hint="pip install pocketsphinx") from error
         self.phrase = " ".join(phrase.casefold().split())
-        plain: Any = Decoder(samprate=SAMPLE_RATE, loglevel="FATAL", lm=None)
-        unknown = [word for word in self.phrase.split() if plain.lookup_word(word) is None]
+        self._decoder: Any = import_pocketsphinx().Decoder(
+            samprate=SAMPLE_RATE, loglevel="FATAL", lm=None, kws_threshold=threshold
+        )
+        unknown = [word for word in self.phrase.split() if self._decoder.lookup_word(word) is None]
         if unknown or not self.phrase:
             raise EngineMissingError(
                 f'the wake phrase "{phrase}" cannot be listened for: no sound is known for "{" ".join(unknown)}"',
                 hint='choose plain English words, such as --wake "hey helper"',
             )
-        self._decoder: Any = Decoder(
-            samprate=SAMPLE_RATE, loglevel="FATAL", lm=None, keyphrase=self.phrase, kws_threshold=threshold
-        )
+        self._decoder.add_keyphrase(_SEARCH, self.phrase)
+        self._decoder.activate_search(_SEARCH)
         self._decoder.start_utt()
 
     def accept(self, chunk: AudioChunk) -> bool:

@@ -44,9 +44,11 @@ class Pyttsx3Voice:
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
         """Give a sentence as 16 kHz, 16-bit sound, without the engine's own silence at the end."""
+        if not any(character.isalnum() for character in text):
+            return b""
         for _ in range(_TRIES):  # now and then espeak gives nothing; an instruction must not go missing
             sound = self._call(lambda engine: _synthesise(engine, text, words_per_minute))
-            if sound or not any(character.isalnum() for character in text):
+            if sound:
                 return sound
         raise EngineMissingError(_NO_SOUND, hint=_NO_SOUND_HINT)
 
@@ -109,8 +111,6 @@ def _load_espeak() -> None:
 def _synthesise(engine: Any, text: str, words_per_minute: float) -> bytes:
     import soundfile
 
-    if not any(character.isalnum() for character in text):
-        return b""
     pace = _ESPEAK_PACE if sys.platform.startswith("linux") else 1.0
     engine.setProperty("rate", round(words_per_minute * pace))
     _wait_for_espeak()  # else the cancelling that pyttsx3 does before it speaks takes the new rate away, too
