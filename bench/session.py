@@ -78,7 +78,7 @@ class Stage:
 def trimmed(pcm: bytes) -> bytes:
     """Give speech without the silence around it, at one loudness."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
-    loud = np.flatnonzero(np.abs(samples) > 0.02 * np.abs(samples).max())
+    loud = np.flatnonzero(np.abs(samples) > 0.004 * np.abs(samples).max())
     samples = samples[loud[0] : loud[-1] + 1]
     samples *= _LOUDNESS / np.sqrt(np.mean(samples**2))
     return bytes(np.clip(samples, -32768, 32767).astype("<i2").tobytes())

@@ -16,7 +16,7 @@ from rapidfuzz import fuzz
 
 from voice_helper.audio import Player, Source, chime, silence
 from voice_helper.conversation import Conversation, State
-from voice_helper.endpoint import IN_SESSION, Endpointer, EndpointSettings
+from voice_helper.endpoint import IN_SESSION, Cut, Endpointer, EndpointSettings
 from voice_helper.recognizers import Recognizer
 from voice_helper.types import (
     CHUNK_SAMPLES,
@@ -122,6 +122,38 @@ class Spotter(Protocol):
         """Take a chunk; tell whether the phrase has just been heard."""
 
 
+class Listener:
+    """Hands utterances to a recognizer: the words are looked for while it is still silent after them.
+
+    Silence after a pause is kept back: where it stays silent, `finish` has nothing more to decode.
+    """
+
+    def __init__(self, recognizer: Recognizer, endpoint: EndpointSettings) -> None:
+        self._recognizer = recognizer
+        self.endpointer = Endpointer(endpoint)
+        self._kept_back: list[AudioChunk] = []
+        self._has_paused = False
+
+    def recognize(self, cut: Cut) -> Iterator[str | Transcript]:
+        """Give the words so far as they come: of what is being said as text, at a pause as a transcript."""
+        pauses = self.endpointer.has_paused
+        if self._has_paused and (pauses or cut.is_over):
+            self._kept_back += cut.chunks
+            return
+        for part in (*self._kept_back, *cut.chunks):
+            yield self._recognizer.accept(part)
+        self._kept_back.clear()
+        self._has_paused = pauses
+        if pauses:
+            yield self._recognizer.pause()
+
+    def finish(self) -> Transcript:
+        """The utterance is over: give its words, ready for the next one."""
+        self._kept_back.clear()
+        self._has_paused = False
+        return self._recognizer.finish()
+
+
 class EchoRemover(Protocol):
     """Takes what was played out of what is heard."""
 
@@ -152,10 +184,10 @@ class Assistant:
     ) -> None:
         self.state = state
         self._conversation = conversation
-        self._recognizer = recognizer
         self._speaker = speaker
         self._usual_endpoint = endpoint or EndpointSettings()
-        self._endpointer = Endpointer(self._usual_endpoint)
+        self._listener = Listener(recognizer, self._usual_endpoint)
+        self._endpointer = self._listener.endpointer
         self._voice_activity = VoiceActivity()
         self._echo = echo
         self._headset = headset
@@ -256,7 +288,7 @@ class Assistant:
             chunk = self._echo.clean(chunk, played)
             us_alone = self._echo.hears_us_alone
         if self._wake is not None and self._wake.accept(chunk):
-            self._recognizer.finish()  # the phrase itself is no part of the question
+            self._listener.finish()  # the phrase itself is no part of the question
             self.address()
         self._endpointer.settings = IN_SESSION if self.state.session else self._usual_endpoint
         was_in_utterance = self._endpointer.in_utterance
@@ -270,8 +302,8 @@ class Assistant:
             own = self._own_text()
             self._over_speech = self._over_speech or bool(own)
             self._own_said = own or self._own_said
-        for part in cut.chunks:
-            self._partly_heard(self._recognizer.accept(part))
+        for so_far in self._listener.recognize(cut):
+            self._partly_heard(so_far)
         self._utterance_over(cut.is_over)
         self._tell_time_line()
         self._event(Quiet(chunk.samples))
@@ -281,8 +313,10 @@ class Assistant:
                 self._stay_addressed()
             self._event(DoneSpeaking())
 
-    def _partly_heard(self, text: str) -> None:
-        text = self._without_own_voice(text)
+    def _partly_heard(self, so_far: str | Transcript) -> None:
+        if isinstance(so_far, Transcript):
+            so_far = self._conversation.words_in_session(self.state, self._masked(so_far)).text
+        text = self._without_own_voice(so_far)
         if text and text != self._partial:
             self._partial = text
             self._happened("partly", text=text)
@@ -291,16 +325,20 @@ class Assistant:
     def _utterance_over(self, is_over: bool) -> None:
         if not is_over:
             return
-        heard = self._recognizer.finish()
+        heard = self._listener.finish()
         self._partial = ""
-        text = self._without_own_voice(heard.text)
-        others = tuple(self._without_own_voice(other) for other in heard.alternatives)
+        masked = self._masked(heard)
         over_speech, self._over_speech = self._over_speech, False
         own, self._own_said = self._own_said, ""
         addressed, self._was_addressed = self._was_addressed, False
-        if text:
-            transcript = replace(heard, text=text, alternatives=others)
-            self._event(Heard(transcript, heard.text if over_speech else None, own, addressed))
+        if masked.text or masked.command:
+            self._event(Heard(masked, heard.text if over_speech else None, own, addressed))
+
+    def _masked(self, heard: Transcript) -> Transcript:
+        """What was heard without our own words; a command with a word of ours in it is none."""
+        command = heard.command if self._without_own_voice(heard.command) == heard.command else ""
+        others = tuple(self._without_own_voice(other) for other in heard.alternatives)
+        return replace(heard, text=self._without_own_voice(heard.text), alternatives=others, command=command)
 
     def _without_own_voice(self, text: str) -> str:
         """Leave out the words that we said while this utterance was heard, in their order, each once."""
@@ -458,13 +496,13 @@ def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSett
 
     Speech goes to the recognizer while it goes on, so that the words are ready when it ends.
     """
-    endpointer, voice_activity = Endpointer(endpoint), VoiceActivity()
+    listener, voice_activity = Listener(recognizer, endpoint), VoiceActivity()
     for chunk in source.chunks():
-        cut = endpointer.accept(chunk, voice_activity.is_speech(chunk))
-        for part in cut.chunks:
-            recognizer.accept(part)
+        cut = listener.endpointer.accept(chunk, voice_activity.is_speech(chunk))
+        for _ in listener.recognize(cut):
+            pass
         if cut.is_over:
-            heard = recognizer.finish()
+            heard = listener.finish()
             if heard.text:
                 return heard
-    return recognizer.finish() if endpointer.finish().is_over else Transcript("", 0.0)
+    return listener.finish() if listener.endpointer.finish().is_over else Transcript("", 0.0)

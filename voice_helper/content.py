@@ -14,7 +14,7 @@ from voice_helper.guide import Guide, read_guide
 from voice_helper.safety import SafetyRules, read_safety
 from voice_helper.sentences import Sentences, Template, read_sentences
 from voice_helper.text import Language
-from voice_helper.types import OUT_OF_SCOPE, Row
+from voice_helper.types import OUT_OF_SCOPE, Phrases, Row
 from voice_helper.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read_thresholds
 from voice_helper.wordings import Wording, read_wordings
 
@@ -257,13 +257,17 @@ def _report_theft(text: str, template: Template, other: str, where: str, problem
 
 _QUESTION_DRAWS = 24
 _SIGN_DRAWS = 4
+_COMMAND_DRAWS = 100
+_GUIDE_START = "guide_start"  # it tells of a cramp, and is no command of a session
+_COMMAND_WORDS = 5
 
 
-def draw_phrases(content: Content) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Draw what people say to us: sentences of every kind, and those that must be heard while we speak."""
+def draw_phrases(content: Content) -> Phrases:
+    """Draw what people say to us: sentences of every kind, those that must be heard while we speak, short commands."""
     sentences, language = content.sentences, content.language
     questions: dict[str, None] = {}
     commands: dict[str, None] = {}
+    session = dict.fromkeys(language.in_session)
     for template in sentences.templates:
         group = sentences.group_of[template.intent]
         drawn = sentences.draw(template, _QUESTION_DRAWS)
@@ -272,7 +276,10 @@ def draw_phrases(content: Content) -> tuple[tuple[str, ...], tuple[str, ...]]:
             questions[language.comparable(text) if number % 2 else " ".join(language.words(text))] = None
         if group == _COMMAND_GROUP or template.intent in HELP_NOW:
             commands.update(dict.fromkeys(" ".join(language.words(text)) for text in drawn[:_SIGN_DRAWS]))
+        if group == _COMMAND_GROUP and template.intent != _GUIDE_START:
+            spoken = (" ".join(language.words(text)) for text in sentences.draw(template, _COMMAND_DRAWS))
+            session.update(dict.fromkeys(text for text in spoken if text.count(" ") < _COMMAND_WORDS))
     for wording in content.wordings:
         if wording.intent != OUT_OF_SCOPE:
             questions[" ".join(language.words(wording.text))] = None
-    return tuple(questions), tuple(commands)
+    return Phrases(tuple(questions), tuple(commands), tuple(session), content.pronunciations)

@@ -44,6 +44,9 @@ STEADY_SECONDS: Final = 0.25
 COMMAND_STEADY_SECONDS: Final = 0.1
 """A command in half an utterance must stand for so long before we fall silent for it."""
 
+SURE_OF_COMMAND: Final = 0.2
+"""From this fit on, an utterance in a session is the short command that it sounds most like."""
+
 SURE_OVER_SPEECH: Final = 0.65
 """In a session a command that is heard over our own prompt needs this confidence."""
 
@@ -145,6 +148,14 @@ class Conversation:
             return None
         return guided.steps(self.guide, state.session)
 
+    def words_in_session(self, state: State, heard: Transcript) -> Transcript:
+        """Give what was heard; in a session, where all of it sounds like a short command, that command."""
+        if state.session is None or heard.command_fit < SURE_OF_COMMAND or not heard.command:
+            return heard
+        if self.understanding.urgent_flag(heard.text):
+            return heard
+        return replace(heard, text=heard.command, confidence=max(heard.confidence, heard.command_fit), alternatives=())
+
     def context(self, state: State) -> Context:
         """The context that words are understood in."""
         return "guide" if state.session is not None else "none"
@@ -212,7 +223,10 @@ class Conversation:
     def _heard(
         self, state: State, event: Heard, *, already: str | None, expected: str | None
     ) -> tuple[State, tuple[Action, ...]]:
-        transcript, match = self._best_explained(event.transcript, self.context(state))
+        heard = self.words_in_session(state, event.transcript)
+        if not heard.text:
+            return state, ()
+        transcript, match = self._best_explained(heard, self.context(state))
         if event.over_speech is not None:
             whole = self.understanding.understand(event.over_speech, self.context(state))
             if whole.decided_by == "command":

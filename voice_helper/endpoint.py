@@ -8,6 +8,9 @@ from typing import Final
 
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
+PAUSE_SECONDS: Final = 0.125
+"""After so much silence it is worth looking at the words: the utterance may end here."""
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
@@ -54,6 +57,11 @@ class Endpointer:
         self._silence_samples = 0
         self._utterance_samples = 0
         self._in_utterance = False
+
+    @property
+    def has_paused(self) -> bool:
+        """Nobody has spoken for `PAUSE_SECONDS`: the utterance may be over."""
+        return self._in_utterance and self._silence_samples >= PAUSE_SECONDS * SAMPLE_RATE
 
     @property
     def in_utterance(self) -> bool:

@@ -20,6 +20,7 @@ from voice_helper.paths import intents_folder
 from voice_helper.types import Phrases
 from voice_helper.understand import Understanding
 
+_DRAWN: Final = ("questions", "commands", "session")
 LEARNED_FILE: Final = "nearest.learned"
 _STALE: Final = (
     "the sentences have changed since the nearest meaning was learned from them: new templates are matched word for"
@@ -100,11 +101,11 @@ def phrases_of(content: Content) -> Phrases:
     """Give what people say to us, for recognizers to expect; drawn once for every change of the sentences."""
 
     def draw() -> dict[str, str]:
-        questions, commands = draw_phrases(content)
-        return {"questions": "\n".join(questions), "commands": "\n".join(commands)}
+        drawn = draw_phrases(content)
+        return {name: "\n".join(getattr(drawn, name)) for name in _DRAWN}
 
     kept = kept_texts("phrases", _key(content), draw)
-    return Phrases(tuple(kept["questions"].split("\n")), tuple(kept["commands"].split("\n")), content.pronunciations)
+    return Phrases(**{name: tuple(kept[name].split("\n")) for name in _DRAWN}, sounds=content.pronunciations)
 
 
 def _key(content: Content) -> str:

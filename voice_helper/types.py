@@ -66,6 +66,12 @@ class Transcript:
     alternatives: tuple[str, ...] = ()
     """What else it may have been, the likeliest first, from engines that tell."""
 
+    command: str = ""
+    """The short command of a session that the whole utterance sounds most like, from engines that tell."""
+
+    command_fit: float = 0.0
+    """How well it fits, from 0.0 to 1.0."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunnerUp:
@@ -247,6 +253,9 @@ class Phrases:
 
     commands: tuple[str, ...]
     """Sentences that must be heard while we speak: commands of a session, signs of an emergency."""
+
+    session: tuple[str, ...] = ()
+    """Short commands of a guided session, each an utterance of its own."""
 
     sounds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Pronunciations that dictionaries lack, in the phones of the CMU dictionary."""

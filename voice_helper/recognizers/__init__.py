@@ -24,6 +24,9 @@ class Recognizer(Protocol):
     def accept(self, chunk: AudioChunk) -> str:
         """Take a chunk of the utterance; give the words so far, which may still change."""
 
+    def pause(self) -> Transcript:
+        """Somebody has paused: give the words so far. Where no more sound comes, `finish` has them ready."""
+
     def finish(self) -> Transcript:
         """The utterance is over: give its words, ready for the next one."""
 

@@ -23,7 +23,7 @@ from pocketsphinx import LogMath, NGramModel, get_model_path
 from voice_helper.cache import kept_texts
 
 UNKNOWN = "<unk>"
-GENERAL_SHARE = 0.3
+GENERAL_SHARE = 0.2
 DISCOUNT = 0.75
 _START, _END = "<s>", "</s>"
 _LEAST = 1e-9

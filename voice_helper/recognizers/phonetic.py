@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import math
 import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from voice_helper.errors import EngineMissingError
+from voice_helper.noise import suppressed
 from voice_helper.recognizers.language_model import UNKNOWN
-from voice_helper.types import AudioChunk, Transcript
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 
 Frames = npt.NDArray[np.float32]
 
@@ -51,7 +53,7 @@ CONFUSIONS: Final[Mapping[str, str]] = {
 """Phones that are taken for each other."""
 
 CONFUSION_SHARE: Final = 0.02
-FREQUENT_WORDS: Final = 4_000
+FREQUENT_WORDS: Final = 8_000
 NEAR_SCORE: Final = 3.0
 """A hypothesis whose score is no more than this below the best may be what was said."""
 
@@ -65,28 +67,56 @@ class Search:
     beam: int = 120
     beam_tokens: int = 24
     beam_threshold: float = 30.0
-    language_weight: float = 2.0
+    language_weight: float = 1.5
     word_score: float = 0.0
     boundary_score: float = 0.0
 
 
-class PhoneticModel:
-    """The phoneme network and a decoder for our phrases; shared by recognizers, not by threads."""
+LEAST_FIT: Final = 0.05
+"""A command that fits less is none."""
+
+_COMMAND_SEARCH: Final = Search(
+    beam=200, beam_tokens=len(SIGNS_OF_PHONE) + 2, beam_threshold=60.0, language_weight=0.0, word_score=-3.0
+)
+_MOST_WAYS: Final = 12  # of saying one phrase: each word may have several sounds
+_LONGEST_COMMAND_SAMPLES: Final = 4 * SAMPLE_RATE
+PHONES: Final = (*SIGNS_OF_PHONE, BOUNDARY, BLANK)
+_NUMBER: Final = {phone: index for index, phone in enumerate(PHONES)}
+_BOUNDARY, _BLANK = _NUMBER[BOUNDARY], _NUMBER[BLANK]
+
+
+class PhoneNetwork:
+    """How likely each phone is at each moment of a sound; shared by decoders, not by threads."""
+
+    def __init__(self) -> None:
+        """Load hama; raises `EngineMissingError` where it is not installed or does not load."""
+        self._network = _import_engines()[0].ASRModel()
+        self._fold = _folding(list(self._network.decoder_tokens))
+
+    def frames(self, samples: npt.NDArray[np.float32]) -> Frames:
+        """Give the log-probabilities of `PHONES`, 50 rows a second, for 16 kHz sound from -1.0 to 1.0."""
+        network = self._network
+        log_probabilities, lengths = network.session.run(
+            [network._log_probs_output_name, network._out_lengths_output_name],
+            {
+                network._waveform_input_name: samples[None, :],
+                network._waveform_lengths_input_name: np.array([len(samples)], dtype=np.int64),
+            },
+        )
+        rows = log_probabilities[0][: int(np.ravel(lengths)[0])]
+        return np.ascontiguousarray(np.log(np.exp(rows) @ self._fold + 1e-8), dtype=np.float32)
+
+
+class WordDecoder:
+    """The most likely words of some frames, given how words sound and what people say."""
 
     def __init__(self, arpa: str, sounds: Mapping[str, Sequence[str]], search: Search | None = None) -> None:
-        """Load the network and build the decoder.
+        """Build it from a language model in ARPA form and the pronunciations of its words.
 
-        `arpa` is a language model in ARPA form, `sounds` the pronunciations of its words.
-        Raises `EngineMissingError` where hama or flashlight-text is not installed or does not load.
+        Raises `EngineMissingError` where flashlight-text is not installed or does not load.
         """
         search = search or Search()
-        asr, decoding, kenlm, dictionary = _import_engines()
-        self._network = asr.ASRModel()
-        tokens = list(self._network.decoder_tokens)
-        phones = [*SIGNS_OF_PHONE, BOUNDARY, BLANK]
-        self._fold = _folding(tokens, phones)
-        self._phones = phones
-        number = {phone: index for index, phone in enumerate(phones)}
+        _, decoding, kenlm, dictionary = _import_engines()
         words = sorted(sounds)
         lexicon = dictionary.Dictionary()
         for word in (*words, UNKNOWN):
@@ -97,90 +127,140 @@ class PhoneticModel:
             path.write_text(arpa, encoding="utf-8")
             with _quiet_stderr():  # KenLM prints its progress there, and has no switch
                 language = kenlm.KenLM(str(path), lexicon)
-        trie = decoding.Trie(len(phones), number[BOUNDARY])
+        trie = decoding.Trie(len(PHONES), _BOUNDARY)
         start = language.start(False)
-        for word in words:
-            index = lexicon.get_index(word)
-            _, score = language.score(start, index)
-            for sound in sounds[word]:
-                trie.insert([number[phone] for phone in sound.split()], index, score)
+        with _quiet_stderr():  # it warns of a word that sounds like six others
+            for word in words:
+                index = lexicon.get_index(word)
+                _, score = language.score(start, index)
+                for sound in sounds[word]:
+                    trie.insert([_NUMBER[phone] for phone in sound.split()], index, score)
         trie.smear(decoding.SmearingMode.MAX)
-        options = decoding.LexiconDecoderOptions(
-            beam_size=search.beam,
-            beam_size_token=search.beam_tokens,
-            beam_threshold=search.beam_threshold,
-            lm_weight=search.language_weight,
-            word_score=search.word_score,
-            unk_score=-math.inf,
-            sil_score=search.boundary_score,
-            log_add=False,
-            criterion_type=decoding.CriterionType.CTC,
-        )
         self._lexicon = lexicon
         self._keep = (language, trie)  # the decoder does not own them
         self._decoder: Any = decoding.LexiconDecoder(
-            options, trie, language, number[BOUNDARY], number[BLANK], lexicon.get_index(UNKNOWN), [], False
+            _options(decoding, search), trie, language, _BOUNDARY, _BLANK, lexicon.get_index(UNKNOWN), [], False
         )
-
-    def frames(self, samples: npt.NDArray[np.float32]) -> Frames:
-        """Give the log-probabilities of the phones, 50 rows a second, for 16 kHz sound from -1.0 to 1.0."""
-        network = self._network
-        log_probabilities, lengths = network.session.run(
-            [network._log_probs_output_name, network._out_lengths_output_name],
-            {
-                network._waveform_input_name: samples[None, :],
-                network._waveform_lengths_input_name: np.array([len(samples)], dtype=np.int64),
-            },
-        )
-        rows = log_probabilities[0][: int(np.ravel(lengths)[0])]
-        return np.asarray(np.log(np.exp(rows) @ self._fold + 1e-8), dtype=np.float32)
 
     def decode(self, frames: Frames) -> Transcript:
-        """Give the most likely words of some frames, with how well the sound fits them."""
-        if not len(frames):
-            return Transcript("", 0.0)
-        sound = np.ascontiguousarray(frames, dtype=np.float32)
-        results = self._decoder.decode(sound.ctypes.data, len(sound), sound.shape[1])
+        """Give the most likely words, with how well the sound fits them."""
+        results = _search(self._decoder, frames)
         if not results:
             return Transcript("", 0.0)
         best = results[0]
         text = self._text(best)
         near = (self._text(result) for result in results if best.score - result.score <= NEAR_SCORE)
         others = tuple(dict.fromkeys(other for other in near if other and other != text))[:MOST_ALTERNATIVES]
-        return Transcript(text, self._confidence(sound, best) if text else 0.0, others)
+        phones = sum(1 for left, right in zip(best.tokens, best.tokens[1:], strict=False) if left != right)
+        return Transcript(text, _fit(frames, best, phones) if text else 0.0, others)
 
     def _text(self, result: Any) -> str:
         words = (self._lexicon.get_entry(index) for index in result.words if index >= 0)
         return " ".join(word for word in words if word != UNKNOWN)
 
-    def _confidence(self, frames: Frames, best: Any) -> float:
-        """How much less likely the sound is as these words than as any phones at all, per phone."""
-        free = float(frames.max(axis=1).sum())
-        phones = sum(1 for left, right in zip(best.tokens, best.tokens[1:], strict=False) if left != right)
-        return math.exp(min(0.0, (best.emittingModelScore - free) / max(1, phones)))
+
+class CommandSpotter:
+    """Which of a closed set of short phrases a whole utterance is, and how well it fits: no other words beside it.
+
+    Each phrase stands in the lexicon as one word, so that the sound alone decides.
+    """
+
+    def __init__(self, phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> None:
+        """Take the phrases, and how their words sound; those with a word whose sound is not known are left out."""
+        _, decoding, _, _ = _import_engines()
+        self._phrases = tuple(phrase for phrase in phrases if phrase and all(word in sounds for word in phrase.split()))
+        self._phones: dict[int, int] = {}
+        trie, language = decoding.Trie(len(PHONES), _BOUNDARY), decoding.ZeroLM()
+        with _quiet_stderr():
+            for number, phrase in enumerate(self._phrases):
+                ways = itertools.product(*(sounds[word] for word in phrase.split()))
+                for way in itertools.islice(ways, _MOST_WAYS):
+                    phones = [_NUMBER[phone] for phone in " ".join(way).split()]
+                    if len(phones) > 1:  # one phone is like any noise
+                        trie.insert(phones, number, 0.0)
+                        self._phones[number] = len(phones)
+        trie.smear(decoding.SmearingMode.MAX)
+        self._keep = (language, trie)
+        self._decoder: Any = decoding.LexiconDecoder(
+            _options(decoding, _COMMAND_SEARCH), trie, language, _BOUNDARY, _BLANK, -1, [], False
+        )
+
+    def spot(self, frames: Frames) -> tuple[str, float]:
+        """Give the phrase, empty where there is none, and how well the utterance fits it, from 0.0 to 1.0."""
+        if not self._phrases or not len(frames):
+            return "", 0.0
+        closed = frames.copy()  # a boundary between words is silence like any other here
+        closed[:, _BLANK] = closed[:, _BOUNDARY] = np.logaddexp(frames[:, _BLANK], frames[:, _BOUNDARY])
+        for result in _search(self._decoder, closed):
+            words = [index for index in result.words if index >= 0]
+            fit = _fit(closed, result, self._phones[words[0]]) if len(words) == 1 else 0.0
+            if fit >= LEAST_FIT:
+                return self._phrases[words[0]], fit
+        return "", 0.0
 
 
 class PhoneticRecognizer:
-    """Hears whole utterances: the words come when the utterance is over."""
+    """Hears whole utterances: the words come when somebody pauses."""
 
     name = "embedded"
 
-    def __init__(self, model: PhoneticModel) -> None:
-        self._model = model
+    def __init__(self, network: PhoneNetwork, words: WordDecoder, commands: CommandSpotter) -> None:
+        self._network, self._words, self._commands = network, words, commands
         self._heard = bytearray()
+        self._ready: Transcript | None = None
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; there are no words before the end."""
+        """Take a chunk; there are no words before a pause."""
         self._heard += chunk.pcm
+        self._ready = None
         return ""
+
+    def pause(self) -> Transcript:
+        """Give the words so far, ready for `finish` where nothing more comes."""
+        if self._ready is None:
+            self._ready = self._transcribed()
+        return self._ready
 
     def finish(self) -> Transcript:
         """Give the words of the utterance, ready for the next one."""
-        samples = np.frombuffer(bytes(self._heard), dtype="<i2").astype(np.float32) / 32768.0
+        heard = self.pause()
         self._heard.clear()
+        self._ready = None
+        return heard
+
+    def _transcribed(self) -> Transcript:
+        samples = np.frombuffer(bytes(self._heard), dtype="<i2").astype(np.float32) / 32768.0
         if len(samples) < 1600:  # less than the network's first frames need
             return Transcript("", 0.0)
-        return self._model.decode(self._model.frames(samples))
+        frames = self._network.frames(suppressed(samples))
+        command, fit = self._commands.spot(frames) if len(samples) <= _LONGEST_COMMAND_SAMPLES else ("", 0.0)
+        return replace(self._words.decode(frames), command=command, command_fit=fit)
+
+
+def _options(decoding: Any, search: Search) -> Any:
+    return decoding.LexiconDecoderOptions(
+        beam_size=search.beam,
+        beam_size_token=search.beam_tokens,
+        beam_threshold=search.beam_threshold,
+        lm_weight=search.language_weight,
+        word_score=search.word_score,
+        unk_score=-math.inf,
+        sil_score=search.boundary_score,
+        log_add=False,
+        criterion_type=decoding.CriterionType.CTC,
+    )
+
+
+def _search(decoder: Any, frames: Frames) -> list[Any]:
+    if not len(frames):
+        return []
+    return list(decoder.decode(frames.ctypes.data, len(frames), frames.shape[1]))
+
+
+def _fit(frames: Frames, result: Any, phones: int) -> float:
+    """How much less likely the sound is as these words than as any phones at all, per phone."""
+    free = float(frames.max(axis=1).sum())
+    return math.exp(min(0.0, (result.emittingModelScore - free) / max(1, phones)))
 
 
 @contextlib.contextmanager
@@ -222,16 +302,15 @@ def _import_engines() -> tuple[Any, Any, Any, Any]:
         ) from error
 
 
-def _folding(tokens: Sequence[str], phones: Sequence[str]) -> npt.NDArray[np.float32]:
+def _folding(tokens: Sequence[str]) -> npt.NDArray[np.float32]:
     """Give the matrix that turns the network's signs into our phones."""
     rows = {token: index for index, token in enumerate(tokens)}
-    columns = {phone: index for index, phone in enumerate(phones)}
-    fold = np.zeros((len(tokens), len(phones)), dtype=np.float32)
+    fold = np.zeros((len(tokens), len(PHONES)), dtype=np.float32)
 
     def add(signs: Iterable[str], phone: str, share: float) -> None:
         for sign in signs:
             if sign in rows:
-                fold[rows[sign], columns[phone]] = max(fold[rows[sign], columns[phone]], share)
+                fold[rows[sign], _NUMBER[phone]] = max(fold[rows[sign], _NUMBER[phone]], share)
 
     for phone, signs in SIGNS_OF_PHONE.items():
         add(signs.split(), phone, 1.0)

@@ -54,6 +54,11 @@ class PocketSphinxRecognizer:
         hypothesis = self._decoder.hyp()
         return hypothesis.hypstr if hypothesis else ""
 
+    def pause(self) -> Transcript:
+        """Give the words so far."""
+        hypothesis = self._decoder.hyp() if self._open else None
+        return Transcript(hypothesis.hypstr if hypothesis else "", 0.0)
+
     def finish(self) -> Transcript:
         """Give the words of the utterance, ready for the next one."""
         if not self._open:

@@ -49,10 +49,12 @@ class VoskRecognizer:
         """Take a chunk; give the words so far."""
         if self._kaldi.AcceptWaveform(chunk.pcm):  # its own endpoint, earlier than ours: keep what it had
             self._done.append(read_reply(self._kaldi.Result()))
-            partial = ""
-        else:
-            partial = read_reply(self._kaldi.PartialResult()).text
-        return " ".join(part for part in (*(done.text for done in self._done), partial) if part)
+        return self.pause().text
+
+    def pause(self) -> Transcript:
+        """Give the words so far."""
+        partial = read_reply(self._kaldi.PartialResult())
+        return Transcript(" ".join(part.text for part in (*self._done, partial) if part.text), 0.0)
 
     def finish(self) -> Transcript:
         """Give the words of the utterance, ready for the next one."""
