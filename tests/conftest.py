@@ -51,6 +51,7 @@ def room() -> Iterator[Room]:
 
 
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
+hypothesis.settings.register_profile("walks", max_examples=10_000, deadline=None)
 
 
 @pytest.fixture(scope="session")

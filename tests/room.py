@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from bench.speech import flite
 from tests.programs import VOICE_HELPER, environment
-from tests.sound import recording
+from tests.sound import recording, write_pcm
 from voice_helper.audio import import_sounddevice
 from voice_helper.errors import SoundDeviceError
 from voice_helper.paths import cache_folder
@@ -91,7 +92,14 @@ class Room:
 
     def speak(self, name: str) -> None:
         """Say a recording into the microphone; returns when it is said."""
-        subprocess.run(["paplay", "--device=mic", recording(name)], env=self.environment, check=True, timeout=30)
+        self._play(recording(name))
+
+    def say(self, text: str, folder: Path) -> None:
+        """Say a text into the microphone, with a voice of flite; returns when it is said."""
+        self._play(write_pcm(folder / "said.wav", flite("slt", text)))
+
+    def _play(self, path: Path) -> None:
+        subprocess.run(["paplay", "--device=mic", path], env=self.environment, check=True, timeout=30)
 
     def wait_for_listener(self, others: int) -> None:
         """Wait until the microphone is open; `others` listen to something already."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voice_helper.conversation import State
+from voice_helper.conversation import Conversation, State
 from voice_helper.guide import seconds_to_say
 from voice_helper.skill import Skill
 from voice_helper.types import (
@@ -19,6 +19,7 @@ from voice_helper.types import (
     Event,
     Heard,
     Hush,
+    PartlyHeard,
     Quiet,
     Row,
     Say,
@@ -37,20 +38,32 @@ class Room:
     said: list[tuple[float, str]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     ended: str | None = None
+    step_samples: int = CHUNK_SAMPLES
+    conversation: Conversation = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.conversation = self.skill.conversation
 
     def begin(self, muscle: str | None = None) -> None:
-        self.state, actions = self.skill.conversation.begin_guide(self.state, muscle)
+        self.state, actions = self.conversation.begin_guide(self.state, muscle)
         self._do(actions)
 
     def hear(self, text: str) -> None:
         self._step(Heard(Transcript(text)))
 
+    def take_in(self, text: str, confidence: float, how: str) -> None:
+        """Hear a text whole, in half an utterance, or over our own prompt."""
+        if how == "part":
+            self._step(PartlyHeard(text, ""))
+        else:
+            self._step(Heard(Transcript(text, confidence), text if how == "over" else None))
+
     def wait(self, seconds: float) -> None:
-        for _ in range(round(seconds * SAMPLE_RATE / CHUNK_SAMPLES)):
-            self.samples += CHUNK_SAMPLES
-            self._step(Quiet(CHUNK_SAMPLES))
+        for _ in range(round(seconds * SAMPLE_RATE / self.step_samples)):
+            self.samples += self.step_samples
+            self._step(Quiet(self.step_samples))
             if self.speaking:
-                self.speaking = max(0, self.speaking - CHUNK_SAMPLES)
+                self.speaking = max(0, self.speaking - self.step_samples)
                 if not self.speaking:
                     self._step(DoneSpeaking())
 
@@ -64,7 +77,7 @@ class Room:
         raise AssertionError(f"{text!r} was not said in {most} s; {self.said[-5:]}")
 
     def _step(self, event: Event) -> None:
-        self.state, actions = self.skill.conversation.step(self.state, event)
+        self.state, actions = self.conversation.step(self.state, event)
         self._do(actions)
 
     def _do(self, actions: tuple[Action, ...]) -> None:
@@ -223,27 +236,47 @@ def test_no_prompt_says_stop_and_no_step_is_longer_than_fourteen_words(skill: Sk
             assert len(row.text.split()) <= (20 if row.kind == "safety" else 14), row.text
 
 
-COMMANDS = [
+SAID = [
     "next", "go back", "say that again", "wait", "continue", "start over", "it still hurts", "it's my foot",
-    "it's my thigh",
-    "can i stand up", "slower please", "louder", "help", "yes", "no", "does heat help", "what's the weather", "mumble",
+    "it's my thigh", "calf", "can i stand up", "slower please", "louder", "help", "which step", "how long", "yes", "no",
+    "okay", "better", "worse", "the same", "stop", "does heat help", "it's hot today", "what's the weather", "mumble",
+    "i have chest pain", "one leg is swollen and red", "help i have a cramp", "",
 ]  # fmt: skip
+HELP_NOW_LASTS = 30.0
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(COMMANDS), st.floats(0.1, 40)), max_size=12))
-def test_whatever_is_said_every_session_ends_within_ten_minutes(said: list[tuple[str, float]]) -> None:
-    room = Room(_SKILL())
-    room.begin()
-    for text, seconds in said:
+@settings(max_examples=max(300, settings().max_examples), deadline=None)
+@given(
+    said=st.lists(
+        st.tuples(
+            st.sampled_from(SAID), st.floats(0.1, 40), st.floats(0.0, 1.0), st.sampled_from(["whole", "part", "over"])
+        ),
+        max_size=14,
+    ),
+    muscle=st.sampled_from([None, "calf", "foot", "thigh"]),
+    article_only=st.booleans(),
+)
+def test_whatever_is_said_every_session_ends_with_a_disclaimer_and_every_row_has_its_source(
+    said: list[tuple[str, float, float, str]], muscle: str | None, article_only: bool
+) -> None:
+    skill = _SKILL()
+    room = Room(skill, step_samples=SAMPLE_RATE // 4)
+    room.conversation = skill.conversation.article_only() if article_only else skill.conversation
+    room.begin(muscle)
+    for text, seconds, confidence, how in said:
         if room.ended is None:
-            room.hear(text)
+            room.take_in(text, confidence, how)
             room.wait(seconds)
     while room.ended is None:
         room.wait(10)
         assert room.samples <= 620 * SAMPLE_RATE
-    disclaimers = {room.skill.content.answers.full.text, room.skill.content.answers.short.text}
-    assert disclaimers & set(texts(room))
+    room.wait(HELP_NOW_LASTS)  # an emergency is said again, with the disclaimer
+    assert room.state.session is None
+    disclaimers = {skill.content.answers.full.text, skill.content.answers.short.text}
+    if room.ended != "stopped":
+        assert disclaimers & set(texts(room))
+    for row in room.rows:
+        assert row.kind == "talk" or row.fact or row.source, row.text
 
 
 def _opened() -> Callable[[], Skill]:

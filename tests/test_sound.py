@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.programs import Ran, checked
 from tests.room import Room, next_event
 from tests.sound import as_array, loudness, seconds_of
+from voice_helper.types import SAMPLE_RATE
 
 pytestmark = pytest.mark.sound
 
@@ -58,3 +63,42 @@ def test_listening_answers_hushes_on_stop_and_ends_on_ctrl_c(room: Room, tmp_pat
     spoken = (tmp_path / "speaker.raw").read_bytes()
     assert loudness(spoken) > 100
     assert loudness(spoken[-2 * 16_000 :]) < 5
+
+
+def test_a_live_session_holds_as_long_as_it_should_and_hears_what_is_said(room: Room, tmp_path: Path) -> None:
+    """Spoken to by another process; the hold is measured in the sound that came out of the loudspeaker."""
+    if shutil.which("flite") is None:
+        pytest.skip("flite is not installed")
+    with room.recorder(tmp_path / "speaker.raw"):
+        process = room.start("guide", "--events", "--no-chime")
+        hold = event_where(process, "say", text="Hold.")
+        rest = event_where(process, "say", text="And rest.")
+        time.sleep(2.0)
+        room.say("next", tmp_path)
+        assert next_event(process, "heard")["intent"] == "guide_next"
+        assert event_where(process, "say", step=3)["kind"] == "safety"
+        room.say("it's better", tmp_path)
+        assert event_where(process, "heard", intent="guide_better")
+        assert next_event(process, "end")["reason"] == "better"
+        out, err = process.communicate(timeout=40)
+    assert checked(Ran(process.returncode, out, err)).code == 0
+    parts = loud_parts(tmp_path / "speaker.raw")
+    begins = parts[0][0]  # the first instruction is said when the clock of the session begins
+    hold_ends = max(stop for _, stop in parts if stop - begins < hold["until"] + 0.25)
+    rest_begins = min(start for start, _ in parts if start - begins > rest["at"] - 0.5)
+    assert rest_begins - hold_ends == pytest.approx(20.0, abs=0.3)
+
+
+def event_where(process: subprocess.Popen[str], name: str, **fields: object) -> dict[str, Any]:
+    """Read what the program tells until an event of this name has these fields."""
+    while True:
+        event = next_event(process, name)
+        if all(event.get(key) == value for key, value in fields.items()):
+            return event
+
+
+def loud_parts(path: Path) -> list[tuple[float, float]]:
+    """Give when each stretch of sound begins and ends, in seconds; a gap of a fifth of a second divides two."""
+    loud = np.flatnonzero(np.abs(as_array(path.read_bytes())) > 300) / SAMPLE_RATE
+    breaks = np.flatnonzero(np.diff(loud) > 0.2)
+    return list(zip(loud[[0, *(breaks + 1)]], loud[[*breaks, -1]], strict=True))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Final, Literal, Protocol
@@ -51,6 +51,7 @@ ADDRESSED_SECONDS: Final = 8.0
 
 SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
 _SLOWEST, _FASTEST = 120.0, 180.0
+PAUSE_SAMPLES: Final = round(SENTENCE_PAUSE_SECONDS * SAMPLE_RATE)
 _ECHO_SAMPLES: Final = round(ECHO_SECONDS * SAMPLE_RATE)
 _WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # when a word is played is an estimate
 _KEPT_SAMPLES: Final = SAMPLE_RATE  # an utterance that begins now may hold sound from before
@@ -85,18 +86,28 @@ class Speaker:
     words_per_minute: float = WORDS_PER_MINUTE
     loudness: float = 1.0
 
-    def say(self, text: str) -> tuple[int, tuple[TimedWord, ...]]:
-        """Put a text behind what is being played; give its length in samples, and when each word is heard."""
+    def say(self, text: str, pause_samples: int = 0) -> tuple[int, tuple[TimedWord, ...]]:
+        """Put a text behind what is being played, after a pause.
+
+        Gives its length in samples with the pause, and when each word is heard, counted from the end of the pause.
+        """
+        if self.voice.name == "none":
+            return 0, ()
         sound, words = bytearray(), list[TimedWord]()
-        for sentence in sentences_of(text):
+        for number, sentence in enumerate(sentences_of(text)):
+            if number:
+                sound += silence(SENTENCE_PAUSE_SECONDS)
             piece = self.voice.speak(sentence, self.words_per_minute)
             words += timed_words(sentence, len(sound) // 2, len(piece) // 2)
             sound += piece
-            sound += silence(SENTENCE_PAUSE_SECONDS)
-        if self.voice.name == "none":
-            return 0, ()
+        sound[:0] = bytes(2 * pause_samples)
         self.player.play(bytes(sound), self.loudness)
         return len(sound) // 2, tuple(words)
+
+    def say_all(self, texts: Iterable[str]) -> None:
+        """Put texts behind what is being played, with a pause between two."""
+        for number, text in enumerate(texts):
+            self.say(text, PAUSE_SAMPLES if number else 0)
 
     def change_pace(self, pace: Pace) -> None:
         """Speak slower or faster, louder or softer, from the next sentence on."""
@@ -201,6 +212,7 @@ class Assistant:
         self._clock_samples = 0
         self._time_line: deque[_Spoken] = deque()
         self._was_playing = False
+        self._spoke_until = -PAUSE_SAMPLES
         self._partial = ""
         self._over_speech = False
         self._own_said = ""
@@ -315,7 +327,11 @@ class Assistant:
 
     def _partly_heard(self, so_far: str | Transcript) -> None:
         if isinstance(so_far, Transcript):
-            so_far = self._conversation.words_in_session(self.state, self._masked(so_far)).text
+            masked = self._masked(so_far)
+            meant = self._conversation.words_in_session(self.state, masked, over_speech=self._over_speech)
+            if self._over_speech and meant is masked:  # words beside our own prove too little before their end
+                return
+            so_far = meant.text
         text = self._without_own_voice(so_far)
         if text and text != self._partial:
             self._partial = text
@@ -394,16 +410,28 @@ class Assistant:
     def _say(self, say: Say) -> None:
         step: dict[str, object] = {} if say.step is None else {"step": say.step}
         for row in say.rows:
-            length, words = self._speaker.say(row.text)
-            self._put_on_time_line("say", length, words, text=row.text, kind=row.kind, **step)
+            since_last = self._time_line_ends() - self._spoke_until
+            pause = max(0, PAUSE_SAMPLES - since_last)
+            length, words = self._speaker.say(row.text, pause)
+            self._put_on_time_line("say", length, words, pause, text=row.text, kind=row.kind, **step)
+            self._spoke_until = self._time_line_ends()
         self._tell_time_line()
 
+    def _time_line_ends(self) -> int:
+        """When all that is to be said will have been said, now at the earliest."""
+        return max([self._clock_samples, *(spoken.ends for spoken in self._time_line)])
+
     def _put_on_time_line(
-        self, event: HappeningName, samples: int, words: tuple[TimedWord, ...] = (), **fields: object
+        self,
+        event: HappeningName,
+        samples: int,
+        words: tuple[TimedWord, ...] = (),
+        pause_samples: int = 0,
+        **fields: object,
     ) -> None:
-        """So many samples are played behind all that is being played."""
-        starts = max([self._clock_samples, *(spoken.ends for spoken in self._time_line)])
-        ends = starts + samples
+        """So many samples, the pause at their beginning among them, are played behind all that is being played."""
+        ends = self._time_line_ends() + samples
+        starts = min(ends, self._time_line_ends() + pause_samples)
         fields["until"] = round(ends / SAMPLE_RATE, 2)
         self._time_line.append(_Spoken(starts, ends, words, Happening(round(starts / SAMPLE_RATE, 2), event, fields)))
         self._was_playing = True
@@ -412,6 +440,7 @@ class Assistant:
         now = self._clock_samples
         cut_off = self._speaker.player.is_playing
         self._speaker.player.hush()
+        self._spoke_until = -PAUSE_SAMPLES
         self._time_line = deque(
             _Spoken(spoken.starts, min(spoken.ends, now), spoken.words, spoken.happening, spoken.told)
             for spoken in self._time_line

@@ -47,6 +47,9 @@ COMMAND_STEADY_SECONDS: Final = 0.1
 SURE_OF_COMMAND: Final = 0.2
 """From this fit on, an utterance in a session is the short command that it sounds most like."""
 
+SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
+"""The same while our own prompt is played, which may be misheard for a command; "stop" needs no more than ever."""
+
 SURE_OVER_SPEECH: Final = 0.65
 """In a session a command that is heard over our own prompt needs this confidence."""
 
@@ -148,9 +151,12 @@ class Conversation:
             return None
         return guided.steps(self.guide, state.session)
 
-    def words_in_session(self, state: State, heard: Transcript) -> Transcript:
+    def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
         """Give what was heard; in a session, where all of it sounds like a short command, that command."""
-        if state.session is None or heard.command_fit < SURE_OF_COMMAND or not heard.command:
+        if state.session is None or not heard.command:
+            return heard
+        may_be_us = over_speech and not self.is_stop(heard.command)
+        if heard.command_fit < (SURE_OF_COMMAND_OVER_SPEECH if may_be_us else SURE_OF_COMMAND):
             return heard
         if self.understanding.urgent_flag(heard.text):
             return heard
@@ -223,14 +229,9 @@ class Conversation:
     def _heard(
         self, state: State, event: Heard, *, already: str | None, expected: str | None
     ) -> tuple[State, tuple[Action, ...]]:
-        heard = self.words_in_session(state, event.transcript)
-        if not heard.text:
+        transcript, match = self._meaning(state, event)
+        if not transcript.text:
             return state, ()
-        transcript, match = self._best_explained(heard, self.context(state))
-        if event.over_speech is not None:
-            whole = self.understanding.understand(event.over_speech, self.context(state))
-            if whole.decided_by == "command":
-                transcript, match = replace(transcript, text=event.over_speech), whole
         if self._may_be_us(state, event, transcript, match, expected=expected):
             return state, ()
         if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
@@ -263,6 +264,16 @@ class Conversation:
         pace = _PACES.get(match.intent)
         remembered = state if match.decided_by == "command" else replace(state, last_match=match)
         return remembered, ((pace, *actions) if pace else actions)
+
+    def _meaning(self, state: State, event: Heard) -> tuple[Transcript, Match]:
+        """Give the words of an utterance and what they mean where the conversation stands."""
+        heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
+        transcript, match = self._best_explained(heard, self.context(state))
+        if event.over_speech is not None:
+            whole = self.understanding.understand(event.over_speech, self.context(state))
+            if whole.decided_by == "command":
+                return replace(transcript, text=event.over_speech), whole
+        return transcript, match
 
     def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
         """Give the words and their meaning; where they have none, words as likely that mean something for certain."""

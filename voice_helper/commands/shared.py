@@ -148,8 +148,7 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
     if save is not None:
         player = SilentPlayer(keep=True)
         speaker = Speaker(voice, player, options.rate)
-        for row in rows:
-            speaker.say(row.text)
+        speaker.say_all(row.text for row in rows)
         write_wav(save, player.finish())
         note(f"the spoken answer is in {save}")
     if options.voice == "none":
@@ -159,8 +158,7 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
         return
     with loudspeaker:
         speaker = Speaker(voice, loudspeaker, options.rate)
-        for row in rows:
-            speaker.say(row.text)
+        speaker.say_all(row.text for row in rows)
         loudspeaker.wait()
 
 
