@@ -21,7 +21,7 @@ from voice_helper.audio import import_sounddevice
 from voice_helper.errors import SoundDeviceError
 from voice_helper.paths import cache_folder
 
-MOST_SECONDS = 60.0
+MOST_SECONDS = 90.0
 _PROGRAMS = ("pulseaudio", "pactl", "paplay", "parec")
 
 
@@ -68,9 +68,12 @@ class Room:
             "module-null-sink sink_name=speaker",
             "module-null-sink sink_name=mic",
         )
-        loads = [part for module in modules for part in ("-L", module)]
-        self._server = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", *loads],
+        self._loads = [part for module in modules for part in ("-L", module)]
+        self._server = self._serve()
+
+    def _serve(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", *self._loads],
             env={name: value for name, value in self.environment.items() if name != "PULSE_SERVER"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -80,6 +83,17 @@ class Room:
         wait_until(lambda: self._socket.exists() and self._pactl("info").returncode == 0)
         assert self._pactl("set-default-sink", "speaker").returncode == 0
         assert self._pactl("set-default-source", "mic.monitor").returncode == 0
+
+    def unplug(self) -> None:
+        """Take the microphone and the loudspeaker away at once."""
+        self._server.kill()
+        self._server.wait(10)
+        self._socket.unlink(missing_ok=True)
+
+    def plug_in(self) -> None:
+        """Bring them back."""
+        self._server = self._serve()
+        self.open()
 
     def close(self) -> None:
         self._server.terminate()

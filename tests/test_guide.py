@@ -260,7 +260,7 @@ def test_whatever_is_said_every_session_ends_with_a_disclaimer_and_every_row_has
     said: list[tuple[str, float, float, str]], muscle: str | None, article_only: bool
 ) -> None:
     skill = _SKILL()
-    room = Room(skill, step_samples=SAMPLE_RATE // 4)
+    room = Room(skill, step_samples=SAMPLE_RATE // 2)
     room.conversation = skill.conversation.article_only() if article_only else skill.conversation
     room.begin(muscle)
     for text, seconds, confidence, how in said:

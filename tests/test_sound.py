@@ -89,6 +89,23 @@ def test_a_live_session_holds_as_long_as_it_should_and_hears_what_is_said(room: 
     assert rest_begins - hold_ends == pytest.approx(20.0, abs=0.3)
 
 
+def test_a_session_goes_on_without_microphone_and_loudspeaker_and_hears_again_when_they_are_back(room: Room) -> None:
+    process = room.start("guide", "--events", "--no-chime")
+    next_event(process, "say")
+    room.unplug()
+    assert event_where(process, "say", text="Hold.")["step"] == 2
+    room.plug_in()
+    for _ in range(9):  # until it has found the microphone
+        if process.poll() is None:
+            room.speak("stop")
+            time.sleep(2.0)
+    assert event_where(process, "end")["reason"] == "stopped"
+    out, err = process.communicate(timeout=20)
+    assert checked(Ran(process.returncode, out, err)).code == 0
+    assert "the microphone is back" in err
+    assert "the loudspeaker is back" in err
+
+
 def event_where(process: subprocess.Popen[str], name: str, **fields: object) -> dict[str, Any]:
     """Read what the program tells until an event of this name has these fields."""
     while True:

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Protocol, Self
@@ -19,6 +19,7 @@ import numpy.typing as npt
 import soxr
 
 from voice_helper.errors import AudioFileError, SoundDeviceError
+from voice_helper.quiet import quiet_stderr
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 _CHIME_SECONDS, _CHIME_FROM, _CHIME_TO, _CHIME_LOUDNESS = 0.5, 150.0, 7_000.0, 0.1
@@ -27,6 +28,7 @@ _MOST_CHANNELS: Final = 64
 _LEAST_RATE, _MOST_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
 _DEVICE_RATES: Final = (48_000, 44_100)
 _MICROPHONE_WAIT_SECONDS: Final = 5.0
+_LOOK_AGAIN_CHUNKS: Final = 3 * SAMPLE_RATE // CHUNK_SAMPLES
 _MOST_PLAYED_SECONDS: Final = 5  # are kept where nobody asks for them
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE // CHUNK_SAMPLES
 
@@ -108,6 +110,37 @@ class QuietRoom:
             count += 1
             time.sleep(max(0.0, started + count * CHUNK_SAMPLES / SAMPLE_RATE - time.monotonic()))
             yield AudioChunk(bytes(CHUNK_SAMPLES * 2))
+
+
+class LastingMicrophone:
+    """The microphone, or silence in real time while it is away: it is looked for until it is back."""
+
+    def __init__(self, microphone: Microphone, device: str | None, announce: Callable[[str], None]) -> None:
+        """Take an open microphone; `announce` is told when it goes away and when it is back."""
+        self._microphone: Microphone | None = microphone
+        self._device, self._announce = device, announce
+
+    def close(self) -> None:
+        """Give the device back."""
+        if self._microphone is not None:
+            self._microphone.close()
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give what is heard as it comes, silence while there is no microphone."""
+        while True:
+            if self._microphone is not None:
+                try:
+                    yield from self._microphone.chunks()
+                except SoundDeviceError as error:
+                    self._announce(f"{error.message}; it goes on, and listens again when the microphone is back")
+                    self._microphone.close()
+                    self._microphone = None
+            for _, chunk in zip(range(_LOOK_AGAIN_CHUNKS), QuietRoom().chunks(), strict=False):
+                yield chunk
+            with contextlib.suppress(SoundDeviceError), quiet_stderr():
+                self._microphone = Microphone(self._device)
+            if self._microphone is not None:
+                self._announce("the microphone is back")
 
 
 class KeptSource:
@@ -252,17 +285,28 @@ class _Device:
 
 
 class Loudspeaker(_Device):
-    """Plays through PortAudio; being silent is emptying a buffer."""
+    """Plays through PortAudio; being silent is emptying a buffer.
 
-    def __init__(self, device: str | None = None) -> None:
-        """Open the device; raises `SoundDeviceError` when there is none that works."""
+    Where the device goes away, time goes by as if it were still there, and it is looked for until it is back.
+    """
+
+    def __init__(self, device: str | None = None, announce: Callable[[str], None] = lambda text: None) -> None:
+        """Open the device; `announce` is told when it goes away and when it is back.
+
+        Raises `SoundDeviceError` when there is none that works.
+        """
+        self._device, self._announce = device, announce
+        self._chunks_away = 0
         self._lock = threading.Lock()
         self._waiting = bytearray()
         self._drained = threading.Event()
         self._drained.set()
         self._played, self._in_step, self._owed = bytearray(), bytearray(), 0
+        self._open()
+
+    def _open(self) -> None:
         sounddevice = import_sounddevice()
-        self._stream, self._rate = _open_stream(sounddevice.RawOutputStream, device, self._fill, "loudspeaker")
+        self._stream, self._rate = _open_stream(sounddevice.RawOutputStream, self._device, self._fill, "loudspeaker")
         self._latency_seconds = float(self._stream.latency)
         self._at_16_khz = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
         self._stream.start()
@@ -283,6 +327,8 @@ class Loudspeaker(_Device):
 
     def advance(self, samples: int) -> bytes:
         """Give so much of what the device played, in step with what is heard: sample for sample since it began."""
+        if not self._stream.active:
+            return self._advance_without_device(samples)
         with self._lock:
             sound = bytes(self._played)
             self._played.clear()
@@ -298,6 +344,23 @@ class Loudspeaker(_Device):
             self._in_step.clear()
             self._owed = 0
         return playing
+
+    def _advance_without_device(self, samples: int) -> bytes:
+        if not self._chunks_away:
+            self._announce("the loudspeaker went away; it goes on, and speaks again when it is back")
+        self._chunks_away += 1
+        with self._lock:
+            del self._waiting[: round(samples * self._rate / SAMPLE_RATE) * 2]
+            if not self._waiting:
+                self._drained.set()
+        if self._chunks_away % _LOOK_AGAIN_CHUNKS == 0:
+            self.close()
+            with contextlib.suppress(SoundDeviceError), quiet_stderr():
+                self._open()
+                self._chunks_away = 0
+            if not self._chunks_away:
+                self._announce("the loudspeaker is back")
+        return bytes(samples * 2)
 
     @property
     def is_playing(self) -> bool:

@@ -238,7 +238,7 @@ def _enter_key() -> Callable[[], bool]:
 
 def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bool) -> tuple[Player, Source]:
     """Open the sound devices; where the microphone is not `needed`, a session without one shows its text."""
-    from voice_helper.audio import Microphone, QuietRoom
+    from voice_helper.audio import LastingMicrophone, Microphone, QuietRoom
     from voice_helper.errors import SoundDeviceError
 
     player: Player = kept
@@ -247,12 +247,14 @@ def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bo
         if loudspeaker is not None:
             player = opened.enter_context(loudspeaker)
     try:
-        return player, opened.enter_context(Microphone(options.device))
+        microphone = LastingMicrophone(Microphone(options.device), options.device, note)
     except SoundDeviceError as error:
         if needed or options.device:
             raise
         note(f"nothing can be heard, the steps are shown: {error.message}")
         return player, QuietRoom()
+    opened.callback(microphone.close)
+    return player, microphone
 
 
 def _shower(console: Console) -> Callable[[Happening], None]:

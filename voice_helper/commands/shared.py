@@ -168,7 +168,7 @@ def open_loudspeaker(options: Options) -> Loudspeaker | None:
     from voice_helper.errors import SoundDeviceError
 
     try:
-        return Loudspeaker(options.device)
+        return Loudspeaker(options.device, note)
     except SoundDeviceError as error:
         if options.device:
             raise

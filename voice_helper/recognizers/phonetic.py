@@ -7,14 +7,11 @@ the most likely words, given how they sound and what people ask us.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import itertools
 import math
-import os
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +21,7 @@ import numpy.typing as npt
 
 from voice_helper.errors import EngineMissingError
 from voice_helper.noise import suppressed
+from voice_helper.quiet import quiet_stderr
 from voice_helper.recognizers.language_model import UNKNOWN
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 
@@ -125,11 +123,11 @@ class WordDecoder:
         with tempfile.TemporaryDirectory(prefix="voice-helper-") as folder:
             path = Path(folder) / "phrases.arpa"
             path.write_text(arpa, encoding="utf-8")
-            with _quiet_stderr():  # KenLM prints its progress there, and has no switch
+            with quiet_stderr():  # KenLM prints its progress there, and has no switch
                 language = kenlm.KenLM(str(path), lexicon)
         trie = decoding.Trie(len(PHONES), _BOUNDARY)
         start = language.start(False)
-        with _quiet_stderr():  # it warns of a word that sounds like six others
+        with quiet_stderr():  # it warns of a word that sounds like six others
             for word in words:
                 index = lexicon.get_index(word)
                 _, score = language.score(start, index)
@@ -171,7 +169,7 @@ class CommandSpotter:
         self._phrases = tuple(phrase for phrase in phrases if phrase and all(word in sounds for word in phrase.split()))
         self._phones: dict[int, int] = {}
         trie, language = decoding.Trie(len(PHONES), _BOUNDARY), decoding.ZeroLM()
-        with _quiet_stderr():
+        with quiet_stderr():
             for number, phrase in enumerate(self._phrases):
                 ways = itertools.product(*(sounds[word] for word in phrase.split()))
                 for way in itertools.islice(ways, _MOST_WAYS):
@@ -261,21 +259,6 @@ def _fit(frames: Frames, result: Any, phones: int) -> float:
     """How much less likely the sound is as these words than as any phones at all, per phone."""
     free = float(frames.max(axis=1).sum())
     return math.exp(min(0.0, (result.emittingModelScore - free) / max(1, phones)))
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Send what a library writes to the error stream past Python into nothing."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(nothing)
-        os.close(kept)
 
 
 def is_available() -> bool:
