@@ -31,7 +31,12 @@ Samples = npt.NDArray[np.float32]
 
 
 def suppressed(samples: Samples) -> Samples:
-    """Give an utterance (16 kHz, -1.0 to 1.0) of the same length with its steady noise made soft."""
+    """Give an utterance (16 kHz, -1.0 to 1.0) of the same length with its steady noise made soft.
+
+    Where it is too short to tell noise from speech, it is given as it is.
+    """
+    if len(samples) < _WINDOW:
+        return samples
     window = np.hanning(_WINDOW + 1)[:_WINDOW]
     around = np.concatenate([np.zeros(_WINDOW), samples, np.zeros(_WINDOW)])
     frames = np.lib.stride_tricks.sliding_window_view(around, _WINDOW)[::_HOP]

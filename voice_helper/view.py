@@ -25,7 +25,8 @@ class GuideView:
     def __init__(self, console: Console, hint: str) -> None:
         """Take what can be said, as a line of words."""
         self._console, self._hint = console, hint
-        self._said, self._heard = "", ""
+        self._said, self._large, self._heard = "", "", ""
+        self._counted_seconds: float | None = None
         self._live: Live | None = None
         self._chunks = 0
 
@@ -49,12 +50,21 @@ class GuideView:
             self._live.update(self.picture(assistant.step, assistant.seconds_left), refresh=True)
 
     def picture(self, step: tuple[int, int] | None, left: tuple[float, float] | None) -> RenderableType:
-        """Give the screen: `step` is the number of the step and of the last one, `left` seconds left and in all."""
+        """Give the screen: `step` is the number of the step and of the last one, `left` seconds left and in all.
+
+        What a hold or a rest began with stays large while it is counted; what is said in it stands small below.
+        """
+        counted = None if left is None else left[1]
+        if counted is None or counted != self._counted_seconds:
+            self._large, self._counted_seconds = self._said, counted
         width = max(40, self._console.width)
-        lines: list[RenderableType] = [Text(_in_large_letters(self._said, width), style="bold", no_wrap=True)]
+        lines: list[RenderableType] = [_large(self._large, width)]
+        if self._said != self._large:
+            lines.append(Text(self._said))
         if left is not None:
             seconds, whole = left
-            lines += ["", ProgressBar(total=whole, completed=whole - seconds, width=width - 1), Text(f"{seconds:.0f}")]
+            lines += ["", ProgressBar(total=whole, completed=whole - seconds, width=width - 1)]
+            lines.append(_large(f"{seconds:.0f}", width))
         if step is not None:
             lines += ["", Text(f"{step[0]} / {step[1]}   {self._hint}", style="bold")]
         if self._heard:
@@ -62,7 +72,11 @@ class GuideView:
         return Align.left(Group(*lines))
 
 
-@lru_cache(maxsize=8)
+def _large(text: str, width: int) -> Text:
+    return Text(_in_large_letters(text, width), style="bold", no_wrap=True)
+
+
+@lru_cache(maxsize=64)
 def _in_large_letters(text: str, width: int) -> str:
     from pyfiglet import Figlet
 
