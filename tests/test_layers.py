@@ -15,7 +15,20 @@ CORE = {
     "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "content",
     "conversation", "endpoint", "spoken",
 }  # fmt: skip
-EDGES = {"audio", "embedding", "noise", "quiet", "vad", "echo", "models", "cache", "recognizers", "voices"}
+EDGES = {
+    "audio",
+    "downloads",
+    "model_store",
+    "embedding",
+    "noise",
+    "quiet",
+    "vad",
+    "echo",
+    "models",
+    "cache",
+    "recognizers",
+    "voices",
+}
 JOINED = {"skill", "assistant"}
 DOORS = {"cli", "commands", "view", "doctor", "tester", "forms"}
 DEVICES = {

@@ -30,6 +30,10 @@ class ModelMissingError(VoiceHelperError):
     """No usable speech model lies where one was looked for."""
 
 
+class ModelInstallError(VoiceHelperError):
+    """A speech model could not be fetched, unpacked, checked or removed; what was there before is untouched."""
+
+
 class EngineMissingError(VoiceHelperError):
     """A recognizer or a voice is not installed, or does not work, on this machine."""
 
