@@ -77,7 +77,7 @@ def test_wordings_that_no_rule_knows_are_raised_by_their_nearness(skill: Skill) 
         if wording.intent in HELP_NOW and skill.understanding.urgent_flag(wording.text) is None
     ]
     assert len(unknown) > 300
-    matches = [skill.understanding.understand(wording.text) for wording in unknown[::5]]
+    matches = [skill.understanding.understand(wording.text) for wording in unknown[::8]]
     raised = [match for match in matches if match.intent in HELP_NOW]
     assert len(raised) / len(matches) > 0.93
     assert all(match.decided_by == "safety" and match.family for match in raised if match.template)
