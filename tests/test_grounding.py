@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.reading import grade, words_of
+from voice_helper.answers import filled
 from voice_helper.assistant import sentences_of
 from voice_helper.content import Content
 from voice_helper.conversation import State
@@ -245,6 +246,11 @@ def test_the_page_for_a_clinician_has_every_row(content: Content) -> None:
 def sayable(content: Content, said: list[Said]) -> frozenset[str]:
     answers = content.answers
     rows = {answers.filled(row).text for row in every_row(content, said)}
+    guide = content.guide
+    assert guide is not None
+    last = max(step.number for step in guide.steps)
+    rows |= {filled(guide.which_step, {"step": f"{step.number}", "steps": f"{last}"}).text for step in guide.steps}
+    rows |= {filled(guide.how_long, {"seconds": f"{seconds}"}).text for seconds in range(1, 61)}
     return frozenset(rows | {answers.did_you_mean(*pair).text for pair in permutations(answers.entries, 2)})
 
 
