@@ -16,19 +16,9 @@ CORE = {
     "conversation", "endpoint", "spoken",
 }  # fmt: skip
 EDGES = {
-    "audio",
-    "downloads",
-    "model_store",
-    "embedding",
-    "noise",
-    "quiet",
-    "vad",
-    "echo",
-    "models",
-    "cache",
-    "recognizers",
-    "voices",
-}
+    "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",
+    "cache", "recognizers", "voices",
+}  # fmt: skip
 JOINED = {"skill", "assistant"}
 DOORS = {"cli", "commands", "view", "doctor", "tester", "forms"}
 DEVICES = {
@@ -110,3 +100,11 @@ def test_the_loop_knows_no_engine() -> None:
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if name.split(".")[0] not in DOORS))
 def test_nothing_imports_a_door(name: str) -> None:
     assert ours(name) & DOORS == set()
+
+
+def test_only_the_command_that_installs_models_reaches_the_network() -> None:
+    network = {"requests", "urllib3", "socket", "http", "urllib", "ftplib", "asyncio"}
+    reaching = {name for name in MODULES if {module.split(".")[0] for module in MODULES[name]} & network}
+    assert reaching == {"downloads"}
+    assert {name for name in MODULES if "voice_helper.downloads" in MODULES[name]} == {"model_store"}
+    assert {name for name in MODULES if "voice_helper.model_store" in MODULES[name]} == {"commands.models"}

@@ -2,185 +2,313 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from filelock import FileLock, Timeout
 
-from voice_helper.downloads import Progress, check_address, fetch, not_written, sha256_of, unpack
-from voice_helper.errors import ModelInstallError
-from voice_helper.models import missing_in
-from voice_helper.paths import data_folder, user_models_folder
+from voice_helper.archives import check_room, copy, unpack
+from voice_helper.errors import ModelInstallError, ModelMissingError
+from voice_helper.models import engine_of, find_model, missing_in, usable_models
+from voice_helper.paths import user_models_folder
+from voice_helper.registry import KnownFile, KnownModel, registry
+
+Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how many bytes of it are done, and of how many where that is known."""
 
 _RECEIPT: Final = "voice-helper.json"
 _LOCK: Final = ".lock"
-_UNPACKED_SHARE: Final = 4  # an unpacked model is at most so many times its archive
+_COMING, _REMOVING, _PARTS = ".coming", ".removing", ".parts"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
+_UNSURE_TIMES: Final = 2  # a file without a checksum may have grown since it was listed
 _LOAD_SECONDS: Final = 300
-_LOADING: Final = "import sys, vosk; vosk.SetLogLevel(-1); vosk.Model(model_path=sys.argv[1])"
+_NOT_HERE: Final = 77  # the exit code of a process that lacks the engine
+_LOADING: Final = {
+    "vosk": "import vosk; vosk.SetLogLevel(-1); load = vosk.Model",
+    "whisper": "import ctranslate2; load = ctranslate2.models.Whisper",
+}
+_LOADER: Final = "import sys\ntry:\n {}\nexcept (ImportError, OSError):\n sys.exit({})\nload(sys.argv[1])"
 
 
 @dataclass(frozen=True, slots=True)
-class KnownModel:
-    """A model of the registry."""
+class _Source:
+    """What a model is made from."""
+
+    origin: str
+    fill: Callable[[Path], object]
+    """Puts it into a folder that is not there yet."""
+
+    checksum: str | None = None
+    """That of the archive it comes in."""
+
+    name: str = ""
+    """Its name where its own folder does not tell it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A model that is here, or can be installed."""
 
     name: str
     engine: str
-    language: str
-    url: str
-    size_megabytes: int
-    sha256: str | None
-    """`None` where it is not known for certain."""
+    bytes: int
+    """On the disk, or to be fetched."""
 
-    licence: str
+    known: KnownModel | None = None
+    path: Path | None = None
+    """Where it is; `None` when it is not here."""
 
+    is_own: bool = False
+    """Whether it was installed or imported by this program."""
 
-def registry() -> tuple[KnownModel, ...]:
-    """Give the models that this project knows, from `models/registry.yaml`."""
-    entries = yaml.safe_load((data_folder("models") / "registry.yaml").read_text(encoding="utf-8"))["models"]
-    return tuple(KnownModel(**entry) for entry in entries)
-
-
-def known(name: str) -> KnownModel:
-    """Give a model of the registry by its name; raises `ModelInstallError`."""
-    models = {model.name: model for model in registry()}
-    if name not in models:
-        raise ModelInstallError(f'there is no model "{name}"', hint=f"models: {', '.join(models)}")
-    return models[name]
+    is_used: bool = False
+    fetched_bytes: int = 0
+    """What is there of a model whose fetching was cut."""
 
 
 def installed() -> tuple[Path, ...]:
     """Give the folders of the models that were installed or imported here."""
-    folder = user_models_folder()
-    return tuple(sorted(path.parent for path in folder.glob(f"*/{_RECEIPT}"))) if folder.is_dir() else ()
+    receipts = user_models_folder().glob(f"[!.]*/{_RECEIPT}")
+    return tuple(sorted(path.parent for path in receipts if not path.parent.is_symlink()))
+
+
+def find_installed(name: str) -> Path | None:
+    """Give the folder of a model that was installed or imported here; `None` where there is none of this name."""
+    return next((path for path in installed() if path.name == name), None)
+
+
+def listed(language: str) -> tuple[Listed, ...]:
+    """Give the models of the registry and all others that are here; `is_used` says which is taken for the language."""
+    used = [path for engine in _LOADING if (path := _used(engine, language))]
+    own = installed()
+    here = {path: engine for engine in _LOADING for path in usable_models(engine)}
+    here |= {path: engine_of(path) or "damaged" for path in own}
+    names = {path.name: path for path in reversed(own)}
+    rows = []
+    for model in registry():
+        path = names.get(model.name)
+        if path is None:
+            rows.append(Listed(model.name, model.engine, model.bytes, model, fetched_bytes=_fetched(model.name)))
+        else:
+            rows.append(Listed(model.name, here.pop(path), _bytes_in(path), model, path, True, path in used))
+    rest = (Listed(path.name, here[path], _bytes_in(path), None, path, path in own, path in used) for path in here)
+    return (*rows, *rest)
 
 
 def install(model: KnownModel, *, mirror: str | None, progress: Progress) -> Path:
     """Fetch a model and keep it among the user's own; gives its folder.
 
-    Raises `ModelInstallError`; what came until then is used the next time.
+    `mirror` is the address of another folder with its files. Raises `ModelInstallError`; what came until then is used
+    the next time, unless it is what was wrong.
     """
-    url = f"{mirror.rstrip('/')}/{model.url.rsplit('/', 1)[-1]}" if mirror else model.url
+    from voice_helper.downloads import check_address
+
+    url = (mirror or model.url).rstrip("/")
     check_address(url, is_mirror=mirror is not None)
-    with _locked() as folder:
-        _refuse_a_second(folder, model.name)
-        _check_room(folder, model.size_megabytes)
-        part = folder / f".{model.name}.zip.part"
-        most = model.size_megabytes * 2_000_000
-        fetch(url, part, most_bytes=most, progress=progress)
-        checksum = sha256_of(part)
-        if model.sha256 is not None and checksum != model.sha256:
-            part.unlink()
-            raise ModelInstallError(
-                f"what {url} gives is not the model: its checksum is {checksum}", hint="try again, or another --mirror"
-            )
-        path = _keep(folder, model.name, part, url, checksum, most * _UNPACKED_SHARE)
-        part.unlink()
+    with _locked() as models:
+        _refuse_a_second(models, model.name)
+        parts = _parts_of(model.name)
+        parts.mkdir(exist_ok=True)
+        try:
+            missing_bytes = model.bytes - _fetched(model.name)
+            check_room(models, missing_bytes + (model.unpacked_bytes if model.archive else 0))
+            for file in model.files:
+                _fetch(f"{url}/{file.name}", file, parts / file.name, progress)
+            path = _keep_fetched(models, model, parts, url, progress)
+        finally:
+            with suppress(OSError):  # something is in it, for the next time
+                parts.rmdir()
         return path
 
 
-def import_model(source: Path) -> Path:
-    """Keep a copy of an unpacked model, or of one in a zip archive; gives its folder. Raises `ModelInstallError`."""
+def import_model(source: Path, *, name: str | None, progress: Progress) -> Path:
+    """Keep a copy of a model in a zip archive or a folder; gives its folder.
+
+    Without `name` it is named as the registry names it, else as its own folder is. A model that is named as one of the
+    registry must be that one. Raises `ModelInstallError`.
+    """
     if not source.exists():
         raise ModelInstallError(f"there is no {source}", hint="give the zip archive, or the unpacked folder")
-    with _locked() as folder:
-        size = source.stat().st_size if source.is_file() else sum(file.stat().st_size for file in _files(source))
-        _check_room(folder, size // 1_000_000)
-        checksum = sha256_of(source) if source.is_file() else None
-        return _keep(folder, source.stem if source.is_file() else source.name, source, str(source), checksum, size * 9)
+    with _locked() as models:
+        path = source.resolve()
+        given = _copied(path, progress) if path.is_dir() else _packed(path, str(path), progress)
+        return _keep(models, name or _published_name(given.checksum), given, progress)
 
 
 def verify(folder: Path) -> tuple[str, ...]:
-    """Give the files of a model that are missing or are not as they were when it was installed."""
-    receipt = _receipt(folder)
-    return tuple(
-        name
-        for name, checksum in sorted(receipt["files"].items())
-        if not (folder / name).is_file() or sha256_of(folder / name) != checksum
-    )
+    """Give the files of an installed model that are missing or are not as they were; raises `ModelInstallError`."""
+    try:
+        files = _receipt(folder)
+        return tuple(
+            name
+            for name, checksum in sorted(files.items())
+            if not (folder / name).is_file() or _sha256_of(folder / name) != checksum
+        )
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def check_removable(name: str) -> None:
+    """Raise `ModelInstallError` for a name under which nothing was installed, imported or fetched here."""
+    if not _NAME.fullmatch(name) or (find_installed(name) is None and not _parts_of(name).is_dir()):
+        raise not_installed(name)
 
 
 def remove(name: str) -> None:
-    """Remove a model that was installed or imported; raises `ModelInstallError` where there is none of this name."""
-    folder = {path.name: path for path in installed()}.get(name)
-    if folder is None:
-        names = ", ".join(path.name for path in installed()) or "none"
-        raise ModelInstallError(f'no model "{name}" was installed here', hint=f"installed: {names}")
+    """Remove a model that was installed or imported, and what was fetched of it; raises `ModelInstallError`."""
     with _locked() as models:
-        going = models / f".{name}.removing"
-        try:
+        check_removable(name)
+        folder = find_installed(name)
+        if folder is not None:
+            going = models / f".{name}{_REMOVING}"
             folder.rename(going)
             shutil.rmtree(going)
-        except OSError as error:
-            raise not_written(folder, error) from error
+        shutil.rmtree(_parts_of(name), ignore_errors=True)
 
 
-def _keep(models: Path, name: str, source: Path, origin: str, checksum: str | None, most_bytes: int) -> Path:
-    """Put a model beside the others under a temporary name, look whether it is one, then give it its own."""
-    _refuse_a_second(models, name)
-    coming = models / f".{name}.coming"
+def not_installed(name: str) -> ModelInstallError:
+    """Give the error for a name under which nothing was installed here."""
+    names = ", ".join(path.name for path in installed()) or "none"
+    return ModelInstallError(f'no model "{name}" was installed here', hint=f"installed: {names}")
+
+
+def _fetch(url: str, file: KnownFile, part: Path, progress: Progress) -> None:
+    from voice_helper.downloads import fetch
+
+    most_bytes = file.bytes if file.sha256 else file.bytes * _UNSURE_TIMES
+    fetch(url, part, most_bytes=most_bytes, progress=lambda have, whole: progress(f"fetching {file.name}", have, whole))
+    if file.sha256 is None:
+        return
+    checksum = _sha256_of(part)
+    if checksum != file.sha256:
+        part.unlink()
+        raise ModelInstallError(
+            f"what {url} gives is not {file.name}: its checksum is {checksum}, not {file.sha256}",
+            hint="try again, or another --mirror; nothing of it was kept",
+        )
+
+
+def _keep_fetched(models: Path, model: KnownModel, parts: Path, url: str, progress: Progress) -> Path:
+    """Make a model of its parts; what cannot become one is not kept for the next time."""
     try:
-        if source.is_dir():
-            shutil.copytree(source, coming, symlinks=False)
-        else:
-            coming.mkdir()
-            unpack(source, coming, most_bytes=most_bytes)
-        root = _model_in(coming, origin)
-        _check_loads(root, origin)
-        receipt = {"name": name, "from": origin, "sha256": checksum}
-        files = {str(file.relative_to(root)): sha256_of(file) for file in _files(root)}
-        (root / _RECEIPT).write_text(json.dumps({**receipt, "files": files}, indent=1) + "\n", encoding="utf-8")
-        for file in _files(root):
-            _to_disk(file)
+        archive = parts / model.archive.name if model.archive else None
+        source = _packed(archive, url, progress) if archive else _Source(url, parts.rename)
+        path = _keep(models, model.name, source, progress)
+    except ModelInstallError:
+        shutil.rmtree(parts, ignore_errors=True)
+        raise
+    shutil.rmtree(parts, ignore_errors=True)
+    return path
+
+
+def _packed(archive: Path, origin: str, progress: Progress) -> _Source:
+    def fill(folder: Path) -> None:
+        unpack(archive, folder, count=lambda done: progress("unpacking", done, None))
+
+    return _Source(origin, fill, _sha256_of(archive), archive.stem)
+
+
+def _copied(folder: Path, progress: Progress) -> _Source:
+    def fill(to: Path) -> None:
+        copy(folder, to, count=lambda done: progress("copying", done, None))
+
+    return _Source(str(folder), fill, name=folder.name)
+
+
+def _published_name(checksum: str | None) -> str | None:
+    """Give the name of the model of the registry whose archive has this checksum."""
+    archives = {model.archive.sha256: model.name for model in registry() if model.archive and model.archive.sha256}
+    return archives.get(checksum) if checksum else None
+
+
+def _keep(models: Path, name: str | None, source: _Source, progress: Progress) -> Path:
+    """Put a model beside the others under a temporary name, look whether it is one, then give it its own."""
+    if name:
+        _refuse_a_second(models, name)
+    coming = models / f".{name or 'import'}{_COMING}"
+    try:
+        source.fill(coming)
+        root, engine = _model_in(coming, source.origin)
+        name = name or (source.name if root == coming else root.name)
+        _refuse_a_second(models, name)
+        progress("checking", 0, None)
+        files = {path.relative_to(root).as_posix(): _sha256_of(path) for path in _files(root)}
+        _check_is_the_known(name, source.checksum, files)
+        _check_loads(root, engine, source.origin)
+        receipt = {"name": name, "engine": engine, "from": source.origin, "sha256": source.checksum, "files": files}
+        (root / _RECEIPT).write_text(json.dumps(receipt, indent=1) + "\n", encoding="utf-8")
+        _to_disk(root)
         root.rename(models / name)
-    except OSError as error:
-        raise not_written(models / name, error) from error
+        _folder_to_disk(models)
     finally:
         shutil.rmtree(coming, ignore_errors=True)
     return models / name
 
 
 def _refuse_a_second(models: Path, name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ModelInstallError(
+            f'"{name}" cannot be the name of a model', hint="give another with --name, of letters, digits and -._+"
+        )
     if (models / name).exists():
         raise ModelInstallError(f'"{name}" is there already', hint=f"voice-helper models remove {name}")
 
 
-def _model_in(folder: Path, origin: str) -> Path:
-    """Give the folder that is the model: this one, or the one folder in it."""
+def _model_in(folder: Path, origin: str) -> tuple[Path, str]:
+    """Give the folder that is the model, this one or the one folder in it, and its engine."""
     inner = [child for child in folder.iterdir() if child.is_dir()]
     for candidate in (folder, *inner):
-        if missing_in(candidate) is None:
-            return candidate
-    what = missing_in(inner[0] if len(inner) == 1 else folder)
-    raise ModelInstallError(f"{origin} is not a Vosk model: {what}", hint="take another archive")
+        engine = engine_of(candidate)
+        if engine is not None:
+            return candidate, engine
+    nearest = inner[0] if len(inner) == 1 else folder
+    engine = "whisper" if (nearest / "model.bin").is_file() else "vosk"
+    raise ModelInstallError(
+        f"{origin} is not a {engine.capitalize()} model: {missing_in(nearest, engine)}",
+        hint="take another archive or folder",
+    )
 
 
-def _check_loads(folder: Path, origin: str) -> None:
+def _check_is_the_known(name: str, checksum: str | None, files: dict[str, str]) -> None:
+    """Raise `ModelInstallError` for a model that has the name of one of the registry and is another."""
+    model = next((model for model in registry() if model.name == name), None)
+    if model is None:
+        return
+    if model.archive:
+        is_it = not (checksum and model.archive.sha256) or checksum == model.archive.sha256
+    else:
+        is_it = all(file.sha256 in {None, files.get(file.name)} for file in model.files)
+    if not is_it:
+        raise ModelInstallError(
+            f"this is not the {name} of the registry: its checksum is another",
+            hint="take it from where it is published, or import it under another name with --name",
+        )
+
+
+def _check_loads(folder: Path, engine: str, origin: str) -> None:
     """Load it in a process of its own: a broken model may end the process that loads it."""
-    command = [sys.executable, "-c", _LOADING, str(folder)]
+    command = [sys.executable, "-P", "-c", _LOADER.format(_LOADING[engine], _NOT_HERE), str(folder)]
     try:
-        loaded = subprocess.run(command, capture_output=True, check=False, timeout=_LOAD_SECONDS)
+        loaded = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_LOAD_SECONDS
+        )
     except subprocess.TimeoutExpired:
         raise ModelInstallError(f"the model from {origin} does not load in time", hint="take a smaller one") from None
-    if loaded.returncode:
-        raise ModelInstallError(f"the model from {origin} does not load: it is broken", hint="fetch it again")
-
-
-def _check_room(folder: Path, megabytes: int) -> None:
-    needed = megabytes * 1_000_000 * (1 + _UNPACKED_SHARE) // 2
-    free = shutil.disk_usage(folder).free
-    if free < needed:
+    if loaded.returncode not in {0, _NOT_HERE}:
         raise ModelInstallError(
-            f"there is too little room in {folder}: {free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB needed",
-            hint="make room on the disk",
+            f"the model from {origin} does not load: it is broken, or larger than this machine's memory",
+            hint="fetch it again, or take a smaller one",
         )
 
 
@@ -190,33 +318,85 @@ def _locked() -> Iterator[Path]:
     folder = user_models_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK, timeout=0)
-        with lock:
-            for left in (*folder.glob(".*.coming"), *folder.glob(".*.removing")):
-                shutil.rmtree(left, ignore_errors=True)
+        with FileLock(folder / _LOCK, timeout=0):
+            for left in folder.glob(".*"):
+                done = left.suffix == _PARTS and (folder / left.stem[1:]).exists()
+                if done or left.suffix in {_COMING, _REMOVING}:
+                    shutil.rmtree(left, ignore_errors=True)
             yield folder
     except Timeout:
         raise ModelInstallError("another voice-helper is working on the models", hint="wait until it is done") from None
     except OSError as error:
-        raise not_written(folder, error) from error
+        raise _unusable(folder, error) from error
 
 
-def _receipt(folder: Path) -> dict[str, Any]:
+def _unusable(folder: Path, error: OSError) -> ModelInstallError:
+    """Give the error for what cannot be read or written, with what to do."""
+    path, why = error.filename or folder, error.strerror or str(error)
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return ModelInstallError(
+            f"there is too little room in {folder}: {why}", hint="make room on the disk; what was fetched is kept"
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return ModelInstallError(f"{path} cannot be read or written: {why}", hint="check its rights, or whose it is")
+    return ModelInstallError(f"{path} cannot be read or written: {why}", hint="check the folder and the disk")
+
+
+def _receipt(folder: Path) -> dict[str, str]:
+    """Give the checksums of a model's files as they were when it was installed."""
     try:
         receipt: dict[str, Any] = json.loads((folder / _RECEIPT).read_text(encoding="utf-8"))
-        receipt["files"].items()
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        return {str(name): str(checksum) for name, checksum in receipt["files"].items()}
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ModelInstallError(
-            f"{folder / _RECEIPT} cannot be read",
+            f"{folder / _RECEIPT} cannot be understood",
             hint=f"voice-helper models remove {folder.name}, and install it again",
         ) from error
-    return receipt
+
+
+def _used(engine: str, language: str) -> Path | None:
+    try:
+        return find_model(engine, language, None)
+    except ModelMissingError:
+        return None
+
+
+def _parts_of(name: str) -> Path:
+    """Give the folder for what is being fetched of a model."""
+    return user_models_folder() / f".{name}{_PARTS}"
+
+
+def _fetched(name: str) -> int:
+    return _bytes_in(_parts_of(name))
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in _files(folder))
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _to_disk(path: Path) -> None:
+def _sha256_of(path: Path) -> str:
     with path.open("rb") as file:
-        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _to_disk(root: Path) -> None:
+    """See to it that a model is on the disk before it gets its name."""
+    for path in _files(root):
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+    for folder in (root, *(path for path in root.rglob("*") if path.is_dir())):
+        _folder_to_disk(folder)
+
+
+def _folder_to_disk(folder: Path) -> None:
+    if os.name == "nt":  # keeps its folders itself
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,8 @@ from rich.table import Table
 from voice_helper.commands.shared import note, plain, progress, terminal
 from voice_helper.errors import VoiceHelperError
 
-if TYPE_CHECKING:
-    from voice_helper.downloads import Progress
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from voice_helper.model_store import Listed, Progress
 
 
 @click.group()
@@ -29,58 +30,75 @@ def models() -> None:
 
 
 @models.command("list")
-def list_models() -> None:
-    """List the models that can be installed, and those that are here.
+@click.option("--language", envvar="VOICE_HELPER_LANGUAGE", default="en", show_default=True, help="Mark those it uses.")
+def list_models(language: str) -> None:
+    """List the models that can be installed and those that are here, and which of them is used.
 
     Example: voice-helper models list
     """
-    from voice_helper.model_store import installed, registry
+    from voice_helper.model_store import listed
+    from voice_helper.paths import user_models_folder
 
-    here = {path.name: path for path in installed()}
     table = Table(box=None, pad_edge=False)
-    for column in ("model", "engine", "language", "size", "licence", "where"):
+    table.add_column("model", no_wrap=True)
+    for column in ("engine", "hears", "size", "licence", "state"):
         table.add_column(column, overflow="fold")
-    for model in registry():
-        where = plain(str(here.pop(model.name))) if model.name in here else "-"
-        table.add_row(model.name, model.engine, model.language, f"{model.size_megabytes} MB", model.licence, where)
-    for name, path in here.items():
-        table.add_row(plain(name), "vosk", "", "", "", plain(str(path)))
+    for model in listed(language):
+        spoken, licence = (model.known.language, model.known.licence) if model.known else ("", "")
+        size = f"{model.bytes / 1e6:.0f} MB"
+        table.add_row(plain(model.name), model.engine, spoken, size, licence, plain(_state(model)))
     terminal().print(table)
+    note(f"own models are in {user_models_folder()}")
+
+
+def _state(model: Listed) -> str:
+    if model.path is None:
+        return f"{model.fetched_bytes / 1e6:.0f} MB fetched" if model.fetched_bytes else "available"
+    where = "installed" if model.is_own else f"in {model.path.parent}"
+    return f"{where}, used" if model.is_used else where
 
 
 @models.command()
 @click.argument("name")
-@click.option("--mirror", metavar="URL", help="Fetch it from this folder of another server.")
+@click.option("--mirror", metavar="URL", help="Fetch its files from this folder of another server.")
 def install(name: str, mirror: str | None) -> None:
-    """Fetch a model of the registry, check it, and keep it among your own. Goes on after a cut.
+    """Fetch a model of the registry, check it, and keep it among your own. Goes on where a cut has ended it.
 
     Example: voice-helper models install vosk-model-small-en-us-0.15
 
     Example: voice-helper models install vosk-model-small-en-us-0.15 --mirror http://192.168.1.5:8000
     """
+    from voice_helper.model_store import find_installed
     from voice_helper.model_store import install as install_model
-    from voice_helper.model_store import known
+    from voice_helper.registry import known
 
     model = known(name)
-    if model.sha256 is None:
+    here = find_installed(name)
+    if here is not None:
+        click.echo(f'installed already in {here}; "voice-helper models verify {name}" looks whether it is whole')
+        return
+    if mirror and mirror.startswith("http:"):
+        note("the mirror's connection is not encrypted; what comes from it is checked all the same")
+    if not model.is_certain:
         note("its checksum is not known for certain: it is checked by loading it, and recorded")
-    with _bar(name) as progress_bar:
+    with _bar() as progress_bar:
         path = install_model(model, mirror=mirror, progress=progress_bar)
-    click.echo(f"installed in {path}; --engine auto uses it")
+    click.echo(f"installed in {path}")
 
 
 @models.command("import")
-@click.argument("source", type=click.Path(path_type=Path))
-def import_(source: Path) -> None:
+@click.argument("source", metavar="PATH", type=click.Path(path_type=Path))
+@click.option("--name", help="Keep it under this name; a Vosk model's name has its language in it.")
+def import_(source: Path, name: str | None) -> None:
     """Keep a copy of a model from a zip archive or a folder, such as on a USB stick.
 
     Example: voice-helper models import /media/stick/vosk-model-small-en-us-0.15.zip
     """
     from voice_helper.model_store import import_model
 
-    with progress("checking and copying the model"):
-        path = import_model(source)
-    click.echo(f"imported to {path}; --engine auto uses it where its name has the language in it")
+    with _bar() as progress_bar:
+        path = import_model(source, name=name, progress=progress_bar)
+    click.echo(f"imported to {path}")
 
 
 @models.command()
@@ -90,47 +108,70 @@ def verify(name: str | None) -> None:
 
     Example: voice-helper models verify
     """
-    from voice_helper.model_store import installed
+    from voice_helper.model_store import installed, not_installed
     from voice_helper.model_store import verify as verify_model
 
-    here = [path for path in installed() if name in (None, path.name)]
+    here = [path for path in installed() if name in {None, path.name}]
     if not here:
-        raise VoiceHelperError(
-            f'no model "{name}" was installed here' if name else "no model was installed here",
-            hint="voice-helper models list",
+        raise (
+            not_installed(name)
+            if name
+            else VoiceHelperError("no model was installed here", hint="voice-helper models list")
         )
-    broken = False
+    damaged = []
     for path in here:
         with progress(f"reading {path.name}"):
             changed = verify_model(path)
-        broken = broken or bool(changed)
+        if changed:
+            damaged.append(path.name)
         click.echo(f"{path.name}: {'changed or missing: ' + ', '.join(changed) if changed else 'as it was installed'}")
-    if broken:
-        raise VoiceHelperError("a model is damaged", hint="voice-helper models remove NAME, and install it again")
+    if damaged:
+        raise VoiceHelperError(
+            f"damaged: {', '.join(damaged)}", hint=f"voice-helper models remove {damaged[0]}, and install it again"
+        )
 
 
 @models.command()
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
-    """Remove a model that was installed or imported.
+    """Remove a model that was installed or imported, and what was fetched of one that was cut.
 
     Example: voice-helper models remove vosk-model-small-en-us-0.15 --yes
     """
+    from voice_helper.model_store import check_removable
     from voice_helper.model_store import remove as remove_model
 
-    if not yes:
-        click.confirm(f"remove {name}?", abort=True)
+    check_removable(name)
+    if not (yes or _agreed(f"Remove {name}?")):
+        click.echo("nothing is removed")
+        return
     remove_model(name)
     click.echo(f"{name} is removed")
 
 
+def _agreed(question: str) -> bool:
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise VoiceHelperError("nobody is there to answer", hint="add --yes") from None
+
+
 @contextmanager
-def _bar(name: str) -> Iterator[Progress]:
+def _bar() -> Iterator[Progress]:
+    """Show on a terminal what is being done, and how much of it."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda have, whole: None
+        yield lambda doing, have, whole: None
         return
     with Bar("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda have, whole: bar.update(task, completed=have, total=whole)
+        tasks = {}
+
+        def show(doing: str, have: int, whole: int | None) -> None:
+            if doing not in tasks:
+                tasks[doing] = bar.add_task(plain(doing), total=None)
+            bar.update(tasks[doing], completed=have, total=whole)
+
+        yield show
