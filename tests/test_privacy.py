@@ -162,6 +162,16 @@ def test_a_conversation_through_microphone_and_loudspeaker_leaves_nothing_behind
     assert {path for path in trace.kept() if "__pycache__" not in path} == set()
 
 
+@pytest.mark.parametrize(
+    "arguments", [("list",), ("verify",), ("import", "."), ("remove", "nothing", "--yes")], ids=" ".join
+)
+def test_models_are_looked_after_without_a_network(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    ran, trace = traced(tmp_path, "models", *arguments)
+    assert ran.code in {0, 1}
+    assert "openat(" in trace.text
+    assert trace.sockets() == set()
+
+
 # The one way to keep sound
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
@@ -166,11 +166,14 @@ def _bar() -> Iterator[Progress]:
     if not console.is_terminal:
         yield lambda doing, have, whole: None
         return
-    with Bar("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=console) as bar:
-        tasks = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
 
         def show(doing: str, have: int, whole: int | None) -> None:
             if doing not in tasks:
+                for done in tasks.values():
+                    bar.update(done, visible=False)
                 tasks[doing] = bar.add_task(plain(doing), total=None)
             bar.update(tasks[doing], completed=have, total=whole)
 

@@ -69,7 +69,7 @@ def _open_embedded(phrases: Phrases, *, advise: bool) -> Choice:
     from voice_helper.recognizers import phonetic
 
     advice = (
-        "hearing with the embedded recognizer; a Vosk model hears more: put one into models/, or give it with --model"
+        'hearing with the embedded recognizer; a Vosk model hears more: see "voice-helper models list"'
         if advise
         else None
     )
