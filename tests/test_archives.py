@@ -179,6 +179,15 @@ def test_what_is_no_archive_says_so(tmp_path: Path) -> None:
         assert "m.zip is not a whole zip archive" in refusal(tmp_path / "m.zip", tmp_path)
 
 
+def test_an_archive_whose_list_leads_to_before_its_beginning_is_damaged(tmp_path: Path) -> None:
+    archive = packed(tmp_path / "m.zip", [("a", b"x")])
+    raw = bytearray(archive.read_bytes())
+    end = raw.index(b"PK\x05\x06")
+    struct.pack_into("<I", raw, end + 16, struct.unpack_from("<I", raw, end + 16)[0] + 1_000)
+    archive.write_bytes(raw)
+    assert "m.zip" in refusal(archive, tmp_path)
+
+
 def test_too_little_room_is_known_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1_000_000))
     archive = packed(tmp_path / "m.zip", [("a", bytes(2_000_000))])

@@ -158,7 +158,17 @@ def test_what_goes_wrong_is_named(server: Server, tmp_path: Path, change: dict[s
     for name, value in change.items():
         setattr(server, name, value)
     assert words in refusal(server, tmp_path / "part")
-    assert (tmp_path / "part").stat().st_size <= MOST if (tmp_path / "part").exists() else True
+
+
+def test_what_names_itself_too_large_is_not_begun_and_what_turns_out_so_is_not_kept(
+    server: Server, tmp_path: Path
+) -> None:
+    server.content = bytes(MOST + 1)
+    refusal(server, tmp_path / "part")
+    assert not (tmp_path / "part").exists()
+    server.names_length = False
+    refusal(server, tmp_path / "part")
+    assert (tmp_path / "part").stat().st_size == 0
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -415,6 +416,22 @@ def test_killed_at_any_moment_it_leaves_no_half_model_and_the_next_install_succe
     assert found_whole < 6, "none of them was killed in the middle"
 
 
+def test_a_model_appears_whole_under_its_name(tmp_path: Path, home: Path, all_load: object) -> None:
+    source = put(tmp_path / NAME, SHAPE | {f"words/{number}": b"x" for number in range(300)})
+    seen: list[int] = []
+
+    def watch() -> None:
+        while not seen:
+            if (home / NAME).exists():
+                seen.append(sum(1 for path in (home / NAME).rglob("*") if path.is_file()))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    path = imports(source)
+    watcher.join()
+    assert seen == [sum(1 for each in path.rglob("*") if each.is_file())]
+
+
 def test_two_at_once_do_not_meet_and_a_dead_one_stops_nobody(
     server: Server, tmp_path: Path, all_load: dict[str, str], known_models: Callable[..., None]
 ) -> None:
@@ -648,7 +665,7 @@ def test_a_model_is_listed_installed_verified_and_removed_as_a_person_does_it(
     assert f"installed in {home / NAME}" in ran.out
     ran = run("install", NAME)
     assert (ran.code, "installed already" in ran.out) == (0, True)
-    assert "installed, used" in run("list").out
+    assert run("list").lines[1].split()[-1] == "used"
     assert run("verify").out == run("verify", NAME).out == f"{NAME}: as it was installed\n"
     (home / NAME / "am" / "final.mdl").write_bytes(b"x")
     ran = run("verify")
@@ -660,6 +677,10 @@ def test_a_model_is_listed_installed_verified_and_removed_as_a_person_does_it(
     assert (home / NAME).is_dir()
     assert run("remove", NAME, typed="y\n").out == f"{NAME} is removed\n"
     assert run("remove", NAME, "--yes").code == 1
+    ran = run("import", str(put(tmp_path / "model", SHAPE)))
+    assert (ran.out, "tells no language" in ran.err) == (f"imported to {home / 'model'}\n", True)
+    assert "tells no language" not in run("import", str(tmp_path / "model"), "--name", "vosk-fr").err
+    assert run("remove", "model", "--yes").code == run("remove", "vosk-fr", "--yes").code == 0
     assert run("verify").code == 1
 
 

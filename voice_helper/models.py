@@ -73,6 +73,11 @@ def engine_of(folder: Path) -> str | None:
     return next((engine for engine in _KINDS if missing_in(folder, engine) is None), None)
 
 
+def is_named_for_a_language(folder: Path) -> bool:
+    """Tell whether `find_model` can find a model by a language: a Vosk model has its short name in its own."""
+    return engine_of(folder) != "vosk" or any(len(part) == 2 and part.isalpha() for part in folder.name.split("-"))
+
+
 def search_folders(engine: str = "vosk") -> tuple[Path, ...]:
     """Give the folders that are searched for models of the engine, in order."""
     if engine != "vosk":

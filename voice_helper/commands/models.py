@@ -54,8 +54,9 @@ def list_models(language: str) -> None:
 def _state(model: Listed) -> str:
     if model.path is None:
         return f"{model.fetched_bytes / 1e6:.0f} MB fetched" if model.fetched_bytes else "available"
-    where = "installed" if model.is_own else f"in {model.path.parent}"
-    return f"{where}, used" if model.is_used else where
+    if model.is_own:
+        return "used" if model.is_used else "installed"
+    return f"in {model.path.parent}" + (", used" if model.is_used else "")
 
 
 @models.command()
@@ -95,10 +96,13 @@ def import_(source: Path, name: str | None) -> None:
     Example: voice-helper models import /media/stick/vosk-model-small-en-us-0.15.zip
     """
     from voice_helper.model_store import import_model
+    from voice_helper.models import is_named_for_a_language
 
     with _bar() as progress_bar:
         path = import_model(source, name=name, progress=progress_bar)
     click.echo(f"imported to {path}")
+    if not is_named_for_a_language(path):
+        note("its name tells no language, so that it is used only where --model names it; --name gives it another name")
 
 
 @models.command()
@@ -156,6 +160,7 @@ def _agreed(question: str) -> bool:
     except click.Abort:
         if sys.stdin.isatty():
             raise
+        click.echo(err=True)
         raise VoiceHelperError("nobody is there to answer", hint="add --yes") from None
 
 
