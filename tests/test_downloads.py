@@ -279,6 +279,7 @@ def test_encrypted_addresses_mirrors_and_this_machine_are_fetched_from(url: str,
         ("/media/stick", True, "is no address"),
         ("http://", True, "is no address"),
         ("http://[::1", True, "is no address"),
+        ("https://me:secret@example.org/m.zip", False, "^the address of example.org has a user"),
     ],
 )
 def test_other_addresses_are_refused(url: str, is_mirror: bool, words: str) -> None:

@@ -564,7 +564,8 @@ def test_something_else_is_refused_with_what_it_lacks(tmp_path: Path, files: dic
 
 
 def test_what_is_not_there_or_is_no_archive_is_refused(tmp_path: Path) -> None:
-    assert "there is no" in refusal(lambda: imports(tmp_path / "nowhere"))
+    for name in ("nowhere", "/dev/zero", "x" * 300, "a\x00b"):
+        assert refusal(partial(imports, tmp_path / name))
     (tmp_path / "m.tar.gz").write_bytes(b"\x1f\x8b")
     assert "is not a whole zip archive" in refusal(lambda: imports(tmp_path / "m.tar.gz"))
 
@@ -689,7 +690,7 @@ def test_a_model_is_listed_installed_verified_and_removed_as_a_person_does_it(
     [
         (("install", "vosk-model-xx"), 'there is no model "vosk-model-xx"'),
         (("install", "vosk-model-small-en-us-0.15", "--mirror", "stick"), '"stick" is no address'),
-        (("import", "nowhere.zip"), "there is no nowhere.zip"),
+        (("import", "nowhere.zip"), "there is no file or folder nowhere.zip"),
         (("import", "."), "is not a Vosk model"),
         (("verify", "nothing"), 'no model "nothing" was installed here'),
         (("verify",), "no model was installed here"),

@@ -42,6 +42,10 @@ def check_address(url: str, *, is_mirror: bool = False) -> None:
         parts = urlsplit("")
     if not parts.hostname or parts.scheme not in {"https", "http"}:
         raise ModelInstallError(f'"{url}" is no address to fetch from', hint="give one that begins with https://")
+    if "@" in parts.netloc:
+        raise ModelInstallError(
+            f"the address of {parts.hostname} has a user or a password in it", hint="put them into ~/.netrc instead"
+        )
     if parts.scheme == "http" and not is_mirror and not _is_loopback(parts.hostname):
         raise ModelInstallError(
             f"{url} is not fetched: the connection would not be encrypted",

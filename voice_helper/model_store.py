@@ -138,9 +138,11 @@ def import_model(source: Path, *, name: str | None, progress: Progress) -> Path:
     Without `name` it is named as the registry names it, else as its own folder is. A model that is named as one of the
     registry must be that one. Raises `ModelInstallError`.
     """
-    if not source.exists():
-        raise ModelInstallError(f"there is no {source}", hint="give the zip archive, or the unpacked folder")
     with _locked() as models:
+        if not (source.is_file() or source.is_dir()):
+            raise ModelInstallError(
+                f"there is no file or folder {source}", hint="give the zip archive, or the unpacked folder"
+            )
         path = source.resolve()
         given = _copied(path, progress) if path.is_dir() else _packed(path, str(path), progress)
         return _keep(models, name or _published_name(given.checksum), given, progress)
