@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.programs import Ran, Run, checked
 from tests.room import Room, missing
+from voice_helper.cli import run as run_here
 from voice_helper.content import Content, load_content
 from voice_helper.paths import intents_folder
 from voice_helper.skill import Skill, open_skill
@@ -48,6 +51,38 @@ def room() -> Iterator[Room]:
             yield room
         finally:
             room.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Run the command line in this process, in an empty folder, without a voice."""
+    for name in [name for name in os.environ if name.startswith("VOICE_HELPER_")] + ["VOSK_MODEL_PATH"]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("VOICE_HELPER_VOICE", "none")
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: str | Path) -> Ran:
+        capfd.readouterr()
+        code = run_here([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        return checked(Ran(code, captured.out, captured.err))
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session")
+def spanish_folder() -> Path:
+    """An intents folder in another language than ours, of ten intents."""
+    return Path(__file__).parent / "data" / "es"
+
+
+@pytest.fixture(scope="session")
+def spanish(spanish_folder: Path) -> Skill:
+    """The skill of that folder; what it learns is kept in the cache of the person who runs the tests."""
+    return open_skill(folder=spanish_folder)
 
 
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.sound import CHECKOUT
-from voice_helper.cache import Arrays, kept_arrays, kept_texts
+from voice_helper.cache import Arrays, kept_arrays, kept_texts, write_whole
 from voice_helper.paths import cache_folder
 
 
@@ -175,3 +175,18 @@ def test_a_read_only_folder_works_and_is_read(folder: Path) -> None:
     finally:
         folder.chmod(0o700)
     assert [path.name for path in files(folder)] == ["numbers-key.npz"]
+
+
+def test_a_file_is_written_whole_in_place_of_another_and_keeps_its_rights(tmp_path: Path) -> None:
+    file, link = tmp_path / "report", tmp_path / "link"
+    file.write_text("the old one", encoding="utf-8")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    write_whole(link, b"the new one")
+    assert (file.read_bytes(), file.stat().st_mode & 0o777, link.is_symlink()) == (b"the new one", 0o640, True)
+    assert files(tmp_path) == [link, file]
+
+
+def test_what_is_no_file_is_written_to_and_stays_what_it_is() -> None:
+    write_whole(Path("/dev/null"), b"nothing")
+    assert Path("/dev/null").is_char_device()

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.programs import VOICE_HELPER, Ran, call, checked, environment
+from tests.programs import VOICE_HELPER, Ran, Run, call, checked, environment
 from tests.sound import (
     CHECKOUT,
     loudness,
@@ -26,7 +24,6 @@ from tests.sound import (
     write_pcm,
 )
 from voice_helper.audio import import_sounddevice
-from voice_helper.cli import run as run_here
 from voice_helper.errors import SoundDeviceError, VoiceHelperError
 from voice_helper.paths import cache_folder
 from voice_helper.tester import read_cases
@@ -41,28 +38,6 @@ ESCAPES = "\x1b[31mdoes\x07 heat\x1b]0;title\x07 help\x9b2J"
 
 KEPT = cache_folder().parent
 """The cache of the person who runs the tests: drawing phrases anew takes some seconds."""
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Run the command line in this process, in an empty folder, without a voice."""
-    for name in [name for name in os.environ if name.startswith("VOICE_HELPER_")] + ["VOSK_MODEL_PATH"]:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("VOICE_HELPER_VOICE", "none")
-    monkeypatch.chdir(tmp_path)
-    before = signal.getsignal(signal.SIGTERM)
-
-    def run(*arguments: str | Path) -> Ran:
-        capfd.readouterr()
-        code = run_here([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        return checked(Ran(code, captured.out, captured.err))
-
-    yield run
-    signal.signal(signal.SIGTERM, before)
 
 
 def forms(text: str) -> list[dict[str, Any]]:
@@ -557,7 +532,14 @@ def test_a_batch_as_jsonl_gives_one_object_a_line_in_order(run: Run, tmp_path: P
         "does heat help", "are bananas good for cramps", "say that again", "what is the capital of france",
     ]  # fmt: skip
     for result in results:
-        assert [key for key in result if key != "candidates"] == [*ASK_KEYS, "text", "expected", "ok"]
+        assert [key for key in result if key != "candidates"] == [
+            *ASK_KEYS,
+            "text",
+            "context",
+            "after",
+            "expected",
+            "ok",
+        ]
     assert [result["ok"] for result in results] == [None, True, True, True]
     assert [result["expected"] for result in results] == [None, "remedy_foods", "guide_repeat", "none"]
     assert results[1]["slots"] == {"food": "banana"}

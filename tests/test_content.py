@@ -91,6 +91,8 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("answers.yaml", "disclaimer: topic", "disclamer: topic", 'unknown key "disclamer"'),
         ("answers.yaml", "  greeting:", "  greeting: &a\n    x: 1\n  other: *a", "anchors (&) and aliases (*)"),
         ("answers.yaml", "  greeting:", "\tgreeting:", "is not YAML"),
+        ("answers.yaml", "answers:\n", 'unsure: "{frist}?"\nanswers:\n', "unsure needs {first} and {second}"),
+        ("answers.yaml", "answers:\n", 'last_of_several: "or"\nanswers:\n', "last_of_several needs {before} and"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_file_and_line(folder: Path, file: str, old: str, new: str, message: str) -> None:

@@ -12,15 +12,15 @@ import voice_helper
 PACKAGE = Path(voice_helper.__file__).parent
 VALUES = {"types", "errors", "paths"}
 CORE = {
-    "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "content",
-    "conversation", "endpoint", "spoken",
+    "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "phrasebook",
+    "content", "conversation", "endpoint", "spoken",
 }  # fmt: skip
 EDGES = {
     "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",
     "cache", "recognizers", "voices",
 }  # fmt: skip
-JOINED = {"skill", "assistant"}
-DOORS = {"cli", "commands", "view", "doctor", "tester", "forms"}
+JOINED = {"skill", "watched", "assistant"}
+DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms"}
 DEVICES = {
     "sounddevice",
     "socket",

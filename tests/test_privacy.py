@@ -23,8 +23,10 @@ import pytest
 from tests.programs import VOICE_HELPER, Ran, checked, environment
 from tests.room import Room, next_event
 from tests.sound import RECORDINGS, heard_from, pcm_of, recording
+from tests.terminal import Terminal
 from voice_helper.audio import KeptSource, WavSource
 from voice_helper.paths import cache_folder
+from voice_helper.skill import Skill
 
 _CALLS = "socket,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
 _WRITES = re.compile(r"\b(?:openat|open|creat)\((?:AT_FDCWD, |\d+, )?\"([^\"]+)\"(?:, ([A-Z_|]+))?.* = \d+")
@@ -123,6 +125,31 @@ def test_what_is_typed_at_the_intent_tester_leaves_nothing_behind(tmp_path: Path
     ran, trace = traced(tmp_path, "test-intents", "--explain", typed=f"{_TYPED}\nmy chest hurts\n")
     assert "marmalade" in ran.out
     assert_private(trace)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_is_typed_at_a_terminal_is_kept_in_the_history_alone_or_not_at_all(
+    tmp_path: Path, spanish_folder: Path, spanish: Skill, keeps: bool
+) -> None:
+    history = tmp_path / "state" / "voice-helper" / "test-intents-history"
+    home = {
+        "HOME": str(tmp_path),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "XDG_CACHE_HOME": str(cache_folder().parent),
+    }
+    arguments: list[str | Path] = ["test-intents", "--intents", spanish_folder, *([] if keeps else ["--no-history"])]
+    terminal = Terminal(arguments, tmp_path, tracer(tmp_path / "trace"), PYTHONDONTWRITEBYTECODE="1", **home)
+    terminal.wait_for("is kept in" if keeps else "is not kept")
+    terminal.wait_for("\n> ")
+    terminal.type("hola mermelada")
+    terminal.wait_for("\n> ")
+    terminal.type("", keys="\x04")
+    assert terminal.end() == 0
+    time.sleep(0.5)  # the tracer writes its last lines
+    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+    assert_private(trace, may_keep=[history] if keeps else [])
+    assert history.exists() == keeps
+    assert not keeps or "mermelada" in history.read_text(encoding="utf-8")
 
 
 def test_lines_tested_in_a_batch_leave_nothing_behind(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ _ANSWER_KEYS = frozenset({"disclaimer", "title", "rows", "said_twice"})
 _TOP_KEYS = frozenset(
     {
         "language", "content_reviewed", "sources", "disclaimers", "markers", "settings",
-        "not_understood", "unsure", "denied_flag", "recording_notice", "answers",
+        "not_understood", "unsure", "denied_flag", "recording_notice", "last_of_several", "answers",
     }
 )  # fmt: skip
 
@@ -59,6 +59,9 @@ class Answers:
     reviewed: str = "none"
     """Which clinician has read the words, and when; "none" while nobody has."""
 
+    last_of_several: str = "{before}, {last}"
+    """How the last of several values is joined to those before it."""
+
     markers: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     say: Callable[[str, str], str | None] = lambda slot, value: None
@@ -91,8 +94,8 @@ class Answers:
 
     def did_you_mean(self, first: str, second: str) -> Row:
         """The question between two intents."""
-        text = self.unsure.format(first=self.entries[first].title, second=self.entries[second].title)
-        return Row(text, "talk")
+        titles = {"first": self.entries[first].title, "second": self.entries[second].title}
+        return filled(Row(self.unsure, "talk"), titles)
 
     def _rows_for(self, entry: Entry, values: Mapping[str, str]) -> tuple[Row, ...]:
         said: list[Row] = []
@@ -122,7 +125,9 @@ class Answers:
     def _aloud(self, slot: str, values: Iterable[str]) -> str:
         """Only words of the lists are ever spoken, never what somebody typed."""
         said = [word for value in values if (word := self.say(slot, value))]
-        return " or ".join((", ".join(said[:-1]), said[-1])) if len(said) > 1 else "".join(said)
+        if len(said) < 2:
+            return "".join(said)
+        return _put(self.last_of_several, {"before": ", ".join(said[:-1]), "last": said[-1]})
 
     def _mark_kinds(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         """Say which sentence is the article's and which a first aid tip, where both stand in one answer."""
@@ -148,7 +153,11 @@ class Answers:
 
 def filled(row: Row, values: Mapping[str, str]) -> Row:
     """Put values in place of `{name}`; a name without a value stays as it is."""
-    return replace(row, text=_PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), row.text))
+    return replace(row, text=_put(row.text, values))
+
+
+def _put(text: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 def _is_kind(text: str) -> TypeGuard[Kind]:
@@ -275,6 +284,12 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
     def line(key: str, default: str = "") -> str:
         return top[key].text(problems, key) if key in top else default
 
+    def form(key: str, default: str) -> str:
+        text, names = line(key, default), _PLACEHOLDER.findall(default)
+        if set(_PLACEHOLDER.findall(text)) != set(names):
+            problems.add(top[key].place, f"{key} needs {' and '.join(f'{{{name}}}' for name in names)}, nothing else")
+        return text
+
     has_disclaimer_fact = "disclaimer" in sources.facts
     return Answers(
         entries=entries,
@@ -291,10 +306,11 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
         again=misunderstood[0],
         samples=misunderstood[1],
         waiting=misunderstood[2],
-        unsure=line("unsure", "{first}? {second}?"),
+        unsure=form("unsure", "{first}? {second}?"),
         denied_flag=Row(line("denied_flag"), "safety", source=misunderstood[2].source),
         recording_notice=Row(line("recording_notice"), "talk"),
         reviewed=line("content_reviewed", "none"),
+        last_of_several=form("last_of_several", Answers.last_of_several),
         markers=texts("markers"),
         settings=texts("settings"),
     )

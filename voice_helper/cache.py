@@ -49,7 +49,9 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     """Write arrays whole or not at all; raises `OSError`."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
-    _write_whole(path, buffer.getvalue())
+    content = buffer.getvalue()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, hashlib.sha256(content).digest() + content)
 
 
 def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
@@ -61,16 +63,27 @@ def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Ma
     return {each: array.tobytes().decode() for each, array in kept_arrays(name, key, arrays).items()}
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, whatever stood there before; raises `OSError`."""
+    if path.exists() and not path.is_file():  # such as /dev/stdout: nothing can be put in its place
+        path.write_bytes(content)
+        return
+    path = path.resolve()
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(path.stat().st_mode if path.exists() else 0o666 & ~_umask())
         Path(temporary).replace(path)
-    except OSError:
+    except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _umask() -> int:
+    """What new files of this person may not be; the system gives it only in exchange for another."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

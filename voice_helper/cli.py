@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from voice_helper import __version__
-from voice_helper.commands import asking, conversing, intents, machine, models
+from voice_helper.commands import asking, conversing, intents, machine, models, testing
 from voice_helper.commands.shared import disclaimer, show_error
 from voice_helper.errors import VoiceHelperError
 
@@ -31,7 +31,7 @@ for _command in (
     asking.ask,
     conversing.listen,
     conversing.guide,
-    intents.test_intents,
+    testing.test_intents,
     intents.check,
     intents.learn,
     models.models,

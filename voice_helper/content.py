@@ -11,6 +11,7 @@ from voice_helper.answers import Answers, Sources, read_answers, read_facts, rea
 from voice_helper.documents import Item, Place, Problems, read_document
 from voice_helper.errors import IntentsError
 from voice_helper.guide import Guide, read_guide
+from voice_helper.phrasebook import Phrasebook, read_phrasebook
 from voice_helper.safety import SafetyRules, read_safety
 from voice_helper.sentences import Sentences, Template, read_sentences
 from voice_helper.text import Language
@@ -19,8 +20,9 @@ from voice_helper.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read
 from voice_helper.wordings import Wording, read_wordings
 
 _NEEDED = ("language.yaml", "answers.yaml")
-_OPTIONAL = ("facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml")
+_OPTIONAL = ("facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml", "phrases.yaml")
 _LEARNED_FROM = ("language.yaml",)  # beside the sentences and wordings
+_RULES_FROM = ("language.yaml", "safety.yaml")
 _THEFT_DRAWS = 12
 _COMMAND_GROUP = "guide"
 
@@ -43,21 +45,26 @@ class Content:
     """How a word sounds, in the phones of the CMU dictionary: `{"sciatica": ("S AY AE T IH K AH",)}`."""
 
     wordings: tuple[Wording, ...]
+    phrasebook: Phrasebook
     content_key: str
     """A hash of every file: the same words, the same key."""
 
     learning_key: str
     """A hash of the files that the nearest meaning learns from."""
 
+    rules_key: str
+    """A hash of the files that the safety rules are made of."""
 
-def load_content(folder: Path, settings: Mapping[str, str] | None = None) -> Content:
+
+def load_content(folder: Path, settings: Mapping[str, str] | None = None, before: Content | None = None) -> Content:
     """Read an intents folder.
 
-    `settings` replace the defaults of `answers.yaml`, such as `{"number": "112"}`.
+    `settings` replace the defaults of `answers.yaml`, such as `{"number": "112"}`. Of the content `before` an edit
+    the safety rules are taken, which take longest to make, where nothing of them has changed.
     Raises `IntentsError` with every problem that was found.
     """
     problems = Problems()
-    content = _read(folder, settings or {}, problems)
+    content = _read(folder, settings or {}, problems, before)
     if len(problems) or content is None:
         raise IntentsError(problems.lines())
     return content
@@ -72,16 +79,19 @@ def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
     return (content if not len(problems) else None), problems.lines()
 
 
-def _read(folder: Path, settings: Mapping[str, str], problems: Problems) -> Content | None:
+def _read(
+    folder: Path, settings: Mapping[str, str], problems: Problems, before: Content | None = None
+) -> Content | None:
     if not folder.is_dir():
         problems.add(Place(str(folder), 1), "there is no such intents folder")
         return None
     documents: dict[str, Item] = {}
-    digest, learning = hashlib.sha256(), hashlib.sha256()
+    digest, learning, rules = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+    wanted = ((learning, _LEARNED_FROM), (rules, _RULES_FROM))
     for name in (*_NEEDED, *_OPTIONAL):
         path = folder / name
         if path.is_file():
-            digests = (digest, learning) if name in _LEARNED_FROM else (digest,)
+            digests = (digest, *(each for each, names in wanted if name in names))
             documents[name] = _document(path, folder, digests, problems)
         elif name in _NEEDED:
             problems.add(Place(name, 1), "this file is missing")
@@ -101,7 +111,9 @@ def _read(folder: Path, settings: Mapping[str, str], problems: Problems) -> Cont
     if "guide.yaml" in documents:
         guide = read_guide(documents["guide.yaml"], sources, answers.filled, problems)
     safety = SafetyRules(language)
-    if "safety.yaml" in documents:
+    if before is not None and before.rules_key == rules.hexdigest():
+        safety = before.safety
+    elif "safety.yaml" in documents:
         safety = read_safety(documents["safety.yaml"], language, problems)
     thresholds = USUAL_THRESHOLDS
     if "thresholds.yaml" in documents:
@@ -110,10 +122,10 @@ def _read(folder: Path, settings: Mapping[str, str], problems: Problems) -> Cont
     _check_together(sentences, answers, safety, sentence_documents, problems)
     wordings = _read_wordings(folder, (digest, learning), problems)
     _check_wordings(wordings, sentences, safety, problems)
-    keys = digest.hexdigest(), learning.hexdigest()
-    return Content(
-        folder, language, sentences, safety, answers, facts, guide, thresholds, pronunciations, wordings, *keys
-    )
+    phrasebook = read_phrasebook(documents.get("phrases.yaml"), sentences, problems)
+    keys = digest.hexdigest(), learning.hexdigest(), rules.hexdigest()
+    spoken = (answers, facts, guide, thresholds, pronunciations, wordings, phrasebook)
+    return Content(folder, language, sentences, safety, *spoken, *keys)
 
 
 def _document(path: Path, folder: Path, digests: Digests, problems: Problems) -> Item:

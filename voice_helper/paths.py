@@ -32,3 +32,8 @@ def cache_folder() -> Path:
 def user_models_folder() -> Path:
     """Give the folder for the speech models that the user installed; it need not exist."""
     return platformdirs.user_data_path("voice-helper", appauthor=False) / "models"
+
+
+def state_folder() -> Path:
+    """Give the folder for what a person did last, such as the lines they typed; it need not exist."""
+    return platformdirs.user_state_path("voice-helper", appauthor=False)

@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache, reduce
 from typing import Any
 
 from hassil.expression import (
@@ -25,7 +25,7 @@ from hassil.expression import (
     Sentence,
     TextChunk,
 )
-from hassil.intents import Intents
+from hassil.intents import Intent, IntentData, Intents
 from hassil.parse_expression import parse_sentence
 from hassil.parser import ParseError
 from hassil.recognize import recognize_all
@@ -112,7 +112,7 @@ class Sentences:
     def draw(self, template: Template, count: int) -> tuple[str, ...]:
         """Give up to `count` different sentences of a template, always the same ones."""
         chance = random.Random(zlib.crc32(template.text.encode()))
-        sentence = parse_sentence(template.text)
+        sentence = _parsed(template.text)
         drawn: dict[str, None] = {}
         for _ in range(count * 3):
             words = " ".join("".join(self._walk(sentence.expression, chance)).split())
@@ -121,6 +121,24 @@ class Sentences:
             if len(drawn) == count:
                 break
         return tuple(drawn)
+
+    def plainest(self, template: Template) -> str:
+        """Give the plainest sentence of a template: the first of every choice, nothing that may be left out."""
+        return " ".join(self._plainest(_parsed(template.text).expression).split())
+
+    def words_of(self, template: Template) -> frozenset[str]:
+        """Give every word that any sentence of a template can have."""
+        pieces = self._pieces(_parsed(template.text).expression)
+        return (pieces.words | pieces.alone | pieces.first | pieces.last) - {""}
+
+    @cached_property
+    def words(self) -> Mapping[str, Template]:
+        """Every word of the templates, sorted, and the first template that has it."""
+        found: dict[str, Template] = {}
+        for template in self.templates:
+            for word in self.words_of(template):
+                found.setdefault(word, template)
+        return dict(sorted(found.items()))
 
     def find_slots(self, comparable: str, slots: Iterable[str]) -> dict[str, str]:
         """Find values of the named lists in a text that no template matched; several are joined by a comma."""
@@ -151,11 +169,11 @@ class Sentences:
 
     @cached_property
     def _list_references(self) -> tuple[tuple[Template, ListReference], ...]:
-        rules = {name: parse_sentence(text) for name, text in self._raw_rules.items()}
+        rules = {name: _parsed(text) for name, text in self._raw_rules.items()}
         return tuple(
             (template, reference)
             for template in self.templates
-            for reference in _references(parse_sentence(template.text).expression, rules)
+            for reference in _references(_parsed(template.text).expression, rules)
             if isinstance(reference, ListReference)
         )
 
@@ -198,19 +216,58 @@ class Sentences:
         elif isinstance(expression, RuleReference):
             yield from self._walk(self._compiled.expansion_rules[expression.rule_name].expression, chance)
 
+    def _plainest(self, expression: Expression) -> str:
+        if isinstance(expression, TextChunk):
+            return expression.original_text
+        if isinstance(expression, Alternative):
+            return "" if expression.is_optional else self._plainest(expression.items[0])
+        if isinstance(expression, Group):
+            return "".join(self._plainest(item) for item in expression.items)
+        if isinstance(expression, ListReference):
+            return self.lists[expression.list_name][0].phrases[0]
+        if isinstance(expression, RuleReference):
+            return self._plainest(self._compiled.expansion_rules[expression.rule_name].expression)
+        return ""
+
+    def _pieces(self, expression: Expression) -> _Pieces:
+        if isinstance(expression, TextChunk):
+            return _pieces_of(expression.original_text)
+        if isinstance(expression, Alternative):
+            return _any_of(self._pieces(item) for item in expression.items)
+        if isinstance(expression, Group):
+            return reduce(_joined, (self._pieces(item) for item in expression.items), _pieces_of(""))
+        if isinstance(expression, ListReference):
+            return _any_of(_pieces_of(text) for entry in self.lists[expression.list_name] for text in entry.phrases)
+        if isinstance(expression, RuleReference):
+            name = expression.rule_name
+            if name not in self._rule_pieces:
+                self._rule_pieces[name] = self._pieces(self._compiled.expansion_rules[name].expression)
+            return self._rule_pieces[name]
+        return _pieces_of("")
+
+    @cached_property
+    def _rule_pieces(self) -> dict[str, _Pieces]:
+        """Of the rules that were looked at so far."""
+        return {}
+
     @cached_property
     def _compiled(self) -> Intents:
         by_intent: dict[str, list[str]] = {}
         for template in self.templates:
             by_intent.setdefault(template.intent, []).append(template.text)
-        return Intents.from_dict(
+        compiled = Intents.from_dict(
             {
                 "language": self.language.code,
-                "intents": {name: {"data": [{"sentences": texts}]} for name, texts in by_intent.items()},
+                "intents": {},
                 "lists": dict(self._raw_lists),
                 "expansion_rules": dict(self._raw_rules),
             }
         )
+        rules = tuple(self._raw_rules.items())
+        compiled.intents.update(
+            {name: _compiled_intent(name, tuple(texts), rules) for name, texts in by_intent.items()}
+        )
+        return compiled
 
     @cached_property
     def _slot_patterns(self) -> Mapping[str, tuple[re.Pattern[str] | None, Mapping[str, str]]]:
@@ -222,6 +279,49 @@ class Sentences:
             inner = "|".join(re.escape(phrase) for phrase in ordered)
             patterns[name] = (re.compile(rf"(?<![\w'])(?:{inner})(?![\w'])") if ordered else None, values)
         return patterns
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """The words in all texts of an expression; at its ends a word may go on beyond it ("cramp[s]")."""
+
+    words: frozenset[str]
+    alone: frozenset[str]
+    """Texts without a space in them."""
+
+    first: frozenset[str]
+    last: frozenset[str]
+
+
+def _pieces_of(text: str) -> _Pieces:
+    nothing: frozenset[str] = frozenset()
+    first, *inner = re.split(r"\s", text)
+    if not inner:
+        return _Pieces(nothing, frozenset({first}), nothing, nothing)
+    return _Pieces(frozenset(inner[:-1]), nothing, frozenset({first}), frozenset({inner[-1]}))
+
+
+def _joined(left: _Pieces, right: _Pieces) -> _Pieces:
+    def glued(befores: frozenset[str], afters: frozenset[str]) -> frozenset[str]:
+        return frozenset(before + after for before in befores for after in afters)
+
+    return _Pieces(
+        words=left.words | right.words | glued(left.last, right.first),
+        alone=glued(left.alone, right.alone),
+        first=left.first | glued(left.alone, right.first),
+        last=right.last | glued(left.last, right.alone),
+    )
+
+
+def _any_of(choices: Iterable[_Pieces]) -> _Pieces:
+    every = tuple(choices)
+    return _Pieces(*(frozenset().union(*(getattr(each, name) for each in every)) for name in _Pieces.__slots__))
+
+
+@lru_cache(maxsize=128)
+def _compiled_intent(name: str, templates: tuple[str, ...], rules: tuple[tuple[str, str], ...]) -> Intent:
+    """Compiled once for the same templates and rules (hassil keeps with them which words they need)."""
+    return Intent(name, [IntentData(list(templates))])
 
 
 def read_sentences(documents: Mapping[str, Item], language: Language, problems: Problems) -> Sentences:
@@ -294,11 +394,17 @@ def _read_templates(item: Item | None, problems: Problems) -> Iterator[Template]
                     yield template
 
 
+@lru_cache(maxsize=1 << 14)
+def _parsed(text: str) -> Sentence:
+    """Parsed once, for it is looked at again and again and takes most of the time of reading; nobody changes it."""
+    return parse_sentence(text)
+
+
 def _parses(text: str, what: str, place: Place, problems: Problems) -> bool:
     fault = _bracket_fault(text)
     if fault is None:
         try:
-            parse_sentence(text)
+            _parsed(text)
         except (ParseError, ValueError, IndexError) as error:
             fault = f"is not a template: {error}"
     if fault is None:
@@ -364,7 +470,7 @@ def _read_value(item: Item, what: str, problems: Problems) -> tuple[SlotValue, s
             say = metadata["say"].text(problems, f"{what}, say") if "say" in metadata else say
     if not template or not _parses(template, what, item.place, problems):
         return None
-    expression = parse_sentence(template).expression
+    expression = _parsed(template).expression
     if any(not isinstance(node, TextChunk) for node in _references(expression, {})):
         problems.add(item.place, f"{what}: a list value cannot use lists or rules")
         return None
@@ -378,7 +484,7 @@ class _References:
     def __init__(self, lists: frozenset[str], rules: Mapping[str, str]) -> None:
         self._lists = lists
         self._rules = rules
-        self._parsed = {name: parse_sentence(text).expression for name, text in rules.items()}
+        self._parsed = {name: _parsed(text).expression for name, text in rules.items()}
 
     def rule_is_sound(self, name: str, place: Place, problems: Problems) -> bool:
         sound = self._names_exist(self._parsed[name], f"the rule <{name}>", place, problems)
@@ -388,7 +494,7 @@ class _References:
         return sound
 
     def is_sound(self, template: Template, good_rules: Mapping[str, str], problems: Problems) -> bool:
-        expression = parse_sentence(template.text).expression
+        expression = _parsed(template.text).expression
         if not self._names_exist(expression, str(template), template.place, problems):
             return False
         return all(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +35,15 @@ class Skill:
     content: Content
     understanding: Understanding
     conversation: Conversation
+    learned: nearest.Learned = field(repr=False)
+    """What the nearest meaning learned, of intents that are gone, too."""
+
+    embed: SentenceEmbedder = field(repr=False)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the nearest meaning was learned from other sentences than those that are there."""
+        return self.learned.learned_from != self.content.learning_key
 
 
 def open_skill(
@@ -43,20 +52,26 @@ def open_skill(
     folder: Path | None = None,
     settings: Mapping[str, str] | None = None,
     announce: Callable[[str], None] = lambda text: None,
+    before: Skill | None = None,
 ) -> Skill:
     """Read an intents folder and get its understanding ready.
 
     What was learned from the sentences lies in the folder, or in the cache; `announce` is told when it has to be
     learned, which takes about a minute, and when it was learned from other sentences than those that are there.
+    From the skill `before` an edit is taken what takes long and has not changed; nothing is then learned anew.
     Raises `IntentsError` with every problem of the folder.
     """
-    content = load_content(folder or intents_folder(language), settings)
-    learned = _learned(content, announce)
-    if learned.learned_from != content.learning_key:
-        announce(_STALE)
-    fitted = nearest.Nearest(nearest.only(learned, content.sentences.intents), SentenceEmbedder())
+    content = load_content(folder or intents_folder(language), settings, before.content if before else None)
+    is_kept_there = (content.folder / LEARNED_FILE).is_file()
+    learned = before.learned if before and not is_kept_there else _learned(content, announce)
+    embed = before.embed if before else SentenceEmbedder()
+    fitted = nearest.Nearest(nearest.only(learned, content.sentences.intents), embed)
     understanding = Understanding(content.sentences, content.safety, fitted, content.thresholds)
-    return Skill(content, understanding, Conversation(understanding, content.answers, content.guide))
+    conversation = Conversation(understanding, content.answers, content.guide)
+    skill = Skill(content, understanding, conversation, learned, embed)
+    if skill.is_stale and not (before and before.is_stale):
+        announce(_STALE)
+    return skill
 
 
 def learn_folder(folder: Path) -> Path:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Final
 
+from voice_helper.answers import filled
 from voice_helper.content import SITUATIONS, Content
 from voice_helper.guide import Guide, Step
 from voice_helper.types import Answer, Match, Row
 
-_PLACEHOLDER_NAMES: Final = ("one thing", "another")
+_PLACEHOLDER_NAMES: Final = {"first": "one thing", "second": "another"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def every_session_row(guide: Guide) -> Iterator[SessionRow]:
 def every_prompt(content: Content) -> tuple[Row, ...]:
     """Give the rows that are said when nothing, or two things, were understood, and the disclaimers."""
     answers = content.answers
-    between = Row(answers.unsure.format(first=_PLACEHOLDER_NAMES[0], second=_PLACEHOLDER_NAMES[1]), "talk")
+    between = filled(Row(answers.unsure, "talk"), _PLACEHOLDER_NAMES)
     rows = (answers.again, answers.samples, answers.waiting, between, answers.denied_flag, answers.recording_notice)
     return (*rows, answers.full, answers.short)
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from voice_helper.conversation import State
-from voice_helper.documents import Item, Problems, read_document
+from voice_helper.documents import Item, Place, Problems, read_document
 from voice_helper.errors import VoiceHelperError
 from voice_helper.forms import answer_form
 from voice_helper.skill import Skill
 from voice_helper.types import (
     NONE_INTENT,
     OUT_OF_SCOPE,
-    UNSURE_INTENT,
     Answer,
     Heard,
     Match,
@@ -38,7 +37,8 @@ class Case:
     after: str | None = None
     """Intent of the answer before."""
 
-    place: str = ""
+    place: Place | None = None
+    """Where it stands; `None` when it was typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Result:
     answer: Answer
     transcript: Transcript = field(default_factory=lambda: Transcript(""))
     engine: str | None = None
+    seconds: float = 0.0
+    """How long it took, hearing included."""
 
     @property
     def is_right(self) -> bool | None:
@@ -66,7 +68,9 @@ class Result:
     def form(self) -> dict[str, Any]:
         """Give it as a line of `test-intents --format jsonl`."""
         form = answer_form(self.transcript, self.engine, self.match, self.answer)
-        return {**form, "text": self.case.text, "expected": self.case.intent, "ok": self.is_right}
+        case = self.case
+        said = {"text": case.text, "context": case.context, "after": case.after}
+        return {**form, **said, "expected": case.intent, "ok": self.is_right}
 
 
 def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engine: str | None = None) -> Result:
@@ -117,23 +121,30 @@ def read_cases(path: Path, text: str) -> Iterator[Case]:
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
-        place = f"{path}:{number}"
+        place = Place(str(path), number)
         yield _json_case(line, place) if line.startswith("{") else Case(line, place=place)
 
 
 _CASE_KEYS = frozenset({"text", "intent", "slots", "context", "after", "wav", "split"})
 
 
-def _json_case(line: str, place: str) -> Case:
+def json_object(line: str, place: Place, hint: str) -> dict[str, Any]:
+    """Read a line that is one JSON object; raises `VoiceHelperError` with its place."""
     try:
         entry = json.loads(line)
-    except ValueError as error:
-        raise VoiceHelperError(f"{place}: is not JSON: {error}", hint="write one JSON object a line") from error
+    except (ValueError, RecursionError) as error:
+        raise VoiceHelperError(f"{place}: is not JSON: {error}", hint=hint) from error
     if not isinstance(entry, dict):
-        raise VoiceHelperError(f"{place}: must be an object with a text", hint='such as {"text": "does heat help"}')
+        raise VoiceHelperError(f"{place}: must be an object with a text", hint=hint)
+    return entry
+
+
+def _json_case(line: str, place: Place) -> Case:
+    example = 'write one JSON object a line, such as {"text": "does heat help"}'
+    entry = json_object(line, place, example)
     text = entry.get("text", entry.get("wav"))
     if not isinstance(text, str) or not text.strip():
-        raise VoiceHelperError(f'{place}: has no "text"', hint='such as {"text": "does heat help"}')
+        raise VoiceHelperError(f'{place}: has no "text"', hint=example)
     unknown = sorted(entry.keys() - _CASE_KEYS)
     if unknown:
         raise VoiceHelperError(f'{place}: unknown key "{unknown[0]}"', hint=f"known: {', '.join(sorted(_CASE_KEYS))}")
@@ -144,15 +155,16 @@ def _json_case(line: str, place: str) -> Case:
         raise VoiceHelperError(f'{place}: "slots" must be an object, such as {{"muscle": "calf"}}')
     if after is not None and not isinstance(after, str):
         raise VoiceHelperError(f'{place}: "after" must be the name of an intent')
-    return Case(text, intent, slots, _context(entry.get("context", "none"), place), after, place)
+    return Case(text, intent, slots, read_context(entry.get("context"), place), after, place)
 
 
-def _context(value: object, place: str) -> Context:
+def read_context(value: object, place: Place) -> Context:
+    """Read the context that a line is said in; raises `VoiceHelperError` with its place."""
     if value == "guide":
         return "guide"
     if value in ("none", None):
         return "none"
-    raise VoiceHelperError(f'{place}: "context" must be none or guide, not "{value}"')
+    raise VoiceHelperError(f'{place}: "context" must be none or guide, not "{value}"', hint="leave it out for none")
 
 
 def _yaml_cases(path: Path, text: str) -> Iterator[Case]:
@@ -179,7 +191,7 @@ def _yaml_test(test: Item, problems: Problems) -> Iterator[Case]:
         context = "guide"
     after = fields["after"].text(problems, "after") if "after" in fields else None
     for sentence in fields["sentences"].items(problems, "sentences") if "sentences" in fields else []:
-        yield Case(sentence.text(problems, "a sentence"), intent, slots, context, after, str(sentence.place))
+        yield Case(sentence.text(problems, "a sentence"), intent, slots, context, after, sentence.place)
 
 
 def explain(skill: Skill, result: Result) -> list[str]:
@@ -212,30 +224,3 @@ def nearest_form(skill: Skill, text: str) -> str:
     from voice_helper.nearest import comparable_text
 
     return comparable_text(skill.content.language, text)
-
-
-@dataclass(frozen=True)
-class Report:
-    """A batch of results."""
-
-    results: tuple[Result, ...]
-
-    @property
-    def expected(self) -> int:
-        """How many had an expectation."""
-        return sum(result.is_right is not None for result in self.results)
-
-    @property
-    def right(self) -> int:
-        """How many of those were as expected."""
-        return sum(result.is_right is True for result in self.results)
-
-    @property
-    def accuracy(self) -> float:
-        """The share that was right; 1.0 when nothing was expected."""
-        return self.right / self.expected if self.expected else 1.0
-
-    @property
-    def not_understood(self) -> int:
-        """How many had no single meaning."""
-        return sum(result.match.intent in (NONE_INTENT, UNSURE_INTENT) for result in self.results)

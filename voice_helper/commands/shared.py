@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
 from rich.console import Console
@@ -29,7 +30,10 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from voice_helper.types import Match, Row
     from voice_helper.voices import Voice
 
-_CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029]")  # JSON leaves them as they are, terminals act on some
+Item = TypeVar("Item")
+_PATIENCE_SECONDS: Final = 1.0  # what takes no longer needs no bar
+# JSON leaves them as they are; terminals act on some, and half a character cannot be printed
+_CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +180,11 @@ def open_loudspeaker(options: Options) -> Loudspeaker | None:
         return None
 
 
-def open_skill(options: Options) -> Skill:
-    """Open the skill of the language that was asked for."""
+def open_skill(options: Options, folder: Path | None = None) -> Skill:
+    """Open the skill of an intents folder, of the language that was asked for where none is given."""
     from voice_helper.skill import open_skill
 
-    language_folder(options)
-    return open_skill(options.language, settings=options.settings, announce=note)
+    return open_skill(folder=folder or language_folder(options), settings=options.settings, announce=note)
 
 
 def refuse_silent_save(options: Options, save: Path | None) -> None:
@@ -203,8 +206,9 @@ def open_recognizer(options: Options, skill: Skill) -> Recognizer:
     from voice_helper.recognizers import open_recognizer
     from voice_helper.skill import phrases_of
 
+    content = skill.content
     choice = open_recognizer(
-        options.engine, phrases=phrases_of(skill.content), language=options.language, model=options.model
+        options.engine, phrases=phrases_of(content), language=content.language.code, model=options.model
     )
     if choice.advice:
         note(choice.advice)
@@ -232,9 +236,9 @@ def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
         return NoVoice()
 
 
-def terminal() -> Console:
-    """Give the console for what the person asked for."""
-    return Console(soft_wrap=not sys.stdout.isatty())
+def terminal(file: TextIO | None = None) -> Console:
+    """Give the console for what the person asked for, or for a file of it."""
+    return Console(file=file, soft_wrap=not (file or sys.stdout).isatty())
 
 
 def note(text: str) -> None:
@@ -242,9 +246,54 @@ def note(text: str) -> None:
     Console(stderr=True, soft_wrap=True).print(plain(text), style="dim", highlight=False)
 
 
-def print_line(form: dict[str, Any]) -> None:
+def print_line(form: dict[str, Any], file: TextIO | None = None) -> None:
     """Print one JSON object on a line of its own."""
-    click.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(form, ensure_ascii=False)))
+    click.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(form, ensure_ascii=False)), file=file)
+
+
+def counted(items: Sequence[Item], text: str) -> Iterator[Item]:
+    """Give items one by one; on a terminal a bar shows how far it is, once a second has gone by."""
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield from items
+        return
+    started = time.monotonic()
+    with ExitStack() as opened:
+        bar: Progress | None = None
+        for given, item in enumerate(items):
+            if bar is None and time.monotonic() - started > _PATIENCE_SECONDS:
+                bar = opened.enter_context(Progress(console=console, transient=True))
+                bar.add_task(text, total=len(items))
+            if bar is not None:
+                bar.update(bar.task_ids[0], completed=given)
+            yield item
+
+
+@contextmanager
+def written_to(output: Path | None) -> Iterator[TextIO]:
+    """Give what a report is printed to: the output, or a file that is written whole at the end, or not at all.
+
+    Raises `VoiceHelperError` when the file cannot be written.
+    """
+    if output is None:
+        yield sys.stdout
+        return
+    report = io.StringIO()
+    yield report
+    write_file(output, report.getvalue())
+    note(f"the report is in {output}")
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text whole or not at all. Raises `VoiceHelperError`."""
+    from voice_helper.cache import write_whole
+
+    try:
+        write_whole(path, text.encode(errors="backslashreplace"))
+    except OSError as error:
+        raise VoiceHelperError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +21,11 @@ class VoskRecognizer:
 
         Raises `ModelMissingError` when the model does not load, `EngineMissingError` when vosk does not.
         """
-        try:
-            import vosk
-        except (ImportError, OSError) as error:
-            raise EngineMissingError(f"vosk does not load: {error}", hint="pip install vosk") from error
-        vosk.SetLogLevel(-1)
-        try:
-            self._model: Any = vosk.Model(model_path=str(model))
-        except Exception as error:  # all that vosk raises
-            raise ModelMissingError(
-                f"the Vosk model in {model} does not load: {error}", hint="unpack it again, or take another"
-            ) from error
-        self.unknown_words = tuple(
-            word
-            for word in sorted({word for phrase in grammar for word in phrase.split()})
-            if self._model.vosk_model_find_word(word) < 0
-        )
+        vosk, self._model = _load(model)
+        self.unknown_words = _outside(self._model, {word for phrase in grammar for word in phrase.split()})
         if grammar:
-            self._kaldi: Any = vosk.KaldiRecognizer(
-                self._model, SAMPLE_RATE, json.dumps([*grammar, "[unk]"], ensure_ascii=False)
-            )
+            closed = json.dumps([*grammar, "[unk]"], ensure_ascii=False)
+            self._kaldi: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, closed)
         else:
             self._kaldi = vosk.KaldiRecognizer(self._model, SAMPLE_RATE)
         self._kaldi.SetWords(True)
@@ -64,6 +50,30 @@ class VoskRecognizer:
         if not parts:
             return Transcript("", 0.0)
         return Transcript(" ".join(part.text for part in parts), min(part.confidence for part in parts))
+
+
+def _load(model: Path) -> tuple[Any, Any]:
+    """Give vosk and the model that lies in a folder."""
+    try:
+        import vosk
+    except (ImportError, OSError) as error:
+        raise EngineMissingError(f"vosk does not load: {error}", hint="pip install vosk") from error
+    vosk.SetLogLevel(-1)
+    try:
+        return vosk, vosk.Model(model_path=str(model))
+    except Exception as error:  # all that vosk raises
+        raise ModelMissingError(
+            f"the Vosk model in {model} does not load: {error}", hint="unpack it again, or take another"
+        ) from error
+
+
+def unknown_words(model: Path, words: Iterable[str]) -> tuple[str, ...]:
+    """Give the words outside the vocabulary of a model; raises as opening the recognizer does."""
+    return _outside(_load(model)[1], words)
+
+
+def _outside(loaded: Any, words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word for word in sorted(set(words)) if loaded.vosk_model_find_word(word) < 0)
 
 
 def read_reply(reply: str) -> Transcript:
