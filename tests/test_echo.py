@@ -41,6 +41,26 @@ def test_a_person_who_speaks_over_it_stays_as_loud() -> None:
     assert loudness(left) == pytest.approx(loudness(recorded("stop")), rel=0.3)
 
 
+@pytest.mark.parametrize("factor", [0.0, 0.02])
+@pytest.mark.parametrize("begins", [20, 30, 60])
+def test_where_little_of_our_voice_comes_back_a_person_is_not_taken_for_us(factor: float, begins: int) -> None:
+    word = as_pcm(as_array(recorded("stop")) / 32768 * 0.3)  # softly
+    person = bytes(begins * CHUNK_SAMPLES * 2) + word
+    echo = as_array(room(PROMPT, 0.06, factor))[: len(person) // 2]
+    mixed = as_pcm((echo + as_array(person)[: len(echo)]) / 32768)
+    canceller = EchoCanceller()
+    alone = 0
+    for heard, own in zip(chunks_of(mixed), chunks_of(PROMPT[: len(mixed)]), strict=True):
+        canceller.clean(heard, own.pcm)
+        is_person = np.square(as_array(heard.pcm).astype(np.float64)).mean() > 0.1 * loudest(word)
+        alone += is_person and canceller.hears_us_alone
+    assert alone == 0
+
+
+def loudest(pcm: bytes) -> float:
+    return max(float(np.square(as_array(chunk.pcm).astype(np.float64)).mean()) for chunk in chunks_of(pcm))
+
+
 def test_where_nothing_is_played_nothing_is_changed() -> None:
     speech = recorded("bananas")
     assert cleaned(speech, bytes(len(speech))) == speech

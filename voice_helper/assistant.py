@@ -197,6 +197,8 @@ class Assistant:
         self._conversation = conversation
         self._speaker = speaker
         self._usual_endpoint = endpoint or EndpointSettings()
+        # "stop" counts while we speak, and is short
+        self._endpoint_over_speech = replace(self._usual_endpoint, start_seconds=IN_SESSION.start_seconds)
         self._listener = Listener(recognizer, self._usual_endpoint)
         self._endpointer = self._listener.endpointer
         self._voice_activity = VoiceActivity()
@@ -302,7 +304,7 @@ class Assistant:
         if self._wake is not None and self._wake.accept(chunk):
             self._listener.finish()  # the phrase itself is no part of the question
             self.address()
-        self._endpointer.settings = IN_SESSION if self.state.session else self._usual_endpoint
+        self._endpointer.settings = self._endpoint
         was_in_utterance = self._endpointer.in_utterance
         cut = self._endpointer.accept(
             chunk, self._voice_activity.is_speech(chunk) and (was_in_utterance or not us_alone)
@@ -324,6 +326,12 @@ class Assistant:
             if self._clock_samples <= self._addressed_until:  # a question after the answer needs no new address
                 self._stay_addressed()
             self._event(DoneSpeaking())
+
+    @property
+    def _endpoint(self) -> EndpointSettings:
+        if self.state.session:
+            return IN_SESSION
+        return self._endpoint_over_speech if self._speaker.player.is_playing else self._usual_endpoint
 
     def _partly_heard(self, so_far: str | Transcript) -> None:
         if isinstance(so_far, Transcript):

@@ -33,6 +33,15 @@ _DISTORTED: Final = 0.01  # of what comes back no linear filter can foresee: sma
 _SOMEBODY: Final = 2.0
 """A person is heard where twice as much is left as the filter's own doubt explains: 3 dB."""
 
+_MOST_ECHO: Final = 4.0
+"""So many times what came back of our voice until now may come back of it in a moment: 6 dB for a louder sound."""
+
+_AT_FIRST: Final = 1e3  # how much of it comes back is not known yet
+_DELAY: Final = 8  # chunks: the longest way from the loudspeaker to the microphone
+_LEAST_ECHO: Final = 1e-3
+_ECHO_RISES: Final = 1.05
+"""From chunk to chunk, at most: somebody's first words do not count for our echo, a turned knob does in a second."""
+
 _OUR_REST: Final = 0.05  # what is left where nobody but us is heard is made this soft
 
 _LEAST: Final = 1e-6
@@ -51,6 +60,9 @@ class EchoCanceller:
         self._before = np.zeros(CHUNK_SAMPLES)
         self._person = np.zeros(_SPECTRUM)
         self._silent_chunks = _PARTITIONS + 1
+        self._heard_powers = np.zeros(_PARTITIONS)
+        self._played_powers = np.zeros(_PARTITIONS + _DELAY)
+        self._echo = _AT_FIRST
         self.hears_us_alone = False
         """What was left of the last chunk can be what was not learned yet of our own voice."""
 
@@ -72,12 +84,26 @@ class EchoCanceller:
             left_power = _power(left_spectrum)
             doubt = (played_power * self._doubt).sum() + _DISTORTED * _power(expected).sum()
             self._learn(left_spectrum, left_power, played_power)
+        doubt = min(doubt, self._most_echo(heard, now))
         self.hears_us_alone = bool(left_power.sum() < _SOMEBODY * doubt)
         if np.square(left).sum() > np.square(heard).sum():  # it knows the room too little to help
             left = heard
         if self.hears_us_alone:
             left = left * _OUR_REST
         return AudioChunk(bytes(np.clip(left * 32768, -32768, 32767).astype("<i2").tobytes())[: len(chunk.pcm)])
+
+    def _most_echo(self, heard: npt.NDArray[np.float64], played: npt.NDArray[np.float64]) -> float:
+        """Give the most that our voice can be of this chunk, by how much of it came back in the last half second.
+
+        The filter's own doubt falls slowly; with a headset, or where nothing comes back, people are heard sooner.
+        """
+        self._heard_powers = np.append(self._heard_powers[1:], np.square(heard).sum())
+        self._played_powers = np.append(self._played_powers[1:], np.square(played).sum())
+        soonest, latest = self._played_powers[_DELAY:].sum(), self._played_powers[:-_DELAY].sum()
+        if min(soonest, latest) > max(soonest, latest) / _MOST_ECHO + _LEAST:  # not where we have just begun or ended
+            echo = self._heard_powers.sum() / max(soonest, latest)
+            self._echo = max(_LEAST_ECHO, min(echo, self._echo * _ECHO_RISES))
+        return float(_MOST_ECHO * self._echo * self._played_powers.max() * CHUNK_SAMPLES)  # the doubt is one of spectra
 
     def _learn(self, left: Spectra, left_power: Powers, played_power: Powers) -> None:
         """Move what is known of the room towards what would have left nothing, as far as it can be trusted."""
