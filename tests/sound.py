@@ -11,7 +11,8 @@ import numpy.typing as npt
 import soundfile
 
 from voice_helper.audio import WavSource
-from voice_helper.recognizers.embedded import EmbeddedRecognizer
+from voice_helper.recognizers import Recognizer
+from voice_helper.recognizers.embedded import open_embedded
 from voice_helper.skill import Skill, phrases_of
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Phrases
 
@@ -114,7 +115,7 @@ def joined(chunks: Iterable[AudioChunk]) -> bytes:
 
 
 _phrases: list[tuple[Skill, Phrases]] = []
-_embedded: list[tuple[Skill, EmbeddedRecognizer]] = []
+_embedded: list[tuple[Skill, Recognizer]] = []
 
 
 def phrases(skill: Skill) -> Phrases:
@@ -126,10 +127,10 @@ def phrases(skill: Skill) -> Phrases:
     return _phrases[-1][1]
 
 
-def embedded(skill: Skill) -> EmbeddedRecognizer:
+def embedded(skill: Skill) -> Recognizer:
     """The embedded recognizer for a skill; loaded once for all test modules."""
     for known, loaded in _embedded:
         if known is skill:
             return loaded
-    _embedded.append((skill, EmbeddedRecognizer(phrases(skill))))
+    _embedded.append((skill, open_embedded(phrases(skill))))
     return _embedded[-1][1]

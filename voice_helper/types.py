@@ -259,6 +259,3 @@ class Phrases:
 
     sounds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Pronunciations that dictionaries lack, in the phones of the CMU dictionary."""
-
-    grammar: tuple[str, ...] = ()
-    """A closed list of phrases to hear nothing else but; empty for open recognition."""

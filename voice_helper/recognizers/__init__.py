@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from voice_helper.errors import EngineMissingError, ModelMissingError
-from voice_helper.models import find_vosk_model
+from voice_helper.models import engine_of, find_model, find_vosk_model
 from voice_helper.types import AudioChunk, Phrases, Transcript
 
-ENGINE_NAMES: Final = ("auto", "vosk", "embedded", "pocketsphinx")
+ENGINE_NAMES: Final = ("auto", "vosk", "embedded", "pocketsphinx", "whisper")
 
 
 class Recognizer(Protocol):
@@ -40,14 +40,17 @@ class Choice:
 
 
 def open_recognizer(engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None) -> Choice:
-    """Open a recognizer by its name: `auto`, `vosk`, `embedded` or `pocketsphinx`.
+    """Open a recognizer by its name: `auto`, `vosk`, `embedded`, `pocketsphinx` or `whisper`.
 
-    `auto` takes Vosk when there is a model for the language, else the embedded one, and gives the advice that
-    improves it. `phrases` are what people say to us. Raises `ModelMissingError` when `model` is no Vosk model, or
-    there is none; `EngineMissingError` when the engine cannot work here.
+    `auto` takes the engine of the `model` that is given; without one Vosk when there is a model for the language,
+    else the embedded one, and gives the advice that improves it. `phrases` are what people say to us. Raises
+    `ModelMissingError` when `model` is none of the engine's, or there is none; `EngineMissingError` when the engine
+    cannot work here.
     """
     if engine not in ENGINE_NAMES:
         raise EngineMissingError(f'there is no engine "{engine}"', hint=f"engines: {', '.join(ENGINE_NAMES)}")
+    if engine == "whisper" or (engine == "auto" and model is not None and engine_of(model) == "whisper"):
+        return _open_whisper(find_model("whisper", language, model), phrases, language)
     if engine == "vosk" or model is not None:
         return _open_vosk(find_vosk_model(language, model), phrases)
     if engine == "auto":
@@ -75,9 +78,9 @@ def _open_embedded(phrases: Phrases, *, advise: bool) -> Choice:
     )
     if not phonetic.is_available():  # no wheel for this platform: PocketSphinx hears everything
         return Choice(_open_pocketsphinx(phrases), advice)
-    from voice_helper.recognizers.embedded import EmbeddedRecognizer
+    from voice_helper.recognizers.embedded import open_embedded
 
-    return Choice(EmbeddedRecognizer(phrases), advice)
+    return Choice(open_embedded(phrases), advice)
 
 
 def _open_pocketsphinx(phrases: Phrases) -> Recognizer:
@@ -89,6 +92,18 @@ def _open_pocketsphinx(phrases: Phrases) -> Recognizer:
 def _open_vosk(model: Path, phrases: Phrases) -> Choice:
     from voice_helper.recognizers.vosk import VoskRecognizer
 
-    recognizer = VoskRecognizer(model, phrases.grammar)
+    recognizer = VoskRecognizer(model, phrases)
     unknown = ", ".join(recognizer.unknown_words)
     return Choice(recognizer, f"the model in {model} cannot hear: {unknown}" if unknown else None)
+
+
+def _open_whisper(model: Path, phrases: Phrases, language: str) -> Choice:
+    from voice_helper.recognizers.whisper import WhisperRecognizer, prompt_of
+    from voice_helper.recognizers.whole import WithWordsSoFar
+
+    whole = WhisperRecognizer(model, language, prompt_of(phrases.questions))
+    if language != "en":
+        return Choice(whole, 'without words so far: a "stop" counts when the utterance is over')
+    from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
+
+    return Choice(WithWordsSoFar(whole, PocketSphinxRecognizer(phrases, commands_only=True)))

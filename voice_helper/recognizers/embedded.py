@@ -15,31 +15,13 @@ from voice_helper.recognizers.phonetic import (
     WordDecoder,
 )
 from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
-from voice_helper.types import AudioChunk, Phrases, Transcript
+from voice_helper.recognizers.whole import WithWordsSoFar
+from voice_helper.types import Phrases
 
 
-class EmbeddedRecognizer:
-    """Words so far from PocketSphinx, words at a pause from the phoneme network."""
-
-    name = "embedded"
-
-    def __init__(self, phrases: Phrases) -> None:
-        """Load both; raises `EngineMissingError` when one does not load."""
-        built = build(phrases.questions, phrases.sounds, FREQUENT_WORDS)
-        spotter = CommandSpotter(phrases.session, built.sounds)
-        self._whole = PhoneticRecognizer(PhoneNetwork(), WordDecoder(built.arpa, built.sounds), spotter)
-        self._so_far = PocketSphinxRecognizer(phrases, commands_only=True)
-
-    def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; give the commands and signs heard so far among its words."""
-        self._whole.accept(chunk)
-        return self._so_far.accept(chunk)
-
-    def pause(self) -> Transcript:
-        """Give the words so far, ready for `finish` where nothing more comes."""
-        return self._whole.pause()
-
-    def finish(self) -> Transcript:
-        """Give the words of the utterance, ready for the next one."""
-        self._so_far.finish()
-        return self._whole.finish()
+def open_embedded(phrases: Phrases) -> WithWordsSoFar:
+    """Load both; raises `EngineMissingError` when one does not load."""
+    built = build(phrases.questions, phrases.sounds, FREQUENT_WORDS)
+    spotter = CommandSpotter(phrases.session, built.sounds)
+    whole = PhoneticRecognizer(PhoneNetwork(), WordDecoder(built.arpa, built.sounds), spotter)
+    return WithWordsSoFar(whole, PocketSphinxRecognizer(phrases, commands_only=True))

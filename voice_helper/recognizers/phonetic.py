@@ -23,7 +23,8 @@ from voice_helper.errors import EngineMissingError
 from voice_helper.noise import suppressed
 from voice_helper.quiet import quiet_stderr
 from voice_helper.recognizers.language_model import UNKNOWN
-from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
+from voice_helper.recognizers.whole import Samples, WholeUtterance
+from voice_helper.types import SAMPLE_RATE, Transcript
 
 Frames = npt.NDArray[np.float32]
 
@@ -91,7 +92,7 @@ class PhoneNetwork:
         self._network = _import_engines()[0].ASRModel()
         self._fold = _folding(list(self._network.decoder_tokens))
 
-    def frames(self, samples: npt.NDArray[np.float32]) -> Frames:
+    def frames(self, samples: Samples) -> Frames:
         """Give the log-probabilities of `PHONES`, 50 rows a second, for 16 kHz sound from -1.0 to 1.0."""
         network = self._network
         log_probabilities, lengths = network.session.run(
@@ -197,39 +198,17 @@ class CommandSpotter:
         return "", 0.0
 
 
-class PhoneticRecognizer:
-    """Hears whole utterances: the words come when somebody pauses."""
+class PhoneticRecognizer(WholeUtterance):
+    """The words of an utterance, and which short command it is."""
 
     name = "embedded"
 
     def __init__(self, network: PhoneNetwork, words: WordDecoder, commands: CommandSpotter) -> None:
+        super().__init__()
         self._network, self._words, self._commands = network, words, commands
-        self._heard = bytearray()
-        self._ready: Transcript | None = None
 
-    def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; there are no words before a pause."""
-        self._heard += chunk.pcm
-        self._ready = None
-        return ""
-
-    def pause(self) -> Transcript:
-        """Give the words so far, ready for `finish` where nothing more comes."""
-        if self._ready is None:
-            self._ready = self._transcribed()
-        return self._ready
-
-    def finish(self) -> Transcript:
-        """Give the words of the utterance, ready for the next one."""
-        heard = self.pause()
-        self._heard.clear()
-        self._ready = None
-        return heard
-
-    def _transcribed(self) -> Transcript:
-        samples = np.frombuffer(bytes(self._heard), dtype="<i2").astype(np.float32) / 32768.0
-        if len(samples) < 1600:  # less than the network's first frames need
-            return Transcript("", 0.0)
+    def transcribed(self, samples: Samples) -> Transcript:
+        """Give the words of an utterance."""
         frames = self._network.frames(suppressed(samples))
         command, fit = self._commands.spot(frames) if len(samples) <= _LONGEST_COMMAND_SAMPLES else ("", 0.0)
         return replace(self._words.decode(frames), command=command, command_fit=fit)

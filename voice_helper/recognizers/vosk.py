@@ -3,53 +3,96 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from voice_helper.errors import EngineMissingError, ModelMissingError
-from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
+
+_UNKNOWN: Final = "[unk]"
+_NO_WORD: Final = "["
+"""What begins so is a sound or a mark of the model, such as [noise]."""
+
+_DECOYS: Final = 150
+"""Other words beside the commands, so that what is no command has somewhere to go."""
+
+_DYNAMIC_GRAPH: Final = "graph/HCLr.fst"
+"""Only a model with this file takes a list of phrases."""
 
 
 class VoskRecognizer:
-    """Streams: the words so far come with every chunk."""
+    """Streams: the words so far come with every chunk.
+
+    Two recognizers share one model: an open one for questions, and one that knows the short commands of a session.
+    """
 
     name = "vosk"
 
-    def __init__(self, model: Path, grammar: tuple[str, ...] = ()) -> None:
-        """Load the model; `grammar` is a closed list of phrases, empty for open recognition.
+    def __init__(self, model: Path, phrases: Phrases) -> None:
+        """Load the model.
 
         Raises `ModelMissingError` when the model does not load, `EngineMissingError` when vosk does not.
         """
         vosk, self._model = _load(model)
-        self.unknown_words = _outside(self._model, {word for phrase in grammar for word in phrase.split()})
-        if grammar:
-            closed = json.dumps([*grammar, "[unk]"], ensure_ascii=False)
-            self._kaldi: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, closed)
-        else:
-            self._kaldi = vosk.KaldiRecognizer(self._model, SAMPLE_RATE)
-        self._kaldi.SetWords(True)
+        words = {word for phrase in phrases.session for word in phrase.split()}
+        self.unknown_words = _outside(self._model, words)
+        self._open: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE)
+        self._open.SetWords(True)
+        unheard = set(self.unknown_words)
+        self._phrases = frozenset(phrase for phrase in phrases.session if unheard.isdisjoint(phrase.split()))
+        self._closed: Any = None
+        if self._phrases and (model / _DYNAMIC_GRAPH).is_file():
+            unknown = [_UNKNOWN] if not _outside(self._model, [_UNKNOWN]) else []  # not every model has it
+            grammar = [*sorted(self._phrases), *self._decoys(phrases.questions, words), *unknown]
+            self._closed = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, json.dumps(grammar, ensure_ascii=False))
+            self._closed.SetWords(True)
         self._done: list[Transcript] = []
+        self._commands: list[Transcript] = []
+
+    def _decoys(self, sentences: Sequence[str], taken: set[str]) -> list[str]:
+        counts = Counter(word for sentence in sentences for word in sentence.split() if word not in taken)
+        unheard = set(_outside(self._model, counts))
+        return [word for word, _ in counts.most_common() if word not in unheard][:_DECOYS]
 
     def accept(self, chunk: AudioChunk) -> str:
         """Take a chunk; give the words so far."""
-        if self._kaldi.AcceptWaveform(chunk.pcm):  # its own endpoint, earlier than ours: keep what it had
-            self._done.append(read_reply(self._kaldi.Result()))
+        # its own endpoint may come earlier than ours: keep what it had
+        if self._open.AcceptWaveform(chunk.pcm):
+            self._done.append(read_reply(self._open.Result()))
+        if self._closed is not None and self._closed.AcceptWaveform(chunk.pcm):
+            self._commands.append(read_reply(self._closed.Result()))
         return self.pause().text
 
     def pause(self) -> Transcript:
         """Give the words so far."""
-        partial = read_reply(self._kaldi.PartialResult())
-        return Transcript(" ".join(part.text for part in (*self._done, partial) if part.text), 0.0)
+        return Transcript(_joined((*self._done, read_reply(self._open.PartialResult()))), 0.0)
 
     def finish(self) -> Transcript:
-        """Give the words of the utterance, ready for the next one."""
-        parts = [part for part in (*self._done, read_reply(self._kaldi.FinalResult())) if part.text]
+        """Give the words of the utterance, and which short command it is, ready for the next one."""
+        parts = [part for part in (*self._done, read_reply(self._open.FinalResult())) if part.text]
         self._done = []
-        self._kaldi.Reset()
+        self._open.Reset()
+        command, fit = self._command()
         if not parts:
-            return Transcript("", 0.0)
-        return Transcript(" ".join(part.text for part in parts), min(part.confidence for part in parts))
+            return Transcript("", 0.0, command=command, command_fit=fit)
+        return Transcript(_joined(parts), min(part.confidence for part in parts), command=command, command_fit=fit)
+
+    def _command(self) -> tuple[str, float]:
+        """Give the command that the closed set hears, where it hears nothing beside it, and how sure it is."""
+        if self._closed is None:
+            return "", 0.0
+        parts = [part for part in (*self._commands, read_reply(self._closed.FinalResult())) if part.text]
+        self._commands = []
+        self._closed.Reset()
+        if len(parts) != 1 or parts[0].text not in self._phrases:
+            return "", 0.0
+        return parts[0].text, parts[0].confidence
+
+
+def _joined(parts: Iterable[Transcript]) -> str:
+    return " ".join(part.text for part in parts if part.text)
 
 
 def _load(model: Path) -> tuple[Any, Any]:
@@ -80,7 +123,7 @@ def read_reply(reply: str) -> Transcript:
     """Read vosk's JSON; kept apart from the engine so that tests need no model."""
     heard = json.loads(reply)
     text = heard.get("text") or heard.get("partial") or ""
-    words = [word for word in text.split() if word != "[unk]"]
-    sure = [entry["conf"] for entry in heard.get("result", ()) if entry["word"] != "[unk]"]
+    words = [word for word in text.split() if not word.startswith(_NO_WORD)]
+    sure = [entry["conf"] for entry in heard.get("result", ()) if not entry["word"].startswith(_NO_WORD)]
     confidence = sum(sure) / len(sure) if sure else (1.0 if words else 0.0)
     return Transcript(" ".join(words), confidence)

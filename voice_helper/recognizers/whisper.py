@@ -1,0 +1,80 @@
+"""Recognizes speech with a Whisper model on this machine (extra `whisper`)."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from voice_helper.errors import EngineMissingError, ModelMissingError
+from voice_helper.recognizers.whole import Samples, WholeUtterance
+from voice_helper.types import Transcript
+
+_MOST_PROMPT_WORDS: Final = 60  # the prompt may take half of what the model reads, 224 pieces of words
+_NO_SPEECH: Final = 0.6  # the model's own measure, and the value at which its authors drop a text
+_MARKS: Final = re.compile(r"[^\w' ]+|_")
+_ASIDES: Final = re.compile(r"\[[^]]*\]|\([^)]*\)|<[^>]*>")
+"""What it writes of sounds that are no words: "[music]"."""
+
+
+class WhisperRecognizer(WholeUtterance):
+    """Hears whole utterances: the words come when somebody pauses."""
+
+    name = "whisper"
+
+    def __init__(self, model: Path, language: str, prompt: str = "") -> None:
+        """Load the model (CTranslate2); `prompt` is text such as people say to us, which makes its words likelier.
+
+        Raises `EngineMissingError` where faster-whisper is not installed, `ModelMissingError` when the model does not
+        load.
+        """
+        super().__init__()
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # it would look for a model's missing files there
+        try:
+            engine = importlib.import_module("faster_whisper")
+        except (ImportError, OSError) as error:
+            raise EngineMissingError(
+                f"faster-whisper does not load: {error}", hint='pip install "voice-helper[whisper]"'
+            ) from error
+        try:
+            self._model: Any = engine.WhisperModel(
+                str(model), device="cpu", compute_type="int8", cpu_threads=min(4, os.cpu_count() or 1)
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ModelMissingError(
+                f"the Whisper model in {model} does not load: {error}", hint="install it again, or take another"
+            ) from error
+        self._language, self._prompt = language, prompt
+
+    def transcribed(self, samples: Samples) -> Transcript:
+        """Give the words of an utterance."""
+        segments, _ = self._model.transcribe(
+            samples,
+            language=self._language,
+            initial_prompt=self._prompt or None,
+            without_timestamps=True,
+            condition_on_previous_text=False,
+            temperature=0.0,  # the same sound gives the same words
+        )
+        spoken = [segment for segment in segments if segment.no_speech_prob < _NO_SPEECH]
+        words = plain_words(" ".join(segment.text for segment in spoken))
+        if not words:
+            return Transcript("", 0.0)
+        return Transcript(words, min(1.0, math.exp(min(segment.avg_logprob for segment in spoken))))
+
+
+def plain_words(text: str) -> str:
+    """Give the words of a written text as they were spoken: lower case, no marks, no "[music]"."""
+    spoken = _ASIDES.sub(" ", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower()
+    return " ".join(word for word in _MARKS.sub(" ", spoken).split() if word.strip("'"))
+
+
+def prompt_of(sentences: Iterable[str]) -> str:
+    """Give the words of four letters and more that most of the sentences have, for a prompt."""
+    counts = Counter(word for sentence in sentences for word in set(sentence.split()) if len(word) > 3)
+    return ", ".join(word for word, _ in counts.most_common(_MOST_PROMPT_WORDS))
