@@ -18,7 +18,9 @@ from voice_helper.recognizers.language_model import cmu_dictionary
 from voice_helper.recognizers.phonetic import SIGNS_OF_PHONE, SIGNS_WITHOUT_SOUND
 
 _FILE: Final = "hama-sounds.txt"
-_PHONE_OF_SIGN: Final = {sign: phone for phone, signs in reversed(list(SIGNS_OF_PHONE.items())) for sign in signs.split()}
+_PHONE_OF_SIGN: Final = {
+    sign: phone for phone, signs in reversed(list(SIGNS_OF_PHONE.items())) for sign in signs.split()
+}
 _LONGEST_SIGN: Final = max(len(sign) for sign in _PHONE_OF_SIGN)
 
 
