@@ -30,7 +30,19 @@ from voice_helper.errors import VoiceHelperError
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
 from voice_helper.tester import ask
-from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Heard, Phrases, Say, Transcript, Understood
+from voice_helper.types import (
+    CHUNK_SAMPLES,
+    SAMPLE_RATE,
+    AudioChunk,
+    Event,
+    Heard,
+    PartlyHeard,
+    Phrases,
+    Quiet,
+    Say,
+    Transcript,
+    Understood,
+)
 from voice_helper.vad import VoiceActivity
 
 ENGINES = ("embedded", "pocketsphinx", "vosk", "whisper")
@@ -48,9 +60,11 @@ class Utterance:
 
     heard: Transcript
     work_seconds: float
-    sound_seconds: float
     delay_seconds: float
     """From the endpoint to the words."""
+
+    so_far: tuple[tuple[str, int], ...] = ()
+    """The words so far as they came, and for how many samples each of them stood."""
 
 
 class Timed:
@@ -86,17 +100,19 @@ def utterances(recognizer: Recognizer, pcm: bytes, endpoint: EndpointSettings) -
     """Hear a sound as it is heard live."""
     found: list[Utterance] = []
     timed, activity = Timed(recognizer), VoiceActivity()
-    listener = Listener(timed, endpoint)
+    listener, so_far = Listener(timed, endpoint), list[tuple[str, int]]()
     sound = pcm + silence(2.0)
     for start in range(0, len(sound), CHUNK_SAMPLES * 2):
         chunk = AudioChunk(sound[start : start + CHUNK_SAMPLES * 2])
         cut = listener.endpointer.accept(chunk, activity.is_speech(chunk))
-        for _ in listener.recognize(cut):
-            pass
+        for words in listener.recognize(cut):
+            if isinstance(words, str):
+                so_far.append((words, CHUNK_SAMPLES))
         if cut.is_over:
             heard = listener.finish()
             delay = max(0.0, timed.pause_seconds - _WAITED_SECONDS) + timed.finish_seconds
-            found.append(Utterance(heard, timed.work_seconds, 0.0, delay))
+            found.append(Utterance(heard, timed.work_seconds, delay, tuple(so_far)))
+            so_far.clear()
             timed.work_seconds = timed.pause_seconds = 0.0
     return found
 
@@ -195,14 +211,25 @@ def score_commands(skill: Skill, intents: Sequence[str], found: Heards) -> dict[
     return {"commands": len(intents), "obeyed": round(right / max(1, len(intents)), 4)}
 
 
+def accepted_as(skill: Skill, utterance: Utterance) -> str:
+    """Give what an overheard utterance is taken for, while it is spoken or at its end; empty where it is let pass."""
+    events: list[Event] = []
+    for words, samples in utterance.so_far:
+        events += [PartlyHeard(words), Quiet(samples)]
+    state = State(hands_free=True)
+    for event in (*events, Heard(utterance.heard, overheard=True)):
+        state, actions = skill.conversation.step(state, event)
+        if any(isinstance(action, Say) for action in actions):
+            return next((action.match.intent for action in actions if isinstance(action, Understood)), "something")
+    return ""
+
+
 def false_accepts(skill: Skill, found: Sequence[Utterance], hours: float) -> dict[str, object]:
     """How often something is said to what was not for us, and the bounds of that in 95 of 100 cases."""
     accepted = list[str]()
     for each in found:
-        _, actions = skill.conversation.step(State(hands_free=True), Heard(each.heard, None))
-        if any(isinstance(action, Say) for action in actions):
-            meant = next((action.match.intent for action in actions if isinstance(action, Understood)), "")
-            accepted.append(f"{each.heard.text} -> {meant}")
+        meant = accepted_as(skill, each)
+        accepted += [f"{each.heard.text} -> {meant}"] if meant else []
     least, most = least_and_most(len(accepted))
     return {
         "hours": round(hours, 2),

@@ -47,6 +47,7 @@ ECHO_SECONDS: Final = 0.3
 """The room still carries a word for so long after it was played."""
 
 ADDRESSED_SECONDS: Final = 8.0
+STARTED_SECONDS: Final = 30.0
 """After the wake word, a key, or our answer, what is said is said to us for so long."""
 
 SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
@@ -206,7 +207,8 @@ class Assistant:
         self._headset = headset
         self._wake = wake
         self._is_open = wake is None and not waits_to_be_addressed
-        self._addressed_until = 0
+        # whoever has just started it talks to it
+        self._addressed_until = round(STARTED_SECONDS * SAMPLE_RATE) if self._is_open else 0
         self._never_ours = cache(conversation.is_stop)
         self._utterance_begins = 0
         self._tell = tell
@@ -219,6 +221,7 @@ class Assistant:
         self._over_speech = False
         self._own_said = ""
         self._was_addressed = False
+        self._is_overheard = True
         self.answered = False
         """Something was understood, or asked back."""
 
@@ -245,7 +248,12 @@ class Assistant:
     @property
     def is_addressed(self) -> bool:
         """What is said now is said to us."""
-        return self._is_open or self.state.session is not None or self._clock_samples <= self._addressed_until
+        return self._is_open or self._is_talking_with_somebody
+
+    @property
+    def _is_talking_with_somebody(self) -> bool:
+        """A session goes on, or we were called, or have answered, in the last seconds."""
+        return self.state.session is not None or self._clock_samples <= self._addressed_until
 
     def _stay_addressed(self) -> None:
         self._addressed_until = self._clock_samples + round(ADDRESSED_SECONDS * SAMPLE_RATE)
@@ -311,6 +319,7 @@ class Assistant:
         )
         if cut.chunks:
             self._was_addressed = self._was_addressed or self.is_addressed
+            self._is_overheard = self._is_overheard and not (self._is_talking_with_somebody or self._was_playing)
             if not was_in_utterance:
                 self._utterance_begins = self._clock_samples - sum(part.samples for part in cut.chunks)
             own = self._own_text()
@@ -323,8 +332,8 @@ class Assistant:
         self._event(Quiet(chunk.samples))
         if self._was_playing and not self._speaker.player.is_playing:
             self._was_playing = False
-            if self._clock_samples <= self._addressed_until:  # a question after the answer needs no new address
-                self._stay_addressed()
+            if self._is_open or self._clock_samples <= self._addressed_until:
+                self._stay_addressed()  # a question after the answer needs no new address
             self._event(DoneSpeaking())
 
     @property
@@ -355,8 +364,9 @@ class Assistant:
         over_speech, self._over_speech = self._over_speech, False
         own, self._own_said = self._own_said, ""
         addressed, self._was_addressed = self._was_addressed, False
+        overheard, self._is_overheard = self._is_overheard, True
         if masked.text or masked.command:
-            self._event(Heard(masked, heard.text if over_speech else None, own, addressed))
+            self._event(Heard(masked, heard.text if over_speech else None, own, addressed, overheard))
 
     def _masked(self, heard: Transcript) -> Transcript:
         """What was heard without our own words; a command with a word of ours in it is none."""

@@ -182,6 +182,9 @@ class Heard:
     addressed: bool = True
     """It was said to us, as far as we know: no wake word or key was wished for, or it came first."""
 
+    overheard: bool = False
+    """Nobody has called us or talked with us just before: it may be talk that is not for us."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quiet:

@@ -9,12 +9,17 @@ from voice_helper.documents import Item, Problems
 from voice_helper.nearest import NOTHING_NEAR, Ranking, comparable_text
 from voice_helper.safety import LEVELS, Flag, SafetyRules
 from voice_helper.sentences import Claim, Sentences
-from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT, DecidedBy, Match, RunnerUp
+from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT, DecidedBy, Match, RunnerUp, Transcript
 
 Context = Literal["none", "guide"]
 
 HELP_NOW: Final = ("emergency", "urgent")
 _COMMAND_GROUP: Final = "guide"
+_TALK_GROUP: Final = "talk"
+_GUIDE_START: Final = "guide_start"
+_FEW_WORDS: Final = 3
+"""Fewer, such as "thank you", are said by everybody to everybody."""
+
 LEAST_KNOWN_SHARE: Final = 0.34
 """Fewer known words than this, and nearness means nothing."""
 
@@ -54,6 +59,15 @@ class Thresholds:
     emergency: float
     """Of that share, so much makes it an emergency: when in doubt, the higher level."""
 
+    overheard: float = 0.5
+    """`sure`, for words that were overheard: nobody has called us or talked with us just before."""
+
+    overheard_safety: float = 0.8
+    """`safety`, for words that were overheard."""
+
+    overheard_confident: float = 0.7
+    """Overheard words of which the recognizer is less sure are no near meaning."""
+
 
 USUAL_THRESHOLDS: Final = Thresholds(
     sure=0.15,
@@ -85,6 +99,21 @@ class Understanding:
         if not self.sentences.language.words(text):
             return Match(NONE_INTENT, score=0.0, decided_by="none")
         return self._meaning(text, context, confidence)
+
+    def is_for_us(self, heard: Transcript, match: Match) -> bool:
+        """Tell whether words that were overheard are for us: a question in our words, or clearly one about our subject.
+
+        A command, a "yes" or a "thanks" means something only where we have talked; a near meaning may be chance.
+        """
+        if match.decided_by == "command":
+            return match.intent == _GUIDE_START
+        if match.decided_by == "exact":
+            return self._group(match.intent) != _TALK_GROUP or len(heard.text.split()) >= _FEW_WORDS
+        if match.intent in HELP_NOW:
+            is_near = match.score < 1.0 and match.runner_up is not None
+            return not is_near or match.score >= self.thresholds.overheard_safety
+        is_sure = match.score >= self.thresholds.overheard and heard.confidence >= self.thresholds.overheard_confident
+        return is_sure and self._group(match.intent) not in {_TALK_GROUP, _COMMAND_GROUP}
 
     def with_runner_up(self, text: str, match: Match) -> Match:
         """Give a match with the meaning that came next, also where nearness was not needed to decide."""
