@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-import random
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -20,10 +17,7 @@ from bench.speech import flite, spoken
 from voice_helper.audio import silence
 from voice_helper.types import SAMPLE_RATE
 
-_FORTUNES: Final = Path("/usr/share/games/fortunes")  # Debian's packages fortunes and fortunes-min
-_SUBJECTS: Final = ("food", "kids", "medicine", "people", "pets", "sports", "work")
-_SOURCE: Final = re.compile(r"\s*-- .*", re.DOTALL)
-_WORDS: Final = 9_500  # more than an hour
+_TALK: Final = Path(__file__).parent / "other-talk.txt"
 _FLITE_VOICES: Final = ("kal16", "awb", "rms", "slt")
 _ESPEAK_VOICES: Final = ("en-us+f3", "en-gb+m3", "en-gb-x-rp+f2", "en-029+m1")
 _SENTENCES: Final = 6  # in one breath, as on the radio
@@ -37,30 +31,15 @@ def human_talk() -> Iterator[bytes]:
 
 
 def other_talk() -> Iterator[bytes]:
-    """Give more than an hour of synthetic talk on other subjects, in many voices; nothing without the texts."""
+    """Give more than an hour of synthetic talk on other subjects, in many voices."""
     speakers = [("flite", voice) for voice in _FLITE_VOICES if shutil.which("flite")]
     speakers += [("espeak", voice) for voice in _ESPEAK_VOICES if shutil.which("espeak-ng")]
-    sentences = _sentences()
+    lines = _TALK.read_text(encoding="utf-8").splitlines()
+    sentences = [line for line in lines if line and not line.startswith("#")]
     for number, start in enumerate(range(0, len(sentences), _SENTENCES)):
         kind, voice = speakers[number % len(speakers)]
         speak = functools.partial(_espeak if kind == "espeak" else flite, voice)
         yield b"".join(spoken(voice, speak, sentence) for sentence in sentences[start : start + _SENTENCES])
-
-
-def _sentences() -> list[str]:
-    found: list[str] = []
-    for path in (_FORTUNES / subject for subject in _SUBJECTS):
-        if not path.is_file():
-            print(f"{path} is left out: apt-get install fortunes")
-            continue
-        for text in path.read_text(encoding="latin-1").split("\n%\n"):
-            for sentence in re.split(r"[.?!:;]", _SOURCE.sub("", text)):
-                words = [word.strip("'") for word in re.sub(r"[^a-z']", " ", sentence.lower()).split()]
-                if 4 <= len(words) <= 25:
-                    found.append(" ".join(words))
-    random.Random(11).shuffle(found)
-    count = itertools.accumulate(len(sentence.split()) for sentence in found)
-    return [sentence for sentence, words in zip(found, count, strict=True) if words <= _WORDS]
 
 
 def _espeak(voice: str, text: str) -> bytes:
