@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from voice_helper.conversation import STEADY_SECONDS, State
@@ -16,6 +18,7 @@ from voice_helper.types import (
     Quiet,
     Say,
     Transcript,
+    Understood,
 )
 
 
@@ -166,3 +169,52 @@ def test_another_guess_of_the_recognizer_is_taken_where_the_first_means_nothing(
     talk = Talk(skill)
     heard = Heard(Transcript("flurb wozzle", 0.5, ("does heat help",)))
     assert talk.says(heard)[0] == "Yes. The article says heat can ease cramps."
+
+
+# Talk that is not for us
+
+
+def overheard(skill: Skill, text: str, confidence: float = 0.95, **state: Any) -> tuple[Action, ...]:
+    heard = Heard(Transcript(text, confidence), overheard=True)
+    return skill.conversation.step(State(hands_free=True, **state), heard)[1]
+
+
+def speaks(actions: tuple[Action, ...]) -> bool:
+    return any(isinstance(action, Say) for action in actions)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["does heat help", "why do my calves cramp at night", "help i have a cramp", "are you recording me", "ow my calf"],
+)
+def test_a_question_in_our_words_is_answered_also_where_nobody_has_called_us(skill: Skill, text: str) -> None:
+    assert speaks(overheard(skill, text))
+
+
+@pytest.mark.parametrize("text", ["yes", "no", "thank you", "next", "again", "go forward", "all better", "stop"])
+def test_what_means_something_only_between_us_is_let_pass_when_overheard(skill: Skill, text: str) -> None:
+    assert not speaks(overheard(skill, text))
+    answer = skill.conversation.step(State(hands_free=True), Heard(Transcript(text)))[1]
+    assert answer  # said to us it means something
+
+
+def test_an_overheard_sign_of_danger_is_answered(skill: Skill) -> None:
+    assert speaks(overheard(skill, "i have chest pain and i can't breathe", confidence=0.3))
+
+
+def test_an_overheard_near_meaning_needs_words_that_were_heard_well(skill: Skill) -> None:
+    text = "would a hot bath sort my cramping out"
+    match = skill.understanding.understand(text)
+    assert match.decided_by == "nearest"
+    assert speaks(overheard(skill, text))
+    assert not speaks(overheard(skill, text, confidence=0.3))
+
+
+def test_an_answer_to_our_own_question_is_never_taken_for_overheard(skill: Skill) -> None:
+    assert speaks(overheard(skill, "yes", candidates=("remedy_heat", "remedy_massage")))
+
+
+def test_what_was_let_pass_is_still_told(skill: Skill) -> None:
+    (understood,) = overheard(skill, "thank you")
+    assert isinstance(understood, Understood)
+    assert understood.answer is None
