@@ -1,0 +1,403 @@
+// The page: what is pressed, spoken or typed goes to the machine that answers, and what it tells is shown.
+
+import { Line } from "./line.js";
+import { Microphone, Player, wake } from "./sound.js";
+
+const TAP_MILLISECONDS = 350; // a shorter press listens until somebody has spoken, a longer one until it ends
+const FIRST_STEPS = 2; // it asks where the cramp is while it can still matter
+const MOST_ANSWERS = 30;
+
+const { labels, kinds, needs_token: needsToken } = JSON.parse(document.getElementById("words").textContent);
+const part = (id) => document.getElementById(id);
+const isStill = matchMedia("(prefers-reduced-motion: reduce)");
+
+// What is being heard: null, "held", "once" or "open".
+let hearing = null;
+let pressedAt = 0;
+let speaking = null; // the row on the page that is being said
+
+const player = new Player((number) => {
+  line.send({ do: "played", number });
+  showSound();
+});
+const microphone = new Microphone((sound, peak) => {
+  line.send(sound);
+  part("talk").style.setProperty("--level", peak.toFixed(2));
+});
+const line = new Line({ token: () => sessionStorage.getItem("token") ?? "", told, spoken, cut });
+
+// The line
+
+async function reach() {
+  wake();
+  let wrong = "";
+  for (;;) {
+    if (needsToken && (wrong || !sessionStorage.getItem("token"))) await askToken(wrong);
+    try {
+      await line.open();
+      return true;
+    } catch (error) {
+      if (error.message !== "token_wrong") {
+        show(labels[error.message]);
+        return false;
+      }
+      wrong = labels.token_wrong;
+    }
+  }
+}
+
+function askToken(wrong) {
+  part("token-wrong").textContent = wrong;
+  if (!part("token-dialog").open) part("token-dialog").showModal();
+  return new Promise((resolve) => {
+    part("token-form").onsubmit = (event) => {
+      event.preventDefault();
+      sessionStorage.setItem("token", part("token").value);
+      part("token-dialog").close();
+      resolve();
+    };
+  });
+}
+
+function cut(why) {
+  const wasInSession = session.isOn;
+  player.hush();
+  silenceMicrophone();
+  session.leave();
+  showSound();
+  if (why === "cut" && wasInSession) show(labels.cut_session);
+  else show(why ? labels[why] : "");
+}
+
+async function send(message) {
+  if (await reach()) line.send(message);
+}
+
+function ask(text) {
+  if (!text.trim()) return;
+  if (!session.isOn) {
+    player.hush();
+    show(labels.thinking);
+  }
+  send({ do: "ask", text });
+}
+
+// What is told
+
+function told(message) {
+  const tell = {
+    partly: ({ text }) => show(`\u201c${text}\u201d`),
+    answer: showAnswer,
+    say: showSaid,
+    silence: () => player.hush(),
+    listened: ({ heard }) => {
+      if (hearing !== "open") silenceMicrophone();
+      if (!heard && !session.isOn) show(labels.no_words);
+    },
+    session: (where) => session.show(where),
+    end: () => show(labels.session_over),
+  };
+  tell[message.event]?.(message);
+  showSound();
+}
+
+function spoken(piece) {
+  player.play(piece);
+  showSound();
+}
+
+function show(text) {
+  part("state").textContent = text;
+}
+
+function showSound() {
+  part("hush").hidden = !player.isPlaying || session.isOn;
+  document.body.classList.toggle("is-speaking", player.isPlaying);
+  if (!player.isPlaying) light(null);
+}
+
+// Answers
+
+function element(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
+
+function showAnswer({ heard, rows, disclaimer, alarm }) {
+  if (!rows.length) {
+    show(heard ? `\u201c${heard}\u201d` : "");
+    return;
+  }
+  show("");
+  part("welcome").hidden = true;
+  const exchange = element("article", alarm ? "exchange alarm" : "exchange");
+  const question = element("p", "heard");
+  question.append(element("span", "unseen", `${labels.you}: `), heard);
+  const list = element("ul", "rows");
+  list.append(...rows.map(rowOf));
+  exchange.append(question, list);
+  if (disclaimer) exchange.append(element("p", "after", disclaimer));
+  for (const before of part("answers").children) before.classList.add("before");
+  part("answers").append(exchange);
+  while (part("answers").children.length > MOST_ANSWERS) part("answers").firstChild.remove();
+  exchange.scrollIntoView({ block: "start", behavior: isStill.matches ? "auto" : "smooth" });
+}
+
+function rowOf({ text, kind, source }) {
+  const row = element("li", `row ${kind}`);
+  if (kinds[kind]) row.append(element("span", "kind", kinds[kind]), " ");
+  row.append(element("span", "text", text));
+  if (source) row.append(" ", element("small", "source", labels.source.replace("{source}", source)));
+  return row;
+}
+
+function showSaid(said) {
+  session.say(said);
+  const rows = [...part("answers").querySelectorAll(".exchange:last-child .row")];
+  const row = rows.find((each) => each.querySelector(".text").textContent === said.text);
+  light(row ?? null);
+}
+
+function light(row) {
+  speaking?.classList.remove("is-said");
+  speaking = row;
+  row?.classList.add("is-said");
+}
+
+// The guided session
+
+const session = {
+  isOn: false,
+  step: null,
+  whole: null,
+  said: [],
+  latest: null,
+  endsAt: 0,
+  timer: 0,
+
+  show({ step, left, whole = null, paused = false }) {
+    if (!step) return this.leave();
+    if (!this.isOn) this.enter();
+    const moved = step[0] !== this.step?.[0];
+    const counted = this.whole !== null && whole !== this.whole;
+    if ((moved || counted) && this.latest) this.said = [this.latest];
+    this.step = step;
+    this.whole = whole;
+    part("step").textContent = labels.step.replace("{step}", step[0]).replace("{steps}", step[1]);
+    part("places").hidden = step[0] > FIRST_STEPS;
+    part("pause").hidden = paused;
+    part("resume").hidden = !paused;
+    this.showSaid("");
+    this.count(left);
+    return undefined;
+  },
+
+  say(said) {
+    this.latest = said;
+    if (!this.isOn) return;
+    if (this.whole === null) {
+      const again = this.said.some(({ text }) => text === said.text);
+      this.said = again ? [said] : [...this.said, said];
+      this.showSaid("");
+    } else {
+      this.showSaid(said.text);
+    }
+  },
+
+  // What a hold began with stays large while it is counted; what is said in it stands small below.
+  showSaid(aside) {
+    const large = this.said.map(({ text }, place) =>
+      element("span", place === this.said.length - 1 ? "now" : "", text),
+    );
+    part("said").replaceChildren(...large.flatMap((each) => [each, " "]));
+    if (aside) part("said").append(element("small", "aside", aside));
+    part("said-kind").textContent = kinds[this.latest?.kind] ?? "";
+    part("said-kind").className = `kind ${this.latest?.kind ?? ""}`;
+  },
+
+  count(left) {
+    clearTimeout(this.timer);
+    part("ring").classList.toggle("is-counting", left !== null);
+    if (left === null) {
+      part("seconds").textContent = "";
+      return;
+    }
+    this.endsAt = performance.now() + left * 1000;
+    this.draw();
+  },
+
+  draw() {
+    const left = Math.max(0, (this.endsAt - performance.now()) / 1000);
+    part("seconds").textContent = Math.ceil(left);
+    const drawn = isStill.matches ? Math.ceil(left) : left;
+    part("ring-left").setAttribute("stroke-dasharray", `${Math.min(1, drawn / this.whole)} 1`);
+    if (left > 0) this.timer = setTimeout(() => this.draw(), isStill.matches ? 1000 : 50);
+  },
+
+  async enter() {
+    this.isOn = true;
+    this.step = this.whole = null;
+    this.said = this.latest ? [this.latest] : [];
+    setView(true);
+    part("session-title").focus();
+    silenceMicrophone();
+    show(labels[(await listen("open")) ? "session_listening" : "session_deaf"]);
+  },
+
+  leave() {
+    if (!this.isOn) return;
+    this.isOn = false;
+    this.step = this.latest = null;
+    this.count(null);
+    silenceMicrophone();
+    setView(false);
+    part("talk").focus({ preventScroll: true });
+  },
+};
+
+function setView(inSession) {
+  part("session").hidden = part("stopping").hidden = !inSession;
+  part("conversation").hidden = part("asking").hidden = inSession;
+  document.body.classList.toggle("in-session", inSession);
+}
+
+// The microphone
+
+// Opens the microphone and tells the other side; false where nobody can be heard.
+async function listen(how) {
+  if (!Microphone.isAllowed) return false;
+  hearing = how;
+  showHearing();
+  try {
+    if (!(await reach())) throw new Error();
+    if (!(await microphone.open()) || hearing === null) return false;
+  } catch {
+    silenceMicrophone();
+    return false;
+  }
+  line.send({ do: "hear", how: hearing });
+  showHearing();
+  return true;
+}
+
+function silenceMicrophone() {
+  hearing = null;
+  microphone.close();
+  showHearing();
+}
+
+function showHearing() {
+  const isHeard = hearing !== null && hearing !== "open";
+  part("talk").setAttribute("aria-pressed", String(isHeard));
+  part("talk").classList.toggle("is-open", isHeard && microphone.isOpen);
+  part("talk").style.setProperty("--level", 0);
+  part("talk-label").textContent = isHeard ? labels.listening : labels.talk;
+  document.body.classList.toggle("is-hearing", microphone.isOpen);
+}
+
+async function press() {
+  if (session.isOn) return;
+  if (hearing) return release();
+  pressedAt = performance.now();
+  if (!Microphone.isAllowed) return show(labels.no_secure);
+  player.hush();
+  show("");
+  if (await listen("held")) return undefined;
+  if (part("state").textContent === "" && !document.querySelector("dialog[open]") && !letGoEarly) show(labels.no_microphone);
+  return undefined;
+}
+
+let letGoEarly = false;
+
+function letGo() {
+  letGoEarly = false;
+  if (hearing !== "held") return;
+  if (performance.now() - pressedAt < TAP_MILLISECONDS) {
+    hearing = "once";
+    if (microphone.isOpen) line.send({ do: "hear", how: hearing });
+    return;
+  }
+  letGoEarly = !microphone.isOpen;
+  release();
+}
+
+function release() {
+  const wasOpen = microphone.isOpen;
+  silenceMicrophone();
+  if (!wasOpen) return;
+  show(labels.thinking);
+  line.send({ do: "release" });
+}
+
+// What is pressed
+
+function isPress(event) {
+  return (event.key === " " || event.key === "Enter") && !event.ctrlKey && !event.metaKey && !event.altKey;
+}
+
+function isElsewhere(target) {
+  return target.closest("input, button, summary, a, dialog") !== null;
+}
+
+const talk = part("talk");
+talk.addEventListener("pointerdown", (event) => {
+  if (event.button !== 0) return;
+  talk.setPointerCapture(event.pointerId);
+  press();
+});
+talk.addEventListener("pointerup", letGo);
+talk.addEventListener("pointercancel", letGo);
+talk.addEventListener("contextmenu", (event) => event.preventDefault());
+talk.addEventListener("click", (event) => {
+  if (event.detail !== 0) return; // a screen reader or a switch presses without a pointer
+  press();
+  letGo();
+});
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !session.isOn && player.isPlaying) quiet();
+  const isOurs = event.target === talk ? isPress(event) : event.key === " " && !isElsewhere(event.target);
+  if (!isOurs || session.isOn) return;
+  event.preventDefault();
+  if (!event.repeat) press();
+});
+addEventListener("keyup", (event) => {
+  if (!isPress(event) || (event.target !== talk && isElsewhere(event.target))) return;
+  event.preventDefault();
+  letGo();
+});
+addEventListener("blur", letGo);
+
+addEventListener("click", ({ target }) => {
+  const button = target.closest("button[data-says]");
+  if (!button) return;
+  part("sayable").close();
+  ask(button.dataset.says);
+});
+part("begin").addEventListener("click", () => send({ do: "begin" }));
+part("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask(part("question").value);
+  part("question").value = "";
+});
+part("hush").addEventListener("click", quiet);
+part("open-sayable").addEventListener("click", () => part("sayable").showModal());
+part("voice").addEventListener("click", () => {
+  const speaks = part("voice").getAttribute("aria-pressed") !== "true";
+  part("voice").setAttribute("aria-pressed", String(speaks));
+  player.muted = !speaks;
+});
+
+function quiet() {
+  player.hush();
+  line.send({ do: "quiet" });
+  showSound();
+  talk.focus();
+}
+
+if (!Microphone.isAllowed) {
+  document.body.classList.add("no-microphone");
+  show(labels.no_secure);
+}
+navigator.serviceWorker?.register("service-worker.js").catch(() => {}); // without one the page needs its server to open
