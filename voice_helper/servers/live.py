@@ -39,7 +39,7 @@ HELD: Final = EndpointSettings(start_seconds=0.1, silence_seconds=15.0)
 _CHUNK_SECONDS: Final = CHUNK_SAMPLES / SAMPLE_RATE
 _LATE_SECONDS: Final = 0.5  # sound from an open microphone may come so late before silence takes its place
 _PLAYS_ON_SAMPLES: Final = 2 * SAMPLE_RATE  # a page that does not tell when it has played is not waited for any longer
-_SHOWN: Final = {"partly": ("event", "text"), "say": ("event", "text", "kind"), "end": ("event", "reason")}
+_SHOWN: Final = {"partly": ("event", "text"), "say": ("event", "text", "kind", "step"), "end": ("event", "reason")}
 _MOST_WAITING: Final = 1_000  # pieces of sound, half a minute: a machine that slow cannot follow
 
 
@@ -260,7 +260,7 @@ class LiveConversation:
     def _tell(self, happening: Happening) -> None:
         if happening.event in _SHOWN:
             form = happening_form(happening)
-            self._send({name: form[name] for name in _SHOWN[happening.event]})
+            self._send({name: form[name] for name in _SHOWN[happening.event] if name in form})
 
     def _tell_understood(self, understood: Understood) -> None:
         """Send the answer; what was understood, and why, is not shown: nothing may be read as a judgement."""

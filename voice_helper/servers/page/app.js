@@ -138,7 +138,7 @@ function showAnswer({ heard, rows, disclaimer, alarm }) {
   const list = element("ul", "rows");
   list.append(...rows.map(rowOf));
   exchange.append(question, list);
-  if (disclaimer) exchange.append(element("p", "after", disclaimer));
+  if (disclaimer) exchange.append(element("p", "unseen", disclaimer));
   for (const before of part("answers").children) before.classList.add("before");
   part("answers").append(exchange);
   while (part("answers").children.length > MOST_ANSWERS) part("answers").firstChild.remove();
@@ -170,51 +170,56 @@ function light(row) {
 
 const session = {
   isOn: false,
-  step: null,
-  whole: null,
+  whole: null, // seconds of the hold, rest or wait that is being counted
   said: [],
   latest: null,
+  aside: null,
   endsAt: 0,
   timer: 0,
 
   show({ step, left, whole = null, paused = false }) {
     if (!step) return this.leave();
     if (!this.isOn) this.enter();
-    const moved = step[0] !== this.step?.[0];
-    const counted = this.whole !== null && whole !== this.whole;
-    if ((moved || counted) && this.latest) this.said = [this.latest];
-    this.step = step;
+    const hasCounted = this.whole !== null && whole !== this.whole;
+    if (hasCounted && this.latest) {
+      this.said = [this.latest];
+      this.aside = null;
+    }
     this.whole = whole;
     part("step").textContent = labels.step.replace("{step}", step[0]).replace("{steps}", step[1]);
     part("places").hidden = step[0] > FIRST_STEPS;
     part("pause").hidden = paused;
     part("resume").hidden = !paused;
-    this.showSaid("");
+    this.showSaid();
     this.count(left);
     return undefined;
   },
 
+  // What a hold began with stays large while it is counted; what is said in it stands small below.
   say(said) {
+    const last = this.said.at(-1);
     this.latest = said;
     if (!this.isOn) return;
-    if (this.whole === null) {
-      const again = this.said.some(({ text }) => text === said.text);
-      this.said = again ? [said] : [...this.said, said];
-      this.showSaid("");
-    } else {
-      this.showSaid(said.text);
-    }
+    if (this.whole !== null) this.aside = said;
+    else if (said.step === last?.step && !this.said.some(({ text }) => text === said.text)) this.said.push(said);
+    else this.said = [said];
+    part("said-last").textContent = said.text;
+    this.showSaid();
   },
 
-  // What a hold began with stays large while it is counted; what is said in it stands small below.
-  showSaid(aside) {
-    const large = this.said.map(({ text }, place) =>
-      element("span", place === this.said.length - 1 ? "now" : "", text),
-    );
+  showSaid() {
+    const large = this.said.map(({ text, kind }, place) => {
+      const shown = element("span", place === this.said.length - 1 ? "now" : "");
+      if (kinds[kind] && kind !== this.said[place - 1]?.kind) shown.append(element("span", `kind ${kind}`, kinds[kind]));
+      shown.append(text);
+      return shown;
+    });
     part("said").replaceChildren(...large.flatMap((each) => [each, " "]));
-    if (aside) part("said").append(element("small", "aside", aside));
-    part("said-kind").textContent = kinds[this.latest?.kind] ?? "";
-    part("said-kind").className = `kind ${this.latest?.kind ?? ""}`;
+    part("aside").replaceChildren();
+    if (!this.aside) return;
+    const { text, kind } = this.aside;
+    if (kinds[kind]) part("aside").append(element("span", `kind ${kind}`, kinds[kind]), " ");
+    part("aside").append(text);
   },
 
   count(left) {
@@ -238,7 +243,7 @@ const session = {
 
   async enter() {
     this.isOn = true;
-    this.step = this.whole = null;
+    this.whole = this.aside = null;
     this.said = this.latest ? [this.latest] : [];
     setView(true);
     part("session-title").focus();
@@ -249,7 +254,7 @@ const session = {
   leave() {
     if (!this.isOn) return;
     this.isOn = false;
-    this.step = this.latest = null;
+    this.latest = null;
     this.count(null);
     silenceMicrophone();
     setView(false);
@@ -258,7 +263,7 @@ const session = {
 };
 
 function setView(inSession) {
-  part("session").hidden = part("stopping").hidden = !inSession;
+  part("session").hidden = part("steering").hidden = !inSession;
   part("conversation").hidden = part("asking").hidden = inSession;
   document.body.classList.toggle("in-session", inSession);
 }
