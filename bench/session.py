@@ -7,7 +7,6 @@ In a simulated room the microphone hears our own voice at 0, -6 or -12 dB beside
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 
 from bench.lines import machine, write_result
 from bench.simulated_room import Played, play_session
-from bench.speech import spoken, voices, with_noise
+from bench.speech import kept_voices, spoken, with_noise
 from voice_helper.audio import silence
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
@@ -178,33 +177,13 @@ def spread(name: str, seconds: Sequence[float]) -> dict[str, float | None]:
     return {f"{name}_{which}": round(late[index], 2) if late else None for which, index in at.items()}
 
 
-def speak_all(texts: Sequence[str]) -> list[str]:
-    """Speak texts with every voice, so that they are kept; gives the voices."""
-    speakers = voices()
-    for name, speak in speakers.items():
-        for text in texts:
-            spoken(name, speak, text)
-    return list(speakers)
-
-
-def kept_voices() -> dict[str, Callable[[str], bytes]]:
-    """Give the voices as they were kept: one that brings its own espeak cannot live in the process of ours."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        names = pool.apply(speak_all, ([*COMMANDS, *STARTS],))
-
-    def speak(text: str) -> bytes:
-        raise ValueError(f'"{text}" was not spoken before')
-
-    return dict.fromkeys(names, speak)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--quick", action="store_true", help="only what is kept, at -6 dB")
     options = parser.parse_args()
-    speakers, stage = kept_voices(), Stage()
+    speakers, stage = kept_voices([*COMMANDS, *STARTS]), Stage()
     kept = SETTINGS[-1]
     result: dict[str, object] = {"machine": machine(), "starts": starts(stage, speakers)}
     print(result["starts"])

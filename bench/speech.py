@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import multiprocessing
 import shutil
 import subprocess
 import tempfile
@@ -66,13 +67,39 @@ def spoken_lines(
             yield line, pcm if decibels is None else with_noise(pcm, decibels, number)
 
 
+def speak_all(texts: Sequence[str]) -> list[str]:
+    """Speak texts with every voice, so that they are kept; gives the voices."""
+    speakers = voices()
+    for name, speak in speakers.items():
+        for text in texts:
+            spoken(name, speak, text)
+    return list(speakers)
+
+
+def kept_voices(texts: Sequence[str]) -> dict[str, Callable[[str], bytes]]:
+    """Give the voices as they were kept: one that brings its own espeak cannot live in the process of ours."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        names = pool.apply(speak_all, (texts,))
+
+    def speak(text: str) -> bytes:
+        raise ValueError(f'"{text}" was not spoken before')
+
+    return dict.fromkeys(names, speak)
+
+
 def with_noise(pcm: bytes, decibels: float, seed: int) -> bytes:
     """Mix white noise into the speech at a signal-to-noise ratio."""
-    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+    noise = np.random.default_rng(seed).normal(0.0, 1.0, len(pcm) // 2)
+    return mixed(pcm, noise, decibels)
+
+
+def mixed(pcm: bytes, other: npt.NDArray[np.floating[Any]], decibels: float) -> bytes:
+    """Mix another sound, as long as it, into the speech at a signal-to-noise ratio."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
     loud = samples[np.abs(samples) > 200]
     power = float(np.mean(loud**2)) if len(loud) else 1.0
-    noise = np.random.default_rng(seed).normal(0.0, np.sqrt(power / 10 ** (decibels / 10)), len(samples))
-    return bytes(np.clip(samples + noise, -32768, 32767).astype("<i2").tobytes())
+    scaled = other * np.sqrt(power / 10 ** (decibels / 10) / max(1e-12, float(np.mean(np.square(other)))))
+    return bytes(np.clip(samples + scaled, -32768, 32767).astype("<i2").tobytes())
 
 
 def flite(voice: str, text: str) -> bytes:

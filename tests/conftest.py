@@ -93,3 +93,8 @@ hypothesis.settings.register_profile("walks", max_examples=10_000, deadline=None
 def voice() -> Pyttsx3Voice:
     """The voice of the system."""
     return Pyttsx3Voice()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what waits in real time first, so that the other worker has something to do meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("sound") is None)
