@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -57,13 +57,13 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
     try:
         import uvicorn
 
-        from voice_helper.servers.web import MOST_MESSAGE_BYTES, Served, create_app, is_loopback
+        from voice_helper.servers.web import Served, create_app, is_loopback
     except ImportError as error:
         raise VoiceHelperError(
             f"the page needs a package that is not installed: {error.name}", hint='pip install "voice-helper[web]"'
         ) from error
     _check_certificate(cert, key)
-    with _listening(host, port) as listener:
+    with listening_socket(host, port) as listener:
         skill = open_skill(options)
         if skill.content.page is None:
             raise VoiceHelperError(
@@ -83,25 +83,32 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
             token=None if is_loopback(host) else _new_token(),
             most=most,
         )
-        config = uvicorn.Config(
-            create_app(served),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="off",
-            ws_max_size=MOST_MESSAGE_BYTES,
-            ws_per_message_deflate=False,
-            limit_concurrency=_MOST_CONNECTIONS,
-            timeout_graceful_shutdown=_STOP_SECONDS,
-            ssl_certfile=cert,
-            ssl_keyfile=key,
-        )
+        config = uvicorn.Config(create_app(served), **server_settings(cert, key))
         _announce(listener, served.token, host, is_secure=cert is not None)
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
+    """Give how uvicorn serves the page: quiet, small and bounded."""
+    from voice_helper.servers.web import MOST_MESSAGE_BYTES
+
+    return {
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "lifespan": "off",
+        "ws_max_size": MOST_MESSAGE_BYTES,
+        "ws_per_message_deflate": False,
+        "limit_concurrency": _MOST_CONNECTIONS,
+        "timeout_graceful_shutdown": _STOP_SECONDS,
+        "ssl_certfile": cert,
+        "ssl_keyfile": key,
+    }
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Take a port of this machine, 0 for a free one. Raises `VoiceHelperError` where that cannot be had."""
     import socket
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -44,7 +44,7 @@ _SOUND_BYTES_A_SECOND: Final = SAMPLE_RATE * 2
 _SOUND_AHEAD_SECONDS: Final = 10.0  # what a cut of the network kept back comes all at once
 _MESSAGES_A_SECOND, _MESSAGES_AT_ONCE = 20.0, 60.0
 _MOST_UNSENT: Final = 500  # messages to a page that does not take them
-_WRONG_TOKEN_SECONDS: Final = 1.0
+WRONG_TOKEN_SECONDS: Final = 1.0  # one try a second, however many try at once
 _HEARINGS: Final = ("held", "once", "open")
 _TYPES: Final = {
     "html": "text/html; charset=utf-8",
@@ -183,7 +183,9 @@ class _Budget:
         return self._left >= 0
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
+    """A page is told with a code why its connection ends."""
+
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
@@ -216,7 +218,7 @@ class _Connection:
                 await self._converse(live)
             finally:
                 live.close()
-        except _RefusedError as refused:
+        except RefusedError as refused:
             await self._close(refused.code)
         except WebSocketDisconnect:
             pass
@@ -225,21 +227,21 @@ class _Connection:
         try:
             hello = await asyncio.wait_for(self._socket.receive(), HELLO_SECONDS)
         except TimeoutError:
-            raise _RefusedError(RUBBISH) from None
+            raise RefusedError(RUBBISH) from None
         form = _read_object(_content(hello))
         if form.get("do") != "hello":
-            raise _RefusedError(RUBBISH)
+            raise RefusedError(RUBBISH)
         expected, given = self._served.token, form.get("token", "")
         if expected is None:
             return
         if not isinstance(given, str) or not hmac.compare_digest(given.strip().lower().encode(), expected.encode()):
-            async with self._wrong_tokens:  # one try a second, however many try
-                await asyncio.sleep(_WRONG_TOKEN_SECONDS)
-            raise _RefusedError(WRONG_TOKEN)
+            async with self._wrong_tokens:
+                await asyncio.sleep(WRONG_TOKEN_SECONDS)
+            raise RefusedError(WRONG_TOKEN)
 
     def _take_place(self) -> None:
         if not self._places.take():
-            raise _RefusedError(BUSY)
+            raise RefusedError(BUSY)
 
     async def _converse(self, live: LiveConversation) -> None:
         self._send({"event": "welcome"})
@@ -259,15 +261,15 @@ class _Connection:
         while True:
             content = _content(await self._socket.receive())
             if not (sound.spend(len(content)) if isinstance(content, bytes) else messages.spend(1)):
-                raise _RefusedError(TOO_FAST)
+                raise RefusedError(TOO_FAST)
             if not live.put(read_order(content)):
-                raise _RefusedError(TOO_FAST)
+                raise RefusedError(TOO_FAST)
 
     async def _deliver(self) -> None:
         while True:
             message = await self._unsent.get()
             if isinstance(message, int):
-                raise _RefusedError(message)
+                raise RefusedError(message)
             if isinstance(message, bytes):
                 await self._socket.send_bytes(message)
             else:
@@ -306,13 +308,13 @@ def _content(message: Any) -> bytes | str:
 
 def _read_object(content: bytes | str) -> dict[str, Any]:
     if isinstance(content, bytes):
-        raise _RefusedError(RUBBISH)
+        raise RefusedError(RUBBISH)
     try:
         form = json.loads(content)
     except (ValueError, RecursionError):
-        raise _RefusedError(RUBBISH) from None
+        raise RefusedError(RUBBISH) from None
     if not isinstance(form, dict):
-        raise _RefusedError(RUBBISH)
+        raise RefusedError(RUBBISH)
     return form
 
 
@@ -320,7 +322,7 @@ def read_order(content: bytes | str) -> Order | bytes:
     """Read a message of the page: sound as it is, an object as an order; refuses whatever else it may be."""
     if isinstance(content, bytes):
         if len(content) % 2:
-            raise _RefusedError(RUBBISH)
+            raise RefusedError(RUBBISH)
         return content
     form = _read_object(content)
     do, text, how, number = (form.get(name) for name in ("do", "text", "how", "number"))
@@ -333,4 +335,4 @@ def read_order(content: bytes | str) -> Order | bytes:
     plain: dict[Any, Order] = {"release": Release(), "begin": Begin(), "quiet": BeQuiet()}
     if isinstance(do, str) and do in plain:
         return plain[do]
-    raise _RefusedError(RUBBISH)
+    raise RefusedError(RUBBISH)

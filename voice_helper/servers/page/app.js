@@ -16,7 +16,7 @@ let hearing = null;
 let pressedAt = 0;
 let speaking = null; // the row on the page that is being said
 
-const player = new Player((number) => {
+export const player = new Player((number) => {
   line.send({ do: "played", number });
   showSound();
 });
