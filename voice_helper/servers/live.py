@@ -245,8 +245,10 @@ class LiveConversation:
             self._player.heard(order.number)
 
     def _take(self, chunk: AudioChunk) -> None:
-        was_hearing = self._assistant.is_hearing
+        was_hearing, was_in_session = self._assistant.is_hearing, self._assistant.state.session is not None
         self._assistant.take(chunk)
+        if self._hearing == "open" and was_in_session and self._assistant.state.session is None:
+            self._hearing = None  # what is being said now is heard to its end
         if self._hearing != "once" or self._assistant.is_hearing:
             return
         self._waited_samples += chunk.samples

@@ -86,7 +86,7 @@ function ask(text) {
 
 function told(message) {
   const tell = {
-    partly: ({ text }) => show(`\u201c${text}\u201d`),
+    partly: ({ text }) => hearing && hearing !== "open" && show(`\u201c${text}\u201d`),
     answer: showAnswer,
     say: showSaid,
     silence: () => player.hush(),

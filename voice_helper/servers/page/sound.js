@@ -108,7 +108,8 @@ export class Microphone {
     if (this.#node) return true;
     const context = wake();
     const stream = await navigator.mediaDevices.getUserMedia({
-      audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+      // soft voices and noise are the recognizer's work: done here, too, a "stop" would be heard half a second later
+      audio: { channelCount: 1, echoCancellation: true, noiseSuppression: false, autoGainControl: false },
     });
     await (this.loaded ??= context.audioWorklet.addModule("capture.js"));
     if (!this.#wanted || this.#node) {
