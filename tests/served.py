@@ -16,28 +16,32 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.sound import chunks_of, phrases
 from voice_helper.commands.serving import listening_socket, server_settings
-from voice_helper.recognizers import Recognizer
 from voice_helper.recognizers.embedded import open_embedded
+from voice_helper.servers.shell import page_files
 from voice_helper.servers.web import Served, create_app
 from voice_helper.skill import Skill
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 from voice_helper.voices import Voice
 
 _PATIENCE_SECONDS = 15.0
-_loaded: list[Recognizer] = []
+_pages: dict[tuple[str, bool], dict[str, bytes]] = {}
 
 
-def recognizer(skill: Skill) -> Recognizer:
-    """A recognizer of its own, kept for the next server."""
-    return _loaded.pop() if _loaded else open_embedded(phrases(skill))
+def page(skill: Skill, *, needs_token: bool) -> dict[str, bytes]:
+    """The files of the page; made once."""
+    key = (skill.content.content_key, needs_token)
+    if key not in _pages:
+        assert skill.content.page is not None
+        _pages[key] = page_files(skill.content, skill.content.page, needs_token=needs_token)
+    return _pages[key]
 
 
 @contextmanager
 def serving(skill: Skill, voice: Voice, **settings: Any) -> Iterator[str]:
     """Serve the page as the command does; gives its address, such as `http://127.0.0.1:40123`."""
-    assert skill.content.page is not None
     host = settings.get("host", "127.0.0.1")
-    served = Served(skill, skill.content.page, lambda: recognizer(skill), voice, 150, **settings)
+    files = page(skill, needs_token="token" in settings)
+    served = Served(skill.conversation, files, lambda: open_embedded(phrases(skill)), voice, 150, **settings)
     with listening_socket(host, 0) as listener:
         server = uvicorn.Server(uvicorn.Config(create_app(served), **server_settings(None, None)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -58,6 +58,13 @@ def address(skill: Skill, voice: Pyttsx3Voice) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def silent_address(skill: Skill) -> Iterator[str]:
+    """A server without a voice: what is said takes no time."""
+    with serving(skill, NoVoice()) as address:
+        yield address
+
+
 @dataclass
 class Opened:
     """Pages that are open, and what went wrong in them."""
@@ -140,7 +147,6 @@ def test_a_spoken_question_is_answered_with_its_marks_and_aloud(open_page: OpenP
     page.wait_for_timeout(300)
     assert of_player(page, "player.loudest") > 0.05
     page.wait_for_function(_PLAYER % "player.playedSamples > 16000")
-    expect(answer.locator(".row.safety")).to_have_class(re.compile("is-said"))
     assert not page.evaluate("document.body.classList.contains('is-hearing')")  # the microphone was let go
 
 
@@ -149,7 +155,7 @@ def test_the_space_bar_is_held_to_speak(open_page: OpenPage) -> None:
     page.keyboard.down(" ")
     expect(page.locator("#talk-label")).to_have_text("Listening")
     expect(page.locator("#state")).to_have_text(re.compile("heat on it"))
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(1300)
     expect(page.locator(".exchange")).to_have_count(0)  # it is the key that says when it is over
     page.keyboard.up(" ")
     expect(page.locator(".heard")).to_contain_text("should i put heat on it")
@@ -192,7 +198,6 @@ def test_a_session_is_led_by_buttons(open_page: OpenPage) -> None:
     expect(page.locator("#said .now")).to_contain_text("Sit or lie somewhere safe.")
     button(page, "Next").click()
     expect(page.locator("#step")).to_have_text("Step 2 of 6")
-    button(page, "Next").click()
     button(page, "Foot").click()
     expect(page.locator("#said .now")).to_contain_text("Put your foot flat on the floor.")
     button(page, "Wait").click()
@@ -204,18 +209,15 @@ def test_a_session_is_led_by_buttons(open_page: OpenPage) -> None:
 
 
 def test_the_seconds_that_are_left_are_counted_in_the_ring(
-    opened: Opened, browser: Browser, skill: Skill, playwright: Playwright
+    opened: Opened, browser: Browser, silent_address: str
 ) -> None:
-    with serving(skill, NoVoice()) as silent:
-        page = opened.page(browser, silent)
-        button(page, CRAMP).click()
-        seconds = page.get_by_role("timer").locator("b")
-        expect(seconds).to_have_text("19")
-        expect(seconds).to_have_text("18")
-        left = float(str(page.locator("#ring-left").get_attribute("stroke-dasharray")).split()[0])
-        assert 17 / 20 < left <= 18 / 20
-        page.context.close()
-        opened.contexts.clear()
+    page = opened.page(browser, silent_address)
+    button(page, CRAMP).click()
+    seconds = page.get_by_role("timer").locator("b")
+    expect(seconds).to_have_text("19")
+    expect(seconds).to_have_text("18")
+    left = float(str(page.locator("#ring-left").get_attribute("stroke-dasharray")).split()[0])
+    assert 17 / 20 < left <= 18 / 20
 
 
 def test_an_emergency_comes_first_and_ends_the_session(open_page: OpenPage) -> None:

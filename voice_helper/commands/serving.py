@@ -57,6 +57,7 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
     try:
         import uvicorn
 
+        from voice_helper.servers.shell import page_files
         from voice_helper.servers.web import Served, create_app, is_loopback
     except ImportError as error:
         raise VoiceHelperError(
@@ -73,18 +74,19 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
         recognizers = [
             open_recognizer(options, skill)
         ]  # what cannot be opened is said now; the others open when needed
+        token = None if is_loopback(host) else _new_token()
         served = Served(
-            skill,
-            skill.content.page,
+            skill.conversation,
+            page_files(skill.content, skill.content.page, needs_token=token is not None),
             lambda: recognizers.pop() if recognizers else open_recognizer(options, skill),
             open_voice_or_none(options, needed=False),
             options.rate,
             host=host,
-            token=None if is_loopback(host) else _new_token(),
+            token=token,
             most=most,
         )
         config = uvicorn.Config(create_app(served), **server_settings(cert, key))
-        _announce(listener, served.token, host, is_secure=cert is not None)
+        _announce(listener, token, host, is_secure=cert is not None)
         uvicorn.Server(config).run(sockets=[listener])
 
 

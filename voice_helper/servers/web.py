@@ -11,7 +11,7 @@ import ipaddress
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,12 +22,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from voice_helper.conversation import State
-from voice_helper.page import PageWords
+from voice_helper.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
 from voice_helper.servers.live import Ask, Begin, BeQuiet, Hear, LiveConversation, Message, Order, Played, Release
-from voice_helper.servers.shell import page_files
-from voice_helper.skill import Skill
 from voice_helper.text import MAX_CHARACTERS
 from voice_helper.types import SAMPLE_RATE
 from voice_helper.voices import Voice
@@ -71,8 +68,10 @@ _HEADERS: Final = {
 class Served:
     """What the page serves, and to whom."""
 
-    skill: Skill
-    words: PageWords
+    conversation: Conversation
+    files: Mapping[str, bytes]
+    """The files of the page, by name."""
+
     open_recognizer: Callable[[], Recognizer]
     voice: Voice
     words_per_minute: float
@@ -94,7 +93,6 @@ def is_loopback(host: str) -> bool:
 
 def create_app(served: Served) -> Starlette:
     """Give the page and its WebSocket as an ASGI application."""
-    files = page_files(served.skill.content, served.words, needs_token=served.token is not None)
     places = _Places(served.most, served.open_recognizer)
     wrong_tokens = asyncio.Lock()
 
@@ -102,9 +100,9 @@ def create_app(served: Served) -> Starlette:
         name = request.path_params.get("name") or "index.html"
         if not _is_for_us(request, served):
             return PlainTextResponse("Misdirected request", 421, headers=_HEADERS)
-        if name not in files:
+        if name not in served.files:
             return PlainTextResponse("Not found", 404, headers=_HEADERS)
-        return Response(files[name], headers=_HEADERS, media_type=_TYPES[name.rsplit(".", 1)[-1]])
+        return Response(served.files[name], headers=_HEADERS, media_type=_TYPES[name.rsplit(".", 1)[-1]])
 
     async def conversation(socket: WebSocket) -> None:
         if not (_is_for_us(socket, served) and _is_our_page(socket)):
@@ -205,7 +203,7 @@ class _Connection:
             self._take_place()
             situation = {} if is_loopback(self._served.host) else {"serving": "on"}
             live = LiveConversation(
-                self._served.skill.conversation,
+                self._served.conversation,
                 self._places.recognizer,
                 self._served.voice,
                 self._served.words_per_minute,
