@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
@@ -17,12 +18,31 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwrig
 from tests.served import serving
 from tests.sound import recorded, recording, silence, write_pcm
 from voice_helper.skill import Skill
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
 CRAMP = "I have a cramp now Step by step through it"
 PHONE = {"width": 320, "height": 640}
 _PLAYER = "async () => { const { player } = await import('/app.js'); return %s; }"
+_CAPTURED = """
+async ([rate, low, high]) => {
+  const context = new OfflineAudioContext(1, rate, rate);
+  await context.audioWorklet.addModule("capture.js");
+  const capture = new AudioWorkletNode(context, "capture", { numberOfOutputs: 1, outputChannelCount: [1] });
+  const samples = [];
+  capture.port.onmessage = ({ data }) => samples.push(...new Int16Array(data.sound));
+  for (const frequency of [low, high]) {
+    const tone = new OscillatorNode(context, { frequency });
+    tone.connect(new GainNode(context, { gain: 0.25 })).connect(capture);
+    tone.start();
+  }
+  capture.connect(context.destination);
+  await context.startRendering();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  return samples;
+}
+"""
 OpenPage = Callable[..., Page]
 
 
@@ -188,6 +208,22 @@ def test_without_a_microphone_the_page_says_so_and_buttons_lead_the_session(open
     expect(page.locator("#state")).to_have_text("I cannot hear you here. Use the buttons.")
 
 
+@pytest.mark.parametrize("rate", [16_000, 22_050, 44_100, 48_000, 96_000])
+def test_the_microphones_sound_comes_as_16_khz_from_any_device(open_page: OpenPage, rate: int) -> None:
+    page = open_page()
+    high = 0.45 * rate  # nothing of it may come back as another tone
+    samples = np.array(page.evaluate(_CAPTURED, [rate, 1_000, high]), dtype=np.float64)
+    assert len(samples) % CHUNK_SAMPLES == 0
+    assert abs(len(samples) / SAMPLE_RATE - 1.0) < 2 * CHUNK_SAMPLES / SAMPLE_RATE
+    power = np.square(np.abs(np.fft.rfft(samples[2_000:12_000] * np.hanning(10_000))))
+    hertz = np.fft.rfftfreq(10_000, 1 / SAMPLE_RATE)
+    wanted = abs(hertz - 1_000) < 20
+    if high < SAMPLE_RATE / 2:
+        wanted |= abs(hertz - high) < 20
+    assert 10 * np.log10(power[wanted].sum() / power[~wanted].sum()) > 60
+    assert 0.24 < np.abs(samples[2_000:]).max() / 32768 < 0.52
+
+
 # Typing and buttons
 
 
@@ -206,6 +242,16 @@ def test_a_session_is_led_by_buttons(open_page: OpenPage) -> None:
     button(page, "Stop").click()
     expect(page.locator("#state")).to_have_text("The session is over.")
     expect(page.locator("#session")).to_be_hidden()
+
+
+def test_the_last_words_of_a_session_stay_to_be_read(open_page: OpenPage) -> None:
+    page = open_page()
+    button(page, CRAMP).click()
+    button(page, "Worse").click()
+    row = page.locator(".exchange .row.safety")
+    expect(row).to_contain_text("I will end here. Get urgent medical advice now. I cannot call for you.")
+    expect(row).to_be_in_viewport()
+    expect(page.locator(".exchange .row")).to_have_count(1)
 
 
 def test_the_seconds_that_are_left_are_counted_in_the_ring(
@@ -328,10 +374,14 @@ def test_nothing_moves_for_those_who_wish_so(open_page: OpenPage) -> None:
 # The network
 
 
-def test_the_page_opens_without_a_network_and_says_that_nobody_answers(opened: Opened, open_page: OpenPage) -> None:
+def test_the_page_is_installed_opens_without_a_network_and_says_that_nobody_answers(
+    opened: Opened, open_page: OpenPage
+) -> None:
     page = open_page()
     page.evaluate("navigator.serviceWorker.ready")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    installing = page.context.new_cdp_session(page).send("Page.getInstallabilityErrors")["installabilityErrors"]
+    assert {error["errorId"] for error in installing} <= {"in-incognito"}
     opened.expected = ["ERR_INTERNET_DISCONNECTED", "Failed to fetch"]
     page.context.set_offline(True)
     page.reload()

@@ -260,6 +260,7 @@ class LiveConversation:
         self._send({"event": "listened", "heard": self._has_heard})
 
     def _tell(self, happening: Happening) -> None:
+        self._show()  # first where it is said, then what
         if happening.event in _SHOWN:
             form = happening_form(happening)
             self._send({name: form[name] for name in _SHOWN[happening.event] if name in form})

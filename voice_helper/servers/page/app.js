@@ -131,18 +131,24 @@ function showAnswer({ heard, rows, disclaimer, alarm }) {
     return;
   }
   show("");
-  part("welcome").hidden = true;
-  const exchange = element("article", alarm ? "exchange alarm" : "exchange");
+  const exchange = addExchange(alarm ? "alarm" : "");
   const question = element("p", "heard");
   question.append(element("span", "unseen", `${labels.you}: `), heard);
   const list = element("ul", "rows");
   list.append(...rows.map(rowOf));
   exchange.append(question, list);
-  if (disclaimer) exchange.append(element("p", "unseen", disclaimer));
-  for (const before of part("answers").children) before.classList.add("before");
-  part("answers").append(exchange);
-  while (part("answers").children.length > MOST_ANSWERS) part("answers").firstChild.remove();
+  if (disclaimer) exchange.append(element("p", "unseen text", disclaimer)); // it stands below in sight already
   exchange.scrollIntoView({ block: "start", behavior: isStill.matches ? "auto" : "smooth" });
+}
+
+function addExchange(className) {
+  const answers = part("answers");
+  part("welcome").hidden = true;
+  for (const before of answers.children) before.classList.add("before");
+  const exchange = element("article", `exchange ${className}`);
+  answers.append(exchange);
+  while (answers.children.length > MOST_ANSWERS) answers.firstChild.remove();
+  return exchange;
 }
 
 function rowOf({ text, kind, source }) {
@@ -153,11 +159,21 @@ function rowOf({ text, kind, source }) {
   return row;
 }
 
+// What is said outside a session stands in the answer already, or, as a session's last words do, for itself.
 function showSaid(said) {
-  session.say(said);
-  const rows = [...part("answers").querySelectorAll(".exchange:last-child .row")];
-  const row = rows.find((each) => each.querySelector(".text").textContent === said.text);
-  light(row ?? null);
+  if (session.isOn) return session.say(said);
+  const last = part("answers").lastElementChild;
+  const shown = [...(last?.querySelectorAll(".text") ?? [])].find(({ textContent }) => textContent === said.text);
+  if (shown) return light(shown.closest(".row"));
+  const row = rowOf(said);
+  let rows = last?.querySelector(".last-words");
+  if (!rows) {
+    rows = element("ul", "rows last-words");
+    addExchange("").append(rows);
+  }
+  rows.append(row);
+  row.scrollIntoView({ block: "nearest" });
+  return light(row);
 }
 
 function light(row) {
@@ -172,20 +188,18 @@ const session = {
   isOn: false,
   whole: null, // seconds of the hold, rest or wait that is being counted
   said: [],
-  latest: null,
   aside: null,
+  isTurned: false, // the count has ended or changed: what is said next takes the place of what stands there
   endsAt: 0,
   timer: 0,
 
   show({ step, left, whole = null, paused = false }) {
     if (!step) return this.leave();
     if (!this.isOn) this.enter();
-    const hasCounted = this.whole !== null && whole !== this.whole;
-    if (hasCounted && this.latest) {
-      this.said = [this.latest];
-      this.aside = null;
+    if (!paused) {
+      if (this.whole !== null && whole !== this.whole) this.isTurned = true;
+      this.whole = whole;
     }
-    this.whole = whole;
     part("step").textContent = labels.step.replace("{step}", step[0]).replace("{steps}", step[1]);
     part("places").hidden = step[0] > FIRST_STEPS;
     part("pause").hidden = paused;
@@ -198,11 +212,13 @@ const session = {
   // What a hold began with stays large while it is counted; what is said in it stands small below.
   say(said) {
     const last = this.said.at(-1);
-    this.latest = said;
-    if (!this.isOn) return;
-    if (this.whole !== null) this.aside = said;
-    else if (said.step === last?.step && !this.said.some(({ text }) => text === said.text)) this.said.push(said);
+    const isAgain = this.said.some(({ text }) => text === said.text);
+    if (this.isTurned || !last) this.said = [said];
+    else if (this.whole !== null) this.aside = said;
+    else if (said.step === last.step && !isAgain) this.said.push(said);
     else this.said = [said];
+    if (this.isTurned) this.aside = null;
+    this.isTurned = false;
     part("said-last").textContent = said.text;
     this.showSaid();
   },
@@ -244,21 +260,23 @@ const session = {
   async enter() {
     this.isOn = true;
     this.whole = this.aside = null;
-    this.said = this.latest ? [this.latest] : [];
+    this.said = [];
+    this.isTurned = false;
     setView(true);
     part("session-title").focus();
     silenceMicrophone();
-    show(labels[(await listen("open")) ? "session_listening" : "session_deaf"]);
+    const isHeard = await listen("open");
+    if (this.isOn) show(isHeard ? labels.session_listening : labels.session_deaf);
   },
 
   leave() {
     if (!this.isOn) return;
     this.isOn = false;
-    this.latest = null;
     this.count(null);
     silenceMicrophone();
     setView(false);
-    part("talk").focus({ preventScroll: true });
+    part("answers").lastElementChild?.scrollIntoView({ block: "nearest" });
+    (Microphone.isAllowed ? part("talk") : part("question")).focus({ preventScroll: true });
   },
 };
 
@@ -270,14 +288,17 @@ function setView(inSession) {
 
 // The microphone
 
-// Opens the microphone and tells the other side; false where nobody can be heard.
+// Opens the microphone and tells the other side. False where there is none; null where listening has ended meanwhile.
 async function listen(how) {
   if (!Microphone.isAllowed) return false;
   hearing = how;
   showHearing();
+  if (!(await reach())) {
+    silenceMicrophone();
+    return null;
+  }
   try {
-    if (!(await reach())) throw new Error();
-    if (!(await microphone.open()) || hearing === null) return false;
+    if (!(await microphone.open()) || hearing === null) return null;
   } catch {
     silenceMicrophone();
     return false;
@@ -304,28 +325,24 @@ function showHearing() {
 
 async function press() {
   if (session.isOn) return;
-  if (hearing) return release();
-  pressedAt = performance.now();
-  if (!Microphone.isAllowed) return show(labels.no_secure);
-  player.hush();
-  show("");
-  if (await listen("held")) return undefined;
-  if (part("state").textContent === "" && !document.querySelector("dialog[open]") && !letGoEarly) show(labels.no_microphone);
-  return undefined;
-}
-
-let letGoEarly = false;
-
-function letGo() {
-  letGoEarly = false;
-  if (hearing !== "held") return;
-  if (performance.now() - pressedAt < TAP_MILLISECONDS) {
-    hearing = "once";
-    if (microphone.isOpen) line.send({ do: "hear", how: hearing });
+  if (hearing) {
+    release();
     return;
   }
-  letGoEarly = !microphone.isOpen;
-  release();
+  pressedAt = performance.now();
+  player.hush();
+  show("");
+  if ((await listen("held")) === false) show(labels.no_microphone);
+}
+
+function letGo() {
+  if (hearing !== "held") return;
+  if (performance.now() - pressedAt >= TAP_MILLISECONDS) {
+    release();
+    return;
+  }
+  hearing = "once";
+  if (microphone.isOpen) line.send({ do: "hear", how: hearing });
 }
 
 function release() {
