@@ -61,7 +61,7 @@ def running(folder: Path) -> Iterator[dict[str, Future[subprocess.CompletedProce
 
 def served(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Start a server as the README does, on a free port, and end it with Ctrl-C when it says where it is."""
-    command = [VOICE_HELPER, *shlex.split(line)[1:], "--port", "0"]
+    command = [str(VOICE_HELPER), *shlex.split(line)[1:], "--port", "0"]
     with subprocess.Popen(
         command, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

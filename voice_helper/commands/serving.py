@@ -12,6 +12,7 @@ from voice_helper.commands.shared import (
     common,
     language_folder,
     note,
+    note_number,
     open_recognizer,
     open_skill,
     open_voice_or_none,
@@ -86,6 +87,7 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
             most=most,
         )
         config = uvicorn.Config(create_app(served), **server_settings(cert, key))
+        note_number(options, skill)
         _announce(listener, token, host, is_secure=cert is not None)
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -155,6 +157,6 @@ def _announce(listener: socket.socket, token: str | None, host: str, *, is_secur
         note("open this address in a browser on this machine. Ctrl-C ends")
         return
     click.echo(f"token: {token}")
-    note("everybody who types this token can use it, from any machine that reaches this one. Ctrl-C ends")
+    note("open it from other machines with this machine's name; everybody who types the token can use it. Ctrl-C ends")
     if not is_secure:
         note("without --cert and --key browsers give no microphone, and what is typed can be read on the way")
