@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from bench.speech import mixed, with_noise
+from bench.speech import Condition, mixed, with_noise
 from voice_helper.audio import to_pcm
 from voice_helper.types import SAMPLE_RATE
-
-Condition = Callable[[bytes, int], bytes]
-"""From 16 kHz speech, and a number that chooses the chance in it, to what is heard."""
 
 _TESTDATA: Final = Path("/usr/share/pocketsphinx/test/data")  # Debian's pocketsphinx-testdata
 _HUM_HERTZ: Final = (50, 100, 150, 200, 300, 400)

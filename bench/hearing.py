@@ -11,16 +11,16 @@ import multiprocessing
 import resource
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import jiwer
 
-from bench.conditions import Condition, conditions
+from bench.conditions import conditions
 from bench.lines import HELP_NOW, Line, Score, machine, read_lines, write_result
 from bench.session import COMMANDS
-from bench.speech import kept_voices, spoken
+from bench.speech import Condition, kept_voices, spoken
 from bench.talk import human_talk, least_and_most, noises, other_talk
 from voice_helper.assistant import Listener
 from voice_helper.audio import silence
@@ -101,6 +101,9 @@ def utterances(recognizer: Recognizer, pcm: bytes, endpoint: EndpointSettings) -
     return found
 
 
+Heards = list[list[Utterance]]
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """Sounds to be heard by one engine: which voice says which line, and how it sounds."""
@@ -116,14 +119,18 @@ def hear_all(
 ) -> tuple[list[list[Utterance]], int]:
     """In a process of its own: give what was heard of every sound of every job, in order, and the memory in bytes."""
     recognizer = open_recognizer(engine, phrases=phrases, model=model).recognizer
-    made, found = conditions(), list[list[Utterance]]()
+    made, found = conditions(), Heards()
     for job in jobs:
         for sound in sounds_of(job, made):
             found.append(utterances(recognizer, sound, job.endpoint))
     return found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-TALK = {"real people": human_talk, "talk": other_talk, "noise": lambda: noises(1.0)}
+TALK: dict[str, Callable[[], Iterator[bytes]]] = {
+    "real people": human_talk,
+    "talk": other_talk,
+    "noise": lambda: noises(1.0),
+}
 
 
 def hear_talk(engine: str, phrases: Phrases, model: Path | None, kind: str) -> tuple[list[Utterance], float]:
@@ -177,12 +184,12 @@ def score_lines(
     }
 
 
-def score_commands(skill: Skill, intents: Sequence[str], found: Sequence[Sequence[Utterance]]) -> dict[str, object]:
+def score_commands(skill: Skill, intents: Sequence[str], found: Heards) -> dict[str, object]:
     """How many short commands are obeyed in a session in which nobody else speaks."""
     session, _ = skill.conversation.begin_guide(State(hands_free=True))
     right = 0
     for intent, each in zip(intents, found, strict=True):
-        _, actions = skill.conversation.step(session, Heard(heard_as(each), None))
+        _, actions = skill.conversation.step(session, Heard(heard_as(each)))
         meant = [action.match.intent for action in actions if isinstance(action, Understood)]
         right += intent in meant
     return {"commands": len(intents), "obeyed": round(right / max(1, len(intents)), 4)}

@@ -15,9 +15,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.hearing import CONDITIONS, hear
+from bench.conditions import conditions
+from bench.hearing import EVERY_VOICE, heard_as, utterances
 from bench.lines import HELP_NOW, REFUSED, machine, write_result
 from bench.speech import spoken_lines, voices
+from voice_helper.endpoint import EndpointSettings
 from voice_helper.recognizers import open_recognizer
 from voice_helper.safety import LEVELS
 from voice_helper.skill import Skill, open_skill, phrases_of
@@ -95,9 +97,10 @@ def measure_spoken(skill: Skill, lines: list[SafetyLine]) -> dict[str, object]:
     recognizer = open_recognizer("embedded", phrases=phrases_of(skill.content)).recognizer
     speakers = voices()
     measured: dict[str, object] = {"voices": sorted(speakers)}
-    for condition, decibels in CONDITIONS.items():
-        sounds = spoken_lines(speakers, lines, decibels)
-        meant = ((line, ask(skill, hear(recognizer, pcm)).match.intent) for line, pcm in sounds)
+    for condition in EVERY_VOICE:
+        sounds = spoken_lines(speakers, lines, conditions()[condition])
+        heard = ((line, heard_as(utterances(recognizer, pcm, EndpointSettings()))) for line, pcm in sounds)
+        meant = ((line, ask(skill, transcript).match.intent) for line, transcript in heard)
         measured[condition] = tally(skill, meant)
     return measured
 

@@ -57,14 +57,17 @@ class HasText(Protocol):
 Spoken = TypeVar("Spoken", bound=HasText)
 
 
+Condition = Callable[[bytes, int], bytes]
+"""From 16 kHz speech, and a number that chooses the chance in it, to what is heard."""
+
+
 def spoken_lines(
-    speakers: Mapping[str, Callable[[str], bytes]], lines: Sequence[Spoken], decibels: float | None
+    speakers: Mapping[str, Callable[[str], bytes]], lines: Sequence[Spoken], condition: Condition
 ) -> Iterator[tuple[Spoken, bytes]]:
-    """Give every line spoken by every voice, with noise where a signal-to-noise ratio is given."""
+    """Give every line spoken by every voice, as it is heard."""
     for name, speak in speakers.items():
         for number, line in enumerate(lines):
-            pcm = spoken(name, speak, line.text)
-            yield line, pcm if decibels is None else with_noise(pcm, decibels, number)
+            yield line, condition(spoken(name, speak, line.text), number)
 
 
 def speak_all(texts: Sequence[str]) -> list[str]:

@@ -62,13 +62,14 @@ def noises(hours: float) -> Iterator[bytes]:
             made = chance.normal(0.0, 1.0, samples)
             made = np.convolve(made, np.ones(1 + number % 12), "same")
         elif kind == 1:  # mains hum
-            made = sum(np.sin(2 * np.pi * 50 * n * time) / n for n in (1, 2, 3, 5))
+            made = np.sum([np.sin(2 * np.pi * 50 * n * time) / n for n in (1, 2, 3, 5)], axis=0)
         elif kind == 2:  # one tone, up and down
             made = np.sin(2 * np.pi * np.cumsum(400 + 300 * np.sin(2 * np.pi * 0.2 * time)) / SAMPLE_RATE)
         elif kind == 3:  # chords that change twice a second
             roots = np.repeat(chance.choice([110, 147, 165, 196, 220, 262], 120), samples // 120)
             roots = np.pad(roots, (0, samples - len(roots)), "edge")
-            made = sum(np.sin(2 * np.pi * np.cumsum(roots * step) / SAMPLE_RATE) for step in (1, 1.26, 1.5, 2))
+            phases = (2 * np.pi * np.cumsum(roots * step) / SAMPLE_RATE for step in (1, 1.26, 1.5, 2))
+            made = np.sum([np.sin(phase) for phase in phases], axis=0)
         elif kind == 4:  # clicks and knocks
             made = np.zeros(samples)
             for at in chance.integers(0, samples - 800, 90):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
+from bench.conditions import conditions
 from bench.lines import Line, machine, read_lines, write_result
 from bench.speech import spoken_lines, voices
 from voice_helper.recognizers.wake import WakeWord
@@ -33,9 +34,10 @@ def main() -> None:
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
     speakers = voices()
     calls = [Line(text, "") for text in _CALLS]
-    said = {decibels: [pcm for _, pcm in spoken_lines(speakers, calls, decibels)] for decibels in (None, 10.0)}
+    made = conditions()
+    said = {name: [pcm for _, pcm in spoken_lines(speakers, calls, made[name])] for name in ("clean", "10 dB")}
     others, length = list[bytes](), 0.0
-    for _, pcm in spoken_lines(speakers, read_lines("dev")[::2], None):
+    for _, pcm in spoken_lines(speakers, read_lines("dev")[::2], made["clean"]):
         others.append(pcm)
         length += len(pcm) / 2 / SAMPLE_RATE / 60
         if length > minutes:
@@ -43,13 +45,13 @@ def main() -> None:
     rows = []
     for threshold in THRESHOLDS:
         row: dict[str, object] = {"threshold": threshold}
-        for decibels, sounds in said.items():
+        for condition, sounds in said.items():
             counts, _ = heard(WakeWord(PHRASE, threshold), sounds)
-            row[f"missed_{'clean' if decibels is None else '10_db'}"] = round(counts.count(0) / len(counts), 3)
+            row[f"missed_{condition.replace(' ', '_').lower()}"] = round(counts.count(0) / len(counts), 3)
         counts, hours = heard(WakeWord(PHRASE, threshold), others)
         rows.append({**row, "false_alarms_an_hour": round(sum(counts) / hours, 1), "hours": round(hours, 2)})
         print(rows[-1], flush=True)
-    write_result("wake", {"machine": machine(), "said": len(said[None]), "thresholds": rows})
+    write_result("wake", {"machine": machine(), "said": len(said["clean"]), "thresholds": rows})
 
 
 if __name__ == "__main__":

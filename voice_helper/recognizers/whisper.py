@@ -23,9 +23,10 @@ _ASIDES: Final = re.compile(r"\[[^]]*\]|\([^)]*\)|<[^>]*>")
 
 
 class WhisperRecognizer(WholeUtterance):
-    """Hears whole utterances: the words come when somebody pauses."""
+    """Hears whole utterances: the words come half a second after their end."""
 
     name = "whisper"
+    is_quick = False
 
     def __init__(self, model: Path, language: str, prompt: str = "") -> None:
         """Load the model (CTranslate2); `prompt` is text such as people say to us, which makes its words likelier.

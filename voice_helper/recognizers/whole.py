@@ -18,6 +18,9 @@ _LEAST_SAMPLES = SAMPLE_RATE // 10  # less than any word, and than the networks'
 class WholeUtterance(ABC):
     """Transcribes all of an utterance at a pause, and no more at its end where nothing came since."""
 
+    is_quick = True
+    """Whether it can transcribe all anew at each pause; where it cannot, the words come at the end only."""
+
     def __init__(self) -> None:
         self._heard = bytearray()
         self._ready: Transcript | None = None
@@ -35,6 +38,9 @@ class WholeUtterance(ABC):
 
     def pause(self) -> Transcript:
         """Give the words so far, ready for `finish` where nothing more comes."""
+        return self._transcript() if self.is_quick else Transcript("", 0.0)
+
+    def _transcript(self) -> Transcript:
         if self._ready is None:
             samples = np.frombuffer(bytes(self._heard), dtype="<i2").astype(np.float32) / 32768.0
             self._ready = self.transcribed(samples) if len(samples) >= _LEAST_SAMPLES else Transcript("", 0.0)
@@ -42,7 +48,7 @@ class WholeUtterance(ABC):
 
     def finish(self) -> Transcript:
         """Give the words of the utterance, ready for the next one."""
-        heard = self.pause()
+        heard = self._transcript()
         self._heard.clear()
         self._ready = None
         return heard
@@ -54,9 +60,13 @@ class WithWordsSoFar:
     def __init__(self, whole: Recognizer, so_far: Recognizer) -> None:
         self.name = whole.name
         self._whole, self._so_far = whole, so_far
+        self._is_over = False
 
     def accept(self, chunk: AudioChunk) -> str:
         """Take a chunk; give the commands and signs heard so far among its words."""
+        if self._is_over:  # it takes its time to end; now nobody waits for the words
+            self._so_far.finish()
+            self._is_over = False
         self._whole.accept(chunk)
         return self._so_far.accept(chunk)
 
@@ -66,5 +76,5 @@ class WithWordsSoFar:
 
     def finish(self) -> Transcript:
         """Give the words of the utterance, ready for the next one."""
-        self._so_far.finish()
+        self._is_over = True
         return self._whole.finish()

@@ -1,0 +1,37 @@
+"""Makes `models/hama-sounds.txt` anew: `python -m bench.sounds`, about five minutes.
+
+Asks hama for its own way from letters to sounds, for the most frequent English words and those of `intents/en`, and
+keeps what the CMU dictionary has otherwise. To be run when hama or many sentences have changed.
+"""
+
+from __future__ import annotations
+
+from hama import G2PModel
+
+from voice_helper.paths import data_folder
+from voice_helper.recognizers.language_model import cmu_dictionary, frequent_words
+from voice_helper.recognizers.phonetic import FREQUENT_WORDS
+from voice_helper.recognizers.spelling import phones_of
+from voice_helper.skill import open_skill, phrases_of
+
+_OPENING = """\
+# How hama 1.7 (Apache-2.0) spells words into sounds where the CMU dictionary has it otherwise: the 8,000 most frequent
+# words and those of intents/en, in the phones of the CMU dictionary. Made by bench/sounds.py.
+"""
+
+
+def main() -> None:
+    phrases, model, known = phrases_of(open_skill().content), G2PModel(), cmu_dictionary()
+    words = {word for sentence in (*phrases.questions, *phrases.session) for word in sentence.split()}
+    lines = []
+    for word in sorted(words | frequent_words(FREQUENT_WORDS).keys()):
+        phones = phones_of(str(model.predict(word).ipa))
+        if phones and phones not in known.get(word, ()):
+            lines.append(f"{word} {phones}\n")
+    path = data_folder("models") / "hama-sounds.txt"
+    path.write_text(_OPENING + "".join(lines), encoding="utf-8")
+    print(len(lines), "words written to", path)
+
+
+if __name__ == "__main__":
+    main()
