@@ -111,7 +111,7 @@ class Talk:
 
 
 @contextmanager
-def talking(address: str, *, hello: bool = True, token: str = "", **settings: Any) -> Iterator[Talk]:
+def talking(address: str, *, hello: bool = True, token: object = "", **settings: Any) -> Iterator[Talk]:
     """Connect as the page of an address does."""
     settings.setdefault("origin", address)
     with connect(f"ws{address.removeprefix('http')}/conversation", **settings) as socket:

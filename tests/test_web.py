@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -180,7 +181,7 @@ def test_being_quiet_ends_what_is_said_and_not_the_conversation(address: str) ->
 # Who may talk
 
 
-@pytest.mark.parametrize("origin", [None, "https://elsewhere.example", "http://127.0.0.1:1", "null"])
+@pytest.mark.parametrize("origin", [None, "https://elsewhere.example", "http://127.0.0.1:1", "null", "http://["])
 def test_another_page_is_refused(quiet_address: str, origin: str | None) -> None:
     with pytest.raises(InvalidStatus) as refused, talking(quiet_address, origin=origin):
         pass
@@ -189,7 +190,8 @@ def test_another_page_is_refused(quiet_address: str, origin: str | None) -> None
 
 def test_a_name_that_was_made_to_lead_here_is_refused(quiet_address: str) -> None:
     host = "rebound.example:80"
-    assert requests.get(quiet_address, headers={"Host": host}, timeout=5).status_code == 421
+    for name in (host, "127.0.0.1.example", "[::1", "127.0.0.1@rebound.example"):
+        assert requests.get(quiet_address, headers={"Host": name}, timeout=5).status_code in {400, 421}
     with (
         pytest.raises(InvalidStatus) as refused,
         talking(quiet_address, origin=f"http://{host}", additional_headers={"Host": host}),
@@ -198,8 +200,8 @@ def test_a_name_that_was_made_to_lead_here_is_refused(quiet_address: str) -> Non
     assert refused.value.response.status_code in {400, 403}
 
 
-@pytest.mark.parametrize("wrong", ["", "bad-word", "good-wor", "good-word2"])
-def test_a_wrong_token_is_refused(far_address: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wrong", ["", "bad-word", "good-wor", "good-word2", "\ud800", 3, None, ["good-word"]])
+def test_a_wrong_token_is_refused(far_address: str, wrong: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voice_helper.servers.web.WRONG_TOKEN_SECONDS", 0.0)
     with talking(far_address, token=wrong) as talk:
         assert talk.closed() == WRONG_TOKEN
@@ -230,6 +232,32 @@ def test_wrong_tokens_are_tried_one_after_the_other_and_hold_up_nobody_else(
         assert time.monotonic() - started < 0.5
         assert [guess.closed() for guess in guesses] == [WRONG_TOKEN] * 3
     assert time.monotonic() - started >= 1.5
+
+
+def test_somebody_whose_session_is_over_gives_the_place_back_too(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "IDLE_SECONDS", 0.3)
+    with serving(skill, NoVoice()) as address, talking(address) as talk:
+        talk.send(do="begin")
+        talk.wait("session")
+        talk.say(silence(0.2), how="open")
+        talk.send(do="ask", text="stop")
+        talk.wait("end")
+        talk.say(silence(0.2), how="open")  # sent before the page knew
+        assert talk.closed() == IDLE
+
+
+def test_being_quiet_does_not_hold_up_a_session(address: str) -> None:
+    with talking(address) as talk:
+        talk.send(do="begin")
+        talk.wait("say")
+        talk.send(do="quiet")
+        assert talk.wait("session", lambda told: told["step"] == [2, 6])
+
+
+def test_half_characters_are_answered_like_any_text(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        talk.send(do="ask", text="does heat help \ud800")
+        assert talk.wait("answer")["rows"]
 
 
 def test_one_too_many_is_told_and_gets_the_place_when_it_is_free(skill: Skill) -> None:
@@ -422,6 +450,13 @@ def test_a_port_that_is_taken_is_a_clear_error(run: Run) -> None:
     assert ran.code == 1
     assert "Address already in use" in ran.err
     assert "--port" in ran.err
+
+
+def test_without_its_packages_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    ran = run("serve", "web")
+    assert ran.code == 1
+    assert 'pip install "voice-helper[web]"' in ran.err
 
 
 def test_a_certificate_needs_its_key_and_both_must_be_ones(run: Run, tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_without_a_microphone_the_page_says_so_and_buttons_lead_the_session(open
     expect(page.locator("#state")).to_have_text("I cannot hear you here. Use the buttons.")
 
 
-@pytest.mark.parametrize("rate", [16_000, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 def test_the_microphones_sound_comes_as_16_khz_from_any_device(open_page: OpenPage, rate: int) -> None:
     page = open_page()
     high = 0.45 * rate  # nothing of it may come back as another tone

@@ -261,7 +261,7 @@ class Assistant:
         self._event(Heard(Transcript(text)))
 
     def hush(self) -> None:
-        """Be silent at once: a key was pressed."""
+        """Be silent at once, outside a session: a key was pressed."""
         self._hush(Hush("key"))
 
     @property

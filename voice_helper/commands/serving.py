@@ -72,14 +72,12 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
                 f"{language_folder(options)} has no page.yaml, so there are no words for the page",
                 hint="translate the one of intents/en",
             )
-        recognizers = [
-            open_recognizer(options, skill)
-        ]  # what cannot be opened is said now; the others open when needed
+        first = [open_recognizer(options, skill)]  # what cannot be opened is said now, not to the first who asks
         token = None if is_loopback(host) else _new_token()
         served = Served(
             skill.conversation,
             page_files(skill.content, skill.content.page, needs_token=token is not None),
-            lambda: recognizers.pop() if recognizers else open_recognizer(options, skill),
+            lambda: first.pop() if first else open_recognizer(options, skill),
             open_voice_or_none(options, needed=False),
             options.rate,
             host=host,

@@ -137,7 +137,7 @@ class LiveConversation:
     ) -> None:
         """Start; `send` and `ended` are called from the conversation's own thread.
 
-        `ended` gets why: `closed`, `idle`, `slow`, or `fault`, and the recognizer for the next conversation.
+        `ended` gets why, `closed`, `idle` or `fault`, and the recognizer for the next conversation.
         """
         self._conversation, self._open_recognizer, self._state = conversation, open_recognizer, state
         self._send, self._ended = send, ended
@@ -228,27 +228,34 @@ class LiveConversation:
 
     def _carry_out(self, order: Order) -> None:
         if isinstance(order, Hear):
-            self._hearing, self._waited_samples, self._has_heard = order.how, 0, False
-            self._assistant.endpoint = HELD if order.how == "held" else PATIENT
-            if order.how != "open":
-                self._assistant.hush()
+            self._hear(order.how)
         elif isinstance(order, Release):
-            self._assistant.end_utterance()
-            self._listened()
+            if self._hearing is not None:
+                self._assistant.end_utterance()
+                self._listened()
         elif isinstance(order, Ask):
             self._assistant.read(order.text)
         elif isinstance(order, Begin):
             self._assistant.begin_guide()
         elif isinstance(order, BeQuiet):
-            self._assistant.hush()
+            self._be_quiet()
         else:
             self._player.heard(order.number)
 
+    def _hear(self, how: Hearing) -> None:
+        if how == "open" and self._assistant.state.session is None:  # it has ended meanwhile
+            return
+        self._hearing, self._waited_samples, self._has_heard = how, 0, False
+        self._assistant.endpoint = HELD if how == "held" else PATIENT
+        self._be_quiet()
+
+    def _be_quiet(self) -> None:
+        if self._assistant.state.session is None:  # a session goes on when its words were heard
+            self._assistant.hush()
+
     def _take(self, chunk: AudioChunk) -> None:
-        was_hearing, was_in_session = self._assistant.is_hearing, self._assistant.state.session is not None
+        was_hearing = self._assistant.is_hearing
         self._assistant.take(chunk)
-        if self._hearing == "open" and was_in_session and self._assistant.state.session is None:
-            self._hearing = None  # what is being said now is heard to its end
         if self._hearing != "once" or self._assistant.is_hearing:
             return
         self._waited_samples += chunk.samples
@@ -283,6 +290,8 @@ class LiveConversation:
         """Send where a session stands, once a second at most while time is counted."""
         step, left = self._assistant.step, self._assistant.seconds_left
         session = self._assistant.state.session
+        if session is None and self._hearing == "open":
+            self._hearing = None  # the page closes the microphone; what is being said now is heard to its end
         shown: dict[str, Any] = {"event": "session", "step": step, "left": None}
         if session is not None:
             shown["paused"] = session.stage == "paused"

@@ -12,9 +12,10 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
@@ -39,6 +40,7 @@ WRONG_TOKEN, BUSY, RUBBISH, TOO_FAST, IDLE, FAULT = 4001, 4002, 4003, 4004, 4005
 _CLOSES: Final = {"closed": 1000, "idle": IDLE, "fault": FAULT}
 _SOUND_BYTES_A_SECOND: Final = SAMPLE_RATE * 2
 _SOUND_AHEAD_SECONDS: Final = 10.0  # what a cut of the network kept back comes all at once
+_LEAST_SOUND_BYTES: Final = 256  # a smaller piece counts as one of this size
 _MESSAGES_A_SECOND, _MESSAGES_AT_ONCE = 20.0, 60.0
 _MOST_UNSENT: Final = 500  # messages to a page that does not take them
 WRONG_TOKEN_SECONDS: Final = 1.0  # one try a second, however many try at once
@@ -122,16 +124,20 @@ def create_app(served: Served) -> Starlette:
 
 def _is_for_us(connection: HTTPConnection, served: Served) -> bool:
     """A page elsewhere whose name was made to lead to this machine is told by the name."""
-    if not is_loopback(served.host):
-        return True
-    host = urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
-    return is_loopback(host)
+    return not is_loopback(served.host) or is_loopback(_split(f"//{connection.headers.get('host', '')}").hostname or "")
 
 
 def _is_our_page(socket: WebSocket) -> bool:
-    origin = urlsplit(socket.headers.get("origin", ""))
+    origin = _split(socket.headers.get("origin", ""))
     scheme = "https" if socket.url.scheme == "wss" else "http"
     return origin.scheme == scheme and origin.netloc == socket.headers.get("host")
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 class _Places:
@@ -231,7 +237,7 @@ class _Connection:
         expected, given = self._served.token, form.get("token", "")
         if expected is None:
             return
-        if not isinstance(given, str) or not hmac.compare_digest(given.strip().lower().encode(), expected.encode()):
+        if not hmac.compare_digest(str(given).strip().lower().encode(errors="replace"), expected.encode()):
             async with self._wrong_tokens:
                 await asyncio.sleep(WRONG_TOKEN_SECONDS)
             raise RefusedError(WRONG_TOKEN)
@@ -257,9 +263,9 @@ class _Connection:
         messages = _Budget(_MESSAGES_A_SECOND, _MESSAGES_AT_ONCE)
         while True:
             content = _content(await self._socket.receive())
-            if not (sound.spend(len(content)) if isinstance(content, bytes) else messages.spend(1)):
-                raise RefusedError(TOO_FAST)
-            if not live.put(read_order(content)):
+            is_sound = isinstance(content, bytes)
+            in_time = sound.spend(max(len(content), _LEAST_SOUND_BYTES)) if is_sound else messages.spend(1)
+            if not in_time or not live.put(read_order(content)):
                 raise RefusedError(TOO_FAST)
 
     async def _deliver(self) -> None:
@@ -270,7 +276,7 @@ class _Connection:
             if isinstance(message, bytes):
                 await self._socket.send_bytes(message)
             else:
-                await self._socket.send_text(json.dumps(message, ensure_ascii=False))
+                await self._socket.send_text(json.dumps(message))
 
     async def _close(self, code: int) -> None:
         if self._socket.client_state is WebSocketState.CONNECTED:
@@ -283,17 +289,12 @@ class _Connection:
             if self._unsent.qsize() < _MOST_UNSENT:
                 self._unsent.put_nowait(message)
 
-        self._in_loop(put)
+        with suppress(RuntimeError):  # the server has ended meanwhile
+            self._loop.call_soon_threadsafe(put)
 
     def _ended(self, why: str, recognizer: Recognizer | None) -> None:
         self._places.give_back(recognizer)
         self._send(_CLOSES[why])
-
-    def _in_loop(self, call: Callable[[], None]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(call)
-        except RuntimeError:  # the server has ended meanwhile
-            return
 
 
 def _content(message: Any) -> bytes | str:

@@ -265,6 +265,7 @@ const session = {
     setView(true);
     part("session-title").focus();
     silenceMicrophone();
+    keepAwake();
     const isHeard = await listen("open");
     if (this.isOn) show(isHeard ? labels.session_listening : labels.session_deaf);
   },
@@ -274,6 +275,7 @@ const session = {
     this.isOn = false;
     this.count(null);
     silenceMicrophone();
+    awake?.release();
     setView(false);
     part("answers").lastElementChild?.scrollIntoView({ block: "nearest" });
     (Microphone.isAllowed ? part("talk") : part("question")).focus({ preventScroll: true });
@@ -284,6 +286,18 @@ function setView(inSession) {
   part("session").hidden = part("steering").hidden = !inSession;
   part("conversation").hidden = part("asking").hidden = inSession;
   document.body.classList.toggle("in-session", inSession);
+}
+
+// A phone that falls asleep would end the session.
+let awake = null;
+
+async function keepAwake() {
+  try {
+    awake = await navigator.wakeLock.request("screen");
+    if (!session.isOn) awake.release();
+  } catch {
+    awake = null; // not every browser can, nor every page that is not secure
+  }
 }
 
 // The microphone
@@ -390,6 +404,9 @@ addEventListener("keyup", (event) => {
   letGo();
 });
 addEventListener("blur", letGo);
+document.addEventListener("visibilitychange", () => {
+  if (session.isOn && document.visibilityState === "visible") keepAwake();
+});
 
 addEventListener("click", ({ target }) => {
   const button = target.closest("button[data-says]");
