@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +85,22 @@ def spanish_folder() -> Path:
 def spanish(spanish_folder: Path) -> Skill:
     """The skill of that folder; what it learns is kept in the cache of the person who runs the tests."""
     return open_skill(folder=spanish_folder)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for this machine that nobody has signed, with its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("certificate")
+    files = ("-keyout", "key", "-out", "certificate")
+    kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
+    names = ("-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1")
+    subprocess.run([openssl, "req", *kind, *files, *names], cwd=folder, check=True, capture_output=True, timeout=30)
+    both = folder / "both.pem"
+    both.write_text((folder / "key").read_text() + (folder / "certificate").read_text(), encoding="ascii")
+    return both
 
 
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +19,7 @@ from tests.sound import CHECKOUT, recording
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 SHELL_BLOCK = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SERVING = re.compile(r"voice-helper serve (?!.*--help)")
 LIVE = re.compile(r"voice-helper (listen|guide)(?!.*--source (?!mic))|voice-helper ask\s*(--|#|$)(?!.*--wav)")
 
 
@@ -56,7 +59,22 @@ def running(folder: Path) -> Iterator[dict[str, Future[subprocess.CompletedProce
         yield {line: pool.submit(run, line, folder) for line in VOICE_HELPER_LINES}
 
 
+def served(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Start a server as the README does, on a free port, and end it with Ctrl-C when it says where it is."""
+    command = [str(VOICE_HELPER), *shlex.split(line)[1:], "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    return subprocess.CompletedProcess(command, process.returncode, address + out, err)
+
+
 def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    if SERVING.search(line):
+        return served(line, folder)
     path = f"{VOICE_HELPER.parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-c", line], cwd=folder, env=environment(PATH=path, PYTHONPATH=str(folder / "shim")),
@@ -73,7 +91,10 @@ def test_the_readme_shows_commands() -> None:
 def test_a_command_of_the_readme_works(line: str, running: dict[str, Future[subprocess.CompletedProcess[str]]]) -> None:
     ran = running[line].result()
     assert "Traceback" not in ran.stderr
-    if LIVE.search(line):  # nobody speaks into the microphone of a test: it says what is missing
+    if SERVING.search(line):
+        assert ran.returncode == 130
+        assert re.match(r"https?://", ran.stdout)
+    elif LIVE.search(line):  # nobody speaks into the microphone of a test: it says what is missing
         assert ran.returncode in {0, 1}
         assert "no sound device" in ran.stderr
     else:

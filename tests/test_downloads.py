@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,22 +34,6 @@ def server() -> Iterator[Server]:
     with serving() as served:
         served.content = CONTENT
         yield served
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for this machine that nobody has signed, with its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("certificate")
-    files = ("-keyout", "key", "-out", "certificate")
-    kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    names = ("-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1")
-    subprocess.run([openssl, "req", *kind, *files, *names], cwd=folder, check=True, capture_output=True, timeout=30)
-    both = folder / "both.pem"
-    both.write_text((folder / "key").read_text() + (folder / "certificate").read_text(), encoding="ascii")
-    return both
 
 
 def fetched(server: Server, part: Path, seen: list[int] | None = None) -> bytes:

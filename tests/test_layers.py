@@ -13,14 +13,14 @@ PACKAGE = Path(voice_helper.__file__).parent
 VALUES = {"types", "errors", "paths"}
 CORE = {
     "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "phrasebook",
-    "content", "conversation", "endpoint", "spoken",
+    "page", "content", "conversation", "endpoint", "spoken",
 }  # fmt: skip
 EDGES = {
     "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",
     "cache", "recognizers", "voices",
 }  # fmt: skip
 JOINED = {"skill", "watched", "assistant"}
-DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms"}
+DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers"}
 DEVICES = {
     "sounddevice",
     "socket",
@@ -102,9 +102,22 @@ def test_nothing_imports_a_door(name: str) -> None:
     assert ours(name) & DOORS == set()
 
 
+CLIENTS = {"requests", "urllib3", "http", "ftplib", "httpx", "websockets"}
+SERVERS = {"socket", "asyncio", "ssl", "uvicorn", "starlette"}  # what fetches needs some of it, too
+
+
+def importing(names: set[str]) -> set[str]:
+    return {name for name in MODULES if {module.split(".")[0] for module in MODULES[name]} & names}
+
+
 def test_only_the_command_that_installs_models_reaches_the_network() -> None:
-    network = {"requests", "urllib3", "socket", "http", "urllib", "ftplib", "asyncio"}
-    reaching = {name for name in MODULES if {module.split(".")[0] for module in MODULES[name]} & network}
-    assert reaching == {"downloads"}
+    assert importing(CLIENTS) == {"downloads"}
     assert {name for name in MODULES if "voice_helper.downloads" in MODULES[name]} == {"model_store"}
     assert {name for name in MODULES if "voice_helper.model_store" in MODULES[name]} == {"commands.models"}
+
+
+def test_only_serve_is_reached_over_a_network() -> None:
+    assert importing(SERVERS) == {"servers.web", "commands.serving", "downloads"}
+    assert {name for name in MODULES if "servers" in ours(name) and not name.startswith("servers")} == {
+        "commands.serving"
+    }

@@ -22,13 +22,14 @@ import pytest
 
 from tests.programs import VOICE_HELPER, Ran, checked, environment
 from tests.room import Room, next_event
+from tests.served import talking
 from tests.sound import RECORDINGS, heard_from, pcm_of, recording
 from tests.terminal import Terminal
 from voice_helper.audio import KeptSource, WavSource
 from voice_helper.paths import cache_folder
 from voice_helper.skill import Skill
 
-_CALLS = "socket,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
+_CALLS = "socket,connect,bind,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
 _WRITES = re.compile(r"\b(?:openat|open|creat)\((?:AT_FDCWD, |\d+, )?\"([^\"]+)\"(?:, ([A-Z_|]+))?.* = \d+")
 _MOVES = re.compile(r"\b(?:rename|renameat|renameat2|link|linkat|symlink|symlinkat)\(.*\"([^\"]+)\"[^\"]*\) = 0")
 _PASSING = re.compile(r"/voice-helper-[^/]+/(sentence\.wav|phrases\.(arpa|lm|dict))$")
@@ -46,6 +47,14 @@ class Trace:
     def sockets(self) -> set[str]:
         """The families of all sockets that were opened."""
         return set(re.findall(r"\bsocket\((\w+)", self.text))
+
+    def reached(self) -> set[str]:
+        """The internet addresses that it connected to, or sent something to."""
+        return set(re.findall(r'\bconnect\(.*?"([0-9a-f.:]+)"', self.text))
+
+    def bound(self) -> set[str]:
+        """The internet addresses that it could be reached at."""
+        return set(re.findall(r'\bbind\(.*?inet\w+\((?:AF_INET6, )?"([0-9a-f.:]+)"', self.text))
 
     def kept(self) -> set[str]:
         """Files that were written, without devices, PulseAudio's own and what only passed through."""
@@ -197,6 +206,42 @@ def test_models_are_looked_after_without_a_network(tmp_path: Path, arguments: tu
     assert ran.code in {0, 1}
     assert "openat(" in trace.text
     assert trace.sockets() == set()
+
+
+# A server
+
+
+def test_the_trace_would_show_what_is_reached_and_where_it_is_bound(tmp_path: Path) -> None:
+    code = (
+        "import socket; here = socket.create_server(('127.0.0.1', 0)); socket.create_connection(here.getsockname());"
+        "socket.create_server(('0.0.0.0', 0))"
+    )
+    command = [*tracer(tmp_path / "trace"), str(Path(VOICE_HELPER).parent / "python"), "-c", code]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+    assert trace.reached() == {"127.0.0.1"}
+    assert trace.bound() == {"127.0.0.1", "0.0.0.0"}
+
+
+def test_a_conversation_in_a_browser_leaves_nothing_behind_and_goes_nowhere_else(tmp_path: Path) -> None:
+    command = [*tracer(tmp_path / "trace"), str(VOICE_HELPER), "serve", "web", "--port", "0"]
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(cache_folder().parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen(command, cwd=tmp_path, env=at_home(**home), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with talking(process.stdout.readline().strip().rstrip("/")) as talk:
+        talk.send(do="ask", text=_TYPED)
+        talk.wait("say")
+        talk.say(pcm_of(recording("put_heat_on_it")))
+        talk.send(do="release")
+        talk.wait("say", lambda told: "heat can ease cramps" in told["text"])
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    time.sleep(0.5)  # the tracer writes its last lines
+    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+    assert trace.bound() == {"127.0.0.1"}
+    assert trace.reached() == set()
+    assert trace.passing()
+    assert trace.kept() == set()
 
 
 # The one way to keep sound

@@ -197,10 +197,10 @@ class Assistant:
         self.state = state
         self._conversation = conversation
         self._speaker = speaker
-        self._usual_endpoint = endpoint or EndpointSettings()
-        # "stop" counts while we speak, and is short
-        self._endpoint_over_speech = replace(self._usual_endpoint, start_seconds=IN_SESSION.start_seconds)
-        self._listener = Listener(recognizer, self._usual_endpoint)
+        self.endpoint = endpoint or EndpointSettings()
+        """How utterances are cut outside a session; it may be changed at any time."""
+
+        self._listener = Listener(recognizer, self.endpoint)
         self._endpointer = self._listener.endpointer
         self._voice_activity = VoiceActivity()
         self._echo = echo
@@ -264,6 +264,23 @@ class Assistant:
         speaks = any(spoken.words for spoken in self._time_line)  # a chime is not cut off
         self._carry_out(tuple(action for action in actions if speaks or not isinstance(action, Hush)))
 
+    def read(self, text: str) -> None:
+        """Take words that were typed, as if they had been heard."""
+        self._event(Heard(Transcript(text)))
+
+    def hush(self) -> None:
+        """Be silent at once, outside a session: a key was pressed."""
+        self._hush(Hush("key"))
+
+    @property
+    def is_hearing(self) -> bool:
+        """Somebody is speaking, or has just paused."""
+        return self._endpointer.in_utterance
+
+    def end_utterance(self) -> None:
+        """Nothing more is said for now: what was heard counts as it is."""
+        self._utterance_over(self._endpointer.finish().is_over)
+
     def say_first(self, rows: tuple[Row, ...]) -> None:
         """Say something before anything was heard."""
         self._carry_out((Say(rows),))
@@ -280,7 +297,7 @@ class Assistant:
         for chunk in source.chunks():
             self.take(chunk)
             yield
-        self._utterance_over(self._endpointer.finish().is_over)
+        self.end_utterance()
 
     def stay(self) -> Iterator[None]:
         """Let silence follow, chunk by chunk, until all is said and no session is going on."""
@@ -340,7 +357,9 @@ class Assistant:
     def _endpoint(self) -> EndpointSettings:
         if self.state.session:
             return IN_SESSION
-        return self._endpoint_over_speech if self._speaker.player.is_playing else self._usual_endpoint
+        if self._speaker.player.is_playing:  # "stop" counts while we speak, and is short
+            return replace(self.endpoint, start_seconds=IN_SESSION.start_seconds)
+        return self.endpoint
 
     def _partly_heard(self, so_far: str | Transcript) -> None:
         if isinstance(so_far, Transcript):

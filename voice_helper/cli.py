@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from voice_helper import __version__
-from voice_helper.commands import asking, conversing, intents, machine, models, testing
+from voice_helper.commands import asking, conversing, intents, machine, models, serving, testing
 from voice_helper.commands.shared import disclaimer, show_error
 from voice_helper.errors import VoiceHelperError
 
@@ -37,6 +37,7 @@ for _command in (
     models.models,
     machine.doctor,
     machine.voices,
+    serving.serve,
     asking.demo,
 ):
     cli.add_command(_command)

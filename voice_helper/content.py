@@ -11,6 +11,7 @@ from voice_helper.answers import Answers, Sources, read_answers, read_facts, rea
 from voice_helper.documents import Item, Place, Problems, read_document
 from voice_helper.errors import IntentsError
 from voice_helper.guide import Guide, read_guide
+from voice_helper.page import PageWords, read_page
 from voice_helper.phrasebook import Phrasebook, read_phrasebook
 from voice_helper.safety import SafetyRules, read_safety
 from voice_helper.sentences import Sentences, Template, read_sentences
@@ -20,7 +21,9 @@ from voice_helper.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read
 from voice_helper.wordings import Wording, read_wordings
 
 _NEEDED = ("language.yaml", "answers.yaml")
-_OPTIONAL = ("facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml", "phrases.yaml")
+_OPTIONAL = (
+    "facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml", "phrases.yaml", "page.yaml",
+)  # fmt: skip
 _LEARNED_FROM = ("language.yaml",)  # beside the sentences and wordings
 _RULES_FROM = ("language.yaml", "safety.yaml")
 _THEFT_DRAWS = 12
@@ -46,6 +49,9 @@ class Content:
 
     wordings: tuple[Wording, ...]
     phrasebook: Phrasebook
+    page: PageWords | None
+    """`None` where the folder has no `page.yaml`."""
+
     content_key: str
     """A hash of every file: the same words, the same key."""
 
@@ -123,8 +129,9 @@ def _read(
     wordings = _read_wordings(folder, (digest, learning), problems)
     _check_wordings(wordings, sentences, safety, problems)
     phrasebook = read_phrasebook(documents.get("phrases.yaml"), sentences, problems)
+    page = read_page(documents["page.yaml"], sentences, problems) if "page.yaml" in documents else None
     keys = digest.hexdigest(), learning.hexdigest(), rules.hexdigest()
-    spoken = (answers, facts, guide, thresholds, pronunciations, wordings, phrasebook)
+    spoken = (answers, facts, guide, thresholds, pronunciations, wordings, phrasebook, page)
     return Content(folder, language, sentences, safety, *spoken, *keys)
 
 

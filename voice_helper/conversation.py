@@ -71,6 +71,9 @@ class State:
     hands_free: bool = False
     """Open listening: speech that is not for us is met with silence."""
 
+    can_lead: bool = False
+    """Time goes by here, so that words can start a session where listening is not open, too."""
+
     full_given: bool = False
     """The full disclaimer was heard to its end since start-up."""
 
@@ -249,7 +252,7 @@ class Conversation:
             return self._heard_in_session(state, transcript, match, self.guide, state.session)
         if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
             return self._not_understood(state, transcript, match)
-        if match.intent == "guide_start" and self.guide is not None and state.hands_free:
+        if match.intent == "guide_start" and self.guide is not None and (state.hands_free or state.can_lead):
             state, actions = self.begin_guide(state, match.slots.get("muscle"))
             return replace(state, last_match=match), (Understood(transcript, match), *actions)
         if match.intent == _STOP:

@@ -127,11 +127,15 @@ def phrases_page(book: Phrasebook, sentences: Sentences, answers: Answers) -> st
         if topic.text:
             lines += [topic.text.strip(), ""]
         for intent in topic.intents:
-            examples = book.examples.get(intent) or choose_examples(intent, sentences)
-            quoted = " · ".join(f"“{book.shown(text)}”" for text in examples)
+            quoted = " · ".join(f"“{text}”" for text in examples_of(intent, book, sentences))
             lines.append(f"- **{answers.entries[intent].title}**: {quoted}")
         lines.append("")
     return "\n".join(lines)
+
+
+def examples_of(intent: str, book: Phrasebook, sentences: Sentences) -> tuple[str, ...]:
+    """Give the sentences that are shown for an intent, as they are written."""
+    return tuple(book.shown(text) for text in book.examples.get(intent) or choose_examples(intent, sentences))
 
 
 def choose_examples(intent: str, sentences: Sentences) -> tuple[str, ...]:

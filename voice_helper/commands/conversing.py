@@ -18,6 +18,7 @@ from voice_helper.commands.shared import (
     common,
     kept_in,
     note,
+    note_number,
     open_loudspeaker,
     open_recognizer,
     open_skill,
@@ -176,9 +177,8 @@ def _begin(
 ) -> None:
     """Say, play and show what comes before anything is heard."""
     is_live = listening.source == "mic"
-    if is_live and not options.number:
-        named = skill.content.answers.settings.get("number", "")
-        note(f'in an emergency it names "{named}"; name yours: --number 112, or export VOICE_HELPER_NUMBER=112')
+    if is_live:
+        note_number(options, skill)
     if is_live and listening.chime and not listening.headset and options.voice != "none":
         assistant.chime()
     if listening.recording is not None:

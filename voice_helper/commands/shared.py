@@ -236,6 +236,13 @@ def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
         return NoVoice()
 
 
+def note_number(options: Options, skill: Skill) -> None:
+    """Say which emergency number is named where nobody has set one."""
+    if not options.number:
+        named = skill.content.answers.settings.get("number", "")
+        note(f'in an emergency it names "{named}"; name yours: --number 112, or export VOICE_HELPER_NUMBER=112')
+
+
 def terminal(file: TextIO | None = None) -> Console:
     """Give the console for what the person asked for, or for a file of it."""
     return Console(file=file, soft_wrap=not (file or sys.stdout).isatty())

@@ -1,0 +1,160 @@
+"""Serve the same conversation over a network: `serve web`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from voice_helper.commands.shared import (
+    Options,
+    common,
+    language_folder,
+    note,
+    note_number,
+    open_recognizer,
+    open_skill,
+    open_voice_or_none,
+)
+from voice_helper.errors import VoiceHelperError
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    import socket
+
+WEB_PORT: Final = 10600
+_MOST_CONNECTIONS: Final = 64
+_STOP_SECONDS: Final = 1
+_TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
+
+
+@click.group()
+def serve() -> None:
+    """Answer over a network.
+
+    Example: voice-helper serve web
+    """
+
+
+@serve.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to serve; 0.0.0.0 is all of them.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=WEB_PORT, show_default=True, help="0 takes a free one.")
+@click.option("--cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate file (PEM), for https.")
+@click.option("--key", type=click.Path(path_type=Path, dir_okay=False), help="Its private key (PEM).")
+@click.option("--most", type=click.IntRange(1, 64), default=4, show_default=True, help="So many people at a time.")
+@common
+def web(options: Options, host: str, port: int, cert: Path | None, key: Path | None, most: int) -> None:
+    """Serve a page for a browser: speak or type, hear the answer, be guided. Ctrl-C ends.
+
+    Beyond this machine (--host) people type a token, which is printed at the start. Browsers give a microphone to
+    secure pages only, so give --cert and --key there; without them people can type and use the buttons.
+
+    Example: voice-helper serve web
+
+    Example: voice-helper serve web --host 0.0.0.0 --cert helper.pem --key helper-key.pem
+    """
+    if (cert is None) != (key is None):
+        raise click.UsageError("--cert and --key go together")
+    try:
+        import uvicorn
+
+        from voice_helper.servers.shell import page_files
+        from voice_helper.servers.web import Served, create_app, is_loopback
+    except ImportError as error:
+        raise VoiceHelperError(
+            f"the page needs a package that is not installed: {error.name}", hint='pip install "voice-helper[web]"'
+        ) from error
+    _check_certificate(cert, key)
+    with listening_socket(host, port) as listener:
+        skill = open_skill(options)
+        if skill.content.page is None:
+            raise VoiceHelperError(
+                f"{language_folder(options)} has no page.yaml, so there are no words for the page",
+                hint="translate the one of intents/en",
+            )
+        first = [open_recognizer(options, skill)]  # what cannot be opened is said now, not to the first who asks
+        token = None if is_loopback(host) else _new_token()
+        served = Served(
+            skill.conversation,
+            page_files(skill.content, skill.content.page, needs_token=token is not None),
+            lambda: first.pop() if first else open_recognizer(options, skill),
+            open_voice_or_none(options, needed=False),
+            options.rate,
+            host=host,
+            token=token,
+            most=most,
+        )
+        config = uvicorn.Config(create_app(served), **server_settings(cert, key))
+        note_number(options, skill)
+        _announce(listener, token, host, is_secure=cert is not None)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
+    """Give how uvicorn serves the page: quiet, small and bounded."""
+    from voice_helper.servers.web import MOST_MESSAGE_BYTES
+
+    return {
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "lifespan": "off",
+        "ws_max_size": MOST_MESSAGE_BYTES,
+        "ws_per_message_deflate": False,
+        "limit_concurrency": _MOST_CONNECTIONS,
+        "timeout_graceful_shutdown": _STOP_SECONDS,
+        "ssl_certfile": cert,
+        "ssl_keyfile": key,
+    }
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Take a port of this machine, 0 for a free one. Raises `VoiceHelperError` where that cannot be had."""
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family)
+    except OSError as error:
+        raise VoiceHelperError(
+            f"{host} port {port} cannot be served: {error.strerror or error}",
+            hint="choose another one with --port, or an address of this machine with --host",
+        ) from error
+
+
+def _check_certificate(cert: Path | None, key: Path | None) -> None:
+    import ssl
+
+    if cert is None or key is None:
+        return
+    for path in (cert, key):
+        if not path.is_file():
+            raise VoiceHelperError(f"there is no file {path}", hint="check the path")
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+        raise VoiceHelperError(
+            f"{cert} and {key} are no certificate with its key: {reason}",
+            hint="both are PEM files, and the key has no password",
+        ) from error
+
+
+def _new_token() -> str:
+    import secrets
+
+    letters = "".join(secrets.choice(_TOKEN_LETTERS) for _ in range(16))
+    return "-".join(letters[start : start + 4] for start in range(0, 16, 4))
+
+
+def _announce(listener: socket.socket, token: str | None, host: str, *, is_secure: bool) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    click.echo(f"{'https' if is_secure else 'http'}://{shown}:{listener.getsockname()[1]}/")
+    if token is None:
+        note("open this address in a browser on this machine. Ctrl-C ends")
+        return
+    click.echo(f"token: {token}")
+    note("open it from other machines with this machine's name; everybody who types the token can use it. Ctrl-C ends")
+    if not is_secure:
+        note("without --cert and --key browsers give no microphone, and what is typed can be read on the way")

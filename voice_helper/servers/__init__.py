@@ -1,0 +1,1 @@
+"""Servers: the same conversation over a network, for a browser."""
