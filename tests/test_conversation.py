@@ -214,6 +214,11 @@ def test_an_answer_to_our_own_question_is_never_taken_for_overheard(skill: Skill
     assert speaks(overheard(skill, "yes", candidates=("remedy_heat", "remedy_massage")))
 
 
+def test_what_is_said_while_a_button_is_held_is_never_overheard(skill: Skill) -> None:
+    heard = Heard(Transcript("thank you"), overheard=True)
+    assert speaks(skill.conversation.step(State(hands_free=False), heard)[1])
+
+
 def test_what_was_let_pass_is_still_told(skill: Skill) -> None:
     (understood,) = overheard(skill, "thank you")
     assert isinstance(understood, Understood)

@@ -242,7 +242,8 @@ class Conversation:
         match = self._answering_our_question(state, match, transcript.text)
         if not event.addressed and state.session is None and not self.understanding.urgent_flag(transcript.text):
             return state, ()
-        if event.overheard and not (state.candidates or self.understanding.is_for_us(transcript, match)):
+        is_overheard = event.overheard and state.hands_free and not state.candidates
+        if is_overheard and not self.understanding.is_for_us(transcript, match):
             return state, (Understood(transcript, match),)
         if match.intent in HELP_NOW:
             return self._help_now(state, transcript, match)
