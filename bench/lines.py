@@ -1,22 +1,30 @@
-"""The labelled lines that are measured on; `dev` may be tuned on, `test` never."""
+"""The labelled lines that are measured on; `dev` may be tuned on, `test` never, nor `unseen`.
+
+`unseen` was written by somebody who had seen the names of the intents and the article, but no template and no code.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 HELP_NOW = frozenset({"emergency", "urgent"})
 REFUSED = frozenset({"none", "unsure", "out_of_scope"})
-_UTTERANCES = Path(__file__).parent / "utterances.jsonl"
-_RESULTS = Path(__file__).parent / "results"
+_FOLDER = Path(__file__).parent
+_UNSEEN = "unseen"
+SPLITS = ("dev", "test", _UNSEEN)
+_RESULTS = _FOLDER / "results"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     text: str
     intent: str
+    kind: str = ""
+    slots: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_ordinary(self) -> bool:
@@ -25,8 +33,13 @@ class Line:
 
 
 def read_lines(split: str) -> list[Line]:
-    entries = [json.loads(raw) for raw in _UTTERANCES.read_text(encoding="utf-8").splitlines()]
-    return [Line(entry["text"], entry["intent"]) for entry in entries if entry["split"] == split]
+    name = "understanding-test.jsonl" if split == _UNSEEN else "utterances.jsonl"
+    entries = [json.loads(raw) for raw in (_FOLDER / name).read_text(encoding="utf-8").splitlines()]
+    return [
+        Line(entry["text"], entry["intent"], entry.get("kind", ""), entry.get("slots", {}))
+        for entry in entries
+        if split == _UNSEEN or entry["split"] == split
+    ]
 
 
 @dataclass(slots=True)
@@ -52,6 +65,10 @@ class Score:
         else:
             self.outside += 1
             self.outside_refused += intent in REFUSED
+
+    @property
+    def lines(self) -> int:
+        return self.ordinary + self.outside + self.flags
 
     def shares(self) -> dict[str, float]:
         return {
