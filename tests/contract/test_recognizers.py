@@ -266,9 +266,8 @@ def test_a_given_model_chooses_its_engine(skill: Skill) -> None:
     assert choice.recognizer.name == "whisper"
 
 
+@pytest.mark.parametrize("engine", ["embedded", "pocketsphinx", "whisper"], indirect=True)
 def test_stop_is_heard_while_it_is_spoken(engine: Engine) -> None:
-    if engine.recognizer.name == "vosk":
-        pytest.skip("the model of the tests hears Korean")
     so_far = [engine.recognizer.accept(chunk) for chunk in chunks_of(recorded("stop"))]
     engine.recognizer.finish()
     assert "stop" in so_far
