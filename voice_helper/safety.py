@@ -5,17 +5,20 @@ by `+`, found in any order within a few words of each other. A part is a phrase;
 `(a|b)` is a choice, `<name>` a named group of words, `ending*` any ending, and up to two
 small words may stand between its words. Clear denials ("no chest pain") and idioms
 ("killing me") are taken out; anything unclear counts as said.
+
+A rule is compiled when a text has the pieces of words without which it cannot match.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Final
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from typing import Final, TypeVar
 
 from voice_helper.documents import Item, Problems
+from voice_helper.fragments import Clauses, FragmentIndex, GroupReader, is_balanced
 from voice_helper.text import Language
 
 LEVELS: Final = ("emergency", "urgent", "ask_other_person", "ask_medicine", "ask_diagnosis", "see_doctor")
@@ -25,6 +28,9 @@ _NEAR_WORDS = 5
 """A sign of two parts may spread over twice this many words, one of three over three times."""
 
 _CUT = "\N{PILCROW SIGN}"
+_INNERMOST = re.compile(r"\(([^()]*)\)")
+_NO_BRACKETS = str.maketrans("", "", "[]")  # in a sign they are no brackets
+_NO_MARKS = str.maketrans("\0", " ")
 _DENIAL = "denial"
 _CAN_BE_DENIED = ("emergency", "urgent")
 
@@ -80,9 +86,27 @@ class Flags:
         return self.raised[0] if self.raised else None
 
 
+@dataclass(frozen=True)
+class _Pattern:
+    source: str
+    needs: Clauses = ()
+    """What a text must have to match."""
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        return re.compile(self.source)
+
+    def __reduce__(self) -> tuple[type[_Pattern], tuple[str, Clauses]]:
+        return _Pattern, (self.source, self.needs)
+
+
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    parts: tuple[re.Pattern[str], ...]
+    parts: tuple[_Pattern, ...]
+
+    @property
+    def needs(self) -> Clauses:
+        return tuple(clause for part in self.parts for clause in part.needs)
 
 
 @dataclass(frozen=True)
@@ -96,7 +120,10 @@ class _Family:
     not_in_general: bool
     """A question about anybody is no sign: "does your foot go white in a cramp"."""
 
-    unless: tuple[re.Pattern[str], ...] = ()
+    unless: tuple[_Pattern, ...] = ()
+
+
+_Rule = TypeVar("_Rule", _Sign, _Pattern)
 
 
 @dataclass(frozen=True)
@@ -105,16 +132,16 @@ class SafetyRules:
 
     language: Language
     families: tuple[_Family, ...] = ()
-    idioms: tuple[re.Pattern[str], ...] = ()
+    idioms: tuple[_Pattern, ...] = ()
     negators: tuple[str, ...] = ()
     negation_ends: tuple[str, ...] = ()
     negation_passes: tuple[str, ...] = ()
     """Words that a denial reaches over: "no sign of any swelling"."""
 
-    denials: tuple[re.Pattern[str], ...] = ()
+    denials: tuple[_Pattern, ...] = ()
     """Ways to say that all is well: "i can breathe"."""
 
-    hedges: tuple[re.Pattern[str], ...] = ()
+    hedges: tuple[_Pattern, ...] = ()
     """Words that take the certainty out of a denial: "not chest pain as such"."""
 
     questions: tuple[str, ...] = ()
@@ -131,7 +158,38 @@ class SafetyRules:
 
     def find(self, text: str) -> Flags:
         """Find the red flags and redirects in a text, also in half of one."""
-        comparable = self._without_idioms(self.language.comparable(text))
+        comparable = self.language.comparable(text)
+        return self._that_may_match(comparable)._find(comparable)
+
+    def _that_may_match(self, comparable: str) -> SafetyRules:
+        """Give the few rules that may match a text or what is left of it when idioms and denials are cut out."""
+        may_match = {id(self._needing[each]) for each in self._index.candidates(comparable)}
+
+        def kept(rules: tuple[_Rule, ...]) -> tuple[_Rule, ...]:
+            return tuple(rule for rule in rules if id(rule) in may_match)
+
+        signs = ((family, kept(family.signs)) for family in self.families)
+        return replace(
+            self,
+            families=tuple(replace(family, signs=few, unless=kept(family.unless)) for family, few in signs if few),
+            idioms=kept(self.idioms),
+            denials=kept(self.denials),
+            hedges=kept(self.hedges),
+        )
+
+    @cached_property
+    def _needing(self) -> tuple[_Sign | _Pattern, ...]:
+        rules: list[_Sign | _Pattern] = [*self.idioms, *self.denials, *self.hedges]
+        for family in self.families:
+            rules += [*family.signs, *family.unless]
+        return tuple(rules)
+
+    @cached_property
+    def _index(self) -> FragmentIndex:
+        return FragmentIndex([rule.needs for rule in self._needing])
+
+    def _find(self, comparable: str) -> Flags:
+        comparable = self._without_idioms(comparable)
         clauses, denied = self._cut_denied(self._clauses(comparable))
         whole = " ".join(clauses)
         raised: list[Flag] = []
@@ -168,7 +226,7 @@ class SafetyRules:
             return True
         if family.not_in_general and self.is_general_question(comparable):
             return True
-        return any(pattern.search(comparable) for pattern in family.unless)
+        return any(pattern.compiled.search(comparable) for pattern in family.unless)
 
     def _cut_denied(self, clauses: Sequence[str]) -> tuple[list[str], list[Flag]]:
         """Put a mark in place of every sign that is clearly denied: "no fever or swelling"."""
@@ -177,8 +235,8 @@ class SafetyRules:
         for clause in clauses:
             cut, before = clause, ""
             for pattern in self.denials:
-                denied += [Flag(LEVELS[0], _DENIAL, found[0]) for found in pattern.finditer(cut)]
-                cut = pattern.sub(_CUT, cut)
+                denied += [Flag(LEVELS[0], _DENIAL, found[0]) for found in pattern.compiled.finditer(cut)]
+                cut = pattern.compiled.sub(_CUT, cut)
             while cut != before:  # one cut may bring the next sign into the reach of the negator
                 before = cut
                 for family in self.families:
@@ -197,7 +255,7 @@ class SafetyRules:
 
     def _denied_part(self, spans: Sequence[tuple[int, int]], clause: str) -> tuple[int, int] | None:
         """Give the part of a sign that is denied; a negator that belongs to the sign itself denies nothing."""
-        if any(hedge.search(clause) for hedge in self.hedges):
+        if any(hedge.compiled.search(clause) for hedge in self.hedges):
             return None
         for span in spans:
             others = [other for other in spans if other[1] <= span[0]]
@@ -248,7 +306,7 @@ class SafetyRules:
 
     def _without_idioms(self, comparable: str) -> str:
         for idiom in self.idioms:
-            comparable = " ".join(idiom.sub(" ", comparable).split())
+            comparable = " ".join(idiom.compiled.sub(" ", comparable).split())
         return comparable
 
     def _is_question(self, comparable: str) -> bool:
@@ -320,9 +378,11 @@ class _PatternReader:
         self._groups = groups
         self._language = language
         words = "|".join(re.escape(word) for word in small_words)
+        self._starred = lru_cache(maxsize=None)(self._read_words)  # a group stands in many signs
+        self._reader = GroupReader(_INNERMOST, lambda found: self._reader.choice(found[1]), self._fragments)
         self._gap = rf"(?:'s)?\s+(?:(?:{words})\s+){{0,2}}" if words else r"(?:'s)?\s+"
 
-    def read_all(self, item: Item | None, what: str, problems: Problems) -> tuple[re.Pattern[str], ...]:
+    def read_all(self, item: Item | None, what: str, problems: Problems) -> tuple[_Pattern, ...]:
         if item is None:
             return ()
         read = [
@@ -331,7 +391,7 @@ class _PatternReader:
         ]
         return tuple(pattern for pattern in read if pattern)
 
-    def read(self, part: str, what: str, item: Item, problems: Problems) -> re.Pattern[str] | None:
+    def read(self, part: str, what: str, item: Item, problems: Problems) -> _Pattern | None:
         unfolded = part
         for _ in range(5):
             names = re.findall(r"<(\w+)>", unfolded)
@@ -345,12 +405,15 @@ class _PatternReader:
         if unfolded.count("(") != unfolded.count(")") or not unfolded:
             problems.add(item.place, f'{what}: a bracket of "{part}" is not closed')
             return None
-        pieces = [self._piece(piece) for piece in re.findall(r"[()|]|[^()|]+", unfolded)]
+        pieces = "".join(self._piece(piece) for piece in re.findall(r"[()|]|[^()|]+", unfolded))
+        source = rf"(?<![\w'])(?:{pieces})(?:'s)?(?![\w'])"
+        if is_balanced(unfolded.translate(_NO_BRACKETS)):
+            return _Pattern(source, self._reader.needs(unfolded.translate(_NO_MARKS)))
         try:
-            return re.compile(rf"(?<![\w'])(?:{''.join(pieces)})(?:'s)?(?![\w'])")
+            re.compile(source)
         except re.error as error:
             problems.add(item.place, f'{what}: "{part}" cannot be read: {error}')
-            return None
+        return None
 
     def _piece(self, piece: str) -> str:
         if piece in {")", "|"}:
@@ -359,9 +422,18 @@ class _PatternReader:
             return "(?:"
         leading = self._gap if piece[0].isspace() else ""
         trailing = self._gap if piece[-1].isspace() and piece.strip() else ""
-        stars = [word + "*" * was.endswith("*") for word, was in _comparable_words(self._language, piece)]
-        words = [re.escape(word.rstrip("*")) + (r"[\w']*" if word.endswith("*") else "") for word in stars]
+        words = [re.escape(word) + (r"[\w']*" if is_start else "") for word, is_start in self._starred(piece)]
         return leading + self._gap.join(words) + trailing
+
+    def _fragments(self, piece: str) -> Iterator[str]:
+        """What of a piece must stand in a text: without the signs that a text in comparable form cannot have."""
+        for words, _ in self._starred(piece):
+            yield from (word for word in words.split() if word.replace("'", "").isalnum())
+
+    def _read_words(self, piece: str) -> list[tuple[str, bool]]:
+        """Give the words of a piece without their stars, and whether there was one."""
+        stars = [word + "*" * was.endswith("*") for word, was in _comparable_words(self._language, piece)]
+        return [(word.rstrip("*"), word.endswith("*")) for word in stars]
 
 
 def _comparable_words(language: Language, piece: str) -> Iterable[tuple[str, str]]:
@@ -378,7 +450,7 @@ def _find_sign(sign: _Sign, text: str) -> tuple[tuple[int, int], ...] | None:
     """Give where the parts of a sign stand (in characters), near each other; `None` when they do not."""
     spans: list[tuple[int, int]] = []
     for part in sign.parts:
-        found = part.search(text)
+        found = part.compiled.search(text)
         if found is None:
             return None
         spans.append(found.span())

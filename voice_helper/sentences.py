@@ -1,40 +1,30 @@
-"""Sentence templates: what people say, in Home Assistant's template language, read with hassil.
+"""Sentence templates: what people say, in Home Assistant's template language, matched with hassil.
 
 hassil accepts a broken template without a word and fails at the first spoken sentence,
 so every template, list and rule is checked here while it is read, and each problem
-names its file and line.
+names its file and line. hassil itself is loaded when a text may match some template.
 """
 
 from __future__ import annotations
 
-import random
 import re
-import zlib
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, reduce
-from typing import Any
-
-from hassil.expression import (
-    Alternative,
-    Expression,
-    Group,
-    ListReference,
-    Permutation,
-    RuleReference,
-    Sentence,
-    TextChunk,
-)
-from hassil.intents import Intent, IntentData, Intents
-from hassil.parse_expression import parse_sentence
-from hassil.parser import ParseError
-from hassil.recognize import recognize_all
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from voice_helper.documents import Item, Place, Problems
+from voice_helper.fragments import Clauses, FragmentIndex
+from voice_helper.glance import Name, NeedReader, is_plain, names_in
 from voice_helper.text import Language
+
+if TYPE_CHECKING:
+    from voice_helper.templates import Templates
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
+_GROUPED = re.compile(r"[(\[|]")
 _FILE_KEYS = frozenset({"language", "intents", "lists", "expansion_rules"})
 
 
@@ -111,25 +101,15 @@ class Sentences:
 
     def draw(self, template: Template, count: int) -> tuple[str, ...]:
         """Give up to `count` different sentences of a template, always the same ones."""
-        chance = random.Random(zlib.crc32(template.text.encode()))
-        sentence = _parsed(template.text)
-        drawn: dict[str, None] = {}
-        for _ in range(count * 3):
-            words = " ".join("".join(self._walk(sentence.expression, chance)).split())
-            if words:
-                drawn[words] = None
-            if len(drawn) == count:
-                break
-        return tuple(drawn)
+        return self._parsed.draw(template.text, count)
 
     def plainest(self, template: Template) -> str:
         """Give the plainest sentence of a template: the first of every choice, nothing that may be left out."""
-        return " ".join(self._plainest(_parsed(template.text).expression).split())
+        return self._parsed.plainest(template.text)
 
     def words_of(self, template: Template) -> frozenset[str]:
         """Give every word that any sentence of a template can have."""
-        pieces = self._pieces(_parsed(template.text).expression)
-        return (pieces.words | pieces.alone | pieces.first | pieces.last) - {""}
+        return self._parsed.words(template.text)
 
     @cached_property
     def words(self) -> Mapping[str, Template]:
@@ -155,27 +135,29 @@ class Sentences:
     def slots_of(self) -> Mapping[str, tuple[str, ...]]:
         """The lists that the templates of each intent use."""
         used: dict[str, dict[str, None]] = {}
-        for template, reference in self._list_references:
-            used.setdefault(template.intent, {})[reference.slot_name] = None
+        for template, name in self._lists_named:
+            used.setdefault(template.intent, {})[name.slot] = None
         return {intent: tuple(names) for intent, names in used.items()}
 
     @cached_property
     def _lists_of_slot(self) -> Mapping[str, tuple[str, ...]]:
         """The lists that fill each slot: its own first, then those a template names as `{list:slot}`."""
         lists: dict[str, dict[str, None]] = {name: {name: None} for name in self.lists}
-        for _, reference in self._list_references:
-            lists.setdefault(reference.slot_name, {})[reference.list_name] = None
+        for _, name in self._lists_named:
+            lists.setdefault(name.slot, {})[name.name] = None
         return {slot: tuple(names) for slot, names in lists.items()}
 
-    @cached_property
-    def _list_references(self) -> tuple[tuple[Template, ListReference], ...]:
-        rules = {name: _parsed(text) for name, text in self._raw_rules.items()}
-        return tuple(
-            (template, reference)
-            for template in self.templates
-            for reference in _references(_parsed(template.text).expression, rules)
-            if isinstance(reference, ListReference)
-        )
+    @property
+    def _lists_named(self) -> Iterator[tuple[Template, Name]]:
+        for template in self.templates:
+            for name in _names_of(template.text):
+                yield from ((template, each) for each in self._unfolded(name))
+
+    def _unfolded(self, name: Name) -> tuple[Name, ...]:
+        """The lists that a name stands for: its own, or those of a rule and the rules in it."""
+        if not name.is_rule:
+            return (name,)
+        return tuple(each for inner in _names_of(self._raw_rules[name.name]) for each in self._unfolded(inner))
 
     def say(self, slot: str, value: str) -> str | None:
         """How a value of a list is said aloud; `None` for a value the list does not have."""
@@ -184,90 +166,30 @@ class Sentences:
         return next((entry.say for entry in entries if entry.value == value), None)
 
     def _claims(self, text: str) -> Iterator[Claim]:
-        for result in recognize_all(text, self._compiled):
-            values: dict[str, dict[str, None]] = {}
-            for entity in result.entities_list:
-                values.setdefault(entity.name, {})[str(entity.value)] = None
-            slots = {name: ", ".join(found) for name, found in values.items()}
-            sentence = result.intent_sentence
-            yield Claim(result.intent.name, (sentence.text if sentence else None) or "", slots)
+        candidates = self._index.candidates(unicodedata.normalize("NFC", text))
+        if not candidates:
+            return
+        templates = ((self.templates[each].intent, self.templates[each].text) for each in candidates)
+        for match in self._parsed.matches(text, templates):
+            yield Claim(*match)
+
+    @cached_property
+    def _index(self) -> FragmentIndex:
+        """Of what the templates need."""
+        values = {name: [value["in"] for value in raw["values"]] for name, raw in self._raw_lists.items()}
+        reader = NeedReader(values, self._raw_rules, _parsed_needs)
+        return FragmentIndex([reader.needs(template.text) for template in self.templates])
+
+    @cached_property
+    def _parsed(self) -> Templates:
+        from voice_helper.templates import Templates
+
+        return Templates(self.language.code, self.lists, self._raw_lists, self._raw_rules)
 
     def _rank(self, intent: str) -> tuple[int, str]:
         group = self.group_of.get(intent, "")
         groups = self.language.groups
         return (groups.index(group) if group in groups else len(groups), intent)
-
-    def _walk(self, expression: Expression, chance: random.Random) -> Iterator[str]:
-        if isinstance(expression, TextChunk):
-            yield expression.original_text
-        elif isinstance(expression, Alternative):
-            yield from self._walk(chance.choice(expression.items), chance)
-        elif isinstance(expression, Permutation):
-            items = list(expression.items)
-            chance.shuffle(items)
-            for item in items:
-                yield from (" ", *self._walk(item, chance), " ")
-        elif isinstance(expression, Group):
-            for item in expression.items:
-                yield from self._walk(item, chance)
-        elif isinstance(expression, ListReference):
-            entry = chance.choice(self.lists[expression.list_name])
-            yield chance.choice(entry.phrases)
-        elif isinstance(expression, RuleReference):
-            yield from self._walk(self._compiled.expansion_rules[expression.rule_name].expression, chance)
-
-    def _plainest(self, expression: Expression) -> str:
-        if isinstance(expression, TextChunk):
-            return expression.original_text
-        if isinstance(expression, Alternative):
-            return "" if expression.is_optional else self._plainest(expression.items[0])
-        if isinstance(expression, Group):
-            return "".join(self._plainest(item) for item in expression.items)
-        if isinstance(expression, ListReference):
-            return self.lists[expression.list_name][0].phrases[0]
-        if isinstance(expression, RuleReference):
-            return self._plainest(self._compiled.expansion_rules[expression.rule_name].expression)
-        return ""
-
-    def _pieces(self, expression: Expression) -> _Pieces:
-        if isinstance(expression, TextChunk):
-            return _pieces_of(expression.original_text)
-        if isinstance(expression, Alternative):
-            return _any_of(self._pieces(item) for item in expression.items)
-        if isinstance(expression, Group):
-            return reduce(_joined, (self._pieces(item) for item in expression.items), _pieces_of(""))
-        if isinstance(expression, ListReference):
-            return _any_of(_pieces_of(text) for entry in self.lists[expression.list_name] for text in entry.phrases)
-        if isinstance(expression, RuleReference):
-            name = expression.rule_name
-            if name not in self._rule_pieces:
-                self._rule_pieces[name] = self._pieces(self._compiled.expansion_rules[name].expression)
-            return self._rule_pieces[name]
-        return _pieces_of("")
-
-    @cached_property
-    def _rule_pieces(self) -> dict[str, _Pieces]:
-        """Of the rules that were looked at so far."""
-        return {}
-
-    @cached_property
-    def _compiled(self) -> Intents:
-        by_intent: dict[str, list[str]] = {}
-        for template in self.templates:
-            by_intent.setdefault(template.intent, []).append(template.text)
-        compiled = Intents.from_dict(
-            {
-                "language": self.language.code,
-                "intents": {},
-                "lists": dict(self._raw_lists),
-                "expansion_rules": dict(self._raw_rules),
-            }
-        )
-        rules = tuple(self._raw_rules.items())
-        compiled.intents.update(
-            {name: _compiled_intent(name, tuple(texts), rules) for name, texts in by_intent.items()}
-        )
-        return compiled
 
     @cached_property
     def _slot_patterns(self) -> Mapping[str, tuple[re.Pattern[str] | None, Mapping[str, str]]]:
@@ -279,49 +201,6 @@ class Sentences:
             inner = "|".join(re.escape(phrase) for phrase in ordered)
             patterns[name] = (re.compile(rf"(?<![\w'])(?:{inner})(?![\w'])") if ordered else None, values)
         return patterns
-
-
-@dataclass(frozen=True, slots=True)
-class _Pieces:
-    """The words in all texts of an expression; at its ends a word may go on beyond it ("cramp[s]")."""
-
-    words: frozenset[str]
-    alone: frozenset[str]
-    """Texts without a space in them."""
-
-    first: frozenset[str]
-    last: frozenset[str]
-
-
-def _pieces_of(text: str) -> _Pieces:
-    nothing: frozenset[str] = frozenset()
-    first, *inner = re.split(r"\s", text)
-    if not inner:
-        return _Pieces(nothing, frozenset({first}), nothing, nothing)
-    return _Pieces(frozenset(inner[:-1]), nothing, frozenset({first}), frozenset({inner[-1]}))
-
-
-def _joined(left: _Pieces, right: _Pieces) -> _Pieces:
-    def glued(befores: frozenset[str], afters: frozenset[str]) -> frozenset[str]:
-        return frozenset(before + after for before in befores for after in afters)
-
-    return _Pieces(
-        words=left.words | right.words | glued(left.last, right.first),
-        alone=glued(left.alone, right.alone),
-        first=left.first | glued(left.alone, right.first),
-        last=right.last | glued(left.last, right.alone),
-    )
-
-
-def _any_of(choices: Iterable[_Pieces]) -> _Pieces:
-    every = tuple(choices)
-    return _Pieces(*(frozenset().union(*(getattr(each, name) for each in every)) for name in _Pieces.__slots__))
-
-
-@lru_cache(maxsize=128)
-def _compiled_intent(name: str, templates: tuple[str, ...], rules: tuple[tuple[str, str], ...]) -> Intent:
-    """Compiled once for the same templates and rules (hassil keeps with them which words they need)."""
-    return Intent(name, [IntentData(list(templates))])
 
 
 def read_sentences(documents: Mapping[str, Item], language: Language, problems: Problems) -> Sentences:
@@ -394,23 +273,43 @@ def _read_templates(item: Item | None, problems: Problems) -> Iterator[Template]
                     yield template
 
 
-@lru_cache(maxsize=1 << 14)
-def _parsed(text: str) -> Sentence:
-    """Parsed once, for it is looked at again and again and takes most of the time of reading; nobody changes it."""
-    return parse_sentence(text)
-
-
 def _parses(text: str, what: str, place: Place, problems: Problems) -> bool:
-    fault = _bracket_fault(text)
-    if fault is None:
-        try:
-            _parsed(text)
-        except (ParseError, ValueError, IndexError) as error:
-            fault = f"is not a template: {error}"
-    if fault is None:
+    if is_plain(text):
         return True
-    problems.add(place, f"{what}: {fault}")
-    return False
+    fault = _bracket_fault(text) or _parse_fault(text)
+    if fault is not None:
+        problems.add(place, f"{what}: {fault}")
+    return fault is None
+
+
+def _parse_fault(text: str) -> str | None:
+    from voice_helper.templates import parse_fault
+
+    return parse_fault(text)
+
+
+def _parsed_needs(text: str) -> Clauses:
+    from voice_helper.templates import needs_of
+
+    return needs_of(text)
+
+
+def _names_of(text: str) -> tuple[Name, ...]:
+    """Give the lists and rules that a sound template names, from left to right."""
+    if is_plain(text):
+        return names_in(text)
+    from voice_helper.templates import names_of
+
+    return names_of(text)
+
+
+def _texts_of(text: str) -> list[str]:
+    """Give every text of a sound template without lists and rules."""
+    if is_plain(text) and not _GROUPED.search(text):
+        return [text]
+    from voice_helper.templates import texts_of
+
+    return texts_of(text)
 
 
 def _bracket_fault(text: str) -> str | None:
@@ -470,11 +369,10 @@ def _read_value(item: Item, what: str, problems: Problems) -> tuple[SlotValue, s
             say = metadata["say"].text(problems, f"{what}, say") if "say" in metadata else say
     if not template or not _parses(template, what, item.place, problems):
         return None
-    expression = _parsed(template).expression
-    if any(not isinstance(node, TextChunk) for node in _references(expression, {})):
+    if _names_of(template):
         problems.add(item.place, f"{what}: a list value cannot use lists or rules")
         return None
-    phrases = tuple(dict.fromkeys(" ".join(text.split()) for text in _every_text(expression)))
+    phrases = tuple(dict.fromkeys(" ".join(text.split()) for text in _texts_of(template)))
     return SlotValue(value, say, tuple(phrase for phrase in phrases if phrase)), template
 
 
@@ -484,46 +382,40 @@ class _References:
     def __init__(self, lists: frozenset[str], rules: Mapping[str, str]) -> None:
         self._lists = lists
         self._rules = rules
-        self._parsed = {name: _parsed(text).expression for name, text in rules.items()}
+        self._in_rule = {name: [each.name for each in _names_of(text) if each.is_rule] for name, text in rules.items()}
 
     def rule_is_sound(self, name: str, place: Place, problems: Problems) -> bool:
-        sound = self._names_exist(self._parsed[name], f"the rule <{name}>", place, problems)
+        sound = self._names_exist(_names_of(self._rules[name]), f"the rule <{name}>", place, problems)
         if self._reaches(name, name, set()):
             problems.add(place, f"the rule <{name}> leads back to itself, so no sentence of it would end")
             return False
         return sound
 
     def is_sound(self, template: Template, good_rules: Mapping[str, str], problems: Problems) -> bool:
-        expression = _parsed(template.text).expression
-        if not self._names_exist(expression, str(template), template.place, problems):
+        names = _names_of(template.text)
+        if not self._names_exist(names, str(template), template.place, problems):
             return False
-        return all(
-            rule in good_rules and self._all_good(self._parsed[rule], good_rules) for rule in _rule_names(expression)
-        )
+        return all(self._all_good(each.name, good_rules) for each in names if each.is_rule)
 
-    def _all_good(self, expression: Expression, good_rules: Mapping[str, str]) -> bool:
-        return all(
-            rule in good_rules and self._all_good(self._parsed[rule], good_rules) for rule in _rule_names(expression)
-        )
+    def _all_good(self, rule: str, good_rules: Mapping[str, str]) -> bool:
+        return rule in good_rules and all(self._all_good(each, good_rules) for each in self._in_rule[rule])
 
-    def _names_exist(self, expression: Expression, what: str, place: Place, problems: Problems) -> bool:
+    def _names_exist(self, names: Iterable[Name], what: str, place: Place, problems: Problems) -> bool:
         sound = True
-        for node in _references(expression, {}):
-            if isinstance(node, ListReference) and node.list_name not in self._lists:
-                problems.add(
-                    place, f"{what}: there is no list {{{node.list_name}}}{_hint(node.list_name, self._lists)}"
-                )
+        for each in names:
+            if not each.is_rule and each.name not in self._lists:
+                problems.add(place, f"{what}: there is no list {{{each.name}}}{_hint(each.name, self._lists)}")
                 sound = False
-            if isinstance(node, RuleReference) and node.rule_name not in self._rules:
-                problems.add(place, f"{what}: there is no rule <{node.rule_name}>{_hint(node.rule_name, self._rules)}")
+            if each.is_rule and each.name not in self._rules:
+                problems.add(place, f"{what}: there is no rule <{each.name}>{_hint(each.name, self._rules)}")
                 sound = False
         return sound
 
     def _reaches(self, start: str, goal: str, seen: set[str]) -> bool:
-        for name in _rule_names(self._parsed[start]):
+        for name in self._in_rule[start]:
             if name == goal:
                 return True
-            if name in self._parsed and name not in seen:
+            if name in self._in_rule and name not in seen:
                 seen.add(name)
                 if self._reaches(name, goal, seen):
                     return True
@@ -535,34 +427,3 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
     near = process.extractOne(name, list(known), score_cutoff=70)
     return f' (did you mean "{near[0]}"?)' if near else ""
-
-
-def _rule_names(expression: Expression) -> list[str]:
-    return [node.rule_name for node in _references(expression, {}) if isinstance(node, RuleReference)]
-
-
-def _references(expression: Expression, rules: Mapping[str, Sentence]) -> Iterator[Expression]:
-    """Walk through the list and rule references of an expression, into the given rules too."""
-    if isinstance(expression, Group):
-        for item in expression.items:
-            yield from _references(item, rules)
-    elif isinstance(expression, ListReference):
-        yield expression
-    elif isinstance(expression, RuleReference):
-        yield expression
-        if expression.rule_name in rules:
-            yield from _references(rules[expression.rule_name].expression, rules)
-
-
-def _every_text(expression: Expression, limit: int = 200) -> list[str]:
-    """Every text of an expression without lists and rules, up to a limit."""
-    if isinstance(expression, TextChunk):
-        return [expression.original_text]
-    if isinstance(expression, Alternative):
-        return [text for item in expression.items for text in _every_text(item, limit)][:limit]
-    if isinstance(expression, Group):
-        texts = [""]
-        for item in expression.items:
-            texts = [before + after for before in texts for after in _every_text(item, limit)][:limit]
-        return texts
-    return []

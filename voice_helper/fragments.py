@@ -1,0 +1,115 @@
+"""Pieces of words without which a text cannot match: a cheap look that spares dear ones.
+
+What must be in a text is written as clauses: of each clause the text must have one fragment, anywhere, also inside a
+word. A clause that is missing costs time only; one too many would cost a match, so none is made up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+Clause = frozenset[str]
+Clauses = tuple[Clause, ...]
+
+_MARK: Final = "\0"
+_NOT_BRACKETS: Final = re.compile(r"[^()\[\]]+")
+
+
+def is_balanced(text: str) -> bool:
+    """Tell whether every `(` and `[` of a text is closed, in order."""
+    before, brackets = "", _NOT_BRACKETS.sub("", text)
+    while brackets != before:
+        before, brackets = brackets, brackets.replace("()", "").replace("[]", "")
+    return not brackets
+
+
+def either(branches: Iterable[Clauses]) -> Clauses:
+    """Give what a choice needs: a fragment of the clause that says most of some branch."""
+    merged: set[str] = set()
+    for clauses in branches:
+        if not clauses:
+            return ()
+        merged |= min(clauses, key=lambda clause: (len(clause), -min(map(len, clause))))
+    return (frozenset(merged),) if merged else ()
+
+
+class GroupReader:
+    """Reads what nested groups of choices need: the innermost groups first, each once."""
+
+    def __init__(
+        self,
+        innermost: re.Pattern[str],
+        clauses_of: Callable[[re.Match[str]], Clauses],
+        fragments_of: Callable[[str], Iterable[str]],
+    ) -> None:
+        """Take what finds an innermost group, what it needs, and the fragments of a text without groups."""
+        self._innermost = innermost
+        self._clauses_of = clauses_of
+        self._fragments_of = fragments_of
+        self._read: list[Clauses] = []
+        self._marks: dict[str, str] = {}
+        self._alone: dict[str, Clause] = {}
+
+    def needs(self, text: str) -> Clauses:
+        """Give what a text must have to match another with balanced groups in it."""
+        before = ""
+        while text != before:
+            before, text = text, self._innermost.sub(self._marked, text)
+        return self.choice(text)
+
+    def choice(self, text: str) -> Clauses:
+        """Give what a choice needs, its groups marked already: `heat|a hot bath`."""
+        branches = [self._sequence(branch) for branch in text.split("|")]
+        return branches[0] if len(branches) == 1 else either(branches)
+
+    def _marked(self, found: re.Match[str]) -> str:
+        whole = found[0]
+        if whole not in self._marks:
+            clauses = self._clauses_of(found)
+            self._marks[whole] = f"{_MARK}{len(self._read)}{_MARK}"
+            self._read.append(clauses)
+        return self._marks[whole]
+
+    def _sequence(self, branch: str) -> Clauses:
+        clauses: dict[Clause, None] = {}
+        for number, part in enumerate(branch.split(_MARK)):
+            if number % 2:
+                clauses.update(dict.fromkeys(self._read[int(part)]))
+            elif part:
+                for word in self._fragments_of(part):
+                    clauses[self._alone.setdefault(word, frozenset((word,)))] = None
+        return tuple(clauses)
+
+
+class FragmentIndex:
+    """Finds what a text may match, by its fragments, in a time that hardly grows with how much there is."""
+
+    def __init__(self, needed: Sequence[Clauses]) -> None:
+        """Take what each entry needs; an entry without clauses may match any text."""
+        often = Counter(fragment for clauses in needed for clause in clauses for fragment in clause)
+        weights = {clause: sum(often[fragment] for fragment in clause) for clauses in needed for clause in clauses}
+        self._needed = needed
+        self._any_text = [entry for entry, clauses in enumerate(needed) if not clauses]
+        self._longest = max((len(fragment) for fragment in often), default=0)
+        self._by_fragment: dict[str, list[int]] = {}
+        for entry, clauses in enumerate(needed):
+            for fragment in min(clauses, key=weights.__getitem__, default=()):
+                self._by_fragment.setdefault(fragment, []).append(entry)
+
+    def candidates(self, text: str) -> list[int]:
+        """Give the positions of the entries that a text in lower case may match, in order."""
+        pieces = self._pieces(text)
+        found = {entry for piece in pieces & self._by_fragment.keys() for entry in self._by_fragment[piece]}
+        kept = [entry for entry in found if not any(clause.isdisjoint(pieces) for clause in self._needed[entry])]
+        return sorted(self._any_text + kept)
+
+    def _pieces(self, text: str) -> set[str]:
+        return {
+            word[start:end]
+            for word in set(text.split())
+            for start in range(len(word))
+            for end in range(start + 1, min(len(word), start + self._longest) + 1)
+        }
