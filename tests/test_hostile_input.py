@@ -20,13 +20,14 @@ from tests.sound import RECORDINGS, recording, write_pcm
 from voice_helper.audio import WavSource
 from voice_helper.content import check_folder, load_content
 from voice_helper.conversation import State
-from voice_helper.documents import Problems, read_document
+from voice_helper.documents import Problems
 from voice_helper.errors import AudioFileError, IntentsError
 from voice_helper.paths import intents_folder
 from voice_helper.skill import Skill
 from voice_helper.text import MAX_CHARACTERS
 from voice_helper.types import Heard, Say, Transcript
 from voice_helper.wordings import read_wordings
+from voice_helper.yaml_documents import read_document
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 WORDS = (

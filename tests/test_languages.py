@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from voice_helper.content import Content, check_folder, load_content
-from voice_helper.nearest import NOTHING_NEAR, Ranking
 from voice_helper.paths import intents_folder
+from voice_helper.ranking import NOTHING_NEAR, Ranking
 from voice_helper.skill import Skill
 from voice_helper.spoken import every_answer, every_prompt, every_session_row
 from voice_helper.tester import Case, read_cases, run_case

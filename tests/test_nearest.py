@@ -10,9 +10,7 @@ from voice_helper.skill import Skill
 
 @pytest.fixture(scope="module")
 def fitted(skill: Skill) -> nearest.Nearest:
-    found = skill.understanding.nearest
-    assert isinstance(found, nearest.Nearest)
-    return found
+    return nearest.Nearest(skill.memory.learned, skill.embed)
 
 
 @pytest.mark.parametrize("text", ["does heat help", "x", "my legs keep seizing up at night after football"])

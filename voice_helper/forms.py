@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from voice_helper.assistant import Happening
-from voice_helper.types import Answer, Match, Transcript
+if TYPE_CHECKING:
+    from voice_helper.assistant import Happening
+    from voice_helper.types import Answer, Match, Transcript
 
 
 def answer_form(transcript: Transcript, engine: str | None, match: Match, answer: Answer) -> dict[str, Any]:

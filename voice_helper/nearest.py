@@ -20,8 +20,8 @@ from functools import cache, cached_property
 import numpy as np
 import numpy.typing as npt
 
+from voice_helper.ranking import NOTHING_NEAR, Ranking
 from voice_helper.sentences import Sentences, Template
-from voice_helper.text import Language
 from voice_helper.types import EMBEDDING_SIZE, OUT_OF_SCOPE
 from voice_helper.wordings import Wording
 
@@ -41,35 +41,6 @@ _BIAS = 10.0
 Vector = npt.NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vector]
 """Gives each text as a row of `EMBEDDING_SIZE` numbers, of length 1."""
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """How near one text is to every meaning."""
-
-    labels: tuple[str, ...]
-    shares: Vector
-    """One for each label, all adding up to 1.0; empty where the text has nothing to compare."""
-
-    def scores(self) -> list[tuple[str, float]]:
-        """Give every intent with its score (0.0 to 1.0, all adding up to 1.0), the highest first."""
-        summed: dict[str, float] = {}
-        for label, share in zip(self.labels, self.shares, strict=False):
-            intent = label.partition("/")[0]
-            summed[intent] = summed.get(intent, 0.0) + float(share)
-        return sorted(summed.items(), key=lambda item: -item[1])
-
-    def family(self, intent: str) -> str | None:
-        """Give the likeliest red-flag family of an intent."""
-        own = [
-            (float(share), label)
-            for label, share in zip(self.labels, self.shares, strict=False)
-            if label.startswith(f"{intent}/")
-        ]
-        return max(own)[1].partition("/")[2] if own else None
-
-
-NOTHING_NEAR = Ranking((), np.zeros(0, dtype=np.float32))
 
 
 @dataclass(frozen=True)
@@ -156,7 +127,7 @@ def learn(sentences: Sentences, wordings: Sequence[Wording], embed: Embed, learn
         for text in _draws(sentences, template):
             add(text, template.intent, index)
     for wording in wordings:
-        add(comparable_text(sentences.language, wording.text), wording.label, -1)
+        add(sentences.language.essence(wording.text), wording.label, -1)
     idf = _inverse_frequencies(examples)
     example_labels = np.asarray(targets, dtype=np.int32)
     return Learned(
@@ -171,13 +142,8 @@ def learn(sentences: Sentences, wordings: Sequence[Wording], embed: Embed, learn
     )
 
 
-def comparable_text(language: Language, text: str) -> str:
-    """Give a text as the classifier compares it."""
-    return language.without_fillers(language.comparable(text))
-
-
 def _draws(sentences: Sentences, template: Template) -> tuple[str, ...]:
-    drawn = (comparable_text(sentences.language, text) for text in sentences.draw(template, DRAWS_PER_TEMPLATE))
+    drawn = (sentences.language.essence(text) for text in sentences.draw(template, DRAWS_PER_TEMPLATE))
     return tuple(dict.fromkeys(drawn))
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from voice_helper.documents import Item, Problems
 from voice_helper.fragments import Clauses, FragmentIndex, GroupReader, is_balanced
@@ -150,6 +150,10 @@ class SafetyRules:
 
     persons: frozenset[str] = field(default_factory=frozenset)
     generic: frozenset[str] = field(default_factory=frozenset)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With what takes long to make."""
+        return {each.name: getattr(self, each.name) for each in fields(self)} | {"_index": self._index}
 
     @cached_property
     def family_names(self) -> frozenset[str]:

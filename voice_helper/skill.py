@@ -3,29 +3,86 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
+import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from voice_helper import content as content_module
-from voice_helper import nearest, sentences, text, wordings
-from voice_helper.cache import Arrays, kept_arrays, kept_texts, read_arrays, write_arrays
-from voice_helper.content import Content, draw_phrases, load_content
+from voice_helper.cache import arrays_of, kept_arrays, kept_texts, kept_values, read_checked, write_arrays
+from voice_helper.content import Content, Files, content_of, draw_phrases, load_content, read_files, unpacked
 from voice_helper.conversation import Conversation
 from voice_helper.embedding import SentenceEmbedder
 from voice_helper.errors import VoiceHelperError
 from voice_helper.paths import intents_folder
+from voice_helper.ranking import Ranking
 from voice_helper.types import Phrases
 from voice_helper.understand import Understanding
 
+if TYPE_CHECKING:  # numpy and what needs it are loaded by the first question that no template matches
+    from voice_helper import nearest
+    from voice_helper.cache import Arrays
+
 _DRAWN: Final = ("questions", "commands", "session")
+_DRAWN_BY: Final = ("content", "glance", "sentences", "templates", "text", "wordings")
 LEARNED_FILE: Final = "nearest.learned"
+_READERS: Final = (
+    "answers", "content", "documents", "fragments", "glance", "guide", "page", "phrasebook", "safety", "sentences",
+    "templates", "text", "types", "understand", "wordings", "yaml_documents",
+)  # fmt: skip
+"""The modules that read an intents folder."""
+
+_OURS: Final = Path(__file__).parent
+_HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
+_KEPT_CLASSES: Final = frozenset(f"voice_helper.{name}" for name in _READERS)
 _STALE: Final = (
     "the sentences have changed since the nearest meaning was learned from them: new templates are matched word for"
     " word only; voice-helper learn, about a minute, mends that"
 )
+
+
+class Memory:
+    """What was learned from the sentences, read when a question needs it."""
+
+    def __init__(self, learned_from: str, read: Callable[[], nearest.Learned]) -> None:
+        """Take the key of the words it was learned from, and what reads the rest."""
+        self.learned_from = learned_from
+        self._read = read
+
+    @cached_property
+    def learned(self) -> nearest.Learned:
+        """What was learned, of intents that are gone, too."""
+        return self._read()
+
+
+class RememberedMeaning:
+    """The nearest meaning, by what is in a memory."""
+
+    def __init__(self, memory: Memory, intents: tuple[str, ...], embed: SentenceEmbedder) -> None:
+        """Take the intents that are still there."""
+        self._memory, self._intents, self._embed = memory, intents, embed
+
+    @cached_property
+    def fitted(self) -> nearest.Nearest:
+        """The classifier."""
+        from voice_helper import nearest
+
+        return nearest.Nearest(nearest.only(self._memory.learned, self._intents), self._embed)
+
+    def rank(self, comparable: str) -> Ranking:
+        """Give how near a text is to every meaning."""
+        return self.fitted.rank(comparable)
+
+    def known_share(self, comparable: str) -> float:
+        """Give the share of the words of a text that the templates know."""
+        return self.fitted.known_share(comparable)
+
+    def nearest_template(self, comparable: str, intent: str) -> str | None:
+        """Give the nearest template of an intent."""
+        return self.fitted.nearest_template(comparable, intent)
 
 
 @dataclass(frozen=True)
@@ -35,15 +92,13 @@ class Skill:
     content: Content
     understanding: Understanding
     conversation: Conversation
-    learned: nearest.Learned = field(repr=False)
-    """What the nearest meaning learned, of intents that are gone, too."""
-
+    memory: Memory = field(repr=False)
     embed: SentenceEmbedder = field(repr=False)
 
     @property
     def is_stale(self) -> bool:
         """Whether the nearest meaning was learned from other sentences than those that are there."""
-        return self.learned.learned_from != self.content.learning_key
+        return self.memory.learned_from != self.content.learning_key
 
 
 def open_skill(
@@ -56,22 +111,41 @@ def open_skill(
 ) -> Skill:
     """Read an intents folder and get its understanding ready.
 
-    What was learned from the sentences lies in the folder, or in the cache; `announce` is told when it has to be
-    learned, which takes about a minute, and when it was learned from other sentences than those that are there.
-    From the skill `before` an edit is taken what takes long and has not changed; nothing is then learned anew.
-    Raises `IntentsError` with every problem of the folder.
+    What was read is kept in the cache, and read again for other words only. What was learned from the sentences lies
+    in the folder, or in the cache; `announce` is told when it has to be learned, which takes about a minute, and when
+    it was learned from other sentences than those that are there. From the skill `before` an edit is taken what takes
+    long and has not changed; nothing is then learned anew. Raises `IntentsError` with every problem of the folder.
     """
-    content = load_content(folder or intents_folder(language), settings, before.content if before else None)
+    files = read_files(folder or intents_folder(language))
+    content = content_of(files, settings or {}, before.content) if before else _content(files, settings or {})
     is_kept_there = (content.folder / LEARNED_FILE).is_file()
-    learned = before.learned if before and not is_kept_there else _learned(content, announce)
+    memory = before.memory if before and not is_kept_there else _memory(content, announce)
     embed = before.embed if before else SentenceEmbedder()
-    fitted = nearest.Nearest(nearest.only(learned, content.sentences.intents), embed)
-    understanding = Understanding(content.sentences, content.safety, fitted, content.thresholds)
+    meaning = RememberedMeaning(memory, content.sentences.intents, embed)
+    understanding = Understanding(content.sentences, content.safety, meaning, content.thresholds)
     conversation = Conversation(understanding, content.answers, content.guide)
-    skill = Skill(content, understanding, conversation, learned, embed)
+    skill = Skill(content, understanding, conversation, memory, embed)
     if skill.is_stale and not (before and before.is_stale):
         announce(_STALE)
     return skill
+
+
+def _content(files: Files, settings: Mapping[str, str]) -> Content:
+    """Read the files, or take what was kept of the same ones."""
+    depends_on = json.dumps([files.key(), files.shown, _code_key(*_READERS), sorted(settings.items())])
+    key = hashlib.sha256(depends_on.encode()).hexdigest()
+    packed = kept_values("content", key, lambda: content_of(files, settings).packed(), _KEPT_CLASSES)
+    return unpacked(packed, files.folder)
+
+
+def _code_key(*modules: str) -> str:
+    """A hash of our code, and of the library that it leans on: other code may read the same words in another way."""
+    digest = hashlib.sha256(sys.version.encode())
+    hassil = find_spec("hassil")  # looks for it, and does not load it
+    folder = Path(hassil.origin).parent if hassil and hassil.origin else Path()
+    for path in (*(_OURS / f"{name}.py" for name in modules), *(folder / f"{name}.py" for name in _HASSIL)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def learn_folder(folder: Path) -> Path:
@@ -82,6 +156,8 @@ def learn_folder(folder: Path) -> Path:
     """
     content = load_content(folder)
     path = folder / LEARNED_FILE
+    from voice_helper import nearest
+
     try:
         write_arrays(path, nearest.to_arrays(_learn(content)))
     except OSError as error:
@@ -89,26 +165,49 @@ def learn_folder(folder: Path) -> Path:
     return path
 
 
-def _learned(content: Content, announce: Callable[[str], None]) -> nearest.Learned:
+def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
     """What was learned from a folder: what lies in it, or what is kept since it was learned here."""
     path = content.folder / LEARNED_FILE
     if path.is_file():
-        try:
-            return nearest.from_arrays(read_arrays(path))
-        except (OSError, ValueError, KeyError) as error:
-            raise VoiceHelperError(
-                f"{path}: cannot be read: {error}", hint=f"run: voice-helper learn {content.folder}"
-            ) from None
+        return _memory_in(path)
+
+    from voice_helper import nearest
 
     def learn() -> Arrays:
         announce("learning the sentences, once for every change of them ...")
         return nearest.to_arrays(_learn(content))
 
     key = hashlib.sha256(f"{content.learning_key} {nearest.LEARNING_VERSION}".encode()).hexdigest()
-    return nearest.from_arrays(kept_arrays("nearest", key, learn))
+    learned = nearest.from_arrays(kept_arrays("nearest", key, learn))
+    return Memory(learned.learned_from, lambda: learned)
+
+
+def _memory_in(path: Path) -> Memory:
+    """What lies in a folder; what it was learned from is kept, so that nothing else need be read to know it."""
+
+    def unreadable(error: Exception) -> VoiceHelperError:
+        return VoiceHelperError(f"{path}: cannot be read: {error}", hint=f"run: voice-helper learn {path.parent}")
+
+    try:
+        raw = read_checked(path)
+    except (OSError, ValueError) as error:
+        raise unreadable(error) from None
+
+    def read() -> nearest.Learned:
+        from voice_helper import nearest
+
+        try:
+            return nearest.from_arrays(arrays_of(raw))
+        except (ValueError, KeyError) as error:
+            raise unreadable(error) from None
+
+    key = hashlib.sha256(raw + _code_key("cache", "nearest").encode()).hexdigest()
+    return Memory(kept_texts("learned-from", key, lambda: {"key": read().learned_from})["key"], read)
 
 
 def _learn(content: Content) -> nearest.Learned:
+    from voice_helper import nearest
+
     return nearest.learn(content.sentences, content.wordings, SentenceEmbedder(), content.learning_key)
 
 
@@ -119,13 +218,6 @@ def phrases_of(content: Content) -> Phrases:
         drawn = draw_phrases(content)
         return {name: "\n".join(getattr(drawn, name)) for name in _DRAWN}
 
-    kept = kept_texts("phrases", _key(content), draw)
+    key = hashlib.sha256(f"{content.content_key} {_code_key(*_DRAWN_BY)}".encode()).hexdigest()
+    kept = kept_texts("phrases", key, draw)
     return Phrases(**{name: tuple(kept[name].split("\n")) for name in _DRAWN}, sounds=content.pronunciations)
-
-
-def _key(content: Content) -> str:
-    """What the phrases depend on: the words, and the code that draws them."""
-    digest = hashlib.sha256(content.content_key.encode())
-    for module in (content_module, sentences, text, wordings):
-        digest.update(inspect.getsource(module).encode())
-    return digest.hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from voice_helper.conversation import State
-from voice_helper.documents import Item, Place, Problems, read_document
+from voice_helper.documents import Item, Place, Problems
 from voice_helper.errors import VoiceHelperError
 from voice_helper.forms import answer_form
 from voice_helper.skill import Skill
@@ -169,6 +169,8 @@ def read_context(value: object, place: Place) -> Context:
 
 def _yaml_cases(path: Path, text: str) -> Iterator[Case]:
     problems = Problems()
+    from voice_helper.yaml_documents import read_document
+
     document = read_document(text, str(path), problems)
     top = document.mapping(problems, "a test file", known=frozenset({"language", "tests"}))
     cases: list[Case] = []
@@ -221,6 +223,4 @@ def explain(skill: Skill, result: Result) -> list[str]:
 
 def nearest_form(skill: Skill, text: str) -> str:
     """Give a text as the nearest meaning compares it."""
-    from voice_helper.nearest import comparable_text
-
-    return comparable_text(skill.content.language, text)
+    return skill.content.language.essence(text)

@@ -7,8 +7,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from unicode_rbnf import RbnfEngine
+if TYPE_CHECKING:
+    from unicode_rbnf import RbnfEngine
 
 MAX_CHARACTERS = 1_000
 """No spoken question is longer; what comes after is not read."""
@@ -44,6 +46,10 @@ class Language:
         """Give a text in the one form in which texts are compared: short forms, one spelling."""
         joined = " ".join(self.words(text))
         return self._replacements.sub(joined)
+
+    def essence(self, text: str) -> str:
+        """Give a text in comparable form without fillers, as the nearest meaning compares it."""
+        return self.without_fillers(self.comparable(text))
 
     def without_fillers(self, comparable: str) -> str:
         """Leave the fillers out of a comparable text, unless nothing else is there."""
@@ -97,4 +103,6 @@ def _spelled(digits: str, language: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4)
 def _number_engine(language: str) -> RbnfEngine:
+    from unicode_rbnf import RbnfEngine
+
     return RbnfEngine.for_language(language)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Final, Literal, Protocol
 
 from voice_helper.documents import Item, Problems
-from voice_helper.nearest import NOTHING_NEAR, Ranking, comparable_text
+from voice_helper.ranking import NOTHING_NEAR, Ranking
 from voice_helper.safety import LEVELS, Flag, SafetyRules
 from voice_helper.sentences import Claim, Sentences
 from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT, DecidedBy, Match, RunnerUp, Transcript
@@ -119,7 +119,7 @@ class Understanding:
         """Give a match with the meaning that came next, also where nearness was not needed to decide."""
         if match.runner_up is not None:
             return match
-        ranking = self.nearest.rank(comparable_text(self.sentences.language, text))
+        ranking = self.nearest.rank(self.sentences.language.essence(text))
         return replace(match, runner_up=_next_best(ranking.scores(), match.intent))
 
     def _meaning(self, text: str, context: Context, confidence: float) -> Match:
@@ -137,7 +137,7 @@ class Understanding:
         claim = self._exact(text, context)
         if claim is not None:
             return replace(self._claimed(text, claim, flag), denied=denied)
-        comparable = comparable_text(language, text)
+        comparable = language.essence(text)
         is_known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
         ranking = self.nearest.rank(comparable) if is_known else NOTHING_NEAR
         ranked = ranking.scores()
@@ -208,7 +208,7 @@ class Understanding:
             decided = "command"
         family = flag.family if flag is not None and flag.level == claim.intent else None
         if family is None and claim.intent in HELP_NOW:
-            family = self.nearest.rank(comparable_text(self.sentences.language, text)).family(claim.intent)
+            family = self.nearest.rank(self.sentences.language.essence(text)).family(claim.intent)
         return Match(claim.intent, claim.slots, 1.0, decided, family, claim.template)
 
     def _flagged(self, text: str, flag: Flag) -> Match:
