@@ -6,41 +6,50 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Final
 
 import click
 
 from voice_helper import __version__
-from voice_helper.commands import asking, conversing, intents, machine, models, serving, testing
 from voice_helper.commands.shared import disclaimer, show_error
 from voice_helper.errors import VoiceHelperError
 
 _INTERRUPTED: Final = 130
 
 
-@click.group(epilog=disclaimer(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_COMMANDS: Final = {
+    "ask": "asking", "listen": "conversing", "guide": "conversing", "test-intents": "testing", "check": "intents",
+    "learn": "intents", "models": "models", "doctor": "machine", "voices": "machine", "serve": "serving",
+    "demo": "asking",
+}  # fmt: skip
+"""Each command and its module, which is imported when the command is run or its help is shown."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(
+            import_module(f"voice_helper.commands.{_COMMANDS[name]}"), name.replace("-", "_")
+        )
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    epilog=disclaimer(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="voice-helper")
 def cli() -> None:
     """Ask aloud about leg cramps, offline, and be guided hands-free when one is there.
 
     Example: voice-helper ask "does heat help"
     """
-
-
-for _command in (
-    asking.ask,
-    conversing.listen,
-    conversing.guide,
-    testing.test_intents,
-    intents.check,
-    intents.learn,
-    models.models,
-    machine.doctor,
-    machine.voices,
-    serving.serve,
-    asking.demo,
-):
-    cli.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import yaml
-
 from voice_helper.errors import ModelInstallError
 from voice_helper.paths import data_folder
 
@@ -52,6 +50,8 @@ class KnownModel:
 
 def registry() -> tuple[KnownModel, ...]:
     """Give the models that this project knows, from `models/registry.yaml`."""
+    import yaml
+
     entries = yaml.safe_load((data_folder("models") / "registry.yaml").read_text(encoding="utf-8"))["models"]
     return tuple(
         KnownModel(**{**entry, "files": tuple(KnownFile(**file) for file in entry["files"])}) for entry in entries

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from rich.console import Console
 
 from voice_helper.commands.shared import (
     DEBUG_RECORDING,
@@ -32,6 +31,8 @@ from voice_helper.commands.shared import (
 )
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from rich.console import Console
+
     from voice_helper.assistant import Assistant, Happening
     from voice_helper.audio import Player, SilentPlayer, Source
     from voice_helper.skill import Skill

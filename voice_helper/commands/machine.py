@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
 from voice_helper.commands.shared import (
     Options,
@@ -41,6 +40,8 @@ def doctor(options: Options, as_json: bool) -> None:
             {"ok": all(each.ok or not each.needed for each in findings), "checks": [each.form() for each in findings]}
         )
     else:
+        from rich.table import Table
+
         console = terminal()
         table = Table(box=None, show_header=False, pad_edge=False)
         for _ in range(3):

@@ -9,12 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-from rich.table import Table
 
-from voice_helper.commands.shared import note, plain, progress, terminal
+from voice_helper.commands.shared import error_terminal, note, plain, progress, terminal
 from voice_helper.errors import VoiceHelperError
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
@@ -36,6 +32,8 @@ def list_models(language: str) -> None:
 
     Example: voice-helper models list
     """
+    from rich.table import Table
+
     from voice_helper.model_store import listed
     from voice_helper.paths import user_models_folder
 
@@ -167,10 +165,13 @@ def _agreed(question: str) -> bool:
 @contextmanager
 def _bar() -> Iterator[Progress]:
     """Show on a terminal what is being done, and how much of it."""
-    console = Console(stderr=True)
+    console = error_terminal()
     if not console.is_terminal:
         yield lambda doing, have, whole: None
         return
+    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Bar(*columns, console=console, transient=True) as bar:
         tasks: dict[str, TaskID] = {}

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from rich.console import Console
-from rich.table import Table
-
 from voice_helper.commands.shared import note, plain, progress, show_error, terminal
 from voice_helper.errors import VoiceHelperError
 from voice_helper.paths import state_folder
@@ -20,6 +17,7 @@ from voice_helper.paths import state_folder
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
     from prompt_toolkit.completion import Completer
     from prompt_toolkit.history import History
+    from rich.console import Console
 
     from voice_helper.skill import Skill
     from voice_helper.tester import Result
@@ -244,6 +242,8 @@ class _Prompt:
         self._read("all")
 
     def _help(self, rest: str) -> None:
+        from rich.table import Table
+
         table = Table(box=None, show_header=False, pad_edge=False)
         for command, what in _COMMANDS.items():
             table.add_row(f"[bold]{plain(command)}[/bold]", plain(what))
@@ -272,6 +272,8 @@ def show_result(console: Console, skill: Skill, result: Result, *, explain: bool
     ]
     if explain:
         rows += [("because", plain(line)) for line in explain_result(skill, result)]
+    from rich.table import Table
+
     table = Table(box=None, show_header=False, pad_edge=False, highlight=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
-from rich.console import Console
 
 from voice_helper.errors import VoiceHelperError
 from voice_helper.paths import data_folder, intents_folder
@@ -24,6 +23,8 @@ from voice_helper.recognizers import ENGINE_NAMES
 from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from rich.console import Console
+
     from voice_helper.audio import Loudspeaker, Source
     from voice_helper.recognizers import Recognizer
     from voice_helper.skill import Skill
@@ -245,12 +246,21 @@ def note_number(options: Options, skill: Skill) -> None:
 
 def terminal(file: TextIO | None = None) -> Console:
     """Give the console for what the person asked for, or for a file of it."""
+    from rich.console import Console
+
     return Console(file=file, soft_wrap=not (file or sys.stdout).isatty())
+
+
+def error_terminal(*, soft_wrap: bool = False) -> Console:
+    """Give the console for what stands beside the answer."""
+    from rich.console import Console
+
+    return Console(stderr=True, soft_wrap=soft_wrap)
 
 
 def note(text: str) -> None:
     """Tell the person something beside the answer, on the error stream."""
-    Console(stderr=True, soft_wrap=True).print(plain(text), style="dim", highlight=False)
+    error_terminal(soft_wrap=True).print(plain(text), style="dim", highlight=False)
 
 
 def print_line(form: dict[str, Any], file: TextIO | None = None) -> None:
@@ -262,7 +272,7 @@ def counted(items: Sequence[Item], text: str) -> Iterator[Item]:
     """Give items one by one; on a terminal a bar shows how far it is, once a second has gone by."""
     from rich.progress import Progress
 
-    console = Console(stderr=True)
+    console = error_terminal()
     if not console.is_terminal:
         yield from items
         return
@@ -306,7 +316,7 @@ def write_file(path: Path, text: str) -> None:
 @contextmanager
 def progress(text: str) -> Iterator[None]:
     """Show on a terminal that something is going on."""
-    console = Console(stderr=True)
+    console = error_terminal()
     if not console.is_terminal:
         yield
         return
@@ -321,7 +331,7 @@ def plain_lines(text: str) -> str:
 
 def show_error(error: VoiceHelperError) -> None:
     """Show what is wrong and what to do about it, on the error stream."""
-    console = Console(stderr=True, soft_wrap=True)
+    console = error_terminal(soft_wrap=True)
     console.print(f"[red]error:[/red] {plain_lines(error.message)}", highlight=False)
     if error.hint:
         console.print(f"[dim]hint:[/dim] {plain(error.hint)}", highlight=False)

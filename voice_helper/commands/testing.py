@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from voice_helper.commands.prompt import Asking, run_prompt, show_result
 from voice_helper.commands.shared import (
@@ -33,6 +31,8 @@ from voice_helper.commands.shared import (
 from voice_helper.errors import VoiceHelperError
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from rich.console import Console
+
     from voice_helper.recognizers import Recognizer
     from voice_helper.reports import Report
     from voice_helper.reports.comparison import Comparison, Earlier, Key
@@ -219,6 +219,8 @@ def _hear_file(recognizer: Recognizer, path: Path) -> Transcript:
 
 
 def _print_table(console: Console, report: Report, comparison: Comparison | None) -> None:
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for column in ("", "text", "intent", "score", "by", "expected"):
         table.add_column(column, overflow="fold")
