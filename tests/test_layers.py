@@ -13,7 +13,8 @@ PACKAGE = Path(voice_helper.__file__).parent
 VALUES = {"types", "errors", "paths"}
 CORE = {
     "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "phrasebook",
-    "page", "content", "conversation", "endpoint", "spoken",
+    "page", "content", "conversation", "endpoint", "spoken", "fragments", "glance", "templates", "ranking",
+    "yaml_documents",
 }  # fmt: skip
 EDGES = {
     "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",

@@ -121,6 +121,24 @@ def read_arrays(path: Path) -> Arrays:
     return arrays_of(read_checked(path))
 
 
+def text_in(content: bytes, name: str) -> str:
+    """Give the one text among the arrays of the checked content of a file, without numpy, which takes long to load.
+
+    Raises `ValueError` or `KeyError` where there is none.
+    """
+    from zipfile import BadZipFile, ZipFile
+
+    try:
+        with ZipFile(io.BytesIO(content)) as arrays:
+            array = arrays.read(f"{name}.npy")
+    except BadZipFile as error:
+        raise ValueError(str(error)) from None
+    text_at = 10 + int.from_bytes(array[8:10], "little")  # after a mark of 8 bytes, the header's length, and the header
+    if not array.startswith(b"\x93NUMPY\x01") or b"'<U" not in array[:text_at]:
+        raise ValueError(f"{name} is no text")
+    return array[text_at:].decode("utf-32-le").rstrip("\0")
+
+
 def arrays_of(content: bytes) -> Arrays:
     """Give the arrays of the checked content of a file; raises `ValueError` when it is no such file."""
     import numpy as np

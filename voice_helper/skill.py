@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from voice_helper.cache import arrays_of, kept_arrays, kept_texts, kept_values, read_checked, write_arrays
+from voice_helper.cache import arrays_of, kept_arrays, kept_texts, kept_values, read_checked, text_in, write_arrays
 from voice_helper.content import Content, Files, content_of, draw_phrases, load_content, read_files, unpacked
 from voice_helper.conversation import Conversation
 from voice_helper.embedding import SentenceEmbedder
@@ -183,15 +183,10 @@ def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
 
 
 def _memory_in(path: Path) -> Memory:
-    """What lies in a folder; what it was learned from is kept, so that nothing else need be read to know it."""
+    """What lies in a folder: only what it was learned from is read at once."""
 
     def unreadable(error: Exception) -> VoiceHelperError:
         return VoiceHelperError(f"{path}: cannot be read: {error}", hint=f"run: voice-helper learn {path.parent}")
-
-    try:
-        raw = read_checked(path)
-    except (OSError, ValueError) as error:
-        raise unreadable(error) from None
 
     def read() -> nearest.Learned:
         from voice_helper import nearest
@@ -201,8 +196,11 @@ def _memory_in(path: Path) -> Memory:
         except (ValueError, KeyError) as error:
             raise unreadable(error) from None
 
-    key = hashlib.sha256(raw + _code_key("cache", "nearest").encode()).hexdigest()
-    return Memory(kept_texts("learned-from", key, lambda: {"key": read().learned_from})["key"], read)
+    try:
+        raw = read_checked(path)
+        return Memory(text_in(raw, "learned_from"), read)
+    except (OSError, ValueError, KeyError) as error:
+        raise unreadable(error) from None
 
 
 def _learn(content: Content) -> nearest.Learned:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import random
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +22,7 @@ from hassil.expression import (
     Sentence,
     TextChunk,
 )
-from hassil.intents import Intent, IntentData, Intents
+from hassil.intents import Intent, IntentData, Intents, SlotList
 from hassil.parse_expression import parse_sentence
 from hassil.parser import ParseError
 from hassil.recognize import recognize_all
@@ -60,6 +59,7 @@ def parse_fault(template: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1 << 14)
 def names_of(template: str) -> tuple[Name, ...]:
     """Give the lists and rules that a template names, from left to right."""
     return tuple(_names(parsed(template).expression))
@@ -86,26 +86,49 @@ class Templates:
         raw_rules: Mapping[str, str],
     ) -> None:
         """Take the lists as they were read, and lists and rules as hassil takes them."""
+        self._language = language
         self._lists = lists
+        self._raw_lists = raw_lists
         self._rules = raw_rules
-        self._intents = Intents.from_dict(
-            {"language": language, "intents": {}, "lists": dict(raw_lists), "expansion_rules": dict(raw_rules)}
-        )
+        self._read_lists: dict[str, SlotList] = {}
         self._rule_pieces: dict[str, _Pieces] = {}
 
     def matches(self, text: str, candidates: Iterable[tuple[str, str]]) -> Iterator[Matched]:
         """Give each way in which a text matches one of some templates, given as intent and template."""
-        by_intent: dict[str, list[Sentence]] = {}
+        by_intent: dict[str, list[str]] = {}
         for intent, template in candidates:
-            by_intent.setdefault(intent, []).append(parsed(template))
-        intents = {name: _intent(name, sentences) for name, sentences in by_intent.items()}
-        for result in recognize_all(text, replace(self._intents, intents=intents)):
+            by_intent.setdefault(intent, []).append(template)
+        intents = {name: _intent(name, templates) for name, templates in by_intent.items()}
+        lists, rules = self._named(template for templates in by_intent.values() for template in templates)
+        for result in recognize_all(text, Intents(self._language, intents, lists, rules)):
             values: dict[str, dict[str, None]] = {}
             for entity in result.entities_list:
                 values.setdefault(entity.name, {})[str(entity.value)] = None
             slots = {name: ", ".join(found) for name, found in values.items()}
             sentence = result.intent_sentence
             yield Matched(result.intent.name, (sentence.text if sentence else None) or "", slots)
+
+    def _named(self, templates: Iterable[str]) -> tuple[dict[str, SlotList], dict[str, Sentence]]:
+        """Give the lists and rules that some templates need, those in rules too."""
+        lists: dict[str, SlotList] = {}
+        rules: dict[str, Sentence] = {}
+        left = list(dict.fromkeys(name for template in templates for name in names_of(template)))
+        while left:
+            name = left.pop()
+            if not name.is_rule:
+                lists[name.name] = self._list(name.name)
+            elif name.name not in rules:
+                rules[name.name] = parsed(self._rules[name.name])
+                left += names_of(self._rules[name.name])
+        return lists, rules
+
+    def _list(self, name: str) -> SlotList:
+        if name not in self._read_lists:
+            lists = {name: self._raw_lists[name]}
+            self._read_lists[name] = Intents.from_dict(
+                {"language": self._language, "intents": {}, "lists": lists}
+            ).slot_lists[name]
+        return self._read_lists[name]
 
     def draw(self, template: str, count: int) -> tuple[str, ...]:
         """Give up to `count` different sentences of a template, always the same ones."""
@@ -181,9 +204,11 @@ class Templates:
         return _pieces_of("")
 
 
-def _intent(name: str, sentences: Sequence[Sentence]) -> Intent:
+def _intent(name: str, templates: Iterable[str]) -> Intent:
     data = IntentData([])
-    vars(data)["sentences"] = list(sentences)  # parsed already: it would parse the texts itself
+    vars(data)["sentences"] = [
+        parsed(template) for template in templates
+    ]  # it would parse them anew
     return Intent(name, [data])
 
 

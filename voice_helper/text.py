@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unicode_rbnf import RbnfEngine
@@ -55,13 +55,17 @@ class Language:
         """Leave the fillers out of a comparable text, unless nothing else is there."""
         return self._fillers.sub(comparable) or comparable
 
-    @property
-    def _replacements(self) -> _PhraseTable:
-        return _phrase_table(tuple(self.spellings.items()) + tuple(self.contractions.items()))
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the tables, which are quickly made."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    @property
+    @cached_property
+    def _replacements(self) -> _PhraseTable:
+        return _PhraseTable((*self.spellings.items(), *self.contractions.items()))
+
+    @cached_property
     def _fillers(self) -> _PhraseTable:
-        return _phrase_table(tuple((self._replacements.sub(phrase), "") for phrase in self.fillers))
+        return _PhraseTable((self._replacements.sub(phrase), "") for phrase in self.fillers)
 
 
 class _PhraseTable:
@@ -77,11 +81,6 @@ class _PhraseTable:
         if self._pattern is None:
             return text
         return " ".join(self._pattern.sub(lambda found: self._by_phrase[found[0]], text).split())
-
-
-@lru_cache(maxsize=64)
-def _phrase_table(pairs: tuple[tuple[str, str], ...]) -> _PhraseTable:
-    return _PhraseTable(pairs)
 
 
 def _words(text: str, language: str) -> tuple[str, ...]:
