@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 Clause = frozenset[str]
@@ -32,8 +33,12 @@ def either(branches: Iterable[Clauses]) -> Clauses:
     for clauses in branches:
         if not clauses:
             return ()
-        merged |= min(clauses, key=lambda clause: (len(clause), -min(map(len, clause))))
+        merged |= clauses[0] if len(clauses) == 1 else min(clauses, key=_vagueness)
     return (frozenset(merged),) if merged else ()
+
+
+def _vagueness(clause: AbstractSet[str]) -> tuple[int, int]:
+    return len(clause), -min(map(len, clause))
 
 
 class GroupReader:
@@ -62,8 +67,18 @@ class GroupReader:
 
     def choice(self, text: str) -> Clauses:
         """Give what a choice needs, its groups marked already: `heat|a hot bath`."""
-        branches = [self._sequence(branch) for branch in text.split("|")]
-        return branches[0] if len(branches) == 1 else either(branches)
+        if "|" not in text:
+            return self._sequence(text)
+        return either(self._branch(branch) for branch in text.split("|"))
+
+    def _branch(self, text: str) -> Clauses:
+        if _MARK in text:
+            return self._sequence(text)
+        longest = max(self._fragments_of(text), key=len, default=None)
+        return (self._clause(longest),) if longest else ()
+
+    def _clause(self, fragment: str) -> Clause:
+        return self._alone.setdefault(fragment, frozenset((fragment,)))
 
     def _marked(self, found: re.Match[str]) -> str:
         whole = found[0]
@@ -79,8 +94,7 @@ class GroupReader:
             if number % 2:
                 clauses.update(dict.fromkeys(self._read[int(part)]))
             elif part:
-                for word in self._fragments_of(part):
-                    clauses[self._alone.setdefault(word, frozenset((word,)))] = None
+                clauses.update(dict.fromkeys(map(self._clause, self._fragments_of(part))))
         return tuple(clauses)
 
 

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from voice_helper.documents import Item, Place, Problems
@@ -302,6 +302,7 @@ def _parsed_needs(text: str) -> Clauses:
     return needs_of(text)
 
 
+@lru_cache(maxsize=1 << 14)
 def _names_of(text: str) -> tuple[Name, ...]:
     """Give the lists and rules that a sound template names, from left to right."""
     if is_plain(text):
