@@ -206,9 +206,7 @@ class Templates:
 
 def _intent(name: str, templates: Iterable[str]) -> Intent:
     data = IntentData([])
-    vars(data)["sentences"] = [
-        parsed(template) for template in templates
-    ]  # it would parse them anew
+    vars(data)["sentences"] = [parsed(template) for template in templates]  # it would parse them anew
     return Intent(name, [data])
 
 

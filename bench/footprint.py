@@ -1,0 +1,157 @@
+"""What it takes: time to start, memory, processor time while listening, size: `python -m bench.footprint`.
+
+Everything is measured on programs as people run them, with a cache folder of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import numpy as np
+from packaging.requirements import Requirement
+
+from bench.lines import machine, write_result
+from bench.programs import PYTHON, VOICE_HELPER, Took, best_of, instructions, run
+from voice_helper.audio import WavSource, silence, write_wav
+from voice_helper.types import SAMPLE_RATE
+
+_RECORDINGS = Path(__file__).parent.parent / "tests" / "audio"
+_QUESTION = ("ask", "does heat help", "--voice", "none")
+_OTHER_WORDS = ("ask", "my poor legs seize up whenever i have been running", "--voice", "none")
+_HEARD = ("ask", "--wav", str(_RECORDINGS / "put_heat_on_it.wav"), "--voice", "none")
+_COMMANDS = {
+    "--help": ("--help",),
+    "ask, a template matches": _QUESTION,
+    "ask, by nearness": _OTHER_WORDS,
+    "ask --wav": _HEARD,
+}
+_ROOM_LOUDNESS = 20.0  # root mean square: a quiet room, not the zeros that no microphone gives
+_IMPORT = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")
+_SHOWN_IMPORTS = 12
+
+
+def starts(environment: Mapping[str, str], cache: Path, times: int) -> dict[str, object]:
+    """Give what each command takes, with and without a cache, beside an interpreter that does nothing."""
+    nothing = best_of(times, (PYTHON, "-c", "pass"), environment)
+    result: dict[str, object] = {"python -c pass": _shown(nothing, nothing)}
+    for name, arguments in _COMMANDS.items():
+        command = (VOICE_HELPER, *arguments)
+        if arguments != _COMMANDS["--help"]:
+            cold = best_of(times, command, environment, lambda: shutil.rmtree(cache, ignore_errors=True))
+            result[f"{name}, no cache"] = _shown(cold, nothing)
+        result[name] = _shown(best_of(times, command, environment), nothing)
+    return result
+
+
+def _shown(took: Took, nothing: Took) -> dict[str, float]:
+    return {
+        "wall_milliseconds": round(took.wall_seconds * 1000),
+        "cpu_milliseconds": round(took.cpu_seconds * 1000),
+        "times_python": round(took.wall_seconds / nothing.wall_seconds, 1),
+        "resident_megabytes": round(took.resident_megabytes),
+    }
+
+
+def listening(environment: Mapping[str, str], folder: Path, seconds: float) -> dict[str, object]:
+    """Give the share of one core that listening takes: a long sound less a short one, so that starting counts not."""
+    room = np.random.default_rng(3).normal(0.0, _ROOM_LOUDNESS, round(seconds * SAMPLE_RATE)).astype("<i2").tobytes()
+    said = b"".join(
+        _recorded(path) + silence(1.0) for path in sorted(_RECORDINGS.glob("*.wav")) if "korean" not in path.name
+    )
+    talk = (said * (1 + len(room) // len(said)))[: len(room)]
+    result: dict[str, object] = {}
+    for name, pcm in {"a quiet room": room, "talk without a pause": talk}.items():
+        short, whole = pcm[: len(pcm) // 4 // 2 * 2], pcm
+        took = [_listen(environment, folder, each) for each in (short, whole)]
+        share = (took[1].cpu_seconds - took[0].cpu_seconds) / ((len(whole) - len(short)) / 2 / SAMPLE_RATE)
+        result[name] = {
+            "core_share": round(share, 4),
+            "resident_megabytes": round(took[1].resident_megabytes),
+            "seconds": round(len(whole) / 2 / SAMPLE_RATE),
+        }
+    return result
+
+
+def _recorded(path: Path) -> bytes:
+    return b"".join(chunk.pcm for chunk in WavSource(path).chunks())
+
+
+def _listen(environment: Mapping[str, str], folder: Path, pcm: bytes) -> Took:
+    path = folder / "heard.wav"
+    write_wav(path, pcm)
+    return run((VOICE_HELPER, "listen", "--source", str(path), "--voice", "none", "--no-chime"), environment)
+
+
+def imports(environment: Mapping[str, str]) -> list[dict[str, object]]:
+    """Give the modules that took longest to import in one question, with all that they import, the longest first."""
+    command = (PYTHON, "-X", "importtime", VOICE_HELPER, *_QUESTION)
+    told = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=True).stderr
+    found = [(int(match[2]), match[4]) for match in _IMPORT.finditer(told)]
+    return [
+        {"module": name, "milliseconds": round(whole / 1000, 1)}
+        for whole, name in sorted(found)[-_SHOWN_IMPORTS:][::-1]
+    ]
+
+
+def sizes() -> dict[str, float]:
+    """Give the megabytes of what is installed with the package, and what each extra adds to that."""
+    base = set(_needed("voice-helper", frozenset()))
+    result = {"voice-helper": _megabytes(base)}
+    for extra in sorted(distribution("voice-helper").metadata.get_all("Provides-Extra") or ()):
+        result[f"extra {extra} adds"] = _megabytes(set(_needed("voice-helper", frozenset({extra}))) - base)
+    return result
+
+
+def _needed(name: str, extras: frozenset[str], seen: set[tuple[str, frozenset[str]]] | None = None) -> Iterator[str]:
+    seen = set() if seen is None else seen
+    if (name, extras) in seen:
+        return
+    seen.add((name, extras))
+    try:
+        requires = distribution(name).requires or ()
+    except PackageNotFoundError:  # for another platform
+        return
+    yield name
+    for requirement in map(Requirement, requires):
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in (extras or {""})):
+            yield from _needed(requirement.name.lower().replace("_", "-"), frozenset(requirement.extras), seen)
+
+
+def _megabytes(names: set[str]) -> float:
+    files = {Path(str(file.locate())).resolve() for name in names for file in distribution(name).files or ()}
+    return round(sum(path.stat().st_size for path in files if path.is_file()) / 1e6, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=5, help="runs of each command; the shortest counts")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of sound to listen to")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+        result: dict[str, object] = {"machine": machine()}
+        result["starts"] = starts(environment, folder / "cache", options.times)
+        result["instructions"] = {
+            name: instructions((PYTHON, VOICE_HELPER, *_COMMANDS[name]), environment)
+            for name in ("--help", "ask, a template matches")
+        }
+        result["listening"] = listening(environment, folder, options.seconds)
+        result["imports"] = imports(environment)
+    result["installed_megabytes"] = sizes()
+    print(json.dumps(result, indent=1))
+    print("written to", write_result("footprint", result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""How time and memory grow with the templates, and with the length of what is said: `python -m bench.growth`.
+
+Templates are multiplied by copies that speak of other things in the same manner: what they name gets other words, and
+the words that hold a sentence together stay. An exponent of 0 means that the size does not matter, 1 that twice as
+much takes twice as long. hassil alone stands beside, on the same templates and the same questions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import statistics
+import sys
+import time
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from hassil import Intents, recognize_all
+
+from bench.lines import machine, read_lines, write_result
+from voice_helper.content import load_content
+from voice_helper.paths import intents_folder
+from voice_helper.sentences import Sentences, Template
+from voice_helper.skill import open_skill
+
+_TIMES = (1, 3, 10, 30)
+_LENGTHS = (1, 2, 5, 10, 20)
+_COMMON_WORDS = 150
+"""So many of the words are taken to hold sentences together."""
+
+_MOST_OF_HASSIL = 3  # times as many templates: with more it takes minutes
+_WORD = re.compile(r"(?<![\w{<:'])[a-z]+(?![\w}>:'])")
+_QUESTION = "does putting heat on my calf help when it cramps at night"
+
+
+def multiplied(sentences: Sentences, times: int) -> Sentences:
+    """Give the sentences with copies of their templates on other subjects."""
+    counted = Counter(word for template in sentences.templates for word in _WORD.findall(template.text))
+    common = {word for word, _ in counted.most_common(_COMMON_WORDS)}
+    copies: list[Template] = []
+    for copy in range(1, times):
+        ending = "".join(chr(ord("a") + int(digit)) for digit in str(copy))
+
+        def other(found: re.Match[str], ending: str = ending) -> str:
+            return found[0] if found[0] in common else f"{found[0]}x{ending}"
+
+        copies += [replace(each, text=_WORD.sub(other, each.text)) for each in sentences.templates]
+    return replace(sentences, templates=(*sentences.templates, *copies))
+
+
+def milliseconds(act: Callable[[str], object], texts: Sequence[str]) -> float:
+    """Give the median time of an act on a text, after each text was seen once."""
+    for text in texts:
+        act(text)
+    taken: list[float] = []
+    for text in texts:
+        started = time.perf_counter()
+        act(text)
+        taken.append((time.perf_counter() - started) * 1000)
+    return statistics.median(taken)
+
+
+def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """Fit value = c * size ** exponent, by least squares of the logarithms."""
+    points = [(math.log(size), math.log(value)) for size, value in zip(sizes, values, strict=True)]
+    middle = [statistics.mean(each) for each in zip(*points, strict=True)]
+    spread = sum((x - middle[0]) ** 2 for x, _ in points)
+    return float(sum((x - middle[0]) * (y - middle[1]) for x, y in points) / spread)
+
+
+def by_templates(texts: Sequence[str], times: Sequence[int]) -> dict[str, object]:
+    """Measure the exact matcher with more and more templates."""
+    sentences = load_content(intents_folder("en")).sentences
+    rows: list[dict[str, float]] = []
+    for each in times:
+        many = multiplied(sentences, each)
+        tracemalloc.start()
+        started = time.perf_counter()
+        many.exact(texts[0])
+        read_seconds = time.perf_counter() - started
+        held = tracemalloc.get_traced_memory()[0] / 1e6
+        tracemalloc.stop()
+        row = {"times": each, "templates": len(many.templates), "exact_milliseconds": milliseconds(many.exact, texts)}
+        row |= {"first_seconds": read_seconds, "index_megabytes": held}
+        if each <= _MOST_OF_HASSIL:
+            row["hassil_milliseconds"] = _hassil_milliseconds(many, texts)
+        rows.append({name: round(value, 3) for name, value in row.items()})
+        print(rows[-1], flush=True)
+    sizes = [row["templates"] for row in rows]
+    return {
+        "rows": rows,
+        "exact_exponent": round(exponent(sizes, [row["exact_milliseconds"] for row in rows]), 2),
+        "index_memory_exponent": round(exponent(sizes, [row["index_megabytes"] for row in rows]), 2),
+    }
+
+
+def _hassil_milliseconds(sentences: Sentences, texts: Sequence[str]) -> float:
+    by_intent: dict[str, list[str]] = {}
+    for template in sentences.templates:
+        by_intent.setdefault(template.intent, []).append(template.text)
+    intents = Intents.from_dict(
+        {
+            "language": sentences.language.code,
+            "intents": {name: {"data": [{"sentences": each}]} for name, each in by_intent.items()},
+            "lists": dict(sentences._raw_lists),
+            "expansion_rules": dict(sentences._raw_rules),
+        }
+    )
+    return milliseconds(lambda text: list(recognize_all(sentences.language.comparable(text), intents)), texts)
+
+
+def by_length(times: Sequence[int]) -> dict[str, object]:
+    """Measure the whole understanding with longer and longer utterances."""
+    understanding = open_skill().understanding
+    rows: list[dict[str, float]] = []
+    for each in times:
+        text = " ".join([_QUESTION] * each)
+        row = {
+            "words": len(text.split()),
+            "safety_milliseconds": milliseconds(understanding.safety.find, [text] * 5),
+            "understand_milliseconds": milliseconds(understanding.understand, [text] * 5),
+        }
+        rows.append({name: round(value, 2) for name, value in row.items()})
+        print(rows[-1], flush=True)
+    words = [row["words"] for row in rows]
+    return {
+        "rows": rows,
+        "safety_exponent": round(exponent(words, [row["safety_milliseconds"] for row in rows]), 2),
+        "understand_exponent": round(exponent(words, [row["understand_milliseconds"] for row in rows]), 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--every", type=int, default=4, help="take every so manieth line of the test split")
+    options = parser.parse_args()
+    texts = [line.text for line in read_lines("test")][:: options.every]
+    result = {
+        "machine": machine(),
+        "lines": len(texts),
+        "templates": by_templates(texts, _TIMES),
+        "length": by_length(_LENGTHS),
+    }
+    json.dump(result, sys.stdout, indent=1)
+    print("\nwritten to", write_result("growth", result))
+
+
+if __name__ == "__main__":
+    main()
