@@ -42,14 +42,18 @@ def multiplied(sentences: Sentences, times: int) -> Sentences:
     counted = Counter(word for template in sentences.templates for word in _WORD.findall(template.text))
     common = {word for word, _ in counted.most_common(_COMMON_WORDS)}
     copies: list[Template] = []
+    rules = dict(sentences._raw_rules)
     for copy in range(1, times):
-        ending = "".join(chr(ord("a") + int(digit)) for digit in str(copy))
+        ending = "x" + "".join(chr(ord("a") + int(digit)) for digit in str(copy))
 
-        def other(found: re.Match[str], ending: str = ending) -> str:
-            return found[0] if found[0] in common else f"{found[0]}x{ending}"
+        def other(text: str, ending: str = ending) -> str:
+            text = _WORD.sub(lambda found: found[0] if found[0] in common else found[0] + ending, text)
+            return text.replace(">", f"{ending}>")
 
-        copies += [replace(each, text=_WORD.sub(other, each.text)) for each in sentences.templates]
-    return replace(sentences, templates=(*sentences.templates, *copies))
+        rules |= {f"{name}{ending}": other(text) for name, text in sentences._raw_rules.items()}
+        changed = (replace(each, text=other(each.text)) for each in sentences.templates)
+        copies += [new for new, old in zip(changed, sentences.templates, strict=True) if new.text != old.text]
+    return replace(sentences, templates=(*sentences.templates, *copies), _raw_rules=rules)
 
 
 def milliseconds(act: Callable[[str], object], texts: Sequence[str]) -> float:

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
-import pytest
+import re
 
-from voice_helper.content import Content
-from voice_helper.safety import LEVELS
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voice_helper.content import Content, load_content
+from voice_helper.documents import Problems
+from voice_helper.paths import intents_folder
+from voice_helper.safety import LEVELS, read_safety
+from voice_helper.text import Language
+from voice_helper.yaml_documents import read_document
 
 
 def highest(content: Content, text: str) -> tuple[str, str] | None:
@@ -105,3 +113,58 @@ def test_the_highest_of_several_levels_wins(content: Content) -> None:
     assert levels[0] == "emergency"
     assert "urgent" in levels
     assert levels == sorted(levels, key=LEVELS.index)
+
+
+# The look before
+
+
+def piece_of_rule(content: Content) -> st.SearchStrategy[str]:
+    """Words and stretches of the rules themselves, and what stands around them."""
+    rules = re.sub(
+        r"[^a-z' ]+", " ", (intents_folder("en") / "safety.yaml").read_text(encoding="utf-8").lower()
+    ).split()
+    stretches = st.integers(0, len(rules) - 4).flatmap(
+        lambda at: st.integers(1, 4).map(lambda length: " ".join(rules[at : at + length]))
+    )
+    around = st.sampled_from(
+        ["no", "not", "but", "is", "does", "my", "killing me", "and", "i can breathe fine", "never"]
+    )
+    lines = st.sampled_from([wording.text for wording in content.wordings if wording.intent in LEVELS])
+    return stretches | around | lines
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_the_rules_find_the_same_in_a_text_as_the_few_that_may_match(content: Content, data: st.DataObject) -> None:
+    text = " ".join(data.draw(st.lists(piece_of_rule(content), min_size=1, max_size=4)))
+    comparable = content.language.comparable(text)
+    assert content.safety.find(text) == content.safety._find(comparable)
+
+
+@pytest.mark.parametrize(
+    ("sign", "text"),
+    [
+        ("swell*", "it is swelling"),
+        ("(a|b) c", "b c"),
+        ("<limb> + (blue|turn* white)", "my toes turning white"),
+        ("a[b", "a b"),
+        ("a)(b", "ab"),  # read by chance: what is around it makes it whole
+        ("half (an|1) hour", "half an hour"),
+    ],
+)
+def test_a_sign_is_found_by_what_it_needs(sign: str, text: str) -> None:
+    problems = Problems()
+    document = f'groups: {{limb: [leg, toes]}}\nfamilies: {{f: {{level: urgent, signs: ["{sign}"]}}}}'
+    rules = read_safety(read_document(document, "safety.yaml", problems), Language(), problems)
+    assert problems.lines() == ()
+    assert [flag.family for flag in rules.find(text).raised] == ["f"]
+    assert rules.find("nothing at all").raised == ()
+
+
+def test_no_rule_is_compiled_before_a_text_needs_it() -> None:
+    rules = load_content(intents_folder("en")).safety
+    rules.find("does heat help")
+    compiled = sum(
+        "compiled" in vars(part) for family in rules.families for sign in family.signs for part in sign.parts
+    )
+    assert compiled < 10

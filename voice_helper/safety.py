@@ -417,7 +417,8 @@ class _PatternReader:
             re.compile(source)
         except re.error as error:
             problems.add(item.place, f'{what}: "{part}" cannot be read: {error}')
-        return None
+            return None
+        return _Pattern(source)  # such as "a)(b", which is a rule by chance
 
     def _piece(self, piece: str) -> str:
         if piece in {")", "|"}:
