@@ -220,3 +220,10 @@ def test_a_file_that_others_may_have_written_is_not_read() -> None:
     kept_values("thing", "key", lambda: "written by us", PLACES)
     (cache_folder() / "thing-key.values").chmod(0o666)
     assert kept_values("thing", "key", lambda: "made anew", PLACES) == "made anew"
+
+
+def test_only_the_newest_few_are_kept(cache: Path) -> None:
+    for number in range(20):
+        kept_values("thing", str(number), lambda: "made", PLACES)
+    assert len(list(cache.iterdir())) < 10
+    assert kept_values("thing", "19", lambda: pytest.fail("it was made again"), PLACES) == "made"

@@ -13,7 +13,7 @@ import json
 import os
 import pickle
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # many who keep something here do without it
     import numpy.typing as npt
 
 _DIGEST_BYTES = 32
+_MOST_KEPT = 8
 
 Made = TypeVar("Made")
 Arrays: TypeAlias = "Mapping[str, npt.NDArray[np.generic]]"
@@ -63,7 +64,11 @@ def kept_values(name: str, key: str, make: Callable[[], Made], modules: frozense
             raise ValueError(f"it cannot be read: {error}") from error
         return value
 
-    return _kept(_path(name, key, "values"), read, make, lambda path, value: write_checked(path, pickle.dumps(value)))
+    def write(path: Path, value: Made) -> None:
+        write_checked(path, pickle.dumps(value))
+        _remove_oldest(path.parent.glob(f"{name}-*.values"))
+
+    return _kept(_path(name, key, "values"), read, make, write)
 
 
 def _path(name: str, key: str, ending: str) -> Path:
@@ -93,6 +98,12 @@ class _Unpickler(pickle.Unpickler):
         if not isinstance(found, type) or found.__module__ != module:
             raise pickle.UnpicklingError(f"{module}.{name} is not read")
         return found
+
+
+def _remove_oldest(paths: Iterable[Path]) -> None:
+    """Leave the newest few: who edits the words makes another file with every start."""
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-_MOST_KEPT]:
+        path.unlink(missing_ok=True)
 
 
 def _is_own(path: Path) -> bool:
