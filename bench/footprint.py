@@ -37,6 +37,19 @@ _COMMANDS = {
 _ROOM_LOUDNESS = 20.0  # root mean square: a quiet room, not the zeros that no microphone gives
 _IMPORT = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")
 _SHOWN_IMPORTS = 12
+_ALL_IN_USE = """
+from voice_helper.recognizers import open_recognizer
+from voice_helper.skill import open_skill, phrases_of
+from voice_helper.types import AudioChunk
+from voice_helper.vad import VoiceActivity
+skill = open_skill()
+recognizer = open_recognizer("embedded", phrases=phrases_of(skill.content)).recognizer
+speech = VoiceActivity()
+for _ in range(100):
+    speech.is_speech(AudioChunk(bytes(range(256)) * 4))
+skill.understanding.understand("my poor legs seize up whenever i have been running")
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmRSS")))
+"""
 
 
 def starts(environment: Mapping[str, str], cache: Path, times: int) -> dict[str, object]:
@@ -89,6 +102,12 @@ def _listen(environment: Mapping[str, str], folder: Path, pcm: bytes) -> Took:
     path = folder / "heard.wav"
     write_wav(path, pcm)
     return run((VOICE_HELPER, "listen", "--source", str(path), "--voice", "none", "--no-chime"), environment)
+
+
+def resident(environment: Mapping[str, str]) -> float:
+    """Give the megabytes that stay in memory when recognizer, understanding and sentence model were all used."""
+    ran = subprocess.run((PYTHON, "-c", _ALL_IN_USE), env=dict(environment), capture_output=True, text=True, check=True)
+    return round(int(ran.stdout) / 1024)
 
 
 def imports(environment: Mapping[str, str]) -> list[dict[str, object]]:
@@ -147,6 +166,7 @@ def main() -> None:
             for name in ("--help", "ask, a template matches")
         }
         result["listening"] = listening(environment, folder, options.seconds)
+        result["resident_megabytes_all_in_use"] = resident(environment)
         result["imports"] = imports(environment)
     result["installed_megabytes"] = sizes()
     print(json.dumps(result, indent=1))
