@@ -25,7 +25,7 @@ _LONGEST_SIGN: Final = max(len(sign) for sign in _PHONE_OF_SIGN)
 
 
 def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Give the pronunciations of `own`, and hama's own ways: those that are kept, and of the words that nobody knows."""
+    """Give the pronunciations of `own`, and hama's own ways: those kept, and of the words that nobody knows."""
     kept = own_ways()
     unknown = sorted({word for word in words if word not in kept and word not in cmu_dictionary()})
     ways = {**kept, **(_asked(unknown) if unknown else {})}
