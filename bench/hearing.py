@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jiwer
-
 from bench.conditions import conditions
 from bench.lines import HELP_NOW, Line, Score, machine, read_lines, write_result
 from bench.session import COMMANDS
@@ -179,6 +177,8 @@ def heard_as(found: Sequence[Utterance]) -> Transcript:
 def score_lines(
     skill: Skill, lines: Sequence[Line], found: Sequence[Sequence[Utterance]], seconds: float
 ) -> dict[str, object]:
+    import jiwer  # of the bench alone; tests take other parts of this module
+
     score, comparable = Score(), skill.content.language.comparable
     wanted, heard, tips = list[str](), list[str](), 0
     for line, each in zip(lines, found, strict=True):

@@ -37,7 +37,7 @@ def missing() -> str | None:
     return None
 
 
-def wait_until(what: Callable[[], bool], seconds: float = 15.0) -> None:
+def wait_until(what: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not what():
         if time.monotonic() > end:

@@ -6,7 +6,7 @@ model gives the words of the whole utterance, and which short command it is, as 
 
 from __future__ import annotations
 
-from voice_helper.recognizers.language_model import build, frequent_words
+from voice_helper.recognizers.language_model import build
 from voice_helper.recognizers.phonetic import (
     FREQUENT_WORDS,
     CommandSpotter,
@@ -23,8 +23,7 @@ from voice_helper.types import Phrases
 def open_embedded(phrases: Phrases) -> WithWordsSoFar:
     """Load both; raises `EngineMissingError` when one does not load."""
     words = {word for sentence in (*phrases.questions, *phrases.session) for word in sentence.split()}
-    sounds = with_own_ways(words | frequent_words(FREQUENT_WORDS).keys(), phrases.sounds)
-    built = build(phrases.questions, sounds, FREQUENT_WORDS)
+    built = build(phrases.questions, with_own_ways(words, phrases.sounds), FREQUENT_WORDS)
     spotter = CommandSpotter(phrases.session, built.sounds)
     whole = PhoneticRecognizer(PhoneNetwork(), WordDecoder(built.arpa, built.sounds), spotter)
     return WithWordsSoFar(whole, PocketSphinxRecognizer(phrases, commands_only=True))

@@ -25,12 +25,11 @@ _LONGEST_SIGN: Final = max(len(sign) for sign in _PHONE_OF_SIGN)
 
 
 def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Give the pronunciations of `own`, and of those of the words that hama hears in a way no dictionary has."""
+    """Give the pronunciations of `own`, and hama's own ways: those kept, and of the words that nobody knows."""
     kept = own_ways()
     unknown = sorted({word for word in words if word not in kept and word not in cmu_dictionary()})
-    ways = {**kept, **_asked(unknown)} if unknown else kept
-    heard = {word: ways[word] for word in words if word in ways}
-    return {**own, **{word: tuple(dict.fromkeys((*own.get(word, ()), way))) for word, way in heard.items()}}
+    ways = {**kept, **(_asked(unknown) if unknown else {})}
+    return {**own, **{word: tuple(dict.fromkeys((*own.get(word, ()), way))) for word, way in ways.items()}}
 
 
 @lru_cache(maxsize=1)

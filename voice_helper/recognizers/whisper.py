@@ -78,4 +78,5 @@ def plain_words(text: str) -> str:
 def prompt_of(sentences: Iterable[str]) -> str:
     """Give the words of four letters and more that most of the sentences have, for a prompt."""
     counts = Counter(word for sentence in sentences for word in set(sentence.split()) if len(word) > 3)
-    return ", ".join(word for word, _ in counts.most_common(_MOST_PROMPT_WORDS))
+    by_count = sorted(counts, key=lambda word: (-counts[word], word))  # the same in every process
+    return ", ".join(by_count[:_MOST_PROMPT_WORDS])
