@@ -78,13 +78,24 @@ class Answers:
         what is known beside the sentence, such as `{"recording": "on"}`.
         """
         entry = self.entries[match.intent]
-        values = {**(situation or {}), **match.slots}
-        if match.family:
-            values["family"] = match.family
-        rows = self._mark_kinds(self._rows_for(entry, values))
+        rows = self.rows_for(entry.rows, match, situation)
         if match.denied:
             rows = (self.filled(self.denied_flag), *rows)
         return replace(self.with_disclaimer(rows, entry.disclaimer, full_given=full_given), said_twice=entry.said_twice)
+
+    def rows_for(
+        self, rows: tuple[Row, ...], match: Match, situation: Mapping[str, str] | None = None
+    ) -> tuple[Row, ...]:
+        """Give those of some rows that fit a match, with its values in them and their kinds marked."""
+        values = {**(situation or {}), **match.slots}
+        if match.family:
+            values["family"] = match.family
+        said: list[Row] = []
+        for row in rows:
+            aloud = self._when(row, rows, values)
+            if aloud is not None:
+                said.append(self.filled(row, aloud))
+        return self._mark_kinds(tuple(dict.fromkeys(said)))
 
     def with_disclaimer(self, rows: tuple[Row, ...], rule: DisclaimerRule, *, full_given: bool) -> Answer:
         """Put the disclaimer that the rule asks for after some rows."""
@@ -101,20 +112,12 @@ class Answers:
         titles = {"first": self.entries[first].title, "second": self.entries[second].title}
         return filled(Row(self.unsure, "talk"), titles)
 
-    def _rows_for(self, entry: Entry, values: Mapping[str, str]) -> tuple[Row, ...]:
-        said: list[Row] = []
-        for row in entry.rows:
-            aloud = self._when(row, entry, values)
-            if aloud is not None:
-                said.append(self.filled(row, aloud))
-        return tuple(dict.fromkeys(said))
-
-    def _when(self, row: Row, entry: Entry, values: Mapping[str, str]) -> dict[str, str] | None:
+    def _when(self, row: Row, rows: Iterable[Row], values: Mapping[str, str]) -> dict[str, str] | None:
         """Give the values as this row says them aloud; `None` when the row is not for these values."""
         aloud = {slot: self._aloud(slot, _split(value)) for slot, value in values.items()}
         for slot, wanted in row.when.items():
             given = _split(values.get(slot, ""))
-            named = _named_values(entry, slot)
+            named = _named_values(rows, slot)
             fitting = [
                 value for value in given if value in wanted or ANY in wanted or (OTHER in wanted and value not in named)
             ]
@@ -176,9 +179,9 @@ def _split(value: str) -> list[str]:
     return [part for part in value.split(", ") if part][:MOST_VALUES]
 
 
-def _named_values(entry: Entry, slot: str) -> frozenset[str]:
-    """The values of a slot that rows of this answer name one by one."""
-    return frozenset(value for row in entry.rows for value in row.when.get(slot, ())) - {ANY, NO_VALUE, OTHER}
+def _named_values(rows: Iterable[Row], slot: str) -> frozenset[str]:
+    """The values of a slot that rows of one answer name one by one."""
+    return frozenset(value for row in rows for value in row.when.get(slot, ())) - {ANY, NO_VALUE, OTHER}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 from voice_helper.answers import Answers, Sources, read_answers, read_facts, read_named_sources
 from voice_helper.documents import Item, Place, Problems
 from voice_helper.errors import IntentsError
+from voice_helper.follow_ups import FollowUps, read_follow_ups
 from voice_helper.guide import Guide, read_guide
 from voice_helper.page import PageWords, read_page
 from voice_helper.phrasebook import Phrasebook, read_phrasebook
@@ -25,6 +26,7 @@ from voice_helper.wordings import Wording, read_wordings
 _NEEDED = ("language.yaml", "answers.yaml")
 _OPTIONAL = (
     "facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml", "phrases.yaml", "page.yaml",
+    "follow_ups.yaml",
 )  # fmt: skip
 _WORDINGS = "wordings.txt"
 _LEARNED_FROM = ("language.yaml", _WORDINGS)  # beside the sentences
@@ -51,6 +53,7 @@ class Content:
     wordings_file: str
     wordings_text: str
     phrasebook: Phrasebook
+    follow_ups: FollowUps
     page: PageWords | None
     """`None` where the folder has no `page.yaml`."""
 
@@ -185,10 +188,14 @@ def _read(
     wordings_file, wordings = _shown(folder / _WORDINGS, folder), _text(files, folder / _WORDINGS, problems) or ""
     _check_wordings(read_wordings(wordings.splitlines(), wordings_file, problems), sentences, safety, problems)
     phrasebook = read_phrasebook(documents.get("phrases.yaml"), sentences, problems)
+    follow_ups = FollowUps(language)
+    if "follow_ups.yaml" in documents:
+        follow_ups = read_follow_ups(documents["follow_ups.yaml"], language, sources, problems)
+        _check_follow_ups(follow_ups, answers, sentences, safety, problems)
     page = read_page(documents["page.yaml"], sentences, problems) if "page.yaml" in documents else None
     learned_from = {folder / name for name in _LEARNED_FROM} | set(sentence_files)
     keys = files.key(), files.key(learned_from.__contains__), rules_key
-    spoken = (answers, facts, guide, thresholds, pronunciations, wordings_file, wordings, phrasebook, page)
+    spoken = (answers, facts, guide, thresholds, pronunciations, wordings_file, wordings, phrasebook, follow_ups, page)
     return Content(folder, language, sentences, safety, *spoken, *keys)
 
 
@@ -274,6 +281,17 @@ def _check_together(
             _check_when(intent, entry.place, row, sentences, safety, problems)
 
 
+def _check_follow_ups(
+    follow_ups: FollowUps, answers: Answers, sentences: Sentences, safety: SafetyRules, problems: Problems
+) -> None:
+    for topic in follow_ups.topics.values():
+        for intent in (topic.intent, *topic.leads_to.values()):
+            if intent not in answers.entries:
+                problems.add(topic.place, f"the topic {topic.intent}: there is no answer {intent} in answers.yaml")
+        for row in topic.rows:
+            _check_when(topic.intent, topic.place, row, sentences, safety, problems)
+
+
 def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
     """Intents that a file names, also where every sentence of theirs is broken and was reported already."""
     named: set[str] = set()
@@ -350,6 +368,8 @@ def draw_phrases(content: Content) -> Phrases:
         if group == _COMMAND_GROUP and template.intent != _GUIDE_START:
             spoken = (" ".join(language.words(text)) for text in sentences.draw(template, _COMMAND_DRAWS))
             session.update(dict.fromkeys(text for text in spoken if text.count(" ") < _COMMAND_WORDS))
+    for phrase in content.follow_ups.every_phrase:
+        questions[" ".join(language.words(phrase))] = None
     for wording in content.wordings:
         if wording.intent != OUT_OF_SCOPE:
             questions[" ".join(language.words(wording.text))] = None

@@ -12,6 +12,7 @@ from typing import Final
 
 from voice_helper import guide as guided
 from voice_helper.answers import Answers
+from voice_helper.follow_ups import FollowUp, FollowUps
 from voice_helper.guide import Guide, Move, Session
 from voice_helper.safety import Flag
 from voice_helper.types import (
@@ -21,6 +22,7 @@ from voice_helper.types import (
     UNSURE_INTENT,
     Action,
     Answer,
+    DisclaimerRule,
     End,
     Event,
     Heard,
@@ -29,6 +31,7 @@ from voice_helper.types import (
     Pace,
     PartlyHeard,
     Quiet,
+    Row,
     Say,
     Transcript,
     Understood,
@@ -61,7 +64,7 @@ _PACES: Final = {
 }
 _STOP: Final = "guide_stop"
 _CERTAIN: Final = ("safety", "command", "exact")
-_HEARD_OVER_SPEECH: Final = ("safety", "command")
+_FIRM: Final = ("safety", "command")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,15 @@ class State:
     """The two meanings of a question that was asked."""
 
     last_match: Match | None = None
+    last_rows: tuple[Row, ...] | None = None
+    """What was said to it, where that was not its first answer."""
+
+    topic: Match | None = None
+    """What "why" and "tell me more" are about."""
+
+    pages_given: int = 0
+    """How often more was said about it."""
+
     hot_weather: bool = False
     acted_on: str | None = None
     """What was acted on while it was still being spoken, so that its end does not act again."""
@@ -116,6 +128,7 @@ class Conversation:
     understanding: Understanding
     answers: Answers
     guide: Guide | None = None
+    follow_ups: FollowUps = field(default_factory=FollowUps)
 
     def article_only(self) -> Conversation:
         """Give the conversation whose sessions say the article's own words alone, with the safety rows beside them."""
@@ -140,7 +153,7 @@ class Conversation:
             return state, ()
         move = guided.begin(self.guide, self.answers.short, muscle=muscle, hot_weather=state.hot_weather)
         move = replace(move, hush=True)
-        return self._moved(replace(state, owed=None, misheard=0), move)
+        return self._moved(replace(state, owed=None, misheard=0, topic=None), move)
 
     def seconds_left(self, state: State) -> tuple[float, float] | None:
         """Give what is left of the hold, rest or wait that is being counted, and its whole length, in seconds."""
@@ -207,7 +220,7 @@ class Conversation:
         certain = match.intent in (_STOP, expected)  # two recognizers agree
         if state.session is not None and not certain and self._is_doubtful(transcript, match):
             return True
-        return match.decided_by not in _HEARD_OVER_SPEECH or match.family in self._own_families(event.own)
+        return match.decided_by not in _FIRM or match.family in self._own_families(event.own)
 
     def _is_doubtful(self, transcript: Transcript, match: Match) -> bool:
         """A command heard over our own prompt may be the prompt misheard; "stop" never waits for certainty."""
@@ -251,6 +264,21 @@ class Conversation:
             state = replace(state, hot_weather=True)
         if state.session is not None and self.guide is not None:
             return self._heard_in_session(state, transcript, match, self.guide, state.session)
+        if state.topic is not None and not is_overheard:
+            match = self._going_on(state.topic, transcript.text, match)
+            kind = self.follow_ups.kind(transcript.text)
+            if kind is not None:
+                return self._followed(state, state.topic, transcript, kind)
+        elif self._needs_topic(transcript.text, match):
+            match = Match(NONE_INTENT, score=0.0, decided_by="none")
+        return self._asked(state, transcript, match)
+
+    def _needs_topic(self, text: str, match: Match) -> bool:
+        """Tell whether words mean nothing by themselves, whatever they come near to: a bare "why"."""
+        is_bare = self.follow_ups.kind(text) is not None or self.follow_ups.choice(text) is not None
+        return is_bare and match.decided_by in ("nearest", "unsure")
+
+    def _asked(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
             return self._not_understood(state, transcript, match)
         if match.intent == "guide_start" and self.guide is not None and (state.hands_free or state.can_lead):
@@ -262,14 +290,58 @@ class Conversation:
             said = () if state.hands_free else (Say(answer.spoken_rows()),)
             return silent, (Understood(transcript, match, answer), Hush("stop"), *said)
         if match.intent == "guide_repeat" and state.last_match is not None:
-            match_again = state.last_match
-            answer = self._answer(state, match_again)
-            return self._say_answer(state, transcript, match, answer)
-        answer = self._answer(state, match)
-        state, actions = self._say_answer(state, transcript, match, answer)
+            return self._say_answer(state, transcript, match, self._last_answer(state, state.last_match))
+        return self._say_and_remember(state, transcript, match)
+
+    def _say_and_remember(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
+        state, actions = self._say_answer(state, transcript, match, self._answer(state, match))
         pace = _PACES.get(match.intent)
-        remembered = state if match.decided_by == "command" else replace(state, last_match=match)
-        return remembered, ((pace, *actions) if pace else actions)
+        if match.decided_by != "command":
+            topic = match if match.intent in self.follow_ups.topics else None
+            state = replace(state, last_match=match, last_rows=None, topic=topic, pages_given=0)
+        return state, ((pace, *actions) if pace else actions)
+
+    def _last_answer(self, state: State, match: Match) -> Answer:
+        if state.last_rows is None:
+            return self._answer(state, match)
+        return self._answer_of(state, state.last_rows)
+
+    def _answer_of(self, state: State, rows: tuple[Row, ...]) -> Answer:
+        """Give rows that go on with a topic as an answer; those that claim nothing need no disclaimer."""
+        rule: DisclaimerRule = "none" if all(row.kind == "talk" for row in rows) else "topic"
+        return self.answers.with_disclaimer(rows, rule, full_given=state.full_given)
+
+    def _going_on(self, topic: Match, text: str, match: Match) -> Match:
+        """Take "what about magnesium" as a question of the kind that was answered last, or else of another kind."""
+        if match.decided_by in _FIRM:
+            return match
+        group_of = self.understanding.sentences.group_of
+        own = group_of.get(topic.intent, "")
+        for group, whole in self.follow_ups.framed(text, own):
+            if group == own or match.decided_by != "exact":
+                meant = self.understanding.understand(whole)
+                if meant.decided_by == "exact" and group_of.get(meant.intent) == group:
+                    return meant
+        return match
+
+    def _followed(
+        self, state: State, topic: Match, transcript: Transcript, kind: FollowUp
+    ) -> tuple[State, tuple[Action, ...]]:
+        """Answer "why", "how" and "tell me more" after an answer."""
+        told = self.follow_ups.topics[topic.intent]
+        other = told.leads_to.get(kind)
+        if other is not None:
+            slots = {name: topic.slots[name] for name in self._slots_of(other) if name in topic.slots}
+            return self._say_and_remember(state, transcript, Match(other, slots))
+        pages, given = told.pages.get(kind, ()), state.pages_given if kind == "more" else 0
+        rows = self.answers.rows_for(pages[given], topic) if given < len(pages) else ()
+        rows = rows or (self.follow_ups.nothing[kind],)
+        answer = self._answer_of(state, rows)
+        state, actions = self._say_answer(state, transcript, replace(topic, decided_by="exact", score=1.0), answer)
+        return replace(state, last_rows=rows, pages_given=state.pages_given + (kind == "more")), actions
+
+    def _slots_of(self, intent: str) -> tuple[str, ...]:
+        return self.understanding.sentences.slots_of.get(intent, ())
 
     def _meaning(self, state: State, event: Heard) -> tuple[Transcript, Match]:
         """Give the words of an utterance and what they mean where the conversation stands."""
@@ -292,18 +364,26 @@ class Conversation:
         return transcript, match
 
     def _answering_our_question(self, state: State, match: Match, text: str) -> Match:
-        """Take "yes", "no", or one of the two names as the answer to "Did you mean ..., or ...?"."""
+        """Take "yes", "the first", or one of the two names as the answer to "Did you mean ..., or ...?"."""
         if not state.candidates:
             return match
-        first, second = state.candidates
-        if match.intent == "yes":
-            return replace(match, intent=first)
-        if match.intent in (NONE_INTENT, UNSURE_INTENT):
-            words = set(self.understanding.sentences.language.words(text))
-            for intent in (first, second):
-                if words & set(self.answers.entries[intent].title.casefold().split()):
-                    return Match(intent, match.slots, match.score, "nearest", template=match.template)
-        return match
+        number = 0 if match.intent == "yes" else self.follow_ups.choice(text)
+        if number is None and match.intent in (NONE_INTENT, UNSURE_INTENT):
+            number = self._named(state.candidates, text)
+        if number is None:
+            return match
+        return Match(state.candidates[number], match.slots, match.score, "exact")
+
+    def _named(self, intents: tuple[str, ...], text: str) -> int | None:
+        """Give the place of the intent whose title a text is, or has most of the words that are its alone."""
+        language = self.understanding.sentences.language
+        titles = [language.words(self.answers.entries[intent].title) for intent in intents]
+        words = language.words(language.essence(text))
+        if words in titles:
+            return titles.index(words)
+        own = [set(title).difference(*(other for other in titles if other != title)) for title in titles]
+        named = [number for number, mine in enumerate(own) if 2 * len(mine.intersection(words)) >= len(words)]
+        return named[0] if len(named) == 1 else None
 
     def _not_understood(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         if match.intent == UNSURE_INTENT and not state.hands_free:

@@ -30,8 +30,8 @@ _DRAWN: Final = ("questions", "commands", "session")
 _DRAWN_BY: Final = ("content", "glance", "sentences", "templates", "text", "wordings")
 LEARNED_FILE: Final = "nearest.learned"
 _READERS: Final = (
-    "answers", "content", "documents", "fragments", "glance", "guide", "page", "phrasebook", "safety", "sentences",
-    "templates", "text", "types", "understand", "wordings", "yaml_documents",
+    "answers", "content", "documents", "follow_ups", "fragments", "glance", "guide", "page", "phrasebook", "safety",
+    "sentences", "templates", "text", "types", "understand", "wordings", "yaml_documents",
 )  # fmt: skip
 """The modules that read an intents folder."""
 
@@ -123,7 +123,7 @@ def open_skill(
     embed = before.embed if before else SentenceEmbedder()
     meaning = RememberedMeaning(memory, content.sentences.intents, embed)
     understanding = Understanding(content.sentences, content.safety, meaning, content.thresholds)
-    conversation = Conversation(understanding, content.answers, content.guide)
+    conversation = Conversation(understanding, content.answers, content.guide, content.follow_ups)
     skill = Skill(content, understanding, conversation, memory, embed)
     if skill.is_stale and not (before and before.is_stale):
         announce(_STALE)

@@ -82,7 +82,9 @@ def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engin
     if case.after is not None:
         if case.after not in skill.content.answers.entries:
             raise VoiceHelperError(f'{case.place}: "after" names {case.after}, which is no intent')
-        state = replace(state, last_match=Match(case.after))
+        said = Match(case.after)
+        topic = said if case.after in skill.content.follow_ups.topics else None
+        state = replace(state, last_match=said, topic=topic)
     asked = ask(skill, transcript, state)
     match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
     return Result(case, match, asked.answer, asked.transcript, engine)

@@ -40,7 +40,12 @@ class PocketSphinxRecognizer:
             dictionary = Path(folder) / "phrases.dict"
             dictionary.write_text("".join(_dictionary_lines(built.sounds.items())), encoding="utf-8")
             self._decoder: Any = engine.Decoder(
-                samprate=SAMPLE_RATE, loglevel="FATAL", lm=str(arpa), dict=str(dictionary), bestpath=not commands_only
+                samprate=SAMPLE_RATE,
+                loglevel="FATAL",
+                lm=str(arpa),
+                dict=str(dictionary),
+                fwdflat=not commands_only,  # the passes after the end: words that are heard at once have none
+                bestpath=not commands_only,
             )
         self._open = False
 
