@@ -97,6 +97,11 @@ class Answers:
                 said.append(self.filled(row, aloud))
         return self._mark_kinds(tuple(dict.fromkeys(said)))
 
+    def going_on(self, rows: tuple[Row, ...], *, full_given: bool) -> Answer:
+        """Give rows that go on with a topic as an answer; those that claim nothing need no disclaimer."""
+        rule: DisclaimerRule = "none" if all(row.kind == "talk" for row in rows) else "topic"
+        return self.with_disclaimer(rows, rule, full_given=full_given)
+
     def with_disclaimer(self, rows: tuple[Row, ...], rule: DisclaimerRule, *, full_given: bool) -> Answer:
         """Put the disclaimer that the rule asks for after some rows."""
         kind: Disclaimer = ("short" if full_given else "full") if rule == "topic" else rule

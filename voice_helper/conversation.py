@@ -22,7 +22,6 @@ from voice_helper.types import (
     UNSURE_INTENT,
     Action,
     Answer,
-    DisclaimerRule,
     End,
     Event,
     Heard,
@@ -304,12 +303,7 @@ class Conversation:
     def _last_answer(self, state: State, match: Match) -> Answer:
         if state.last_rows is None:
             return self._answer(state, match)
-        return self._answer_of(state, state.last_rows)
-
-    def _answer_of(self, state: State, rows: tuple[Row, ...]) -> Answer:
-        """Give rows that go on with a topic as an answer; those that claim nothing need no disclaimer."""
-        rule: DisclaimerRule = "none" if all(row.kind == "talk" for row in rows) else "topic"
-        return self.answers.with_disclaimer(rows, rule, full_given=state.full_given)
+        return self.answers.going_on(state.last_rows, full_given=state.full_given)
 
     def _going_on(self, topic: Match, text: str, match: Match) -> Match:
         """Take "what about magnesium" as a question of the kind that was answered last, or else of another kind."""
@@ -317,12 +311,16 @@ class Conversation:
             return match
         group_of = self.understanding.sentences.group_of
         own = group_of.get(topic.intent, "")
+        near: list[Match] = []
         for group, whole in self.follow_ups.framed(text, own):
-            if group == own or match.decided_by != "exact":
-                meant = self.understanding.understand(whole)
-                if meant.decided_by == "exact" and group_of.get(meant.intent) == group:
-                    return meant
-        return match
+            meant = self.understanding.understand(whole)
+            if group_of.get(meant.intent) != group or (group != own and match.decided_by == "exact"):
+                continue
+            if meant.decided_by == "exact":
+                return meant
+            if meant.slots and match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
+                near.append(meant)
+        return near[0] if near else match
 
     def _followed(
         self, state: State, topic: Match, transcript: Transcript, kind: FollowUp
@@ -336,7 +334,7 @@ class Conversation:
         pages, given = told.pages.get(kind, ()), state.pages_given if kind == "more" else 0
         rows = self.answers.rows_for(pages[given], topic) if given < len(pages) else ()
         rows = rows or (self.follow_ups.nothing[kind],)
-        answer = self._answer_of(state, rows)
+        answer = self.answers.going_on(rows, full_given=state.full_given)
         state, actions = self._say_answer(state, transcript, replace(topic, decided_by="exact", score=1.0), answer)
         return replace(state, last_rows=rows, pages_given=state.pages_given + (kind == "more")), actions
 

@@ -26,6 +26,8 @@ class Said:
     answer: Answer
     full_given: bool = False
     situation: Mapping[str, str] = field(default_factory=dict)
+    follow_up: str = ""
+    """Said when somebody goes on asking after the answer: "why"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,18 @@ def every_answer(content: Content) -> Iterator[Said]:
             for full_given in (False, True):
                 answer = content.answers.answer(match, full_given=full_given, situation=situation)
                 yield Said(match, answer, full_given, situation)
+    yield from _every_follow_up(content)
+
+
+def _every_follow_up(content: Content) -> Iterator[Said]:
+    for topic in content.follow_ups.topics.values():
+        for slots in _slots(content, topic.intent):
+            match = Match(topic.intent, slots)
+            for kind, pages in topic.pages.items():
+                for rows in (content.answers.rows_for(page, match) for page in pages):
+                    answer = content.answers.going_on(rows, full_given=False)
+                    if rows:
+                        yield Said(match, answer, full_given=False, situation={}, follow_up=kind)
 
 
 def every_match(content: Content) -> Iterator[Match]:
@@ -79,7 +93,7 @@ def every_prompt(content: Content) -> tuple[Row, ...]:
     answers = content.answers
     between = filled(Row(answers.unsure, "talk"), _PLACEHOLDER_NAMES)
     rows = (answers.again, answers.samples, answers.waiting, between, answers.denied_flag, answers.recording_notice)
-    return (*rows, answers.full, answers.short)
+    return (*rows, *content.follow_ups.nothing.values(), answers.full, answers.short)
 
 
 def review_page(content: Content) -> str:
@@ -105,6 +119,12 @@ def review_page(content: Content) -> str:
         twice = ", said twice" if entry.said_twice else ""
         lines += [f"### {intent}: {entry.title}", "", f"Disclaimer: {entry.disclaimer}{twice}.", "", *_TABLE_HEAD]
         lines += [_table_row(_when(row), row) for row in entry.rows] + [""]
+    lines += ["## When somebody goes on asking", "", *_TABLE_HEAD]
+    for topic in content.follow_ups.topics.values():
+        for kind, pages in topic.pages.items():
+            where = f'"{kind}" after {topic.intent}'
+            lines += [_table_row(where + _with_when(row), row) for page in pages for row in page]
+    lines += [""]
     if content.guide is not None:
         lines += ["## The guided session", "", *_TABLE_HEAD]
         lines += [_table_row(each.where + _with_when(each.row), each.row) for each in every_session_row(content.guide)]
