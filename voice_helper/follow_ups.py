@@ -66,11 +66,11 @@ class FollowUps:
 
     def kind(self, text: str) -> FollowUp | None:
         """Give the kind of follow-up that a text is, word for word; `None` where it is none."""
-        return self._kinds.get(self.language.comparable(text)) or self._kinds.get(self.language.essence(text))
+        return self._kinds.get(self.language.comparable(text), self._kinds.get(self.language.essence(text)))
 
     def choice(self, text: str) -> int | None:
         """Give which of two things a text names, 0 or 1; `None` where it names none."""
-        return self._choices.get(self.language.comparable(text))
+        return self._choices.get(self.language.comparable(text), self._choices.get(self.language.essence(text)))
 
     def framed(self, text: str, group: str) -> Iterator[tuple[str, str]]:
         """Give whole questions for one that goes on, each with its group, those of `group` first.
