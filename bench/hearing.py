@@ -217,9 +217,10 @@ def accepted_as(skill: Skill, utterance: Utterance) -> str:
     """Give what an overheard utterance is taken for, while it is spoken or at its end; empty where it is let pass."""
     events: list[Event] = []
     for words, samples in utterance.so_far:
-        events += [PartlyHeard(words), Quiet(samples)]
+        events += [PartlyHeard(words, overheard=True), Quiet(samples)]
+    so_far = next((words for words, _ in reversed(utterance.so_far) if words), "")
     state = State(hands_free=True)
-    for event in (*events, Heard(utterance.heard, overheard=True)):
+    for event in (*events, Heard(utterance.heard, overheard=True, so_far=so_far)):
         state, actions = skill.conversation.step(state, event)
         if any(isinstance(action, Say) for action in actions):
             return next((action.match.intent for action in actions if isinstance(action, Understood)), "something")

@@ -223,3 +223,23 @@ def test_what_was_let_pass_is_still_told(skill: Skill) -> None:
     (understood,) = overheard(skill, "thank you")
     assert isinstance(understood, Understood)
     assert understood.answer is None
+
+
+def test_an_overheard_red_flag_counts_where_another_recognizer_heard_one_or_the_words_are_clear(skill: Skill) -> None:
+    def answered(confidence: float, so_far: str = "") -> bool:
+        heard = Heard(Transcript("he's bleeding a lot", confidence), overheard=True, so_far=so_far)
+        _, actions = skill.conversation.step(State(hands_free=True), heard)
+        return speaks(actions)
+
+    assert not answered(0.7, "he's leading a lot")
+    assert answered(0.7, "he's bleeding a lot")
+    assert answered(0.9, "he's leading a lot")
+    assert answered(0.7), "a recognizer without words so far has nothing to say against it"
+
+
+def test_a_red_flag_in_half_an_overheard_utterance_waits_for_its_end(skill: Skill) -> None:
+    talk = Talk(skill, hands_free=True)
+    talk(PartlyHeard("i have chest pain", overheard=True))
+    assert talk(Quiet(SAMPLE_RATE)) == ()
+    said = talk.says(Heard(Transcript("i have chest pain", 0.7), overheard=True, so_far="i have chest pain"))
+    assert "Call 112 now" in said[0]

@@ -135,7 +135,9 @@ def test_one_of_two_is_named_by_its_place_or_by_its_words(skill: Skill, said: st
 
 
 def test_any_chain_of_follow_ups_is_answered(skill: Skill) -> None:
-    @given(st.lists(st.sampled_from(["why", "how", "more", "what about heat", "and bananas", "say that again", CAUSES])))
+    @given(
+        st.lists(st.sampled_from(["why", "how", "more", "what about heat", "and bananas", "say that again", CAUSES]))
+    )
     @settings(deadline=None)
     def answered(chain: list[str]) -> None:
         talk = Talk(skill)

@@ -222,6 +222,7 @@ class Assistant:
         self._own_said = ""
         self._was_addressed = False
         self._is_overheard = True
+        self._so_far = ""
         self.answered = False
         """Something was understood, or asked back."""
 
@@ -362,6 +363,7 @@ class Assistant:
         return self.endpoint
 
     def _partly_heard(self, so_far: str | Transcript) -> None:
+        is_streamed = isinstance(so_far, str)
         if isinstance(so_far, Transcript):
             masked = self._masked(so_far)
             meant = self._conversation.words_in_session(self.state, masked, over_speech=self._over_speech)
@@ -372,7 +374,9 @@ class Assistant:
         if text and text != self._partial:
             self._partial = text
             self._happened("partly", text=text)
-            self._event(PartlyHeard(text, self._own_text()))
+            if is_streamed:
+                self._so_far = text
+            self._event(PartlyHeard(text, self._own_text(), self._is_overheard))
 
     def _utterance_over(self, is_over: bool) -> None:
         if not is_over:
@@ -384,8 +388,9 @@ class Assistant:
         own, self._own_said = self._own_said, ""
         addressed, self._was_addressed = self._was_addressed, False
         overheard, self._is_overheard = self._is_overheard, True
+        so_far, self._so_far = self._so_far, ""
         if masked.text or masked.command:
-            self._event(Heard(masked, heard.text if over_speech else None, own, addressed, overheard))
+            self._event(Heard(masked, heard.text if over_speech else None, own, addressed, overheard, so_far))
 
     def _masked(self, heard: Transcript) -> Transcript:
         """What was heard without our own words; a command with a word of ours in it is none."""

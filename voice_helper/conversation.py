@@ -184,8 +184,11 @@ class Conversation:
     # heard
 
     def _partly_heard(self, state: State, event: PartlyHeard) -> tuple[State, tuple[Action, ...]]:
-        """Act before the utterance is over on what cannot wait: a red flag, and "stop" in a session."""
-        if state.acted_on is not None:
+        """Act before the utterance is over on what cannot wait: a red flag, and "stop" in a session.
+
+        Words so far that were overheard are waited out: in talk that is not for us most red flags are misheard.
+        """
+        if state.acted_on is not None or (event.overheard and state.hands_free and state.session is None):
             return state, ()
         text = event.text
         flag = self.understanding.urgent_flag(text)
@@ -255,7 +258,7 @@ class Conversation:
         if not event.addressed and state.session is None and not self.understanding.urgent_flag(transcript.text):
             return state, ()
         is_overheard = event.overheard and state.hands_free and not state.candidates
-        if is_overheard and not self.understanding.is_for_us(transcript, match):
+        if is_overheard and not self.understanding.is_for_us(transcript, match, event.so_far):
             return state, (Understood(transcript, match),)
         if match.intent in HELP_NOW:
             return self._help_now(state, transcript, match)

@@ -167,6 +167,9 @@ class PartlyHeard:
     own: str = ""
     """What we are saying meanwhile, which the microphone may hear, too."""
 
+    overheard: bool = False
+    """As of `Heard`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -184,6 +187,9 @@ class Heard:
 
     overheard: bool = False
     """Nobody has called us or talked with us just before: it may be talk that is not for us."""
+
+    so_far: str = ""
+    """The words at its end as they came while it was spoken, where a recognizer gave any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,9 @@ class Thresholds:
     overheard_confident: float = 0.7
     """Overheard words of which the recognizer is less sure are no near meaning."""
 
+    overheard_clear: float = 0.8
+    """An overheard red flag of which the recognizer is so sure counts, whatever the words so far were."""
+
 
 USUAL_THRESHOLDS: Final = Thresholds(
     sure=0.15,
@@ -100,10 +103,12 @@ class Understanding:
             return Match(NONE_INTENT, score=0.0, decided_by="none")
         return self._meaning(text, context, confidence)
 
-    def is_for_us(self, heard: Transcript, match: Match) -> bool:
+    def is_for_us(self, heard: Transcript, match: Match, so_far: str = "") -> bool:
         """Tell whether words that were overheard are for us: a question in our words, or clearly one about our subject.
 
-        A command, a "yes" or a "thanks" means something only where we have talked; a near meaning may be chance.
+        A command, a "yes" or a "thanks" means something only where we have talked; a near meaning may be chance. A red
+        flag may be misheard: where words so far came (`so_far`, from another recognizer), they must have had one, too,
+        or the words be clear.
         """
         if match.decided_by == "command":
             return match.intent == _GUIDE_START
@@ -111,7 +116,10 @@ class Understanding:
             return self._group(match.intent) != _TALK_GROUP or len(heard.text.split()) >= _FEW_WORDS
         if match.intent in HELP_NOW:
             is_near = match.score < 1.0 and match.runner_up is not None
-            return not is_near or match.score >= self.thresholds.overheard_safety
+            if is_near and match.score < self.thresholds.overheard_safety:
+                return False
+            is_clear = heard.confidence >= self.thresholds.overheard_clear
+            return is_clear or not so_far or self.urgent_flag(so_far) is not None
         is_sure = match.score >= self.thresholds.overheard and heard.confidence >= self.thresholds.overheard_confident
         return is_sure and self._group(match.intent) not in {_TALK_GROUP, _COMMAND_GROUP}
 
