@@ -25,6 +25,8 @@ class Line:
     intent: str
     kind: str = ""
     slots: Mapping[str, str] = field(default_factory=dict)
+    has_slots: bool = False
+    """Whether somebody has written down which slots are right, be it none."""
 
     @property
     def is_ordinary(self) -> bool:
@@ -36,7 +38,7 @@ def read_lines(split: str) -> list[Line]:
     name = "understanding-test.jsonl" if split == _UNSEEN else "utterances.jsonl"
     entries = [json.loads(raw) for raw in (_FOLDER / name).read_text(encoding="utf-8").splitlines()]
     return [
-        Line(entry["text"], entry["intent"], entry.get("kind", ""), entry.get("slots", {}))
+        Line(entry["text"], entry["intent"], entry.get("kind", ""), entry.get("slots", {}), "slots" in entry)
         for entry in entries
         if split == _UNSEEN or entry["split"] == split
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Sequence
 
 from bench.lines import SPLITS, Line, Score, machine, read_lines, write_result
+from voice_helper.calibration import Trial, calibration_error, reliability
 from voice_helper.skill import Skill, open_skill
 from voice_helper.understand import Context
 
@@ -16,7 +16,8 @@ def measure(split: str) -> dict[str, object]:
     skill = open_skill()
     score, milliseconds = Score(), []
     kinds: dict[str, Score] = {}
-    outcomes: list[tuple[float, bool]] = []
+    trials: list[Trial] = []
+    slots_right: list[bool] = []
     for line in read_lines(split):
         started = time.perf_counter()
         match = skill.understanding.understand(line.text, context_of(skill, line))
@@ -24,16 +25,22 @@ def measure(split: str) -> dict[str, object]:
         score.add(line, match.intent)
         if line.kind:
             kinds.setdefault(line.kind, Score()).add(line, match.intent)
+        if match.intent == line.intent and line.has_slots:
+            slots_right.append(dict(match.slots) == dict(line.slots))
         if match.decided_by == "nearest":
-            outcomes.append((match.score, match.intent == line.intent))
+            trials.append(Trial(line.intent, match.intent, match.score, 0.0))
+    bins = reliability(trials)
     return {
         "split": split,
         "lines": len(milliseconds),
         **rounded(score),
         **({"kinds": {kind: rounded(each) for kind, each in kinds.items()}} if kinds else {}),
-        "nearest_by_score": reliability(outcomes),
+        "slots_right_given_the_intent": f"{sum(slots_right)} of {len(slots_right)}",
+        "nearest_by_score": {f"{each.low:.1f}": f"{each.right} of {each.count}" for each in bins},
+        "calibration_error": round(calibration_error(bins), 4),
         "milliseconds_p50": round(statistics.median(milliseconds), 2),
         "milliseconds_p95": round(statistics.quantiles(milliseconds, n=20)[18], 2),
+        "milliseconds_p99": round(statistics.quantiles(milliseconds, n=100)[98], 2),
         "machine": machine(),
     }
 
@@ -46,14 +53,6 @@ def context_of(skill: Skill, line: Line) -> Context:
 
 def rounded(score: Score) -> dict[str, float]:
     return {name: round(share, 4) for name, share in score.shares().items()} | {"lines": score.lines}
-
-
-def reliability(outcomes: Sequence[tuple[float, bool]]) -> dict[str, str]:
-    """Give, for each tenth of the score of near meanings, how many are right of how many."""
-    tenths: dict[int, list[bool]] = {}
-    for score, is_right in outcomes:
-        tenths.setdefault(min(9, int(score * 10)), []).append(is_right)
-    return {f"{tenth / 10:.1f}": f"{sum(right)} of {len(right)}" for tenth, right in sorted(tenths.items())}
 
 
 def main() -> None:

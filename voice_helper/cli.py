@@ -20,6 +20,7 @@ _INTERRUPTED: Final = 130
 
 _COMMANDS: Final = {
     "ask": "asking", "listen": "conversing", "guide": "conversing", "test-intents": "testing", "check": "intents",
+    "calibrate": "calibrating",
     "learn": "intents", "models": "models", "doctor": "machine", "voices": "machine", "serve": "serving",
     "demo": "asking",
 }  # fmt: skip

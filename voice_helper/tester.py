@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from voice_helper.calibration import Trial
 from voice_helper.conversation import State
 from voice_helper.documents import Item, Place, Problems
 from voice_helper.errors import VoiceHelperError
@@ -88,6 +89,17 @@ def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engin
     asked = ask(skill, transcript, state)
     match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
     return Result(case, match, asked.answer, asked.transcript, engine)
+
+
+def trial(skill: Skill, case: Case) -> Trial:
+    """Give how near a labelled line comes to two meanings, whatever the thresholds for them."""
+    any_score = replace(skill.content.thresholds, sure=0.0, margin=0.0, unsure=0.0)
+    match = replace(skill.understanding, thresholds=any_score).understand(case.text)
+    wanted = OUT_OF_SCOPE if case.intent in (NONE_INTENT, OUT_OF_SCOPE, None) else case.intent
+    is_near = match.decided_by in ("nearest", "none")
+    best = OUT_OF_SCOPE if match.intent == NONE_INTENT else match.intent
+    second_score = match.runner_up.score if match.runner_up else 0.0
+    return Trial(str(wanted), best, match.score, second_score, is_near)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,10 @@ EMBEDDING_SIZE = 384
 Kind = Literal["article", "first_aid", "safety", "talk"]
 """Where a spoken sentence comes from: the article, named first aid, a named safety source, or no health claim."""
 
-DecidedBy = Literal["safety", "command", "exact", "nearest", "unsure", "none"]
+Decision = Literal["nearest", "unsure", "none"]
+"""What nearness alone leads to: an answer, a question back, or neither."""
+
+DecidedBy = Literal["safety", "command", "exact"] | Decision
 """Which part of the understanding settled a meaning."""
 
 DisclaimerRule = Literal["topic", "full", "short", "none"]

@@ -9,7 +9,7 @@ from voice_helper.documents import Item, Problems
 from voice_helper.ranking import NOTHING_NEAR, Ranking
 from voice_helper.safety import LEVELS, Flag, SafetyRules
 from voice_helper.sentences import Claim, Sentences
-from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT, DecidedBy, Match, RunnerUp, Transcript
+from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT, Decision, Match, RunnerUp, Transcript
 
 Context = Literal["none", "guide"]
 
@@ -70,6 +70,13 @@ class Thresholds:
 
     overheard_clear: float = 0.8
     """An overheard red flag of which the recognizer is so sure counts, whatever the words so far were."""
+
+    def decision(self, score: float, second_score: float, *, may_ask: bool) -> Decision:
+        """Give what the scores of the two nearest meanings lead to."""
+        if score >= self.sure and score - second_score >= self.margin:
+            return "nearest"
+        is_near_enough = score >= self.unsure and score + second_score >= self.sure
+        return "unsure" if is_near_enough and may_ask else "none"
 
 
 USUAL_THRESHOLDS: Final = Thresholds(
@@ -232,12 +239,7 @@ class Understanding:
         if not ranked:
             return Match(NONE_INTENT, score=0.0, decided_by="none")
         (intent, score), (second, second_score) = ranked[0], ranked[1] if len(ranked) > 1 else (NONE_INTENT, 0.0)
-        decided: DecidedBy = "nearest"
-        candidates: tuple[str, ...] = ()
-        if score < self.thresholds.sure or score - second_score < self.thresholds.margin:
-            near_enough = score >= self.thresholds.unsure and score + second_score >= self.thresholds.sure
-            decided = "unsure" if near_enough and OUT_OF_SCOPE not in (intent, second) else "none"
-            candidates = (intent, second) if decided == "unsure" else ()
+        decided = self.thresholds.decision(score, second_score, may_ask=OUT_OF_SCOPE not in (intent, second))
         language = self.sentences.language
         slots = self.sentences.find_slots(language.comparable(text), self.sentences.slots_of.get(intent, ()))
         return Match(
@@ -247,7 +249,7 @@ class Understanding:
             decided_by=decided,
             template=self.nearest.nearest_template(comparable, intent),
             runner_up=RunnerUp(second, round(second_score, 4)),
-            candidates=candidates,
+            candidates=(intent, second) if decided == "unsure" else (),
         )
 
     def _group(self, intent: str) -> str:

@@ -133,7 +133,7 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], intent
         return
     earlier = _earlier(batch)
     skill = open_skill(options, folder)
-    cases = list(_cases(files, audio=batch.audio))
+    cases = list(read_case_files(files, audio=batch.audio))
     with written_to(batch.output) as out:
         report = _tested_lines(options, skill, cases, batch, out)
         comparison = _comparison(batch, earlier, report)
@@ -166,7 +166,8 @@ def _comparison(batch: Batch, earlier: dict[Key, Earlier] | None, report: Report
     return compare(batch.compare, earlier, report.results) if batch.compare and earlier is not None else None
 
 
-def _cases(files: Sequence[Path], *, audio: bool) -> Iterator[Case]:
+def read_case_files(files: Sequence[Path], *, audio: bool = False) -> Iterator[Case]:
+    """Read the lines of files (- is standard input). Raises `VoiceHelperError` with file and line."""
     from voice_helper.documents import Place
     from voice_helper.tester import Case, read_cases
 
