@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth clean
+.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -40,6 +40,9 @@ bench-hearing: $(VENV)/.installed-bench
 
 bench-session: $(VENV)/.installed-bench
 	$(BIN)/python -m bench.session
+
+bench-latency: $(VENV)/.installed-bench
+	$(BIN)/python -m bench.latency
 
 bench-footprint: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.footprint

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.embedding import SentenceEmbedder, word_pieces
+from voice_helper.embedding import EmbedderWithMemory, Embeddings, SentenceEmbedder, word_pieces
 from voice_helper.errors import EngineMissingError
 from voice_helper.types import EMBEDDING_SIZE
 
@@ -62,3 +63,33 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
         SentenceEmbedder(model=tmp_path / "nowhere.onnx")(["cramp"])
     with pytest.raises(EngineMissingError, match="word pieces"):
         SentenceEmbedder(vocabulary=tmp_path / "nowhere.txt")(["cramp"])
+
+
+def test_only_new_texts_are_embedded_and_the_rest_is_kept(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def embed(texts: Sequence[str]) -> Embeddings:
+        asked.extend(texts)
+        return np.asarray([[len(text), *[0.25] * (EMBEDDING_SIZE - 1)] for text in texts], dtype=np.float32)
+
+    path, shares = tmp_path / "embedded.npz", list[float]()
+    first = EmbedderWithMemory(embed, path, shares.append)
+    first(["a", "bb", "a"])
+    first.keep()
+    again = EmbedderWithMemory(embed, path)
+    vectors = again(["ccc", "bb"])
+    assert asked == ["a", "bb", "ccc"]
+    assert vectors[:, 0].tolist() == [3.0, 2.0]
+    assert shares == [1.0]
+    again.keep()
+    assert list(EmbedderWithMemory(embed, path)(["a"])[:, 0]) == [1.0], "what was not asked for again is not kept"
+    assert asked[-1] == "a"
+
+
+def test_a_damaged_memory_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "embedded.npz"
+    path.write_bytes(b"not an archive")
+    embed = EmbedderWithMemory(lambda texts: np.zeros((len(texts), EMBEDDING_SIZE), dtype=np.float32), path)
+    assert embed(["a"]).shape == (1, EMBEDDING_SIZE)
+    embed.keep()
+    assert embed([]).shape == (0, EMBEDDING_SIZE)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.sound import as_array, as_pcm, chunks_of, noise, recorded, silence, tone
-from voice_helper.types import AudioChunk
-from voice_helper.vad import VoiceActivity
+from voice_helper.types import SAMPLE_RATE, AudioChunk
+from voice_helper.vad import QuietRoom, VoiceActivity
 
 RECORDED = ("bananas", "have_a_cramp", "numb", "put_heat_on_it", "stop", "stretching", "what_is_a_cramp")
 
@@ -60,3 +61,38 @@ def test_two_listeners_do_not_disturb_each_other() -> None:
         second.is_speech(other)
         found.append(first.is_speech(chunk))
     assert found == expected
+
+
+def network_alone(activity: VoiceActivity) -> VoiceActivity:
+    """The same, its network never at rest."""
+    activity._quiet_room.is_quiet = lambda chunk: False  # type: ignore[method-assign]
+    return activity
+
+
+@pytest.mark.parametrize("name", RECORDED)
+@pytest.mark.parametrize("room", [0.001, 0.01])
+def test_resting_in_a_quiet_room_moves_no_end_of_speech_by_more_than_two_chunks(name: str, room: float) -> None:
+    spoken = as_array(recorded(name)) / 32768
+    around = as_array(noise(4.0, room)) / 32768
+    sound = as_pcm(np.concatenate([around, spoken + np.resize(around, len(spoken)), around]))
+    resting, alone = VoiceActivity(), network_alone(VoiceActivity())
+    found = [(resting.is_speech(chunk), alone.is_speech(chunk)) for chunk in chunks_of(sound)]
+    first = [[one for one, _ in found].index(True), [other for _, other in found].index(True)]
+    last = [max(at for at, pair in enumerate(found) if pair[which]) for which in (0, 1)]
+    assert abs(first[0] - first[1]) <= 2
+    assert abs(last[0] - last[1]) <= 2
+
+
+def test_in_a_quiet_room_the_network_rests_and_a_louder_one_wakes_it() -> None:
+    room = QuietRoom()
+    quiet = [room.is_quiet(chunk) for chunk in chunks_of(noise(4.0, 0.002))]
+    assert not any(quiet[:60])
+    assert all(quiet[-20:])
+    assert not any(room.is_quiet(chunk) for chunk in chunks_of(noise(1.0, 0.01)))
+
+
+def test_a_room_that_slowly_grows_louder_is_still_quiet() -> None:
+    room = QuietRoom()
+    sound = as_array(noise(40.0, 0.002)) * np.linspace(1.0, 3.0, 40 * SAMPLE_RATE)
+    quiet = [room.is_quiet(chunk) for chunk in chunks_of(as_pcm(sound / 32768))]
+    assert sum(quiet) / len(quiet) > 0.8

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from voice_helper.cache import read_arrays, write_arrays
 from voice_helper.errors import EngineMissingError
 from voice_helper.paths import data_folder
 from voice_helper.types import EMBEDDING_SIZE
@@ -32,6 +33,7 @@ _MOST_PIECES: Final = 128
 """The model was trained on texts of up to this length; what comes after is not read."""
 
 _MOST_TEXTS: Final = 64
+_EMBEDDED_AT_ONCE: Final = 1024
 _PARTS: Final = re.compile(r"[^\W_]+|[^\w\s]|_")
 _CONTINUED: Final = "##"
 
@@ -98,6 +100,53 @@ class SentenceEmbedder:
             raise EngineMissingError(f"{path}: the sentence model cannot be loaded: {error}") from None
         _give_memory_back()
         return session
+
+
+class EmbedderWithMemory:
+    """Embeds each text once, and keeps the vectors between runs: after an edit only what is new is embedded."""
+
+    def __init__(
+        self,
+        embed: Callable[[Sequence[str]], Embeddings],
+        path: Path,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> None:
+        """Take who embeds, and the file that vectors are kept in; one that cannot be read is begun anew.
+
+        `progress` is told which share of the texts is embedded.
+        """
+        self._embed, self._path, self._progress = embed, path, progress
+        self._kept = _kept_vectors(path)
+        self._asked: dict[str, Embeddings] = {}
+
+    def __call__(self, texts: Sequence[str]) -> Embeddings:
+        """Give each text as a row, as the embedder does, to the precision that is kept."""
+        import numpy as np
+
+        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        for start in range(0, len(new), _EMBEDDED_AT_ONCE):
+            few = new[start : start + _EMBEDDED_AT_ONCE]
+            self._kept.update(zip(few, self._embed(few).astype(np.float16), strict=True))
+            self._progress((start + len(few)) / len(new))
+        found = {text: self._kept[text] for text in texts}
+        self._asked.update(found)
+        return np.asarray([found[text] for text in texts], dtype=np.float32).reshape(len(texts), EMBEDDING_SIZE)
+
+    def keep(self) -> None:
+        """Keep the vectors of what was asked for; where the disk cannot take them, the next run embeds them again."""
+        import numpy as np
+
+        texts = np.frombuffer("\n".join(self._asked).encode(), dtype=np.uint8)
+        vectors = np.asarray(list(self._asked.values()), dtype=np.float16)
+        with suppress(OSError):
+            write_arrays(self._path, {"texts": texts, "vectors": vectors})
+
+
+def _kept_vectors(path: Path) -> dict[str, Embeddings]:
+    with suppress(OSError, ValueError, KeyError):
+        kept = read_arrays(path)
+        return dict(zip(kept["texts"].tobytes().decode().split("\n"), kept["vectors"], strict=True))
+    return {}
 
 
 def _give_memory_back() -> None:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 from voice_helper.cache import arrays_of, kept_arrays, kept_texts, kept_values, read_checked, text_in, write_arrays
 from voice_helper.content import Content, Files, content_of, draw_phrases, load_content, read_files, unpacked
 from voice_helper.conversation import Conversation
-from voice_helper.embedding import SentenceEmbedder
+from voice_helper.embedding import EmbedderWithMemory, SentenceEmbedder
 from voice_helper.errors import VoiceHelperError
-from voice_helper.paths import intents_folder
+from voice_helper.paths import cache_folder, intents_folder
 from voice_helper.ranking import Ranking
 from voice_helper.types import Phrases
 from voice_helper.understand import Understanding
@@ -148,8 +148,10 @@ def _code_key(*modules: str) -> str:
     return digest.hexdigest()
 
 
-def learn_folder(folder: Path) -> Path:
+def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share: None) -> Path:
     """Learn the nearest meaning from an intents folder and keep it there; gives the file's path.
+
+    `progress` is told which share is done.
 
     Takes about a minute. Raises `IntentsError` for a folder with problems, and `VoiceHelperError` when the
     file cannot be written; what was there before is then untouched.
@@ -159,7 +161,7 @@ def learn_folder(folder: Path) -> Path:
     from voice_helper import nearest
 
     try:
-        write_arrays(path, nearest.to_arrays(_learn(content)))
+        write_arrays(path, nearest.to_arrays(_learn(content, progress)))
     except OSError as error:
         raise VoiceHelperError(f"{path}: cannot be written: {error.strerror}") from None
     return path
@@ -203,10 +205,13 @@ def _memory_in(path: Path) -> Memory:
         raise unreadable(error) from None
 
 
-def _learn(content: Content) -> nearest.Learned:
+def _learn(content: Content, progress: Callable[[float], None] = lambda share: None) -> nearest.Learned:
     from voice_helper import nearest
 
-    return nearest.learn(content.sentences, content.wordings, SentenceEmbedder(), content.learning_key)
+    embed = EmbedderWithMemory(SentenceEmbedder(), cache_folder() / f"embedded-{content.language.code}.npz", progress)
+    learned = nearest.learn(content.sentences, content.wordings, embed, content.learning_key)
+    embed.keep()
+    return learned
 
 
 def phrases_of(content: Content) -> Phrases:

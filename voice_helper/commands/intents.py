@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from voice_helper.commands.shared import note, progress, write_file
+from voice_helper.commands.shared import note, progress, share_done, write_file
 from voice_helper.errors import VoiceHelperError
 from voice_helper.paths import intents_folder
 
@@ -65,14 +65,15 @@ def check(folder: Path | None, page: Path | None, phrases: Path | None, words: b
 def learn(folder: Path | None) -> None:
     """Learn the nearest meaning anew from the sentences and wordings of an intents folder.
 
-    Takes about a minute. Until then new sentences are matched word for word only.
+    Takes about a minute the first time, and less after an edit: what was learned from before is kept in the cache.
+    Until then new sentences are matched word for word only.
 
     Example: voice-helper learn intents/en
     """
     from voice_helper.skill import learn_folder
 
-    note("learning the sentences, about a minute ...")
-    path = learn_folder(folder or intents_folder())
+    with share_done("learning the sentences") as done:
+        path = learn_folder(folder or intents_folder(), done)
     click.echo(f"learned; kept in {path}")
 
 

@@ -324,6 +324,24 @@ def progress(text: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def share_done(text: str) -> Iterator[Callable[[float], None]]:
+    """Show how much of something is done: a bar on a terminal, else a line at the start."""
+    console = error_terminal()
+    if not console.is_terminal:
+        note(f"{text} ...")
+        yield lambda share: None
+        return
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    with Bar(
+        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console, transient=True
+    ) as bar:
+        task = bar.add_task(text, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
 def plain_lines(text: str) -> str:
     """Give several lines, each as it is."""
     return "\n".join(plain(line) for line in text.splitlines())
