@@ -8,6 +8,7 @@ device's own buffer, the same for all, is not in it.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -183,6 +184,7 @@ def picture(result: Mapping[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=60)
+    parser.add_argument("--stack", action="append", help="only these; the others stay as they were measured before")
     options = parser.parse_args()
     skill = open_skill()
     phrases = phrases_of(skill.content)
@@ -200,13 +202,21 @@ def main() -> None:
         model = packaged_whisper() if name == "whisper" else None
         return open_recognizer(name, phrases=phrases, model=model).recognizer
 
-    result: dict[str, Any] = {}
+    result: dict[str, Any] = measured_before() if options.stack else {}
     for name, make in stacks.items():
+        if options.stack and name not in options.stack:
+            continue
         recognizer, voice = make()
         result[name] = measure(skill, recognizer, voice, sounds)
         print(name, result[name], flush=True)
     _PICTURE.write_text(picture(result), encoding="utf-8")
     print("written to", write_result("latency", {"machine": machine(), **result}), "and", _PICTURE)
+
+
+def measured_before() -> dict[str, Any]:
+    path = Path(__file__).parent / "results" / "latency.json"
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {name: found for name, found in kept.items() if name != "machine"}
 
 
 _GROUPS: Final = frozenset({"about", "causes", "remedies", "care"})
