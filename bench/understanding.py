@@ -7,7 +7,7 @@ import sys
 import time
 
 from bench.lines import SPLITS, Line, Score, machine, read_lines, write_result
-from voice_helper.calibration import Trial, calibration_error, reliability
+from voice_helper.calibration import calibration_error, reliability
 from voice_helper.skill import Skill, open_skill
 from voice_helper.understand import Context
 
@@ -16,7 +16,7 @@ def measure(split: str) -> dict[str, object]:
     skill = open_skill()
     score, milliseconds = Score(), []
     kinds: dict[str, Score] = {}
-    trials: list[Trial] = []
+    scored: list[tuple[float, bool]] = []
     slots_right: list[bool] = []
     for line in read_lines(split):
         started = time.perf_counter()
@@ -28,8 +28,8 @@ def measure(split: str) -> dict[str, object]:
         if match.intent == line.intent and line.has_slots:
             slots_right.append(dict(match.slots) == dict(line.slots))
         if match.decided_by == "nearest":
-            trials.append(Trial(line.intent, match.intent, match.score, 0.0))
-    bins = reliability(trials)
+            scored.append((match.score, match.intent == line.intent))
+    bins = reliability(scored)
     return {
         "split": split,
         "lines": len(milliseconds),

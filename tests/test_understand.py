@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from voice_helper.content import Content
 from voice_helper.skill import Skill
 from voice_helper.tester import Case, read_cases, run_case
 
@@ -82,3 +83,21 @@ def test_what_was_matched_word_for_word_has_a_runner_up_too(skill: Skill) -> Non
 )
 def test_values_are_found_under_their_plain_names(skill: Skill, text: str, slots: dict[str, str]) -> None:
     assert dict(skill.understanding.understand(text).slots) == slots
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "slots"),
+    [
+        ("could cramps come from die a betes", "care_conditions", {"condition": "diabetes"}),
+        ("would sit rus fruit do me any good", "remedy_foods", {"food": "citrus"}),
+        ("it's in the harm string", "guide_place", {"muscle": "back of thigh"}),
+        ("my calf's having a fit", "guide_start", {"muscle": "calf"}),
+        ("this cramp is tight", "guide_start", {}),
+        ("what should i eat for this", "remedy_foods", {}),
+    ],
+)
+def test_values_of_slots_are_found_where_they_were_misheard(
+    content: Content, text: str, intent: str, slots: dict[str, str]
+) -> None:
+    sentences = content.sentences
+    assert sentences.find_slots(sentences.language.comparable(text), sentences.slots_of[intent]) == slots

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from voice_helper.types import OUT_OF_SCOPE, Decision
-from voice_helper.understand import Thresholds
+from voice_helper.understand import Thresholds, logistic
 
 Outcome = Literal["right", "wrong", "refused"]
 
@@ -21,6 +22,12 @@ LEAST_LINES: Final = 20
 _SURE: Final = tuple(number / 50 for number in range(1, 46))
 _MARGINS: Final = (0.0, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2)
 _TENTHS: Final = 10
+_NEWTON_STEPS: Final = 30
+_STEADY: Final = 1e-6
+_EDGE: Final = 1e-4  # nearer to 0 or 1 than this, log odds say too much
+_LEAST_WRONG: Final = 5
+"""So many right and so many wrong near meanings are needed to say how far scores can be believed."""
+
 _LINE: Final = re.compile(r"""(?P<key>\w+):\s+(?:"[^"]*"|'[^']*'|[^#"']*?)(?P<comment>\s*(?:\s#.*)?)""")
 
 
@@ -32,8 +39,8 @@ class Trial:
     """Its intent; `out_of_scope` where it should be refused."""
 
     best: str
-    score: float
-    second_score: float
+    nearness: float
+    second_nearness: float
     is_near: bool = True
     """Whether nearness decides; what a rule or a template decides is so with any thresholds."""
 
@@ -46,7 +53,7 @@ class Trial:
         """Give what becomes of it; a question back counts as refused."""
         decision: Decision = "nearest"
         if self.is_near:
-            decision = thresholds.decision(self.score, self.second_score, may_ask=self.best != OUT_OF_SCOPE)
+            decision = thresholds.decision(self.nearness, self.second_nearness, may_ask=self.best != OUT_OF_SCOPE)
         if decision != "nearest" or self.best == OUT_OF_SCOPE:
             return "refused"
         return "right" if self.best == self.wanted else "wrong"
@@ -123,15 +130,15 @@ def best(points: Sequence[Point], most_refused: float = MOST_REFUSED) -> Point:
     return along[(len(along) - 1) // 2]
 
 
-def reliability(trials: Sequence[Trial]) -> tuple[Bin, ...]:
-    """Give, for each tenth of the score of near meanings, how many are right: all of them, whatever the thresholds."""
+def reliability(scored: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:
+    """Give, for each tenth of the score, how many are right; takes scores, each with whether the meaning was right."""
     bins: list[Bin] = []
-    near = [trial for trial in trials if trial.is_near]
+    every = list(scored)
     for tenth in range(_TENTHS):
-        scored = [trial for trial in near if min(_TENTHS - 1, int(trial.score * _TENTHS)) == tenth]
-        if scored:
-            right = sum(trial.best == trial.wanted for trial in scored)
-            bins.append(Bin(tenth / _TENTHS, len(scored), right, sum(each.score for each in scored) / len(scored)))
+        within = [(score, right) for score, right in every if min(_TENTHS - 1, int(score * _TENTHS)) == tenth]
+        if within:
+            mean = sum(score for score, _ in within) / len(within)
+            bins.append(Bin(tenth / _TENTHS, len(within), sum(right for _, right in within), mean))
     return tuple(bins)
 
 
@@ -139,6 +146,41 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     """Give the expected calibration error: how far scores are from shares of right ones, on the mean over lines."""
     lines = sum(each.count for each in bins)
     return sum(abs(each.right - each.mean_score * each.count) for each in bins) / max(1, lines)
+
+
+def with_score(thresholds: Thresholds, trials: Sequence[Trial]) -> Thresholds:
+    """Give thresholds whose scores say how often near meanings are right (logistic regression on their log odds).
+
+    J. Platt, Probabilistic outputs for support vector machines (1999), with his targets, which keep the slope finite.
+    Where nearness tells nothing on these lines, the thresholds come back as they are.
+    """
+    near = [trial for trial in trials if trial.is_near and _EDGE < trial.nearness < 1.0 - _EDGE]
+    right = [trial.best == trial.wanted for trial in near]
+    count, wrong_count = sum(right), len(right) - sum(right)
+    if min(count, wrong_count) < _LEAST_WRONG:
+        return thresholds
+    odds = [math.log(trial.nearness / (1 - trial.nearness)) for trial in near]
+    targets = [(count + 1) / (count + 2) if each else 1 / (wrong_count + 2) for each in right]
+    slope, offset = 1.0, 0.0
+    for _ in range(_NEWTON_STEPS):
+        believed = [logistic(slope * each + offset) for each in odds]
+        gaps = [target - each for target, each in zip(targets, believed, strict=True)]
+        weights = [each * (1 - each) for each in believed]
+        by_slope = sum(gap * each for gap, each in zip(gaps, odds, strict=True))
+        curve = sum(weight * each * each for weight, each in zip(weights, odds, strict=True)) + _STEADY
+        mixed = sum(weight * each for weight, each in zip(weights, odds, strict=True))
+        flat = sum(weights) + _STEADY
+        whole = curve * flat - mixed * mixed
+        slope += _short((flat * by_slope - mixed * sum(gaps)) / whole)
+        offset += _short((curve * sum(gaps) - mixed * by_slope) / whole)
+    if slope <= 0.0:
+        return thresholds
+    return replace(thresholds, score_slope=slope, score_offset=offset)
+
+
+def _short(step: float) -> float:
+    """A step that leads not too far where the curve is nearly flat."""
+    return max(-1.0, min(1.0, step))
 
 
 def with_values(text: str, values: Mapping[str, str]) -> str:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
 _GROUPED = re.compile(r"[(\[|]")
+_MOST_MISHEARD_WORDS = 3
+_LEAST_MISHEARD_LETTERS = 5  # shorter words are like too many others
+_MISHEARD_LIKENESS = 80
 _FILE_KEYS = frozenset({"language", "intents", "lists", "expansion_rules"})
 
 
@@ -135,9 +138,30 @@ class Sentences:
             pattern, values = self._slot_patterns.get(slot, (None, {}))
             if pattern is not None:
                 hits = dict.fromkeys(values[hit[0]] for hit in pattern.finditer(comparable))
-                if hits:
-                    found[slot] = ", ".join(hits)
+                value = ", ".join(hits) or self._misheard(comparable, values)
+                if value:
+                    found[slot] = value
         return found
+
+    def _misheard(self, comparable: str, values: Mapping[str, str]) -> str:
+        """Give the value whose phrase some neighbouring words are spelled most like, also where it was cut apart.
+
+        Words that some template knows were heard as they are; one among them at least must be another.
+        """
+        from rapidfuzz import fuzz, process
+
+        words = comparable.split()
+        spans = [
+            words[start : start + count]
+            for count in range(1, _MOST_MISHEARD_WORDS + 1)
+            for start in range(len(words) - count + 1)
+        ]
+        windows = {"".join(span) for span in spans if not self._known_words.issuperset(span)}
+        joined = {phrase.replace(" ", ""): value for phrase, value in values.items()}
+        phrases = [phrase for phrase in joined if len(phrase) >= _LEAST_MISHEARD_LETTERS]
+        alike = (process.extractOne(window, phrases, scorer=fuzz.ratio) for window in sorted(windows))
+        best = max((each for each in alike if each), key=lambda each: each[1], default=None)
+        return joined[best[0]] if best and best[1] >= _MISHEARD_LIKENESS else ""
 
     @cached_property
     def slots_of(self) -> Mapping[str, tuple[str, ...]]:
@@ -207,8 +231,15 @@ class Sentences:
             values = {self.language.comparable(phrase): entry.value for entry in entries for phrase in entry.phrases}
             ordered = sorted(values, key=lambda phrase: (-len(phrase), phrase))
             inner = "|".join(re.escape(phrase) for phrase in ordered)
-            patterns[name] = (re.compile(rf"(?<![\w'])(?:{inner})(?![\w'])") if ordered else None, values)
+            patterns[name] = (re.compile(rf"(?<![\w'])(?:{inner})(?!\w)") if ordered else None, values)
         return patterns
+
+    @cached_property
+    def _known_words(self) -> frozenset[str]:
+        """Every word that is written in the templates, lists and rules."""
+        values = (value["in"] for raw in self._raw_lists.values() for value in raw["values"])
+        texts = (*(template.text for template in self.templates), *values, *self._raw_rules.values())
+        return frozenset(word for text in texts for word in self.language.words(text))
 
 
 def read_sentences(documents: Mapping[str, Item], language: Language, problems: Problems) -> Sentences:

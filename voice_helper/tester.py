@@ -93,7 +93,7 @@ def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engin
 
 def trial(skill: Skill, case: Case) -> Trial:
     """Give how near a labelled line comes to two meanings, whatever the thresholds for them."""
-    any_score = replace(skill.content.thresholds, sure=0.0, margin=0.0, unsure=0.0)
+    any_score = replace(skill.content.thresholds, sure=0.0, margin=0.0, unsure=0.0, score_slope=1.0, score_offset=0.0)
     match = replace(skill.understanding, thresholds=any_score).understand(case.text)
     wanted = OUT_OF_SCOPE if case.intent in (NONE_INTENT, OUT_OF_SCOPE, None) else case.intent
     is_near = match.decided_by in ("nearest", "none")

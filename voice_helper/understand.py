@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Final, Literal, Protocol
 
@@ -24,6 +25,14 @@ LEAST_KNOWN_SHARE: Final = 0.34
 """Fewer known words than this, and nearness means nothing."""
 
 
+_OF_SCORES: Final = ("score_slope", "score_offset")
+
+
+def logistic(odds: float) -> float:
+    """Give the share that log odds stand for."""
+    return 0.5 + 0.5 * math.tanh(odds / 2)
+
+
 class NearestMeaning(Protocol):
     """Ranks all intents for a text, and shows which template it came nearest to."""
 
@@ -39,7 +48,7 @@ class NearestMeaning(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which score on a nearest meaning is acted on; set on labelled sentences, never guessed in code."""
+    """From which nearness on a meaning is acted on; set on labelled sentences, never guessed in code."""
 
     sure: float
     margin: float
@@ -60,7 +69,7 @@ class Thresholds:
     """Of that share, so much makes it an emergency: when in doubt, the higher level."""
 
     overheard: float = 0.5
-    """`sure`, for words that were overheard: nobody has called us or talked with us just before."""
+    """The least score for words that were overheard: nobody has called us or talked with us just before."""
 
     overheard_safety: float = 0.8
     """`safety`, for words that were overheard."""
@@ -71,8 +80,20 @@ class Thresholds:
     overheard_clear: float = 0.8
     """An overheard red flag of which the recognizer is so sure counts, whatever the words so far were."""
 
+    score_slope: float = 1.0
+    """With `score_offset`, how nearness becomes a score that can be believed, in log odds."""
+
+    score_offset: float = 0.0
+
+    def believed(self, nearness: float) -> float:
+        """Give how often a meaning as near as this is right: of those with a score of 0.9, nine in ten."""
+        if not 0.0 < nearness < 1.0:
+            return nearness
+        odds = self.score_slope * math.log(nearness / (1 - nearness)) + self.score_offset
+        return logistic(odds)
+
     def decision(self, score: float, second_score: float, *, may_ask: bool) -> Decision:
-        """Give what the scores of the two nearest meanings lead to."""
+        """Give what the nearness of the two nearest meanings leads to."""
         if score >= self.sure and score - second_score >= self.margin:
             return "nearest"
         is_near_enough = score >= self.unsure and score + second_score >= self.sure
@@ -240,15 +261,17 @@ class Understanding:
             return Match(NONE_INTENT, score=0.0, decided_by="none")
         (intent, score), (second, second_score) = ranked[0], ranked[1] if len(ranked) > 1 else (NONE_INTENT, 0.0)
         decided = self.thresholds.decision(score, second_score, may_ask=OUT_OF_SCOPE not in (intent, second))
+        believed = self.thresholds.believed(score)
+        left = (1 - believed) / (1 - score) if score < 1.0 else 0.0
         language = self.sentences.language
         slots = self.sentences.find_slots(language.comparable(text), self.sentences.slots_of.get(intent, ()))
         return Match(
             intent={"unsure": UNSURE_INTENT, "none": NONE_INTENT}.get(decided, intent),
             slots=slots if decided == "nearest" else {},
-            score=round(score, 4),
+            score=round(believed, 4),
             decided_by=decided,
             template=self.nearest.nearest_template(comparable, intent),
-            runner_up=RunnerUp(second, round(second_score, 4)),
+            runner_up=RunnerUp(second, round(left * second_score, 4)),
             candidates=(intent, second) if decided == "unsure" else (),
         )
 
@@ -267,6 +290,8 @@ def read_thresholds(item: Item, problems: Problems) -> Thresholds:
     top = item.mapping(problems, "thresholds.yaml", known=known)
 
     def share(name: str) -> float:
+        if name in _OF_SCORES:
+            return top[name].number(problems, name) if name in top else getattr(Thresholds, name)
         if name not in top:
             problems.add(item.place, f'thresholds.yaml needs "{name}", a number from 0 to 1')
             return 0.0

@@ -63,7 +63,7 @@ def calibrate(
 
     Example: voice-helper calibrate lines.jsonl --picture trade-off.svg
     """
-    from voice_helper.calibration import best, calibration_error, point, reliability, trade_off, with_values
+    from voice_helper.calibration import best, point, trade_off, with_score, with_sure, with_values
     from voice_helper.tester import trial
 
     folder = intents or language_folder(options)
@@ -74,9 +74,11 @@ def calibrate(
     _refuse_few(names, trials)
     present = skill.content.thresholds
     points = trade_off(trials, present)
-    chosen, before, bins = best(points, most_refused), point(trials, present), reliability(trials)
-    _print_points(points, chosen, before)
-    _print_bins(bins, calibration_error(bins))
+    chosen = best(points, most_refused)
+    found = with_score(with_sure(present, chosen.sure, chosen.margin), trials)
+    bins = _bins(trials, found)
+    _print_points(points, chosen, point(trials, present))
+    _print_bins(bins, _bins(trials, present))
     if chosen.refused > most_refused:
         note(f"no threshold refuses {most_refused:.0%} or less; this one refuses fewest")
     today = f"{datetime.now().astimezone():%Y-%m-%d}"
@@ -93,7 +95,9 @@ def calibrate(
     values = {
         "sure": f"{chosen.sure:.2f}",
         "margin": f"{chosen.margin:.2f}",
-        "unsure": f"{min(present.unsure, chosen.sure):.2f}",
+        "unsure": f"{found.unsure:.2f}",
+        "score_slope": f"{found.score_slope:.2f}",
+        "score_offset": f"{found.score_offset:.2f}",
         "set_on": f'"{today}, {len(trials)} lines"',
         "figures": f'"{shares}"',
     }
@@ -134,8 +138,17 @@ def _print_points(points: Sequence[Point], chosen: Point, before: Point) -> None
     terminal().print(table)
 
 
-def _print_bins(bins: Sequence[Bin], error: float) -> None:
+def _bins(trials: Sequence[Trial], thresholds: Thresholds) -> tuple[Bin, ...]:
+    from voice_helper.calibration import reliability
+
+    near = (trial for trial in trials if trial.is_near)
+    return reliability((thresholds.believed(trial.nearness), trial.best == trial.wanted) for trial in near)
+
+
+def _print_bins(bins: Sequence[Bin], before: Sequence[Bin]) -> None:
     from rich.table import Table
+
+    from voice_helper.calibration import calibration_error
 
     table = Table(box=None, pad_edge=False)
     for column in ("score", "lines", "right", "mean score"):
@@ -144,4 +157,4 @@ def _print_bins(bins: Sequence[Bin], error: float) -> None:
         share = f"{each.right / each.count:.1%}"
         table.add_row(f"{each.low:.1f} to {each.low + 0.1:.1f}", str(each.count), share, f"{each.mean_score:.2f}")
     terminal().print(table)
-    click.echo(f"expected calibration error: {error:.3f}")
+    click.echo(f"calibration error: {calibration_error(bins):.3f}, now {calibration_error(before):.3f}")
