@@ -14,7 +14,7 @@ from typing import Final, Literal, Protocol
 
 from rapidfuzz import fuzz
 
-from voice_helper.audio import Player, Source, chime, silence
+from voice_helper.audio import Player, Source, chime
 from voice_helper.conversation import Conversation, State
 from voice_helper.endpoint import IN_SESSION, Cut, Endpointer, EndpointSettings
 from voice_helper.recognizers import Recognizer
@@ -88,22 +88,20 @@ class Speaker:
     loudness: float = 1.0
 
     def say(self, text: str, pause_samples: int = 0) -> tuple[int, tuple[TimedWord, ...]]:
-        """Put a text behind what is being played, after a pause.
+        """Put a text behind what is being played, after a pause; each sentence is played as soon as it is spoken.
 
         Gives its length in samples with the pause, and when each word is heard, counted from the end of the pause.
         """
         if self.voice.name == "none":
             return 0, ()
-        sound, words = bytearray(), list[TimedWord]()
+        ends, words = 0, list[TimedWord]()
         for number, sentence in enumerate(sentences_of(text)):
-            if number:
-                sound += silence(SENTENCE_PAUSE_SECONDS)
+            pause = PAUSE_SAMPLES if number else pause_samples
             piece = self.voice.speak(sentence, self.words_per_minute)
-            words += timed_words(sentence, len(sound) // 2, len(piece) // 2)
-            sound += piece
-        sound[:0] = bytes(2 * pause_samples)
-        self.player.play(bytes(sound), self.loudness)
-        return len(sound) // 2, tuple(words)
+            starts, ends = ends + pause, ends + pause + len(piece) // 2
+            words += timed_words(sentence, starts - pause_samples, len(piece) // 2)
+            self.player.play(bytes(2 * pause) + piece, self.loudness)
+        return ends, tuple(words)
 
     def say_all(self, texts: Iterable[str]) -> None:
         """Put texts behind what is being played, with a pause between two."""

@@ -23,6 +23,8 @@ from voice_helper.quiet import quiet_stderr
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 _CHIME_SECONDS, _CHIME_FROM, _CHIME_TO, _CHIME_LOUDNESS = 0.5, 150.0, 7_000.0, 0.1
+_SILENT_BELOW: Final = 100
+_ONSET_SAMPLES: Final = round(0.02 * SAMPLE_RATE)  # an "h" begins softly
 _BLOCK_FRAMES: Final = 16_384
 _MOST_CHANNELS: Final = 64
 _LEAST_RATE, _MOST_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
@@ -192,6 +194,15 @@ def to_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
     if rate != SAMPLE_RATE:
         samples = np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), dtype=np.float32)
     return _pcm(samples)
+
+
+def spoken_part(pcm: bytes) -> bytes:
+    """Leave out the silence that voices put before and after a sentence: the pauses are ours."""
+    loud = np.flatnonzero(np.abs(_samples(pcm).astype(np.int32)) > _SILENT_BELOW)
+    if not len(loud):
+        return b""
+    starts = max(0, int(loud[0]) - _ONSET_SAMPLES)
+    return pcm[starts * 2 : (int(loud[-1]) + 1) * 2]
 
 
 def write_wav(path: Path, pcm: bytes) -> None:

@@ -18,7 +18,7 @@ from voice_helper.commands.shared import (
     terminal,
 )
 from voice_helper.errors import VoiceHelperError
-from voice_helper.voices import VOICE_NAMES
+from voice_helper.voices import NATURAL_HINT, VOICE_NAMES, has_natural
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
     pass
@@ -65,13 +65,17 @@ def voices(options: Options, save: Path | None) -> None:
     """List the voices, and say a sample with the one that is used.
 
     Example: voice-helper voices
+
+    Example: voice-helper voices --voice natural
     """
     from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
     skill = open_skill(options)
     voice = open_voice(options)
     for name in VOICE_NAMES:
-        if name != "auto":
+        if name == "natural" and not has_natural():
+            click.echo(f"{name}  (not installed: {NATURAL_HINT})")
+        elif name != "auto":
             click.echo(f"{name}{'  (used)' if name == voice.name else ''}")
     if isinstance(voice, Pyttsx3Voice):
         names = voice.voices()

@@ -220,7 +220,7 @@ def open_voice(options: Options) -> Voice:
     """Open the voice that was asked for. Raises `EngineMissingError`."""
     from voice_helper.voices import open_voice
 
-    return open_voice(options.voice)
+    return open_voice(options.voice, options.language)
 
 
 def open_voice_or_none(options: Options, *, needed: bool) -> Voice:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib.util import find_spec
 from typing import Final, Protocol
 
 from voice_helper.errors import EngineMissingError
@@ -10,7 +12,9 @@ WORDS_PER_MINUTE: Final = 150
 """Calm and clear, for somebody in pain or hard of hearing."""
 
 SENTENCE_PAUSE_SECONDS: Final = 0.5
-VOICE_NAMES: Final = ("auto", "pyttsx3", "none")
+NATURAL_HINT: Final = 'pip install "voice-helper[natural]"'
+NATURAL_LANGUAGE: Final = "en"
+VOICE_NAMES: Final = ("auto", "natural", "pyttsx3", "none")
 
 
 class Voice(Protocol):
@@ -32,15 +36,36 @@ class NoVoice:
         return b""
 
 
-def open_voice(name: str) -> Voice:
-    """Open a voice by its name: `auto`, `pyttsx3` or `none`.
+def open_voice(name: str, language: str = "en") -> Voice:
+    """Open a voice by its name: `auto`, `natural`, `pyttsx3` or `none`.
 
-    Raises `EngineMissingError` when it does not work on this machine.
+    `auto` takes the natural one where it is installed and speaks the language. Raises `EngineMissingError` when the
+    voice does not work on this machine, or does not speak the language.
     """
+    if name not in VOICE_NAMES:
+        raise EngineMissingError(f'there is no voice "{name}"', hint=f"voices: {', '.join(VOICE_NAMES)}")
     if name == "none":
         return NoVoice()
-    if name in {"auto", "pyttsx3"}:
-        from voice_helper.voices.pyttsx3 import Pyttsx3Voice
+    if name == "natural":
+        return _open_natural(language)
+    if name == "auto" and language == NATURAL_LANGUAGE and has_natural():
+        with suppress(EngineMissingError):  # doctor tells why
+            return _open_natural(language)
+    from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
-        return Pyttsx3Voice()
-    raise EngineMissingError(f'there is no voice "{name}"', hint=f"voices: {', '.join(VOICE_NAMES)}")
+    return Pyttsx3Voice()
+
+
+def has_natural() -> bool:
+    """Tell whether the package of the natural voice is installed."""
+    return find_spec("hibari") is not None
+
+
+def _open_natural(language: str) -> Voice:
+    if language != NATURAL_LANGUAGE:
+        raise EngineMissingError(
+            f'the natural voice speaks English only, not "{language}"', hint="take another one: --voice pyttsx3"
+        )
+    from voice_helper.voices.natural import NaturalVoice
+
+    return NaturalVoice()

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from voice_helper.audio import to_pcm
+from voice_helper.audio import spoken_part, to_pcm
 from voice_helper.errors import EngineMissingError
 
 _ESPEAK_PACE: Final = 150 / 188  # asked for 150 words a minute espeak speaks 188, pauses left out
@@ -43,7 +43,7 @@ class Pyttsx3Voice:
         started.result(timeout=_START_SECONDS)
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Give a sentence as 16 kHz, 16-bit sound, without the engine's own silence at the end."""
+        """Give a sentence as 16 kHz, 16-bit sound, without the engine's own silence around it."""
         if not any(character.isalnum() for character in text):
             return b""
         for _ in range(_TRIES):  # now and then espeak gives nothing; an instruction must not go missing
@@ -122,7 +122,7 @@ def _synthesise(engine: Any, text: str, words_per_minute: float) -> bytes:
         if not path.is_file():
             return b""
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-    return _trimmed(to_pcm(samples.mean(axis=1).astype(np.float32), rate))
+    return spoken_part(to_pcm(samples.mean(axis=1).astype(np.float32), rate))
 
 
 def _wait_for_espeak() -> None:
@@ -130,10 +130,3 @@ def _wait_for_espeak() -> None:
     espeak = sys.modules.get("pyttsx3.drivers._espeak")
     if espeak is not None:
         espeak.Synchronize()
-
-
-def _trimmed(pcm: bytes) -> bytes:
-    """Leave out the silence that engines put at the end: the pauses are ours."""
-    samples = np.abs(np.frombuffer(pcm, dtype="<i2").astype(np.int32))
-    loud = np.flatnonzero(samples > 100)
-    return pcm[: (int(loud[-1]) + 1) * 2] if len(loud) else b""

@@ -1,0 +1,54 @@
+"""A natural voice through hibari, a small neural network inside its package (extra `natural`); English only."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+import numpy as np
+
+from voice_helper.audio import spoken_part, to_pcm
+from voice_helper.errors import EngineMissingError
+from voice_helper.voices import NATURAL_HINT
+
+_PACE: Final = 1 / 216  # its own pace is 216 words a minute, pauses left out
+_LOUDNESS: Final = 1.35  # it is softer than the system's voice; the loudest sentence we say still fits
+_NOISE_SEED: Final = 0  # the same sentence always sounds the same
+
+
+class NaturalVoice:
+    """Speaks sentence by sentence, on the thread that asks."""
+
+    name = "natural"
+
+    def __init__(self) -> None:
+        """Load the network and warm it up, about a second.
+
+        Raises `EngineMissingError` when the extra is not installed or does not load.
+        """
+        try:
+            from hibari import Hibari
+            from hibari.voices import DEFAULT, voice_path
+        except ImportError as error:
+            raise EngineMissingError(
+                f"the natural voice needs a package that is not installed: {error.name}",
+                hint=NATURAL_HINT,
+            ) from error
+        try:
+            model = voice_path(DEFAULT, download_missing=False)  # it would fetch what is not in its package
+            self._engine: Any = Hibari(model=model)
+            self._engine("0")
+        except Exception as error:  # whatever it raises, there is no voice
+            raise EngineMissingError(
+                f"the natural voice does not start: {error}",
+                hint="pip install --force-reinstall hibari-tts, or use the system's voice: --voice pyttsx3",
+            ) from error
+        self._one_at_a_time = threading.Lock()
+
+    def speak(self, text: str, words_per_minute: float) -> bytes:
+        """Give a sentence as 16 kHz, 16-bit sound, without silence around it."""
+        if not any(character.isalnum() for character in text):
+            return b""
+        with self._one_at_a_time:
+            samples = self._engine(text, speed=words_per_minute * _PACE, seed=_NOISE_SEED)
+        return spoken_part(to_pcm(np.asarray(samples, dtype=np.float32) * _LOUDNESS, int(self._engine.sample_rate)))
