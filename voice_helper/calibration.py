@@ -124,7 +124,8 @@ def best(points: Sequence[Point], most_refused: float = MOST_REFUSED) -> Point:
     """
     fewest = min(each.refused for each in points)
     allowed = [each for each in points if each.refused <= max(most_refused, fewest)]
-    as_good = [each for each in allowed if each.value == max(other.value for other in allowed)]
+    highest = max(each.value for each in allowed)
+    as_good = [each for each in allowed if each.value == highest]
     margin = min(each.margin for each in as_good)
     along = sorted((each for each in as_good if each.margin == margin), key=lambda each: each.sure)
     return along[(len(along) - 1) // 2]

@@ -277,8 +277,9 @@ class Conversation:
 
     def _needs_topic(self, text: str, match: Match) -> bool:
         """Tell whether words mean nothing by themselves, whatever they come near to: a bare "why"."""
-        is_bare = self.follow_ups.kind(text) is not None or self.follow_ups.choice(text) is not None
-        return is_bare and match.decided_by in ("nearest", "unsure")
+        if match.decided_by not in ("nearest", "unsure"):
+            return False
+        return self.follow_ups.kind(text) is not None or self.follow_ups.choice(text) is not None
 
     def _asked(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
