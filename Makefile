@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
+.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency bench-wyoming clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -22,9 +22,11 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The property tests of hostile input, 2,000 examples each, and 10,000 random walks through the guided session.
+# The property tests of hostile input and of what a network sends, 2,000 examples each, and 10,000 random walks through
+# the guided session.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
+	$(BIN)/python -m pytest tests/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
 	$(BIN)/python -m pytest tests/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
 
 bench: bench-understanding bench-safety bench-hearing
@@ -43,6 +45,9 @@ bench-session: $(VENV)/.installed-bench
 
 bench-latency: $(VENV)/.installed-bench
 	$(BIN)/python -m bench.latency
+
+bench-wyoming: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.wyoming
 
 bench-footprint: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.footprint

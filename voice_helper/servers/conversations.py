@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from voice_helper.conversation import Conversation, State
@@ -36,11 +36,13 @@ class Turn:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kept:
     state: State
     spoke_at: float
     place: str | None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Turns of one conversation come one after the other."""
 
 
 class Conversations:
@@ -50,7 +52,8 @@ class Conversations:
         self, conversation: Conversation, situation: Mapping[str, str], now: Callable[[], float] = time.monotonic
     ) -> None:
         """Take a conversation as `by_turns` gives it, what is told to it, and a clock in seconds."""
-        self._conversation, self._situation, self._now = conversation, situation, now
+        self._conversation, self._now = conversation, now
+        self._first = replace(first_state(), situation=situation)
         self._kept: dict[str, _Kept] = {}  # the one that spoke last stands last
         self._lock = threading.Lock()
 
@@ -59,20 +62,27 @@ class Conversations:
 
     def take_turn(self, who: Who, text: str) -> Turn:
         """Take what somebody said; give what is said to it."""
-        with self._lock:
+        kept = self._conversation_of(who)
+        with kept.lock:
             now = self._now()
-            self._forget_old(now)
-            before = self._kept.pop(who.conversation, None) or self._session_at(who.place)
-            before = before or _Kept(replace(first_state(), situation=self._situation), now, None)
-            state, reply = take_turn(self._conversation, before.state, text, max(0.0, now - before.spoke_at))
-            self._kept[who.conversation] = _Kept(state, now, who.place)
-            self._forget_most()
-            return Turn(reply, state)
+            kept.state, reply = take_turn(self._conversation, kept.state, text, max(0.0, now - kept.spoke_at))
+            kept.spoke_at = now
+            return Turn(reply, kept.state)
 
     def in_session(self) -> State | None:
         """Give the state of the conversation that spoke last among those in which a session goes on."""
         with self._lock:
             return next((kept.state for kept in reversed(self._kept.values()) if kept.state.session), None)
+
+    def _conversation_of(self, who: Who) -> _Kept:
+        with self._lock:
+            now = self._now()
+            self._forget_old(now)
+            kept = self._kept.pop(who.conversation, None) or self._session_at(who.place)
+            kept = kept or _Kept(self._first, now, who.place)
+            self._kept[who.conversation] = kept
+            self._forget_most()
+            return kept
 
     def _session_at(self, place: str | None) -> _Kept | None:
         """Give, and take away, the conversation at a place whose session goes on."""
@@ -89,5 +99,6 @@ class Conversations:
 
     def _forget_most(self) -> None:
         if len(self._kept) > MOST_CONVERSATIONS:
-            without = (name for name, kept in self._kept.items() if not kept.state.session)
-            del self._kept[next(without, next(iter(self._kept)))]
+            others = list(self._kept)[:-1]
+            without = (name for name in others if not self._kept[name].state.session)
+            del self._kept[next(without, others[0])]

@@ -56,6 +56,7 @@ _ABOUT: Final = "Leg cramps"
 _CHUNK_BYTES: Final = 4_096
 _MOST_ID_CHARACTERS: Final = 200
 _LINGER_SECONDS: Final = 1.0  # for a client to read why it is refused, before what it has sent resets the connection
+_TURNS_AT_ONCE: Final = 4  # the networks of the understanding leave Python free for another
 _PACKAGES: Final = {
     "embedded": "hama",
     "vosk": "vosk",
@@ -143,7 +144,7 @@ class WyomingServer:
         self.info = programs(served).event()
         self.places = Places(served.most, served.open_recognizer)
         self.conversations = Conversations(served.conversation.by_turns(), situation_at(served.host))
-        self.turns = ThreadPoolExecutor(1, "turn")  # they take turns anyway, and nobody's sound waits for them
+        self.turns = ThreadPoolExecutor(_TURNS_AT_ONCE, "turn")
         self.hearings = ThreadPoolExecutor(served.most, "hearing")
         self.speech = ThreadPoolExecutor(1, "speech")  # one voice, and one call of it at a time
         self._clients = self._refused = 0
