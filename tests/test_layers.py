@@ -21,7 +21,7 @@ EDGES = {
     "cache", "recognizers", "voices",
 }  # fmt: skip
 JOINED = {"skill", "watched", "assistant"}
-DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers"}
+DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "exports"}
 DEVICES = {
     "sounddevice",
     "socket",
