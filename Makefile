@@ -22,11 +22,12 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The property tests of hostile input and of what a network sends, 2,000 examples each, and 10,000 random walks through
-# the guided session.
+# The property tests of hostile input and of what a network sends, 2,000 examples each, every template as Home Assistant
+# matches it, and 10,000 random walks through the guided session.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
 	$(BIN)/python -m pytest tests/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
+	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/test_export_homeassistant.py -q -k sentence_of_a_template
 	$(BIN)/python -m pytest tests/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
 
 bench: bench-understanding bench-safety bench-hearing

@@ -16,6 +16,7 @@ from wyoming.client import AsyncTcpClient
 from wyoming.error import Error
 from wyoming.event import Event, Eventable
 from wyoming.handle import Handled, NotHandled
+from wyoming.tts import SynthesizeStart
 
 from tests.programs import VOICE_HELPER, environment
 from tests.sound import chunks_of
@@ -107,6 +108,17 @@ async def heard(port: int, events: Iterable[Eventable], language: str = "en") ->
         event = await received(client)
         assert Transcript.is_type(event.type), event
         return Transcript.from_event(event).text
+
+
+async def spoken(port: int, *events: Eventable) -> list[Event]:
+    """All that comes until the sound is over."""
+    async with connected(port) as client:
+        await send(client, *events)
+        told = [await received(client)]
+        last = "synthesize-stopped" if isinstance(events[0], SynthesizeStart) else "audio-stop"
+        while told[-1].type != last:
+            told.append(await received(client))
+        return told
 
 
 async def refused(client: AsyncTcpClient) -> Error:

@@ -33,7 +33,7 @@ ASK_KEYS = [
     "transcript", "confidence", "engine", "intent", "slots", "score", "decided_by", "family", "template", "runner_up",
     "rows", "disclaimer", "spoken",
 ]  # fmt: skip
-COMMANDS = ("ask", "listen", "guide", "test-intents", "check", "learn", "doctor", "voices", "serve", "demo")
+COMMANDS = ("ask", "listen", "guide", "test-intents", "check", "learn", "doctor", "voices", "serve", "demo", "export")
 ESCAPES = "\x1b[31mdoes\x07 heat\x1b]0;title\x07 help\x9b2J"
 
 KEPT = cache_folder().parent
@@ -77,6 +77,8 @@ def test_the_help_names_every_command_and_the_disclaimer(run: Run) -> None:
         ["test-intents", "x.txt", "--format", "xml"],
         ["serve", "web", "--port", "70000"],
         ["serve", "web", "--most", "0"],
+        ["serve", "wyoming", "--most", "0"],
+        ["export", "homeassistant"],
     ],
 )
 def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:

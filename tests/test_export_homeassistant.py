@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from voice_helper.skill import Skill
 SENTENCES, ANSWERS = "custom_sentences/en/voice_helper.yaml", "packages/voice_helper.yaml"
 HOUSE = {"name": ["kitchen light", "television"], "area": ["kitchen", "bedroom"], "floor": ["first floor"]}
 LEFT_OUT = {"guide", "talk"}
+EVERY = int(os.environ.get("EVERY_TEMPLATE", "3"))  # beside all signs of danger; `make fuzz` tries each
 ALARM = re.compile(rf"{PREFIX}[01]_")
 
 Recognize = Callable[[str], RecognizeResult | None]
@@ -86,32 +89,37 @@ def at_home(sentences: dict[str, Any]) -> Recognize:
     return matcher(sentences, **own)
 
 
-templates = jinja2.Environment(undefined=jinja2.StrictUndefined)
+@cache
+def compiled(script: str) -> jinja2.Template:
+    return jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(script)
 
 
 def said(scripts: dict[str, str], found: RecognizeResult) -> str:
     """What Home Assistant says to a sentence that it has matched."""
     slots = {entity.name: entity.value for entity in found.entities_list}
-    return templates.from_string(scripts[found.intent.name]).render(slots)
+    return compiled(scripts[found.intent.name]).render(slots)
 
 
-def test_a_sentence_of_every_template_gets_the_answer_that_we_give_or_one_that_says_to_get_help(
+def test_a_sentence_of_a_template_gets_the_answer_that_we_give_or_one_that_says_to_get_help(
     skill: Skill, recognize: Recognize, scripts: dict[str, str]
 ) -> None:
     ours = skill.content.sentences
     wrong, tried = [], 0
-    for template in ours.templates:
-        is_left_out = ours.group_of[template.intent] in LEFT_OUT and template.intent != "guide_start"
+    for number, template in enumerate(ours.templates):
+        group = ours.group_of[template.intent]
+        is_left_out = group in LEFT_OUT and template.intent != "guide_start"
+        if is_left_out or " " not in ours.plainest(template) or (number % EVERY and group != "safety"):
+            continue
         (text, *_) = ours.draw(template, 1)
         match = skill.understanding.understand(text)
-        if is_left_out or " " not in ours.plainest(template) or match.intent == "none":
-            continue
+        if match.intent == "none" or any(", " in value for value in match.slots.values()):
+            continue  # of two values in a sentence Home Assistant keeps the last one
         tried += 1
         answer = skill.content.answers.answer(match, full_given=False).spoken()
         found = recognize(" ".join(ours.language.words(text)))
         if found is None or (said(scripts, found) != answer and not ALARM.match(found.intent.name)):
             wrong.append((template.intent, text, found and found.intent.name))
-    assert tried > 1_500
+    assert tried > 1_500 / EVERY
     assert wrong == []
 
 

@@ -40,10 +40,11 @@ from tests.assist import (
     said,
     send,
     sound_events,
+    spoken,
     wait,
 )
 from tests.programs import VOICE_HELPER, Run, environment
-from tests.sound import as_array, loudness, recorded, silence
+from tests.sound import CHECKOUT, as_array, loudness, recorded, silence
 from voice_helper import __version__
 from voice_helper.audio import RawSound
 from voice_helper.conversation import Conversation
@@ -171,6 +172,8 @@ def test_whoever_gives_no_id_is_known_by_the_device_or_the_connection(port: int)
     wait(said(port, "hello", device_id="kitchen"))
     assert wait(said(port, "next", device_id="bedroom")).data["text"].startswith("Do not rub")
     assert wait(without_id()).startswith("Do not rub")
+    for _ in range(3):  # the next connection is somebody else
+        assert "advice from a medical expert" in wait(said(port, "does heat help")).data["text"]
 
 
 def test_a_session_goes_on_at_its_device_under_a_new_id(port: int) -> None:
@@ -201,6 +204,19 @@ def test_twenty_clients_at_once_are_all_answered(port: int) -> None:
     assert len(texts) == 20
     assert texts[3] == texts[8]
     assert all(texts)
+
+
+def test_the_exchange_in_the_docs_is_what_goes_over_the_wire(port: int) -> None:
+    page = (CHECKOUT / "docs" / "home-assistant.md").read_text(encoding="utf-8")
+    exchanges = page.split("```\n> ")[1].split("\n```")[0].split("\n\n")
+    assert len(exchanges) == 4
+    for exchange in exchanges:
+        asked, told = ([part[2:] for part in ("> " + exchange).replace("> > ", "> ").splitlines() if part[0] == side]
+                       for side in "><")  # fmt: skip
+        back = raw(port, "\n".join(asked).encode()).decode().splitlines()
+        assert [json.loads(each) | {"version": ""} for each in back] == [
+            json.loads(each) | {"version": ""} for each in told
+        ]
 
 
 # Many conversations, on a clock of our own
@@ -387,17 +403,6 @@ def test_one_too_many_to_be_heard_is_refused_and_whoever_dies_gives_the_place_ba
 
 
 # Words to sound
-
-
-async def spoken(port: int, *events: Synthesize | SynthesizeStart | SynthesizeChunk | SynthesizeStop) -> list[Event]:
-    """All that comes until the sound is over."""
-    async with connected(port) as client:
-        await send(client, *events)
-        told = [await received(client)]
-        last = "synthesize-stopped" if isinstance(events[0], SynthesizeStart) else "audio-stop"
-        while told[-1].type != last:
-            told.append(await received(client))
-        return told
 
 
 def pcm_in(events: list[Event]) -> bytes:

@@ -97,7 +97,7 @@ def _meanings(skill: Skill, each: Callable[[Sequence[Template]], Iterable[Templa
         for match, text in _understood(skill, template):
             key = (match.intent, _spoken(skill.content, match, {}))
             if key not in names:
-                names[key] = _new_name(match, meanings)
+                names[key] = _name(match)
                 meanings[names[key]] = _Meaning(match)
             meanings[names[key]].templates.append(text)
     order = [*HELP_NOW, *answers.entries]
@@ -149,12 +149,10 @@ def _meaning(skill: Skill, template: Template, text: str) -> Match:
     return told if _spoken(skill.content, told, {}) != _spoken(skill.content, plain, {}) else plain
 
 
-def _new_name(match: Match, taken: Mapping[str, object]) -> str:
-    level = f"{HELP_NOW.index(match.intent)}_" if match.intent in HELP_NOW else ""
-    plain = f"{PREFIX}{level}{match.intent}"
-    if plain not in taken:
-        return plain
-    return "_".join([plain, *([match.family] if match.family else []), *(["denied"] if match.denied else [])])
+def _name(match: Match) -> str:
+    level = [str(HELP_NOW.index(match.intent))] if match.intent in HELP_NOW else []
+    more = [*([match.family] if match.family else []), *(["denied"] if match.denied else [])]
+    return PREFIX + "_".join([*level, match.intent, *more])
 
 
 # Sentences

@@ -7,6 +7,7 @@ one `handled` or `not-handled`, or sends sound and reads a `transcript`, or send
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,9 @@ SEND_SECONDS: Final = 15.0
 
 MOST_SOUND_SECONDS: Final = 60
 """An utterance is no longer."""
+
+MOST_HEARING_SECONDS: Final = 2 * MOST_SOUND_SECONDS
+"""Nor does it take longer to come."""
 
 MOST_SPOKEN_CHARACTERS: Final = 5_000
 """No more text is read aloud at a time: five minutes."""
@@ -129,11 +133,14 @@ def reply_event(turn: Turn) -> Event:
     Home Assistant speaks the text of both kinds. What is about something else, or was not understood outside a
     session, is `not-handled`, so that an assistant with several agents asks the next one.
     """
-    reply = turn.reply
-    intent = reply.match.intent if reply.match is not None else NONE_INTENT
-    leads = turn.state.session is not None or reply.ended is not None
-    is_ours = intent not in (NONE_INTENT, OUT_OF_SCOPE) or (intent == NONE_INTENT and leads) or reply.ended is not None
-    return Handled(reply.text).event() if is_ours else NotHandled(reply.text).event()
+    return (Handled if _is_ours(turn) else NotHandled)(turn.reply.text).event()
+
+
+def _is_ours(turn: Turn) -> bool:
+    if turn.reply.ended is not None:
+        return True
+    intent = turn.reply.match.intent if turn.reply.match is not None else NONE_INTENT
+    return intent != OUT_OF_SCOPE and (intent != NONE_INTENT or turn.state.session is not None)
 
 
 class WyomingServer:
@@ -181,7 +188,7 @@ class WyomingServer:
                 finally:
                     self._refused -= 1
         finally:
-            writer.close()
+            await _close(writer)
 
 
 class _Connection:
@@ -190,7 +197,9 @@ class _Connection:
     def __init__(self, server: WyomingServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._server, self._reader, self._writer = server, reader, writer
         self._loop = asyncio.get_running_loop()
+        self._number = next(_numbers)
         self._hearing: Hearing | None = None
+        self._hears_since = 0.0
         self._reading: Reading | None = None
         self._has_spoken = False
         self._answers: dict[str, Callable[[Event], Awaitable[None]]] = {
@@ -224,15 +233,16 @@ class _Connection:
             await self._give_back_place()
 
     async def _answer_all(self) -> None:
-        patience = HELLO_SECONDS
+        has_greeted = False
         while True:
-            event = await read_frame(self._reader, patience)
+            is_waited_for = not has_greeted or self._hearing is not None
+            event = await read_frame(self._reader, HELLO_SECONDS if is_waited_for else IDLE_SECONDS)
             if event is None:
                 return
             answer = self._answers.get(event.type)
             if answer is not None:  # the protocol grows: what a client sends beside it is left alone
                 await answer(event)
-            patience = IDLE_SECONDS
+            has_greeted = True
 
     async def _describe(self, event: Event) -> None:
         await self._send(self._server.info)
@@ -255,7 +265,7 @@ class _Connection:
         name = _id(given, "conversation_id")
         if name is not None:
             return Who(f"conversation {name}", place)
-        return Who(f"place {place}" if place is not None else f"connection {id(self)}", place)
+        return Who(f"place {place}" if place is not None else f"connection {self._number}", place)
 
     # sound to words
 
@@ -274,7 +284,8 @@ class _Connection:
             await self._in_turn(hearing.take, event.payload or b"", rate, width, channels)
         except SoundFormatError as error:
             raise RefusedError("sound-format", f"{error.message}; {error.hint}") from None
-        if hearing.samples > MOST_SOUND_SECONDS * SAMPLE_RATE:
+        is_slow = self._loop.time() - self._hears_since > MOST_HEARING_SECONDS
+        if is_slow or hearing.samples > MOST_SOUND_SECONDS * SAMPLE_RATE:
             raise RefusedError("too-long", f"an utterance may have {MOST_SOUND_SECONDS} seconds")
 
     async def _heard(self, event: Event) -> None:
@@ -297,6 +308,7 @@ class _Connection:
         if self._hearing is None:
             if not self._server.places.take():
                 raise RefusedError("busy", f"{self._server.served.most} people are being heard already")
+            self._hears_since = self._loop.time()
             try:
                 self._hearing = await self._in_turn(lambda: Hearing(self._server.places.recognizer()))
             except BaseException:
@@ -376,6 +388,7 @@ class _Connection:
         await _send(self._writer, event)
 
 
+_numbers = itertools.count()
 _FORM: Final = AudioStart(SAMPLE_RATE, 2, 1)
 
 
@@ -392,6 +405,16 @@ async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, co
         async with asyncio.timeout(_LINGER_SECONDS):
             while await reader.read(MOST_LINE_BYTES):
                 pass
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, also to a client that takes nothing any more."""
+    writer.close()
+    try:
+        async with asyncio.timeout(_LINGER_SECONDS):
+            await writer.wait_closed()
+    except (TimeoutError, ConnectionError):
+        writer.transport.abort()
 
 
 def _text(event: Event) -> str:
