@@ -144,6 +144,16 @@ def test_stop_ends_what_was_going_on_and_tells_whether_there_was_anything(talks:
     assert talks.say("kitchen", "does heat help").text.endswith(FULL)
 
 
+def test_what_was_said_within_a_minute_may_still_be_spoken(talks: Talks, clock: Clock) -> None:
+    assert not talks.has_just_spoken("kitchen")
+    talks.say("kitchen", "does heat help")
+    clock.now += 60
+    assert talks.has_just_spoken("kitchen")
+    assert not talks.has_just_spoken("bedroom")
+    clock.now += 1
+    assert not talks.has_just_spoken("kitchen")
+
+
 def test_stopping_all_ends_every_session(talks: Talks) -> None:
     assert not talks.stop_all()
     talks.say("kitchen", "help i have a cramp")

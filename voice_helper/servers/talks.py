@@ -18,6 +18,8 @@ from voice_helper.turns import Reply, first_state, take_turn
 KEPT_SECONDS: Final = 15 * 60.0
 """A talk in which nobody has said anything for so long is forgotten; a guided session is over by then."""
 
+LONGEST_ANSWER_SECONDS: Final = 60.0
+
 MOST_TALKS: Final = 1_000
 """Of more, the one that was silent longest is forgotten."""
 
@@ -70,6 +72,12 @@ class Talks:
         """Tell whether a guided session, or a question of ours, waits for words."""
         with self._lock:
             return _waits(self._kept(talk, self._forget_old()).state)
+
+    def has_just_spoken(self, talk: str) -> bool:
+        """Tell whether what was said last may still be spoken."""
+        with self._lock:
+            now = self._forget_old()
+            return talk in self._talks and now - self._talks[talk].since <= LONGEST_ANSWER_SECONDS
 
     def stop(self, talk: str) -> bool:
         """End what waits for words, without a word; tell whether there was anything.
