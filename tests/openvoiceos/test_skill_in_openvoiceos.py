@@ -18,7 +18,9 @@ from ovos_bus_client.session import Session
 from ovoscope import CaptureSession, MiniCroft, get_minicroft
 
 from tests.openvoiceos.conftest import SKILL_ID
+from voice_helper.paths import settings_file
 from voice_helper.servers.ovos import VoiceHelperSkill, locale_folder
+from voice_helper.settings import keep_setting
 
 PIPELINE = [
     "ovos-stop-pipeline-plugin-high",
@@ -244,6 +246,19 @@ def test_a_new_number_is_named_as_soon_as_it_is_set(kitchen: Satellite, loaded: 
     loaded.settings_change_callback()
     try:
         assert kitchen.say("chest pain").startswith("Call 911 now.")
+    finally:
+        loaded.settings["number"] = "112"
+        loaded.settings_change_callback()
+
+
+def test_without_a_number_of_its_own_it_names_the_one_that_was_set_for_the_program(
+    kitchen: Satellite, loaded: VoiceHelperSkill
+) -> None:
+    keep_setting(settings_file(), "number", "999")
+    loaded.settings["number"] = ""
+    loaded.settings_change_callback()
+    try:
+        assert kitchen.say("chest pain").startswith("Call 999 now.")
     finally:
         loaded.settings["number"] = "112"
         loaded.settings_change_callback()

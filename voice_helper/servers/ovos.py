@@ -18,11 +18,13 @@ from ovos_workshop.skills.converse import ConversationalSkill
 from ovos_workshop.skills.fallback import FallbackSkill
 
 from voice_helper.content import read_files
+from voice_helper.errors import SettingsError
 from voice_helper.exports import openvoiceos
 from voice_helper.exports.folder import write_folder
 from voice_helper.exports.openvoiceos import locale_files, subject_of
-from voice_helper.paths import cache_folder, data_folder, intents_folder
+from voice_helper.paths import cache_folder, data_folder, intents_folder, settings_file
 from voice_helper.servers.talks import Talks
+from voice_helper.settings import read_settings
 from voice_helper.skill import open_skill
 
 FALLBACK_PRIORITY: Final = 4
@@ -82,7 +84,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
 
     def _open(self) -> None:
         """Open our words with the settings; a talk that goes on when other settings change is not disturbed."""
-        number = str(self.settings.get("number") or "")
+        number = str(self.settings.get("number") or "") or self._own_number()
         if self._opened_with == (self.language, number):
             return
         settings = {"number": number} if number else {}
@@ -95,6 +97,14 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
         self._talks = Talks(skill.conversation.by_turns(), subject, situation={"assistant": "on"})
         self._opened_with = (self.language, number)
 
+    def _own_number(self) -> str:
+        """Give the number that was set for the program itself."""
+        try:
+            return str(read_settings(settings_file()).get("number", ""))
+        except SettingsError as error:
+            self.log.warning(error.message)
+            return ""
+
     # words come in
 
     def handle_intent(self, message: Message) -> None:
@@ -106,9 +116,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
         return self._has_words_for(self.lang) and self._talks.is_ours(_talk(message), _text(message))
 
     def converse(self, message: Message) -> bool:
-        """Answer words that go on with a talk; tell whether they did."""
-        if not self.can_converse(message):
-            return False
+        """Answer words that go on with a talk, as `can_converse` has said; tell that they were answered."""
         self._answer(message)
         return True
 
@@ -117,9 +125,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
         return self._has_words_for(self.lang) and self._talks.is_ours(_talk(message), _text(message), is_last=True)
 
     def handle_fallback(self, message: Message) -> bool:
-        """Answer words that no skill has claimed surely, if they are for us."""
-        if not self.can_answer(message):
-            return False
+        """Answer words that are for us, as `can_answer` has said; tell that they were answered."""
         self.activate()  # so that it is asked about the next words first
         self._answer(message)
         return True
