@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -241,27 +241,29 @@ def test_another_language_is_left_to_others(kitchen: Satellite) -> None:
     assert not [message for message in capture.finish() if message.msg_type == "speak"]
 
 
-def test_a_new_number_is_named_as_soon_as_it_is_set(kitchen: Satellite, loaded: VoiceHelperSkill) -> None:
-    loaded.settings["number"] = "911"
-    loaded.settings_change_callback()
-    try:
-        assert kitchen.say("chest pain").startswith("Call 911 now.")
-    finally:
-        loaded.settings["number"] = "112"
+@pytest.fixture
+def set_number(loaded: VoiceHelperSkill) -> Iterator[Callable[[str], None]]:
+    """Changes the number in the settings of the skill, as OpenVoiceOS does when their file has changed."""
+
+    def set_number(number: str) -> None:
+        loaded.settings["number"] = number
         loaded.settings_change_callback()
+
+    yield set_number
+    set_number("112")
+
+
+def test_a_new_number_is_named_as_soon_as_it_is_set(kitchen: Satellite, set_number: Callable[[str], None]) -> None:
+    set_number("911")
+    assert kitchen.say("chest pain").startswith("Call 911 now.")
 
 
 def test_without_a_number_of_its_own_it_names_the_one_that_was_set_for_the_program(
-    kitchen: Satellite, loaded: VoiceHelperSkill
+    kitchen: Satellite, set_number: Callable[[str], None]
 ) -> None:
     keep_setting(settings_file(), "number", "999")
-    loaded.settings["number"] = ""
-    loaded.settings_change_callback()
-    try:
-        assert kitchen.say("chest pain").startswith("Call 999 now.")
-    finally:
-        loaded.settings["number"] = "112"
-        loaded.settings_change_callback()
+    set_number("")
+    assert kitchen.say("chest pain").startswith("Call 999 now.")
 
 
 def test_its_locale_files_follow_the_specification() -> None:

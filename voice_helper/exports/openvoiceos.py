@@ -16,7 +16,7 @@ from typing import Final
 from voice_helper.content import Content, load_content
 from voice_helper.conversation import Conversation
 from voice_helper.errors import VoiceHelperError
-from voice_helper.ranking import NOTHING_NEAR, Ranking
+from voice_helper.ranking import NothingIsNear
 from voice_helper.subject import Subject
 from voice_helper.turns import first_state, take_turn
 from voice_helper.understand import HELP_NOW, Understanding
@@ -35,19 +35,6 @@ _GUIDE_START: Final = "guide_start"
 _NUMBER: Final = "{number}"
 
 
-class _Nothing:
-    """The nearest meaning for those who want words that match a sentence."""
-
-    def rank(self, comparable: str) -> Ranking:
-        return NOTHING_NEAR
-
-    def known_share(self, comparable: str) -> float:
-        return 0.0
-
-    def nearest_template(self, comparable: str, intent: str) -> str | None:
-        return None
-
-
 @dataclass(frozen=True)
 class _Words:
     """What the files are made from."""
@@ -64,7 +51,7 @@ def locale_files(folder: Path) -> dict[str, str]:
     """
     content = load_content(folder, {"number": _NUMBER})
     subject = subject_of(content)
-    understanding = Understanding(content.sentences, content.safety, _Nothing(), content.thresholds)
+    understanding = Understanding(content.sentences, content.safety, NothingIsNear(), content.thresholds)
     conversation = Conversation(understanding, content.answers, content.guide, content.follow_ups).by_turns()
     words = _Words(content, subject, conversation)
     files = {"skill.json": _metadata(subject)}
