@@ -19,9 +19,7 @@ from hassil.util import merge_dict
 from home_assistant_intents import get_intents
 
 from tests.programs import call
-from voice_helper.errors import VoiceHelperError
-from voice_helper.exports import write_files
-from voice_helper.exports.homeassistant import MARK, PREFIX
+from voice_helper.exports.homeassistant import PREFIX
 from voice_helper.skill import Skill
 
 SENTENCES, ANSWERS = "custom_sentences/en/voice_helper.yaml", "packages/voice_helper.yaml"
@@ -181,46 +179,6 @@ def test_every_answer_has_its_disclaimer(scripts: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", [SENTENCES, ANSWERS])
 def test_a_file_says_what_it_is_and_what_is_missing(folder: Path, name: str) -> None:
     comment = (folder / name).read_text(encoding="utf-8").split("\n\n")[0]
-    assert MARK in comment.splitlines()[0]
+    assert "voice-helper export homeassistant" in comment.splitlines()[0]
     for words in ("For education only", "no clinician", "Emergencies come first", "Not carried over", "guided"):
         assert words in comment
-
-
-# Writing
-
-
-def test_it_is_written_again_over_its_own_files(tmp_path: Path) -> None:
-    for text in ("# mark\none", "# mark\ntwo"):
-        write_files(tmp_path / "new", {"a/b.yaml": text, "c.yaml": text}, "mark")
-    assert (tmp_path / "new" / "a" / "b.yaml").read_text() == "# mark\ntwo"
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a", "c.yaml"]
-
-
-@pytest.mark.parametrize("foreign", ["mine: true\n", "\n# mark\n", "\xff"])
-def test_what_somebody_else_wrote_is_not_touched(tmp_path: Path, foreign: str) -> None:
-    (tmp_path / "c.yaml").write_text(foreign, encoding="latin-1")
-    with pytest.raises(VoiceHelperError, match="was not written by this command"):
-        write_files(tmp_path, {"a.yaml": "# mark\n", "c.yaml": "# mark\n"}, "mark")
-    assert [path.name for path in tmp_path.iterdir()] == ["c.yaml"]
-    assert (tmp_path / "c.yaml").read_text(encoding="latin-1") == foreign
-
-
-def test_a_link_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").symlink_to(tmp_path / "nowhere.yaml")
-    with pytest.raises(VoiceHelperError, match="was not written by this command"):
-        write_files(tmp_path, {"c.yaml": "# mark\n"}, "mark")
-
-
-def test_where_one_file_cannot_be_written_none_is(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("# mark\nold")
-    (tmp_path / "b").write_text("a file where a folder should be")
-    with pytest.raises(VoiceHelperError, match="cannot be written"):
-        write_files(tmp_path, {"a.yaml": "# mark\nnew", "b/c.yaml": "# mark\n"}, "mark")
-    assert (tmp_path / "a.yaml").read_text() == "# mark\nold"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.yaml", "b"]
-
-
-def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(VoiceHelperError, match="cannot be written"):
-        write_files(tmp_path / "file" / "folder", {"a.yaml": "# mark\n"}, "mark")

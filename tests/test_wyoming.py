@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +46,11 @@ from tests.programs import VOICE_HELPER, Run, environment
 from tests.sound import CHECKOUT, as_array, loudness, recorded, silence
 from voice_helper import __version__
 from voice_helper.audio import RawSound
-from voice_helper.conversation import Conversation
 from voice_helper.errors import SoundFormatError
-from voice_helper.servers import conversations, frames
-from voice_helper.servers.conversations import Conversations, Who
+from voice_helper.servers import frames
 from voice_helper.servers.frames import MOST_DATA_BYTES, MOST_LINE_BYTES, MOST_PAYLOAD_BYTES, FrameError, read_frame
 from voice_helper.servers.reading import MOST_PIECE_CHARACTERS, Reading
+from voice_helper.servers.talks import Talks
 from voice_helper.servers.wyoming import MOST_CLIENTS, MOST_SPOKEN_CHARACTERS, reply_event
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE
@@ -219,73 +217,13 @@ def test_the_exchange_in_the_docs_is_what_goes_over_the_wire(port: int) -> None:
         ]
 
 
-# Many conversations, on a clock of our own
-
-
-@dataclass
-class Clock:
-    seconds: float = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-@pytest.fixture(scope="module")
-def by_turns(skill: Skill) -> Conversation:
-    return skill.conversation.by_turns()
-
-
-def test_a_session_ends_after_ten_minutes_and_a_conversation_is_forgotten_after_thirty(by_turns: Conversation) -> None:
-    clock = Clock()
-    talks = Conversations(by_turns, {}, clock)
-    for who in (Who("late"), Who("gone")):
-        talks.take_turn(who, "help i have a cramp")
-    clock.seconds = 601
-    assert talks.take_turn(Who("late"), "next").reply.ended == "ten_minutes"
-    clock.seconds = 1_801
-    talks.take_turn(Who("other"), "hello")
-    assert len(talks) == 2
-    assert talks.take_turn(Who("gone"), "does heat help").reply.text.endswith("advice from a medical expert.")
-
-
-def test_of_too_many_those_without_a_session_are_forgotten_first(
-    by_turns: Conversation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(conversations, "MOST_CONVERSATIONS", 3)
-    talks = Conversations(by_turns, {})
-    talks.take_turn(Who("in session"), "help i have a cramp")
-    for number in range(5):
-        talks.take_turn(Who(str(number)), "hello")
-    assert len(talks) == 3
-    assert talks.take_turn(Who("in session"), "next").reply.text.startswith("Do not rub")
-
-
-def test_a_new_conversation_is_kept_where_all_others_are_in_a_session(
-    by_turns: Conversation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(conversations, "MOST_CONVERSATIONS", 2)
-    talks = Conversations(by_turns, {})
-    for name in ("a", "b", "c"):
-        talks.take_turn(Who(name), "help i have a cramp")
-    assert len(talks) == 2
-    assert talks.take_turn(Who("c"), "next").reply.text.startswith("Do not rub")
-
-
-def test_a_device_without_a_session_begins_anew_under_a_new_id(by_turns: Conversation) -> None:
-    talks = Conversations(by_turns, {})
-    talks.take_turn(Who("a", "bed"), "help i have a cramp")
-    talks.take_turn(Who("a", "bed"), "stop")
-    assert talks.take_turn(Who("b", "bed"), "does heat help").reply.text.endswith("advice from a medical expert.")
-    assert talks.in_session() is None
-
-
-def test_what_ended_by_its_limit_is_handled_whatever_was_said(by_turns: Conversation) -> None:
-    clock = Clock()
-    talks = Conversations(by_turns, {}, clock)
-    talks.take_turn(Who("a"), "help i have a cramp")
-    clock.seconds = 700
-    assert Handled.is_type(reply_event(talks.take_turn(Who("a"), "turn on the kitchen light")).type)
-    assert NotHandled.is_type(reply_event(talks.take_turn(Who("a"), "turn on the kitchen light")).type)
+def test_what_ended_by_its_limit_is_handled_whatever_was_said(skill: Skill) -> None:
+    seconds = [0.0]
+    talks = Talks(skill.conversation.by_turns(), clock=lambda: seconds[0])
+    talks.take_turn("a", "help i have a cramp")
+    seconds[0] = 700
+    assert Handled.is_type(reply_event(talks.take_turn("a", "turn on the kitchen light")).type)
+    assert NotHandled.is_type(reply_event(talks.take_turn("a", "turn on the kitchen light")).type)
 
 
 # Sound to words
@@ -648,8 +586,10 @@ def test_beyond_this_machine_it_says_where_words_go(far_port: int, name: str) ->
     assert "It goes to the machine that runs me, and no further." in text
 
 
-def test_on_this_machine_nothing_is_sent_from_it(port: int, name: str) -> None:
-    assert "Nothing is sent from this machine." in wait(answered(port, "are you recording me", name))
+def test_it_speaks_for_itself_alone(port: int, name: str) -> None:
+    text = wait(answered(port, "are you recording me", name))
+    assert text.endswith("I send nothing on. The assistant that hears you has its own rules.")
+    assert "Nothing is sent from this machine." not in text
 
 
 def test_beyond_this_machine_it_warns_and_ctrl_c_ends_it_at_once_while_somebody_speaks(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from voice_helper.skill import Skill
 from voice_helper.types import Match
 from voice_helper.understand import HELP_NOW
 
-MARK: Final = 'ritten by "voice-helper export homeassistant"'
 PREFIX: Final = "voice_helper_"
 """Before each name, for Home Assistant has intents, lists and rules of its own."""
 
@@ -32,7 +31,7 @@ _BEFORE, _AFTER = f"{PREFIX}before", f"{PREFIX}after"
 _REFERENCE: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(\w+)>")
 _WIDTH: Final = 118
 _ABOUT: Final = """\
-# W{mark}, which writes it anew when it is run again.
+# Written by "voice-helper export homeassistant".
 # {about}
 #
 # For education only: the answers do not take the place of advice from a medical expert, and no clinician has reviewed
@@ -82,7 +81,7 @@ def export_files(
 
 def _text(about: str, first: str, content: Mapping[str, Any]) -> str:
     body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=_WIDTH)
-    return _ABOUT.format(mark=MARK, about=about, first=first) + "\n" + body
+    return _ABOUT.format(about=about, first=first) + "\n" + body
 
 
 # Which sentence has which answer

@@ -30,11 +30,11 @@ from voice_helper.audio import silence
 from voice_helper.conversation import Conversation
 from voice_helper.errors import SoundFormatError, VoiceHelperError
 from voice_helper.recognizers import Recognizer
-from voice_helper.servers.conversations import Conversations, Turn, Who
 from voice_helper.servers.frames import MOST_LINE_BYTES, FrameError, read_frame
 from voice_helper.servers.hearing import Hearing
 from voice_helper.servers.places import HELLO_SECONDS, Places, situation_at
 from voice_helper.servers.reading import Reading
+from voice_helper.servers.talks import Talks, Turn
 from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, SAMPLE_RATE
 from voice_helper.types import Transcript as Words
 from voice_helper.voices import SENTENCE_PAUSE_SECONDS, Voice
@@ -150,7 +150,8 @@ class WyomingServer:
         self.served = served
         self.info = programs(served).event()
         self.places = Places(served.most, served.open_recognizer)
-        self.conversations = Conversations(served.conversation.by_turns(), situation_at(served.host))
+        situation = {"assistant": "on", **situation_at(served.host)}
+        self.talks = Talks(served.conversation.by_turns(), situation=situation)
         self.turns = ThreadPoolExecutor(_TURNS_AT_ONCE, "turn")
         self.hearings = ThreadPoolExecutor(served.most, "hearing")
         self.speech = ThreadPoolExecutor(1, "speech")  # one voice, and one call of it at a time
@@ -253,19 +254,19 @@ class _Connection:
     # a turn of a conversation
 
     async def _take_turn(self, event: Event) -> None:
-        text, who = _text(event), self._who(event.data.get("context"))
-        turns = self._server.conversations
-        turn = await self._loop.run_in_executor(self._server.turns, turns.take_turn, who, text)
+        text, (talk, place) = _text(event), self._talk_and_place(event.data.get("context"))
+        take_turn = self._server.talks.take_turn
+        turn = await self._loop.run_in_executor(self._server.turns, take_turn, talk, text, place)
         await self._send(reply_event(turn))
 
-    def _who(self, context: object) -> Who:
-        """Whose turn it is; whoever gives no id is known by the device, or by the connection."""
+    def _talk_and_place(self, context: object) -> tuple[str, str | None]:
+        """Whose turn it is, and where; whoever gives no id is known by the device, or by the connection."""
         given = context if isinstance(context, dict) else {}
         place = _id(given, "satellite_id") or _id(given, "device_id")
         name = _id(given, "conversation_id")
         if name is not None:
-            return Who(f"conversation {name}", place)
-        return Who(f"place {place}" if place is not None else f"connection {self._number}", place)
+            return f"conversation {name}", place
+        return f"place {place}" if place is not None else f"connection {self._number}", place
 
     # sound to words
 
@@ -298,7 +299,7 @@ class _Connection:
 
     def _words_of(self, hearing: Hearing) -> Words:
         heard = hearing.finish()
-        session = self._server.conversations.in_session()
+        session = self._server.talks.in_session()
         if session is None:
             return heard
         # Home Assistant does not tell whose sound it is: most likely it is this person's session
