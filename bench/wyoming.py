@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import os
 import random
 import signal
 import subprocess
@@ -38,15 +39,21 @@ _CHUNK_SECONDS = 0.064  # as Home Assistant sends it
 
 
 @contextmanager
-def served(*arguments: str) -> Iterator[int]:
-    """Serve; gives the port."""
+def served(*arguments: str) -> Iterator[tuple[int, int]]:
+    """Serve; gives the port, and the number of the process."""
     command = [str(_VOICE_HELPER), "serve", "wyoming", "--port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         try:
-            yield int(process.stdout.readline().rsplit(":", 1)[1])
+            yield int(process.stdout.readline().rsplit(":", 1)[1]), process.pid
         finally:
             process.send_signal(signal.SIGINT)
+
+
+def cpu_seconds(process: int) -> float:
+    """Give the processor time that a process has taken; Linux only."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def asked(port: int, text: str, conversation: str) -> float:
@@ -112,11 +119,14 @@ def shown(seconds: Sequence[float]) -> dict[str, float]:
             (("p50_ms", p50), ("p95_ms", p95), ("most_ms", max(seconds)))}}  # fmt: skip
 
 
-async def measured(port: int, clients: int, questions: Sequence[str]) -> dict[str, Any]:
+async def measured(port: int, process: int, clients: int, questions: Sequence[str]) -> dict[str, Any]:
     """Measure one after the other."""
     await all_asked(port, 1, questions[:20], 0.0)  # the first ones are read from the disk
+    before = cpu_seconds(process)
+    alone = shown(await all_asked(port, 1, questions, 0.0))
+    alone["processor_ms"] = round(1000 * (cpu_seconds(process) - before) / len(questions), 1)
     answers = {
-        "1 client": shown(await all_asked(port, 1, questions, 0.0)),
+        "1 client": alone,
         f"{clients} clients, without a pause": shown(await all_asked(port, clients, questions, 0.0)),
         f"{clients} people, every 3 s": shown(await all_asked(port, clients, questions, 3.0)),
     }
@@ -138,12 +148,13 @@ def main() -> None:
     clients = parser.parse_args().clients
     questions = [line.text for line in read_lines("dev")]
     random.Random(1).shuffle(questions)
-    with served() as port:
-        results = asyncio.run(measured(port, clients, questions))
+    load = os.getloadavg()[0]  # of others: what they take is not there for us
+    with served() as (port, process):
+        results = asyncio.run(measured(port, process, clients, questions))
     for what, counts in results.items():
         for count, figures in counts.items():
             print(f"{what}, {count}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
-    print(write_result("wyoming", {"machine": machine(), "clients": clients, **results}))
+    print(write_result("wyoming", {"machine": machine(), "load_before": round(load, 1), "clients": clients, **results}))
 
 
 if __name__ == "__main__":

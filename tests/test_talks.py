@@ -190,6 +190,18 @@ def test_of_very_many_talks_the_oldest_is_forgotten_those_without_a_session_firs
     assert talks.is_going_on("session 3")
 
 
+def test_a_session_in_which_something_was_just_said_is_known(talks: Talks, clock: Clock) -> None:
+    assert talks.in_session() is None
+    talks.say("kitchen", "help i have a cramp")
+    talks.say("bedroom", "hello")
+    clock.now += 120
+    session = talks.in_session()
+    assert session is not None
+    assert session.session is not None
+    clock.now += 1
+    assert talks.in_session() is None
+
+
 def test_a_session_goes_on_at_its_place_under_a_new_name(talks: Talks) -> None:
     talks.take_turn("first", "help i have a cramp", "bed")
     assert talks.take_turn("second", "next", "bed").reply.text.startswith("Do not rub")

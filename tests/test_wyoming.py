@@ -307,6 +307,15 @@ def test_a_language_that_is_not_ours_is_refused(port: int) -> None:
     assert wait(tried()).code == "language"
 
 
+def test_a_piece_that_is_longer_than_an_utterance_is_refused_unheard(port: int) -> None:
+    async def tried() -> Error:
+        async with connected(port) as client:
+            await send(client, AudioChunk(4_000, 1, 1, bytes(MOST_PAYLOAD_BYTES)))
+            return await refused(client)
+
+    assert wait(tried()).code == "too-long"
+
+
 def test_an_utterance_that_never_ends_is_refused(port: int) -> None:
     async def tried() -> Error:
         async with connected(port) as client:

@@ -19,6 +19,8 @@ KEPT_SECONDS: Final = 15 * 60.0
 """A talk in which nobody has said anything for so long is forgotten; a guided session is over by then."""
 
 LONGEST_ANSWER_SECONDS: Final = 60.0
+LONGEST_STEP_SECONDS: Final = 120.0
+"""Whoever is led through a session says something within this time, most often."""
 
 MOST_TALKS: Final = 1_000
 """Of more, the one that was silent longest is forgotten, those without a session first."""
@@ -92,9 +94,11 @@ class Talks:
             return Turn(reply, kept.state)
 
     def in_session(self) -> State | None:
-        """Give the state of the talk that was gone on with last among those in which a session goes on."""
+        """Give the state of the talk that was gone on with last, not long ago, among those with a session."""
         with self._lock:
-            return next((kept.state for kept in reversed(self._talks.values()) if kept.state.session), None)
+            now = self._clock()
+            led = (kept for kept in reversed(self._talks.values()) if kept.state.session)
+            return next((kept.state for kept in led if now - kept.since <= LONGEST_STEP_SECONDS), None)
 
     def is_going_on(self, talk: str) -> bool:
         """Tell whether a guided session, or a question of ours, waits for words."""

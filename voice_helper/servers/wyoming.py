@@ -280,14 +280,14 @@ class _Connection:
         rate, width, channels = (event.data.get(name) for name in ("rate", "width", "channels"))
         if type(rate) is not int or type(width) is not int or type(channels) is not int:
             raise RefusedError("bad-event", f"{event.type} needs rate, width and channels, which are numbers")
-        hearing = await self._begun_hearing()
+        hearing, sound = await self._begun_hearing(), event.payload or b""
+        seconds = hearing.samples / SAMPLE_RATE + len(sound) / max(1, rate * width * channels)
+        if seconds > MOST_SOUND_SECONDS or self._loop.time() - self._hears_since > MOST_HEARING_SECONDS:
+            raise RefusedError("too-long", f"an utterance may have {MOST_SOUND_SECONDS} seconds")
         try:
-            await self._in_turn(hearing.take, event.payload or b"", rate, width, channels)
+            await self._in_turn(hearing.take, sound, rate, width, channels)
         except SoundFormatError as error:
             raise RefusedError("sound-format", f"{error.message}; {error.hint}") from None
-        is_slow = self._loop.time() - self._hears_since > MOST_HEARING_SECONDS
-        if is_slow or hearing.samples > MOST_SOUND_SECONDS * SAMPLE_RATE:
-            raise RefusedError("too-long", f"an utterance may have {MOST_SOUND_SECONDS} seconds")
 
     async def _heard(self, event: Event) -> None:
         if self._hearing is None:
