@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
+.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -26,6 +26,13 @@ format: $(VENV)/.installed-dev
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
 	$(BIN)/python -m pytest tests/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
+
+# The pages of docs/ as a site, in site/; a broken link is an error.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python docs/make_pictures.py
 
 bench: bench-understanding bench-safety bench-hearing
 
@@ -67,4 +74,4 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) answer.wav build dist
+	rm -rf $(VENV) answer.wav build dist site
