@@ -90,7 +90,7 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("answers.yaml", "disclaimer: topic", "disclaimer: sometimes", 'needs "disclaimer:"'),
         ("answers.yaml", "disclaimer: topic", "disclamer: topic", 'unknown key "disclamer"'),
         ("answers.yaml", "  greeting:", "  greeting: &a\n    x: 1\n  other: *a", "anchors (&) and aliases (*)"),
-        ("answers.yaml", "  greeting:", "\tgreeting:", "is not YAML"),
+        ("answers.yaml", "  greeting:", "\tgreeting:", "indent with spaces, not with tabs"),
         ("answers.yaml", "answers:\n", 'unsure: "{frist}?"\nanswers:\n', "unsure needs {first} and {second}"),
         ("answers.yaml", "answers:\n", 'last_of_several: "or"\nanswers:\n', "last_of_several needs {before} and"),
     ],
@@ -119,6 +119,22 @@ def test_all_problems_come_at_once(folder: Path) -> None:
     with pytest.raises(IntentsError) as caught:
         load_content(folder)
     assert len(caught.value.problems) >= 2
+
+
+def test_a_file_that_cannot_be_read_is_the_only_problem_until_it_can(folder: Path) -> None:
+    path = folder / "answers.yaml"
+    path.write_text(ANSWERS.replace("answers:\n", "answers:\n  a: b: c\n", 1), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert len(problems) == 1
+    assert f"answers.yaml:{line_of(path, 'a: b: c')}: is not YAML" in problems[0]
+    assert "needs quotes" in problems[0]
+
+
+def test_a_sentence_that_another_intent_has_is_told_with_the_place_of_the_other(folder: Path) -> None:
+    path = folder / "sentences" / "all.yaml"
+    path.write_text(SENTENCES.replace('"hello [there]"', '"does heat help"'), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert any(re.search(r'claimed by remedy_heat too \(.*all\.yaml:\d+: "does', problem) for problem in problems)
 
 
 def test_a_file_that_is_not_utf_8_is_named_with_its_line(folder: Path) -> None:

@@ -162,9 +162,11 @@ def _read(
     sentence_files = [path for path in files.read if path.parent != folder]
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
+    sentence_documents = {path.stem: _document(files, path, problems) for path in sentence_files}
+    if len(problems):  # every name in a file that cannot be read would be missed in all the others
+        return None
     empty = Item(Place("", 1), {})
     language = _read_language(documents.get("language.yaml", empty), problems)
-    sentence_documents = {path.stem: _document(files, path, problems) for path in sentence_files}
     sentences = read_sentences(sentence_documents, language, problems)
     answers_item = documents.get("answers.yaml", empty)
     facts = read_facts(documents["facts.yaml"], problems) if "facts.yaml" in documents else {}
@@ -327,6 +329,7 @@ def _check_when(
 def _check_thefts(sentences: Sentences, problems: Problems) -> None:
     """Report sentences that two intents would claim."""
     claimed: dict[str, Template] = {}
+    places = {(template.intent, template.text): template.place for template in sentences.templates}
     for template in sentences.templates:
         drawn = sentences.draw(template, _THEFT_DRAWS)
         for text in drawn:
@@ -337,7 +340,8 @@ def _check_thefts(sentences: Sentences, problems: Problems) -> None:
         if len(drawn) == 1:  # a plain sentence, as people add them: ask the matcher itself
             for claim in sentences.exact(drawn[0]):
                 if claim.intent != template.intent:
-                    _report_theft(drawn[0], template, claim.intent, f'"{claim.template}"', problems)
+                    place = places.get((claim.intent, claim.template), "")
+                    _report_theft(drawn[0], template, claim.intent, f'{place}: "{claim.template}"', problems)
 
 
 def _report_theft(text: str, template: Template, other: str, where: str, problems: Problems) -> None:
