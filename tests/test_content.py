@@ -83,6 +83,7 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("sentences/all.yaml", '"hello [there]"', '"hello"\n          - "does heat help"', "is claimed by"),
         ("sentences/all.yaml", 'sentences:\n          - "hello', 'sentence:\n          - "hello', "unknown key"),
         ("answers.yaml", "  greeting:", "  greetings:", "has no intent"),
+        ("answers.yaml", "Heat can", "Call {number}. Heat can", "{number} is no list and not under"),
         ("answers.yaml", "fact: remedy.heat", "fact: remedy.hat", 'there is no fact "remedy.hat"'),
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: article", 'needs "fact:"'),
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: safety", 'needs "source:"'),

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from voice_helper.answers import Answers, Sources, read_answers, read_facts, read_named_sources
+from voice_helper.answers import Answers, Sources, placeholders, read_answers, read_facts, read_named_sources
 from voice_helper.documents import Item, Place, Problems
 from voice_helper.errors import IntentsError
 from voice_helper.follow_ups import FollowUps, read_follow_ups
@@ -133,7 +133,7 @@ def content_of(files: Files, settings: Mapping[str, str], before: Content | None
     problems = Problems()
     content = _read(files, settings, problems, before)
     if len(problems) or content is None:
-        raise IntentsError(problems.lines())
+        raise IntentsError(problems.lines(), files.folder)
     return content
 
 
@@ -278,9 +278,13 @@ def _check_together(
     for intent, entry in answers.entries.items():
         if intent not in first and intent not in named:
             problems.add(entry.place, f"the answer {intent} has no intent: no sentence file names it")
+    names = {*answers.settings, *sentences.lists, *(slot for slots in sentences.slots_of.values() for slot in slots)}
     for intent, entry in answers.entries.items():
         for row in entry.rows:
             _check_when(intent, entry.place, row, sentences, safety, problems)
+            for name in sorted(placeholders(row.text) - names):
+                never_said = f'{{{name}}} is no list and not under "settings:" of answers.yaml, so it is never said'
+                problems.add(entry.place, f'{intent}: "{row.text}": {never_said}')
 
 
 def _check_follow_ups(
