@@ -53,10 +53,7 @@ class Endpointer:
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self.settings = settings or EndpointSettings()
         self._before: deque[AudioChunk] = deque()
-        self._speech_samples = 0
-        self._silence_samples = 0
-        self._utterance_samples = 0
-        self._in_utterance = False
+        self._reset()
 
     @property
     def has_paused(self) -> bool:
@@ -108,5 +105,7 @@ class Endpointer:
 
     def _reset(self) -> None:
         self._before.clear()
-        self._speech_samples = self._silence_samples = self._utterance_samples = 0
-        self._in_utterance = False
+        self._speech_samples: int = 0
+        self._silence_samples: int = 0
+        self._utterance_samples: int = 0
+        self._in_utterance: bool = False
