@@ -55,6 +55,13 @@ class Endpointer:
         self._before: deque[AudioChunk] = deque()
         self._reset()
 
+    def _reset(self) -> None:
+        self._before.clear()
+        self._speech_samples = 0
+        self._silence_samples = 0
+        self._utterance_samples = 0
+        self._in_utterance = False
+
     @property
     def has_paused(self) -> bool:
         """Nobody has spoken for `PAUSE_SECONDS`: the utterance may be over."""
@@ -102,10 +109,3 @@ class Endpointer:
             self._reset()
             return Cut((chunk,), is_over=True)
         return Cut((chunk,))
-
-    def _reset(self) -> None:
-        self._before.clear()
-        self._speech_samples: int = 0
-        self._silence_samples: int = 0
-        self._utterance_samples: int = 0
-        self._in_utterance: bool = False
