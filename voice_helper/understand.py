@@ -291,7 +291,7 @@ def read_thresholds(item: Item, problems: Problems) -> Thresholds:
 
     def share(name: str) -> float:
         if name in _OF_SCORES:
-            return top[name].number(problems, name) if name in top else getattr(Thresholds, name)
+            return top[name].number(problems, name) if name in top else getattr(USUAL_THRESHOLDS, name)
         if name not in top:
             problems.add(item.place, f'thresholds.yaml needs "{name}", a number from 0 to 1')
             return 0.0
