@@ -252,7 +252,9 @@ def test_by_turns_a_question_or_a_long_wait_waits_for_the_person(
     assert replace(guide, steps=(step,)).by_turns().steps[0].wait_seconds == by_turns
 
 
-def test_by_turns_one_round_is_not_said_to_be_repeated(guide: Guide) -> None:
+def test_by_turns_two_rounds_are_said_to_be_repeated_and_one_is_not(guide: Guide) -> None:
+    twice = replace(guide, steps=(replace(guide.steps[STRETCH], rounds=2),)).by_turns()
+    assert twice.steps[0].say[-1] == talk("Up to 2 times.")
     stand = guide.by_turns().stand
     assert stand is not None
     assert [row.text for row in stand.say] == ["Stand.", "Count to 15."]
@@ -574,6 +576,10 @@ def test_it_tells_the_step_and_the_last_one(guide: Guide, session: Session, text
 def test_it_tells_how_long_is_left(guide: Guide, session: Session, left: tuple[float, float], text: str) -> None:
     assert guided.seconds_left(guide, session) == pytest.approx(left)
     assert guided.how_long(guide, session) == Move(session, (talk(text),))
+
+
+def test_a_step_that_was_being_said_is_said_again_after_how_far_it_is(guide: Guide) -> None:
+    assert said(guided.which_step(guide, Session(CHECK))) == ["Step 13 of 15.", "Better?"]
 
 
 def test_where_nothing_is_counted_it_tells_the_step(guide: Guide) -> None:

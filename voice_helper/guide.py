@@ -313,7 +313,7 @@ def how_long(guide: Guide, session: Session) -> Move:
     left = seconds_left(guide, session)
     if left is None:
         return which_step(guide, session)
-    return say_between(guide, session, (filled(guide.how_long, {"seconds": str(max(1, round(left[0])))}),))
+    return Move(session, (filled(guide.how_long, {"seconds": str(max(1, round(left[0])))}),))
 
 
 def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
