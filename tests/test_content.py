@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from voice_helper.content import check_folder, load_content
+from voice_helper.content import Content, check_folder, draw_phrases, load_content
 from voice_helper.errors import IntentsError
 from voice_helper.paths import intents_folder
 
@@ -203,3 +203,16 @@ def test_what_two_sentence_files_define_is_named_where_it_stands_again(folder: P
 def test_words_that_are_heard_otherwise_are_read(folder: Path) -> None:
     (folder / "pronunciation.yaml").write_text("language: en\nwords: {calcium: [K AE L]}\n", encoding="utf-8")
     assert load_content(folder).pronunciations == {"calcium": ("K AE L",)}
+
+
+def test_recognizers_are_told_what_people_say_and_what_must_be_heard_while_we_speak(content: Content) -> None:
+    phrases = draw_phrases(content)
+    assert {"what's a muscle cramp", "tell me more"} <= set(phrases.questions)
+    assert any("it is" in text for text in phrases.questions)
+    assert any("it's" in text for text in phrases.questions)
+    assert {"stop", "my chest hurts"} <= set(phrases.commands)
+    assert {"stop", "next", "ready"} <= set(phrases.session)
+    assert all(len(text.split()) <= 5 for text in phrases.session)
+    means = {content.sentences.exact(text)[0].intent for text in phrases.session if content.sentences.exact(text)}
+    assert "guide_start" not in means
+    assert phrases.sounds == content.pronunciations
