@@ -213,6 +213,5 @@ def test_recognizers_are_told_what_people_say_and_what_must_be_heard_while_we_sp
     assert {"stop", "my chest hurts"} <= set(phrases.commands)
     assert {"stop", "next", "ready"} <= set(phrases.session)
     assert all(len(text.split()) <= 5 for text in phrases.session)
-    means = {content.sentences.exact(text)[0].intent for text in phrases.session if content.sentences.exact(text)}
-    assert "guide_start" not in means
+    assert "i have a cramp help me" in set(phrases.commands) - set(phrases.session)
     assert phrases.sounds == content.pronunciations
