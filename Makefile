@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+CORE_TESTS := answers calibration content conversation endpoint follow_ups glance guide guide_moves hostile_input \
+	languages nearest page phrasebook safety safety_rules skill spelling text turns understand understand_order
 
-.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
+.PHONY: demo test lint format fuzz coverage mutants bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -26,6 +28,17 @@ format: $(VENV)/.installed-dev
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
 	$(BIN)/python -m pytest tests/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
+
+# Branch coverage of the core, by the tests that need no sound, no server and no recognizer.
+coverage: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= $(CORE_TESTS:%=tests/test_%.py)
+	$(BIN)/coverage report --skip-covered --include "$$($(BIN)/python -m tests.test_layers)"
+
+# Changes the code that decides in some thousand small ways, and shows which change no test notices: an hour or so.
+mutants: $(VENV)/.installed-mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+	$(BIN)/python -m bench.mutants
 
 bench: bench-understanding bench-safety bench-hearing
 
@@ -60,6 +73,10 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+$(VENV)/.installed-mutants: $(VENV)/.installed-dev pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,mutants]"
 	touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
