@@ -170,7 +170,7 @@ def test_the_families_have_names(rules: SafetyRules) -> None:
 
 def test_idioms_are_taken_out_before_anything_is_looked_for(rules: SafetyRules) -> None:
     assert rules.find("it is killing me chest killing me pain") == Flags(
-        (Flag("emergency", "chest", "chest pain"),), rest="it's chest pain"
+        (Flag("emergency", "chest", "chest pain"),), rest="it's chest pain", plain="it's chest pain"
     )
     assert families(rules, "cold feet in my leg") == []
 

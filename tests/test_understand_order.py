@@ -28,6 +28,7 @@ from voice_helper.yaml_documents import read_document
 
 SAFETY = """
 negators: ["no", not]
+idioms: [killing me]
 negation_ends: [but]
 questions: [does]
 generic: [people]
@@ -65,7 +66,7 @@ intents:
 """,
 }
 THRESHOLDS = Thresholds(
-    sure=0.5, margin=0.2, unsure=0.3, safety=0.4, safety_misheard=0.6, confident=0.7, safety_denied=0.8, emergency=0.25,
+    sure=0.5, margin=0.2, unsure=0.3, safety=0.4, safety_misheard=0.6, confident=0.7, safety_cut=0.8, emergency=0.25,
     overheard=0.6, overheard_safety=0.9, overheard_confident=0.75, overheard_clear=0.85,
 )  # fmt: skip
 
@@ -290,6 +291,16 @@ def test_beside_a_denied_sign_an_alarm_must_be_nearer(share: float, intent: str)
     assert match.template == f"warm my leg like {intent}"
 
 
+@pytest.mark.parametrize(("share", "intent"), [(0.8, "urgent"), (0.79, "remedy_heat")])
+def test_an_idiom_raises_no_alarm_and_what_is_left_of_it_must_be_nearer(share: float, intent: str) -> None:
+    shares = {"urgent/vein": share, "remedy_heat": 1 - share}
+    assert understanding(shares, compares="killing me").understand("killing me").intent == "remedy_heat"
+    left = understanding(shares).understand("my leg is killing me um it is")
+    assert (left.intent, left.denied) == (intent, False)
+    what = "my leg is it's" if intent == "urgent" else "my leg is killing me it's"
+    assert left.template == f"{what} like {intent}"
+
+
 def test_what_was_denied_is_left_out_of_what_is_compared_unless_nothing_else_was_said() -> None:
     match = understanding({"remedy_heat": 1.0}, compares="warm").understand("no chest pain but warm")
     assert match.intent == "remedy_heat"
@@ -420,7 +431,7 @@ def test_a_score_is_believed_as_it_is_where_nothing_was_fitted(score: float) -> 
     assert THRESHOLDS.believed(score) == pytest.approx(score)
 
 
-NEEDED = ("sure", "margin", "unsure", "safety", "safety_misheard", "confident", "safety_denied", "emergency",
+NEEDED = ("sure", "margin", "unsure", "safety", "safety_misheard", "confident", "safety_cut", "emergency",
           "overheard", "overheard_safety", "overheard_confident", "overheard_clear")  # fmt: skip
 
 

@@ -200,20 +200,19 @@ class SafetyRules:
 
     def _find(self, comparable: str) -> Flags:
         plain = self._without_idioms(comparable)
-        has_idiom, comparable = plain != comparable, plain
-        clauses, denied = self._cut_denied(self._clauses(comparable))
+        clauses, denied = self._cut_denied(self._clauses(plain))
         whole = " ".join(clauses)
         raised: list[Flag] = []
         for family in self.families:
             texts = (*clauses, whole)
-            if self._is_only_asked(family, comparable):  # "is it a clot", but "does heat help oh and my leg is blue"
+            if self._is_only_asked(family, plain):  # "is it a clot", but "does heat help oh and my leg is blue"
                 texts = tuple(part for part in self._added(whole) if not self._is_only_asked(family, part))
             words = next((words for sign in family.signs for words in self._said(sign, texts)), None)
             if words is not None:
                 raised.append(Flag(family.level, family.name, words))
         raised.sort(key=lambda flag: LEVELS.index(flag.level))
         rest = " ".join(self._denial.sub(" ", whole).split())
-        return Flags(tuple(raised), tuple(denied), rest, plain if has_idiom else None)
+        return Flags(tuple(raised), tuple(denied), rest, plain if plain != comparable else None)
 
     def _added(self, comparable: str) -> Iterator[str]:
         """What is added to a question after it."""

@@ -174,21 +174,23 @@ class Understanding:
         if claim is not None:
             return replace(self._claimed(text, claim, flag), denied=denied)
         comparable = language.essence(text)
-        is_known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
-        ranking = self.nearest.rank(comparable) if is_known else NOTHING_NEAR
-        ranked = ranking.scores()
+        ranking = self._ranked(comparable)
         threshold = self._alarm_threshold(confidence, is_cut=denied or flags.plain is not None)
         if flags.plain is None:
-            alarm = self._alarm(comparable, ranked, ranking, threshold)
+            alarm = self._alarm(comparable, ranking, threshold)
         else:  # an idiom is no sign of danger, neither to a rule nor to what is near to one
             plain = language.essence(flags.plain)
-            near = self.nearest.rank(plain) if self.nearest.known_share(plain) >= LEAST_KNOWN_SHARE else NOTHING_NEAR
-            alarm = self._alarm(plain, near.scores(), near, threshold)
+            alarm = self._alarm(plain, self._ranked(plain), threshold)
         if alarm is not None:
             return replace(alarm, denied=denied)
         if flag is not None:
             return replace(self._flagged(text, flag), denied=denied)
-        return replace(self._nearest(text, comparable, ranked), denied=denied)
+        return replace(self._nearest(text, comparable, ranking.scores()), denied=denied)
+
+    def _ranked(self, comparable: str) -> Ranking:
+        """Give how near a text is to every meaning, where enough of its words are known."""
+        is_known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
+        return self.nearest.rank(comparable) if is_known else NOTHING_NEAR
 
     def _alarm_threshold(self, confidence: float, *, is_cut: bool) -> float:
         if is_cut:  # fragments come near to much by chance
@@ -196,10 +198,9 @@ class Understanding:
         is_confident = confidence >= self.thresholds.confident
         return self.thresholds.safety if is_confident else self.thresholds.safety_misheard
 
-    def _alarm(
-        self, comparable: str, ranked: list[tuple[str, float]], ranking: Ranking, threshold: float
-    ) -> Match | None:
+    def _alarm(self, comparable: str, ranking: Ranking, threshold: float) -> Match | None:
         """Raise a red flag that no rule knows, where the wording is near enough to those that are."""
+        ranked = ranking.scores()
         shares = {intent: share for intent, share in ranked if intent in HELP_NOW}
         together = sum(shares.values())
         if together < threshold or self.safety.is_general_question(comparable):
