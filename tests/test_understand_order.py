@@ -156,6 +156,11 @@ def test_signs_come_first_then_short_commands_then_templates(text: str, context:
     assert found == match
 
 
+def test_a_sign_that_a_template_matches_is_of_the_family_it_is_nearest_to() -> None:
+    near = understanding({"emergency/airway": 0.1, "emergency/heart": 0.2}, compares="i cannot breathe")
+    assert near.understand("um i cannot breathe").family == "heart"
+
+
 def test_in_a_session_its_commands_win_over_every_template_but_those_of_safety() -> None:
     problems = Problems()
     guide_last = replace(EXACT.sentences.language, groups=("remedies", "guide", "safety", "talk"))
@@ -389,6 +394,10 @@ def test_an_overheard_sign_of_danger_must_be_near_and_clear_or_heard_twice(
 ) -> None:
     match = Match(intent, score=score, decided_by="safety", runner_up=second)
     assert EXACT.is_for_us(Transcript("words", confidence), match, so_far) is is_for_us
+
+
+def test_a_recognizer_without_words_so_far_has_nothing_to_say_against_a_sign_of_danger() -> None:
+    assert EXACT.is_for_us(Transcript("words", 0.1), Match("emergency", decided_by="safety"))
 
 
 # Thresholds

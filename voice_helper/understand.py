@@ -143,7 +143,7 @@ class Understanding:
         if match.decided_by == "exact":
             return self._group(match.intent) != _TALK_GROUP or len(heard.text.split()) >= _FEW_WORDS
         if match.intent in HELP_NOW:
-            is_near = match.score < 1.0 and match.runner_up is not None
+            is_near = match.runner_up is not None
             if is_near and match.score < self.thresholds.overheard_safety:
                 return False
             is_clear = heard.confidence >= self.thresholds.overheard_clear
@@ -240,7 +240,7 @@ class Understanding:
         return claims[0] if claims else None
 
     def _claimed(self, text: str, claim: Claim, flag: Flag | None) -> Match:
-        if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) < LEVELS.index(claim.intent):
+        if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) <= LEVELS.index(claim.intent):
             return Match(flag.level, claim.slots, 1.0, "safety", flag.family, claim.template)
         group = self._group(claim.intent)
         decided: Literal["safety", "command", "exact"] = "exact"
@@ -248,8 +248,8 @@ class Understanding:
             decided = "safety"
         elif group == _COMMAND_GROUP:
             decided = "command"
-        family = flag.family if flag is not None and flag.level == claim.intent else None
-        if family is None and claim.intent in HELP_NOW:
+        family = None
+        if claim.intent in HELP_NOW:
             family = self.nearest.rank(self.sentences.language.essence(text)).family(claim.intent)
         return Match(claim.intent, claim.slots, 1.0, decided, family, claim.template)
 
@@ -281,8 +281,8 @@ class Understanding:
             candidates=(intent, second) if decided == "unsure" else (),
         )
 
-    def _group(self, intent: str) -> str:
-        return self.sentences.group_of.get(intent, "")
+    def _group(self, intent: str) -> str | None:
+        return self.sentences.group_of.get(intent)
 
 
 def _next_best(ranked: list[tuple[str, float]], intent: str) -> RunnerUp | None:
