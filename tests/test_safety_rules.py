@@ -87,6 +87,8 @@ def rule(sign: str, text: str, more: str = "") -> tuple[str, ...]:
         ("swell*", "swell's", "swell's"),
         ("swell* up", "swelled up", "swelled up"),
         ("turn* white", "turns white", "turns white"),
+        ("Turn* 2", "turning two", "turning two"),
+        ("- clot*", "clots", None),
         ("turn* white", "turn whitely", None),
         ("leg + white", "white is my leg", "white is my leg"),
         ("leg + white", "my leg is big", None),

@@ -438,9 +438,10 @@ class _PatternReader:
             yield from (word for word in words.split() if word.replace("'", "").isalnum())
 
     def _read_words(self, piece: str) -> list[tuple[str, bool]]:
-        """Give the words of a piece without their stars, and whether there was one."""
-        stars = [word + "*" * was.endswith("*") for word, was in _comparable_words(self._language, piece)]
-        return [(word.rstrip("*"), word.endswith("*")) for word in stars]
+        """Give the words of a piece in comparable form, and whether any ending may follow."""
+        if "*" not in piece:
+            return [(word, False) for word in self._language.comparable(piece).split()]
+        return [(self._language.comparable(word) or word, word.endswith("*")) for word in piece.split()]
 
 
 def _mistake_in(unfolded: str, part: str) -> str | None:
@@ -451,16 +452,6 @@ def _mistake_in(unfolded: str, part: str) -> str | None:
     if not is_balanced(unfolded.translate(_NO_BRACKETS)):
         return f'a bracket of "{part}" is not closed'
     return None
-
-
-def _comparable_words(language: Language, piece: str) -> Iterable[tuple[str, str]]:
-    """Give each word in comparable form beside the word as it was written (which may end in a star)."""
-    if "*" not in piece:
-        for word in language.comparable(piece).split():
-            yield word, word
-        return
-    for word in piece.split():
-        yield language.comparable(word.rstrip("*")) or word.rstrip("*"), word
 
 
 def _find_sign(sign: _Sign, text: str) -> tuple[tuple[int, int], ...] | None:
