@@ -200,6 +200,12 @@ def test_what_is_only_asked_or_means_something_else_is_no_sign(rules: SafetyRule
     assert families(rules, text) == found
 
 
+def test_a_family_that_says_nothing_of_questions_is_raised_by_them_too() -> None:
+    questions = "questions: [is]\ngeneric: [people]"
+    assert rule("clot", "is it a clot", questions) == ("clot",)
+    assert rule("clot", "is it a clot in people", questions) == ("clot",)
+
+
 @pytest.mark.parametrize(
     ("text", "is_general"),
     [
