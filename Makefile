@@ -7,13 +7,19 @@ PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 CORE_TESTS := answers calibration content conversation endpoint follow_ups glance guide guide_moves hostile_input \
 	languages nearest page phrasebook safety safety_rules skill spelling text turns understand understand_order
 
-.PHONY: demo test lint format fuzz coverage mutants bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
+# OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
+OVOS_VENV := .venv-ovos
+
+.PHONY: demo test test-ovos lint format fuzz coverage mutants bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-ovos: $(OVOS_VENV)/.installed
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OVOS_VENV)/bin/python -m pytest tests/openvoiceos
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -79,9 +85,14 @@ $(VENV)/.installed-mutants: $(VENV)/.installed-dev pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,mutants]"
 	touch $@
 
+$(OVOS_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(OVOS_VENV)
+	$(OVOS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[ovos-test]"
+	touch $@
+
 $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,bench]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) answer.wav build dist
+	rm -rf $(VENV) $(OVOS_VENV) answer.wav build dist
