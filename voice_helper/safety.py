@@ -390,7 +390,7 @@ class _PatternReader:
         words = "|".join(re.escape(word) for word in small_words)
         self._starred = lru_cache(maxsize=None)(self._read_words)  # a group stands in many signs
         self._reader = GroupReader(_INNERMOST, lambda found: self._reader.choice(found[1]), self._fragments)
-        self._gap = rf"(?:'s)?\s+(?:(?:{words})\s+){{0,2}}" if words else r"(?:'s)?\s+"
+        self._gap = rf"(?:'s)?\s+(?:(?:{words})\s+){{0,2}}"
 
     def read_all(self, item: Item | None, what: str, problems: Problems) -> tuple[_Pattern, ...]:
         if item is None:
