@@ -4,11 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+CORE_TESTS := answers calibration content conversation endpoint exporting follow_ups glance guide guide_moves \
+	hostile_input languages nearest page phrasebook safety safety_rules skill spelling talks text turns understand \
+	understand_order
 
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
 
-.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean
+.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -39,6 +42,17 @@ docs: $(VENV)/.installed-dev
 
 pictures: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_pictures.py
+
+# Branch coverage of the core, by the tests that need no sound, no server and no recognizer.
+coverage: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= $(CORE_TESTS:%=tests/test_%.py)
+	$(BIN)/coverage report --skip-covered --include "$$($(BIN)/python -m tests.test_layers)"
+
+# Changes the code that decides in some thousand small ways, and shows which change no test notices: an hour or so.
+mutants: $(VENV)/.installed-mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+	$(BIN)/python -m bench.mutants
 
 bench: bench-understanding bench-safety bench-hearing
 
@@ -73,6 +87,10 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+$(VENV)/.installed-mutants: $(VENV)/.installed-dev pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,mutants]"
 	touch $@
 
 $(OVOS_VENV)/.installed: pyproject.toml

@@ -122,3 +122,7 @@ def test_only_serve_is_reached_over_a_network() -> None:
     assert {name for name in MODULES if "servers" in ours(name) and not name.startswith("servers")} == {
         "commands.serving"
     }
+
+
+if __name__ == "__main__":
+    print(",".join(f"voice_helper/{name}.py" for name in sorted(CORE)))
