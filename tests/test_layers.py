@@ -14,7 +14,7 @@ VALUES = {"types", "errors", "paths"}
 CORE = {
     "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "phrasebook",
     "page", "content", "conversation", "endpoint", "spoken", "fragments", "glance", "templates", "ranking",
-    "yaml_documents", "follow_ups", "calibration", "saved",
+    "yaml_documents", "follow_ups", "calibration", "saved", "turns",
 }  # fmt: skip
 EDGES = {
     "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",
