@@ -23,6 +23,7 @@ from typing import Final, Protocol
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from bench.lines import machine, write_result
 from bench.programs import VOICE_HELPER
@@ -64,7 +65,8 @@ class WebPerson:
     sounds: asyncio.Queue[float] = field(default_factory=asyncio.Queue)
     """When each piece of speech came."""
 
-    is_listening: bool = False
+    is_deaf: asyncio.Event = field(default_factory=asyncio.Event)
+    """The server wants no more sound."""
 
     async def listen(self) -> None:
         """Take what comes, and tell as the page does what was played."""
@@ -74,35 +76,34 @@ class WebPerson:
                     self.sounds.put_nowait(time.perf_counter())
                     await self._send(do="played", number=int.from_bytes(message[:4], "little"))
                 elif json.loads(message)["event"] == "listened":
-                    self.is_listening = False
+                    self.is_deaf.set()
 
     async def warm_up(self) -> None:
         await self._send(do="ask", text="thank you")
         await asyncio.wait_for(self.sounds.get(), 120)
 
     async def ask(self, pcm: bytes) -> float | None:
-        await self._send(do="hear", how="once")
-        self.is_listening = True
-        begins = time.perf_counter()
-        ends = await self._stream(pcm, begins)
-        while not self.sounds.empty():  # what was still being said before the question
+        while not self.sounds.empty():  # of the answer before
             self.sounds.get_nowait()
+        await self._send(do="hear", how="once")
+        self.is_deaf.clear()
+        ends = await self._stream(pcm, time.perf_counter())
         more = asyncio.create_task(self._stream(silence(_SILENT_SECONDS), ends))
         try:
             sounded = await asyncio.wait_for(self.sounds.get(), _SILENT_SECONDS)
         except TimeoutError:
             return None
-        finally:
-            more.cancel()
+        await asyncio.wait_for(self.is_deaf.wait(), _SILENT_SECONDS)
+        more.cancel()
         await self._send(do="quiet")
-        return sounded - ends - PATIENT.silence_seconds
+        return max(0.0, sounded - ends - PATIENT.silence_seconds)
 
     async def _stream(self, pcm: bytes, begins: float) -> float:
         """Send sound as a microphone gives it; give when it ends."""
         for number, start in enumerate(range(0, len(pcm) - _CHUNK_BYTES, _CHUNK_BYTES), 1):
             due = begins + number * CHUNK_SAMPLES / SAMPLE_RATE
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            if self.is_listening:
+            if not self.is_deaf.is_set():
                 await self.socket.send(pcm[start : start + _CHUNK_BYTES])
         return begins + len(pcm) / 2 / SAMPLE_RATE
 
@@ -113,7 +114,8 @@ class WebPerson:
 @asynccontextmanager
 async def at_the_page(address: str) -> AsyncIterator[WebPerson]:
     """Connect as the page does. Raises `ConnectionClosed` for who is refused."""
-    async with connect(f"ws{address.removeprefix('http')}conversation", origin=address.rstrip("/")) as socket:
+    origin = Origin(address.rstrip("/"))
+    async with connect(f"ws{address.removeprefix('http')}conversation", origin=origin) as socket:
         await socket.send(json.dumps({"do": "hello"}))
         await socket.recv()
         person = WebPerson(socket)
@@ -132,7 +134,7 @@ class Door:
     come: Callable[[str], AbstractAsyncContextManager[Person]]
 
 
-DOORS: Final = {"web": Door(("serve", "web", "--port", "0", "--most", "64"), at_the_page)}
+DOORS: Final = {"web": Door(("serve", "web", "--port", "0", "--most", "64", "--voice", "pyttsx3"), at_the_page)}
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,6 @@ def test_whatever_the_text_is_it_is_a_state_or_refused(text: str) -> None:
 
 def test_the_key_is_that_of_the_words_their_settings_and_the_kind_of_session(content: Content) -> None:
     other_number = skill().content
-    keys = {key_of(content), key_of(content, article_only=True), key_of(other_number)}
+    keys = {key_of(content), key_of(content, "by turns"), key_of(other_number)}
     assert len(keys) == 3
     assert key_of(content) == key_of(content)

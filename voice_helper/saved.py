@@ -24,9 +24,12 @@ VERSION: Final = 1
 _KEY_LETTERS: Final = 16
 
 
-def key_of(content: Content, *, article_only: bool = False) -> str:
-    """Give the key of the words that a state leans on: the same files, settings and kind of session, the same key."""
-    leans_on = json.dumps([content.content_key, sorted(content.answers.settings.items()), article_only])
+def key_of(content: Content, kind: str = "") -> str:
+    """Give the key of the words that a state leans on: the same files and settings, the same key.
+
+    `kind` tells sessions apart whose steps are made of the same words in another way, such as those by turns.
+    """
+    leans_on = json.dumps([content.content_key, sorted(content.answers.settings.items()), kind])
     return hashlib.sha256(leans_on.encode()).hexdigest()[:_KEY_LETTERS]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,18 +10,21 @@ import click
 
 from voice_helper.commands.shared import (
     Options,
+    choose_recognizer,
     common,
     language_folder,
     note,
     note_number,
-    open_recognizer,
     open_skill,
     open_voice_or_none,
 )
 from voice_helper.errors import VoiceHelperError
+from voice_helper.voices import VoiceWithMemory
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
     import socket
+
+    from voice_helper.recognizers import Recognizer
 
 WEB_PORT: Final = 10600
 _MOST_CONNECTIONS: Final = 64
@@ -72,13 +76,20 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
                 f"{language_folder(options)} has no page.yaml, so there are no words for the page",
                 hint="translate the one of intents/en",
             )
-        first = [open_recognizer(options, skill)]  # what cannot be opened is said now, not to the first who asks
+        choice = choose_recognizer(options, skill)  # what cannot be opened is said now, not to the first who asks
+        opened = [choice.recognizer]
+
+        def recognizer() -> Recognizer:
+            with suppress(IndexError):
+                return opened.pop()
+            return choice.another()
+
         token = None if is_loopback(host) else _new_token()
         served = Served(
             skill.conversation,
             page_files(skill.content, skill.content.page, needs_token=token is not None),
-            lambda: first.pop() if first else open_recognizer(options, skill),
-            open_voice_or_none(options, needed=False),
+            recognizer,
+            VoiceWithMemory(open_voice_or_none(options, needed=False)),
             options.rate,
             host=host,
             token=token,
