@@ -46,8 +46,9 @@ def serve() -> None:
 @click.option("--cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate file (PEM), for https.")
 @click.option("--key", type=click.Path(path_type=Path, dir_okay=False), help="Its private key (PEM).")
 @click.option("--most", type=click.IntRange(1, 64), default=4, show_default=True, help="So many people at a time.")
+@click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
 @common
-def web(options: Options, host: str, port: int, cert: Path | None, key: Path | None, most: int) -> None:
+def web(options: Options, host: str, port: int, cert: Path | None, key: Path | None, most: int, workers: int) -> None:
     """Serve a page for a browser: speak or type, hear the answer, be guided. Ctrl-C ends.
 
     Beyond this machine (--host) people type a token, which is printed at the start. Browsers give a microphone to
@@ -76,7 +77,10 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
                 f"{language_folder(options)} has no page.yaml, so there are no words for the page",
                 hint="translate the one of intents/en",
             )
-        choice = choose_recognizer(options, skill)  # what cannot be opened is said now, not to the first who asks
+        skill.load_all()
+        choice = choose_recognizer(
+            options, skill, workers
+        )  # what cannot be opened is said now, not to the first who asks
         opened = [choice.recognizer]
 
         def recognizer() -> Recognizer:

@@ -207,14 +207,18 @@ def open_recognizer(options: Options, skill: Skill) -> Recognizer:
     return choose_recognizer(options, skill).recognizer
 
 
-def choose_recognizer(options: Options, skill: Skill) -> Choice:
+def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Choice:
     """Open the recognizer that was asked for, and give what opens more for others who speak at the same time."""
     from voice_helper.recognizers import open_recognizer
     from voice_helper.skill import phrases_of
 
     content = skill.content
     choice = open_recognizer(
-        options.engine, phrases=phrases_of(content), language=content.language.code, model=options.model
+        options.engine,
+        phrases=phrases_of(content),
+        language=content.language.code,
+        model=options.model,
+        workers=workers,
     )
     if choice.advice:
         note(choice.advice)

@@ -43,11 +43,14 @@ class Choice:
     advice: str | None = None
 
 
-def open_recognizer(engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None) -> Choice:
+def open_recognizer(
+    engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None, workers: int = 0
+) -> Choice:
     """Open a recognizer by its name: `auto`, `vosk`, `embedded`, `pocketsphinx` or `whisper`.
 
     `auto` takes the engine of the `model` that is given; without one Vosk when there is a model for the language,
-    else the embedded one, and gives the advice that improves it. `phrases` are what people say to us. Raises
+    else the embedded one, and gives the advice that improves it. `phrases` are what people say to us. With `workers`
+    the embedded one hears in so many processes, for many people at a time. Raises
     `ModelMissingError` when `model` is none of the engine's, or there is none; `EngineMissingError` when the engine
     cannot work here.
     """
@@ -69,10 +72,10 @@ def open_recognizer(engine: str, *, phrases: Phrases, language: str = "en", mode
         )
     if engine == "pocketsphinx":
         return _open_pocketsphinx(phrases)
-    return _open_embedded(phrases, advise=engine == "auto")
+    return _open_embedded(phrases, workers, advise=engine == "auto")
 
 
-def _open_embedded(phrases: Phrases, *, advise: bool) -> Choice:
+def _open_embedded(phrases: Phrases, workers: int, *, advise: bool) -> Choice:
     from voice_helper.recognizers import phonetic
 
     advice = (
@@ -82,9 +85,15 @@ def _open_embedded(phrases: Phrases, *, advise: bool) -> Choice:
     )
     if not phonetic.is_available():  # no wheel for this platform: PocketSphinx hears everything
         return _open_pocketsphinx(phrases, advice)
-    from voice_helper.recognizers.embedded import EmbeddedModels
+    models: EmbeddedModels | EmbeddedWorkers
+    if workers:
+        from voice_helper.recognizers.workers import EmbeddedWorkers
 
-    models = EmbeddedModels(phrases)
+        models = EmbeddedWorkers(phrases, workers)
+    else:
+        from voice_helper.recognizers.embedded import EmbeddedModels
+
+        models = EmbeddedModels(phrases)
     return Choice(models.recognizer(), models.recognizer, advice)
 
 

@@ -33,8 +33,11 @@ class EmbeddedModels:
 
     def recognizer(self) -> WithWordsSoFar:
         """Give a recognizer for one more speaker; it may be used on another thread than the others."""
-        whole = PhoneticRecognizer(PhoneNetwork(), self._words, self._commands)
-        return WithWordsSoFar(whole, PocketSphinxRecognizer(self._phrases, commands_only=True))
+        return WithWordsSoFar(self.whole(), PocketSphinxRecognizer(self._phrases, commands_only=True))
+
+    def whole(self) -> PhoneticRecognizer:
+        """Give one that hears whole utterances only."""
+        return PhoneticRecognizer(PhoneNetwork(), self._words, self._commands)
 
 
 def open_embedded(phrases: Phrases) -> WithWordsSoFar:
