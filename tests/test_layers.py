@@ -21,7 +21,7 @@ EDGES = {
     "cache", "loudness", "settings", "recognizers", "voices",
 }  # fmt: skip
 JOINED = {"skill", "watched", "assistant"}
-DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers"}
+DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "machines"}
 DEVICES = {
     "sounddevice",
     "socket",
@@ -118,7 +118,8 @@ def test_only_the_command_that_installs_models_reaches_the_network() -> None:
 
 
 def test_only_serve_is_reached_over_a_network() -> None:
-    assert importing(SERVERS) == {"servers.web", "commands.serving", "downloads"}
+    assert importing(SERVERS) == {"servers.web", "servers.cluster", "commands.serving", "downloads"}
+    assert importing({"ray"}) == {"machines", "servers.cluster"}
     assert {name for name in MODULES if "servers" in ours(name) and not name.startswith("servers")} == {
         "commands.serving"
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +28,8 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from voice_helper.recognizers import Recognizer
 
 WEB_PORT: Final = 10600
+CLUSTER_PORT: Final = 10601
+_LONG_SECONDS: Final = 3600
 _MOST_CONNECTIONS: Final = 64
 _STOP_SECONDS: Final = 1
 _TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
@@ -103,6 +106,45 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
         note_number(options, skill)
         _announce(listener, token, host, is_secure=cert is not None)
         uvicorn.Server(config).run(sockets=[listener])
+
+
+@serve.command()
+@click.option(
+    "--address",
+    envvar="RAY_ADDRESS",
+    metavar="HOST:PORT",
+    help="A Ray cluster to join; without it one is started here.",
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=CLUSTER_PORT, show_default=True, help="On every machine."
+)
+@click.option("--least", type=click.IntRange(1), default=2, show_default=True, help="So many replicas at any time.")
+@click.option("--replicas", type=click.IntRange(1), default=64, show_default=True, help="So many at the most.")
+@common
+def cluster(options: Options, address: str | None, port: int, least: int, replicas: int) -> None:
+    """Take typed turns on several machines, for programs of yours. Ctrl-C ends it on all of them.
+
+    POST {"session": "an id of yours", "turn": 1, "text": "does heat help"} as JSON to /turn; the next turn is 2. It is
+    served to each machine itself (127.0.0.1) and to no other: what people reach is for you to put in front of it.
+
+    Example: voice-helper serve cluster
+
+    Example: voice-helper serve cluster --address 10.0.0.1:6379
+    """
+    from voice_helper.machines import joined
+
+    language_folder(options)
+    with joined(address):
+        from voice_helper.servers.cluster import deploy, remove
+
+        deploy(options.language, options.settings, port=port, least=min(least, replicas), most=replicas)
+        try:
+            click.echo(f"http://127.0.0.1:{port}/turn")
+            note("POST turns there, on any machine of the cluster. Ctrl-C ends")
+            while True:
+                time.sleep(_LONG_SECONDS)
+        finally:
+            remove()
 
 
 def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
