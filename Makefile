@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
+.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency bench-load clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -43,6 +43,10 @@ bench-session: $(VENV)/.installed-bench
 
 bench-latency: $(VENV)/.installed-bench
 	$(BIN)/python -m bench.latency
+
+# How many people can talk at once; PEOPLE=8,12 and WORKERS=0 choose.
+bench-load: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.load --people $(or $(PEOPLE),1,4,8,12,14,16,20) --workers $(or $(WORKERS),2)
 
 bench-footprint: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.footprint

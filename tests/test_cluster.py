@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ray.cluster_utils import Cluster
 
-from tests.programs import call
+from tests.programs import Run, call
 from voice_helper.machines import NAMESPACE
 from voice_helper.servers import cluster as turns
 from voice_helper.servers.cluster import FORGOTTEN_SECONDS, KEEPERS, Keeper, Kept, read_turn
@@ -39,6 +42,15 @@ class Machines:
     address: str
     folder: Path
     """Where Ray writes."""
+
+    def kill(self) -> None:
+        """The machine that can be spared dies, with all that runs on it."""
+        raylet = self.other.all_processes["raylet"][0].process.pid
+        children = [path.read_text() for path in Path(f"/proc/{raylet}/task").glob("*/children")]
+        self.cluster.remove_node(self.other, allow_graceful=False)
+        for child in " ".join(children).split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
 
     def ask(self, session: str, turn: int, text: str) -> requests.Response:
         form = {"session": session, "turn": turn, "text": text}
@@ -73,6 +85,26 @@ def machines() -> Iterator[Machines]:
         finally:
             ray.shutdown()
             cluster.shutdown()
+
+
+def machine_of(name: str) -> str:
+    """The machine that a keeper lives on."""
+    keeper = ray.get_actor(name, NAMESPACE)
+    found: str = ray.get(keeper.__ray_call__.remote(lambda itself: ray.get_runtime_context().get_node_id()))
+    return found
+
+
+def held_by(name: str, session: str) -> Kept:
+    """What a keeper holds, once it is there again."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            held: Kept = ray.get(ray.get_actor(name, NAMESPACE).get.remote(session))
+        except ray.exceptions.ActorUnavailableError:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        else:
+            return held
 
 
 @pytest.fixture
@@ -119,12 +151,12 @@ def test_what_is_no_turn_is_refused(machines: Machines, settings: dict[str, Any]
     assert requests.get(machines.address, timeout=PATIENCE_SECONDS).status_code == 405
 
 
-def test_a_batch_that_is_spread_means_the_same(machines: Machines, tmp_path: Path) -> None:
+def test_a_batch_that_is_spread_means_the_same(machines: Machines, run: Run, tmp_path: Path) -> None:
     lines = tmp_path / "lines.txt"
-    lines.write_text("\n".join(["does heat help", "i have chest pain", "my legs keep seizing up"] * 50))
+    lines.write_text("\n".join(["does heat help", "i have chest pain", "my legs keep seizing up"] * 50), "utf-8")
     batch = ("test-intents", lines, "--format", "jsonl")
     spread = call([*batch, "--cluster"], folder=tmp_path, more={"RAY_ADDRESS": machines.cluster.address})
-    assert spread.out == call(batch, folder=tmp_path).out
+    assert spread.out == run(*batch).out
     assert len(spread.lines) == 150
 
 
@@ -136,19 +168,21 @@ def test_when_a_machine_dies_every_session_goes_on_at_its_step(
     for session in range(SESSIONS):
         for number in range(1 + session % 3):
             assert machines.told(f"s{session}", number + 1, texts[number])["text"] == expected[number]
-    machines.cluster.remove_node(machines.other, allow_graceful=False)
+    assert len({machine_of(name) for name in KEEPERS}) == 2
+    machines.kill()
     for session in range(SESSIONS):
         number = 1 + session % 3
         assert machines.told(f"s{session}", number + 1, texts[number])["text"] == expected[number]
 
 
-def test_a_keeper_that_died_has_again_what_the_other_one_holds(machines: Machines) -> None:
+def test_a_keeper_that_died_has_again_what_the_other_one_holds(
+    machines: Machines, reference: Callable[..., list[str]]
+) -> None:
     machines.told("kept", 1, "help i have a cramp")
     for name in KEEPERS:  # one after the other: what the first has again is all that there is when the second dies
         ray.kill(ray.get_actor(name, NAMESPACE), no_restart=False)
-        held = ray.get(ray.get_actor(name, NAMESPACE).get.remote("kept"), timeout=PATIENCE_SECONDS)
-        assert held.turn == 1
-    assert "shin" in machines.told("kept", 2, "next")["text"]
+        assert held_by(name, "kept").turn == 1
+    assert machines.told("kept", 2, "next")["text"] == reference("help i have a cramp", "next")[-1]
 
 
 def test_no_word_that_was_said_is_in_what_ray_writes(machines: Machines) -> None:

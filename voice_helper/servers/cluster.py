@@ -38,10 +38,12 @@ MOST_CONVERSATIONS: Final = 100_000
 """About a kilobyte each; the one that was silent longest is forgotten for a new one."""
 
 FORGOTTEN_SECONDS: Final = 3600.0
-_KEEPER_SECONDS: Final = 1.0  # a machine that has just died does not say so
-_COPY_SECONDS: Final = 10.0
+_KEEPER_SECONDS: Final = 2.0  # a machine that has just died does not say so
+_COPY_SECONDS: Final = 30.0
 _MOST_BYTES: Final = 16 * 1024
 _MOST_ID_CHARACTERS: Final = 64
+_REPLICA_CPUS: Final = 0.99  # so that a keeper finds room on a machine whose cores all have a replica
+_KEEPER_CPUS: Final = 0.001  # of those that want none Ray does not heed on which machine they are wished
 _ONGOING: Final = 4  # turns that one replica has at a time before another replica is wanted
 _MOST_QUEUED: Final = 500  # more are refused with 503
 
@@ -89,7 +91,7 @@ class Keeper:
 
 
 class KeepersLostError(Exception):
-    """No keeper answers: the turn is not taken, and may be asked for again."""
+    """Where the conversation stands is not known now: the turn is not taken, and may be asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +164,7 @@ class Turns:
 
     async def take(self, turn: Turn) -> Kept:
         """Take a turn, once, and give the conversation after it; where a later one was taken, after that."""
-        held: list[Kept] = [kept for kept in await self._ask("get", turn.session) if kept is not None]
-        newest = max(held, key=lambda kept: kept.turn, default=None)
+        newest = await self._newest(turn)
         if newest is not None and newest.turn >= turn.number:
             return newest
         state, silent_since = self._taken_up(newest)
@@ -172,6 +173,14 @@ class Turns:
         kept = Kept(turn.number, now, to_json(state, self._key), json.dumps(reply_form(reply)))
         await self._ask("put", turn.session, kept)
         return kept
+
+    async def _newest(self, turn: Turn) -> Kept | None:
+        answers = await self._ask("get", turn.session)
+        newest: Kept | None = max(filter(None, answers), key=lambda kept: kept.turn, default=None)
+        last = newest.turn if newest is not None else 0
+        if last < turn.number - 1 and len(answers) < len(KEEPERS):  # the one that does not answer may know more
+            raise KeepersLostError
+        return newest
 
     def _taken_up(self, kept: Kept | None) -> tuple[State, float]:
         if kept is not None:
@@ -207,7 +216,7 @@ def deploy(
         autoscaling_config=AutoscalingConfig(min_replicas=least, max_replicas=most, target_ongoing_requests=_ONGOING),
         max_ongoing_requests=4 * _ONGOING,
         max_queued_requests=_MOST_QUEUED,
-        ray_actor_options={"num_cpus": 1},
+        ray_actor_options={"num_cpus": _REPLICA_CPUS},
         logging_config=_SILENT,
     )
     serve.run(deployment.bind(language, dict(settings)), name=APPLICATION, route_prefix="/turn")
@@ -232,7 +241,7 @@ def _begin_keepers() -> None:
             lifetime="detached",
             get_if_exists=True,
             max_restarts=-1,
-            num_cpus=0,
+            num_cpus=_KEEPER_CPUS,
             scheduling_strategy=NodeAffinitySchedulingStrategy(nodes[number % len(nodes)], soft=True),
         ).remote(_other(name))
 
