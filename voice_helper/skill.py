@@ -102,7 +102,9 @@ class Skill:
 
     def load_all(self) -> None:
         """Load now what the first question that no template matches would load: for servers, where many wait for it."""
-        self.understanding.nearest.rank("")
+        any_words = self.content.sentences.intents[0]
+        self.understanding.nearest.rank(any_words)
+        self.understanding.nearest.known_share(any_words)
 
 
 def open_skill(
