@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,7 +32,9 @@ def joined(address: str | None) -> Iterator[None]:
 
     Raises `VoiceHelperError` where Ray is not installed, or the cluster is not reached.
     """
-    os.environ.update({**_NO_REPORTS, **(_LOOPBACK if address is None else {})})  # read when Ray is imported
+    os.environ.update(_NO_REPORTS)  # all of these are read when Ray is imported
+    if address is None:
+        os.environ.update({**_LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
     try:
         import ray
     except ImportError as error:
@@ -43,7 +46,7 @@ def joined(address: str | None) -> Iterator[None]:
         ray.init(address or "local", namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, **where)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise VoiceHelperError(
-            f"the Ray cluster at {address} is not reached", hint="on its first machine: ray status"
+            f"the Ray cluster at {address} is not reached", hint="on this machine: ray status; with tokens also: export RAY_AUTH_MODE=token"
         ) from error
     try:
         yield

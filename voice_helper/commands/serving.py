@@ -141,6 +141,7 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
         try:
             click.echo(f"http://127.0.0.1:{port}/turn")
             note("POST turns there, on any machine of the cluster. Ctrl-C ends")
+            note("Ray has ports of its own, which other machines may reach: keep a firewall before them")
             while True:
                 time.sleep(_LONG_SECONDS)
         finally:
