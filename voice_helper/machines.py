@@ -46,7 +46,8 @@ def joined(address: str | None) -> Iterator[None]:
         ray.init(address or "local", namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, **where)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise VoiceHelperError(
-            f"the Ray cluster at {address} is not reached", hint="on this machine: ray status; with tokens also: export RAY_AUTH_MODE=token"
+            f"the Ray cluster at {address} is not reached",
+            hint="on this machine: ray status; with tokens also: export RAY_AUTH_MODE=token",
         ) from error
     try:
         yield
