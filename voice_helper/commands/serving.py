@@ -81,9 +81,8 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
                 hint="translate the one of intents/en",
             )
         skill.load_all()
-        choice = choose_recognizer(
-            options, skill, workers
-        )  # what cannot be opened is said now, not to the first who asks
+        # what cannot be opened is said now, not to the first who asks
+        choice = choose_recognizer(options, skill, workers)
         opened = [choice.recognizer]
 
         def recognizer() -> Recognizer:
