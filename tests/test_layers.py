@@ -14,14 +14,16 @@ VALUES = {"types", "errors", "paths"}
 CORE = {
     "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "phrasebook",
     "page", "content", "conversation", "endpoint", "spoken", "fragments", "glance", "templates", "ranking",
-    "yaml_documents", "follow_ups", "calibration", "saved", "turns",
+    "yaml_documents", "follow_ups", "calibration", "saved", "turns", "subject",
 }  # fmt: skip
 EDGES = {
     "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",
     "cache", "loudness", "settings", "recognizers", "voices",
 }  # fmt: skip
 JOINED = {"skill", "watched", "assistant"}
-DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "machines"}
+DOORS = {
+    "cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "exports", "machines",
+}  # fmt: skip
 DEVICES = {
     "sounddevice",
     "socket",

@@ -31,7 +31,7 @@ _DRAWN_BY: Final = ("content", "glance", "sentences", "templates", "text", "word
 LEARNED_FILE: Final = "nearest.learned"
 _READERS: Final = (
     "answers", "content", "documents", "follow_ups", "fragments", "glance", "guide", "page", "phrasebook", "safety",
-    "sentences", "templates", "text", "types", "understand", "wordings", "yaml_documents",
+    "sentences", "subject", "templates", "text", "types", "understand", "wordings", "yaml_documents",
 )  # fmt: skip
 """The modules that read an intents folder."""
 
