@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import ray
@@ -186,7 +186,7 @@ class Turns:
         if kept is not None:
             with suppress(SavedStateError):  # of another version, or other words: it begins anew
                 return from_json(kept.state, self._key), kept.at
-        return first_state(), time.time()
+        return replace(first_state(), situation={"serving": "on"}), time.time()
 
     async def _ask(self, method: str, *arguments: object) -> list[Any]:
         """Give what the keepers say that answer in time; one of two is enough."""
