@@ -43,6 +43,10 @@ class EngineMissingError(VoiceHelperError):
     """A recognizer or a voice is not installed, or does not work, on this machine."""
 
 
+class SavedStateError(VoiceHelperError):
+    """A conversation that was saved cannot be taken up: it begins anew."""
+
+
 class IntentsError(VoiceHelperError):
     """An intents folder has problems; all of them are listed, each with its place."""
 

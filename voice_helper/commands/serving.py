@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,20 +11,25 @@ import click
 
 from voice_helper.commands.shared import (
     Options,
+    choose_recognizer,
     common,
     language_folder,
     note,
     note_number,
-    open_recognizer,
     open_skill,
     open_voice_or_none,
 )
 from voice_helper.errors import VoiceHelperError
+from voice_helper.voices import VoiceWithMemory
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
     import socket
 
+    from voice_helper.recognizers import Recognizer
+
 WEB_PORT: Final = 10600
+CLUSTER_PORT: Final = 10601
+_LONG_SECONDS: Final = 3600
 _MOST_CONNECTIONS: Final = 64
 _STOP_SECONDS: Final = 1
 _TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
@@ -42,8 +49,9 @@ def serve() -> None:
 @click.option("--cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate file (PEM), for https.")
 @click.option("--key", type=click.Path(path_type=Path, dir_okay=False), help="Its private key (PEM).")
 @click.option("--most", type=click.IntRange(1, 64), default=4, show_default=True, help="So many people at a time.")
+@click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
 @common
-def web(options: Options, host: str, port: int, cert: Path | None, key: Path | None, most: int) -> None:
+def web(options: Options, host: str, port: int, cert: Path | None, key: Path | None, most: int, workers: int) -> None:
     """Serve a page for a browser: speak or type, hear the answer, be guided. Ctrl-C ends.
 
     Beyond this machine (--host) people type a token, which is printed at the start. Browsers give a microphone to
@@ -72,13 +80,22 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
                 f"{language_folder(options)} has no page.yaml, so there are no words for the page",
                 hint="translate the one of intents/en",
             )
-        first = [open_recognizer(options, skill)]  # what cannot be opened is said now, not to the first who asks
+        skill.load_all()
+        # what cannot be opened is said now, not to the first who asks
+        choice = choose_recognizer(options, skill, workers)
+        opened = [choice.recognizer]
+
+        def recognizer() -> Recognizer:
+            with suppress(IndexError):
+                return opened.pop()
+            return choice.another()
+
         token = None if is_loopback(host) else _new_token()
         served = Served(
             skill.conversation,
             page_files(skill.content, skill.content.page, needs_token=token is not None),
-            lambda: first.pop() if first else open_recognizer(options, skill),
-            open_voice_or_none(options, needed=False),
+            recognizer,
+            VoiceWithMemory(open_voice_or_none(options, needed=False)),
             options.rate,
             host=host,
             token=token,
@@ -88,6 +105,46 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
         note_number(options, skill)
         _announce(listener, token, host, is_secure=cert is not None)
         uvicorn.Server(config).run(sockets=[listener])
+
+
+@serve.command()
+@click.option(
+    "--address",
+    envvar="RAY_ADDRESS",
+    metavar="HOST:PORT",
+    help="A Ray cluster to join; without it one is started here.",
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=CLUSTER_PORT, show_default=True, help="On every machine."
+)
+@click.option("--least", type=click.IntRange(1), default=2, show_default=True, help="So many replicas at any time.")
+@click.option("--replicas", type=click.IntRange(1), default=64, show_default=True, help="So many at the most.")
+@common
+def cluster(options: Options, address: str | None, port: int, least: int, replicas: int) -> None:
+    """Take typed turns on several machines, for programs of yours. Ctrl-C ends it on all of them.
+
+    POST {"session": "an id of yours", "turn": 1, "text": "does heat help"} as JSON to /turn; the next turn is 2. It is
+    served to each machine itself (127.0.0.1) and to no other: what people reach is for you to put in front of it.
+
+    Example: voice-helper serve cluster
+
+    Example: voice-helper serve cluster --address 10.0.0.1:6379
+    """
+    from voice_helper.machines import joined
+
+    language_folder(options)
+    with joined(address):
+        from voice_helper.servers.cluster import deploy, remove
+
+        deploy(options.language, options.settings, port=port, least=min(least, replicas), most=replicas)
+        try:
+            click.echo(f"http://127.0.0.1:{port}/turn")
+            note("POST turns there, on any machine of the cluster. Ctrl-C ends")
+            note("Ray has ports of its own, which other machines may reach: keep a firewall before them")
+            while True:
+                time.sleep(_LONG_SECONDS)
+        finally:
+            remove()
 
 
 def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
