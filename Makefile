@@ -4,11 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+CORE_TESTS := answers calibration content conversation endpoint exporting follow_ups glance guide guide_moves \
+	hostile_input languages nearest page phrasebook safety safety_rules skill spelling talks text turns understand \
+	understand_order
 
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
 
-.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency bench-wyoming clean
+.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency bench-wyoming docs pictures clean coverage mutants bench-load
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -36,6 +39,24 @@ fuzz: $(VENV)/.installed-dev
 	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/test_export_homeassistant.py -q -k sentence_of_a_template
 	$(BIN)/python -m pytest tests/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
 
+# The pages of docs/ as a site, in site/; a broken link is an error.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python docs/make_pictures.py
+
+# Branch coverage of the core, by the tests that need no sound, no server and no recognizer.
+coverage: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= $(CORE_TESTS:%=tests/test_%.py)
+	$(BIN)/coverage report --skip-covered --include "$$($(BIN)/python -m tests.test_layers)"
+
+# Changes the code that decides in some thousand small ways, and shows which change no test notices: an hour or so.
+mutants: $(VENV)/.installed-mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+	$(BIN)/python -m bench.mutants
+
 bench: bench-understanding bench-safety bench-hearing
 
 bench-understanding: $(VENV)/.installed-dev
@@ -56,6 +77,10 @@ bench-latency: $(VENV)/.installed-bench
 bench-wyoming: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.wyoming
 
+# How many people can talk at once; PEOPLE=8,12 and WORKERS=0 choose.
+bench-load: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.load --people $(or $(PEOPLE),1,4,8,12,14,16,20) --workers $(or $(WORKERS),2)
+
 bench-footprint: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.footprint
 
@@ -74,6 +99,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $@
 
+$(VENV)/.installed-mutants: $(VENV)/.installed-dev pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,mutants]"
+	touch $@
+
 $(OVOS_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(OVOS_VENV)
 	$(OVOS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[ovos-test]"
@@ -84,4 +113,4 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(OVOS_VENV) answer.wav build dist
+	rm -rf $(VENV) $(OVOS_VENV) answer.wav build dist site

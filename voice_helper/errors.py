@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class VoiceHelperError(Exception):
@@ -46,12 +47,13 @@ class EngineMissingError(VoiceHelperError):
     """A recognizer or a voice is not installed, or does not work, on this machine."""
 
 
+class SavedStateError(VoiceHelperError):
+    """A conversation that was saved cannot be taken up: it begins anew."""
+
+
 class IntentsError(VoiceHelperError):
     """An intents folder has problems; all of them are listed, each with its place."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__(
-            "\n".join(problems),
-            hint="mend the lines named above, then run: voice-helper check",
-        )
+    def __init__(self, problems: Sequence[str], folder: Path) -> None:
+        super().__init__("\n".join(problems), hint=f"mend the lines named above, then run: voice-helper check {folder}")
         self.problems = tuple(problems)

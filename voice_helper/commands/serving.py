@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,16 +12,17 @@ import click
 
 from voice_helper.commands.shared import (
     Options,
+    choose_recognizer,
     common,
     language_folder,
     note,
     note_number,
-    open_recognizer,
     open_skill,
     open_voice_or_none,
 )
 from voice_helper.errors import VoiceHelperError
 from voice_helper.servers.places import is_loopback
+from voice_helper.voices import VoiceWithMemory
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
     import socket
@@ -29,6 +32,8 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
 
 WEB_PORT: Final = 10600
 WYOMING_PORT: Final = 10500
+CLUSTER_PORT: Final = 10601
+_LONG_SECONDS: Final = 3600
 _MOST_CONNECTIONS: Final = 64
 _STOP_SECONDS: Final = 1
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::", "[::]")
@@ -61,8 +66,9 @@ def serve() -> None:
 @click.option("--cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate file (PEM), for https.")
 @click.option("--key", type=click.Path(path_type=Path, dir_okay=False), help="Its private key (PEM).")
 @click.option("--most", type=click.IntRange(1, 64), default=4, show_default=True, help="So many people at a time.")
+@click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
 @common
-def web(options: Options, host: str, port: int, cert: Path | None, key: Path | None, most: int) -> None:
+def web(options: Options, host: str, port: int, cert: Path | None, key: Path | None, most: int, workers: int) -> None:
     """Serve a page for a browser: speak or type, hear the answer, be guided. Ctrl-C ends.
 
     Beyond this machine (--host) people type a token, which is printed at the start. Browsers give a microphone to
@@ -91,13 +97,14 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
                 f"{language_folder(options)} has no page.yaml, so there are no words for the page",
                 hint="translate the one of intents/en",
             )
-        _, another_recognizer = _recognizers(options, skill)
+        skill.load_all()
+        _, recognizer = _recognizers(options, skill, workers)
         token = None if is_loopback(host) else _new_token()
         served = Served(
             skill.conversation,
             page_files(skill.content, skill.content.page, needs_token=token is not None),
-            another_recognizer,
-            open_voice_or_none(options, needed=False),
+            recognizer,
+            VoiceWithMemory(open_voice_or_none(options, needed=False)),
             options.rate,
             host=host,
             token=token,
@@ -136,13 +143,14 @@ def wyoming(options: Options, host: str, port: int, most: int, announces: bool) 
 
     with listening_socket(host, port) as listener:
         skill = open_skill(options)
-        name, another_recognizer = _recognizers(options, skill)
+        skill.load_all()
+        name, recognizer = _recognizers(options, skill)
         served = Served(
             skill.conversation,
             skill.content.language.code,
             name,
-            another_recognizer,
-            open_voice_or_none(options, needed=False),
+            recognizer,
+            VoiceWithMemory(open_voice_or_none(options, needed=False)),
             options.rate,
             host=host,
             most=most,
@@ -183,6 +191,46 @@ async def _announce_in_network(host: str, port: int) -> None:
         ) from error
 
 
+@serve.command()
+@click.option(
+    "--address",
+    envvar="RAY_ADDRESS",
+    metavar="HOST:PORT",
+    help="A Ray cluster to join; without it one is started here.",
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=CLUSTER_PORT, show_default=True, help="On every machine."
+)
+@click.option("--least", type=click.IntRange(1), default=2, show_default=True, help="So many replicas at any time.")
+@click.option("--replicas", type=click.IntRange(1), default=64, show_default=True, help="So many at the most.")
+@common
+def cluster(options: Options, address: str | None, port: int, least: int, replicas: int) -> None:
+    """Take typed turns on several machines, for programs of yours. Ctrl-C ends it on all of them.
+
+    POST {"session": "an id of yours", "turn": 1, "text": "does heat help"} as JSON to /turn; the next turn is 2. It is
+    served to each machine itself (127.0.0.1) and to no other: what people reach is for you to put in front of it.
+
+    Example: voice-helper serve cluster
+
+    Example: voice-helper serve cluster --address 10.0.0.1:6379
+    """
+    from voice_helper.machines import joined
+
+    language_folder(options)
+    with joined(address):
+        from voice_helper.servers.cluster import deploy, remove
+
+        deploy(options.language, options.settings, port=port, least=min(least, replicas), most=replicas)
+        try:
+            click.echo(f"http://127.0.0.1:{port}/turn")
+            note("POST turns there, on any machine of the cluster. Ctrl-C ends")
+            note("Ray has ports of its own, which other machines may reach: keep a firewall before them")
+            while True:
+                time.sleep(_LONG_SECONDS)
+        finally:
+            remove()
+
+
 def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
     """Give how uvicorn serves the page: quiet, small and bounded."""
     from voice_helper.servers.web import MOST_MESSAGE_BYTES
@@ -202,20 +250,20 @@ def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
     }
 
 
-def _recognizers(options: Options, skill: Skill) -> tuple[str, Callable[[], Recognizer]]:
-    """Give the name of the recognizer, and what opens one for each who speaks.
+def _recognizers(options: Options, skill: Skill, workers: int = 0) -> tuple[str, Callable[[], Recognizer]]:
+    """Give the name of the recognizer, and what gives one to each who speaks.
 
     The first is opened at once: what cannot be opened is said now, not to the first who asks.
     """
-    opened = [open_recognizer(options, skill)]
+    choice = choose_recognizer(options, skill, workers)
+    opened = [choice.recognizer]
 
     def another() -> Recognizer:
-        try:
+        with suppress(IndexError):
             return opened.pop()
-        except IndexError:
-            return open_recognizer(options, skill)
+        return choice.another()
 
-    return opened[0].name, another
+    return choice.recognizer.name, another
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
