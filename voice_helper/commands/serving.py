@@ -150,7 +150,7 @@ def wyoming(options: Options, host: str, port: int, most: int, announces: bool) 
             skill.content.language.code,
             name,
             recognizer,
-            VoiceWithMemory(open_voice_or_none(options, needed=False)),
+            open_voice_or_none(options, needed=False),  # any text may be spoken, so none is kept
             options.rate,
             host=host,
             most=most,
