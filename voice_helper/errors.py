@@ -23,6 +23,10 @@ class AudioFileError(VoiceHelperError):
     """A sound file cannot be read or written."""
 
 
+class SoundFormatError(VoiceHelperError):
+    """Sound comes in a form that cannot be read."""
+
+
 class SoundDeviceError(VoiceHelperError):
     """The microphone or the loudspeaker cannot be used."""
 
