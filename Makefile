@@ -11,7 +11,7 @@ CORE_TESTS := answers calibration content conversation endpoint exporting follow
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
 
-.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency bench-wyoming docs pictures clean coverage mutants bench-load
+.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -74,12 +74,12 @@ bench-session: $(VENV)/.installed-bench
 bench-latency: $(VENV)/.installed-bench
 	$(BIN)/python -m bench.latency
 
-bench-wyoming: $(VENV)/.installed-dev
-	$(BIN)/python -m bench.wyoming
-
 # How many people can talk at once; PEOPLE=8,12 and WORKERS=0 choose.
 bench-load: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.load --people $(or $(PEOPLE),1,4,8,12,14,16,20) --workers $(or $(WORKERS),2)
+
+bench-wyoming: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.wyoming
 
 bench-footprint: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.footprint

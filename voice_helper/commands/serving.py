@@ -98,12 +98,12 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
                 hint="translate the one of intents/en",
             )
         skill.load_all()
-        _, recognizer = _recognizers(options, skill, workers)
+        _, another_recognizer = _recognizers(options, skill, workers)
         token = None if is_loopback(host) else _new_token()
         served = Served(
             skill.conversation,
             page_files(skill.content, skill.content.page, needs_token=token is not None),
-            recognizer,
+            another_recognizer,
             VoiceWithMemory(open_voice_or_none(options, needed=False)),
             options.rate,
             host=host,
@@ -144,12 +144,12 @@ def wyoming(options: Options, host: str, port: int, most: int, announces: bool) 
     with listening_socket(host, port) as listener:
         skill = open_skill(options)
         skill.load_all()
-        name, recognizer = _recognizers(options, skill)
+        name, another_recognizer = _recognizers(options, skill)
         served = Served(
             skill.conversation,
             skill.content.language.code,
             name,
-            recognizer,
+            another_recognizer,
             open_voice_or_none(options, needed=False),  # any text may be spoken, so none is kept
             options.rate,
             host=host,
@@ -251,7 +251,7 @@ def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
 
 
 def _recognizers(options: Options, skill: Skill, workers: int = 0) -> tuple[str, Callable[[], Recognizer]]:
-    """Give the name of the recognizer, and what gives one to each who speaks.
+    """Give the name of the recognizer, and what opens one for each who speaks.
 
     The first is opened at once: what cannot be opened is said now, not to the first who asks.
     """
