@@ -18,7 +18,7 @@ CORE = {
 }  # fmt: skip
 EDGES = {
     "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",
-    "cache", "recognizers", "voices",
+    "cache", "recognizers", "voices", "guarded",
 }  # fmt: skip
 JOINED = {"skill", "watched", "assistant"}
 DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers"}

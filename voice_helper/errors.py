@@ -38,6 +38,10 @@ class EngineMissingError(VoiceHelperError):
     """A recognizer or a voice is not installed, or does not work, on this machine."""
 
 
+class EngineFaultError(VoiceHelperError):
+    """A recognizer or a voice that worked raised, hung or gave rubbish; where it can be, it is being started anew."""
+
+
 class IntentsError(VoiceHelperError):
     """An intents folder has problems; all of them are listed, each with its place."""
 

@@ -269,6 +269,9 @@ def _shower(console: Console) -> Callable[[Happening], None]:
             )
         elif happening.event == "say":
             console.print(f"[dim]{at}[/dim]        {text}", highlight=False)
+        elif happening.event == "error":
+            reason = plain(str(fields["reason"]))
+            console.print(f"[dim]{at}[/dim]  [red]![/red]     {text}  [dim]{reason}[/dim]", highlight=False)
         elif happening.event == "end":
             console.print(f"[dim]{at}  ended: {fields['reason']}[/dim]", highlight=False)
 

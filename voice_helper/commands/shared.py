@@ -154,6 +154,8 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
         player = SilentPlayer(keep=True)
         speaker = Speaker(voice, player, options.rate)
         speaker.say_all(row.text for row in rows)
+        if speaker.fault is not None:
+            raise speaker.fault
         write_wav(save, player.finish())
         note(f"the spoken answer is in {save}")
     if options.voice == "none":
@@ -165,6 +167,8 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
         speaker = Speaker(voice, loudspeaker, options.rate)
         speaker.say_all(row.text for row in rows)
         loudspeaker.wait()
+    if speaker.fault is not None:
+        note(f"{speaker.fault.message}; {speaker.fault.hint}")
 
 
 def open_loudspeaker(options: Options) -> Loudspeaker | None:
@@ -203,24 +207,33 @@ def language_folder(options: Options) -> Path:
 
 
 def open_recognizer(options: Options, skill: Skill) -> Recognizer:
-    """Open the recognizer that was asked for, made ready for the words of the skill."""
-    from voice_helper.recognizers import open_recognizer
+    """Open the recognizer that was asked for, made ready for the words of the skill, and under guard."""
+    from voice_helper.guarded import GuardedRecognizer
+    from voice_helper.recognizers import Choice, open_recognizer
     from voice_helper.skill import phrases_of
 
     content = skill.content
-    choice = open_recognizer(
-        options.engine, phrases=phrases_of(content), language=content.language.code, model=options.model
-    )
+
+    def opened() -> Choice:
+        return open_recognizer(
+            options.engine, phrases=phrases_of(content), language=content.language.code, model=options.model
+        )
+
+    choice = opened()
     if choice.advice:
         note(choice.advice)
-    return choice.recognizer
+    return GuardedRecognizer(choice.recognizer, lambda: opened().recognizer)
 
 
 def open_voice(options: Options) -> Voice:
-    """Open the voice that was asked for. Raises `EngineMissingError`."""
+    """Open the voice that was asked for, under guard. Raises `EngineMissingError`."""
+    from voice_helper.guarded import GuardedVoice
     from voice_helper.voices import open_voice
 
-    return open_voice(options.voice, options.language)
+    def opened() -> Voice:
+        return open_voice(options.voice, options.language)
+
+    return GuardedVoice(opened(), opened)
 
 
 def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
