@@ -18,7 +18,7 @@ CORE = {
 }  # fmt: skip
 EDGES = {
     "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",
-    "cache", "recognizers", "voices", "guarded",
+    "cache", "recognizers", "voices", "guarded", "temporary",
 }  # fmt: skip
 JOINED = {"skill", "watched", "assistant"}
 DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers"}

@@ -287,7 +287,7 @@ def test_a_recording_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Pa
 
 
 def test_a_recording_that_is_cut_off_can_be_played(tmp_path: Path) -> None:
-    chunks = KeptSource(WavSource(recording("have_a_cramp")), tmp_path, "heard").chunks()
+    chunks = KeptSource(WavSource(recording("have_a_cramp")), tmp_path, "heard", print).chunks()
     for _ in range(40):
         next(chunks)
     seconds = len(pcm_of(tmp_path / "heard.wav")) / 32_000

@@ -113,7 +113,7 @@ def kept_in(source: Source, recording: Path | None) -> Source:
 
     if recording is None:
         return source
-    kept = KeptSource(source, recording, time.strftime("heard-%Y-%m-%d-%H-%M-%S-") + str(os.getpid()))
+    kept = KeptSource(source, recording, time.strftime("heard-%Y-%m-%d-%H-%M-%S-") + str(os.getpid()), note)
     note(f"what is heard is kept in {kept.path}")
     return kept
 
@@ -278,7 +278,9 @@ def note(text: str) -> None:
 
 def print_line(form: dict[str, Any], file: TextIO | None = None) -> None:
     """Print one JSON object on a line of its own."""
-    click.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(form, ensure_ascii=False)), file=file)
+    is_unicode = (getattr(file or sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    line = json.dumps(form, ensure_ascii=not is_unicode)
+    click.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line), file=file)
 
 
 def counted(items: Sequence[Item], text: str) -> Iterator[Item]:
