@@ -58,8 +58,10 @@ class _Worker:
             job, done = work
             try:
                 done.set_result(job())
-            except BaseException as error:  # the one who waits gets it
+            except Exception as error:  # the one who waits gets it
                 done.set_exception(error)
+            except BaseException as error:  # an engine does not end the program
+                done.set_exception(EngineFaultError(f"it would end the program: {type(error).__name__}", hint=_HINT))
 
 
 def result_of(done: Future[Given], most_seconds: float) -> Given:
