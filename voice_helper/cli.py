@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
@@ -64,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.flush()
     except OSError:  # the terminal was closed, or the disk that it goes to is full
         os._exit(code or 1)
-    if code == _INTERRUPTED:
-        os._exit(code)  # at once: a sound library's threads may be in the middle of something
+    if code == _INTERRUPTED or threading.active_count() > 1:
+        os._exit(code)  # at once: threads of engines and of sound libraries may be in the middle of something
     sys.exit(code)
 
 
@@ -122,8 +123,6 @@ def _output_lost(error: OSError) -> int:
 
 def threading_is_main() -> bool:
     """Tell whether this is the main thread, the only one that may set signal handlers."""
-    import threading
-
     return threading.current_thread() is threading.main_thread()
 
 
