@@ -155,7 +155,7 @@ main(sys.argv[2:])
     ("arrivals", "missed"),
     [
         ([0.1 * number for number in range(1, 100)], 0.0),  # as it should be
-        ([*(0.1 * number for number in range(1, 10)), *(2.0,) * 11, *(2.0 + 0.1 * number for number in range(1, 50))], 0),
+        ([*(0.1 * number for number in range(1, 10)), *(2.0,) * 11, *(2.0 + 0.1 * n for n in range(1, 50))], 0),
         ([0.1, *(60.0 + 0.1 * number for number in range(60))], 60),  # asleep, and nothing was kept
         ([0.1, *(60.0 + 0.001 * number for number in range(599)), *(60.6 + 0.1 * n for n in range(60))], 0),  # all kept
         ([0.1, *(36_000.0 + 0.1 * number for number in range(60))], 900),  # by then no session goes on
