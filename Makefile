@@ -5,13 +5,29 @@ BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
+.PHONY: demo test test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The lowest versions that pyproject.toml allows, in an environment of their own: a question typed and one heard, the demo
+# with both voices, the words checked, and the tests of the core.
+LOWEST := .venv-lowest
+test-lowest: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.lowest > $(VENV)/lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(VENV)/lowest.txt -e ".[natural,web,whisper]" pytest pytest-xdist hypothesis types-PyYAML packaging
+	$(LOWEST)/bin/voice-helper ask "would a warm flannel be any good" --voice none
+	$(LOWEST)/bin/voice-helper demo --voice pyttsx3 --save $(VENV)/lowest.wav
+	$(LOWEST)/bin/voice-helper demo --voice natural --save $(VENV)/lowest.wav
+	$(LOWEST)/bin/voice-helper check intents/en
+	$(LOWEST)/bin/python -m pytest -q $(LOWEST_TESTS)
+
+LOWEST_TESTS := tests/test_answers.py tests/test_audio.py tests/test_cache.py tests/test_content.py tests/test_conversation.py \
+	tests/test_endpoint.py tests/test_guide.py tests/test_safety.py tests/test_text.py tests/test_understand.py tests/test_voices.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -22,10 +38,13 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The property tests of hostile input, 2,000 examples each, and 10,000 random walks through the guided session.
+# The property tests of hostile input, 2,000 examples each, 10,000 random walks through the guided session, damaged input
+# at every door for some minutes each, and 200 starts that are killed and started again.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
 	$(BIN)/python -m pytest tests/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
+	$(BIN)/python -m bench.fuzz --seconds 240 --most 400000
+	$(BIN)/python -m bench.kills 200
 
 bench: bench-understanding bench-safety bench-hearing
 

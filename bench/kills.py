@@ -104,7 +104,7 @@ class Place:
         """Run it to its end."""
         return subprocess.run(
             work.command, env=self.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-            check=False, timeout=120,
+            check=False, timeout=900,
         )  # fmt: skip
 
     def kill(self, work: Work, seconds: float) -> bool:
