@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.kills import kill_often
 from tests.programs import VOICE_HELPER, Ran, call, checked, environment
 from tests.sound import CHECKOUT, recording
 from tests.terminal import Terminal
@@ -232,3 +233,10 @@ def test_a_home_that_may_not_be_written_only_costs_time(tmp_path: Path) -> None:
     more = {"HOME": home, **dict.fromkeys(("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), home)}
     ran = call(["ask", QUESTION, "--voice", "none", "--json"], folder=tmp_path, more=more)
     assert (json.loads(ran.out)["intent"], ran.err) == ("remedy_heat", "")
+
+
+def test_killed_at_ten_random_moments_the_next_start_is_fine(tmp_path: Path) -> None:
+    """`make fuzz` does it 200 times."""
+    killed, wrong = kill_often(10, 7, tmp_path)
+    assert wrong == []
+    assert killed >= 3
