@@ -4,8 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+CORE_TESTS := answers calibration content conversation endpoint exporting follow_ups glance guide guide_moves \
+	hostile_input languages nearest page phrasebook safety safety_rules skill spelling talks text turns understand \
+	understand_order
 
-.PHONY: demo test test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
+# OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
+OVOS_VENV := .venv-ovos
+
+.PHONY: demo test test-ovos test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -29,6 +35,9 @@ test-lowest: $(VENV)/.installed-dev
 LOWEST_TESTS := tests/test_answers.py tests/test_audio.py tests/test_cache.py tests/test_content.py tests/test_conversation.py \
 	tests/test_endpoint.py tests/test_guide.py tests/test_safety.py tests/test_text.py tests/test_understand.py tests/test_voices.py
 
+test-ovos: $(OVOS_VENV)/.installed
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OVOS_VENV)/bin/python -m pytest tests/openvoiceos
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,13 +47,34 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The property tests of hostile input, 2,000 examples each, 10,000 random walks through the guided session, damaged input
-# at every door for some minutes each, and 200 starts that are killed and started again.
+# The property tests of hostile input and of what a network sends, 2,000 examples each, every template as Home Assistant
+# matches it, 10,000 random walks through the guided session, damaged input at every door for some minutes each, and 200
+# starts that are killed and started again.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
+	$(BIN)/python -m pytest tests/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
+	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/test_export_homeassistant.py -q -k sentence_of_a_template
 	$(BIN)/python -m pytest tests/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
 	$(BIN)/python -m bench.fuzz --seconds 240 --most 400000
 	$(BIN)/python -m bench.kills 200
+
+# The pages of docs/ as a site, in site/; a broken link is an error.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python docs/make_pictures.py
+
+# Branch coverage of the core, by the tests that need no sound, no server and no recognizer.
+coverage: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= $(CORE_TESTS:%=tests/test_%.py)
+	$(BIN)/coverage report --skip-covered --include "$$($(BIN)/python -m tests.test_layers)"
+
+# Changes the code that decides in some thousand small ways, and shows which change no test notices: an hour or so.
+mutants: $(VENV)/.installed-mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+	$(BIN)/python -m bench.mutants
 
 bench: bench-understanding bench-safety bench-hearing
 
@@ -62,6 +92,13 @@ bench-session: $(VENV)/.installed-bench
 
 bench-latency: $(VENV)/.installed-bench
 	$(BIN)/python -m bench.latency
+
+# How many people can talk at once; PEOPLE=8,12 and WORKERS=0 choose.
+bench-load: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.load --people $(or $(PEOPLE),1,4,8,12,14,16,20) --workers $(or $(WORKERS),2)
+
+bench-wyoming: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.wyoming
 
 bench-footprint: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.footprint
@@ -81,9 +118,18 @@ $(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $@
 
+$(VENV)/.installed-mutants: $(VENV)/.installed-dev pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,mutants]"
+	touch $@
+
+$(OVOS_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(OVOS_VENV)
+	$(OVOS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[ovos-test]"
+	touch $@
+
 $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,bench]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) answer.wav build dist
+	rm -rf $(VENV) $(OVOS_VENV) answer.wav build dist site

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -11,25 +12,32 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.opened import english_content, english_skill
 from tests.programs import Ran, Run, checked
 from tests.room import Room, missing
 from voice_helper.cli import run as run_here
-from voice_helper.content import Content, load_content
-from voice_helper.paths import intents_folder
+from voice_helper.content import Content
 from voice_helper.skill import Skill, open_skill
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
+
+# Ray reads them when it is imported: no reports, nothing beyond this machine, no file with a token
+os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"})
+os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64})
+
+# They run where OpenVoiceOS is: make test-ovos
+collect_ignore = [] if importlib.util.find_spec("ovoscope") else ["openvoiceos"]
 
 
 @pytest.fixture(scope="session")
 def content() -> Content:
     """All words of the English folder, with its own settings."""
-    return load_content(intents_folder("en"))
+    return english_content()
 
 
 @pytest.fixture(scope="session")
 def skill() -> Skill:
     """The English skill, told that the emergency number is 112."""
-    return open_skill("en", settings={"number": "112"})
+    return english_skill()
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +69,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     for name in [name for name in os.environ if name.startswith("VOICE_HELPER_")] + ["VOSK_MODEL_PATH"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("VOICE_HELPER_VOICE", "none")
     monkeypatch.chdir(tmp_path)
     signals = (signal.SIGTERM, signal.SIGHUP)
@@ -107,6 +116,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
 hypothesis.settings.register_profile("walks", max_examples=10_000, deadline=None)
+hypothesis.settings.register_profile("mutants", max_examples=15, deadline=None, derandomize=True, database=None)
 
 
 @pytest.fixture(scope="session")

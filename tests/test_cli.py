@@ -33,7 +33,21 @@ ASK_KEYS = [
     "transcript", "confidence", "engine", "intent", "slots", "score", "decided_by", "family", "template", "runner_up",
     "rows", "disclaimer", "spoken",
 ]  # fmt: skip
-COMMANDS = ("ask", "listen", "guide", "test-intents", "check", "learn", "doctor", "voices", "serve", "demo")
+COMMANDS = (
+    "start",
+    "setup",
+    "ask",
+    "listen",
+    "guide",
+    "test-intents",
+    "check",
+    "learn",
+    "doctor",
+    "voices",
+    "serve",
+    "demo",
+    "export",
+)
 ESCAPES = "\x1b[31mdoes\x07 heat\x1b]0;title\x07 help\x9b2J"
 
 KEPT = cache_folder().parent
@@ -77,6 +91,8 @@ def test_the_help_names_every_command_and_the_disclaimer(run: Run) -> None:
         ["test-intents", "x.txt", "--format", "xml"],
         ["serve", "web", "--port", "70000"],
         ["serve", "web", "--most", "0"],
+        ["serve", "wyoming", "--most", "0"],
+        ["export", "homeassistant"],
     ],
 )
 def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
@@ -750,3 +766,13 @@ def test_a_reader_that_goes_away_does_no_harm(tmp_path: Path) -> None:
     )  # fmt: skip
     assert ran.stderr == ""
     assert ran.returncode in {0, 1, 141}
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("voice-helper gu", "guide"), ("voice-helper ask --sa", "--save"), ("voice-helper guide --place ", "foot")],
+)
+def test_the_shell_completes_commands_options_and_their_values(words: str, completed: str, tmp_path: Path) -> None:
+    place = str(len(words.split(" ")) - 1)
+    more = {"_VOICE_HELPER_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": place}
+    assert f"plain,{completed}" in call([], folder=tmp_path, more=more).lines

@@ -13,16 +13,18 @@ import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Protocol, Self
+from typing import Any, BinaryIO, Final, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 import soxr
 
 from voice_helper.cache import write_whole
-from voice_helper.errors import AudioFileError, SoundDeviceError
+from voice_helper.errors import AudioFileError, SoundDeviceError, SoundFormatError
 from voice_helper.quiet import quiet_stderr
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+
+DeviceKind = Literal["microphone", "loudspeaker"]
 
 _CHIME_SECONDS, _CHIME_FROM, _CHIME_TO, _CHIME_LOUDNESS = 0.5, 150.0, 7_000.0, 0.1
 _SILENT_BELOW: Final = 100
@@ -115,6 +117,51 @@ def clock_seconds() -> float:
         if hasattr(time, name):
             return time.clock_gettime(getattr(time, name))
     return time.monotonic()
+
+
+class RawSound:
+    """Sound without a header, as it comes over a network: pieces of any length become 16 kHz, 16-bit, mono sound."""
+
+    def __init__(self, rate: int, width: int, channels: int) -> None:
+        """Take samples a second, bytes a sample (little-endian; of one byte they are unsigned) and channels.
+
+        Raises `SoundFormatError` for a form that no sound has.
+        """
+        if not _LEAST_RATE <= rate <= _MOST_RATE or not 1 <= width <= 4 or not 1 <= channels <= _MOST_CHANNELS:
+            raise SoundFormatError(
+                f"sound of {rate} samples a second, {width} bytes a sample and {channels} channels cannot be read",
+                hint="send 16000 samples a second, 2 bytes a sample, 1 channel",
+            )
+        self.form = (rate, width, channels)
+        self._as_inside = self.form == (SAMPLE_RATE, 2, 1)
+        self._resample = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        self._waiting = bytearray()
+
+    def take(self, raw: bytes) -> bytes:
+        """Take a piece; give the sound that is complete. Half a sample waits for its other half."""
+        self._waiting += raw
+        _, width, channels = self.form
+        whole = len(self._waiting) - len(self._waiting) % (width * channels)
+        ready = bytes(self._waiting[:whole])
+        del self._waiting[:whole]
+        if self._as_inside:
+            return ready
+        mono = _from_raw(ready, width).reshape(-1, channels).mean(axis=1).astype(np.float32)
+        return _pcm(np.asarray(self._resample.resample_chunk(mono), dtype=np.float32))
+
+    def finish(self) -> bytes:
+        """Nothing more comes: give what was kept to resample it."""
+        if self._as_inside:
+            return b""
+        return _pcm(np.asarray(self._resample.resample_chunk(np.zeros(0, np.float32), last=True), dtype=np.float32))
+
+
+def _from_raw(raw: bytes, width: int) -> npt.NDArray[np.float32]:
+    """Give samples of 1 to 4 bytes as numbers from -1.0 to 1.0."""
+    given = np.frombuffer(raw, dtype=np.uint8).reshape(-1, width)
+    wide = np.zeros((len(given), 4), dtype=np.uint8)
+    wide[:, 4 - width :] = given ^ 0x80 if width == 1 else given
+    return (wide.view("<i4").ravel() / 2.0**31).astype(np.float32)
 
 
 class QuietRoom:
@@ -535,9 +582,9 @@ def import_sounddevice() -> Any:
         ) from error
 
 
-def _open_stream(opener: Any, device: str | None, callback: Any, what: str) -> tuple[Any, int]:
+def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKind) -> tuple[Any, int]:
     sounddevice = import_sounddevice()
-    chosen = _device_by_name(sounddevice, device, what) if device else None
+    chosen = _device_by_name(sounddevice, device, kind) if device else None
     reason = ""
     for rate in (SAMPLE_RATE, *_DEVICE_RATES):
         try:
@@ -549,7 +596,9 @@ def _open_stream(opener: Any, device: str | None, callback: Any, what: str) -> t
             reason = str(error)
             continue
         return stream, rate
-    raise SoundDeviceError(f"no {what} can be opened: {reason}", hint="voice-helper doctor lists the sound devices")
+    raise SoundDeviceError(
+        f"no {kind} can be opened: {reason}", hint="voice-helper setup tries them, doctor lists them"
+    )
 
 
 def _start(stream: Any, what: str) -> None:
@@ -561,14 +610,27 @@ def _start(stream: Any, what: str) -> None:
         ) from error
 
 
-def _device_by_name(sounddevice: Any, device: str, what: str) -> int:
-    wants = "max_input_channels" if what == "microphone" else "max_output_channels"
-    devices = list(sounddevice.query_devices())
-    for index, entry in enumerate(devices):
-        if entry[wants] > 0 and (device == str(index) or device.casefold() in entry["name"].casefold()):
-            return index
-    names = ", ".join(f'{index} "{entry["name"]}"' for index, entry in enumerate(devices) if entry[wants] > 0)
-    raise SoundDeviceError(f'there is no {what} named "{device}"', hint=f"there are: {names or 'none'}")
+def device_names(kind: DeviceKind) -> list[str]:
+    """Give the names of the microphones or loudspeakers that this machine has; raises `SoundDeviceError`."""
+    return [name for _, name in _devices(import_sounddevice(), kind)]
+
+
+def _devices(sounddevice: Any, kind: DeviceKind) -> list[tuple[int, str]]:
+    wants = "max_input_channels" if kind == "microphone" else "max_output_channels"
+    return [(index, entry["name"]) for index, entry in enumerate(sounddevice.query_devices()) if entry[wants] > 0]
+
+
+def _device_by_name(sounddevice: Any, device: str, kind: DeviceKind) -> int:
+    devices = _devices(sounddevice, kind)
+    fitting = (
+        [index for index, name in devices if name == device]
+        or [index for index, _ in devices if device == str(index)]
+        or [index for index, name in devices if device.casefold() in name.casefold()]
+    )
+    if fitting:
+        return fitting[0]
+    names = ", ".join(f'{index} "{name}"' for index, name in devices)
+    raise SoundDeviceError(f'there is no {kind} named "{device}"', hint=f"there are: {names or 'none'}")
 
 
 def _samples(pcm: bytes) -> npt.NDArray[np.int16]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class VoiceHelperError(Exception):
@@ -22,6 +23,10 @@ class AudioFileError(VoiceHelperError):
     """A sound file cannot be read or written."""
 
 
+class SoundFormatError(VoiceHelperError):
+    """Sound comes in a form that cannot be read."""
+
+
 class SoundDeviceError(VoiceHelperError):
     """The microphone or the loudspeaker cannot be used."""
 
@@ -34,6 +39,10 @@ class ModelInstallError(VoiceHelperError):
     """A speech model could not be fetched, unpacked, checked or removed; what was there before is untouched."""
 
 
+class SettingsError(VoiceHelperError):
+    """The file of settings cannot be read or written; it is as it was."""
+
+
 class EngineMissingError(VoiceHelperError):
     """A recognizer or a voice is not installed, or does not work, on this machine."""
 
@@ -42,12 +51,13 @@ class EngineFaultError(VoiceHelperError):
     """A recognizer or a voice that worked raised, hung or gave rubbish; where it can be, it is being started anew."""
 
 
+class SavedStateError(VoiceHelperError):
+    """A conversation that was saved cannot be taken up: it begins anew."""
+
+
 class IntentsError(VoiceHelperError):
     """An intents folder has problems; all of them are listed, each with its place."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__(
-            "\n".join(problems),
-            hint="mend the lines named above, then run: voice-helper check",
-        )
+    def __init__(self, problems: Sequence[str], folder: Path) -> None:
+        super().__init__("\n".join(problems), hint=f"mend the lines named above, then run: voice-helper check {folder}")
         self.problems = tuple(problems)

@@ -31,7 +31,7 @@ _DRAWN_BY: Final = ("content", "glance", "sentences", "templates", "text", "word
 LEARNED_FILE: Final = "nearest.learned"
 _READERS: Final = (
     "answers", "content", "documents", "follow_ups", "fragments", "glance", "guide", "page", "phrasebook", "safety",
-    "sentences", "templates", "text", "types", "understand", "wordings", "yaml_documents",
+    "sentences", "subject", "templates", "text", "types", "understand", "wordings", "yaml_documents",
 )  # fmt: skip
 """The modules that read an intents folder."""
 
@@ -99,6 +99,12 @@ class Skill:
     def is_stale(self) -> bool:
         """Whether the nearest meaning was learned from other sentences than those that are there."""
         return self.memory.learned_from != self.content.learning_key
+
+    def load_all(self) -> None:
+        """Load now what the first question that no template matches would load: for servers, where many wait for it."""
+        any_words = self.content.sentences.intents[0]
+        self.understanding.nearest.rank(any_words)
+        self.understanding.nearest.known_share(any_words)
 
 
 def open_skill(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from rich.console import Console
 
     from voice_helper.audio import Loudspeaker, Source
-    from voice_helper.recognizers import Recognizer
+    from voice_helper.recognizers import Choice, Recognizer
     from voice_helper.skill import Skill
     from voice_helper.types import Match, Row
     from voice_helper.voices import Voice
@@ -46,8 +46,20 @@ class Options:
     voice: str = "auto"
     rate: float = WORDS_PER_MINUTE
     device: str | None = None
+    microphone: str | None = None
+    loudspeaker: str | None = None
     number: str | None = None
     language: str = "en"
+
+    @property
+    def microphone_device(self) -> str | None:
+        """Part of the name of the microphone that was chosen."""
+        return self.microphone or self.device
+
+    @property
+    def loudspeaker_device(self) -> str | None:
+        """Part of the name of the loudspeaker that was chosen."""
+        return self.loudspeaker or self.device
 
     @property
     def settings(self) -> dict[str, str]:
@@ -67,6 +79,8 @@ _SHARED_OPTIONS: Final = (
     _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="The voice."),
     _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Words a minute."),
     _shared("--device", help="Part of the name of the sound device."),
+    _shared("--microphone", help="The same for the microphone alone."),
+    _shared("--loudspeaker", help="The same for the loudspeaker alone."),
     _shared("--number", help="The emergency number it names, such as 112."),
     _shared("--language", default="en", show_default=True, help="The intents folder to use."),
 )  # fmt: skip
@@ -177,9 +191,9 @@ def open_loudspeaker(options: Options) -> Loudspeaker | None:
     from voice_helper.errors import SoundDeviceError
 
     try:
-        return Loudspeaker(options.device, note)
+        return Loudspeaker(options.loudspeaker_device, note)
     except SoundDeviceError as error:
-        if options.device:
+        if options.loudspeaker_device:
             raise
         note(f"the answer is shown, not spoken: {error.message}; {error.hint}")
         return None
@@ -207,22 +221,34 @@ def language_folder(options: Options) -> Path:
 
 
 def open_recognizer(options: Options, skill: Skill) -> Recognizer:
-    """Open the recognizer that was asked for, made ready for the words of the skill, and under guard."""
+    """Open the recognizer that was asked for, made ready for the words of the skill."""
+    return choose_recognizer(options, skill).recognizer
+
+
+def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Choice:
+    """Open the recognizer that was asked for, and give what opens more for others who speak at the same time."""
     from voice_helper.guarded import GuardedRecognizer
     from voice_helper.recognizers import Choice, open_recognizer
     from voice_helper.skill import phrases_of
 
     content = skill.content
 
-    def opened() -> Choice:
+    def opened(workers: int = 0) -> Choice:
         return open_recognizer(
-            options.engine, phrases=phrases_of(content), language=content.language.code, model=options.model
+            options.engine,
+            phrases=phrases_of(content),
+            language=content.language.code,
+            model=options.model,
+            workers=workers,
         )
 
-    choice = opened()
+    def guarded(recognizer: Recognizer) -> Recognizer:
+        return GuardedRecognizer(recognizer, lambda: opened().recognizer)  # it shares nothing with what failed
+
+    choice = opened(workers)
     if choice.advice:
         note(choice.advice)
-    return GuardedRecognizer(choice.recognizer, lambda: opened().recognizer)
+    return Choice(guarded(choice.recognizer), lambda: guarded(choice.another()), choice.advice)
 
 
 def open_voice(options: Options) -> Voice:
