@@ -169,9 +169,9 @@ def test_a_recognizer_that_fails_in_a_session_is_sorry_and_hears_the_next_words(
     session.hear(recorded("put_heat_on_it") + silence(1.0))
     assert session.texts("error") == [skill.content.answers.outages["hearing"].text]
     assert session.assistant.step == before
-    assert engine.opened == 1
     session.hear(recorded("stop") + silence(1.0))
     assert [happening.fields["reason"] for happening in session.happened if happening.event == "end"] == ["stopped"]
+    assert engine.opened == 1
 
 
 @pytest.mark.parametrize("rubbish", NO_WORDS.values(), ids=NO_WORDS)
