@@ -11,7 +11,7 @@ CORE_TESTS := answers calibration content conversation documents endpoint export
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
 
-.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants
+.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -31,9 +31,12 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The property tests of hostile input, 2,000 examples each, and 10,000 random walks through the guided session.
+# The property tests of hostile input and of what a network sends, 2,000 examples each, every template as Home Assistant
+# matches it, and 10,000 random walks through the guided session.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
+	$(BIN)/python -m pytest tests/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
+	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/test_export_homeassistant.py -q -k sentence_of_a_template
 	$(BIN)/python -m pytest tests/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
 
 # The pages of docs/ as a site, in site/; a broken link is an error.
@@ -70,6 +73,13 @@ bench-session: $(VENV)/.installed-bench
 
 bench-latency: $(VENV)/.installed-bench
 	$(BIN)/python -m bench.latency
+
+# How many people can talk at once; PEOPLE=8,12 and WORKERS=0 choose.
+bench-load: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.load --people $(or $(PEOPLE),1,4,8,12,14,16,20) --workers $(or $(WORKERS),2)
+
+bench-wyoming: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.wyoming
 
 bench-footprint: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.footprint

@@ -20,6 +20,10 @@ from voice_helper.content import Content
 from voice_helper.skill import Skill, open_skill
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
+# Ray reads them when it is imported: no reports, nothing beyond this machine, no file with a token
+os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"})
+os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64})
+
 # They run where OpenVoiceOS is: make test-ovos
 collect_ignore = [] if importlib.util.find_spec("ovoscope") else ["openvoiceos"]
 

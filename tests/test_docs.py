@@ -116,7 +116,7 @@ def test_a_command_of_the_readme_or_a_page_works(line: str, running: Running) ->
     assert "Traceback" not in ran.stderr
     if SERVING.search(line):
         assert ran.returncode == 130
-        assert re.match(r"https?://", ran.stdout)
+        assert re.match(r"(https?|tcp)://", ran.stdout)
     elif LIVE.search(line):  # nobody speaks into the microphone of a test: it says what is missing
         assert ran.returncode in {0, 1}
         assert "no sound device" in ran.stderr

@@ -14,14 +14,16 @@ VALUES = {"types", "errors", "paths"}
 CORE = {
     "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "phrasebook",
     "page", "content", "conversation", "endpoint", "spoken", "fragments", "glance", "templates", "ranking",
-    "yaml_documents", "follow_ups", "calibration", "turns", "subject",
+    "yaml_documents", "follow_ups", "calibration", "saved", "turns", "subject",
 }  # fmt: skip
 EDGES = {
     "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",
     "cache", "loudness", "settings", "recognizers", "voices",
 }  # fmt: skip
 JOINED = {"skill", "watched", "assistant"}
-DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "exports"}
+DOORS = {
+    "cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "exports", "machines",
+}  # fmt: skip
 DEVICES = {
     "sounddevice",
     "socket",
@@ -118,7 +120,9 @@ def test_only_the_command_that_installs_models_reaches_the_network() -> None:
 
 
 def test_only_serve_is_reached_over_a_network() -> None:
-    assert importing(SERVERS) == {"servers.web", "commands.serving", "downloads"}
+    servers = {"servers.web", "servers.wyoming", "servers.frames", "servers.cluster"}
+    assert importing(SERVERS) == servers | {"commands.serving", "downloads"}
+    assert importing({"ray"}) == {"machines", "servers.cluster"}
     assert {name for name in MODULES if "servers" in ours(name) and not name.startswith("servers")} == {
         "commands.serving"
     }

@@ -227,3 +227,11 @@ def test_only_the_newest_few_are_kept(cache: Path) -> None:
         kept_values("thing", str(number), lambda: "made", PLACES)
     assert len(list(cache.iterdir())) < 10
     assert kept_values("thing", "19", lambda: pytest.fail("it was made again"), PLACES) == "made"
+
+
+def test_after_all_was_loaded_the_first_near_question_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    skill = open_skill("en")
+    skill.load_all()
+    monkeypatch.setattr("onnxruntime.InferenceSession", None)
+    monkeypatch.setattr("voice_helper.skill.arrays_of", None)
+    assert skill.understanding.understand("my poor legs seize up whenever i have been running").decided_by == "nearest"

@@ -12,7 +12,7 @@ from tests.sound import as_array, loudness, seconds_of
 from voice_helper.assistant import sentences_of
 from voice_helper.content import Content
 from voice_helper.errors import EngineMissingError
-from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE, NoVoice, Voice, open_voice
+from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE, NoVoice, Voice, VoiceWithMemory, open_voice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
 SENTENCE = "Gently pull your toes towards your shin."
@@ -150,3 +150,19 @@ def test_where_the_natural_voice_does_not_load_auto_takes_another(monkeypatch: p
     pytest.importorskip("hibari", reason="the extra natural is not installed")
     monkeypatch.setitem(sys.modules, "hibari.voices", None)
     assert open_voice("auto").name == "pyttsx3"
+
+
+def test_a_voice_for_many_speaks_the_same_sentence_once_at_each_pace(voice: Voice) -> None:
+    class Counting:
+        name = voice.name
+        asked = 0
+
+        def speak(self, text: str, words_per_minute: float) -> bytes:
+            self.asked += 1
+            return voice.speak(text, words_per_minute)
+
+    counting = Counting()
+    remembers = VoiceWithMemory(counting)
+    first = [remembers.speak(SENTENCE, pace) for pace in (150, 120)]
+    assert [remembers.speak(SENTENCE, pace) for pace in (150, 120)] == first
+    assert counting.asked == 2

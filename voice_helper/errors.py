@@ -23,6 +23,10 @@ class AudioFileError(VoiceHelperError):
     """A sound file cannot be read or written."""
 
 
+class SoundFormatError(VoiceHelperError):
+    """Sound comes in a form that cannot be read."""
+
+
 class SoundDeviceError(VoiceHelperError):
     """The microphone or the loudspeaker cannot be used."""
 
@@ -41,6 +45,10 @@ class SettingsError(VoiceHelperError):
 
 class EngineMissingError(VoiceHelperError):
     """A recognizer or a voice is not installed, or does not work, on this machine."""
+
+
+class SavedStateError(VoiceHelperError):
+    """A conversation that was saved cannot be taken up: it begins anew."""
 
 
 class IntentsError(VoiceHelperError):

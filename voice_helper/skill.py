@@ -100,6 +100,12 @@ class Skill:
         """Whether the nearest meaning was learned from other sentences than those that are there."""
         return self.memory.learned_from != self.content.learning_key
 
+    def load_all(self) -> None:
+        """Load now what the first question that no template matches would load: for servers, where many wait for it."""
+        any_words = self.content.sentences.intents[0]
+        self.understanding.nearest.rank(any_words)
+        self.understanding.nearest.known_share(any_words)
+
 
 def open_skill(
     language: str = "en",

@@ -396,3 +396,15 @@ def test_a_question_in_korean_is_heard_understood_and_answered_aloud(korean: Ski
     spoken = sum(Speaker(Pyttsx3Voice(), player).say(row.text)[0] for row in asked.answer.spoken_rows())
     assert spoken / SAMPLE_RATE == pytest.approx(seconds_of(player.finish()), abs=0.01)
     assert any(player.finish())
+
+
+def test_two_speakers_share_one_vosk_model() -> None:
+    choice = open_recognizer("vosk", phrases=Phrases((), ()), language="ko", model=vosk_model())
+    one, other = choice.recognizer, choice.another()
+    assert isinstance(one, VoskRecognizer)
+    assert isinstance(other, VoskRecognizer)
+    assert other.loaded == one.loaded
+    for chunk in chunks_of(recorded("massage_korean")):
+        one.accept(chunk)
+        other.accept(chunk)
+    assert one.finish().text == other.finish().text == "마사지"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from rich.console import Console
 
     from voice_helper.audio import Loudspeaker, Source
-    from voice_helper.recognizers import Recognizer
+    from voice_helper.recognizers import Choice, Recognizer
     from voice_helper.skill import Skill
     from voice_helper.types import Match, Row
     from voice_helper.voices import Voice
@@ -218,16 +218,25 @@ def language_folder(options: Options) -> Path:
 
 def open_recognizer(options: Options, skill: Skill) -> Recognizer:
     """Open the recognizer that was asked for, made ready for the words of the skill."""
+    return choose_recognizer(options, skill).recognizer
+
+
+def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Choice:
+    """Open the recognizer that was asked for, and give what opens more for others who speak at the same time."""
     from voice_helper.recognizers import open_recognizer
     from voice_helper.skill import phrases_of
 
     content = skill.content
     choice = open_recognizer(
-        options.engine, phrases=phrases_of(content), language=content.language.code, model=options.model
+        options.engine,
+        phrases=phrases_of(content),
+        language=content.language.code,
+        model=options.model,
+        workers=workers,
     )
     if choice.advice:
         note(choice.advice)
-    return choice.recognizer
+    return choice
 
 
 def open_voice(options: Options) -> Voice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -52,12 +53,14 @@ class Batch:
     output: Path | None
     compare: Path | None
     draws: int
+    cluster: bool
     fail_under: float | None
 
     @property
     def is_asked_for(self) -> bool:
         """Whether any option was given that has no sense at the prompt."""
-        return self.audio or self.form != "table" or bool(self.output or self.compare) or self.fail_under is not None
+        is_shown_otherwise = self.form != "table" or bool(self.output or self.compare)
+        return self.audio or self.cluster or is_shown_otherwise or self.fail_under is not None
 
 
 _STYLES: Final = {"broken": "red", "mended": "green"}
@@ -97,6 +100,9 @@ _BATCH_OPTIONS: Final = (
         show_default=True,
         help="html: so many sentences are drawn from each template to look for thefts; 0 for none.",
     ),
+    click.option(
+        "--cluster", is_flag=True, help="Spread the lines over the Ray cluster at RAY_ADDRESS, or over this machine."
+    ),
     click.option("--fail-under", type=click.FloatRange(0, 1), help="Exit with 1 when a smaller share is right."),
 )
 
@@ -131,11 +137,17 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], intent
             raise click.UsageError("this needs files to test: name them, or - for standard input")
         run_prompt(folder, options.settings, Asking(explain=batch.explain, context=batch.context), history=history)
         return
+    if batch.cluster and batch.audio:
+        raise click.UsageError("--cluster spreads texts, not sounds")
     earlier = _earlier(batch)
     skill = open_skill(options, folder)
-    cases = list(read_case_files(files, audio=batch.audio))
+    cases = [
+        replace(case, context="guide") if batch.context == "guide" else case
+        for case in read_case_files(files, audio=batch.audio)
+    ]
     with written_to(batch.output) as out:
-        report = _tested_lines(options, skill, cases, batch, out)
+        given = _spread(options, skill, intents, cases) if batch.cluster else _in_turn(options, skill, cases, batch)
+        report = _tested_lines(skill, cases, given, batch, out)
         comparison = _comparison(batch, earlier, report)
         if batch.form == "table":
             _print_table(terminal(out), report, comparison)
@@ -184,22 +196,34 @@ def read_case_files(files: Sequence[Path], *, audio: bool = False) -> Iterator[C
             yield replace(case, text=str(path.parent / case.text)) if audio else case
 
 
-def _tested_lines(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch, out: TextIO) -> Report:
-    """Test line by line; what is shown for each line is shown as soon as it is there."""
+def _tested_lines(skill: Skill, cases: Sequence[Case], given: Iterator[Result], batch: Batch, out: TextIO) -> Report:
+    """Take the results line by line; what is shown for each line is shown as soon as it is there."""
     from voice_helper.reports import Report
     from voice_helper.tester import explain
 
-    recognizer = open_recognizer(options, skill) if batch.audio else None
     is_shown_meanwhile = batch.form == "jsonl" or (batch.form == "table" and batch.explain)
     results: list[Result] = []
-    for case in cases if is_shown_meanwhile and out.isatty() else counted(cases, "testing"):
-        result = _result(skill, replace(case, context="guide") if batch.context == "guide" else case, recognizer)
+    lines = cases if is_shown_meanwhile and out.isatty() else counted(cases, "testing")
+    for _, result in zip(lines, given, strict=True):
         results.append(result)
         if batch.form == "jsonl":
             print_line(result.form() | ({"explanation": explain(skill, result)} if batch.explain else {}), out)
         elif is_shown_meanwhile:
             show_result(terminal(out), skill, result, explain=True)
     return Report(tuple(results))
+
+
+def _in_turn(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch) -> Iterator[Result]:
+    recognizer = open_recognizer(options, skill) if batch.audio else None
+    for case in cases:
+        yield _result(skill, case, recognizer)
+
+
+def _spread(options: Options, skill: Skill, folder: Path | None, cases: Sequence[Case]) -> Iterator[Result]:
+    from voice_helper.machines import joined, spread
+
+    with joined(os.environ.get("RAY_ADDRESS")):
+        yield from spread(cases, skill, folder.resolve() if folder else None, options.settings)
 
 
 def _result(skill: Skill, case: Case, recognizer: Recognizer | None) -> Result:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -36,14 +37,20 @@ class Choice:
     """The engine that was opened, and what would be better, if anything."""
 
     recognizer: Recognizer
+    another: Callable[[], Recognizer]
+    """Opens one for another speaker, which shares the models where the engine can."""
+
     advice: str | None = None
 
 
-def open_recognizer(engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None) -> Choice:
+def open_recognizer(
+    engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None, workers: int = 0
+) -> Choice:
     """Open a recognizer by its name: `auto`, `vosk`, `embedded`, `pocketsphinx` or `whisper`.
 
     `auto` takes the engine of the `model` that is given; without one Vosk when there is a model for the language,
-    else the embedded one, and gives the advice that improves it. `phrases` are what people say to us. Raises
+    else the embedded one, and gives the advice that improves it. `phrases` are what people say to us. With `workers`
+    the embedded one hears in so many processes, for many people at a time. Raises
     `ModelMissingError` when `model` is none of the engine's, or there is none; `EngineMissingError` when the engine
     cannot work here.
     """
@@ -64,11 +71,11 @@ def open_recognizer(engine: str, *, phrases: Phrases, language: str = "en", mode
             hint="give a Vosk model of the language with --model",
         )
     if engine == "pocketsphinx":
-        return Choice(_open_pocketsphinx(phrases))
-    return _open_embedded(phrases, advise=engine == "auto")
+        return _open_pocketsphinx(phrases)
+    return _open_embedded(phrases, workers, advise=engine == "auto")
 
 
-def _open_embedded(phrases: Phrases, *, advise: bool) -> Choice:
+def _open_embedded(phrases: Phrases, workers: int, *, advise: bool) -> Choice:
     from voice_helper.recognizers import phonetic
 
     advice = (
@@ -77,16 +84,23 @@ def _open_embedded(phrases: Phrases, *, advise: bool) -> Choice:
         else None
     )
     if not phonetic.is_available():  # no wheel for this platform: PocketSphinx hears everything
-        return Choice(_open_pocketsphinx(phrases), advice)
-    from voice_helper.recognizers.embedded import open_embedded
+        return _open_pocketsphinx(phrases, advice)
+    models: EmbeddedModels | EmbeddedWorkers
+    if workers:
+        from voice_helper.recognizers.workers import EmbeddedWorkers
 
-    return Choice(open_embedded(phrases), advice)
+        models = EmbeddedWorkers(phrases, workers)
+    else:
+        from voice_helper.recognizers.embedded import EmbeddedModels
+
+        models = EmbeddedModels(phrases)
+    return Choice(models.recognizer(), models.recognizer, advice)
 
 
-def _open_pocketsphinx(phrases: Phrases) -> Recognizer:
+def _open_pocketsphinx(phrases: Phrases, advice: str | None = None) -> Choice:
     from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
 
-    return PocketSphinxRecognizer(phrases)
+    return Choice(PocketSphinxRecognizer(phrases), lambda: PocketSphinxRecognizer(phrases), advice)
 
 
 def _open_vosk(model: Path, phrases: Phrases) -> Choice:
@@ -94,16 +108,21 @@ def _open_vosk(model: Path, phrases: Phrases) -> Choice:
 
     recognizer = VoskRecognizer(model, phrases)
     unknown = ", ".join(recognizer.unknown_words)
-    return Choice(recognizer, f"the model in {model} cannot hear: {unknown}" if unknown else None)
+    advice = f"the model in {model} cannot hear: {unknown}" if unknown else None
+    return Choice(recognizer, lambda: VoskRecognizer(model, phrases, recognizer.loaded), advice)
 
 
 def _open_whisper(model: Path, phrases: Phrases, language: str) -> Choice:
     from voice_helper.recognizers.whisper import WhisperRecognizer, prompt_of
     from voice_helper.recognizers.whole import WithWordsSoFar
 
-    whole = WhisperRecognizer(model, language, prompt_of(phrases.questions))
-    if language != "en":
-        return Choice(whole, 'without words so far: a "stop" counts when the utterance is over')
-    from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
+    def another() -> Recognizer:
+        whole = WhisperRecognizer(model, language, prompt_of(phrases.questions))
+        if language != "en":
+            return whole
+        from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
 
-    return Choice(WithWordsSoFar(whole, PocketSphinxRecognizer(phrases, commands_only=True)))
+        return WithWordsSoFar(whole, PocketSphinxRecognizer(phrases, commands_only=True))
+
+    advice = None if language == "en" else 'without words so far: a "stop" counts when the utterance is over'
+    return Choice(another(), another, advice)

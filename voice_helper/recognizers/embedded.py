@@ -20,10 +20,26 @@ from voice_helper.recognizers.whole import WithWordsSoFar
 from voice_helper.types import Phrases
 
 
+class EmbeddedModels:
+    """What the recognizers of several speakers share: language model and lexicons, two thirds of the memory."""
+
+    def __init__(self, phrases: Phrases) -> None:
+        """Load them; raises `EngineMissingError` when an engine does not load."""
+        words = {word for sentence in (*phrases.questions, *phrases.session) for word in sentence.split()}
+        built = build(phrases.questions, with_own_ways(words, phrases.sounds), FREQUENT_WORDS)
+        self._phrases = phrases
+        self._words = WordDecoder(built.arpa, built.sounds)
+        self._commands = CommandSpotter(phrases.session, built.sounds)
+
+    def recognizer(self) -> WithWordsSoFar:
+        """Give a recognizer for one more speaker; it may be used on another thread than the others."""
+        return WithWordsSoFar(self.whole(), PocketSphinxRecognizer(self._phrases, commands_only=True))
+
+    def whole(self) -> PhoneticRecognizer:
+        """Give one that hears whole utterances only."""
+        return PhoneticRecognizer(PhoneNetwork(), self._words, self._commands)
+
+
 def open_embedded(phrases: Phrases) -> WithWordsSoFar:
-    """Load both; raises `EngineMissingError` when one does not load."""
-    words = {word for sentence in (*phrases.questions, *phrases.session) for word in sentence.split()}
-    built = build(phrases.questions, with_own_ways(words, phrases.sounds), FREQUENT_WORDS)
-    spotter = CommandSpotter(phrases.session, built.sounds)
-    whole = PhoneticRecognizer(PhoneNetwork(), WordDecoder(built.arpa, built.sounds), spotter)
-    return WithWordsSoFar(whole, PocketSphinxRecognizer(phrases, commands_only=True))
+    """Load both for one speaker; raises `EngineMissingError` when one does not load."""
+    return EmbeddedModels(phrases).recognizer()

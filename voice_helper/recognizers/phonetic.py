@@ -11,6 +11,7 @@ import importlib
 import itertools
 import math
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,7 +93,7 @@ _BOUNDARY, _BLANK = _NUMBER[BOUNDARY], _NUMBER[BLANK]
 
 
 class PhoneNetwork:
-    """How likely each phone is at each moment of a sound; shared by decoders, not by threads."""
+    """How likely each phone is at each moment of a sound; for one thread, the others meanwhile go on."""
 
     def __init__(self) -> None:
         """Load hama; raises `EngineMissingError` where it is not installed or does not load."""
@@ -114,7 +115,7 @@ class PhoneNetwork:
 
 
 class WordDecoder:
-    """The most likely words of some frames, given how words sound and what people say."""
+    """The most likely words of some frames, given how words sound and what people say; shared by threads."""
 
     def __init__(self, arpa: str, sounds: Mapping[str, Sequence[str]], search: Search | None = None) -> None:
         """Build it from a language model in ARPA form and the pronunciations of its words.
@@ -143,6 +144,7 @@ class WordDecoder:
                     trie.insert([_NUMBER[phone] for phone in sound.split()], index, score)
         trie.smear(decoding.SmearingMode.MAX)
         self._lexicon = lexicon
+        self._one_at_a_time = threading.Lock()  # a search keeps its hypotheses in the decoder
         self._blank_penalty = search.blank_penalty
         self._keep = (language, trie)  # the decoder does not own them
         self._decoder: Any = decoding.LexiconDecoder(
@@ -153,7 +155,8 @@ class WordDecoder:
         """Give the most likely words, with how well the sound fits them."""
         frames = frames.copy()
         frames[:, _BLANK] -= self._blank_penalty
-        results = _search(self._decoder, frames)
+        with self._one_at_a_time:
+            results = _search(self._decoder, frames)
         if not results:
             return Transcript("", 0.0)
         best = results[0]
@@ -171,7 +174,7 @@ class WordDecoder:
 class CommandSpotter:
     """Which of a closed set of short phrases a whole utterance is, and how well it fits: no other words beside it.
 
-    Each phrase stands in the lexicon as one word, so that the sound alone decides.
+    Each phrase stands in the lexicon as one word, so that the sound alone decides. Shared by threads.
     """
 
     def __init__(self, phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> None:
@@ -190,6 +193,7 @@ class CommandSpotter:
                         self._phones[number] = len(phones)
         trie.smear(decoding.SmearingMode.MAX)
         self._keep = (language, trie)
+        self._one_at_a_time = threading.Lock()
         self._decoder: Any = decoding.LexiconDecoder(
             _options(decoding, _COMMAND_SEARCH), trie, language, _BOUNDARY, _BLANK, -1, [], False
         )
@@ -200,7 +204,9 @@ class CommandSpotter:
             return "", 0.0
         closed = frames.copy()  # a boundary between words is silence like any other here
         closed[:, _BLANK] = closed[:, _BOUNDARY] = np.logaddexp(frames[:, _BLANK], frames[:, _BOUNDARY])
-        for result in _search(self._decoder, closed):
+        with self._one_at_a_time:
+            results = _search(self._decoder, closed)
+        for result in results:
             words = [index for index in result.words if index >= 0]
             fit = _fit(closed, result, self._phones[words[0]]) if len(words) == 1 else 0.0
             if fit >= LEAST_FIT:

@@ -30,12 +30,13 @@ class VoskRecognizer:
 
     name = "vosk"
 
-    def __init__(self, model: Path, phrases: Phrases) -> None:
-        """Load the model.
+    def __init__(self, model: Path, phrases: Phrases, loaded: tuple[Any, Any] | None = None) -> None:
+        """Load the model, or share what another recognizer has `loaded`.
 
         Raises `ModelMissingError` when the model does not load, `EngineMissingError` when vosk does not.
         """
-        vosk, self._model = _load(model)
+        self.loaded = loaded or _load(model)
+        vosk, self._model = self.loaded
         words = {word for phrase in phrases.session for word in phrase.split()}
         self.unknown_words = _outside(self._model, words)
         self._open: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Final, Protocol
 
@@ -12,6 +13,8 @@ WORDS_PER_MINUTE: Final = 150
 """Calm and clear, for somebody in pain or hard of hearing."""
 
 SENTENCE_PAUSE_SECONDS: Final = 0.5
+_SENTENCES_KEPT: Final = 256  # most of those that there are; about 25 MB
+
 NATURAL_HINT: Final = 'pip install "voice-helper[natural]"'
 NATURAL_LANGUAGE: Final = "en"
 VOICE_NAMES: Final = ("auto", "natural", "pyttsx3", "none")
@@ -34,6 +37,18 @@ class NoVoice:
     def speak(self, text: str, words_per_minute: float) -> bytes:
         """Give no sound."""
         return b""
+
+
+class VoiceWithMemory:
+    """A voice for many people: what it has spoken lately it does not speak anew."""
+
+    def __init__(self, voice: Voice) -> None:
+        self.name = voice.name
+        self._speak = lru_cache(_SENTENCES_KEPT)(voice.speak)
+
+    def speak(self, text: str, words_per_minute: float) -> bytes:
+        """Give a sentence as 16 kHz, 16-bit sound."""
+        return self._speak(text, words_per_minute)
 
 
 def open_voice(name: str, language: str = "en") -> Voice:

@@ -1,0 +1,278 @@
+"""How many people can talk at once to one machine: `python -m bench.load [--people 4,8,12] [--door web]`.
+
+Each person is a client of a served program, over its own protocol and in real time: asks a question, waits for the
+first sound of the answer, breathes, asks the next. Delay: from the endpoint's silence after the last audible sound of
+the question to the first sound of the answer. Server and people share this machine, as do the other programs on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
+
+from bench.lines import machine, write_result
+from bench.programs import VOICE_HELPER
+from bench.speech import FLITE_VOICES, flite, spoken
+from voice_helper.audio import silence
+from voice_helper.endpoint import PATIENT
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
+
+TARGET_MS: Final = 500.0
+QUESTIONS: Final = (
+    "does heat help", "what causes leg cramps", "should i drink more water", "how long does a cramp last",
+    "are bananas good for cramps", "what is peripheral artery disease", "does stretching help",
+    "can low potassium give me cramps", "when should i see a doctor about cramps", "should i rub it",
+    "why do my calves cramp at night", "what can i ask you", "is this medical advice", "can diabetes cause leg cramps",
+    "how do i get more magnesium", "does poor circulation cause cramps",
+)  # fmt: skip
+_AUDIBLE: Final = 300  # of 32,768: less is the silence around speech
+_SILENT_SECONDS: Final = 6.0  # nobody waits any longer for a first sound
+_BREATH_SECONDS: Final = (0.3, 1.5)
+_CHUNK_BYTES: Final = CHUNK_SAMPLES * 2
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class Person(Protocol):
+    """Somebody who is connected to a door."""
+
+    async def warm_up(self) -> None:
+        """Wait until the door has opened all that it needs for this person."""
+
+    async def ask(self, pcm: bytes) -> float | None:
+        """Ask in real time; give the seconds from the end of the question to the answer, `None` for silence."""
+
+
+@dataclass
+class WebPerson:
+    """A browser page: the button was tapped, the microphone stays open until somebody has spoken."""
+
+    socket: ClientConnection
+    sounds: asyncio.Queue[float] = field(default_factory=asyncio.Queue)
+    """When each piece of speech came."""
+
+    is_deaf: asyncio.Event = field(default_factory=asyncio.Event)
+    """The server wants no more sound."""
+
+    async def listen(self) -> None:
+        """Take what comes, and tell as the page does what was played."""
+        with suppress(ConnectionClosed):
+            async for message in self.socket:
+                if isinstance(message, bytes):
+                    self.sounds.put_nowait(time.perf_counter())
+                    await self._send(do="played", number=int.from_bytes(message[:4], "little"))
+                elif json.loads(message)["event"] == "listened":
+                    self.is_deaf.set()
+
+    async def warm_up(self) -> None:
+        await self._send(do="ask", text="thank you")
+        await asyncio.wait_for(self.sounds.get(), 120)
+
+    async def ask(self, pcm: bytes) -> float | None:
+        while not self.sounds.empty():  # of the answer before
+            self.sounds.get_nowait()
+        await self._send(do="hear", how="once")
+        self.is_deaf.clear()
+        ends = await self._stream(pcm, time.perf_counter())
+        more = asyncio.create_task(self._stream(silence(_SILENT_SECONDS), ends))
+        try:
+            sounded = await asyncio.wait_for(self.sounds.get(), _SILENT_SECONDS)
+        except TimeoutError:
+            return None
+        await asyncio.wait_for(self.is_deaf.wait(), _SILENT_SECONDS)
+        more.cancel()
+        await self._send(do="quiet")
+        return max(0.0, sounded - ends - PATIENT.silence_seconds)
+
+    async def _stream(self, pcm: bytes, begins: float) -> float:
+        """Send sound as a microphone gives it; give when it ends."""
+        for number, start in enumerate(range(0, len(pcm) - _CHUNK_BYTES, _CHUNK_BYTES), 1):
+            due = begins + number * CHUNK_SAMPLES / SAMPLE_RATE
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            if not self.is_deaf.is_set():
+                await self.socket.send(pcm[start : start + _CHUNK_BYTES])
+        return begins + len(pcm) / 2 / SAMPLE_RATE
+
+    async def _send(self, **message: object) -> None:
+        await self.socket.send(json.dumps(message))
+
+
+@asynccontextmanager
+async def at_the_page(address: str) -> AsyncIterator[WebPerson]:
+    """Connect as the page does. Raises `ConnectionClosed` for who is refused."""
+    origin = Origin(address.rstrip("/"))
+    async with connect(f"ws{address.removeprefix('http')}conversation", origin=origin) as socket:
+        await socket.send(json.dumps({"do": "hello"}))
+        await socket.recv()
+        person = WebPerson(socket)
+        listening = asyncio.create_task(person.listen())
+        try:
+            yield person
+        finally:
+            listening.cancel()
+
+
+@dataclass(frozen=True)
+class Door:
+    """A served program, and how somebody comes to it."""
+
+    command: tuple[str, ...]
+    come: Callable[[str], AbstractAsyncContextManager[Person]]
+
+
+DOORS: Final = {"web": Door(("serve", "web", "--port", "0", "--most", "64", "--voice", "pyttsx3"), at_the_page)}
+
+
+@dataclass(frozen=True)
+class Server:
+    """The program while it runs, and what it takes."""
+
+    process: subprocess.Popen[str]
+    address: str
+
+    def cpu_seconds(self) -> float:
+        return sum(int(fields[11]) + int(fields[12]) for fields in map(_status, self._processes())) / _TICKS
+
+    def resident_megabytes(self) -> float:
+        """What its processes hold; pages that they share count for each."""
+        return sum(int(fields[21]) for fields in map(_status, self._processes())) * _PAGE_BYTES / 2**20
+
+    def _processes(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        return [self.process.pid, *map(int, children.split())]
+
+
+def _status(process: int) -> list[str]:
+    return Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+
+
+@asynccontextmanager
+async def served(door: Door) -> AsyncIterator[Server]:
+    with subprocess.Popen(
+        (VOICE_HELPER, *door.command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield Server(process, process.stdout.readline().strip())
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+async def talk(person: Person, sounds: Sequence[bytes], until: float, chance: random.Random) -> list[float | None]:
+    """Ask one question after the other; give the delays."""
+    delays: list[float | None] = []
+    while time.perf_counter() < until:
+        await asyncio.sleep(chance.uniform(*_BREATH_SECONDS))
+        delays.append(await person.ask(chance.choice(sounds)))
+    return delays
+
+
+async def measure(door: Door, people: int, seconds: float, sounds: Sequence[bytes]) -> dict[str, float]:
+    """Let so many people talk to a fresh server for so long."""
+    async with served(door) as server, AsyncCrowd(door, server.address, people) as crowd:
+        quiet_megabytes = server.resident_megabytes()
+        load_before = os.getloadavg()[0]
+        began, used = time.perf_counter(), server.cpu_seconds()
+        asked = (
+            talk(person, sounds, began + seconds, random.Random(number)) for number, person in enumerate(crowd.people)
+        )
+        delays = [delay for each in await asyncio.gather(*asked) for delay in each]
+        took, used = time.perf_counter() - began, server.cpu_seconds() - used
+        busy_megabytes = server.resident_megabytes()
+    answered = [1000 * delay for delay in delays if delay is not None]
+    return {
+        "people": people,
+        "questions": len(delays),
+        "silence": len(delays) - len(answered),
+        "p50_ms": round(float(np.percentile(answered, 50)), 0) if answered else float("inf"),
+        "p95_ms": round(float(np.percentile(answered, 95)), 0) if answered else float("inf"),
+        "worst_ms": round(max(answered), 0) if answered else float("inf"),
+        "ready_seconds": round(crowd.ready_seconds, 1),
+        "cores_used": round(used / took, 2),
+        "cores_a_person": round(used / took / people, 3),
+        "cpu_seconds_a_question": round(used / max(1, len(delays)), 3),
+        "megabytes": round(max(quiet_megabytes, busy_megabytes)),
+        "load_before": round(load_before, 2),
+    }
+
+
+class AsyncCrowd:
+    """So many people who have come to a door, each ready to speak."""
+
+    def __init__(self, door: Door, address: str, people: int) -> None:
+        self._door, self._address, self._count = door, address, people
+        self.people: list[Person] = []
+        self.ready_seconds = 0.0
+
+    async def __aenter__(self) -> AsyncCrowd:
+        from contextlib import AsyncExitStack
+
+        began = time.perf_counter()
+        self._stack = AsyncExitStack()
+        for _ in range(self._count):
+            self.people.append(await self._stack.enter_async_context(self._door.come(self._address)))
+        await asyncio.gather(*(person.warm_up() for person in self.people))
+        self.ready_seconds = time.perf_counter() - began
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self._stack.aclose()
+
+
+def questions() -> list[bytes]:
+    """Give the questions by several voices, cut at their last audible sound."""
+    return [
+        _until_it_is_silent(spoken(voice, lambda text, voice=voice: flite(voice, text), text))  # type: ignore[misc]
+        for number, text in enumerate(QUESTIONS)
+        for voice in (FLITE_VOICES[number % len(FLITE_VOICES)],)
+    ]
+
+
+def _until_it_is_silent(pcm: bytes) -> bytes:
+    audible = np.flatnonzero(np.abs(np.frombuffer(pcm, dtype="<i2").astype(np.int32)) > _AUDIBLE)
+    return pcm[: 2 * int(audible[-1])]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--door", choices=sorted(DOORS), default="web")
+    parser.add_argument("--people", default="1,4,8,12,14,16,20")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=40.0)
+    options = parser.parse_args()
+    sounds = questions()
+    rows = []
+    door = DOORS[options.door]
+    door = replace(door, command=(*door.command, "--workers", str(options.workers)))
+    for people in map(int, options.people.split(",")):
+        rows.append(asyncio.run(measure(door, people, options.seconds, sounds)))
+        print(rows[-1], flush=True)
+    in_time = [int(row["people"]) for row in rows if row["p95_ms"] < TARGET_MS and not row["silence"]]
+    result = {
+        "machine": machine(),
+        "door": options.door,
+        "workers": options.workers,
+        "most_in_time": max(in_time, default=0),
+        "rows": rows,
+    }
+    print("written to", write_result("load", result))
+
+
+if __name__ == "__main__":
+    main()

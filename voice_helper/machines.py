@@ -1,0 +1,97 @@
+"""Several machines as one, through Ray (extra `cluster`): joined or started here, quiet, and telling nobody."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from voice_helper.errors import VoiceHelperError
+from voice_helper.skill import Skill, open_skill
+from voice_helper.tester import Case, Result, run_case
+
+NAMESPACE: Final = "voice-helper"
+_LINES_A_TASK: Final = 100
+_STORE_BYTES: Final = 100 * 2**20
+_HERE_ALONE: Final = {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
+_NO_REPORTS: Final = {"RAY_USAGE_STATS_ENABLED": "0"}  # else Ray reports to its makers
+_LOOPBACK: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""By its name it is for other systems; everywhere it keeps all of Ray on 127.0.0.1."""
+
+
+@contextmanager
+def joined(address: str | None) -> Iterator[None]:
+    """Be part of the Ray cluster at an address; where none is given, of one that lives here as long as this.
+
+    Raises `VoiceHelperError` where Ray is not installed, or the cluster is not reached.
+    """
+    os.environ.update(_NO_REPORTS)  # all of these are read when Ray is imported
+    if address is None:
+        os.environ.update({**_LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+    try:
+        import ray
+    except ImportError as error:
+        raise VoiceHelperError(
+            f"this needs a package that is not installed: {error.name}", hint='pip install "voice-helper[cluster]"'
+        ) from error
+    where: Mapping[str, Any] = _HERE_ALONE if address is None else {}
+    try:
+        ray.init(address or "local", namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, **where)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise VoiceHelperError(
+            f"the Ray cluster at {address} is not reached",
+            hint="on this machine: ray status; with tokens also: export RAY_AUTH_MODE=token",
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def spread(cases: Sequence[Case], skill: Skill, folder: Path | None, settings: Mapping[str, str]) -> Iterator[Result]:
+    """Give what texts mean, in their order, found out by all machines of the cluster that was joined.
+
+    `folder` is where the words lie on each of them, when not where they were installed. Raises `VoiceHelperError`
+    where a machine has other words than `skill`.
+    """
+    import ray
+
+    content = skill.content
+    run: Any = ray.remote(_run_cases)
+    parts = [cases[start : start + _LINES_A_TASK] for start in range(0, len(cases), _LINES_A_TASK)]
+    words = (content.language.code, folder, tuple(settings.items()))
+    for results in [run.remote(part, words, content.content_key) for part in parts]:
+        yield from ray.get(results)
+
+
+# on any machine
+
+_Words = tuple[str, Path | None, tuple[tuple[str, str], ...]]
+
+
+@cache
+def _skill_of(words: _Words) -> Skill:
+    language, folder, settings = words
+    return open_skill(language, folder=folder, settings=dict(settings))
+
+
+def _run_cases(cases: Sequence[Case], words: _Words, content_key: str) -> list[Result]:
+    skill = _skill_of(words)
+    if skill.content.content_key != content_key:
+        raise VoiceHelperError(
+            "a machine of the cluster has other words than this one", hint="install the same version on all of them"
+        )
+    return [_timed(skill, case) for case in cases]
+
+
+def _timed(skill: Skill, case: Case) -> Result:
+    started = time.perf_counter()
+    result = run_case(skill, case)
+    return replace(result, seconds=time.perf_counter() - started)
