@@ -234,6 +234,7 @@ def test_a_question_about_anybody_is_no_sign_of_some_families(rules: SafetyRules
         ("no chest pain but heat", ["chest pain"], "heat"),
         ("heat but no chest pain", ["chest pain"], "heat"),
         ("no clot swelling", ["clot", "swelling"], ""),
+        ("no clot but can breathe well", ["clot", "can breathe well"], ""),
         ("no chest pain chest hurts", ["chest pain", "chest hurts"], ""),
         ("no chest pain any clot", ["chest pain", "clot"], ""),
         ("i can breathe fine", ["can breathe fine"], "i"),

@@ -301,6 +301,7 @@ def test_beside_a_denied_sign_an_alarm_must_be_nearer(share: float, intent: str)
 def test_an_idiom_raises_no_alarm_and_what_is_left_of_it_must_be_nearer(share: float, intent: str) -> None:
     shares = {"urgent/vein": share, "remedy_heat": 1 - share}
     assert understanding(shares, compares="killing me").understand("killing me").intent == "remedy_heat"
+    assert understanding({"urgent/vein": 1.0}, compares="my leg").understand("my leg killing me").intent == "urgent"
     left = understanding(shares).understand("my leg is killing me um it is")
     assert (left.intent, left.denied) == (intent, False)
     what = "my leg is it's" if intent == "urgent" else "my leg is killing me it's"
