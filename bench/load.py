@@ -271,7 +271,7 @@ def main() -> None:
         "most_in_time": max(in_time, default=0),
         "rows": rows,
     }
-    print("written to", write_result("load", result))
+    print("written to", write_result(f"load-{options.door}-{options.workers}-workers", result))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -194,6 +195,13 @@ def test_no_word_that_was_said_is_in_what_ray_writes(machines: Machines) -> None
 
 
 # without a cluster
+
+
+def test_where_ray_is_missing_the_command_that_mends_it_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    ran = run("serve", "cluster")
+    assert ran.code == 1
+    assert 'pip install "voice-helper[cluster]"' in ran.err
 
 
 def test_a_keeper_holds_the_newest_turn_and_forgets_what_is_old() -> None:
