@@ -4,11 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+CORE_TESTS := answers calibration content conversation endpoint exporting follow_ups glance guide guide_moves \
+	hostile_input languages nearest page phrasebook safety safety_rules skill spelling talks text turns understand \
+	understand_order
 
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
 
-.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency bench-load clean
+.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -28,10 +31,31 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The property tests of hostile input, 2,000 examples each, and 10,000 random walks through the guided session.
+# The property tests of hostile input and of what a network sends, 2,000 examples each, every template as Home Assistant
+# matches it, and 10,000 random walks through the guided session.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
+	$(BIN)/python -m pytest tests/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
+	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/test_export_homeassistant.py -q -k sentence_of_a_template
 	$(BIN)/python -m pytest tests/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
+
+# The pages of docs/ as a site, in site/; a broken link is an error.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python docs/make_pictures.py
+
+# Branch coverage of the core, by the tests that need no sound, no server and no recognizer.
+coverage: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= $(CORE_TESTS:%=tests/test_%.py)
+	$(BIN)/coverage report --skip-covered --include "$$($(BIN)/python -m tests.test_layers)"
+
+# Changes the code that decides in some thousand small ways, and shows which change no test notices: an hour or so.
+mutants: $(VENV)/.installed-mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+	$(BIN)/python -m bench.mutants
 
 bench: bench-understanding bench-safety bench-hearing
 
@@ -54,6 +78,9 @@ bench-latency: $(VENV)/.installed-bench
 bench-load: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.load --people $(or $(PEOPLE),1,4,8,12,14,16,20) --workers $(or $(WORKERS),2)
 
+bench-wyoming: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.wyoming
+
 bench-footprint: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.footprint
 
@@ -72,6 +99,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $@
 
+$(VENV)/.installed-mutants: $(VENV)/.installed-dev pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,mutants]"
+	touch $@
+
 $(OVOS_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(OVOS_VENV)
 	$(OVOS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[ovos-test]"
@@ -82,4 +113,4 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(OVOS_VENV) answer.wav build dist
+	rm -rf $(VENV) $(OVOS_VENV) answer.wav build dist site

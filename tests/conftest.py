@@ -12,11 +12,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.opened import english_content, english_skill
 from tests.programs import Ran, Run, checked
 from tests.room import Room, missing
 from voice_helper.cli import run as run_here
-from voice_helper.content import Content, load_content
-from voice_helper.paths import intents_folder
+from voice_helper.content import Content
 from voice_helper.skill import Skill, open_skill
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -31,13 +31,13 @@ collect_ignore = [] if importlib.util.find_spec("ovoscope") else ["openvoiceos"]
 @pytest.fixture(scope="session")
 def content() -> Content:
     """All words of the English folder, with its own settings."""
-    return load_content(intents_folder("en"))
+    return english_content()
 
 
 @pytest.fixture(scope="session")
 def skill() -> Skill:
     """The English skill, told that the emergency number is 112."""
-    return open_skill("en", settings={"number": "112"})
+    return english_skill()
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +114,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
 hypothesis.settings.register_profile("walks", max_examples=10_000, deadline=None)
+hypothesis.settings.register_profile("mutants", max_examples=15, deadline=None, derandomize=True, database=None)
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,7 @@ COMMANDS = (
     "voices",
     "serve",
     "demo",
+    "export",
 )
 ESCAPES = "\x1b[31mdoes\x07 heat\x1b]0;title\x07 help\x9b2J"
 
@@ -90,6 +91,8 @@ def test_the_help_names_every_command_and_the_disclaimer(run: Run) -> None:
         ["test-intents", "x.txt", "--format", "xml"],
         ["serve", "web", "--port", "70000"],
         ["serve", "web", "--most", "0"],
+        ["serve", "wyoming", "--most", "0"],
+        ["export", "homeassistant"],
     ],
 )
 def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:

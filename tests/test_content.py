@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from voice_helper.content import check_folder, load_content
+from voice_helper.content import Content, check_folder, draw_phrases, load_content
 from voice_helper.errors import IntentsError
 from voice_helper.paths import intents_folder
 
@@ -79,10 +79,23 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("sentences/all.yaml", '"hello [there]"', '"hello <helo>"', "there is no rule <helo>"),
         ("sentences/all.yaml", '"hello [there]"', '"hello {minerals}"', "there is no list {minerals}"),
         ("sentences/all.yaml", 'help: "(help|work)"', 'help: "<help> me"', "leads back to itself"),
+        ("sentences/all.yaml", 'help: "(help|work)"', 'help: "(help"', "is never closed"),
+        ("sentences/all.yaml", 'help: "(help|work)"', 'help: "<halp>"', "the rule <help>: there is no rule <halp>"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello )"', '")" at character 7 was never opened'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello []"', "is not a template"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello {}"', "is not a template"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello <>"', "is not a template"),
+        ("sentences/all.yaml", "{values: [calcium, potassium]}", "{value: [calcium]}", '{mineral} has no "values"'),
+        ("sentences/all.yaml", "{values: [calcium, potassium]}", "{values: []}", "the list {mineral} is empty"),
+        ("sentences/all.yaml", "[calcium, potassium]", "[{in: calcium}]", 'value 1 needs "in" (what is said)'),
+        ("sentences/all.yaml", "[calcium, potassium]", '["(calcium"]', "value 1: "),
+        ("sentences/all.yaml", "[calcium, potassium]", '["<help> me"]', "a list value cannot use lists or rules"),
+        ("sentences/all.yaml", "greeting:\n    data:", "greeting:\n    date:", 'greeting has no "data"'),
         ("sentences/all.yaml", "  greeting:", "  greting:", "has sentences but no answer"),
         ("sentences/all.yaml", '"hello [there]"', '"hello"\n          - "does heat help"', "is claimed by"),
         ("sentences/all.yaml", 'sentences:\n          - "hello', 'sentence:\n          - "hello', "unknown key"),
         ("answers.yaml", "  greeting:", "  greetings:", "has no intent"),
+        ("answers.yaml", "Heat can", "Call {number}. Heat can", "{number} is no list and not under"),
         ("answers.yaml", "fact: remedy.heat", "fact: remedy.hat", 'there is no fact "remedy.hat"'),
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: article", 'needs "fact:"'),
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: safety", 'needs "source:"'),
@@ -90,7 +103,21 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("answers.yaml", "disclaimer: topic", "disclaimer: sometimes", 'needs "disclaimer:"'),
         ("answers.yaml", "disclaimer: topic", "disclamer: topic", 'unknown key "disclamer"'),
         ("answers.yaml", "  greeting:", "  greeting: &a\n    x: 1\n  other: *a", "anchors (&) and aliases (*)"),
-        ("answers.yaml", "  greeting:", "\tgreeting:", "is not YAML"),
+        ("answers.yaml", "  greeting:", "\tgreeting:", "indent with spaces, not with tabs"),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello.}", 'row 1 needs "text" and "kind"'),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: chat}", 'kind "chat" is none of'),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, fact: remedy.heat}",
+         "makes no health claim"),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, when: {name: [you]}}",
+         '"when" names the slot name, but there is no list {name}'),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, when: {mineral: [iron]}}",
+         '"when" names mineral "iron", which is no value of it'),
+        ("answers.yaml", "none\n    rows:", "none\n    rows: []\n    lines:", "the answer greeting has no rows"),
+        ("answers.yaml", '{name: "NHS, Leg cramps", read', "{nam: x, read", "the source nhs has no name"),
+        ("answers.yaml", 'full: "Full.", ', "", 'answers.yaml needs "disclaimers:" with "full"'),
+        ("facts.yaml", "facts:", "fact:", 'facts.yaml has no "facts"'),
+        ("language.yaml", "groups: [all]", "group: [all]", 'language.yaml: unknown key "group"'),
+        ("language.yaml", "groups: [all]", "spellings: [a]", "spellings must have keys, not be a list"),
         ("answers.yaml", "answers:\n", 'unsure: "{frist}?"\nanswers:\n', "unsure needs {first} and {second}"),
         ("answers.yaml", "answers:\n", 'last_of_several: "or"\nanswers:\n', "last_of_several needs {before} and"),
     ],
@@ -121,6 +148,22 @@ def test_all_problems_come_at_once(folder: Path) -> None:
     assert len(caught.value.problems) >= 2
 
 
+def test_a_file_that_cannot_be_read_is_the_only_problem_until_it_can(folder: Path) -> None:
+    path = folder / "answers.yaml"
+    path.write_text(ANSWERS.replace("answers:\n", "answers:\n  a: b: c\n", 1), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert len(problems) == 1
+    assert f"answers.yaml:{line_of(path, 'a: b: c')}: is not YAML" in problems[0]
+    assert "needs quotes" in problems[0]
+
+
+def test_a_sentence_that_another_intent_has_is_told_with_the_place_of_the_other(folder: Path) -> None:
+    path = folder / "sentences" / "all.yaml"
+    path.write_text(SENTENCES.replace('"hello [there]"', '"does heat help"'), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert any(re.search(r'claimed by remedy_heat too \(.*all\.yaml:\d+: "does', problem) for problem in problems)
+
+
 def test_a_file_that_is_not_utf_8_is_named_with_its_line(folder: Path) -> None:
     (folder / "facts.yaml").write_bytes(b"language: en\nfacts: {a: \xff}\n")
     _, problems = check_folder(folder)
@@ -142,3 +185,50 @@ def test_a_typo_in_a_copy_of_the_shipped_folder_is_the_only_problem(tmp_path: Pa
     _, problems = check_folder(copy)
     assert len(problems) == 1
     assert "is never closed" in problems[0]
+
+
+def test_a_file_that_is_missing_is_named(folder: Path) -> None:
+    (folder / "answers.yaml").unlink()
+    (folder / "sentences" / "all.yaml").unlink()
+    _, problems = check_folder(folder)
+    assert "answers.yaml:1: this file is missing" in problems
+    assert "sentences:1: there are no sentence files (*.yaml) here" in problems
+
+
+def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
+    (folder / "sentences" / "more.yaml").mkdir()
+    _, problems = check_folder(folder)
+    assert [problem.rpartition("more.yaml")[2] for problem in problems] == [":1: cannot be read: Is a directory"]
+
+
+def test_what_two_sentence_files_define_is_named_where_it_stands_again(folder: Path) -> None:
+    again = (
+        "lists: {mineral: {values: [iron]}}",
+        "expansion_rules: {help: aid}",
+        "intents: {greeting: {data: [{sentences: [hi]}]}}",
+    )
+    (folder / "sentences" / "more.yaml").write_text("\n".join(again), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert len(problems) == 3
+    for line, message in enumerate(
+        ("the list {mineral} is defined already, at ", "the rule <help> is defined already, at ",
+         "greeting has sentences in all.yaml already"), 1,
+    ):  # fmt: skip
+        assert any(f"more.yaml:{line}: {message}" in problem for problem in problems)
+
+
+def test_words_that_are_heard_otherwise_are_read(folder: Path) -> None:
+    (folder / "pronunciation.yaml").write_text("language: en\nwords: {calcium: [K AE L]}\n", encoding="utf-8")
+    assert load_content(folder).pronunciations == {"calcium": ("K AE L",)}
+
+
+def test_recognizers_are_told_what_people_say_and_what_must_be_heard_while_we_speak(content: Content) -> None:
+    phrases = draw_phrases(content)
+    assert {"what's a muscle cramp", "tell me more"} <= set(phrases.questions)
+    assert any("it is" in text for text in phrases.questions)
+    assert any("it's" in text for text in phrases.questions)
+    assert {"stop", "my chest hurts"} <= set(phrases.commands)
+    assert {"stop", "next", "ready"} <= set(phrases.session)
+    assert all(len(text.split()) <= 5 for text in phrases.session)
+    assert "i have a cramp help me" in set(phrases.commands) - set(phrases.session)
+    assert phrases.sounds == content.pronunciations

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from voice_helper.conversation import STEADY_SECONDS, State
+from voice_helper.conversation import STEADY_SECONDS, SURE_OF_COMMAND, State
 from voice_helper.skill import Skill
 from voice_helper.types import (
     SAMPLE_RATE,
     Action,
     DoneSpeaking,
+    End,
     Event,
     Heard,
     Hush,
@@ -243,3 +245,46 @@ def test_a_red_flag_in_half_an_overheard_utterance_waits_for_its_end(skill: Skil
     assert talk(Quiet(SAMPLE_RATE)) == ()
     said = talk.says(Heard(Transcript("i have chest pain", 0.7), overheard=True, so_far="i have chest pain"))
     assert "Call 112 now" in said[0]
+
+
+# A session from the side of the door
+
+
+def test_it_tells_how_far_a_session_is(skill: Skill, talk: Talk) -> None:
+    conversation = skill.conversation
+    assert (conversation.steps(talk.state), conversation.seconds_left(talk.state)) == (None, None)
+    talk.state, _ = conversation.begin_guide(talk.state)
+    talk(DoneSpeaking())
+    assert (conversation.steps(talk.state), conversation.seconds_left(talk.state)) == ((2, 6), None)
+    talk(DoneSpeaking())
+    talk(Quiet(5 * SAMPLE_RATE))
+    assert conversation.seconds_left(talk.state) == (15.0, 20.0)
+
+
+def test_a_folder_without_a_guide_has_no_session(skill: Skill) -> None:
+    conversation = replace(skill.conversation, guide=None)
+    for form in (conversation, conversation.article_only(), conversation.by_turns()):
+        assert form.begin_guide(State()) == (State(), ())
+        state, actions = form.step(State(hands_free=True), Heard(Transcript("help i have a cramp")))
+        assert state.session is None
+        assert not any(isinstance(action, End) for action in actions)
+
+
+def test_a_short_command_is_taken_for_what_was_heard_only_in_a_session_and_where_it_fits(skill: Skill) -> None:
+    conversation = skill.conversation
+    session, _ = conversation.begin_guide(State(hands_free=True))
+
+    def taken(text: str, fit: float, *, over_speech: bool, command: str = "next", state: State = session) -> str:
+        heard = Transcript(text, 0.4, command=command, command_fit=fit)
+        return conversation.words_in_session(state, heard, over_speech=over_speech).text
+
+    assert taken("text", 1.0, over_speech=False) == "next"
+    assert taken("text", 1.0, over_speech=False, state=State()) == "text"
+    assert taken("text", 0.1, over_speech=False) == "text"
+    assert taken("text", SURE_OF_COMMAND, over_speech=True) == "text", "it may be our own prompt"
+    assert taken("text", SURE_OF_COMMAND, over_speech=True, command="stop") == "stop"
+    assert taken("chest pain", 1.0, over_speech=False) == "chest pain"
+
+
+def test_nothing_said_is_nothing_to_answer(talk: Talk) -> None:
+    assert talk("") == ()

@@ -8,34 +8,55 @@ import shlex
 import shutil
 import signal
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.programs import VOICE_HELPER, environment
 from tests.sound import CHECKOUT, recording
+from voice_helper.cli import cli
+from voice_helper.content import check_folder
+from voice_helper.skill import open_skill
+from voice_helper.tester import read_cases
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-SHELL_BLOCK = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((CHECKOUT / "docs").glob("*.md"))}
+SHELL_BLOCK = re.compile(r"^[ ]*```(?:sh|bash|console)\n(.*?)^[ ]*```", re.MULTILINE | re.DOTALL)
 SERVING = re.compile(r"voice-helper serve (?!.*--help)")
 LIVE = re.compile(r"voice-helper (listen|guide)(?!.*--source (?!mic))|voice-helper ask\s*(--|#|$)(?!.*--wav)")
+ELSEWHERE = re.compile(
+    r"voice-helper (models (?!list)|learn|calibrate|guide(?!.*--source))|--cert|intents/de|--language de"
+)
+"""What a test cannot run: it needs a network, a file of the reader's own, minutes, or the steps before it."""
+
+CONTRIBUTING = PAGES["contributing.md"]
+STEP = re.compile(
+    r"^<!-- (?:step \d|language)(?:: (\S+?)(?: after (\S+))?)? -->\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL
+)
+"""What it says to write, and where: into which file, after which line."""
 
 
-def command_lines() -> list[str]:
-    """Every command line of the README's shell blocks, those that go on after a backslash in one."""
-    lines: list[str] = []
-    for block in SHELL_BLOCK.findall(README):
+def command_lines(*texts: str) -> list[str]:
+    """Every command line of the shell blocks, each once; those that go on after a backslash in one."""
+    lines: dict[str, None] = {}
+    for block in (block for text in texts for block in SHELL_BLOCK.findall(text)):
         for line in block.replace("\\\n", " ").splitlines():
             command = line.strip().removeprefix("$ ")
             if command and not command.startswith("#"):
-                lines.append(command)
-    return lines
+                lines[command] = None
+    return list(lines)
 
 
-VOICE_HELPER_LINES = [line for line in command_lines() if "voice-helper " in line]
-MAKE_LINES = [line for line in command_lines() if line.startswith("make")]
+COMMAND_LINES = command_lines(README, *PAGES.values())
+VOICE_HELPER_LINES = [line for line in COMMAND_LINES if "voice-helper " in line and not ELSEWHERE.search(line)]
+OTHER_LINES = [line for line in COMMAND_LINES if "voice-helper " in line and ELSEWHERE.search(line)]
+MAKE_LINES = [line for line in COMMAND_LINES if line.startswith("make")]
+Running = dict[str, Future[subprocess.CompletedProcess[str]]]
+EXTRAS = sorted(set(re.findall(r"\.\[(\w+)\]", "".join((README, *PAGES.values())))))
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("intents", "models", "tests", "bench", "README.md"):
         (folder / name).symlink_to(CHECKOUT / name)
+    (folder / "docs").mkdir()
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "voice-helper").symlink_to(VOICE_HELPER)
     shutil.copy(recording("put_heat_on_it"), folder / "question.wav")
@@ -53,15 +75,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(folder: Path) -> Iterator[dict[str, Future[subprocess.CompletedProcess[str]]]]:
-    """Every command line of the README, two at a time."""
+def running(folder: Path) -> Iterator[Running]:
+    """Every command line of the README and the pages, two at a time."""
     with ThreadPoolExecutor(2) as pool:
         yield {line: pool.submit(run, line, folder) for line in VOICE_HELPER_LINES}
 
 
 def served(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Start a server as the README does, on a free port, and end it with Ctrl-C when it says where it is."""
-    command = [str(VOICE_HELPER), *shlex.split(line)[1:], "--port", "0"]
+    """Start a server as the pages do, on a free port, and end it with Ctrl-C when it says where it is."""
+    command = [str(VOICE_HELPER), *shlex.split(line, comments=True)[1:], "--port", "0"]
     with subprocess.Popen(
         command, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -85,15 +107,16 @@ def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_the_readme_shows_commands() -> None:
     assert {"make demo", "make test"} <= set(MAKE_LINES)
     assert len(VOICE_HELPER_LINES) >= 3
+    assert len(OTHER_LINES) >= 3
 
 
 @pytest.mark.parametrize("line", VOICE_HELPER_LINES)
-def test_a_command_of_the_readme_works(line: str, running: dict[str, Future[subprocess.CompletedProcess[str]]]) -> None:
+def test_a_command_of_the_readme_or_a_page_works(line: str, running: Running) -> None:
     ran = running[line].result()
     assert "Traceback" not in ran.stderr
     if SERVING.search(line):
         assert ran.returncode == 130
-        assert re.match(r"https?://", ran.stdout)
+        assert re.match(r"(https?|tcp)://", ran.stdout)
     elif LIVE.search(line):  # nobody speaks into the microphone of a test: it says what is missing
         assert ran.returncode in {0, 1}
         assert "no sound device" in ran.stderr
@@ -101,8 +124,67 @@ def test_a_command_of_the_readme_works(line: str, running: dict[str, Future[subp
         assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.parametrize("line", OTHER_LINES)
+def test_what_a_test_cannot_run_has_a_command_and_options_that_exist(line: str) -> None:
+    command: click.Command | None = cli
+    name, *arguments = shlex.split(line[line.index("voice-helper ") :], comments=True)
+    while isinstance(command, click.Group):
+        name, *arguments = arguments
+        command = command.get_command(click.Context(command), name)
+    assert command is not None, line
+    command.make_context(name, arguments)
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_that_is_named_can_be_installed(extra: str) -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert extra in project["optional-dependencies"]
+
+
+def test_nobody_is_sent_to_the_package_of_others_that_has_our_name() -> None:
+    assert not re.search(r"pip install [^\n`]*voice-helper", "".join((README, *PAGES.values())))
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the words after all that the page on contributing says to do with them."""
+    checkout = tmp_path_factory.mktemp("edited")
+    shutil.copytree(CHECKOUT / "intents", checkout / "intents")
+    shutil.copytree(CHECKOUT / "tests" / "sentences", checkout / "tests" / "sentences")
+    for file, after, text in STEP.findall(CONTRIBUTING):
+        if not file:
+            subprocess.run(["bash", "-ec", text], cwd=checkout, check=True)
+            continue
+        path = checkout / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        assert not after or before.count(f"\n{after}\n") == 1
+        changed = before.replace(f"\n{after}\n", f"\n{after}\n{text}") if after else before + text
+        path.write_text(changed, encoding="utf-8")
+    return checkout
+
+
+def test_the_intent_that_the_page_adds_is_whole_and_understood(edited: Path) -> None:
+    content, problems = check_folder(edited / "intents" / "en")
+    assert problems == ()
+    assert content is not None
+    for asked in ("do compression socks help", "should i wear support stockings at night"):
+        assert [claim.intent for claim in content.sentences.exact(asked)] == ["remedy_compression"]
+    assert {wording.intent for wording in content.wordings} >= {"remedy_compression"}
+    examples = edited / "tests" / "sentences" / "examples.yaml"
+    cases = read_cases(examples, examples.read_text(encoding="utf-8"))
+    assert "do compression socks help" in {case.text for case in cases if case.intent == "remedy_compression"}
+
+
+def test_the_language_that_the_page_begins_is_whole_and_names_the_number_to_call(edited: Path) -> None:
+    skill = open_skill(folder=edited / "intents" / "de")
+    match = skill.understanding.understand("Ich bekomme keine Luft")
+    assert match.intent == "emergency"
+    assert "Rufen Sie jetzt die Notrufnummer an." in skill.conversation.answers.answer(match, full_given=False).spoken()
+
+
 @pytest.mark.parametrize("line", MAKE_LINES)
-def test_a_make_target_of_the_readme_exists(line: str) -> None:
+def test_a_make_target_that_is_told_of_exists(line: str) -> None:
     ran = subprocess.run(
         ["make", "-n", *line.partition("#")[0].split()[1:]],
         cwd=CHECKOUT,

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.opened import english_skill
 from voice_helper.conversation import Conversation, State
 from voice_helper.guide import seconds_to_say
 from voice_helper.skill import Skill
@@ -259,7 +259,7 @@ HELP_NOW_LASTS = 30.0
 def test_whatever_is_said_every_session_ends_with_a_disclaimer_and_every_row_has_its_source(
     said: list[tuple[str, float, float, str]], muscle: str | None, article_only: bool
 ) -> None:
-    skill = _SKILL()
+    skill = english_skill()
     room = Room(skill, step_samples=SAMPLE_RATE // 2)
     room.conversation = skill.conversation.article_only() if article_only else skill.conversation
     room.begin(muscle)
@@ -277,14 +277,3 @@ def test_whatever_is_said_every_session_ends_with_a_disclaimer_and_every_row_has
         assert disclaimers & set(texts(room))
     for row in room.rows:
         assert row.kind == "talk" or row.fact or row.source, row.text
-
-
-def _opened() -> Callable[[], Skill]:
-    from functools import cache
-
-    from voice_helper.skill import open_skill
-
-    return cache(lambda: open_skill("en", settings={"number": "112"}))
-
-
-_SKILL = _opened()

@@ -120,8 +120,13 @@ def test_only_the_command_that_installs_models_reaches_the_network() -> None:
 
 
 def test_only_serve_is_reached_over_a_network() -> None:
-    assert importing(SERVERS) == {"servers.web", "servers.cluster", "commands.serving", "downloads"}
+    servers = {"servers.web", "servers.wyoming", "servers.frames", "servers.cluster"}
+    assert importing(SERVERS) == servers | {"commands.serving", "downloads"}
     assert importing({"ray"}) == {"machines", "servers.cluster"}
     assert {name for name in MODULES if "servers" in ours(name) and not name.startswith("servers")} == {
         "commands.serving"
     }
+
+
+if __name__ == "__main__":
+    print(",".join(f"voice_helper/{name}.py" for name in sorted(CORE)))

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from wyoming.tts import Synthesize
 
+from tests.assist import heard, said, sound_events, spoken, wait
 from tests.programs import VOICE_HELPER, Ran, checked, environment
 from tests.room import Room, next_event
 from tests.served import talking
@@ -241,6 +243,24 @@ def test_a_conversation_in_a_browser_leaves_nothing_behind_and_goes_nowhere_else
     assert trace.bound() == {"127.0.0.1"}
     assert trace.reached() == set()
     assert trace.passing()
+    assert trace.kept() == set()
+
+
+def test_a_conversation_in_home_assistant_leaves_nothing_behind_and_goes_nowhere_else(tmp_path: Path) -> None:
+    command = [*tracer(tmp_path / "trace"), str(VOICE_HELPER), "serve", "wyoming", "--port", "0"]
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(cache_folder().parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen(command, cwd=tmp_path, env=at_home(**home), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    port = int(process.stdout.readline().rsplit(":", 1)[1])
+    assert wait(said(port, _TYPED, conversation_id="marmalade")).data["text"]
+    assert wait(heard(port, sound_events(pcm_of(recording("put_heat_on_it"))))) == "should i put heat on it"
+    assert len(wait(spoken(port, Synthesize("Heat can help.")))) > 5
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    time.sleep(0.5)  # the tracer writes its last lines
+    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+    assert trace.bound() == {"127.0.0.1"}
+    assert trace.reached() == set()
     assert trace.kept() == set()
 
 

@@ -33,6 +33,7 @@ def highest(content: Content, text: str) -> tuple[str, str] | None:
         ("my foot has gone white and cold", "emergency", "limb_in_danger"),
         ("overdose", "emergency", "poison"),
         ("i want to die", "emergency", "wish_to_die"),
+        ("i have no will to live", "emergency", "wish_to_die"),
         ("a snake bit me", "emergency", "snake_bite"),
         ("my wife says it's nothing but i'm coughing blood", "emergency", "coughing_blood"),
         ("my calf is red and swollen", "urgent", "swollen_leg"),
@@ -148,7 +149,6 @@ def test_the_rules_find_the_same_in_a_text_as_the_few_that_may_match(content: Co
         ("(a|b) c", "b c"),
         ("<limb> + (blue|turn* white)", "my toes turning white"),
         ("a[b", "a b"),
-        ("a)(b", "ab"),  # read by chance: what is around it makes it whole
         ("half (an|1) hour", "half an hour"),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.lines import read_lines
 from tests.sound import CHECKOUT
 from voice_helper.errors import IntentsError
-from voice_helper.servers.talks import KEPT_SECONDS, MOST_TALKS, Talks
+from voice_helper.servers.talks import KEPT_SECONDS, Talks
 from voice_helper.skill import Skill
 from voice_helper.subject import GOING_ON_SECONDS
 
@@ -174,13 +174,40 @@ def test_a_session_ends_after_ten_minutes_and_is_forgotten_after_fifteen(talks: 
     assert not talks.is_ours("bedroom", "next", is_last=True)
 
 
-def test_of_very_many_talks_the_oldest_is_forgotten(talks: Talks) -> None:
+def test_of_very_many_talks_the_oldest_is_forgotten_those_without_a_session_first(
+    talks: Talks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voice_helper.servers.talks.MOST_TALKS", 4)
     talks.say("first", "help i have a cramp")
-    for number in range(MOST_TALKS - 1):
+    for number in range(6):
         talks.say(str(number), "hello")
+    assert len(talks) == 4
     assert talks.is_going_on("first")
-    talks.say("one more", "hello")
+    for number in range(4):
+        talks.say(f"session {number}", "help i have a cramp")
+    assert len(talks) == 4
     assert not talks.is_going_on("first")
+    assert talks.is_going_on("session 3")
+
+
+def test_a_session_in_which_something_was_just_said_is_known(talks: Talks, clock: Clock) -> None:
+    assert talks.in_session() is None
+    talks.say("kitchen", "help i have a cramp")
+    talks.say("bedroom", "hello")
+    clock.now += 120
+    session = talks.in_session()
+    assert session is not None
+    assert session.session is not None
+    clock.now += 1
+    assert talks.in_session() is None
+
+
+def test_a_session_goes_on_at_its_place_under_a_new_name(talks: Talks) -> None:
+    talks.take_turn("first", "help i have a cramp", "bed")
+    assert talks.take_turn("second", "next", "bed").reply.text.startswith("Do not rub")
+    talks.take_turn("second", "stop", "bed")
+    assert talks.in_session() is None
+    assert talks.take_turn("third", "does heat help", "bed").reply.text.endswith(FULL)
 
 
 def test_it_says_what_it_does_with_words_and_speaks_for_itself_alone(talks: Talks) -> None:

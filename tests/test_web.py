@@ -27,7 +27,8 @@ from voice_helper.audio import louder
 from voice_helper.content import check_folder
 from voice_helper.servers import live
 from voice_helper.servers.live import Ask, FarPlayer, Hear, Message, Played
-from voice_helper.servers.web import BUSY, IDLE, RUBBISH, TOO_FAST, WRONG_TOKEN, RefusedError, is_loopback, read_order
+from voice_helper.servers.places import is_loopback
+from voice_helper.servers.web import BUSY, IDLE, RUBBISH, TOO_FAST, WRONG_TOKEN, RefusedError, read_order
 from voice_helper.skill import Skill
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 from voice_helper.voices import NoVoice

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
 
+from tests.browser import launched
 from tests.served import serving
 from tests.sound import recorded, recording, silence, write_pcm
 from voice_helper.skill import Skill
@@ -52,22 +51,18 @@ def playwright() -> Iterator[Playwright]:
         yield playwright
 
 
-def launched(playwright: Playwright, microphone: Path, *more: str) -> Browser:
+def with_microphone(playwright: Playwright, microphone: Path, *more: str) -> Browser:
     """The browser of this machine, whose microphone plays a sound file once."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must look at the page: chromium is not installed")
-        pytest.skip("chromium is not installed")
     sound = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}%noloop")
-    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
-    return playwright.chromium.launch(executable_path=chromium, args=[*sound, *sandbox, *more])
+    return launched(playwright, *sound, *more)
 
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """A browser into whose microphone a question is asked."""
-    browser = launched(playwright, recording("put_heat_on_it"), "--host-resolver-rules=MAP helper.test 127.0.0.1")
+    browser = with_microphone(
+        playwright, recording("put_heat_on_it"), "--host-resolver-rules=MAP helper.test 127.0.0.1"
+    )
     yield browser
     browser.close()
 
@@ -186,7 +181,7 @@ def test_a_spoken_stop_ends_the_session_while_it_speaks(
     playwright: Playwright, opened: Opened, address: str, tmp_path: Path
 ) -> None:
     sound = write_pcm(tmp_path / "stop.wav", silence(1.2) + recorded("stop") + silence(3))
-    browser = launched(playwright, sound)
+    browser = with_microphone(playwright, sound)
     try:
         page = opened.page(browser, address, microphone=True)
         button(page, CRAMP).click()

@@ -131,7 +131,7 @@ class Answers:
                 return None
             if fitting:
                 aloud[slot] = self._aloud(slot, fitting)
-        needed = {name for name in _PLACEHOLDER.findall(row.text) if name not in self.settings}
+        needed = placeholders(row.text) - self.settings.keys()
         return aloud if all(aloud.get(name) for name in needed) else None
 
     def _aloud(self, slot: str, values: Iterable[str]) -> str:
@@ -161,6 +161,11 @@ class Answers:
         """The sentence has the marker's main word in it already ("The article lists ...")."""
         main_word = marker.rstrip(":").split()[-1].casefold()
         return main_word in row.text.casefold()
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """Give the names in braces that values are put in place of."""
+    return frozenset(_PLACEHOLDER.findall(text))
 
 
 def filled(row: Row, values: Mapping[str, str]) -> Row:

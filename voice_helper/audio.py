@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from voice_helper.errors import AudioFileError, SoundDeviceError
+from voice_helper.errors import AudioFileError, SoundDeviceError, SoundFormatError
 from voice_helper.quiet import quiet_stderr
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
@@ -102,6 +102,51 @@ class WavSource:
                 yield np.asarray(resample.resample_chunk(mono, last=last), dtype=np.float32)
                 if last:
                     return
+
+
+class RawSound:
+    """Sound without a header, as it comes over a network: pieces of any length become 16 kHz, 16-bit, mono sound."""
+
+    def __init__(self, rate: int, width: int, channels: int) -> None:
+        """Take samples a second, bytes a sample (little-endian; of one byte they are unsigned) and channels.
+
+        Raises `SoundFormatError` for a form that no sound has.
+        """
+        if not _LEAST_RATE <= rate <= _MOST_RATE or not 1 <= width <= 4 or not 1 <= channels <= _MOST_CHANNELS:
+            raise SoundFormatError(
+                f"sound of {rate} samples a second, {width} bytes a sample and {channels} channels cannot be read",
+                hint="send 16000 samples a second, 2 bytes a sample, 1 channel",
+            )
+        self.form = (rate, width, channels)
+        self._as_inside = self.form == (SAMPLE_RATE, 2, 1)
+        self._resample = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        self._waiting = bytearray()
+
+    def take(self, raw: bytes) -> bytes:
+        """Take a piece; give the sound that is complete. Half a sample waits for its other half."""
+        self._waiting += raw
+        _, width, channels = self.form
+        whole = len(self._waiting) - len(self._waiting) % (width * channels)
+        ready = bytes(self._waiting[:whole])
+        del self._waiting[:whole]
+        if self._as_inside:
+            return ready
+        mono = _from_raw(ready, width).reshape(-1, channels).mean(axis=1).astype(np.float32)
+        return _pcm(np.asarray(self._resample.resample_chunk(mono), dtype=np.float32))
+
+    def finish(self) -> bytes:
+        """Nothing more comes: give what was kept to resample it."""
+        if self._as_inside:
+            return b""
+        return _pcm(np.asarray(self._resample.resample_chunk(np.zeros(0, np.float32), last=True), dtype=np.float32))
+
+
+def _from_raw(raw: bytes, width: int) -> npt.NDArray[np.float32]:
+    """Give samples of 1 to 4 bytes as numbers from -1.0 to 1.0."""
+    given = np.frombuffer(raw, dtype=np.uint8).reshape(-1, width)
+    wide = np.zeros((len(given), 4), dtype=np.uint8)
+    wide[:, 4 - width :] = given ^ 0x80 if width == 1 else given
+    return (wide.view("<i4").ravel() / 2.0**31).astype(np.float32)
 
 
 class QuietRoom:

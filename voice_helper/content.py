@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from voice_helper.answers import Answers, Sources, read_answers, read_facts, read_named_sources
+from voice_helper.answers import Answers, Sources, placeholders, read_answers, read_facts, read_named_sources
 from voice_helper.documents import Item, Place, Problems
 from voice_helper.errors import IntentsError
 from voice_helper.follow_ups import FollowUps, read_follow_ups
@@ -137,7 +137,7 @@ def content_of(files: Files, settings: Mapping[str, str], before: Content | None
     problems = Problems()
     content = _read(files, settings, problems, before)
     if len(problems) or content is None:
-        raise IntentsError(problems.lines())
+        raise IntentsError(problems.lines(), files.folder)
     return content
 
 
@@ -166,9 +166,11 @@ def _read(
     sentence_files = [path for path in files.read if path.parent != folder]
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
+    sentence_documents = {path.stem: _document(files, path, problems) for path in sentence_files}
+    if len(problems):  # every name in a file that cannot be read would be missed in all the others
+        return None
     empty = Item(Place("", 1), {})
     language = _read_language(documents.get("language.yaml", empty), problems)
-    sentence_documents = {path.stem: _document(files, path, problems) for path in sentence_files}
     sentences = read_sentences(sentence_documents, language, problems)
     answers_item = documents.get("answers.yaml", empty)
     facts = read_facts(documents["facts.yaml"], problems) if "facts.yaml" in documents else {}
@@ -283,9 +285,13 @@ def _check_together(
     for intent, entry in answers.entries.items():
         if intent not in first and intent not in named:
             problems.add(entry.place, f"the answer {intent} has no intent: no sentence file names it")
+    names = {*answers.settings, *sentences.lists, *(slot for slots in sentences.slots_of.values() for slot in slots)}
     for intent, entry in answers.entries.items():
         for row in entry.rows:
             _check_when(intent, entry.place, row, sentences, safety, problems)
+            for name in sorted(placeholders(row.text) - names):
+                never_said = f'{{{name}}} is no list and not under "settings:" of answers.yaml, so it is never said'
+                problems.add(entry.place, f'{intent}: "{row.text}": {never_said}')
 
 
 def _check_follow_ups(
@@ -334,6 +340,7 @@ def _check_when(
 def _check_thefts(sentences: Sentences, problems: Problems) -> None:
     """Report sentences that two intents would claim."""
     claimed: dict[str, Template] = {}
+    places = {(template.intent, template.text): template.place for template in sentences.templates}
     for template in sentences.templates:
         drawn = sentences.draw(template, _THEFT_DRAWS)
         for text in drawn:
@@ -344,7 +351,8 @@ def _check_thefts(sentences: Sentences, problems: Problems) -> None:
         if len(drawn) == 1:  # a plain sentence, as people add them: ask the matcher itself
             for claim in sentences.exact(drawn[0]):
                 if claim.intent != template.intent:
-                    _report_theft(drawn[0], template, claim.intent, f'"{claim.template}"', problems)
+                    place = places.get((claim.intent, claim.template), "")
+                    _report_theft(drawn[0], template, claim.intent, f'{place}: "{claim.template}"', problems)
 
 
 def _report_theft(text: str, template: Template, other: str, where: str, problems: Problems) -> None:

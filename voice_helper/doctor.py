@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def examine(language: str, model: Path | None, number: str | None) -> list[Findi
         _look("vosk model", lambda: str(find_vosk_model(language, model))),
         _look("voice", lambda: open_voice("pyttsx3").name),
         _look("natural voice", lambda: open_voice("natural").name),
+        _look("home assistant", _wyoming),
         _look("sound library", lambda: str(import_sounddevice().get_portaudio_version()[1])),
         _look("microphone", lambda: _device("microphone")),
         _look("loudspeaker", lambda: _device("loudspeaker")),
@@ -79,6 +81,12 @@ def _pocketsphinx() -> str:
     except (ImportError, OSError) as error:
         raise VoiceHelperError(f"does not load: {error}", hint="pip install pocketsphinx") from error
     return str(pocketsphinx.get_model_path())
+
+
+def _wyoming() -> str:
+    if find_spec("wyoming") is None:
+        raise VoiceHelperError("its protocol is not installed", hint='pip install "voice-helper[wyoming]"')
+    return "serve wyoming"
 
 
 def _device(kind: DeviceKind) -> str:

@@ -53,6 +53,10 @@ class Endpointer:
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self.settings = settings or EndpointSettings()
         self._before: deque[AudioChunk] = deque()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._before.clear()
         self._speech_samples = 0
         self._silence_samples = 0
         self._utterance_samples = 0
@@ -105,8 +109,3 @@ class Endpointer:
             self._reset()
             return Cut((chunk,), is_over=True)
         return Cut((chunk,))
-
-    def _reset(self) -> None:
-        self._before.clear()
-        self._speech_samples = self._silence_samples = self._utterance_samples = 0
-        self._in_utterance = False

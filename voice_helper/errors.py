@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class VoiceHelperError(Exception):
@@ -20,6 +21,10 @@ class VoiceHelperError(Exception):
 
 class AudioFileError(VoiceHelperError):
     """A sound file cannot be read or written."""
+
+
+class SoundFormatError(VoiceHelperError):
+    """Sound comes in a form that cannot be read."""
 
 
 class SoundDeviceError(VoiceHelperError):
@@ -49,9 +54,6 @@ class SavedStateError(VoiceHelperError):
 class IntentsError(VoiceHelperError):
     """An intents folder has problems; all of them are listed, each with its place."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__(
-            "\n".join(problems),
-            hint="mend the lines named above, then run: voice-helper check",
-        )
+    def __init__(self, problems: Sequence[str], folder: Path) -> None:
+        super().__init__("\n".join(problems), hint=f"mend the lines named above, then run: voice-helper check {folder}")
         self.problems = tuple(problems)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from voice_helper.answers import NO_VALUE, Sources, filled, read_row, read_rows
@@ -136,9 +136,6 @@ class Session:
     position: int = 0
     round: int = 1
     stage: Stage = "saying"
-    resume: Stage = "saying"
-    """The stage that a pause interrupted."""
-
     stage_samples: int = 0
     total_samples: int = 0
     five_said: bool = False
@@ -190,7 +187,7 @@ def pass_time(guide: Guide, session: Session, samples: int) -> Move:
     if session.stage in {"saying", "paused"}:
         return Move(session)
     session = replace(session, stage_samples=session.stage_samples + samples)
-    step = _step(guide, session)
+    step = current_step(guide, session)
     seconds = session.stage_samples / SAMPLE_RATE
     if session.stage == "holding":
         if step.five_more and not session.five_said and seconds >= step.hold_seconds - 5:
@@ -198,7 +195,7 @@ def pass_time(guide: Guide, session: Session, samples: int) -> Move:
         if seconds >= step.hold_seconds:
             return _after_hold(guide, session, step)
     elif session.stage == "resting" and seconds >= step.rest_seconds:
-        again = replace(session, round=session.round + 1, stage="saying", stage_samples=0, five_said=False)
+        again = replace(_at(session, "saying"), round=session.round + 1)
         return Move(again, _rows(step, again), step.number)
     elif session.stage == "waiting" and seconds >= step.wait_seconds:
         return same(guide, session) if step.asks else _next(guide, session)
@@ -209,52 +206,50 @@ def done_speaking(guide: Guide, session: Session) -> Move:
     """The voice has finished: a hold or a wait begins at this moment."""
     if session.stage != "saying" or session.asking_thigh:
         return Move(session)
-    step = _step(guide, session)
+    step = current_step(guide, session)
     if step.hold_seconds:
-        holding = replace(session, stage="holding", stage_samples=0, five_said=False)
+        holding = _at(session, "holding")
         fitting, later = _fitting(holding.owed, step.hold_seconds - 5)
         return Move(replace(holding, owed=later), fitting, step.number if fitting else None)
     if step.wait_seconds:
-        return Move(replace(session, stage="waiting", stage_samples=0))
+        return Move(_at(session, "waiting"))
     return _next(guide, session)
 
 
 def go_next(guide: Guide, session: Session) -> Move:
     """Go to the next step, whatever is going on."""
-    return replace_hush(_next(guide, replace(session, asking_thigh=False)))
+    return _at_once(_next(guide, replace(session, asking_thigh=False)))
 
 
 def go_back(guide: Guide, session: Session) -> Move:
     """Go to the step before; from the first one, say it again."""
     position = session.position if session.standing else max(0, session.position - 1)
-    return replace_hush(_enter(guide, session, position))
+    return _at_once(_enter(guide, session, position))
 
 
 def restart(guide: Guide, session: Session) -> Move:
     """Begin again; the ten-minute clock goes on."""
-    return replace_hush(_enter(guide, replace(session, repeated=False), 0))
+    return _at_once(_enter(guide, replace(session, repeated=False), 0))
 
 
 def repeat(guide: Guide, session: Session) -> Move:
     """Say the step again, and hold again from its end."""
-    step = _step(guide, session)
-    again = replace(session, stage="saying", stage_samples=0, five_said=False)
+    step = current_step(guide, session)
+    again = _at(session, "saying")
     said = (guide.which_thigh,) if session.asking_thigh else _rows(step, again)
     return Move(again, said, step.number, hush=True)
 
 
 def pause(session: Session) -> Move:
     """Hold everything but the ten-minute clock."""
-    if session.stage == "paused":
-        return Move(session, hush=True)
-    return Move(replace(session, stage="paused", resume=session.stage), hush=True)
+    return Move(_at(session, "paused"), hush=True)
 
 
 def resume(guide: Guide, session: Session) -> Move:
     """Go on after a pause, from the start of the step; without a pause, go to the next step."""
     if session.stage != "paused":
         return go_next(guide, session)
-    return repeat(guide, replace(session, stage=session.resume))
+    return repeat(guide, session)
 
 
 def place(guide: Guide, session: Session, muscle: str | None) -> Move:
@@ -263,16 +258,16 @@ def place(guide: Guide, session: Session, muscle: str | None) -> Move:
         return repeat(guide, session)
     here = replace(session, muscle=muscle.split(", ")[-1])
     if here.muscle == "thigh":
-        return Move(replace(here, asking_thigh=True, stage="saying", stage_samples=0), (guide.which_thigh,), hush=True)
+        return Move(replace(_at(here, "saying"), asking_thigh=True), (guide.which_thigh,), hush=True)
     stretch = guide.index("stretch", otherwise=session.position)
-    return replace_hush(_enter(guide, replace(here, asking_thigh=False), stretch))
+    return _at_once(_enter(guide, replace(here, asking_thigh=False), stretch))
 
 
 def stand(guide: Guide, session: Session) -> Move:
     """The standing stretch, only ever on wish."""
     if guide.stand is None:
         return repeat(guide, session)
-    standing = replace(session, standing=True, stage="saying", stage_samples=0, round=1, five_said=False)
+    standing = replace(_at(session, "saying"), standing=True, round=1)
     return Move(standing, guide.stand.say, guide.stand.number, hush=True)
 
 
@@ -288,10 +283,10 @@ def worse(guide: Guide) -> Move:
 
 def same(guide: Guide, session: Session) -> Move:
     """No change: the steps once more, then on to the end."""
-    step = _step(guide, session)
+    step = current_step(guide, session)
     if step.repeat_from and not session.repeated:
-        return replace_hush(_enter(guide, replace(session, repeated=True), guide.index(step.repeat_from)))
-    return replace_hush(_next(guide, session))
+        return _at_once(_enter(guide, replace(session, repeated=True), guide.index(step.repeat_from)))
+    return _at_once(_next(guide, session))
 
 
 def stop() -> Move:
@@ -302,7 +297,7 @@ def stop() -> Move:
 def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
     """Answer something briefly; a step that was being said is said again after it."""
     if session.stage == "saying":
-        step = _step(guide, session)
+        step = current_step(guide, session)
         return Move(session, (*rows, *_rows(step, session)), step.number, hush=True)
     return Move(session, rows)
 
@@ -318,12 +313,12 @@ def how_long(guide: Guide, session: Session) -> Move:
     left = seconds_left(guide, session)
     if left is None:
         return which_step(guide, session)
-    return say_between(guide, session, (filled(guide.how_long, {"seconds": str(max(1, round(left[0])))}),))
+    return Move(session, (filled(guide.how_long, {"seconds": str(max(1, round(left[0])))}),))
 
 
 def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
     """Give what is left of the hold, the rest or the wait, and its whole length; `None` where nothing is counted."""
-    step = _step(guide, session)
+    step = current_step(guide, session)
     whole = {"holding": step.hold_seconds, "resting": step.rest_seconds, "waiting": step.wait_seconds}
     seconds = whole.get(session.stage)
     return None if seconds in (None, math.inf) else (max(0.0, seconds - session.stage_samples / SAMPLE_RATE), seconds)
@@ -331,27 +326,26 @@ def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
 
 def steps(guide: Guide, session: Session) -> tuple[int, int]:
     """Give the number of the step the session is at, and of the last one."""
-    return _step(guide, session).number, max(step.number for step in guide.steps)
+    return current_step(guide, session).number, max(step.number for step in guide.steps)
 
 
 def current_step(guide: Guide, session: Session) -> Step:
     """Give the step the session is at."""
-    return _step(guide, session)
+    return guide.stand if session.standing and guide.stand else guide.steps[session.position]
 
 
-def replace_hush(move: Move) -> Move:
+def _at_once(move: Move) -> Move:
     """The same move, and what is being said is cut off."""
     return replace(move, hush=True)
 
 
-def _step(guide: Guide, session: Session) -> Step:
-    return guide.stand if session.standing and guide.stand else guide.steps[session.position]
+def _at(session: Session, stage: Stage) -> Session:
+    """The same session where a stage of it begins."""
+    return replace(session, stage=stage, stage_samples=0, five_said=False)
 
 
 def _enter(guide: Guide, session: Session, position: int) -> Move:
-    entered = replace(
-        session, position=position, round=1, stage="saying", stage_samples=0, five_said=False, standing=False
-    )
+    entered = replace(_at(session, "saying"), position=position, round=1, standing=False)
     step = guide.steps[position]
     return Move(entered, _rows(step, entered), step.number)
 
@@ -368,7 +362,7 @@ def _next(guide: Guide, session: Session) -> Move:
 def _after_hold(guide: Guide, session: Session, step: Step) -> Move:
     rest = (step.rest,) if step.rest else ()
     if session.round < step.rounds:
-        return Move(replace(session, stage="resting", stage_samples=0), rest, step.number)
+        return Move(_at(session, "resting"), rest, step.number)
     move = _next(guide, session)
     return replace(move, say=(*rest, *move.say))
 
@@ -398,7 +392,6 @@ class _Reader:
     sources: Sources
     problems: Problems
     fill: Callable[[Row], Row]
-    filled: list[Row] = field(default_factory=list)
 
     def rows(self, fields: Mapping[str, Item], key: str, what: str) -> tuple[Row, ...]:
         if key not in fields:
@@ -413,6 +406,9 @@ class _Reader:
 
     def number(self, fields: Mapping[str, Item], key: str, what: str, default: float) -> float:
         return fields[key].number(self.problems, f"{what}, {key}") if key in fields else default
+
+    def text(self, fields: Mapping[str, Item], key: str, what: str) -> str | None:
+        return fields[key].text(self.problems, f"{what}, {key}") if key in fields else None
 
     def _keep(self, row: Row) -> Row:
         return replace(self.fill(row), when=row.when)
@@ -436,8 +432,8 @@ class _Reader:
             five_more=self.row(fields, "five_more", what),
             rest=self.row(fields, "rest", what),
             asks=fields["asks"].truth(self.problems, f"{what}, asks") if "asks" in fields else False,
-            repeat_from=fields["repeat_from"].text(self.problems, what) if "repeat_from" in fields else None,
-            skip_when=fields["skip_when"].text(self.problems, what) if "skip_when" in fields else None,
+            repeat_from=self.text(fields, "repeat_from", what),
+            skip_when=self.text(fields, "skip_when", what),
         )
 
 
@@ -453,24 +449,30 @@ def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problem
     names = [step.name for step in steps]
     if "stretch" not in names:
         problems.add(item.place, 'guide.yaml needs a step named "stretch"')
-    for step in steps:
+    for entry, step in zip(entries, steps, strict=True):
         if step.repeat_from and step.repeat_from not in names:
-            problems.add(item.place, f'the step {step.name} repeats from "{step.repeat_from}", which is no step')
-    silent = Row("", "talk")
+            problems.add(entry.place, f'the step {step.name} repeats from "{step.repeat_from}", which is no step')
+
+    def row(key: str) -> Row:
+        return reader.row(top, key, "guide.yaml") or Row("", "talk")
+
+    def rows(key: str) -> tuple[Row, ...]:
+        return reader.rows(top, key, "guide.yaml")
+
     return Guide(
         steps=tuple(steps),
         limit_seconds=reader.number(top, "limit_seconds", "guide.yaml", 600),
         stand=reader.step(top["stand"], "stand", 2) if "stand" in top else None,
-        which_thigh=reader.row(top, "which_thigh", "guide.yaml") or silent,
-        help=reader.row(top, "help", "guide.yaml") or silent,
-        which_step=reader.row(top, "which_step", "guide.yaml") or silent,
-        how_long=reader.row(top, "how_long", "guide.yaml") or silent,
-        count=reader.row(top, "count", "guide.yaml") or silent,
-        repeat=reader.row(top, "repeat", "guide.yaml") or silent,
-        when_done=reader.row(top, "when_done", "guide.yaml") or silent,
-        article_first=reader.rows(top, "article_first", "guide.yaml"),
-        good=reader.row(top, "good", "guide.yaml") or silent,
-        close=reader.rows(top, "close", "guide.yaml"),
-        close_worse=reader.rows(top, "close_worse", "guide.yaml"),
-        close_ten_minutes=reader.rows(top, "close_ten_minutes", "guide.yaml"),
+        which_thigh=row("which_thigh"),
+        help=row("help"),
+        which_step=row("which_step"),
+        how_long=row("how_long"),
+        count=row("count"),
+        repeat=row("repeat"),
+        when_done=row("when_done"),
+        article_first=rows("article_first"),
+        good=row("good"),
+        close=rows("close"),
+        close_worse=rows("close_worse"),
+        close_ten_minutes=rows("close_ten_minutes"),
     )

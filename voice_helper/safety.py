@@ -29,6 +29,9 @@ _NEAR_WORDS = 5
 
 _CUT = "\N{PILCROW SIGN}"
 _INNERMOST = re.compile(r"\(([^()]*)\)")
+_NAME = re.compile(r"<(\w+)>")
+_AT_EDGES = re.compile(r"(?<=[(|])\s+|\s+(?=[|)])")  # spaces inside a choice: "( red | hot )"
+_DEEPEST_GROUP = 6
 _NO_BRACKETS = str.maketrans("", "", "[]")  # in a sign they are no brackets
 _NO_MARKS = str.maketrans("\0", " ")
 _DENIAL = "denial"
@@ -197,20 +200,19 @@ class SafetyRules:
 
     def _find(self, comparable: str) -> Flags:
         plain = self._without_idioms(comparable)
-        has_idiom, comparable = plain != comparable, plain
-        clauses, denied = self._cut_denied(self._clauses(comparable))
+        clauses, denied = self._cut_denied(self._clauses(plain))
         whole = " ".join(clauses)
         raised: list[Flag] = []
         for family in self.families:
             texts = (*clauses, whole)
-            if self._is_only_asked(family, comparable):  # "is it a clot", but "does heat help oh and my leg is blue"
+            if self._is_only_asked(family, plain):  # "is it a clot", but "does heat help oh and my leg is blue"
                 texts = tuple(part for part in self._added(whole) if not self._is_only_asked(family, part))
             words = next((words for sign in family.signs for words in self._said(sign, texts)), None)
             if words is not None:
                 raised.append(Flag(family.level, family.name, words))
         raised.sort(key=lambda flag: LEVELS.index(flag.level))
         rest = " ".join(self._denial.sub(" ", whole).split())
-        return Flags(tuple(raised), tuple(denied), rest, plain if has_idiom else None)
+        return Flags(tuple(raised), tuple(denied), rest, plain if plain != comparable else None)
 
     def _added(self, comparable: str) -> Iterator[str]:
         """What is added to a question after it."""
@@ -388,7 +390,7 @@ class _PatternReader:
         words = "|".join(re.escape(word) for word in small_words)
         self._starred = lru_cache(maxsize=None)(self._read_words)  # a group stands in many signs
         self._reader = GroupReader(_INNERMOST, lambda found: self._reader.choice(found[1]), self._fragments)
-        self._gap = rf"(?:'s)?\s+(?:(?:{words})\s+){{0,2}}" if words else r"(?:'s)?\s+"
+        self._gap = rf"(?:'s)?\s+(?:(?:{words})\s+){{0,2}}"
 
     def read_all(self, item: Item | None, what: str, problems: Problems) -> tuple[_Pattern, ...]:
         if item is None:
@@ -400,29 +402,25 @@ class _PatternReader:
         return tuple(pattern for pattern in read if pattern)
 
     def read(self, part: str, what: str, item: Item, problems: Problems) -> _Pattern | None:
-        unfolded = part
-        for _ in range(5):
-            names = re.findall(r"<(\w+)>", unfolded)
-            for name in names:
-                if name not in self._groups:
-                    problems.add(item.place, f"{what}: there is no group <{name}>")
-                    return None
-                unfolded = unfolded.replace(f"<{name}>", f"({self._groups[name]})")
-            if not names:
-                break
-        if unfolded.count("(") != unfolded.count(")") or not unfolded:
-            problems.add(item.place, f'{what}: a bracket of "{part}" is not closed')
+        unfolded, problem = self._unfolded(part)
+        problem = problem or _mistake_in(unfolded, part)
+        if problem is not None:
+            problems.add(item.place, f"{what}: {problem}")
             return None
         pieces = "".join(self._piece(piece) for piece in re.findall(r"[()|]|[^()|]+", unfolded))
-        source = rf"(?<![\w'])(?:{pieces})(?:'s)?(?![\w'])"
-        if is_balanced(unfolded.translate(_NO_BRACKETS)):
-            return _Pattern(source, self._reader.needs(unfolded.translate(_NO_MARKS)))
-        try:
-            re.compile(source)
-        except re.error as error:
-            problems.add(item.place, f'{what}: "{part}" cannot be read: {error}')
-            return None
-        return _Pattern(source)  # such as "a)(b", which is a rule by chance
+        return _Pattern(rf"(?<![\w'])(?:{pieces})(?:'s)?(?![\w'])", self._reader.needs(unfolded.translate(_NO_MARKS)))
+
+    def _unfolded(self, part: str) -> tuple[str, str | None]:
+        """Put the words of the groups in place of their names; give what is wrong with a name beside it."""
+        for _ in range(_DEEPEST_GROUP):
+            names = set(_NAME.findall(part))
+            if not names:
+                return _AT_EDGES.sub("", part), None
+            unknown = sorted(names - self._groups.keys())
+            if unknown:
+                return part, f"there is no group <{unknown[0]}>"
+            part = _NAME.sub(lambda found: f"({self._groups[found[1]]})", part)
+        return part, "a group names itself"
 
     def _piece(self, piece: str) -> str:
         if piece in {")", "|"}:
@@ -440,19 +438,20 @@ class _PatternReader:
             yield from (word for word in words.split() if word.replace("'", "").isalnum())
 
     def _read_words(self, piece: str) -> list[tuple[str, bool]]:
-        """Give the words of a piece without their stars, and whether there was one."""
-        stars = [word + "*" * was.endswith("*") for word, was in _comparable_words(self._language, piece)]
-        return [(word.rstrip("*"), word.endswith("*")) for word in stars]
+        """Give the words of a piece in comparable form, and whether any ending may follow."""
+        if "*" not in piece:
+            return [(word, False) for word in self._language.comparable(piece).split()]
+        return [(self._language.comparable(word) or word, word.endswith("*")) for word in piece.split()]
 
 
-def _comparable_words(language: Language, piece: str) -> Iterable[tuple[str, str]]:
-    """Give each word in comparable form beside the word as it was written (which may end in a star)."""
-    if "*" not in piece:
-        for word in language.comparable(piece).split():
-            yield word, word
-        return
-    for word in piece.split():
-        yield language.comparable(word.rstrip("*")) or word.rstrip("*"), word
+def _mistake_in(unfolded: str, part: str) -> str | None:
+    if not unfolded:
+        return "nothing stands here"
+    if "?" in unfolded:  # it would be left out like all punctuation, and what was meant to be optional be needed
+        return f'"{part}" must be written without "?": name both ways as a choice, "(no|no more) pain"'
+    if not is_balanced(unfolded.translate(_NO_BRACKETS)):
+        return f'a bracket of "{part}" is not closed'
+    return None
 
 
 def _find_sign(sign: _Sign, text: str) -> tuple[tuple[int, int], ...] | None:

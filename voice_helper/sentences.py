@@ -191,6 +191,26 @@ class Sentences:
             return (name,)
         return tuple(each for inner in _names_of(self._raw_rules[name.name]) for each in self._unfolded(inner))
 
+    def named_in(self, texts: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Give the lists and rules that some templates and their rules name, as hassil takes them."""
+        lists: dict[str, Any] = {}
+        rules: dict[str, str] = {}
+        left = [name for text in texts for name in _names_of(text)]
+        while left:
+            name = left.pop()
+            if not name.is_rule:
+                lists[name.name] = self._raw_lists[name.name]
+            elif name.name not in rules:
+                rules[name.name] = self._raw_rules[name.name]
+                left += _names_of(rules[name.name])
+        return lists, rules
+
+    def lists_named_in(self, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Give the slot and the list of each value that sentences of some templates can have."""
+        for text in texts:
+            for name in _names_of(text):
+                yield from ((each.slot, each.name) for each in self._unfolded(name))
+
     def say(self, slot: str, value: str) -> str | None:
         """How a value of a list is said aloud; `None` for a value the list does not have."""
         lists = self._lists_of_slot.get(slot, (slot,))

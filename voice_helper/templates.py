@@ -54,7 +54,7 @@ def parse_fault(template: str) -> str | None:
     """Say what is wrong with a template; `None` when it can be parsed."""
     try:
         parsed(template)
-    except (ParseError, ValueError, IndexError) as error:
+    except (ParseError, ValueError, IndexError, AssertionError) as error:  # the last one for empty brackets
         return f"is not a template: {error}"
     return None
 

@@ -143,7 +143,7 @@ class Understanding:
         if match.decided_by == "exact":
             return self._group(match.intent) != _TALK_GROUP or len(heard.text.split()) >= _FEW_WORDS
         if match.intent in HELP_NOW:
-            is_near = match.score < 1.0 and match.runner_up is not None
+            is_near = match.runner_up is not None
             if is_near and match.score < self.thresholds.overheard_safety:
                 return False
             is_clear = heard.confidence >= self.thresholds.overheard_clear
@@ -174,21 +174,23 @@ class Understanding:
         if claim is not None:
             return replace(self._claimed(text, claim, flag), denied=denied)
         comparable = language.essence(text)
-        is_known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
-        ranking = self.nearest.rank(comparable) if is_known else NOTHING_NEAR
-        ranked = ranking.scores()
+        ranking = self._ranked(comparable)
         threshold = self._alarm_threshold(confidence, is_cut=denied or flags.plain is not None)
         if flags.plain is None:
-            alarm = self._alarm(comparable, ranked, ranking, threshold)
+            alarm = self._alarm(comparable, ranking, threshold)
         else:  # an idiom is no sign of danger, neither to a rule nor to what is near to one
             plain = language.essence(flags.plain)
-            near = self.nearest.rank(plain) if self.nearest.known_share(plain) >= LEAST_KNOWN_SHARE else NOTHING_NEAR
-            alarm = self._alarm(plain, near.scores(), near, threshold)
+            alarm = self._alarm(plain, self._ranked(plain), threshold)
         if alarm is not None:
             return replace(alarm, denied=denied)
         if flag is not None:
             return replace(self._flagged(text, flag), denied=denied)
-        return replace(self._nearest(text, comparable, ranked), denied=denied)
+        return replace(self._nearest(text, comparable, ranking.scores()), denied=denied)
+
+    def _ranked(self, comparable: str) -> Ranking:
+        """Give how near a text is to every meaning, where enough of its words are known."""
+        is_known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
+        return self.nearest.rank(comparable) if is_known else NOTHING_NEAR
 
     def _alarm_threshold(self, confidence: float, *, is_cut: bool) -> float:
         if is_cut:  # fragments come near to much by chance
@@ -196,10 +198,9 @@ class Understanding:
         is_confident = confidence >= self.thresholds.confident
         return self.thresholds.safety if is_confident else self.thresholds.safety_misheard
 
-    def _alarm(
-        self, comparable: str, ranked: list[tuple[str, float]], ranking: Ranking, threshold: float
-    ) -> Match | None:
+    def _alarm(self, comparable: str, ranking: Ranking, threshold: float) -> Match | None:
         """Raise a red flag that no rule knows, where the wording is near enough to those that are."""
+        ranked = ranking.scores()
         shares = {intent: share for intent, share in ranked if intent in HELP_NOW}
         together = sum(shares.values())
         if together < threshold or self.safety.is_general_question(comparable):
@@ -239,7 +240,7 @@ class Understanding:
         return claims[0] if claims else None
 
     def _claimed(self, text: str, claim: Claim, flag: Flag | None) -> Match:
-        if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) < LEVELS.index(claim.intent):
+        if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) <= LEVELS.index(claim.intent):
             return Match(flag.level, claim.slots, 1.0, "safety", flag.family, claim.template)
         group = self._group(claim.intent)
         decided: Literal["safety", "command", "exact"] = "exact"
@@ -247,8 +248,8 @@ class Understanding:
             decided = "safety"
         elif group == _COMMAND_GROUP:
             decided = "command"
-        family = flag.family if flag is not None and flag.level == claim.intent else None
-        if family is None and claim.intent in HELP_NOW:
+        family = None
+        if claim.intent in HELP_NOW:
             family = self.nearest.rank(self.sentences.language.essence(text)).family(claim.intent)
         return Match(claim.intent, claim.slots, 1.0, decided, family, claim.template)
 
@@ -280,8 +281,8 @@ class Understanding:
             candidates=(intent, second) if decided == "unsure" else (),
         )
 
-    def _group(self, intent: str) -> str:
-        return self.sentences.group_of.get(intent, "")
+    def _group(self, intent: str) -> str | None:
+        return self.sentences.group_of.get(intent)
 
 
 def _next_best(ranked: list[tuple[str, float]], intent: str) -> RunnerUp | None:
@@ -296,7 +297,7 @@ def read_thresholds(item: Item, problems: Problems) -> Thresholds:
 
     def share(name: str) -> float:
         if name in _OF_SCORES:
-            return top[name].number(problems, name) if name in top else getattr(Thresholds, name)
+            return top[name].number(problems, name) if name in top else getattr(USUAL_THRESHOLDS, name)
         if name not in top:
             problems.add(item.place, f'thresholds.yaml needs "{name}", a number from 0 to 1')
             return 0.0

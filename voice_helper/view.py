@@ -63,7 +63,8 @@ class GuideView:
             lines.append(Text(self._said))
         if left is not None:
             seconds, whole = left
-            lines += ["", ProgressBar(total=whole, completed=whole - seconds, width=width - 1)]
+            bar = ProgressBar(total=whole, completed=whole - seconds, width=width - 1)
+            lines += ["", Align.left(bar)]  # the bar itself ends no line
             lines.append(_large(f"{seconds:.0f}", width))
         if step is not None:
             lines += ["", Text(f"{step[0]} / {step[1]}   {self._hint}", style="bold")]

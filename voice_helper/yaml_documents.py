@@ -15,6 +15,15 @@ from voice_helper.documents import Item, Place, Problems
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_CHARACTERS = 2_000_000
 _MAX_DEPTH = 40
+_USUAL_CAUSES = {
+    "mapping values are not allowed": "a text with a colon in it needs quotes around it",
+    "cannot start any token": "indent with spaces, not with tabs",
+    "expected ',' or '}'": "a text with quotes, a comma or a colon in it needs quotes around it",
+    "did not find expected key": "a line here is indented otherwise than those that it belongs to",
+    "expected <block end>": "a line here is indented otherwise than those that it belongs to",
+}
+"""What the YAML reader says, in either of its builds, and what the writer most likely did."""
+
 _PLAIN_TAGS = frozenset({"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"})
 
 
@@ -51,8 +60,9 @@ def _yaml_problem(error: Exception, file: str) -> tuple[Place, str]:
     mark: Any = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else 1
     reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "nested too deeply"
-    context = getattr(error, "context", None)
-    return Place(file, line), f"is not YAML: {reason}" + (f" ({context})" if context else "")
+    usual = [cause for part, cause in _USUAL_CAUSES.items() if part in reason]
+    more = "; ".join(filter(None, (getattr(error, "context", None), *usual)))
+    return Place(file, line), f"is not YAML: {reason}" + (f" ({more})" if more else "")
 
 
 def _item(node: yaml.Node, file: str, problems: Problems, *, depth: int) -> Item:

@@ -6,15 +6,50 @@ from pathlib import Path
 
 import click
 
-from voice_helper.commands.shared import Options, common, language_folder, progress
+from voice_helper.commands.shared import (
+    Options,
+    common,
+    counted,
+    language_folder,
+    note,
+    note_number,
+    open_skill,
+    progress,
+)
 
 
 @click.group()
 def export() -> None:
     """Write the sentences and answers in the format of another assistant.
 
+    Example: voice-helper export homeassistant config
+
     Example: voice-helper export openvoiceos skill
     """
+
+
+@export.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@common
+def homeassistant(options: Options, folder: Path) -> None:
+    """Write custom sentences and intent_script answers for Home Assistant's configuration folder.
+
+    They know whole sentences only, without the guided session and without the rules that find a sign of danger in any
+    sentence: "serve wyoming" has all of it. The folder is written whole or not at all, and never over files that are
+    not from here.
+
+    Example: voice-helper export homeassistant config --number 112
+    """
+    from voice_helper.exports.folder import write_folder
+    from voice_helper.exports.homeassistant import export_files
+
+    skill = open_skill(options)
+    files = export_files(skill, lambda templates: counted(templates, "reading the sentences"))
+    write_folder(folder, files)
+    for name in files:
+        click.echo(folder / name)
+    note_number(options, skill)
+    note("a sign of danger is known there in whole sentences only: the files say more at their top")
 
 
 @export.command()

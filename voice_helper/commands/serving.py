@@ -1,8 +1,9 @@
-"""Serve the same conversation over a network: `serve web`."""
+"""Serve the same conversation over a network: `serve web` for a browser, `serve wyoming` for Home Assistant."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,19 +21,34 @@ from voice_helper.commands.shared import (
     open_voice_or_none,
 )
 from voice_helper.errors import VoiceHelperError
+from voice_helper.servers.places import is_loopback
 from voice_helper.voices import VoiceWithMemory
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
     import socket
 
     from voice_helper.recognizers import Recognizer
+    from voice_helper.skill import Skill
 
 WEB_PORT: Final = 10600
+WYOMING_PORT: Final = 10500
 CLUSTER_PORT: Final = 10601
 _LONG_SECONDS: Final = 3600
 _MOST_CONNECTIONS: Final = 64
 _STOP_SECONDS: Final = 1
+_EVERY_ADDRESS: Final = ("0.0.0.0", "::", "[::]")
+_MOST_NAME_BYTES: Final = 63  # of a service in a network
 _TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
+
+
+def _address(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options that say where it serves."""
+    host = click.option(
+        "--host", default="127.0.0.1", show_default=True, help="The address to serve; 0.0.0.0 is all of them."
+    )
+    ports = click.IntRange(0, 65_535)
+    at = click.option("--port", type=ports, default=port, show_default=True, help="0 takes a free one.")
+    return lambda command: host(at(command))
 
 
 @click.group()
@@ -40,12 +56,13 @@ def serve() -> None:
     """Answer over a network.
 
     Example: voice-helper serve web
+
+    Example: voice-helper serve wyoming
     """
 
 
 @serve.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to serve; 0.0.0.0 is all of them.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=WEB_PORT, show_default=True, help="0 takes a free one.")
+@_address(WEB_PORT)
 @click.option("--cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate file (PEM), for https.")
 @click.option("--key", type=click.Path(path_type=Path, dir_okay=False), help="Its private key (PEM).")
 @click.option("--most", type=click.IntRange(1, 64), default=4, show_default=True, help="So many people at a time.")
@@ -67,7 +84,7 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
         import uvicorn
 
         from voice_helper.servers.shell import page_files
-        from voice_helper.servers.web import Served, create_app, is_loopback
+        from voice_helper.servers.web import Served, create_app
     except ImportError as error:
         raise VoiceHelperError(
             f"the page needs a package that is not installed: {error.name}", hint='pip install "voice-helper[web]"'
@@ -81,20 +98,12 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
                 hint="translate the one of intents/en",
             )
         skill.load_all()
-        # what cannot be opened is said now, not to the first who asks
-        choice = choose_recognizer(options, skill, workers)
-        opened = [choice.recognizer]
-
-        def recognizer() -> Recognizer:
-            with suppress(IndexError):
-                return opened.pop()
-            return choice.another()
-
+        _, another_recognizer = _recognizers(options, skill, workers)
         token = None if is_loopback(host) else _new_token()
         served = Served(
             skill.conversation,
             page_files(skill.content, skill.content.page, needs_token=token is not None),
-            recognizer,
+            another_recognizer,
             VoiceWithMemory(open_voice_or_none(options, needed=False)),
             options.rate,
             host=host,
@@ -105,6 +114,80 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
         note_number(options, skill)
         _announce(listener, token, host, is_secure=cert is not None)
         uvicorn.Server(config).run(sockets=[listener])
+
+
+@serve.command()
+@_address(WYOMING_PORT)
+@click.option("--most", type=click.IntRange(1, 64), default=4, show_default=True, help="So many are heard at a time.")
+@click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant find it in the network by itself.")
+@common
+def wyoming(options: Options, host: str, port: int, most: int, announces: bool) -> None:
+    """Serve Home Assistant: a conversation agent, speech-to-text and text-to-speech. Ctrl-C ends.
+
+    The Wyoming protocol has no password: beyond this machine (--host) everybody who reaches the port can use it.
+
+    Example: voice-helper serve wyoming
+
+    Example: voice-helper serve wyoming --host 0.0.0.0 --zeroconf --number 112
+    """
+    if announces and is_loopback(host):
+        raise click.UsageError("--zeroconf tells other machines where it is: give --host, too")
+    try:
+        from voice_helper.servers.wyoming import Served, WyomingServer
+    except ImportError as error:
+        raise VoiceHelperError(
+            f"Home Assistant needs a package that is not installed: {error.name}",
+            hint='pip install "voice-helper[wyoming]"',
+        ) from error
+    import asyncio
+
+    with listening_socket(host, port) as listener:
+        skill = open_skill(options)
+        name, another_recognizer = _recognizers(options, skill)
+        served = Served(
+            skill.conversation,
+            skill.content.language.code,
+            name,
+            another_recognizer,
+            open_voice_or_none(options, needed=False),
+            options.rate,
+            host=host,
+            most=most,
+        )
+
+        async def ready() -> None:
+            if announces:
+                await _announce_in_network(host, listener.getsockname()[1])
+            note_number(options, skill)
+            click.echo(f"tcp://{_shown(host)}:{listener.getsockname()[1]}")
+            note("in Home Assistant: Settings, Devices & services, Add integration, Wyoming Protocol. Ctrl-C ends")
+            if not is_loopback(host):
+                note(
+                    "everybody who reaches this port can use it: the protocol has no password, and nothing is encrypted"
+                )
+
+        asyncio.run(WyomingServer(served).serve(listener, ready))
+
+
+async def _announce_in_network(host: str, port: int) -> None:
+    """Tell the network by mDNS where it is. Raises `VoiceHelperError` where that cannot be done."""
+    import socket
+
+    try:
+        from wyoming.zeroconf import HomeAssistantZeroconf
+    except ImportError as error:
+        raise VoiceHelperError(
+            f"--zeroconf needs a package that is not installed: {error.name}",
+            hint='pip install "voice-helper[wyoming]"',
+        ) from error
+    name = f"voice-helper on {socket.gethostname()}".encode()[:_MOST_NAME_BYTES].decode(errors="ignore")
+    try:
+        await HomeAssistantZeroconf(port, name, None if host in _EVERY_ADDRESS else host).register_server()
+    except Exception as error:  # whatever the network's library raises
+        raise VoiceHelperError(
+            f"the network cannot be told of it: {error or type(error).__name__}",
+            hint="leave --zeroconf out, and type host and port into Home Assistant",
+        ) from error
 
 
 @serve.command()
@@ -166,6 +249,22 @@ def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
     }
 
 
+def _recognizers(options: Options, skill: Skill, workers: int = 0) -> tuple[str, Callable[[], Recognizer]]:
+    """Give the name of the recognizer, and what opens one for each who speaks.
+
+    The first is opened at once: what cannot be opened is said now, not to the first who asks.
+    """
+    choice = choose_recognizer(options, skill, workers)
+    opened = [choice.recognizer]
+
+    def another() -> Recognizer:
+        with suppress(IndexError):
+            return opened.pop()
+        return choice.another()
+
+    return choice.recognizer.name, another
+
+
 def listening_socket(host: str, port: int) -> socket.socket:
     """Take a port of this machine, 0 for a free one. Raises `VoiceHelperError` where that cannot be had."""
     import socket
@@ -206,8 +305,7 @@ def _new_token() -> str:
 
 
 def _announce(listener: socket.socket, token: str | None, host: str, *, is_secure: bool) -> None:
-    shown = f"[{host}]" if ":" in host else host
-    click.echo(f"{'https' if is_secure else 'http'}://{shown}:{listener.getsockname()[1]}/")
+    click.echo(f"{'https' if is_secure else 'http'}://{_shown(host)}:{listener.getsockname()[1]}/")
     if token is None:
         note("open this address in a browser on this machine. Ctrl-C ends")
         return
@@ -215,3 +313,7 @@ def _announce(listener: socket.socket, token: str | None, host: str, *, is_secur
     note("open it from other machines with this machine's name; everybody who types the token can use it. Ctrl-C ends")
     if not is_secure:
         note("without --cert and --key browsers give no microphone, and what is typed can be read on the way")
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

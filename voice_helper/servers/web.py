@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -26,6 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from voice_helper.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
 from voice_helper.servers.live import Ask, Begin, BeQuiet, Hear, LiveConversation, Message, Order, Played, Release
+from voice_helper.servers.places import HELLO_SECONDS, Places, is_loopback, situation_at
 from voice_helper.text import MAX_CHARACTERS
 from voice_helper.types import SAMPLE_RATE
 from voice_helper.voices import Voice
@@ -33,7 +32,6 @@ from voice_helper.voices import Voice
 MOST_MESSAGE_BYTES: Final = 16 * 1024
 """No message of the page is larger: a tenth of a second of sound is 3,200 bytes."""
 
-HELLO_SECONDS: Final = 10.0
 WRONG_TOKEN, BUSY, RUBBISH, TOO_FAST, IDLE, FAULT = 4001, 4002, 4003, 4004, 4005, 4006
 """Why a connection was closed, beside the codes of the WebSocket protocol."""
 
@@ -85,17 +83,9 @@ class Served:
     """So many conversations at a time."""
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can connect to a server at this host."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def create_app(served: Served) -> Starlette:
     """Give the page and its WebSocket as an ASGI application."""
-    places = _Places(served.most, served.open_recognizer)
+    places = Places(served.most, served.open_recognizer)
     wrong_tokens = asyncio.Lock()
 
     async def file(request: Request) -> Response:
@@ -140,37 +130,6 @@ def _split(address: str) -> SplitResult:
         return urlsplit("")
 
 
-class _Places:
-    """So many conversations go on at a time; a recognizer is loaded for each and handed on to the next."""
-
-    def __init__(self, most: int, open_recognizer: Callable[[], Recognizer]) -> None:
-        self._open, self._left = open_recognizer, most
-        self._recognizers: list[Recognizer] = []
-        self._lock = threading.Lock()
-
-    def take(self) -> bool:
-        """Take a place, if one is left."""
-        with self._lock:
-            if not self._left:
-                return False
-            self._left -= 1
-            return True
-
-    def recognizer(self) -> Recognizer:
-        """Give a recognizer to the one who took a place."""
-        with self._lock:
-            if self._recognizers:
-                return self._recognizers.pop()
-        return self._open()
-
-    def give_back(self, recognizer: Recognizer | None) -> None:
-        """Give the place back, and the recognizer if it can be used again."""
-        with self._lock:
-            self._left += 1
-            if recognizer is not None:
-                self._recognizers.append(recognizer)
-
-
 class _Budget:
     """So much a second, and no more than so much at once."""
 
@@ -197,7 +156,7 @@ class RefusedError(Exception):
 class _Connection:
     """One page that is connected."""
 
-    def __init__(self, socket: WebSocket, served: Served, places: _Places, wrong_tokens: asyncio.Lock) -> None:
+    def __init__(self, socket: WebSocket, served: Served, places: Places, wrong_tokens: asyncio.Lock) -> None:
         self._socket, self._served, self._places, self._wrong_tokens = socket, served, places, wrong_tokens
         self._loop = asyncio.get_running_loop()
         self._unsent: asyncio.Queue[Message | int] = asyncio.Queue()
@@ -207,13 +166,12 @@ class _Connection:
         try:
             await self._greeted()
             self._take_place()
-            situation = {} if is_loopback(self._served.host) else {"serving": "on"}
             live = LiveConversation(
                 self._served.conversation,
                 self._places.recognizer,
                 self._served.voice,
                 self._served.words_per_minute,
-                state=State(situation=situation),
+                state=State(situation=situation_at(self._served.host)),
                 send=self._send,
                 ended=self._ended,
             )

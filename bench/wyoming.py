@@ -1,0 +1,161 @@
+"""How soon Home Assistant has its answers: `python -m bench.wyoming [--clients N]`.
+
+The command runs in a process of its own; so many clients ask all at once, each question on a new connection as Home
+Assistant does it: one after the other without a pause, and as people do, every three seconds. Then some speak at once:
+from the end of their sound to the words. Then the voice: to its first sound, and to its last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from wyoming.asr import Transcript
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncTcpClient
+from wyoming.tts import Synthesize
+
+from bench.lines import machine, read_lines, write_result
+from voice_helper.audio import WavSource
+from voice_helper.types import SAMPLE_RATE
+
+_VOICE_HELPER = Path(sys.executable).parent / "voice-helper"
+_RECORDINGS = Path(__file__).parent.parent / "tests" / "audio"
+_SAID = ("put_heat_on_it", "bananas", "what_is_a_cramp", "stretching")
+_ANSWER = "The article says heat can ease cramps. No heat if you have diabetes, numb skin or poor circulation."
+_CHUNK_SECONDS = 0.064  # as Home Assistant sends it
+
+
+@contextmanager
+def served(*arguments: str) -> Iterator[tuple[int, int]]:
+    """Serve; gives the port, and the number of the process."""
+    command = [str(_VOICE_HELPER), "serve", "wyoming", "--port", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline().rsplit(":", 1)[1]), process.pid
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def cpu_seconds(process: int) -> float:
+    """Give the processor time that a process has taken; Linux only."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def asked(port: int, text: str, conversation: str) -> float:
+    """Give the seconds from before the connection to the answer."""
+    started = time.perf_counter()
+    async with AsyncTcpClient("127.0.0.1", port) as client:
+        await client.write_event(Transcript(text, context={"conversation_id": conversation}, language="en").event())
+        event = await client.read_event()
+        assert event is not None
+        assert event.type in {"handled", "not-handled"}, event
+        return time.perf_counter() - started
+
+
+async def all_asked(port: int, clients: int, questions: Sequence[str], every_seconds: float) -> list[float]:
+    """Every client asks its share, one question after the other, the first at any time."""
+    waits = random.Random(2)
+
+    async def ask(number: int) -> list[float]:
+        took = list[float]()
+        await asyncio.sleep(waits.random() * every_seconds)
+        for text in questions[number::clients]:
+            took.append(await asked(port, text, f"client {number}"))
+            await asyncio.sleep(max(0.0, every_seconds - took[-1]))
+        return took
+
+    return list(itertools.chain(*await asyncio.gather(*(ask(number) for number in range(clients)))))
+
+
+async def heard(port: int, name: str) -> float:
+    """Speak in real time; give the seconds from the end of the sound to its words."""
+    async with AsyncTcpClient("127.0.0.1", port) as client:
+        await client.write_event(AudioStart(SAMPLE_RATE, 2, 1).event())
+        pcm = b"".join(chunk.pcm for chunk in WavSource(_RECORDINGS / f"{name}.wav").chunks())
+        pcm += bytes(SAMPLE_RATE * 2 * 7 // 10)  # the silence after which Home Assistant takes it for over
+        size = round(SAMPLE_RATE * _CHUNK_SECONDS) * 2
+        due = time.perf_counter()
+        for start in range(0, len(pcm), size):
+            await client.write_event(AudioChunk(SAMPLE_RATE, 2, 1, pcm[start : start + size]).event())
+            due += _CHUNK_SECONDS
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        stopped = time.perf_counter()
+        await client.write_event(AudioStop().event())
+        event = await client.read_event()
+        assert event is not None
+        assert event.data["text"], name
+        return time.perf_counter() - stopped
+
+
+async def spoken(port: int) -> tuple[float, float]:
+    """Give the seconds to the first sound of an answer, and to its last."""
+    started, first = time.perf_counter(), 0.0
+    async with AsyncTcpClient("127.0.0.1", port) as client:
+        await client.write_event(Synthesize(_ANSWER).event())
+        while (event := await client.read_event()) is not None and event.type != "audio-stop":
+            first = first or (time.perf_counter() - started if event.type == "audio-chunk" else 0.0)
+    return first, time.perf_counter() - started
+
+
+def shown(seconds: Sequence[float]) -> dict[str, float]:
+    """Give the middle, the slowest in twenty and the slowest, in milliseconds."""
+    p50, p95 = np.percentile(seconds, (50, 95))
+    return {"count": len(seconds), **{name: round(1000 * value, 1) for name, value in
+            (("p50_ms", p50), ("p95_ms", p95), ("most_ms", max(seconds)))}}  # fmt: skip
+
+
+async def measured(port: int, process: int, clients: int, questions: Sequence[str]) -> dict[str, Any]:
+    """Measure one after the other."""
+    await all_asked(port, 1, questions[:20], 0.0)  # the first ones are read from the disk
+    before = cpu_seconds(process)
+    alone = shown(await all_asked(port, 1, questions, 0.0))
+    alone["processor_ms"] = round(1000 * (cpu_seconds(process) - before) / len(questions), 1)
+    answers = {
+        "1 client": alone,
+        f"{clients} clients, without a pause": shown(await all_asked(port, clients, questions, 0.0)),
+        f"{clients} people, every 3 s": shown(await all_asked(port, clients, questions, 3.0)),
+    }
+    words = {
+        f"{count} at once": shown(
+            list(itertools.chain(*[await asyncio.gather(*(heard(port, name) for name in _SAID[:count]))
+                                   for _ in range(3)]))
+        )
+        for count in (1, len(_SAID))
+    }  # fmt: skip
+    sounds = [await spoken(port) for _ in range(10)]
+    voice = {"first sound": shown([first for first, _ in sounds]), "last sound": shown([last for _, last in sounds])}
+    return {"a text answer": answers, "words after the end of the sound": words, "speech": voice}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--clients", type=int, default=20)
+    clients = parser.parse_args().clients
+    questions = [line.text for line in read_lines("dev")]
+    random.Random(1).shuffle(questions)
+    load = os.getloadavg()[0]  # of others: what they take is not there for us
+    with served() as (port, process):
+        results = asyncio.run(measured(port, process, clients, questions))
+    for what, counts in results.items():
+        for count, figures in counts.items():
+            print(f"{what}, {count}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
+    print(write_result("wyoming", {"machine": machine(), "load_before": round(load, 1), "clients": clients, **results}))
+
+
+if __name__ == "__main__":
+    main()

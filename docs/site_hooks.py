@@ -1,0 +1,42 @@
+"""What the site has besides this folder: pages that lie elsewhere in the checkout, and links that lead there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+_CHECKOUT: Final = Path(__file__).resolve().parent.parent
+_ELSEWHERE: Final = {
+    "intents/README.md": "words.md",
+    "bench/RESULTS.md": "results.md",
+    "CHANGELOG.md": "changelog.md",
+}
+"""Each page and its name in the site."""
+
+_LINK: Final = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)\s]*)?\))")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that lie elsewhere."""
+    for path, name in _ELSEWHERE.items():
+        files.append(File.generated(config, name, abs_src_path=str(_CHECKOUT / path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Lead links to those pages, and links of those pages, to where they are in the site."""
+    lies_in = Path(page.file.abs_src_path or _CHECKOUT / "docs" / "page.md").parent
+
+    def to_site(link: re.Match[str]) -> str:
+        path = (lies_in / link[2]).resolve()
+        if not path.is_relative_to(_CHECKOUT):
+            return link[0]
+        there = path.relative_to(_CHECKOUT).as_posix()
+        return link[1] + _ELSEWHERE.get(there, there.removeprefix("docs/")) + link[3]
+
+    return _LINK.sub(to_site, markdown)

@@ -1,0 +1,20 @@
+"""The browser of this machine, without a screen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from playwright.sync_api import Browser, Playwright
+
+
+def launched(playwright: Playwright, *arguments: str) -> Browser:
+    """Start it; where there is none the test is skipped, in CI it fails."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must look at the page: chromium is not installed")
+        pytest.skip("chromium is not installed")
+    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
+    return playwright.chromium.launch(executable_path=chromium, args=[*arguments, *sandbox])
