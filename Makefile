@@ -11,13 +11,29 @@ CORE_TESTS := answers calibration content conversation endpoint exporting follow
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
 
-.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming
+.PHONY: demo test test-ovos test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The lowest versions that pyproject.toml allows, in an environment of their own: a question typed and one heard, the demo
+# with both voices, the words checked, and the tests of the core.
+LOWEST := .venv-lowest
+test-lowest: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.lowest > $(VENV)/lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(VENV)/lowest.txt -e ".[natural,web,whisper]" pytest pytest-xdist hypothesis types-PyYAML packaging
+	$(LOWEST)/bin/voice-helper ask "would a warm flannel be any good" --voice none
+	$(LOWEST)/bin/voice-helper demo --voice pyttsx3 --save $(VENV)/lowest.wav
+	$(LOWEST)/bin/voice-helper demo --voice natural --save $(VENV)/lowest.wav
+	$(LOWEST)/bin/voice-helper check intents/en
+	$(LOWEST)/bin/python -m pytest -q $(LOWEST_TESTS)
+
+LOWEST_TESTS := tests/test_answers.py tests/test_audio.py tests/test_cache.py tests/test_content.py tests/test_conversation.py \
+	tests/test_endpoint.py tests/test_guide.py tests/test_safety.py tests/test_text.py tests/test_understand.py tests/test_voices.py
 
 test-ovos: $(OVOS_VENV)/.installed
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OVOS_VENV)/bin/python -m pytest tests/openvoiceos
@@ -32,12 +48,15 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 # The property tests of hostile input and of what a network sends, 2,000 examples each, every template as Home Assistant
-# matches it, and 10,000 random walks through the guided session.
+# matches it, 10,000 random walks through the guided session, damaged input at every door for some minutes each, and 200
+# starts that are killed and started again.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
 	$(BIN)/python -m pytest tests/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
 	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/test_export_homeassistant.py -q -k sentence_of_a_template
 	$(BIN)/python -m pytest tests/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
+	$(BIN)/python -m bench.fuzz --seconds 240 --most 400000
+	$(BIN)/python -m bench.kills 200
 
 # The pages of docs/ as a site, in site/; a broken link is an error.
 docs: $(VENV)/.installed-dev

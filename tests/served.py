@@ -41,7 +41,8 @@ def serving(skill: Skill, voice: Voice, **settings: Any) -> Iterator[str]:
     """Serve the page as the command does; gives its address, such as `http://127.0.0.1:40123`."""
     host = settings.get("host", "127.0.0.1")
     files = page(skill, needs_token="token" in settings)
-    served = Served(skill.conversation, files, lambda: open_embedded(phrases(skill)), voice, 150, **settings)
+    open_recognizer = settings.pop("open_recognizer", lambda: open_embedded(phrases(skill)))
+    served = Served(skill.conversation, files, open_recognizer, voice, 150, **settings)
     with listening_socket(host, 0) as listener:
         server = uvicorn.Server(uvicorn.Config(create_app(served), **server_settings(None, None)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

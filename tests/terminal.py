@@ -55,6 +55,10 @@ class Terminal:
         """Type a text, then keys, Enter if no others are named."""
         os.write(self._screen, f"{text}{keys}".encode())
 
+    def close(self) -> None:
+        """Close the terminal under the program."""
+        os.close(self._screen)
+
     def end(self, seconds: float = 20) -> int:
         """Wait for the end; gives the exit code."""
         give_up = time.monotonic() + seconds

@@ -24,6 +24,7 @@ from voice_helper.documents import Problems
 from voice_helper.errors import AudioFileError, IntentsError
 from voice_helper.paths import intents_folder
 from voice_helper.skill import Skill
+from voice_helper.templates import parse_fault
 from voice_helper.text import MAX_CHARACTERS
 from voice_helper.types import Heard, Say, Transcript
 from voice_helper.wordings import read_wordings
@@ -109,6 +110,15 @@ def test_any_lines_are_read_as_wordings_or_named_with_their_line(lines: list[str
     for wording in read_wordings(lines, "wordings.txt", problems):
         assert wording.intent
     assert all(line.startswith("wordings.txt:") for line in problems.lines())
+
+
+@patient
+@given(st.text(alphabet="ab ()[]{}<>|:;'\\\"", max_size=40))
+@example("{}")
+@example("does <> help")
+def test_any_template_is_read_or_said_to_be_none(text: str) -> None:
+    fault = parse_fault(text)
+    assert fault is None or fault.startswith("is not a template: ")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ CORE = {
 }  # fmt: skip
 EDGES = {
     "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",
-    "cache", "loudness", "settings", "recognizers", "voices",
+    "cache", "loudness", "settings", "recognizers", "voices", "guarded", "temporary",
 }  # fmt: skip
 JOINED = {"skill", "watched", "assistant"}
 DOORS = {

@@ -5,46 +5,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.sky import ANSWERS, SENTENCES, write_sky
 from voice_helper.cli import cli
 from voice_helper.errors import VoiceHelperError
 from voice_helper.skill import LEARNED_FILE, learn_folder, open_skill
 
-LANGUAGE = "language: en\n"
-SENTENCES = """language: en
-intents:
-  about_moon:
-    data:
-      - sentences: ["how far away is the moon", "moon"]
-  about_sun:
-    data:
-      - sentences: ["is the sun hot", "sun"]
-"""
-ANSWERS = """language: en
-disclaimers: {full: "Not advice from a doctor.", short: "Not advice."}
-sources:
-  almanac: {name: "Almanac", read: "November 2026"}
-markers: {article: "The book says:", first_aid: "First aid:", safety: "Careful:"}
-settings: {number: "112"}
-not_understood:
-  again: "Again?"
-  samples: ["moon"]
-  waiting: {text: "I wait.", kind: safety, source: almanac}
-unsure: "{first}, or {second}?"
-denied_flag: "Fine."
-answers:
-  about_moon: {title: moon, disclaimer: none, rows: [{text: "Far.", kind: talk}]}
-  about_sun: {title: sun, disclaimer: none, rows: [{text: "Hot.", kind: talk}]}
-"""
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "intents" / "en"
-    (folder / "sentences").mkdir(parents=True)
-    (folder / "language.yaml").write_text(LANGUAGE, encoding="utf-8")
-    (folder / "answers.yaml").write_text(ANSWERS, encoding="utf-8")
-    (folder / "sentences" / "sky.yaml").write_text(SENTENCES, encoding="utf-8")
-    return folder
+    return write_sky(tmp_path / "intents" / "en")
 
 
 def test_what_was_learned_lies_in_the_folder_until_the_sentences_change(folder: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 
 from tests.programs import Ran, checked
-from tests.room import Room, next_event
+from tests.room import Room, next_event, wait_until
 from tests.sound import as_array, loudness, seconds_of
+from voice_helper.audio import Microphone
+from voice_helper.paths import intents_folder
 from voice_helper.types import SAMPLE_RATE
 
 pytestmark = pytest.mark.sound
@@ -93,6 +96,7 @@ def test_a_session_goes_on_without_microphone_and_loudspeaker_and_hears_again_wh
     process = room.start("guide", "--events", "--no-chime")
     next_event(process, "say")
     room.unplug()
+    assert event_where(process, "error")["text"] == "Sorry, I cannot hear you. The microphone is gone."
     assert event_where(process, "say", text="Hold.")["step"] == 2
     room.plug_in()
     for _ in range(9):  # until it has found the microphone
@@ -104,6 +108,73 @@ def test_a_session_goes_on_without_microphone_and_loudspeaker_and_hears_again_wh
     assert checked(Ran(process.returncode, out, err)).code == 0
     assert "the microphone is back" in err
     assert "the loudspeaker is back" in err
+
+
+def test_a_loudspeaker_that_goes_away_in_the_middle_of_an_answer_is_named_and_the_answer_is_shown(room: Room) -> None:
+    process = room.start("ask", "does", "heat", "help")
+    assert process.stdout
+    shown = [process.stdout.readline() for _ in range(4)]  # all of it, before it speaks
+    wait_until(lambda: bool(room._pactl("list", "short", "sink-inputs").stdout))
+    room.unplug()
+    try:
+        out, err = process.communicate(timeout=20)
+    finally:
+        room.plug_in()
+    assert checked(Ran(process.returncode, "".join(shown) + out, err)).code == 1
+    assert "The article says heat can ease cramps." in "".join(shown)
+    assert "the loudspeaker went away" in err
+
+
+def test_a_session_that_was_asleep_for_too_long_closes_and_sends_for_help(room: Room, tmp_path: Path) -> None:
+    """Its limit is set to some seconds here; the process is stopped as a laptop that sleeps is."""
+    folder = tmp_path / "en"
+    shutil.copytree(intents_folder("en"), folder)
+    guide = (folder / "guide.yaml").read_text(encoding="utf-8")
+    (folder / "guide.yaml").write_text(guide.replace("limit_seconds: 600", "limit_seconds: 9"), encoding="utf-8")
+    start = f"""
+import pathlib, sys
+from voice_helper.commands import shared
+shared.language_folder = lambda options: pathlib.Path({str(folder)!r})
+from voice_helper.cli import main
+main(sys.argv[2:])
+"""
+    process = room.start("guide", "--events", "--no-chime", under=[sys.executable, "-c", start])
+    next_event(process, "say")
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(9)
+    process.send_signal(signal.SIGCONT)
+    woken = time.monotonic()
+    assert next_event(process, "end")["reason"] == "ten_minutes"
+    assert time.monotonic() - woken < 5
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert checked(Ran(process.returncode, out, err)).code == 130
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "missed"),
+    [
+        ([0.1 * number for number in range(1, 100)], 0.0),  # as it should be
+        ([*(0.1 * number for number in range(1, 10)), *(2.0,) * 11, *(2.0 + 0.1 * n for n in range(1, 50))], 0),
+        ([0.1, *(60.0 + 0.1 * number for number in range(60))], 60),  # asleep, and nothing was kept
+        ([0.1, *(60.0 + 0.001 * number for number in range(599)), *(60.6 + 0.1 * n for n in range(60))], 0),  # all kept
+        ([0.1, *(36_000.0 + 0.1 * number for number in range(60))], 900),  # by then no session goes on
+        ([0.1001 * number for number in range(1, 2_000)], 0),  # clocks that differ
+        ([0.0999 * number for number in range(1, 2_000)], 0),
+    ],
+    ids=["steady", "in bursts", "asleep", "kept meanwhile", "asleep for hours", "slow device", "fast device"],
+)  # fmt: skip
+def test_time_in_which_nothing_was_heard_is_made_up_for_once(
+    arrivals: list[float], missed: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A microphone that delivers a tenth of a second at a time."""
+    microphone = object.__new__(Microphone)
+    microphone._due, microphone._late_since = 0.0, None
+    made_up = 0.0
+    for now in arrivals:
+        monkeypatch.setattr("voice_helper.audio.clock_seconds", lambda now=now: now)
+        made_up += microphone._missed_seconds(0.1)
+    assert made_up == pytest.approx(missed, abs=0.5)
 
 
 def event_where(process: subprocess.Popen[str], name: str, **fields: object) -> dict[str, Any]:

@@ -19,10 +19,11 @@ MOST_VALUES: Final = 3
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ROW_KEYS = frozenset({"text", "kind", "fact", "source", "when"})
 _ANSWER_KEYS = frozenset({"disclaimer", "title", "rows", "said_twice"})
+_OUTAGES = frozenset({"hearing", "hearing_again", "voice", "microphone", "microphone_back"})
 _TOP_KEYS = frozenset(
     {
         "language", "content_reviewed", "sources", "disclaimers", "markers", "settings",
-        "not_understood", "unsure", "denied_flag", "recording_notice", "last_of_several", "answers",
+        "not_understood", "unsure", "denied_flag", "recording_notice", "outages", "last_of_several", "answers",
     }
 )  # fmt: skip
 
@@ -55,6 +56,9 @@ class Answers:
     denied_flag: Row
     recording_notice: Row
     """Said first of all when the sound is being kept."""
+
+    outages: Mapping[str, Row] = field(default_factory=dict)
+    """Said when something of ours gave out, or works again, by what it is."""
 
     reviewed: str = "none"
     """Which clinician has read the words, and when; "none" while nobody has."""
@@ -326,6 +330,7 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
         unsure=form("unsure", "{first}? {second}?"),
         denied_flag=Row(line("denied_flag"), "safety", source=misunderstood[2].source),
         recording_notice=Row(line("recording_notice"), "talk"),
+        outages=_read_outages(top.get("outages"), problems),
         reviewed=line("content_reviewed", "none"),
         last_of_several=form("last_of_several", Answers.last_of_several),
         markers=texts("markers"),
@@ -343,6 +348,13 @@ def _read_not_understood(item: Item | None, sources: Sources, problems: Problems
     samples = fields["samples"].texts(problems, "not_understood, samples") if "samples" in fields else ()
     waiting = read_row(fields["waiting"], "not_understood, waiting", sources, problems) if "waiting" in fields else None
     return Row(again, "talk"), Row(" ".join(f"{sample}." for sample in samples), "talk"), waiting or empty
+
+
+def _read_outages(item: Item | None, problems: Problems) -> dict[str, Row]:
+    if item is None:
+        return {}
+    fields = item.mapping(problems, "outages", known=_OUTAGES)
+    return {name: Row(entry.text(problems, f"outages, {name}"), "talk") for name, entry in fields.items()}
 
 
 def _read_entry(intent: str, item: Item, sources: Sources, problems: Problems) -> Entry:

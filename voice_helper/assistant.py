@@ -14,9 +14,10 @@ from typing import Final, Literal, Protocol
 
 from rapidfuzz import fuzz
 
-from voice_helper.audio import Player, Source, chime
+from voice_helper.audio import Player, Source, chime, silence
 from voice_helper.conversation import Conversation, State
 from voice_helper.endpoint import IN_SESSION, Cut, Endpointer, EndpointSettings
+from voice_helper.errors import EngineFaultError
 from voice_helper.recognizers import Recognizer
 from voice_helper.types import (
     CHUNK_SAMPLES,
@@ -28,6 +29,7 @@ from voice_helper.types import (
     Event,
     Heard,
     Hush,
+    Outage,
     Pace,
     PartlyHeard,
     Quiet,
@@ -86,6 +88,8 @@ class Speaker:
     player: Player
     words_per_minute: float = WORDS_PER_MINUTE
     loudness: float = 1.0
+    fault: EngineFaultError | None = None
+    """What befell the voice; such a sentence is silence as long as it would have been."""
 
     def say(self, text: str, pause_samples: int = 0) -> tuple[int, tuple[TimedWord, ...]]:
         """Put a text behind what is being played, after a pause; each sentence is played as soon as it is spoken.
@@ -97,11 +101,18 @@ class Speaker:
         ends, words = 0, list[TimedWord]()
         for number, sentence in enumerate(sentences_of(text)):
             pause = PAUSE_SAMPLES if number else pause_samples
-            piece = self.voice.speak(sentence, self.words_per_minute)
+            piece = self._spoken(sentence)
             starts, ends = ends + pause, ends + pause + len(piece) // 2
             words += timed_words(sentence, starts - pause_samples, len(piece) // 2)
             self.player.play(bytes(2 * pause) + piece, self.loudness)
         return ends, tuple(words)
+
+    def _spoken(self, sentence: str) -> bytes:
+        try:
+            return self.voice.speak(sentence, self.words_per_minute)
+        except EngineFaultError as fault:
+            self.fault = fault
+            return silence(len(sentence.split()) * 60 / self.words_per_minute)  # time to read it
 
     def say_all(self, texts: Iterable[str]) -> None:
         """Put texts behind what is being played, with a pause between two."""
@@ -221,6 +232,8 @@ class Assistant:
         self._was_addressed = False
         self._is_overheard = True
         self._so_far = ""
+        self._is_voiceless = False
+        self._is_deaf = False
         self.answered = False
         """Something was understood, or asked back."""
 
@@ -284,6 +297,13 @@ class Assistant:
         """Say something before anything was heard."""
         self._carry_out((Say(rows),))
 
+    def mind_the_microphone(self, away: str | None) -> None:
+        """Say so where the microphone has gone away, for the reason given, or is back."""
+        if (away is not None) == self._is_deaf:
+            return
+        self._is_deaf = away is not None
+        self._event(Outage("microphone", away or "", is_over=away is None))
+
     def chime(self) -> None:
         """Play the soft rising tone that says that it listens; the canceller learns the room from it."""
         sound = chime()
@@ -326,7 +346,7 @@ class Assistant:
             chunk = self._echo.clean(chunk, played)
             us_alone = self._echo.hears_us_alone
         if self._wake is not None and self._wake.accept(chunk):
-            self._listener.finish()  # the phrase itself is no part of the question
+            self._finished()  # the phrase itself is no part of the question
             self.address()
         self._endpointer.settings = self._endpoint
         was_in_utterance = self._endpointer.in_utterance
@@ -341,8 +361,11 @@ class Assistant:
             own = self._own_text()
             self._over_speech = self._over_speech or bool(own)
             self._own_said = own or self._own_said
-        for so_far in self._listener.recognize(cut):
-            self._partly_heard(so_far)
+        try:
+            for so_far in self._listener.recognize(cut):
+                self._partly_heard(so_far)
+        except EngineFaultError as fault:
+            self._event(Outage("hearing", fault.message))
         self._utterance_over(cut.is_over)
         self._tell_time_line()
         self._event(Quiet(chunk.samples))
@@ -379,7 +402,7 @@ class Assistant:
     def _utterance_over(self, is_over: bool) -> None:
         if not is_over:
             return
-        heard = self._listener.finish()
+        heard = self._finished()
         self._partial = ""
         masked = self._masked(heard)
         over_speech, self._over_speech = self._over_speech, False
@@ -389,6 +412,14 @@ class Assistant:
         so_far, self._so_far = self._so_far, ""
         if masked.text or masked.command:
             self._event(Heard(masked, heard.text if over_speech else None, own, addressed, overheard, so_far))
+
+    def _finished(self) -> Transcript:
+        """The words of the utterance; none where the recognizer gave out, which is said."""
+        try:
+            return self._listener.finish()
+        except EngineFaultError as fault:
+            self._event(Outage("hearing", fault.message))
+            return Transcript("", 0.0)
 
     def _masked(self, heard: Transcript) -> Transcript:
         """What was heard without our own words; a command with a word of ours in it is none."""
@@ -448,14 +479,25 @@ class Assistant:
                 self._happened("end", reason=action.reason)
 
     def _say(self, say: Say) -> None:
-        step: dict[str, object] = {} if say.step is None else {"step": say.step}
+        name: HappeningName = "say" if say.because is None else "error"
+        more: dict[str, object] = {} if say.step is None else {"step": say.step}
+        if say.because is not None:
+            more["reason"] = say.because
         for row in say.rows:
             since_last = self._time_line_ends() - self._spoke_until
             pause = max(0, PAUSE_SAMPLES - since_last)
             length, words = self._speaker.say(row.text, pause)
-            self._put_on_time_line("say", length, words, pause, text=row.text, kind=row.kind, **step)
+            self._put_on_time_line(name, length, words, pause, text=row.text, kind=row.kind, **more)
             self._spoke_until = self._time_line_ends()
         self._tell_time_line()
+        self._mind_the_voice()
+
+    def _mind_the_voice(self) -> None:
+        """Show that the voice gave out, once until it speaks again."""
+        fault, self._speaker.fault = self._speaker.fault, None
+        was_voiceless, self._is_voiceless = self._is_voiceless, fault is not None
+        if fault is not None and not was_voiceless:
+            self._event(Outage("voice", fault.message))
 
     def _time_line_ends(self) -> int:
         """When all that is to be said will have been said, now at the earliest."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import math
 import queue
 import threading
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from voice_helper.cache import write_whole
 from voice_helper.errors import AudioFileError, SoundDeviceError, SoundFormatError
 from voice_helper.quiet import quiet_stderr
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
@@ -32,6 +34,11 @@ _MOST_CHANNELS: Final = 64
 _LEAST_RATE, _MOST_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
 _DEVICE_RATES: Final = (48_000, 44_100)
 _MICROPHONE_WAIT_SECONDS: Final = 5.0
+_MISSED_SECONDS: Final = 3.0  # sound servers deliver in bursts, and clocks drift apart
+_SETTLED_SECONDS: Final = 2.0  # what a sound server kept while we slept has come by then
+_MOST_MISSED_SECONDS: Final = 15 * 60.0  # by then no session goes on
+_STALLED_SECONDS: Final = 5.0  # a loudspeaker that takes nothing for so long is as good as gone
+_LOOK_SECONDS: Final = 0.1
 _LOOK_AGAIN_CHUNKS: Final = 3 * SAMPLE_RATE // CHUNK_SAMPLES
 _MOST_PLAYED_SECONDS: Final = 5  # are kept where nobody asks for them
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE // CHUNK_SAMPLES
@@ -104,6 +111,14 @@ class WavSource:
                     return
 
 
+def clock_seconds() -> float:
+    """Give the time of a clock that nobody sets and that goes on while the machine sleeps, where it has one."""
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; macOS, where only this one goes on
+        if hasattr(time, name):
+            return time.clock_gettime(getattr(time, name))
+    return time.monotonic()
+
+
 class RawSound:
     """Sound without a header, as it comes over a network: pieces of any length become 16 kHz, 16-bit, mono sound."""
 
@@ -152,12 +167,16 @@ def _from_raw(raw: bytes, width: int) -> npt.NDArray[np.float32]:
 class QuietRoom:
     """No microphone: silence in real time, so that what is shown keeps its pace."""
 
+    def __init__(self, since: float | None = None) -> None:
+        """Begin now, or at an earlier time of the clock."""
+        self._since = clock_seconds() if since is None else since
+
     def chunks(self) -> Iterator[AudioChunk]:
         """Give silence as time goes by."""
-        started, count = time.monotonic(), 0
+        due = self._since
         while True:
-            count += 1
-            time.sleep(max(0.0, started + count * CHUNK_SAMPLES / SAMPLE_RATE - time.monotonic()))
+            due = max(due + CHUNK_SAMPLES / SAMPLE_RATE, clock_seconds() - _MOST_MISSED_SECONDS)
+            time.sleep(max(0.0, due - clock_seconds()))
             yield AudioChunk(bytes(CHUNK_SAMPLES * 2))
 
 
@@ -168,6 +187,8 @@ class LastingMicrophone:
         """Take an open microphone; `announce` is told when it goes away and when it is back."""
         self._microphone: Microphone | None = microphone
         self._device, self._announce = device, announce
+        self.away: str | None = None
+        """Why there is no microphone now."""
 
     def close(self) -> None:
         """Give the device back."""
@@ -178,29 +199,38 @@ class LastingMicrophone:
         """Give what is heard as it comes, silence while there is no microphone."""
         while True:
             if self._microphone is not None:
-                try:
-                    yield from self._microphone.chunks()
-                except SoundDeviceError as error:
-                    self._announce(f"{error.message}; it goes on, and listens again when the microphone is back")
-                    self._microphone.close()
-                    self._microphone = None
-            for _, chunk in zip(range(_LOOK_AGAIN_CHUNKS), QuietRoom().chunks(), strict=False):
-                yield chunk
-            with contextlib.suppress(SoundDeviceError), quiet_stderr():
-                self._microphone = Microphone(self._device)
-            if self._microphone is not None:
-                self._announce("the microphone is back")
+                yield from self._heard(self._microphone)
+            room = QuietRoom(clock_seconds() - _MICROPHONE_WAIT_SECONDS).chunks()
+            while self._microphone is None:
+                for _, chunk in zip(range(_LOOK_AGAIN_CHUNKS), room, strict=False):
+                    yield chunk
+                with contextlib.suppress(SoundDeviceError), quiet_stderr():
+                    self._microphone = Microphone(self._device)
+            self.away = None
+            self._announce("the microphone is back")
+
+    def _heard(self, microphone: Microphone) -> Iterator[AudioChunk]:
+        try:
+            yield from microphone.chunks()
+        except SoundDeviceError as error:
+            self._announce(f"{error.message}; it goes on, and listens again when the microphone is back")
+            self.away = error.message
+            microphone.close()
+            self._microphone = None
 
 
 class KeptSource:
     """A source whose sound is also kept: one WAV file in a folder, and nothing else of it anywhere.
 
-    The file is whole up to the last second, whatever ends the program.
+    The file is whole up to the last second, whatever ends the program. Where the disk is full, only the keeping ends.
     """
 
-    def __init__(self, source: Source, folder: Path, name: str) -> None:
-        """Make the folder and the file; raises `AudioFileError` when that cannot be done."""
-        self._source = source
+    def __init__(self, source: Source, folder: Path, name: str, announce: Callable[[str], None]) -> None:
+        """Make the folder and the file; raises `AudioFileError` when that cannot be done.
+
+        `announce` is told when no more can be kept.
+        """
+        self._source, self._announce = source, announce
         self.path = folder / f"{name}.wav"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -212,14 +242,34 @@ class KeptSource:
 
     def chunks(self) -> Iterator[AudioChunk]:
         """Give the sound of the source, and keep it."""
-        with self._opened, _wav_writer(self._opened) as file:
+        file, is_kept = _wav_writer(self._opened), True
+        try:
             for number, chunk in enumerate(self._source.chunks(), 1):
-                if number % _CHUNKS_A_SECOND:
-                    file.writeframesraw(chunk.pcm)
-                else:
-                    file.writeframes(chunk.pcm)  # sets the length in the header right, too
-                    self._opened.flush()
+                is_kept = is_kept and self._keep(file, number, chunk)
                 yield chunk
+        finally:
+            with contextlib.suppress(OSError):
+                file.close()
+            with contextlib.suppress(OSError):
+                self._opened.close()
+
+    def _keep(self, file: wave.Wave_write, number: int, chunk: AudioChunk) -> bool:
+        """Write a chunk; tells whether more can be kept."""
+        try:
+            if number % _CHUNKS_A_SECOND:
+                file.writeframesraw(chunk.pcm)
+            else:
+                file.writeframes(chunk.pcm)  # sets the length in the header right, too
+                self._opened.flush()
+        except OSError as error:
+            self._announce(f"what is heard is no longer kept: {error.strerror}")
+            return False
+        return True
+
+
+def _quiet_chunks(seconds: float) -> Iterator[AudioChunk]:
+    for _ in range(round(seconds * SAMPLE_RATE / CHUNK_SAMPLES)):
+        yield AudioChunk(bytes(CHUNK_SAMPLES * 2))
 
 
 def silence(seconds: float) -> bytes:
@@ -253,10 +303,12 @@ def spoken_part(pcm: bytes) -> bytes:
 
 
 def write_wav(path: Path, pcm: bytes) -> None:
-    """Write 16 kHz sound to a WAV file; raises `AudioFileError` when that cannot be done."""
+    """Write 16 kHz sound to a WAV file, whole or not at all; raises `AudioFileError` when that cannot be done."""
     try:
-        with path.open("wb") as opened, _wav_writer(opened) as file:
+        made = io.BytesIO()
+        with _wav_writer(made) as file:
             file.writeframes(pcm)
+        write_whole(path, made.getvalue())
     except OSError as error:
         raise AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
 
@@ -355,6 +407,7 @@ class Loudspeaker(_Device):
         """
         self._device, self._announce = device, announce
         self._chunks_away = 0
+        self._stalled_seconds, self._looked = 0.0, clock_seconds()
         self._lock = threading.Lock()
         self._waiting = bytearray()
         self._drained = threading.Event()
@@ -367,7 +420,7 @@ class Loudspeaker(_Device):
         self._stream, self._rate = _open_stream(sounddevice.RawOutputStream, self._device, self._fill, "loudspeaker")
         self._latency_seconds = float(self._stream.latency)
         self._at_16_khz = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
-        self._stream.start()
+        _start(self._stream, "loudspeaker")
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
         """Put sound behind what is being played."""
@@ -385,11 +438,12 @@ class Loudspeaker(_Device):
 
     def advance(self, samples: int) -> bytes:
         """Give so much of what the device played, in step with what is heard: sample for sample since it began."""
-        if not self._stream.active:
+        if not self._stream.active or self._stalled_seconds > _STALLED_SECONDS:
             return self._advance_without_device(samples)
         with self._lock:
             sound = bytes(self._played)
             self._played.clear()
+        self._mind_stalling(has_played=bool(sound))
         self._in_step += (
             sound if self._rate == SAMPLE_RATE else self._at_16_khz.resample_chunk(_samples(sound)).tobytes()
         )
@@ -403,6 +457,12 @@ class Loudspeaker(_Device):
             self._owed = 0
         return playing
 
+    def _mind_stalling(self, *, has_played: bool) -> None:
+        """Count for how long it has taken nothing; time in which the machine slept is but a moment."""
+        now = clock_seconds()
+        went_by, self._looked = min(now - self._looked, _LOOK_SECONDS), now
+        self._stalled_seconds = 0.0 if has_played or not self.is_playing else self._stalled_seconds + went_by
+
     def _advance_without_device(self, samples: int) -> bytes:
         if not self._chunks_away:
             self._announce("the loudspeaker went away; it goes on, and speaks again when it is back")
@@ -415,7 +475,7 @@ class Loudspeaker(_Device):
             self.close()
             with contextlib.suppress(SoundDeviceError), quiet_stderr():
                 self._open()
-                self._chunks_away = 0
+                self._chunks_away, self._stalled_seconds = 0, 0.0
             if not self._chunks_away:
                 self._announce("the loudspeaker is back")
         return bytes(samples * 2)
@@ -427,8 +487,11 @@ class Loudspeaker(_Device):
 
     def wait(self) -> None:
         """Wait until all of it was heard."""
-        while not self._drained.wait(0.1):
-            if not self._stream.active:
+        left, stalled_seconds = len(self._waiting), 0.0
+        while not self._drained.wait(_LOOK_SECONDS):
+            stalled_seconds = 0.0 if len(self._waiting) < left else stalled_seconds + _LOOK_SECONDS
+            left = len(self._waiting)
+            if not self._stream.active or stalled_seconds > _STALLED_SECONDS:
                 raise SoundDeviceError("the loudspeaker went away", hint="plug it in again, then: voice-helper doctor")
         time.sleep(self._latency_seconds)  # what the device still holds
 
@@ -445,26 +508,35 @@ class Loudspeaker(_Device):
 
 
 class Microphone(_Device):
-    """The microphone, as chunks. Nothing is lost while the caller is busy."""
+    """The microphone, as chunks. Nothing is lost while the caller is busy.
+
+    For time in which the device gave nothing, as when the machine slept, silence is given, so that clocks stay right.
+    """
 
     def __init__(self, device: str | None = None) -> None:
         """Open the device; raises `SoundDeviceError` when there is none that works."""
-        self._sound: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._sound: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
         sounddevice = import_sounddevice()
         self._stream, self._rate = _open_stream(sounddevice.RawInputStream, device, self._take, "microphone")
-        self._stream.start()
+        self._due = clock_seconds()
+        self._late_since: float | None = None
+        _start(self._stream, "microphone")
 
     def chunks(self) -> Iterator[AudioChunk]:
         """Give what is heard, as it comes; raises `SoundDeviceError` when the microphone goes away."""
         resample = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
         waiting = bytearray()
         while True:
+            waits_since = clock_seconds()
             try:
-                pcm = self._sound.get(timeout=_MICROPHONE_WAIT_SECONDS)
+                missed_seconds, pcm = self._sound.get(timeout=_MICROPHONE_WAIT_SECONDS)
             except queue.Empty:
+                if clock_seconds() - waits_since > _MICROPHONE_WAIT_SECONDS + 1:
+                    continue  # we slept, too: it may need a moment
                 raise SoundDeviceError(
                     "the microphone gives no sound any more", hint="plug it in again, then: voice-helper doctor"
                 ) from None
+            yield from _quiet_chunks(missed_seconds)
             if self._rate != SAMPLE_RATE:
                 pcm = resample.resample_chunk(_samples(pcm)).tobytes()
             waiting += pcm
@@ -473,7 +545,22 @@ class Microphone(_Device):
                 del waiting[: CHUNK_SAMPLES * 2]
 
     def _take(self, sound: Any, frames: int, when: object, status: object) -> None:
-        self._sound.put(bytes(sound))  # a copy: the buffer is PortAudio's
+        self._sound.put((self._missed_seconds(frames / self._rate), bytes(sound)))  # a copy: the buffer is PortAudio's
+
+    def _missed_seconds(self, seconds: float) -> float:
+        """Give for how long nothing was heard before a sound of some seconds, once it is clear that nothing comes."""
+        now = clock_seconds()
+        self._due = max(self._due + seconds, now - _MOST_MISSED_SECONDS)
+        late = now - self._due
+        if late < _MISSED_SECONDS:
+            self._due, self._late_since = min(self._due, now), None
+            return 0.0
+        if self._late_since is None:
+            self._late_since = now
+        if now - self._late_since < _SETTLED_SECONDS:
+            return 0.0
+        self._due, self._late_since = now, None
+        return late
 
 
 def louder(pcm: bytes, factor: float) -> bytes:
@@ -512,6 +599,15 @@ def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKin
     raise SoundDeviceError(
         f"no {kind} can be opened: {reason}", hint="voice-helper setup tries them, doctor lists them"
     )
+
+
+def _start(stream: Any, what: str) -> None:
+    try:
+        stream.start()
+    except import_sounddevice().PortAudioError as error:
+        raise SoundDeviceError(
+            f"the {what} does not start: {error}", hint="voice-helper doctor lists the sound devices"
+        ) from error
 
 
 def device_names(kind: DeviceKind) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final
@@ -60,18 +63,39 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
+    _open_streams()
     code = run(list(sys.argv[1:] if arguments is None else arguments))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if code == _INTERRUPTED:
-        os._exit(code)  # at once: a sound library's threads may be in the middle of something
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # the terminal was closed, or the disk that it goes to is full
+        os._exit(code or 1)
+    if code == _INTERRUPTED or threading.active_count() > 1:
+        os._exit(code)  # at once: threads of engines and of sound libraries may be in the middle of something
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Give the streams that were closed before the start to nobody; let others take what they cannot write."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif number and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: list[str]) -> int:
     """Run the command line; give the exit code: 0 done, 1 the user can fix it, 2 wrong usage, 130 interrupted."""
     if threading_is_main():
-        signal.signal(signal.SIGTERM, _on_terminate)
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, _on_terminate)
     try:
         given = arguments or (["start"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--help"])
         cli.main(args=given, prog_name="voice-helper", standalone_mode=False, default_map=_defaults())
@@ -87,10 +111,22 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away
+    except OSError as error:
+        return _output_lost(error)
+    return 0
+
+
+def _output_lost(error: OSError) -> int:
+    """Give the exit code where what we print can no longer be written; any other error is raised again."""
+    if error.errno == errno.EPIPE:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    if error.errno == errno.EIO:  # the terminal was closed
+        return _INTERRUPTED
+    if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
+        show_error(VoiceHelperError("there is no room on the disk", hint="make room, then try again"))
+        return 1
+    raise error
 
 
 def _defaults() -> dict[str, Any]:
@@ -117,8 +153,6 @@ def _wrong_parameter(error: click.BadParameter) -> int:
 
 def threading_is_main() -> bool:
     """Tell whether this is the main thread, the only one that may set signal handlers."""
-    import threading
-
     return threading.current_thread() is threading.main_thread()
 
 

@@ -27,6 +27,7 @@ from voice_helper.types import (
     Heard,
     Hush,
     Match,
+    Outage,
     Pace,
     PartlyHeard,
     Quiet,
@@ -119,6 +120,9 @@ class State:
     hushed_for: str | None = None
     """The command that we fell silent for, while its words are still being heard."""
 
+    lost: int = 0
+    """Utterances in a row in which the recognizer gave out."""
+
 
 @dataclass(frozen=True)
 class Conversation:
@@ -139,9 +143,11 @@ class Conversation:
 
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
         """Take one event; give the new state and the actions, in order."""
+        if isinstance(event, Outage):
+            return self._gave_out(state, event)
         if isinstance(event, Heard):
             already, expected = state.acted_on, state.hushed_for
-            state = replace(state, acted_on=None, suspected=None, commanded=None, hushed_for=None)
+            state = replace(state, acted_on=None, suspected=None, commanded=None, hushed_for=None, lost=0)
             state, actions = self._heard(state, event, already=already, expected=expected)
             return self._spoken_on(state, actions) if expected is not None else (state, actions)
         if isinstance(event, PartlyHeard):
@@ -184,6 +190,21 @@ class Conversation:
     def context(self, state: State) -> Context:
         """The context that words are understood in."""
         return "guide" if state.session is not None else "none"
+
+    def _gave_out(self, state: State, outage: Outage) -> tuple[State, tuple[Action, ...]]:
+        """Say what happened behind what is being said: a session stays where it is.
+
+        Of hearing that fails again and again it speaks twice: each sorry would be one more thing to hear.
+        """
+        name: str = f"{outage.part}_back" if outage.is_over else outage.part
+        again: tuple[Action, ...] = ()
+        if name == "hearing":
+            was_hushed = state.hushed_for is not None
+            state = replace(state, acted_on=None, suspected=None, commanded=None, hushed_for=None, lost=state.lost + 1)
+            state, again = self._spoken_on(state, ()) if was_hushed else (state, ())
+            name = {1: "hearing", 2: "hearing_again"}.get(state.lost, "")
+        row = self.answers.outages.get(name)
+        return state, (*again, Say((row,), because=outage.reason)) if row else again
 
     # heard
 

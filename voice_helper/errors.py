@@ -47,6 +47,10 @@ class EngineMissingError(VoiceHelperError):
     """A recognizer or a voice is not installed, or does not work, on this machine."""
 
 
+class EngineFaultError(VoiceHelperError):
+    """A recognizer or a voice that worked raised, hung or gave rubbish; where it can be, it is being started anew."""
+
+
 class SavedStateError(VoiceHelperError):
     """A conversation that was saved cannot be taken up: it begins anew."""
 

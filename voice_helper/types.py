@@ -207,7 +207,22 @@ class DoneSpeaking:
     """All that was said has left the loudspeaker."""
 
 
-Event = PartlyHeard | Heard | Quiet | DoneSpeaking
+Part = Literal["hearing", "voice", "microphone"]
+"""What of ours can give out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Something of ours gave out, or works again."""
+
+    part: Part
+    reason: str
+    """What happened, for those who look after it."""
+
+    is_over: bool = False
+
+
+Event = PartlyHeard | Heard | Quiet | DoneSpeaking | Outage
 
 
 # Actions: what the core wants done.
@@ -220,6 +235,9 @@ class Say:
     rows: tuple[Row, ...]
     step: int | None = None
     """Number of the step in a guided session, from 1."""
+
+    because: str | None = None
+    """What happened to us, where it is that what is said."""
 
 
 @dataclass(frozen=True, slots=True)

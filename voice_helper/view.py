@@ -25,7 +25,7 @@ class GuideView:
     def __init__(self, console: Console, hint: str) -> None:
         """Take what can be said, as a line of words."""
         self._console, self._hint = console, hint
-        self._said, self._large, self._heard = "", "", ""
+        self._said, self._large, self._heard, self._trouble = "", "", "", ""
         self._counted_seconds: float | None = None
         self._live: Live | None = None
         self._chunks = 0
@@ -40,7 +40,10 @@ class GuideView:
         """Take what happened."""
         if happening.event == "say":
             self._said = str(happening.fields["text"])
+        elif happening.event == "error":
+            self._trouble = str(happening.fields["text"])
         elif happening.event == "heard":
+            self._trouble = ""
             self._heard = str(happening.fields["text"])
 
     def tick(self, assistant: Assistant) -> None:
@@ -68,6 +71,8 @@ class GuideView:
             lines.append(_large(f"{seconds:.0f}", width))
         if step is not None:
             lines += ["", Text(f"{step[0]} / {step[1]}   {self._hint}", style="bold")]
+        if self._trouble:
+            lines.append(Text(self._trouble, style="bold red"))
         if self._heard:
             lines.append(Text(f"\u201c{self._heard}\u201d", style="dim"))
         return Align.left(Group(*lines))

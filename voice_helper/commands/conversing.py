@@ -115,7 +115,7 @@ def _converse(
     push_to_talk: bool = False,
 ) -> None:
     from voice_helper.assistant import Assistant, Speaker
-    from voice_helper.audio import SilentPlayer, WavSource, write_wav
+    from voice_helper.audio import LastingMicrophone, SilentPlayer, WavSource, write_wav
     from voice_helper.conversation import State
     from voice_helper.echo import EchoCanceller
     from voice_helper.endpoint import PATIENT, EndpointSettings
@@ -147,6 +147,7 @@ def _converse(
             waits_to_be_addressed=push_to_talk,
             tell=_teller(listening, console, view),
         )
+        lasting = heard if isinstance(heard, LastingMicrophone) else None
         heard = kept_in(heard, recording)
         pressed = _enter_key() if file is None and not guide else _no_key
         act_on_key = assistant.address if push_to_talk else assistant.begin_guide
@@ -157,6 +158,8 @@ def _converse(
             if view is not None:
                 opened.enter_context(view.open())
             for _ in assistant.hear(heard):
+                if lasting is not None:
+                    assistant.mind_the_microphone(lasting.away)
                 if view is not None:
                     view.tick(assistant)
                 if pressed():
@@ -269,6 +272,9 @@ def _shower(console: Console) -> Callable[[Happening], None]:
             )
         elif happening.event == "say":
             console.print(f"[dim]{at}[/dim]        {text}", highlight=False)
+        elif happening.event == "error":
+            reason = plain(str(fields["reason"]))
+            console.print(f"[dim]{at}[/dim]  [red]![/red]     {text}  [dim]{reason}[/dim]", highlight=False)
         elif happening.event == "end":
             console.print(f"[dim]{at}  ended: {fields['reason']}[/dim]", highlight=False)
 

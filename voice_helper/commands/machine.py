@@ -11,7 +11,6 @@ from voice_helper.commands.shared import (
     Options,
     common,
     open_skill,
-    open_voice,
     plain,
     print_line,
     speak,
@@ -68,10 +67,11 @@ def voices(options: Options, save: Path | None) -> None:
 
     Example: voice-helper voices --voice natural
     """
+    from voice_helper.voices import open_voice
     from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
     skill = open_skill(options)
-    voice = open_voice(options)
+    voice = open_voice(options.voice, options.language)
     for name in VOICE_NAMES:
         if name == "natural" and not has_natural():
             click.echo(f"{name}  (not installed: {NATURAL_HINT})")

@@ -151,7 +151,7 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
             skill.content.language.code,
             name,
             another_recognizer,
-            VoiceWithMemory(open_voice_or_none(options, needed=False)),
+            open_voice_or_none(options, needed=False),  # any text may be spoken, so none is kept
             options.rate,
             host=host,
             most=most,

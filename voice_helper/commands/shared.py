@@ -127,7 +127,7 @@ def kept_in(source: Source, recording: Path | None) -> Source:
 
     if recording is None:
         return source
-    kept = KeptSource(source, recording, time.strftime("heard-%Y-%m-%d-%H-%M-%S-") + str(os.getpid()))
+    kept = KeptSource(source, recording, time.strftime("heard-%Y-%m-%d-%H-%M-%S-") + str(os.getpid()), note)
     note(f"what is heard is kept in {kept.path}")
     return kept
 
@@ -168,6 +168,8 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
         player = SilentPlayer(keep=True)
         speaker = Speaker(voice, player, options.rate)
         speaker.say_all(row.text for row in rows)
+        if speaker.fault is not None:
+            raise speaker.fault
         write_wav(save, player.finish())
         note(f"the spoken answer is in {save}")
     if options.voice == "none":
@@ -179,6 +181,8 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
         speaker = Speaker(voice, loudspeaker, options.rate)
         speaker.say_all(row.text for row in rows)
         loudspeaker.wait()
+    if speaker.fault is not None:
+        note(f"{speaker.fault.message}; {speaker.fault.hint}")
 
 
 def open_loudspeaker(options: Options) -> Loudspeaker | None:
@@ -223,27 +227,39 @@ def open_recognizer(options: Options, skill: Skill) -> Recognizer:
 
 def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Choice:
     """Open the recognizer that was asked for, and give what opens more for others who speak at the same time."""
-    from voice_helper.recognizers import open_recognizer
+    from voice_helper.guarded import GuardedRecognizer
+    from voice_helper.recognizers import Choice, open_recognizer
     from voice_helper.skill import phrases_of
 
     content = skill.content
-    choice = open_recognizer(
-        options.engine,
-        phrases=phrases_of(content),
-        language=content.language.code,
-        model=options.model,
-        workers=workers,
-    )
+
+    def opened(workers: int = 0) -> Choice:
+        return open_recognizer(
+            options.engine,
+            phrases=phrases_of(content),
+            language=content.language.code,
+            model=options.model,
+            workers=workers,
+        )
+
+    def guarded(recognizer: Recognizer) -> Recognizer:
+        return GuardedRecognizer(recognizer, lambda: opened().recognizer)  # it shares nothing with what failed
+
+    choice = opened(workers)
     if choice.advice:
         note(choice.advice)
-    return choice
+    return Choice(guarded(choice.recognizer), lambda: guarded(choice.another()), choice.advice)
 
 
 def open_voice(options: Options) -> Voice:
-    """Open the voice that was asked for. Raises `EngineMissingError`."""
+    """Open the voice that was asked for, under guard. Raises `EngineMissingError`."""
+    from voice_helper.guarded import GuardedVoice
     from voice_helper.voices import open_voice
 
-    return open_voice(options.voice, options.language)
+    def opened() -> Voice:
+        return open_voice(options.voice, options.language)
+
+    return GuardedVoice(opened(), opened)
 
 
 def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
@@ -288,7 +304,9 @@ def note(text: str) -> None:
 
 def print_line(form: dict[str, Any], file: TextIO | None = None) -> None:
     """Print one JSON object on a line of its own."""
-    click.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(form, ensure_ascii=False)), file=file)
+    is_unicode = (getattr(file or sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    line = json.dumps(form, ensure_ascii=not is_unicode)
+    click.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line), file=file)
 
 
 def counted(items: Sequence[Item], text: str) -> Iterator[Item]:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import importlib
 import itertools
 import math
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +23,7 @@ from voice_helper.noise import suppressed
 from voice_helper.quiet import quiet_stderr
 from voice_helper.recognizers.language_model import UNKNOWN
 from voice_helper.recognizers.whole import Samples, WholeUtterance
+from voice_helper.temporary import temporary_folder
 from voice_helper.types import SAMPLE_RATE, Transcript
 
 Frames = npt.NDArray[np.float32]
@@ -129,8 +128,8 @@ class WordDecoder:
         for word in (*words, UNKNOWN):
             lexicon.add_entry(word)
         lexicon.set_default_index(lexicon.get_index(UNKNOWN))
-        with tempfile.TemporaryDirectory(prefix="voice-helper-") as folder:
-            path = Path(folder) / "phrases.arpa"
+        with temporary_folder() as folder:
+            path = folder / "phrases.arpa"
             path.write_text(arpa, encoding="utf-8")
             with quiet_stderr():  # KenLM prints its progress there, and has no switch
                 language = kenlm.KenLM(str(path), lexicon)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import math
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Final
 
 from voice_helper.errors import EngineMissingError
+from voice_helper.temporary import temporary_folder
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
 _COMMAND_GENERAL_WORDS: Final = 600
@@ -34,14 +33,15 @@ class PocketSphinxRecognizer:
         else:
             sentences, count = phrases.questions, _QUESTION_GENERAL_WORDS
         built = language_model.build(sentences, phrases.sounds, count)
-        with tempfile.TemporaryDirectory(prefix="voice-helper-") as folder:
-            arpa = Path(folder) / "phrases.lm"
+        with temporary_folder() as folder:
+            arpa = folder / "phrases.lm"
             arpa.write_text(built.arpa, encoding="utf-8")
-            dictionary = Path(folder) / "phrases.dict"
+            dictionary = folder / "phrases.dict"
             dictionary.write_text("".join(_dictionary_lines(built.sounds.items())), encoding="utf-8")
             self._decoder: Any = engine.Decoder(
                 samprate=SAMPLE_RATE,
                 loglevel="FATAL",
+                mmap=False,  # else an update of the package under it would end the process
                 lm=str(arpa),
                 dict=str(dictionary),
                 fwdflat=not commands_only,  # the passes after the end: words that are heard at once have none

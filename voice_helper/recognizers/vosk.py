@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from voice_helper.errors import EngineMissingError, ModelMissingError
+from voice_helper.quiet import quiet_stderr
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
 _UNKNOWN: Final = "[unk]"
@@ -104,7 +105,8 @@ def _load(model: Path) -> tuple[Any, Any]:
         raise EngineMissingError(f"vosk does not load: {error}", hint="pip install vosk") from error
     vosk.SetLogLevel(-1)
     try:
-        return vosk, vosk.Model(model_path=str(model))
+        with quiet_stderr():  # of a damaged configuration it prints all that could stand in one
+            return vosk, vosk.Model(model_path=str(model))
     except Exception as error:  # all that vosk raises
         raise ModelMissingError(
             f"the Vosk model in {model} does not load: {error}", hint="unpack it again, or take another"

@@ -18,6 +18,7 @@ from voice_helper.assistant import ADDRESSED_SECONDS, Assistant, Happening, Spea
 from voice_helper.audio import SilentPlayer, louder
 from voice_helper.conversation import Conversation, State
 from voice_helper.endpoint import PATIENT, EndpointSettings
+from voice_helper.errors import EngineFaultError
 from voice_helper.forms import happening_form
 from voice_helper.recognizers import Recognizer
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Row, Understood
@@ -39,7 +40,12 @@ HELD: Final = EndpointSettings(start_seconds=0.1, silence_seconds=15.0)
 _CHUNK_SECONDS: Final = CHUNK_SAMPLES / SAMPLE_RATE
 _LATE_SECONDS: Final = 0.5  # sound from an open microphone may come so late before silence takes its place
 _PLAYS_ON_SAMPLES: Final = 2 * SAMPLE_RATE  # a page that does not tell when it has played is not waited for any longer
-_SHOWN: Final = {"partly": ("event", "text"), "say": ("event", "text", "kind", "step"), "end": ("event", "reason")}
+_SHOWN: Final = {
+    "partly": ("event", "text"),
+    "say": ("event", "text", "kind", "step"),
+    "error": ("event", "text"),
+    "end": ("event", "reason"),
+}
 _MOST_WAITING: Final = 1_000  # pieces of sound, half a minute: a machine that slow cannot follow
 
 
@@ -181,7 +187,8 @@ class LiveConversation:
             )
             for chunk in self._chunks():
                 self._take(chunk)
-            recognizer.finish()
+            with suppress(EngineFaultError):  # it is being started anew for the next one
+                recognizer.finish()
         except Exception:
             self._why, recognizer = "fault", None  # it may be in any state
             raise

@@ -238,7 +238,8 @@ class _Connection:
 
     async def _close(self, code: int) -> None:
         if self._socket.client_state is WebSocketState.CONNECTED:
-            await self._socket.close(code)
+            with suppress(WebSocketDisconnect):  # it has gone away itself
+                await self._socket.close(code)
 
     def _send(self, message: Message | int) -> None:
         """Put a message behind those that are on their way; may be called from any thread."""

@@ -160,8 +160,6 @@ class WyomingServer:
 
     async def serve(self, listener: socket.socket, ready: Callable[[], Awaitable[None]] | None = None) -> None:
         """Serve at a socket that listens; `ready` is awaited once when it does."""
-        understanding = self.served.conversation.understanding
-        self.turns.submit(understanding.nearest.rank, _ABOUT.casefold())  # loads what the first question would wait for
         server = await asyncio.start_server(self._accept, sock=listener, limit=MOST_LINE_BYTES)
         if ready is not None:
             await ready()

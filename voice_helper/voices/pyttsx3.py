@@ -10,17 +10,16 @@ import ctypes
 import os
 import queue
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from voice_helper.audio import spoken_part, to_pcm
 from voice_helper.errors import EngineMissingError
+from voice_helper.temporary import temporary_folder
 
 _ESPEAK_PACE: Final = 150 / 188  # asked for 150 words a minute espeak speaks 188, pauses left out
 _TRIES: Final = 3
@@ -114,8 +113,8 @@ def _synthesise(engine: Any, text: str, words_per_minute: float) -> bytes:
     pace = _ESPEAK_PACE if sys.platform.startswith("linux") else 1.0
     engine.setProperty("rate", round(words_per_minute * pace))
     _wait_for_espeak()  # else the cancelling that pyttsx3 does before it speaks takes the new rate away, too
-    with tempfile.TemporaryDirectory(prefix="voice-helper-") as folder:
-        path = Path(folder) / "sentence.wav"
+    with temporary_folder() as folder:
+        path = folder / "sentence.wav"
         engine.save_to_file(text, str(path))
         engine.runAndWait()
         _wait_for_espeak()

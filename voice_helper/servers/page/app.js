@@ -89,6 +89,7 @@ function told(message) {
     partly: ({ text }) => hearing && hearing !== "open" && show(`\u201c${text}\u201d`),
     answer: showAnswer,
     say: showSaid,
+    error: ({ text }) => show(text),
     silence: () => player.hush(),
     listened: ({ heard }) => {
       if (hearing !== "open") silenceMicrophone();

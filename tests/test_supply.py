@@ -1,0 +1,47 @@
+"""What comes from others: each names its licence in NOTICE, and a lowest version that `make test-lowest` tries."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from tests.lowest import RUNTIME_EXTRAS, constraints
+from tests.sound import CHECKOUT
+
+PROJECT: Mapping[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NOTICE = (CHECKOUT / "NOTICE").read_text(encoding="utf-8")
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        Requirement(line).name
+        for line in (*PROJECT["dependencies"], *(line for extra in RUNTIME_EXTRAS for line in EXTRAS[extra]))
+    ],
+)
+def test_each_package_that_people_install_has_its_line(name: str) -> None:
+    assert re.search(rf"^- (?:[\w, -]+, )?{re.escape(name)}\b[^:]*: \S", NOTICE, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("name", [Requirement(line).name for lines in EXTRAS.values() for line in lines])
+def test_each_package_for_developing_is_named(name: str) -> None:
+    assert name in NOTICE or name.startswith("types-")
+
+
+def test_each_model_of_the_registry_is_named_with_its_licence() -> None:
+    models = yaml.safe_load((CHECKOUT / "models" / "registry.yaml").read_text(encoding="utf-8"))["models"]
+    for model in models:
+        assert re.search(rf"{re.escape(model['name'])}[^\n]*: {re.escape(model['licence'])}", NOTICE), model["name"]
+
+
+def test_each_package_has_one_lowest_version() -> None:
+    lines = list(constraints(PROJECT))
+    assert len(lines) > 20
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+", line) for line in lines)

@@ -1,0 +1,242 @@
+"""What can be wrong around it: streams, places, locales, signals, disks, other programs. It goes on, or says so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from bench.kills import kill_often
+from tests.programs import VOICE_HELPER, Ran, call, checked, environment
+from tests.sound import CHECKOUT, recording
+from tests.terminal import Terminal
+from voice_helper.cache import read_checked
+from voice_helper.paths import cache_folder
+
+QUESTION = "does heat help"
+ANSWER = "The article says heat can ease cramps."
+KEPT = {"XDG_CACHE_HOME": str(cache_folder().parent)}
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, streams and limits of other systems")
+
+
+def in_shell(line: str, folder: Path, **more: str) -> Ran:
+    """Run a line of the shell, in which $HELPER is the program."""
+    ran = subprocess.run(
+        ["bash", "-c", line], cwd=folder, env=environment(HELPER=str(VOICE_HELPER), **{**KEPT, **more}),
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=90, check=False,
+    )  # fmt: skip
+    return Ran(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+
+
+# Streams
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_was_closed_before_the_start_is_done_without(tmp_path: Path, closed: str) -> None:
+    ran = checked(in_shell(f'"$HELPER" ask does heat help --voice none {closed}', tmp_path))
+    assert ran.code == 0
+    assert (ANSWER in ran.out) == (">&-" not in closed.replace("2>&-", ""))
+
+
+@pytest.mark.parametrize("command", ["ask does heat help", f'listen --events --source "{recording("stop")}"'])
+def test_an_output_that_is_full_is_a_clear_error(tmp_path: Path, command: str) -> None:
+    ran = checked(in_shell(f'"$HELPER" {command} --voice none > /dev/full', tmp_path))
+    assert ran.code == 1
+    assert "no room on the disk" in ran.err
+
+
+@pytest.mark.parametrize("coding", ["ascii", "latin-1"])
+def test_signs_that_the_output_has_no_letters_for_are_written_in_another_way(tmp_path: Path, coding: str) -> None:
+    more = {**KEPT, "PYTHONIOENCODING": coding, "PYTHONUTF8": "0"}
+    ran = call(["ask", "☃ ☃ \U0001f600", "--voice", "none", "--json"], folder=tmp_path, more=more)
+    assert ran.code == 0
+    assert json.loads(ran.out)["transcript"] == "☃ ☃ \U0001f600"
+    assert call(["ask", "☃ ☃", "--voice", "none"], folder=tmp_path, more=more).code == 0
+
+
+# Places
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'env -u HOME "$HELPER"',
+        'env -i PATH="$PATH" "$HELPER"',
+        'env HOME=/nowhere/at/all XDG_CACHE_HOME= XDG_DATA_HOME= "$HELPER"',
+        'env LC_ALL=C LANG=C "$HELPER"',
+        'env LC_ALL=xx_YY.UTF-9 "$HELPER"',
+        'env TMPDIR=/nowhere "$HELPER"',
+        'env TERM=dumb COLUMNS=1 "$HELPER"',
+        'ulimit -n 16; "$HELPER"',
+        'mkdir gone; cd gone; rmdir ../gone; "$HELPER"',
+    ],
+)
+def test_without_a_home_a_locale_or_a_folder_it_answers(tmp_path: Path, line: str) -> None:
+    ran = checked(in_shell(f"{line} ask does heat help --voice none", tmp_path))
+    assert ran.code == 0, ran.err
+    assert ANSWER in ran.out
+
+
+def test_paths_may_have_spaces_and_any_script(tmp_path: Path) -> None:
+    folder = tmp_path / "ein ordner" / "مجلد 文件夹"
+    folder.mkdir(parents=True)
+    shutil.copy(recording("bananas"), folder / "fräge '1'.wav")
+    shutil.copytree(CHECKOUT / "tests" / "data" / "es", folder / "слова es")
+    more = {**KEPT, "HOME": str(folder), "LC_ALL": "C"}
+    asked = call(["ask", "--wav", "fräge '1'.wav", "--save", "ant wört.wav", "--json"], folder=folder, more=more)
+    assert json.loads(asked.out)["intent"] == "remedy_foods"
+    assert (folder / "ant wört.wav").stat().st_size > 10_000
+    assert call(["check", "слова es"], folder=folder, more=more).code == 0
+    call(["ask", QUESTION, "--voice", "none"], folder=folder, more={**more, "XDG_CACHE_HOME": str(folder / "cache ☃")})
+    assert list((folder / "cache ☃").rglob("*"))
+
+
+# Disks
+
+
+def full_disk(place: Path) -> None:
+    """A disk of one megabyte that is full."""
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("only root can make a disk that is full")
+    with (place / "all of it").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4_096))
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk that is full, taken away after the test."""
+    place = tmp_path / "disk"
+    full_disk(place)
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_on_a_full_disk_it_hears_answers_and_speaks_and_names_what_it_cannot_keep(disk: Path, tmp_path: Path) -> None:
+    more = {"HOME": str(disk), "TMPDIR": str(disk), "XDG_DATA_HOME": str(disk), **KEPT}
+    question = recording("bananas")
+    asked = call(["ask", "--wav", question, "--save", tmp_path / "answer.wav", "--json"], folder=tmp_path, more=more)
+    assert json.loads(asked.out)["intent"] == "remedy_foods"
+    with wave.open(str(tmp_path / "answer.wav")) as file:
+        assert file.getnframes() > 16_000
+    listening: list[str | Path] = [
+        "listen",
+        "--source",
+        question,
+        "--events",
+        "--voice",
+        "none",
+        "--debug-recording",
+        disk / "kept",
+    ]
+    listened = call(listening, folder=tmp_path, more=more)
+    assert listened.code == 0
+    assert "no longer kept: No space left on device" in listened.err
+    assert '"intent": "remedy_foods"' in listened.out
+    without_cache = {**more, "XDG_CACHE_HOME": str(disk / "cache")}
+    refused = call(["ask", QUESTION, "--save", disk / "answer.wav"], folder=tmp_path, more=without_cache)
+    assert refused.code == 1
+    assert "answer.wav cannot be written" in refused.err
+    assert not (disk / "answer.wav").exists()
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "final.mdl").write_bytes(bytes(100_000))
+    imported = call(["models", "import", tmp_path / "model"], folder=tmp_path, more=more)
+    assert imported.code == 1
+    assert "room" in imported.err
+
+
+# Signals and terminals
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_at_once_and_what_was_spoken_is_saved_whole(tmp_path: Path, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [VOICE_HELPER, "guide", "--events", "--plain", "--save", "spoken.wav", "--no-chime"], cwd=tmp_path,
+        env=environment(PYTHONUNBUFFERED="1", **KEPT), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    first = process.stdout.readline()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert checked(Ran(process.returncode, first + out, err)).code == 130
+    with wave.open(str(tmp_path / "spoken.wav")) as file:
+        assert file.getframerate() == 16_000
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["spoken.wav"]
+
+
+def test_it_outlives_its_terminal_where_that_was_wished_for(tmp_path: Path) -> None:
+    start = 'trap "" HUP; "$HELPER" guide --events --voice none > told & until [ -s told ]; do sleep 0.1; done'
+    ran = in_shell(f"{start}; kill -HUP $!; sleep 0.5; kill -0 $! && echo on; kill $!", tmp_path)
+    assert ran.out == "on\n"
+
+
+def test_a_terminal_that_is_closed_ends_a_session(tmp_path: Path) -> None:
+    owning = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    terminal = Terminal(["guide", "--voice", "none"], tmp_path, [sys.executable, "-c", owning], **KEPT)
+    terminal.wait_for("2 / 6")
+    terminal.close()
+    assert terminal.process.wait(10) == 130
+
+
+def test_the_last_instruction_stays_on_the_screen_when_it_ends(tmp_path: Path) -> None:
+    terminal = Terminal(["guide", "--voice", "none", "--plain"], tmp_path, **KEPT)
+    terminal.wait_for("Hold.")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == 130
+    assert "Hold." in terminal.shown[-400:]
+
+
+# Others
+
+
+def test_many_at_once_with_an_empty_cache_all_answer_and_leave_one_whole_cache(tmp_path: Path) -> None:
+    more = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def ask(number: int) -> Ran:
+        return call(["ask", QUESTION, "--voice", "none", "--json"], folder=tmp_path, more=more)
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(ask, range(4)))
+    assert [json.loads(ran.out)["intent"] for ran in answers] == ["remedy_heat"] * 4
+    assert list((tmp_path / "cache").rglob("*.values"))
+    assert not list((tmp_path / "cache").rglob("*.part"))
+
+
+def test_a_cache_in_which_every_file_is_damaged_is_made_anew_in_silence(tmp_path: Path) -> None:
+    more = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = ["ask", QUESTION, "--voice", "none", "--json"]
+    first = call(command, folder=tmp_path, more=more)
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in kept}
+    for number, path in enumerate(kept):
+        path.write_bytes(before[path][: len(before[path]) // 2] if number % 2 else b"\0" * 999)
+    again = call(command, folder=tmp_path, more=more)
+    assert (again.out, again.err, again.code) == (first.out, "", 0)
+    assert all(read_checked(path) for path in kept)
+
+
+def test_a_home_that_may_not_be_written_only_costs_time(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("in the way", encoding="utf-8")
+    home = str(tmp_path / "home")
+    more = {"HOME": home, **dict.fromkeys(("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), home)}
+    ran = call(["ask", QUESTION, "--voice", "none", "--json"], folder=tmp_path, more=more)
+    assert (json.loads(ran.out)["intent"], ran.err) == ("remedy_heat", "")
+
+
+def test_killed_at_ten_random_moments_the_next_start_is_fine(tmp_path: Path) -> None:
+    """`make fuzz` does it 200 times."""
+    killed, wrong = kill_often(10, 7, tmp_path)
+    assert wrong == []
+    assert killed >= 3

@@ -1,0 +1,46 @@
+"""A place for the files that engines want to read from or write to, for a moment."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from voice_helper.errors import EngineMissingError
+
+_IN_MEMORY: Final = Path("/dev/shm")
+_ENOUGH_BYTES: Final = 64 * 1024 * 1024
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder that is gone after the block; it is in memory where the disk is full.
+
+    Raises `EngineMissingError` where there is room in neither.
+    """
+    try:
+        folder = tempfile.mkdtemp(prefix="voice-helper-", dir=_roomy())
+    except OSError as error:
+        raise EngineMissingError(
+            f"there is no room for temporary files: {error.strerror or error}",
+            hint="make room on the disk, then try again",
+        ) from error
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _roomy() -> Path | None:
+    """Give the place for temporary files that has room; `None` leaves it to the system."""
+    with suppress(OSError):  # it looks for one that can be written
+        usual = Path(tempfile.gettempdir())
+        if shutil.disk_usage(usual).free >= _ENOUGH_BYTES:
+            return usual
+    with suppress(OSError):
+        if shutil.disk_usage(_IN_MEMORY).free >= _ENOUGH_BYTES:
+            return _IN_MEMORY
+    return None
