@@ -93,9 +93,9 @@ bench-session: $(VENV)/.installed-bench
 bench-latency: $(VENV)/.installed-bench
 	$(BIN)/python -m bench.latency
 
-# How many people can talk at once; PEOPLE=8,12 and WORKERS=0 choose.
+# How many people can talk at once; DOOR=wyoming, PEOPLE=8,12 and WORKERS=0 choose.
 bench-load: $(VENV)/.installed-dev
-	$(BIN)/python -m bench.load --people $(or $(PEOPLE),1,4,8,12,14,16,20) --workers $(or $(WORKERS),2)
+	$(BIN)/python -m bench.load --door $(or $(DOOR),web) --people $(or $(PEOPLE),1,4,8,12,14,16,20) --workers $(or $(WORKERS),2)
 
 bench-wyoming: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.wyoming

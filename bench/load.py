@@ -2,7 +2,8 @@
 
 Each person is a client of a served program, over its own protocol and in real time: asks a question, waits for the
 first sound of the answer, breathes, asks the next. Delay: from the endpoint's silence after the last audible sound of
-the question to the first sound of the answer. Server and people share this machine, as do the other programs on it.
+the question to the first sound of the answer; for Home Assistant, which finds the end itself, from the end of
+its silence to the text of the answer. Server and people share this machine, as do the other programs on it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
+from wyoming.asr import Transcript
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncTcpClient
+from wyoming.event import Event
 
 from bench.lines import machine, write_result
 from bench.programs import VOICE_HELPER
@@ -43,6 +48,7 @@ QUESTIONS: Final = (
 _AUDIBLE: Final = 300  # of 32,768: less is the silence around speech
 _SILENT_SECONDS: Final = 6.0  # nobody waits any longer for a first sound
 _BREATH_SECONDS: Final = (0.3, 1.5)
+_HOME_ASSISTANT_WAITS_SECONDS: Final = 0.7  # until it takes a question for over
 _CHUNK_BYTES: Final = CHUNK_SAMPLES * 2
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -128,6 +134,46 @@ async def at_the_page(address: str) -> AsyncIterator[WebPerson]:
 
 
 @dataclass(frozen=True)
+class HomeAssistant:
+    """Home Assistant for one satellite: speech-to-text, then the answer; a new connection for each."""
+
+    port: int
+
+    async def warm_up(self) -> None:
+        await self.ask(silence(0.5))
+
+    async def ask(self, pcm: bytes) -> float | None:
+        pcm += silence(_HOME_ASSISTANT_WAITS_SECONDS)
+        async with AsyncTcpClient("127.0.0.1", self.port) as client:
+            await client.write_event(AudioStart(SAMPLE_RATE, 2, 1).event())
+            begins = time.perf_counter()
+            for number, start in enumerate(range(0, len(pcm), _CHUNK_BYTES), 1):
+                due = begins + number * CHUNK_SAMPLES / SAMPLE_RATE
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                await client.write_event(AudioChunk(SAMPLE_RATE, 2, 1, pcm[start : start + _CHUNK_BYTES]).event())
+            await client.write_event(AudioStop().event())
+            heard = await self._told(client)
+        if heard is None:
+            return None
+        async with AsyncTcpClient("127.0.0.1", self.port) as client:
+            await client.write_event(Transcript(Transcript.from_event(heard).text, language="en").event())
+            answered = await self._told(client)
+        return None if answered is None else time.perf_counter() - begins - len(pcm) / 2 / SAMPLE_RATE
+
+    async def _told(self, client: AsyncTcpClient) -> Event | None:
+        try:
+            return await asyncio.wait_for(client.read_event(), _SILENT_SECONDS)
+        except TimeoutError:
+            return None
+
+
+@asynccontextmanager
+async def at_home(address: str) -> AsyncIterator[HomeAssistant]:
+    """Home Assistant connects for each question anew."""
+    yield HomeAssistant(int(address.rsplit(":", 1)[1]))
+
+
+@dataclass(frozen=True)
 class Door:
     """A served program, and how somebody comes to it."""
 
@@ -135,7 +181,11 @@ class Door:
     come: Callable[[str], AbstractAsyncContextManager[Person]]
 
 
-DOORS: Final = {"web": Door(("serve", "web", "--port", "0", "--most", "64", "--voice", "pyttsx3"), at_the_page)}
+_SETTINGS: Final = ("--port", "0", "--most", "64", "--voice", "pyttsx3")
+DOORS: Final = {
+    "web": Door(("serve", "web", *_SETTINGS), at_the_page),
+    "wyoming": Door(("serve", "wyoming", *_SETTINGS), at_home),
+}
 
 
 @dataclass(frozen=True)
@@ -271,7 +321,7 @@ def main() -> None:
         "most_in_time": max(in_time, default=0),
         "rows": rows,
     }
-    print("written to", write_result("load", result))
+    print("written to", write_result(f"load-{options.door}-{options.workers}-workers", result))
 
 
 if __name__ == "__main__":

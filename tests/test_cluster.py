@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -95,16 +96,15 @@ def machine_of(name: str) -> str:
 
 
 def held_by(name: str, session: str) -> Kept:
-    """What a keeper holds, once it is there again."""
+    """What a keeper holds, once it is there again and has it."""
     until = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            held: Kept = ray.get(ray.get_actor(name, NAMESPACE).get.remote(session))
-        except ray.exceptions.ActorUnavailableError:
-            assert time.monotonic() < until
-            time.sleep(0.1)
-        else:
-            return held
+    while time.monotonic() < until:
+        with suppress(ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
+            held: Kept | None = ray.get(ray.get_actor(name, NAMESPACE).get.remote(session), timeout=PATIENCE_SECONDS)
+            if held is not None:
+                return held
+        time.sleep(0.1)
+    raise AssertionError(f"{name} does not hold {session}")
 
 
 @pytest.fixture
@@ -180,6 +180,7 @@ def test_a_keeper_that_died_has_again_what_the_other_one_holds(
 ) -> None:
     machines.told("kept", 1, "help i have a cramp")
     for name in KEEPERS:  # one after the other: what the first has again is all that there is when the second dies
+        assert [held_by(each, "kept").turn for each in KEEPERS] == [1, 1]
         ray.kill(ray.get_actor(name, NAMESPACE), no_restart=False)
         assert held_by(name, "kept").turn == 1
     assert machines.told("kept", 2, "next")["text"] == reference("help i have a cramp", "next")[-1]
@@ -194,6 +195,13 @@ def test_no_word_that_was_said_is_in_what_ray_writes(machines: Machines) -> None
 
 
 # without a cluster
+
+
+def test_where_ray_is_missing_the_command_that_mends_it_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    ran = run("serve", "cluster")
+    assert ran.code == 1
+    assert 'pip install "voice-helper[cluster]"' in ran.err
 
 
 def test_a_keeper_holds_the_newest_turn_and_forgets_what_is_old() -> None:

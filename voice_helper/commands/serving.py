@@ -119,9 +119,10 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
 @serve.command()
 @_address(WYOMING_PORT)
 @click.option("--most", type=click.IntRange(1, 64), default=4, show_default=True, help="So many are heard at a time.")
+@click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
 @click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant find it in the network by itself.")
 @common
-def wyoming(options: Options, host: str, port: int, most: int, announces: bool) -> None:
+def wyoming(options: Options, host: str, port: int, most: int, workers: int, announces: bool) -> None:
     """Serve Home Assistant: a conversation agent, speech-to-text and text-to-speech. Ctrl-C ends.
 
     The Wyoming protocol has no password: beyond this machine (--host) everybody who reaches the port can use it.
@@ -144,7 +145,7 @@ def wyoming(options: Options, host: str, port: int, most: int, announces: bool) 
     with listening_socket(host, port) as listener:
         skill = open_skill(options)
         skill.load_all()
-        name, another_recognizer = _recognizers(options, skill)
+        name, another_recognizer = _recognizers(options, skill, workers)
         served = Served(
             skill.conversation,
             skill.content.language.code,
