@@ -159,6 +159,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles what it installs
+        run((VOICE_HELPER, *_HEARD), environment)
         result: dict[str, object] = {"machine": machine()}
         result["starts"] = starts(environment, folder / "cache", options.times)
         result["instructions"] = {

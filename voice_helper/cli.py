@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from voice_helper.commands.shared import disclaimer, show_error
 from voice_helper.errors import VoiceHelperError
 
 _INTERRUPTED: Final = 130
+_OBJECTS_TO_COLLECT: Final = 50_000
+"""What starts makes hundreds of thousands of objects that stay: looking for garbage after each 700 takes a tenth."""
 
 
 _COMMANDS: Final = {
@@ -55,6 +58,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
+    gc.set_threshold(_OBJECTS_TO_COLLECT)
     code = run(list(sys.argv[1:] if arguments is None else arguments))
     sys.stdout.flush()
     sys.stderr.flush()
