@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency clean
+.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency bench-day bench-small-board bench-instructions clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -49,6 +49,15 @@ bench-footprint: $(VENV)/.installed-dev
 
 bench-growth: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.growth
+
+bench-day: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.day
+
+bench-small-board: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.small_board
+
+bench-instructions: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.instructions
 
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
