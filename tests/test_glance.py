@@ -104,7 +104,7 @@ def test_every_sentence_of_a_template_is_made_of_its_pieces(template: str) -> No
         ("(un|re)(do|tie) it", ["untie", "redo"], True),
         ("it's {muscle}", ["its", "toes"], True),
         ("it's {muscle}", ["hers"], False),
-        ("does <deep> hurt", ["aches"], False),
+        ("does <deep> hurt", ["aching"], False),
         ("a;b", ["anything"], True),
         ("aa a", ["a" * 10_000], True),
     ],
