@@ -61,6 +61,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     for name in [name for name in os.environ if name.startswith("VOICE_HELPER_")] + ["VOSK_MODEL_PATH"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("VOICE_HELPER_VOICE", "none")
     monkeypatch.chdir(tmp_path)
     before = signal.getsignal(signal.SIGTERM)

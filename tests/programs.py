@@ -34,7 +34,7 @@ def environment(**more: str) -> dict[str, str]:
     """The environment of a person who has set nothing and has no Vosk model."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VOICE_HELPER_")}
     kept.pop("VOSK_MODEL_PATH", None)
-    return {**kept, "COLUMNS": "100", **more}
+    return {**kept, "COLUMNS": "100", "XDG_CONFIG_HOME": os.devnull, **more}
 
 
 def call(

@@ -33,7 +33,20 @@ ASK_KEYS = [
     "transcript", "confidence", "engine", "intent", "slots", "score", "decided_by", "family", "template", "runner_up",
     "rows", "disclaimer", "spoken",
 ]  # fmt: skip
-COMMANDS = ("ask", "listen", "guide", "test-intents", "check", "learn", "doctor", "voices", "serve", "demo")
+COMMANDS = (
+    "start",
+    "setup",
+    "ask",
+    "listen",
+    "guide",
+    "test-intents",
+    "check",
+    "learn",
+    "doctor",
+    "voices",
+    "serve",
+    "demo",
+)
 ESCAPES = "\x1b[31mdoes\x07 heat\x1b]0;title\x07 help\x9b2J"
 
 KEPT = cache_folder().parent
@@ -750,3 +763,13 @@ def test_a_reader_that_goes_away_does_no_harm(tmp_path: Path) -> None:
     )  # fmt: skip
     assert ran.stderr == ""
     assert ran.returncode in {0, 1, 141}
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("voice-helper gu", "guide"), ("voice-helper ask --sa", "--save"), ("voice-helper guide --place ", "foot")],
+)
+def test_the_shell_completes_commands_options_and_their_values(words: str, completed: str, tmp_path: Path) -> None:
+    place = str(len(words.split(" ")) - 1)
+    more = {"_VOICE_HELPER_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": place}
+    assert f"plain,{completed}" in call([], folder=tmp_path, more=more).lines

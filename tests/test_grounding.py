@@ -17,6 +17,7 @@ from voice_helper.content import Content
 from voice_helper.conversation import State
 from voice_helper.skill import Skill
 from voice_helper.spoken import Said, every_answer, every_prompt, every_session_row, review_page
+from voice_helper.turns import first_state, take_turn
 from voice_helper.types import SAMPLE_RATE, DoneSpeaking, Event, Heard, PartlyHeard, Quiet, Row, Say, Transcript
 
 CONTENT_PAGE = Path(__file__).parent.parent / "docs" / "content.md"
@@ -253,6 +254,7 @@ def sayable(content: Content, said: list[Said]) -> frozenset[str]:
     assert guide is not None
     last = max(step.number for step in guide.steps)
     rows |= {filled(guide.which_step, {"step": f"{step.number}", "steps": f"{last}"}).text for step in guide.steps}
+    rows |= {row.row.text for row in every_session_row(guide.by_turns())}
     rows |= {filled(guide.how_long, {"seconds": f"{seconds}"}).text for seconds in range(1, 61)}
     return frozenset(rows | {answers.did_you_mean(*pair).text for pair in permutations(answers.entries, 2)})
 
@@ -288,3 +290,14 @@ def test_whatever_is_heard_only_rows_that_were_walked_through_are_said(
             state, actions = plain_skill.conversation.step(state, event)
         said += [row.text for action in actions if isinstance(action, Say) for row in action.rows]
     assert [text for text in said if text not in sayable] == []
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.sampled_from(SENTENCES), st.floats(0, 300)), max_size=12))
+def test_whatever_is_said_in_turns_only_rows_that_were_walked_through_are_said(
+    plain_skill: Skill, sayable: frozenset[str], turns: list[tuple[str, float]]
+) -> None:
+    conversation, state = plain_skill.conversation.by_turns(), first_state()
+    for text, after_seconds in turns:
+        state, reply = take_turn(conversation, state, text, after_seconds)
+        assert [row.text for row in reply.rows if row.text not in sayable] == []

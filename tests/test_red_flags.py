@@ -91,3 +91,27 @@ def test_the_blind_lines_are_answered_as_well_as_the_safety_case_says(skill: Ski
         "red_flag, urgent": 0.90, "ordinary": 0.96, "idiom": 0.90, "denied": 0.75, "redirect": 0.79,
     }  # fmt: skip
     assert {name: shares[name]["share"] for name in floors if shares[name]["share"] < floors[name]} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "learn it by heart", "cold hands warm heart", "this bleeding computer", "what's your poison", "you silly clot",
+        "she fell in love", "i can't get up early", "my tea's gone cold", "take a deep breath", "come here",
+        "i fell asleep on the sofa", "a bite to eat", "the wait was unbearable", "it broke my heart",
+    ],
+)  # fmt: skip
+def test_an_idiom_is_near_to_no_red_flag_either(skill: Skill, text: str) -> None:
+    assert skill.understanding.understand(text).intent not in HELP_NOW
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "it broke my heart and now i have chest pain", "i can't take a deep breath", "i can't breathe in",
+        "come here i've fallen and i can't get up", "i fell asleep and now my leg is cold and white",
+        "my tea has gone cold and so has my foot it's white and numb", "a bite to eat then i coughed up blood",
+    ],
+)  # fmt: skip
+def test_an_idiom_hides_no_sign_beside_it(skill: Skill, text: str) -> None:
+    assert skill.understanding.understand(text).intent in HELP_NOW

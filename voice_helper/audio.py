@@ -12,7 +12,7 @@ import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Protocol, Self
+from typing import Any, BinaryIO, Final, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ import soxr
 from voice_helper.errors import AudioFileError, SoundDeviceError
 from voice_helper.quiet import quiet_stderr
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+
+DeviceKind = Literal["microphone", "loudspeaker"]
 
 _CHIME_SECONDS, _CHIME_FROM, _CHIME_TO, _CHIME_LOUDNESS = 0.5, 150.0, 7_000.0, 0.1
 _SILENT_BELOW: Final = 100
@@ -448,9 +450,9 @@ def import_sounddevice() -> Any:
         ) from error
 
 
-def _open_stream(opener: Any, device: str | None, callback: Any, what: str) -> tuple[Any, int]:
+def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKind) -> tuple[Any, int]:
     sounddevice = import_sounddevice()
-    chosen = _device_by_name(sounddevice, device, what) if device else None
+    chosen = _device_by_name(sounddevice, device, kind) if device else None
     reason = ""
     for rate in (SAMPLE_RATE, *_DEVICE_RATES):
         try:
@@ -462,17 +464,32 @@ def _open_stream(opener: Any, device: str | None, callback: Any, what: str) -> t
             reason = str(error)
             continue
         return stream, rate
-    raise SoundDeviceError(f"no {what} can be opened: {reason}", hint="voice-helper doctor lists the sound devices")
+    raise SoundDeviceError(
+        f"no {kind} can be opened: {reason}", hint="voice-helper setup tries them, doctor lists them"
+    )
 
 
-def _device_by_name(sounddevice: Any, device: str, what: str) -> int:
-    wants = "max_input_channels" if what == "microphone" else "max_output_channels"
-    devices = list(sounddevice.query_devices())
-    for index, entry in enumerate(devices):
-        if entry[wants] > 0 and (device == str(index) or device.casefold() in entry["name"].casefold()):
-            return index
-    names = ", ".join(f'{index} "{entry["name"]}"' for index, entry in enumerate(devices) if entry[wants] > 0)
-    raise SoundDeviceError(f'there is no {what} named "{device}"', hint=f"there are: {names or 'none'}")
+def device_names(kind: DeviceKind) -> list[str]:
+    """Give the names of the microphones or loudspeakers that this machine has; raises `SoundDeviceError`."""
+    return [name for _, name in _devices(import_sounddevice(), kind)]
+
+
+def _devices(sounddevice: Any, kind: DeviceKind) -> list[tuple[int, str]]:
+    wants = "max_input_channels" if kind == "microphone" else "max_output_channels"
+    return [(index, entry["name"]) for index, entry in enumerate(sounddevice.query_devices()) if entry[wants] > 0]
+
+
+def _device_by_name(sounddevice: Any, device: str, kind: DeviceKind) -> int:
+    devices = _devices(sounddevice, kind)
+    fitting = (
+        [index for index, name in devices if name == device]
+        or [index for index, _ in devices if device == str(index)]
+        or [index for index, name in devices if device.casefold() in name.casefold()]
+    )
+    if fitting:
+        return fitting[0]
+    names = ", ".join(f'{index} "{name}"' for index, name in devices)
+    raise SoundDeviceError(f'there is no {kind} named "{device}"', hint=f"there are: {names or 'none'}")
 
 
 def _samples(pcm: bytes) -> npt.NDArray[np.int16]:

@@ -8,13 +8,15 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from voice_helper import __version__
 from voice_helper.commands.shared import disclaimer, show_error
 from voice_helper.errors import VoiceHelperError
+from voice_helper.paths import settings_file
 
 _INTERRUPTED: Final = 130
 _OBJECTS_TO_COLLECT: Final = 50_000
@@ -25,9 +27,12 @@ _COMMANDS: Final = {
     "ask": "asking", "listen": "conversing", "guide": "conversing", "test-intents": "testing", "check": "intents",
     "calibrate": "calibrating",
     "learn": "intents", "models": "models", "doctor": "machine", "voices": "machine", "serve": "serving",
-    "demo": "asking",
+    "demo": "asking", "start": "starting", "setup": "starting",
 }  # fmt: skip
 """Each command and its module, which is imported when the command is run or its help is shown."""
+
+_SERVERS: Final = ("web", "wyoming", "cluster")
+"""The commands below `serve`."""
 
 
 class _Commands(click.Group):
@@ -72,12 +77,15 @@ def run(arguments: list[str]) -> int:
     if threading_is_main():
         signal.signal(signal.SIGTERM, _on_terminate)
     try:
-        cli.main(args=arguments, prog_name="voice-helper", standalone_mode=False)
+        given = arguments or (["start"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--help"])
+        cli.main(args=given, prog_name="voice-helper", standalone_mode=False, default_map=_defaults())
     except VoiceHelperError as error:
         show_error(error)
         return 1
     except click.exceptions.Exit as error:
         return error.exit_code
+    except click.BadParameter as error:
+        return _wrong_parameter(error)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -87,6 +95,28 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
+
+
+def _defaults() -> dict[str, Any]:
+    """What a person has set, for every command and for those below `serve`."""
+    path = settings_file()
+    if not path.is_file():
+        return {}
+    from voice_helper.settings import read_settings
+
+    settings = read_settings(path)
+    return {command: {**settings, **dict.fromkeys(_SERVERS, settings)} for command in _COMMANDS}
+
+
+def _wrong_parameter(error: click.BadParameter) -> int:
+    """Show what is wrong with an option, and where it was set."""
+    name = error.param.name if error.param is not None else None
+    if error.ctx is not None and name and error.ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
+        path = settings_file()
+        show_error(VoiceHelperError(f"{path}: {name}: {error.message}", hint="mend that line"))
+        return 1
+    error.show()
+    return error.exit_code
 
 
 def threading_is_main() -> bool:

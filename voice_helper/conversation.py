@@ -133,6 +133,10 @@ class Conversation:
         """Give the conversation whose sessions say the article's own words alone, with the safety rows beside them."""
         return replace(self, guide=self.guide.article_only() if self.guide is not None else None)
 
+    def by_turns(self) -> Conversation:
+        """Give the conversation for doors that speak only when they are spoken to: see `turns`."""
+        return replace(self, guide=self.guide.by_turns() if self.guide is not None else None)
+
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
         """Take one event; give the new state and the actions, in order."""
         if isinstance(event, Heard):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voice_helper.audio import import_sounddevice
+from voice_helper.audio import DeviceKind, device_names, import_sounddevice
 from voice_helper.content import load_content
 from voice_helper.errors import VoiceHelperError
 from voice_helper.models import find_vosk_model
@@ -45,8 +45,8 @@ def examine(language: str, model: Path | None, number: str | None) -> list[Findi
         _look("voice", lambda: open_voice("pyttsx3").name),
         _look("natural voice", lambda: open_voice("natural").name),
         _look("sound library", lambda: str(import_sounddevice().get_portaudio_version()[1])),
-        _look("microphone", lambda: _device("input")),
-        _look("loudspeaker", lambda: _device("output")),
+        _look("microphone", lambda: _device("microphone")),
+        _look("loudspeaker", lambda: _device("loudspeaker")),
         _number(language, number),
     ]
 
@@ -81,21 +81,23 @@ def _pocketsphinx() -> str:
     return str(pocketsphinx.get_model_path())
 
 
-def _device(kind: str) -> str:
+def _device(kind: DeviceKind) -> str:
     sounddevice = import_sounddevice()
     try:
-        device = sounddevice.query_devices(kind=kind)
+        device = sounddevice.query_devices(kind="input" if kind == "microphone" else "output")
     except (sounddevice.PortAudioError, ValueError) as error:
         raise VoiceHelperError(
             f"there is none: {error}", hint="plug one in, or use typed questions and --wav, which need none"
         ) from error
-    return f"{device['name']}, {device['default_samplerate']:.0f} hertz"
+    others = [name for name in device_names(kind) if name != device["name"]]
+    named = f"{device['name']}, {device['default_samplerate']:.0f} hertz"
+    return f"{named}; others, for --{kind}: {', '.join(others)}" if others else named
 
 
 def _number(language: str, number: str | None) -> Finding:
     if number:
         return Finding("emergency number", True, number)
-    mend = 'give it once: export VOICE_HELPER_NUMBER="112"'
+    mend = 'voice-helper setup asks for it; or: export VOICE_HELPER_NUMBER="112"'
     try:
         named = load_content(intents_folder(language)).answers.settings.get("number", "")
     except VoiceHelperError:

@@ -34,6 +34,10 @@ class ModelInstallError(VoiceHelperError):
     """A speech model could not be fetched, unpacked, checked or removed; what was there before is untouched."""
 
 
+class SettingsError(VoiceHelperError):
+    """The file of settings cannot be read or written; it is as it was."""
+
+
 class EngineMissingError(VoiceHelperError):
     """A recognizer or a voice is not installed, or does not work, on this machine."""
 

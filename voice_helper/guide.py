@@ -5,6 +5,7 @@ Pure: time comes in as samples, what to say goes out. The words and times are da
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
@@ -25,10 +26,13 @@ _STEP_KEYS = frozenset(
 _TOP_KEYS = frozenset(
     {
         "language", "content_reviewed", "limit_seconds", "steps", "stand", "which_thigh", "help", "which_step",
-        "how_long", "article_first", "good",
+        "how_long", "count", "repeat", "when_done", "article_first", "good",
         "close", "close_worse", "close_ten_minutes",
     }
 )  # fmt: skip
+
+ROOM_IN_A_TURN_SECONDS: Final = 10
+"""In turns a wait that is no longer than this is not waited for."""
 
 EndReason = Literal["stopped", "better", "same", "worse", "ten_minutes"]
 Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
@@ -73,6 +77,15 @@ class Guide:
     how_long: Row
     """With `{seconds}` for what is left."""
 
+    count: Row
+    """With `{seconds}`: said where nobody counts a hold aloud."""
+
+    repeat: Row
+    """With `{rounds}`: said after it, where a hold is to be repeated."""
+
+    when_done: Row
+    """What to say next: where we cannot speak unasked, a turn ends with it."""
+
     article_first: tuple[Row, ...]
     """Said before everything else where only the article's own words are wanted."""
 
@@ -92,6 +105,24 @@ class Guide:
             steps=tuple(replace(step, repeat_from=first if step.repeat_from else None) for step in kept),
             stand=None,
         )
+
+    def by_turns(self) -> Guide:
+        """Give the guide for doors that speak only when they are spoken to: nothing moves on by time, but for the end.
+
+        The person counts the holds; short waits are left out.
+        """
+        stand = self._by_turns(self.stand) if self.stand is not None else None
+        return replace(self, steps=tuple(self._by_turns(step) for step in self.steps), stand=stand)
+
+    def _by_turns(self, step: Step) -> Step:
+        if step.hold_seconds:
+            count = filled(self.count, {"seconds": f"{step.hold_seconds:g}"})
+            again = (filled(self.repeat, {"rounds": f"{step.rounds}"}),) if step.rounds > 1 else ()
+            return replace(
+                step, say=(*step.say, count, *again), rounds=1, hold_seconds=math.inf, five_more=None, rest=None
+            )
+        waits = step.asks or step.wait_seconds > ROOM_IN_A_TURN_SECONDS
+        return replace(step, wait_seconds=math.inf if waits else 0.0)
 
     def index(self, name: str, otherwise: int = 0) -> int:
         """Give the position of a step by its name; `otherwise` where there is none."""
@@ -295,7 +326,7 @@ def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
     step = _step(guide, session)
     whole = {"holding": step.hold_seconds, "resting": step.rest_seconds, "waiting": step.wait_seconds}
     seconds = whole.get(session.stage)
-    return None if seconds is None else (max(0.0, seconds - session.stage_samples / SAMPLE_RATE), seconds)
+    return None if seconds in (None, math.inf) else (max(0.0, seconds - session.stage_samples / SAMPLE_RATE), seconds)
 
 
 def steps(guide: Guide, session: Session) -> tuple[int, int]:
@@ -434,6 +465,9 @@ def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problem
         help=reader.row(top, "help", "guide.yaml") or silent,
         which_step=reader.row(top, "which_step", "guide.yaml") or silent,
         how_long=reader.row(top, "how_long", "guide.yaml") or silent,
+        count=reader.row(top, "count", "guide.yaml") or silent,
+        repeat=reader.row(top, "repeat", "guide.yaml") or silent,
+        when_done=reader.row(top, "when_done", "guide.yaml") or silent,
         article_first=reader.rows(top, "article_first", "guide.yaml"),
         good=reader.row(top, "good", "guide.yaml") or silent,
         close=reader.rows(top, "close", "guide.yaml"),

@@ -34,6 +34,11 @@ def user_models_folder() -> Path:
     return platformdirs.user_data_path("voice-helper", appauthor=False) / "models"
 
 
+def settings_file() -> Path:
+    """Give the file of what a person has set once; it need not exist."""
+    return platformdirs.user_config_path("voice-helper", appauthor=False) / "settings.toml"
+
+
 def state_folder() -> Path:
     """Give the folder for what a person did last, such as the lines they typed; it need not exist."""
     return platformdirs.user_state_path("voice-helper", appauthor=False)

@@ -80,6 +80,9 @@ class Flags:
     rest: str = ""
     """What is left of the text, in comparable form, without what was denied."""
 
+    plain: str | None = None
+    """What is left of it without idioms; `None` where it had none."""
+
     @property
     def highest(self) -> Flag | None:
         """The flag to act on."""
@@ -193,7 +196,8 @@ class SafetyRules:
         return FragmentIndex([rule.needs for rule in self._needing])
 
     def _find(self, comparable: str) -> Flags:
-        comparable = self._without_idioms(comparable)
+        plain = self._without_idioms(comparable)
+        has_idiom, comparable = plain != comparable, plain
         clauses, denied = self._cut_denied(self._clauses(comparable))
         whole = " ".join(clauses)
         raised: list[Flag] = []
@@ -206,7 +210,7 @@ class SafetyRules:
                 raised.append(Flag(family.level, family.name, words))
         raised.sort(key=lambda flag: LEVELS.index(flag.level))
         rest = " ".join(self._denial.sub(" ", whole).split())
-        return Flags(tuple(raised), tuple(denied), rest)
+        return Flags(tuple(raised), tuple(denied), rest, plain if has_idiom else None)
 
     def _added(self, comparable: str) -> Iterator[str]:
         """What is added to a question after it."""

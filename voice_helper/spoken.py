@@ -78,6 +78,9 @@ def every_session_row(guide: Guide) -> Iterator[SessionRow]:
     yield SessionRow('on "help"', guide.help)
     yield SessionRow('on "which step"', guide.which_step)
     yield SessionRow('on "how long"', guide.how_long)
+    yield SessionRow("in a hold, where it speaks only when spoken to", guide.count)
+    yield SessionRow("the same, with several rounds", guide.repeat)
+    yield SessionRow("at the end of a turn there", guide.when_done)
     yield from (SessionRow("first, with --article-only", row) for row in guide.article_first)
     for where, rows in (
         ("close, better", (guide.good,)),

@@ -62,8 +62,8 @@ class Thresholds:
     confident: float
     """From this confidence on the recognizer is taken at its word."""
 
-    safety_denied: float
-    """The same where another sign was clearly denied."""
+    safety_cut: float
+    """The same where another sign was clearly denied, or an idiom taken out."""
 
     emergency: float
     """Of that share, so much makes it an emergency: when in doubt, the higher level."""
@@ -107,7 +107,7 @@ USUAL_THRESHOLDS: Final = Thresholds(
     safety=0.35,
     safety_misheard=0.45,
     confident=0.6,
-    safety_denied=0.6,
+    safety_cut=0.6,
     emergency=0.42,
 )
 """For a folder that has no `thresholds.yaml`."""
@@ -177,17 +177,22 @@ class Understanding:
         is_known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
         ranking = self.nearest.rank(comparable) if is_known else NOTHING_NEAR
         ranked = ranking.scores()
-        threshold = self._alarm_threshold(confidence, denied=denied)
-        alarm = self._alarm(comparable, ranked, ranking, threshold)
+        threshold = self._alarm_threshold(confidence, is_cut=denied or flags.plain is not None)
+        if flags.plain is None:
+            alarm = self._alarm(comparable, ranked, ranking, threshold)
+        else:  # an idiom is no sign of danger, neither to a rule nor to what is near to one
+            plain = language.essence(flags.plain)
+            near = self.nearest.rank(plain) if self.nearest.known_share(plain) >= LEAST_KNOWN_SHARE else NOTHING_NEAR
+            alarm = self._alarm(plain, near.scores(), near, threshold)
         if alarm is not None:
             return replace(alarm, denied=denied)
         if flag is not None:
             return replace(self._flagged(text, flag), denied=denied)
         return replace(self._nearest(text, comparable, ranked), denied=denied)
 
-    def _alarm_threshold(self, confidence: float, *, denied: bool) -> float:
-        if denied:
-            return self.thresholds.safety_denied
+    def _alarm_threshold(self, confidence: float, *, is_cut: bool) -> float:
+        if is_cut:  # fragments come near to much by chance
+            return self.thresholds.safety_cut
         is_confident = confidence >= self.thresholds.confident
         return self.thresholds.safety if is_confident else self.thresholds.safety_misheard
 

@@ -109,7 +109,7 @@ def _hear_one(options: Options, skill: Skill, wav: Path | None, recording: Path 
         if not heard.text:
             raise VoiceHelperError(f"no words were heard in {wav}", hint="record it closer to the microphone")
         return heard, recognizer.name
-    with Microphone(options.device) as microphone:
+    with Microphone(options.microphone_device) as microphone:
         note("listening: ask your question")
         return hear_question(kept_in(microphone, recording), recognizer, EndpointSettings()), recognizer.name
 

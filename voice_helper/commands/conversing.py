@@ -248,9 +248,9 @@ def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bo
         if loudspeaker is not None:
             player = opened.enter_context(loudspeaker)
     try:
-        microphone = LastingMicrophone(Microphone(options.device), options.device, note)
+        microphone = LastingMicrophone(Microphone(options.microphone_device), options.microphone_device, note)
     except SoundDeviceError as error:
-        if needed or options.device:
+        if needed or options.microphone_device:
             raise
         note(f"nothing can be heard, the steps are shown: {error.message}")
         return player, QuietRoom()

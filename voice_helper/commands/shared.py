@@ -46,8 +46,20 @@ class Options:
     voice: str = "auto"
     rate: float = WORDS_PER_MINUTE
     device: str | None = None
+    microphone: str | None = None
+    loudspeaker: str | None = None
     number: str | None = None
     language: str = "en"
+
+    @property
+    def microphone_device(self) -> str | None:
+        """Part of the name of the microphone that was chosen."""
+        return self.microphone or self.device
+
+    @property
+    def loudspeaker_device(self) -> str | None:
+        """Part of the name of the loudspeaker that was chosen."""
+        return self.loudspeaker or self.device
 
     @property
     def settings(self) -> dict[str, str]:
@@ -67,6 +79,8 @@ _SHARED_OPTIONS: Final = (
     _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="The voice."),
     _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Words a minute."),
     _shared("--device", help="Part of the name of the sound device."),
+    _shared("--microphone", help="The same for the microphone alone."),
+    _shared("--loudspeaker", help="The same for the loudspeaker alone."),
     _shared("--number", help="The emergency number it names, such as 112."),
     _shared("--language", default="en", show_default=True, help="The intents folder to use."),
 )  # fmt: skip
@@ -173,9 +187,9 @@ def open_loudspeaker(options: Options) -> Loudspeaker | None:
     from voice_helper.errors import SoundDeviceError
 
     try:
-        return Loudspeaker(options.device, note)
+        return Loudspeaker(options.loudspeaker_device, note)
     except SoundDeviceError as error:
-        if options.device:
+        if options.loudspeaker_device:
             raise
         note(f"the answer is shown, not spoken: {error.message}; {error.hint}")
         return None

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.programs import Run, call
+from voice_helper.errors import SettingsError
+from voice_helper.settings import SETTINGS, begin_settings, keep_setting, read_settings
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config" / "voice-helper" / "settings.toml"
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def test_without_a_file_nothing_is_set(file: Path) -> None:
+    assert read_settings(file) == {}
+
+
+def test_what_is_kept_is_read_back_and_other_lines_stay_as_they_are(file: Path) -> None:
+    write(file, '# mine\nrate = 130\nnumber = "112"  # here\n')
+    keep_setting(file, "number", "999")
+    assert read_settings(file) == {"rate": 130, "number": "999"}
+    assert file.read_text(encoding="utf-8").startswith("# mine\nrate = 130\n")
+
+
+def test_a_new_file_says_what_it_is_for(file: Path) -> None:
+    begin_settings(file)
+    keep_setting(file, "microphone", 'a "good" one')
+    assert file.read_text(encoding="utf-8").startswith("# ")
+    assert read_settings(file) == {"microphone": 'a "good" one'}
+
+
+@given(st.dictionaries(st.sampled_from(SETTINGS), st.text(max_size=20), max_size=4))
+def test_any_text_is_kept_as_it_is_or_refused_and_then_nothing_is_changed(
+    tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]
+) -> None:
+    file = tmp_path_factory.mktemp("settings") / "settings.toml"
+    kept: dict[str, str] = {}
+    for name, value in values.items():
+        try:
+            keep_setting(file, name, value)
+            kept[name] = value
+        except SettingsError:
+            pass
+        assert read_settings(file) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("number = 112\nnumbr = 3\n", 'settings.toml:2: unknown setting "numbr"'),
+        ("\nrate = [1]\n", "settings.toml:2: rate must be a text or a number"),
+        ("rate =\n", "line 1"),
+        ("voice = true\n", "settings.toml:1: voice must be a text or a number"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_never_written_over(file: Path, text: str, said: str) -> None:
+    write(file, text)
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        keep_setting(file, "number", "112")
+    assert file.read_text(encoding="utf-8") == text
+
+
+def test_settings_are_the_defaults_of_every_command_and_the_environment_and_options_come_before_them(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(file, 'number = "999"\n')
+    assert "Call 999 now." in run("ask", "chest pain").out
+    monkeypatch.setenv("VOICE_HELPER_NUMBER", "112")
+    assert "Call 112 now." in run("ask", "chest pain").out
+    assert "Call 000 now." in run("ask", "chest pain", "--number", "000").out
+
+
+def test_a_value_that_no_option_takes_is_named_with_the_file(run: Run, file: Path) -> None:
+    write(file, 'rate = "fast"\n')
+    ran = run("ask", "does heat help")
+    assert ran.code == 1
+    assert "settings.toml: rate: 'fast' is not a valid" in ran.err.replace("\n", " ")
+
+
+def test_a_broken_file_is_an_error_with_a_hint(run: Run, file: Path) -> None:
+    write(file, "what\n")
+    ran = run("doctor")
+    assert ran.code == 1
+    assert "settings.toml" in ran.err
+    assert 'number = "112"' in ran.err
+
+
+@pytest.mark.parametrize("command", ["start", "setup"])
+def test_what_asks_questions_needs_a_terminal(command: str, tmp_path: Path) -> None:
+    ran = call([command], folder=tmp_path)
+    assert ran.code == 1
+    assert "needs a terminal" in ran.err
+
+
+def test_without_a_terminal_and_arguments_the_help_is_shown(tmp_path: Path) -> None:
+    ran = call([], folder=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("Usage: voice-helper")

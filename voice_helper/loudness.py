@@ -1,0 +1,55 @@
+"""How loud a microphone hears: what a level meter shows, and what is wrong with a level."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal
+
+import numpy as np
+
+from voice_helper.types import AudioChunk
+
+QUIETEST_DECIBELS: Final = -90.0
+"""What silence is shown as; full scale is 0."""
+
+Verdict = Literal["silent", "soft", "good", "loud"]
+
+_SOFT_DECIBELS: Final = (
+    -50.0
+)  # of the loudest third of a second; recordings were heard right down to -56 and lost words at -66
+_FULL_SCALE: Final = 32_700
+_CLIPPED_SHARE: Final = 0.002
+_LOUD_CHUNKS: Final = 10  # a third of a second of somebody's voice
+
+
+def decibels(chunk: AudioChunk) -> float:
+    """Give the loudness of a chunk against full scale (root mean square), from `QUIETEST_DECIBELS` to 0."""
+    samples = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float64)
+    if not len(samples) or not samples.any():
+        return QUIETEST_DECIBELS
+    return max(QUIETEST_DECIBELS, 20 * math.log10(math.sqrt(float(np.mean(samples**2))) / 32_768))
+
+
+class LevelMeter:
+    """Takes chunks while somebody speaks and judges how loud they came."""
+
+    def __init__(self) -> None:
+        self._decibels: list[float] = []
+        self._samples = self._clipped = 0
+
+    def accept(self, chunk: AudioChunk) -> float:
+        """Take a chunk; gives its loudness in decibels against full scale."""
+        level = decibels(chunk)
+        self._decibels.append(level)
+        self._samples += chunk.samples
+        self._clipped += int(np.count_nonzero(np.abs(np.frombuffer(chunk.pcm, dtype="<i2").astype(int)) > _FULL_SCALE))
+        return level
+
+    def verdict(self) -> Verdict:
+        """Judge what came: nothing but zeros, too soft to be understood, good, or cut off at full scale."""
+        if not self._decibels or max(self._decibels) <= QUIETEST_DECIBELS:
+            return "silent"
+        if self._clipped > _CLIPPED_SHARE * self._samples:
+            return "loud"
+        loudest = sorted(self._decibels, reverse=True)[:_LOUD_CHUNKS]
+        return "soft" if loudest[-1] < _SOFT_DECIBELS else "good"
