@@ -140,14 +140,15 @@ def main() -> None:
     parser.add_argument("--hours", type=int, default=24)
     options = parser.parse_args()
     talks = [pcm[: _TALK_SECONDS * SAMPLE_RATE * 2] for pcm in islice(other_talk(), _TALKS)]
+    each_hour = {"seconds of talk": _TALK_SECONDS, "questions, signs of danger, sessions and stops": _SAID_AN_HOUR}
     hours: list[Hour] = []
     for hour in live_through(options.hours, [recording(name) for name in _SAID], talks):
         hours.append(hour)
         print(hour, flush=True)
-    each_hour = {"seconds of talk": _TALK_SECONDS, "questions, signs of danger, sessions and stops": _SAID_AN_HOUR}
-    result = {"machine": machine(), "each hour": each_hour, "drift": drift(hours), "hours": [asdict(h) for h in hours]}
-    print(json.dumps(result["drift"], indent=1))
-    print("written to", write_result("day", result))
+        if len(hours) > 1:  # written after each hour: whoever breaks it off has those that went by
+            told = {"each hour": each_hour, "drift": drift(hours), "hours": [asdict(each) for each in hours]}
+            write_result("day", {"machine": machine(), **told})
+    print(json.dumps(drift(hours), indent=1))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -248,7 +249,7 @@ def test_an_edited_folder_has_its_own_phrases(folder: Path, cache: Path) -> None
     assert len(list(cache.glob("phrases-*"))) == 1
 
 
-@pytest.mark.parametrize("damage", [b"", b"x" * 100], ids=["empty", "other"])
+@pytest.mark.parametrize("damage", [b"", b"x" * 100, zlib.compress(b"[]")], ids=["empty", "other", "a list"])
 def test_damaged_phrases_are_as_if_they_were_not_there(folder: Path, damage: bytes) -> None:
     content = load_content(folder)
     (folder / PHRASES_FILE).write_bytes(damage)

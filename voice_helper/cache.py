@@ -137,9 +137,11 @@ def read_texts(path: Path) -> Mapping[str, str]:
     import zlib
 
     try:
-        texts: Mapping[str, str] = json.loads(zlib.decompress(read_checked(path)))
+        texts = json.loads(zlib.decompress(read_checked(path)))
     except zlib.error as error:
         raise ValueError(str(error)) from None
+    if not isinstance(texts, dict):
+        raise ValueError("it holds no texts by name")  # noqa: TRY004  as all that is damaged
     return texts
 
 

@@ -7,6 +7,7 @@ expressions are enough, a tenth of the work of parsing. Any other template is le
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ class PieceReader:
         return self._read[template]
 
     def _found(self, plain: str) -> frozenset[str] | None:
-        pieces = set(_PIECE.findall(_NAMES.sub(" ", plain).casefold()))
+        pieces = {sys.intern(piece) for piece in _PIECE.findall(_NAMES.sub(" ", plain).casefold())}
         for name in names_in(plain):
             for named in (self._rules[name.name],) if name.is_rule else self._lists[name.name]:
                 inner = self._pieces(named)
