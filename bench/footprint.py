@@ -161,7 +161,7 @@ def main() -> None:
         environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles what it installs
         run((VOICE_HELPER, *_HEARD), environment)
-        result: dict[str, object] = {"machine": machine()}
+        result: dict[str, object] = {"machine": machine(), "load_average": round(os.getloadavg()[0], 1)}
         result["starts"] = starts(environment, folder / "cache", options.times)
         result["instructions"] = {
             name: instructions((PYTHON, VOICE_HELPER, *_COMMANDS[name]), environment)

@@ -29,7 +29,7 @@ from voice_helper.conversation import State
 from voice_helper.echo import EchoCanceller
 from voice_helper.endpoint import ONE_QUESTION
 from voice_helper.skill import Skill
-from voice_helper.types import SAMPLE_RATE, Transcript, Understood
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript, Understood
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -280,6 +280,16 @@ def test_of_a_long_answer_only_the_next_rows_are_made_ready(skill: Skill) -> Non
         assert after.at_seconds == pytest.approx(float(str(before.fields["until"])) + 0.5, abs=0.02)
     whole = 3.5 * len(voice.spoken) - 0.5
     assert float(str(said[-1].fields["until"])) - said[0].at_seconds == pytest.approx(whole, abs=0.02)
+
+
+def test_where_the_loop_is_late_the_next_row_comes_when_nothing_plays_any_more(skill: Skill) -> None:
+    voice, happened = EvenVoice(), list[Happening]()
+    assistant = answering(skill, voice, happened)
+    before = len(voice.spoken)
+    assistant._speaker.player.advance(60 * SAMPLE_RATE)  # the loudspeaker has played all it was given
+    assistant.take(AudioChunk(silence(0.032)))
+    assert len(voice.spoken) > before
+    assert assistant._speaker.player.is_playing
 
 
 def test_what_is_hushed_is_never_made(skill: Skill) -> None:

@@ -461,10 +461,15 @@ class Assistant:
         self._say_ahead(_AHEAD_SAMPLES)
 
     def _say_ahead(self, samples: float) -> None:
-        """Speak rows that wait until so much is left to play: a voice takes long for a whole answer."""
+        """Speak rows that wait until so much is left to play: a voice takes long for a whole answer.
+
+        A loop that is late has less left to play than the time line says: where nothing plays, the next row comes.
+        """
         if not self._to_say:
             return
-        while self._to_say and self._time_line_ends() - self._clock_samples < samples:
+        while self._to_say and (
+            self._time_line_ends() - self._clock_samples < samples or not self._speaker.player.is_playing
+        ):
             row, step = self._to_say.popleft()
             since_last = self._time_line_ends() - self._spoke_until
             pause = max(0, PAUSE_SAMPLES - since_last)
