@@ -5,13 +5,19 @@ BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency bench-day bench-small-board bench-instructions clean
+# OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
+OVOS_VENV := .venv-ovos
+
+.PHONY: demo test test-ovos lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency bench-day bench-small-board bench-instructions clean
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-ovos: $(OVOS_VENV)/.installed
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OVOS_VENV)/bin/python -m pytest tests/openvoiceos
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -71,9 +77,14 @@ $(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $@
 
+$(OVOS_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(OVOS_VENV)
+	$(OVOS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[ovos-test]"
+	touch $@
+
 $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,bench]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) answer.wav build dist
+	rm -rf $(VENV) $(OVOS_VENV) answer.wav build dist

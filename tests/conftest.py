@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -18,6 +19,9 @@ from voice_helper.content import Content, load_content
 from voice_helper.paths import intents_folder
 from voice_helper.skill import Skill, open_skill
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
+
+# They run where OpenVoiceOS is: make test-ovos
+collect_ignore = [] if importlib.util.find_spec("ovoscope") else ["openvoiceos"]
 
 
 @pytest.fixture(scope="session")

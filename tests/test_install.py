@@ -14,6 +14,7 @@ import pytest
 
 from tests.programs import call
 from tests.sound import CHECKOUT
+from voice_helper.exports.openvoiceos import locale_files
 
 OUTER_PACKAGES = sysconfig.get_path("purelib")
 FORMS = ("checkout", "editable", "wheel")
@@ -80,3 +81,14 @@ def test_intents_recording_and_registry_are_there(python: tuple[str, Path], tmp_
     shipped = {path.relative_to(intents): path.read_bytes() for path in intents.rglob("*.yaml")}
     own = {path.relative_to(CHECKOUT / "intents"): path.read_bytes() for path in CHECKOUT.glob("intents/**/*.yaml")}
     assert shipped == own
+
+
+def test_a_wheel_carries_the_locale_files_of_its_own_sentences(python: tuple[str, Path], tmp_path: Path) -> None:
+    form, interpreter = python
+    script = "from voice_helper.paths import data_folder; print(data_folder('openvoiceos'))"
+    folder = Path(call(["-c", script], folder=tmp_path, program=interpreter).lines[0])
+    if form != "wheel":  # there the skill makes them when it starts
+        assert not folder.exists()
+        return
+    shipped = {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.*")}
+    assert shipped == locale_files(CHECKOUT / "intents" / "en")

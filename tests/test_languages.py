@@ -13,7 +13,7 @@ import yaml
 
 from voice_helper.content import Content, check_folder, load_content
 from voice_helper.paths import intents_folder
-from voice_helper.ranking import NOTHING_NEAR, Ranking
+from voice_helper.ranking import NothingIsNear
 from voice_helper.skill import Skill
 from voice_helper.spoken import every_answer, every_prompt, every_session_row
 from voice_helper.tester import Case, read_cases, run_case
@@ -199,21 +199,8 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Content:
     return load_content(folder)
 
 
-class NothingNear:
-    """No nearest meaning: what is understood is understood by the words of the files."""
-
-    def rank(self, comparable: str) -> Ranking:
-        return NOTHING_NEAR
-
-    def known_share(self, comparable: str) -> float:
-        return 0.0
-
-    def nearest_template(self, comparable: str, intent: str) -> str | None:
-        return None
-
-
 def by_words(content: Content) -> Understanding:
-    return Understanding(content.sentences, content.safety, NothingNear(), content.thresholds)
+    return Understanding(content.sentences, content.safety, NothingIsNear(), content.thresholds)
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,14 @@ VALUES = {"types", "errors", "paths"}
 CORE = {
     "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "phrasebook",
     "page", "content", "conversation", "endpoint", "spoken", "fragments", "glance", "templates", "ranking",
-    "yaml_documents", "follow_ups", "calibration", "turns",
+    "yaml_documents", "follow_ups", "calibration", "turns", "subject",
 }  # fmt: skip
 EDGES = {
     "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",
     "cache", "loudness", "settings", "recognizers", "voices",
 }  # fmt: skip
 JOINED = {"skill", "watched", "assistant"}
-DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers"}
+DOORS = {"cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "exports"}
 DEVICES = {
     "sounddevice",
     "socket",

@@ -8,9 +8,9 @@ import pytest
 
 from tests.programs import Run
 from tests.sound import CHECKOUT
-from tests.test_languages import NothingNear
 from voice_helper.content import Content, check_folder
 from voice_helper.phrasebook import phrases_page
+from voice_helper.ranking import NothingIsNear
 from voice_helper.types import OUT_OF_SCOPE
 from voice_helper.understand import Understanding
 
@@ -48,7 +48,7 @@ def test_every_intent_but_what_is_out_of_scope_stands_on_the_page_once(content: 
 
 
 def test_every_sentence_on_the_page_means_what_it_stands_under(content: Content, shown: Shown) -> None:
-    by_words = Understanding(content.sentences, content.safety, NothingNear(), content.thresholds)
+    by_words = Understanding(content.sentences, content.safety, NothingIsNear(), content.thresholds)
     meant = {text: (intent, by_words.understand(text).intent) for intent, texts in shown.items() for text in texts}
     assert {text: both for text, both in meant.items() if both[0] != both[1]} == {}
 

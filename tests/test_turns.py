@@ -111,8 +111,14 @@ def test_after_ten_minutes_a_new_question_is_answered_and_a_red_flag_too(by_turn
 def test_what_is_not_understood_in_a_session_is_asked_again(talk: Talk) -> None:
     talk.say("help i have a cramp")
     reply = talk.say("blue monkey carburettor")
-    assert reply.text == "Sorry, say that again? Then say next, or say how it feels."
+    assert reply.text == "Sorry, say that again? Say next, back, or repeat. Or say how it feels."
     assert reply.expects_words
+
+
+@pytest.mark.parametrize("text", ["it still hurts", "wait", "slower"])
+def test_what_changes_nothing_in_a_session_is_answered_with_what_can_be_said(talk: Talk, text: str) -> None:
+    talk.say("help i have a cramp")
+    assert talk.say(text).text == "Say next, back, or repeat. Or say how it feels."
 
 
 def test_a_bare_thigh_is_asked_about_and_the_answer_goes_on(talk: Talk) -> None:

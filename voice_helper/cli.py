@@ -27,7 +27,7 @@ _COMMANDS: Final = {
     "ask": "asking", "listen": "conversing", "guide": "conversing", "test-intents": "testing", "check": "intents",
     "calibrate": "calibrating",
     "learn": "intents", "models": "models", "doctor": "machine", "voices": "machine", "serve": "serving",
-    "demo": "asking", "start": "starting", "setup": "starting",
+    "demo": "asking", "start": "starting", "setup": "starting", "export": "exporting",
 }  # fmt: skip
 """Each command and its module, which is imported when the command is run or its help is shown."""
 

@@ -18,6 +18,7 @@ from voice_helper.page import PageWords, read_page
 from voice_helper.phrasebook import Phrasebook, read_phrasebook
 from voice_helper.safety import SafetyRules, read_safety
 from voice_helper.sentences import Sentences, Template, read_sentences
+from voice_helper.subject import Subject, read_subject
 from voice_helper.text import Language
 from voice_helper.types import OUT_OF_SCOPE, Phrases, Row
 from voice_helper.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read_thresholds
@@ -26,7 +27,7 @@ from voice_helper.wordings import Wording, read_wordings
 _NEEDED = ("language.yaml", "answers.yaml")
 _OPTIONAL = (
     "facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml", "phrases.yaml", "page.yaml",
-    "follow_ups.yaml",
+    "follow_ups.yaml", "assistant.yaml",
 )  # fmt: skip
 _WORDINGS = "wordings.txt"
 _LEARNED_FROM = ("language.yaml", _WORDINGS)  # beside the sentences
@@ -57,6 +58,9 @@ class Content:
     follow_ups: FollowUps
     page: PageWords | None
     """`None` where the folder has no `page.yaml`."""
+
+    subject: Subject | None
+    """`None` where the folder has no `assistant.yaml`."""
 
     content_key: str
     """A hash of every file: the same words, the same key."""
@@ -200,8 +204,11 @@ def _read(
     learned_from = {folder / name for name in _LEARNED_FROM} | set(sentence_files)
     drawn_from = {folder / name for name in _DRAWN_FROM} | set(sentence_files)
     keys = files.key(), files.key(learned_from.__contains__), files.key(drawn_from.__contains__), rules_key
-    spoken = (answers, facts, guide, thresholds, pronunciations, wordings_file, wordings, phrasebook, follow_ups, page)
-    return Content(folder, language, sentences, safety, *spoken, *keys)
+    subject = None
+    if "assistant.yaml" in documents:
+        subject = read_subject(documents["assistant.yaml"], sentences, problems)
+    spoken = (answers, facts, guide, thresholds, pronunciations, wordings_file, wordings, phrasebook, follow_ups)
+    return Content(folder, language, sentences, safety, *spoken, page, subject, *keys)
 
 
 def _document(files: Files, path: Path, problems: Problems) -> Item:
@@ -307,7 +314,7 @@ def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
     return frozenset(named)
 
 
-SITUATIONS = frozenset({"recording", "serving"})
+SITUATIONS = frozenset({"recording", "serving", "assistant"})
 """What an answer may depend on beside the sentence: how the program was started."""
 
 

@@ -38,3 +38,19 @@ class Ranking:
 
 
 NOTHING_NEAR = Ranking((), ())
+
+
+class NothingIsNear:
+    """No nearest meaning: words are understood by the sentences and rules alone."""
+
+    def rank(self, comparable: str) -> Ranking:
+        """Give no meaning."""
+        return NOTHING_NEAR
+
+    def known_share(self, comparable: str) -> float:
+        """Give that no word is known."""
+        return 0.0
+
+    def nearest_template(self, comparable: str, intent: str) -> str | None:
+        """Give no template."""
+        return None

@@ -52,7 +52,7 @@ LEARNED_FILE: Final = "nearest.learned"
 PHRASES_FILE: Final = "phrases.drawn"
 _READERS: Final = (
     "answers", "content", "documents", "follow_ups", "fragments", "glance", "guide", "page", "phrasebook", "safety",
-    "sentences", "templates", "text", "types", "understand", "wordings", "yaml_documents",
+    "sentences", "subject", "templates", "text", "types", "understand", "wordings", "yaml_documents",
 )  # fmt: skip
 """The modules that read an intents folder."""
 

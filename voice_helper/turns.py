@@ -127,9 +127,10 @@ class _Turn:
         guide = self._conversation.guide
         if state.session is None or guide is None:
             return
-        if is_silent and (self.match is None or self.match.intent in _NOT_UNDERSTOOD):
-            self.rows.append(self._conversation.answers.again)
-        if not (guided.current_step(guide, state.session).asks or state.session.asking_thigh):
+        if is_silent:
+            understood = self.match is not None and self.match.intent not in _NOT_UNDERSTOOD
+            self.rows += (guide.help,) if understood else (self._conversation.answers.again, guide.help)
+        elif not (guided.current_step(guide, state.session).asks or state.session.asking_thigh):
             self.rows.append(guide.when_done)
 
     def _gather(self, actions: tuple[Action, ...]) -> None:

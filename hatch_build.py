@@ -1,0 +1,37 @@
+"""Puts the locale files of the OpenVoiceOS skill into the wheel, made from `intents/` while it is built."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class LocaleFiles(BuildHookInterface[Any]):
+    """Makes the files anew for every wheel, so that they are never older than the sentences."""
+
+    _made: Path | None = None
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Make the files; for an editable install the skill makes them when it starts."""
+        if version == "editable":
+            return
+        root = Path(self.root)
+        sys.path.insert(0, str(root))
+        try:
+            from voice_helper.exports.folder import write_folder
+            from voice_helper.exports.openvoiceos import locale_files
+        finally:
+            sys.path.remove(str(root))
+        self._made = Path(tempfile.mkdtemp(prefix="voice-helper-locale-"))
+        write_folder(self._made, locale_files(root / "intents" / "en"))
+        build_data["force_include"][str(self._made / "locale")] = "voice_helper/data/openvoiceos/locale"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Take away what lies in the wheel now."""
+        if self._made is not None:
+            shutil.rmtree(self._made, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Our sentences and answers in the formats of other assistants."""

@@ -1,0 +1,89 @@
+"""A folder that is written whole or not at all, and never over files that were not written by us."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from voice_helper.errors import VoiceHelperError
+
+LIST_FILE: Final = ".voice-helper-export.json"
+"""Names every file that was written, with a hash of what was in it."""
+
+
+def write_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files, given by their path in the folder, in place of an earlier export.
+
+    Raises `VoiceHelperError` where the folder holds files that no export wrote, or that were changed since, and where
+    it cannot be written; what was there before is then untouched.
+    """
+    _refuse_foreign(folder)
+    made = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        new, old = made / "new", made / "old"
+        for name, text in {**files, LIST_FILE: _list_of(files)}.items():
+            path = new / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            with suppress(OSError):
+                old.rename(folder)
+            raise
+    except OSError as error:
+        raise VoiceHelperError(f"{folder} cannot be written: {error.strerror}", hint="choose another place") from error
+    finally:
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
+
+
+def _list_of(files: Mapping[str, str]) -> str:
+    return json.dumps({name: _hash(text.encode()) for name, text in sorted(files.items())}, indent=1) + "\n"
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir() or folder.is_symlink():
+        raise VoiceHelperError(f"{folder} is not a folder", hint="name a folder that is empty or not there yet")
+    written = _written(folder)
+    for path in folder.rglob("*"):
+        if not _is_as_written(path, path.relative_to(folder).as_posix(), written):
+            raise VoiceHelperError(
+                f"{path} was not written by an export, or was changed since",
+                hint="name a folder that is empty or not there yet",
+            )
+
+
+def _written(folder: Path) -> Mapping[str, str]:
+    try:
+        written = json.loads((folder / LIST_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return written if isinstance(written, dict) else {}
+
+
+def _is_as_written(path: Path, name: str, written: Mapping[str, str]) -> bool:
+    if path.is_symlink():
+        return False
+    if path.is_dir() or name == LIST_FILE:
+        return True
+    try:
+        return written.get(name) == _hash(path.read_bytes())
+    except OSError:
+        return False
