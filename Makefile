@@ -11,7 +11,7 @@ CORE_TESTS := answers calibration content conversation documents endpoint export
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
 
-.PHONY: demo test test-ovos test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming
+.PHONY: demo test test-ovos test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming bench-day bench-small-board bench-instructions
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -105,6 +105,15 @@ bench-footprint: $(VENV)/.installed-dev
 
 bench-growth: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.growth
+
+bench-day: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.day
+
+bench-small-board: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.small_board
+
+bench-instructions: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.instructions
 
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)

@@ -159,7 +159,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
-        result: dict[str, object] = {"machine": machine()}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles what it installs
+        run((VOICE_HELPER, *_HEARD), environment)
+        result: dict[str, object] = {"machine": machine(), "load_average": round(os.getloadavg()[0], 1)}
         result["starts"] = starts(environment, folder / "cache", options.times)
         result["instructions"] = {
             name: instructions((PYTHON, VOICE_HELPER, *_COMMANDS[name]), environment)

@@ -16,7 +16,8 @@ from voice_helper.skill import open_skill, phrases_of
 
 _OPENING = """\
 # How hama 1.7 (Apache-2.0) spells words into sounds where the CMU dictionary has it otherwise: the 8,000 most frequent
-# words and those of intents/en, in the phones of the CMU dictionary. Made by bench/sounds.py.
+# words and those of intents/en, in the phones of the CMU dictionary; a word alone is one that it cannot spell. Made by
+# bench/sounds.py.
 """
 
 
@@ -28,6 +29,8 @@ def main() -> None:
         phones = phones_of(str(model.predict(word).ipa))
         if phones and phones not in known.get(word, ()):
             lines.append(f"{word} {phones}\n")
+        elif word not in known:  # it need not be asked again
+            lines.append(f"{word}\n")
     path = data_folder("models") / "hama-sounds.txt"
     path.write_text(_OPENING + "".join(lines), encoding="utf-8")
     print(len(lines), "words written to", path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,13 +23,13 @@ from tests.sound import (
     silence,
     write_pcm,
 )
-from voice_helper.assistant import Assistant, Happening, Speaker, hear_question, sentences_of
+from voice_helper.assistant import AHEAD_SECONDS, Assistant, Happening, Speaker, hear_question, sentences_of
 from voice_helper.audio import SilentPlayer, WavSource
 from voice_helper.conversation import State
 from voice_helper.echo import EchoCanceller
 from voice_helper.endpoint import ONE_QUESTION
 from voice_helper.skill import Skill
-from voice_helper.types import SAMPLE_RATE, Transcript, Understood
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript, Understood
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -235,3 +236,77 @@ def test_a_pause_to_think_does_not_cut_a_question_in_two(skill: Skill, tmp_path:
 )
 def test_a_text_is_cut_into_sentences(text: str, sentences: list[str]) -> None:
     assert sentences_of(text) == sentences
+
+
+# A long answer
+
+
+@dataclass
+class EvenVoice:
+    """Says every sentence in three seconds."""
+
+    name: str = "even"
+    spoken: list[str] = field(default_factory=list)
+
+    def speak(self, text: str, words_per_minute: float) -> bytes:
+        self.spoken.append(text)
+        return b"\x11\x22" * 3 * SAMPLE_RATE
+
+
+def answering(skill: Skill, voice: EvenVoice, happened: list[Happening]) -> Assistant:
+    speaker = Speaker(voice, SilentPlayer(keep=True))
+    assistant = Assistant(skill.conversation, embedded(skill), speaker, state=State(), tell=happened.append)
+    assistant.read("which foods are rich in potassium")
+    return assistant
+
+
+def rows_of(skill: Skill, text: str) -> list[str]:
+    answer = skill.content.answers.answer(skill.understanding.understand(text), full_given=False)
+    return [row.text for row in answer.spoken_rows()]
+
+
+def test_of_a_long_answer_only_the_next_rows_are_made_ready(skill: Skill) -> None:
+    voice, happened, rows = EvenVoice(), list[Happening](), rows_of(skill, "which foods are rich in potassium")
+    assistant = answering(skill, voice, happened)
+    assert len(rows) > 2
+    assert voice.spoken == sentences_of(rows[0])
+    most = max(len(sentences_of(row)) for row in rows) * 3.5 + AHEAD_SECONDS
+    for _ in assistant.stay():
+        assert 3 * len(voice.spoken) < assistant.seconds + most
+    assert voice.spoken == [sentence for row in rows for sentence in sentences_of(row)]
+    said = [happening for happening in happened if happening.event == "say"]
+    assert [happening.fields["text"] for happening in said] == rows
+    for before, after in itertools.pairwise(said):
+        assert after.at_seconds == pytest.approx(float(str(before.fields["until"])) + 0.5, abs=0.02)
+    whole = 3.5 * len(voice.spoken) - 0.5
+    assert float(str(said[-1].fields["until"])) - said[0].at_seconds == pytest.approx(whole, abs=0.02)
+
+
+def test_where_the_loop_is_late_the_next_row_comes_when_nothing_plays_any_more(skill: Skill) -> None:
+    voice, happened = EvenVoice(), list[Happening]()
+    assistant = answering(skill, voice, happened)
+    before = len(voice.spoken)
+    assistant._speaker.player.advance(60 * SAMPLE_RATE)  # the loudspeaker has played all it was given
+    assistant.take(AudioChunk(silence(0.032)))
+    assert len(voice.spoken) > before
+    assert assistant._speaker.player.is_playing
+
+
+def test_what_is_hushed_is_never_made(skill: Skill) -> None:
+    voice, happened = EvenVoice(), list[Happening]()
+    assistant = answering(skill, voice, happened)
+    spoken = list(voice.spoken)
+    assistant.hush()
+    for _ in assistant.stay():
+        pass
+    assert voice.spoken == spoken
+    assert [happening.event for happening in happened][-1] == "hush"
+
+
+def test_a_chime_comes_behind_all_that_is_to_be_said(skill: Skill) -> None:
+    voice, happened = EvenVoice(), list[Happening]()
+    assistant = answering(skill, voice, happened)
+    assistant.chime()
+    for _ in assistant.stay():
+        pass
+    assert [happening.event for happening in happened][-1] == "tone"

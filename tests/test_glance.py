@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from voice_helper.content import Content
 from voice_helper.documents import Problems
 from voice_helper.fragments import FragmentIndex
-from voice_helper.glance import NeedReader, is_plain, names_in
+from voice_helper.glance import NeedReader, PieceReader, is_plain, names_in
 from voice_helper.sentences import Sentences, read_sentences
 from voice_helper.templates import Templates, names_of, needs_of, parse_fault
 from voice_helper.text import Language
@@ -86,6 +86,32 @@ def test_every_sentence_of_a_template_has_what_the_template_needs(template: str)
     sentences = folder_of([template])
     for text in sentences.draw(sentences.templates[0], 3):
         assert FragmentIndex([reader.needs(template)]).candidates(text) == [0]
+
+
+@given(TEMPLATES)
+def test_every_sentence_of_a_template_is_made_of_its_pieces(template: str) -> None:
+    reader = PieceReader({"muscle": ["(calf|calves)", "[big] toe[s]"]}, RULES)
+    sentences = folder_of([template])
+    for text in sentences.draw(sentences.templates[0], 3):
+        assert reader.may_match(template, [word for word in text.split() if word.isalpha()])
+
+
+@pytest.mark.parametrize(
+    ("template", "words", "may"),
+    [
+        ("my cramp[s] hurt", ["cramps"], True),
+        ("my cramp[s] hurt", ["cramped"], False),
+        ("(un|re)(do|tie) it", ["untie", "redo"], True),
+        ("it's {muscle}", ["its", "toes"], True),
+        ("it's {muscle}", ["hers"], False),
+        ("does <deep> hurt", ["aching"], False),
+        ("a;b", ["anything"], True),
+        ("aa a", ["a" * 10_000], True),
+    ],
+)
+def test_words_are_pieces_in_a_row(template: str, words: list[str], may: bool) -> None:
+    reader = PieceReader({"muscle": ["(calf|calves)", "[big] toe[s]"]}, RULES)
+    assert reader.may_match(template, words) is may
 
 
 @pytest.mark.parametrize(

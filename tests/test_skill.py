@@ -7,6 +7,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +17,11 @@ import pytest
 from tests.sound import CHECKOUT
 from voice_helper import skill as skill_module
 from voice_helper.cache import kept_values, text_in, write_arrays, write_checked
-from voice_helper.content import Content
+from voice_helper.content import Content, draw_phrases, load_content
 from voice_helper.documents import Place
 from voice_helper.errors import IntentsError, VoiceHelperError
 from voice_helper.paths import cache_folder
-from voice_helper.skill import LEARNED_FILE, Skill, open_skill
+from voice_helper.skill import LEARNED_FILE, PHRASES_FILE, Skill, keep_phrases, open_skill, phrases_of
 
 QUESTIONS = (
     "¿El calor ayuda?",
@@ -235,3 +236,31 @@ def test_after_all_was_loaded_the_first_near_question_loads_nothing(monkeypatch:
     monkeypatch.setattr("onnxruntime.InferenceSession", None)
     monkeypatch.setattr("voice_helper.skill.arrays_of", None)
     assert skill.understanding.understand("my poor legs seize up whenever i have been running").decided_by == "nearest"
+
+
+# The phrases that recognizers expect
+
+
+def test_the_shipped_phrases_are_those_that_are_drawn_from_the_shipped_sentences(content: Content, cache: Path) -> None:
+    kept = phrases_of(content)
+    assert not cache.exists(), "they were drawn anew: run voice-helper learn"
+    assert kept == draw_phrases(content)
+
+
+def test_an_edited_folder_has_its_own_phrases(folder: Path, cache: Path) -> None:
+    keep_phrases(load_content(folder))
+    before = phrases_of(load_content(folder))
+    assert before == draw_phrases(load_content(folder))
+    assert not list(cache.glob("phrases-*"))
+    (folder / "wordings.txt").write_text("[greeting]\nmuy buenas a todos\n", encoding="utf-8")
+    assert "muy buenas a todos" in set(phrases_of(load_content(folder)).questions) - set(before.questions)
+    assert len(list(cache.glob("phrases-*"))) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 100, zlib.compress(b"[]")], ids=["empty", "other", "a list"])
+def test_damaged_phrases_are_as_if_they_were_not_there(folder: Path, damage: bytes) -> None:
+    content = load_content(folder)
+    (folder / PHRASES_FILE).write_bytes(damage)
+    assert phrases_of(content) == draw_phrases(content)
+    write_checked(folder / PHRASES_FILE, damage)
+    assert phrases_of(content) == draw_phrases(content)

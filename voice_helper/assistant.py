@@ -5,6 +5,7 @@ It knows protocols, not engines; the doors choose those.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -52,9 +53,13 @@ ADDRESSED_SECONDS: Final = 8.0
 STARTED_SECONDS: Final = 30.0
 """After the wake word, a key, or our answer, what is said is said to us for so long."""
 
+AHEAD_SECONDS: Final = 2.0
+"""The next row is spoken into sound when no more than this is left to play: between two rows the loop listens."""
+
 SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
 _SLOWEST, _FASTEST = 120.0, 180.0
 PAUSE_SAMPLES: Final = round(SENTENCE_PAUSE_SECONDS * SAMPLE_RATE)
+_AHEAD_SAMPLES: Final = round(AHEAD_SECONDS * SAMPLE_RATE)
 _ECHO_SAMPLES: Final = round(ECHO_SECONDS * SAMPLE_RATE)
 _WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # when a word is played is an estimate
 _KEPT_SAMPLES: Final = SAMPLE_RATE  # an utterance that begins now may hold sound from before
@@ -224,6 +229,7 @@ class Assistant:
         self._understood = understood
         self._clock_samples = 0
         self._time_line: deque[_Spoken] = deque()
+        self._to_say: deque[tuple[Row, Say]] = deque()
         self._was_playing = False
         self._spoke_until = -PAUSE_SAMPLES
         self._partial = ""
@@ -306,6 +312,7 @@ class Assistant:
 
     def chime(self) -> None:
         """Play the soft rising tone that says that it listens; the canceller learns the room from it."""
+        self._say_ahead(math.inf)  # it comes behind all that is to be said
         sound = chime()
         self._speaker.player.play(sound, self._speaker.loudness)
         self._put_on_time_line("tone", len(sound) // 2)
@@ -335,6 +342,7 @@ class Assistant:
             or self.state.session
             or self.state.owed
             or self._time_line
+            or self._to_say
         )
 
     def take(self, chunk: AudioChunk) -> None:
@@ -369,6 +377,7 @@ class Assistant:
         self._utterance_over(cut.is_over)
         self._tell_time_line()
         self._event(Quiet(chunk.samples))
+        self._say_ahead(_AHEAD_SAMPLES)
         if self._was_playing and not self._speaker.player.is_playing:
             self._was_playing = False
             if self._is_open or self._clock_samples <= self._addressed_until:
@@ -479,18 +488,36 @@ class Assistant:
                 self._happened("end", reason=action.reason)
 
     def _say(self, say: Say) -> None:
+        self._to_say += ((row, say) for row in say.rows)
+        self._say_ahead(_AHEAD_SAMPLES)
+
+    def _say_ahead(self, samples: float) -> None:
+        """Speak rows that wait until so much is left to play: a voice takes long for a whole answer.
+
+        A loop that is late has less left to play than the time line says: where nothing plays, the next row comes.
+        """
+        if not self._to_say:
+            return
+        while self._to_say and (
+            self._time_line_ends() - self._clock_samples < samples or not self._speaker.player.is_playing
+        ):
+            row, say = self._to_say.popleft()
+            since_last = self._time_line_ends() - self._spoke_until
+            pause = max(0, PAUSE_SAMPLES - since_last)
+            length, words = self._speaker.say(row.text, pause)
+            self._put_row_on_time_line(row, say, length, words, pause)
+            self._spoke_until = self._time_line_ends()
+        self._tell_time_line()
+        self._mind_the_voice()
+
+    def _put_row_on_time_line(
+        self, row: Row, say: Say, samples: int, words: tuple[TimedWord, ...], pause_samples: int
+    ) -> None:
         name: HappeningName = "say" if say.because is None else "error"
         more: dict[str, object] = {} if say.step is None else {"step": say.step}
         if say.because is not None:
             more["reason"] = say.because
-        for row in say.rows:
-            since_last = self._time_line_ends() - self._spoke_until
-            pause = max(0, PAUSE_SAMPLES - since_last)
-            length, words = self._speaker.say(row.text, pause)
-            self._put_on_time_line(name, length, words, pause, text=row.text, kind=row.kind, **more)
-            self._spoke_until = self._time_line_ends()
-        self._tell_time_line()
-        self._mind_the_voice()
+        self._put_on_time_line(name, samples, words, pause_samples, text=row.text, kind=row.kind, **more)
 
     def _mind_the_voice(self) -> None:
         """Show that the voice gave out, once until it speaks again."""
@@ -522,6 +549,7 @@ class Assistant:
         now = self._clock_samples
         cut_off = self._speaker.player.is_playing
         self._speaker.player.hush()
+        self._to_say.clear()
         self._spoke_until = -PAUSE_SAMPLES
         self._time_line = deque(
             _Spoken(spoken.starts, min(spoken.ends, now), spoken.words, spoken.happening, spoken.told)

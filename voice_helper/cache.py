@@ -132,6 +132,26 @@ def read_arrays(path: Path) -> Arrays:
     return arrays_of(read_checked(path))
 
 
+def read_texts(path: Path) -> Mapping[str, str]:
+    """Read a file of `write_texts`; raises `OSError`, and `ValueError` when it is not as it was written."""
+    import zlib
+
+    try:
+        texts = json.loads(zlib.decompress(read_checked(path)))
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if not isinstance(texts, dict):
+        raise ValueError("it holds no texts by name")  # noqa: TRY004  as all that is damaged
+    return texts
+
+
+def write_texts(path: Path, texts: Mapping[str, str]) -> None:
+    """Write texts, made small, whole or not at all; raises `OSError`."""
+    import zlib
+
+    write_checked(path, zlib.compress(json.dumps(dict(texts)).encode(), level=9))
+
+
 def text_in(content: bytes, name: str) -> str:
     """Give the one text among the arrays of the checked content of a file, without numpy, which takes long to load.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import os
 import signal
@@ -21,6 +22,8 @@ from voice_helper.errors import VoiceHelperError
 from voice_helper.paths import settings_file
 
 _INTERRUPTED: Final = 130
+_OBJECTS_TO_COLLECT: Final = 50_000
+"""What starts makes hundreds of thousands of objects that stay: looking for garbage after each 700 takes a tenth."""
 
 
 _COMMANDS: Final = {
@@ -64,6 +67,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
     _open_streams()
+    gc.set_threshold(_OBJECTS_TO_COLLECT)
     code = run(list(sys.argv[1:] if arguments is None else arguments))
     try:
         sys.stdout.flush()

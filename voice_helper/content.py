@@ -31,6 +31,7 @@ _OPTIONAL = (
 )  # fmt: skip
 _WORDINGS = "wordings.txt"
 _LEARNED_FROM = ("language.yaml", _WORDINGS)  # beside the sentences
+_DRAWN_FROM = (*_LEARNED_FROM, "follow_ups.yaml")
 _RULES_FROM = ("language.yaml", "safety.yaml")
 _THEFT_DRAWS = 12
 _COMMAND_GROUP = "guide"
@@ -66,6 +67,9 @@ class Content:
 
     learning_key: str
     """A hash of the files that the nearest meaning learns from."""
+
+    drawing_key: str
+    """A hash of the files that phrases are drawn from."""
 
     rules_key: str
     """A hash of the files that the safety rules are made of."""
@@ -200,7 +204,8 @@ def _read(
         _check_follow_ups(follow_ups, answers, sentences, safety, problems)
     page = read_page(documents["page.yaml"], sentences, problems) if "page.yaml" in documents else None
     learned_from = {folder / name for name in _LEARNED_FROM} | set(sentence_files)
-    keys = files.key(), files.key(learned_from.__contains__), rules_key
+    drawn_from = {folder / name for name in _DRAWN_FROM} | set(sentence_files)
+    keys = files.key(), files.key(learned_from.__contains__), files.key(drawn_from.__contains__), rules_key
     subject = None
     if "assistant.yaml" in documents:
         subject = read_subject(documents["assistant.yaml"], sentences, problems)
@@ -358,6 +363,9 @@ def _check_thefts(sentences: Sentences, problems: Problems) -> None:
 def _report_theft(text: str, template: Template, other: str, where: str, problems: Problems) -> None:
     problems.add(template.place, f'{template}: "{text}" is claimed by {other} too ({where})')
 
+
+DRAWING_VERSION = 1
+"""Counted up with every change of what is drawn from the same words."""
 
 _QUESTION_DRAWS = 24
 _SIGN_DRAWS = 4

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from voice_helper.documents import Item, Place, Problems
 from voice_helper.fragments import Clauses, FragmentIndex
-from voice_helper.glance import Name, NeedReader, is_plain, names_in
+from voice_helper.glance import Name, NeedReader, PieceReader, is_plain, names_in
 from voice_helper.text import Language
 
 if TYPE_CHECKING:
@@ -218,19 +218,28 @@ class Sentences:
         return next((entry.say for entry in entries if entry.value == value), None)
 
     def _claims(self, text: str) -> Iterator[Claim]:
-        candidates = self._index.candidates(unicodedata.normalize("NFC", text))
-        if not candidates:
+        words = sorted((word for word in text.split() if word.isascii() and word.isalpha()), key=len, reverse=True)
+        candidates = (self.templates[each] for each in self._index.candidates(unicodedata.normalize("NFC", text)))
+        templates = [(each.intent, each.text) for each in candidates if self._pieces.may_match(each.text, words)]
+        if not templates:  # the parser need not even be loaded
             return
-        templates = ((self.templates[each].intent, self.templates[each].text) for each in candidates)
         for match in self._parsed.matches(text, templates):
             yield Claim(*match)
 
     @cached_property
     def _index(self) -> FragmentIndex:
         """Of what the templates need."""
-        values = {name: [value["in"] for value in raw["values"]] for name, raw in self._raw_lists.items()}
-        reader = NeedReader(values, self._raw_rules, _parsed_needs)
+        reader = NeedReader(self._list_templates, self._raw_rules, _parsed_needs)
         return FragmentIndex([reader.needs(template.text) for template in self.templates])
+
+    @cached_property
+    def _pieces(self) -> PieceReader:
+        return PieceReader(self._list_templates, self._raw_rules)
+
+    @property
+    def _list_templates(self) -> Mapping[str, list[str]]:
+        """The templates of the values of each list."""
+        return {name: [value["in"] for value in raw["values"]] for name, raw in self._raw_lists.items()}
 
     @cached_property
     def _parsed(self) -> Templates:

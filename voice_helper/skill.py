@@ -6,14 +6,34 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from voice_helper.cache import arrays_of, kept_arrays, kept_texts, kept_values, read_checked, text_in, write_arrays
-from voice_helper.content import Content, Files, content_of, draw_phrases, load_content, read_files, unpacked
+from voice_helper.cache import (
+    arrays_of,
+    kept_arrays,
+    kept_texts,
+    kept_values,
+    read_checked,
+    read_texts,
+    text_in,
+    write_arrays,
+    write_texts,
+)
+from voice_helper.content import (
+    DRAWING_VERSION,
+    Content,
+    Files,
+    content_of,
+    draw_phrases,
+    load_content,
+    read_files,
+    unpacked,
+)
 from voice_helper.conversation import Conversation
 from voice_helper.embedding import EmbedderWithMemory, SentenceEmbedder
 from voice_helper.errors import VoiceHelperError
@@ -29,6 +49,7 @@ if TYPE_CHECKING:  # numpy and what needs it are loaded by the first question th
 _DRAWN: Final = ("questions", "commands", "session")
 _DRAWN_BY: Final = ("content", "glance", "sentences", "templates", "text", "wordings")
 LEARNED_FILE: Final = "nearest.learned"
+PHRASES_FILE: Final = "phrases.drawn"
 _READERS: Final = (
     "answers", "content", "documents", "follow_ups", "fragments", "glance", "guide", "page", "phrasebook", "safety",
     "sentences", "subject", "templates", "text", "types", "understand", "wordings", "yaml_documents",
@@ -157,7 +178,7 @@ def _code_key(*modules: str) -> str:
 def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share: None) -> Path:
     """Learn the nearest meaning from an intents folder and keep it there; gives the file's path.
 
-    `progress` is told which share is done.
+    The phrases that recognizers expect are kept beside it. `progress` is told which share is done.
 
     Takes about a minute. Raises `IntentsError` for a folder with problems, and `VoiceHelperError` when the
     file cannot be written; what was there before is then untouched.
@@ -168,6 +189,7 @@ def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share:
 
     try:
         write_arrays(path, nearest.to_arrays(_learn(content, progress)))
+        keep_phrases(content)
     except OSError as error:
         raise VoiceHelperError(f"{path}: cannot be written: {error.strerror}") from None
     return path
@@ -221,12 +243,35 @@ def _learn(content: Content, progress: Callable[[float], None] = lambda share: N
 
 
 def phrases_of(content: Content) -> Phrases:
-    """Give what people say to us, for recognizers to expect; drawn once for every change of the sentences."""
+    """Give what people say to us, for recognizers to expect: as it lies in the folder, else drawn.
 
-    def draw() -> dict[str, str]:
-        drawn = draw_phrases(content)
-        return {name: "\n".join(getattr(drawn, name)) for name in _DRAWN}
-
-    key = hashlib.sha256(f"{content.content_key} {_code_key(*_DRAWN_BY)}".encode()).hexdigest()
-    kept = kept_texts("phrases", key, draw)
+    Where the sentences have changed since, it is drawn once for every change of them, which takes seconds.
+    """
+    kept = _phrases_in(content)
+    if kept is None:
+        key = hashlib.sha256(f"{content.drawing_key} {_code_key(*_DRAWN_BY)}".encode()).hexdigest()
+        kept = kept_texts("phrases", key, lambda: _drawn(content))
     return Phrases(**{name: tuple(kept[name].split("\n")) for name in _DRAWN}, sounds=content.pronunciations)
+
+
+def keep_phrases(content: Content) -> None:
+    """Draw what people say to us, and keep it in the folder; raises `OSError` when the file cannot be written."""
+    write_texts(content.folder / PHRASES_FILE, {"drawn_from": _drawn_from(content), **_drawn(content)})
+
+
+def _phrases_in(content: Content) -> Mapping[str, str] | None:
+    """Give what lies in the folder; `None` where nothing does that was drawn from these sentences."""
+    with suppress(OSError, ValueError):
+        kept = read_texts(content.folder / PHRASES_FILE)
+        if kept.get("drawn_from") == _drawn_from(content):
+            return kept
+    return None
+
+
+def _drawn(content: Content) -> dict[str, str]:
+    drawn = draw_phrases(content)
+    return {name: "\n".join(getattr(drawn, name)) for name in _DRAWN}
+
+
+def _drawn_from(content: Content) -> str:
+    return f"{content.drawing_key} {DRAWING_VERSION}"

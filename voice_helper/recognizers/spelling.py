@@ -7,6 +7,7 @@ The network was trained on pronunciations that its makers derived from spelling:
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 from voice_helper.cache import kept_texts
 from voice_helper.paths import data_folder
-from voice_helper.recognizers.language_model import cmu_dictionary
+from voice_helper.recognizers.language_model import cmu_dictionary, dictionary_key
 from voice_helper.recognizers.phonetic import SIGNS_OF_PHONE, SIGNS_WITHOUT_SOUND
 
 _FILE: Final = "hama-sounds.txt"
@@ -27,27 +28,32 @@ _LONGEST_SIGN: Final = max(len(sign) for sign in _PHONE_OF_SIGN)
 def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Give the pronunciations of `own`, and hama's own ways: those kept, and of the words that nobody knows."""
     kept = own_ways()
-    unknown = sorted({word for word in words if word not in kept and word not in cmu_dictionary()})
-    ways = {**kept, **(_asked(unknown) if unknown else {})}
-    return {**own, **{word: tuple(dict.fromkeys((*own.get(word, ()), way))) for word, way in ways.items()}}
+    others = sorted({word for word in words if word not in kept})
+    ways = {**kept, **_asked(others)}
+    spoken = {word: way for word, way in ways.items() if way}
+    return {**own, **{word: tuple(dict.fromkeys((*own.get(word, ()), way))) for word, way in spoken.items()}}
 
 
 @lru_cache(maxsize=1)
 def own_ways() -> Mapping[str, str]:
-    """Give hama's own way of each word whose pronunciation is not among the dictionary's."""
+    """Give hama's own way of each word whose pronunciation is not among the dictionary's; empty where it has none."""
     lines = (data_folder("models") / _FILE).read_text(encoding="utf-8").splitlines()
-    return dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
+    ways = (line.partition(" ") for line in lines if line and not line.startswith("#"))
+    return {word: way for word, _, way in ways}
 
 
 def _asked(words: list[str]) -> Mapping[str, str]:
-    """Ask hama for words of which nothing is known; it takes 60 ms a word, so that the answers are kept."""
+    """Ask hama for those words that no dictionary has; it takes 60 ms a word, so that the answers are kept."""
 
     def ask() -> dict[str, str]:
+        unknown = [word for word in words if word not in cmu_dictionary()]
+        if not unknown:
+            return {}
         model: Any = importlib.import_module("hama").G2PModel()
-        found = ((word, phones_of(str(model.predict(word).ipa))) for word in words)
-        return {word: phones for word, phones in found if phones}
+        return {word: phones_of(str(model.predict(word).ipa)) for word in unknown}
 
-    return kept_texts("hama-sounds", "\n".join(words), ask)
+    key = hashlib.sha256("\n".join((dictionary_key(), *words)).encode()).hexdigest()
+    return kept_texts("hama-sounds", key, ask)
 
 
 def phones_of(signs: str) -> str:
