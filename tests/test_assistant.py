@@ -176,7 +176,7 @@ def test_an_emergency_is_said_again_after_ten_seconds(run: Callable[..., Session
 def test_its_own_words_are_not_taken_for_a_question(run: Callable[..., Session], name: str) -> None:
     question = silence(1.0) + recorded(name) + silence(20.0)
     with_echo = run(question, leak=-6.0, stay=False)
-    assert len(with_echo.understood) == 1
+    assert [each.transcript.text for each in with_echo.understood[1:]] == []
     assert len(with_echo.texts("say")) >= 2
     assert with_echo.events("hush") == []
 

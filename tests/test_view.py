@@ -57,6 +57,16 @@ def test_the_instruction_stays_large_in_a_hold_whatever_is_said_in_it(view: Guid
     assert large("And rest.") in drawn(view, (2, 6), (10.0, 10.0))
 
 
+def test_above_a_single_word_stands_what_to_hold(view: GuideView) -> None:
+    for text in ("Gently pull your toes towards your shin.", "Hold."):
+        view.tell(Happening(0.0, "say", {"text": text, "kind": "first_aid", "step": 2}))
+    assert f"Gently pull your toes towards your shin.\n{large('Hold.')}" in drawn(view, (2, 6), (20.0, 20.0))
+    say(view, "You can end this at any time.")
+    assert "Gently pull" in drawn(view, (2, 6), (12.0, 20.0))
+    view.tell(Happening(0.0, "say", {"text": "And rest.", "kind": "talk", "step": 3}))
+    assert "Gently pull" not in drawn(view, (2, 6), None)
+
+
 def test_what_was_heard_is_shown(view: GuideView) -> None:
     view.tell(Happening(1.0, "heard", {"text": "slower", "intent": "speak_slower"}))
     assert "slower" in drawn(view, None, None)

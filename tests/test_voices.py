@@ -12,7 +12,7 @@ from tests.sound import as_array, loudness, seconds_of
 from voice_helper.assistant import sentences_of
 from voice_helper.content import Content
 from voice_helper.errors import EngineMissingError
-from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE, NoVoice, Voice, VoiceWithMemory, open_voice
+from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE, NoVoice, ReadingPace, Voice, VoiceWithMemory, open_voice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
 SENTENCE = "Gently pull your toes towards your shin."
@@ -142,8 +142,8 @@ def test_without_its_extra_the_natural_voice_says_what_to_install(run: Run, monk
     assert open_voice("auto").name == "pyttsx3"
     ran = run("voices", "--voice", "natural")
     assert ran.code == 1
-    assert 'pip install "voice-helper[natural]"' in ran.err
-    assert 'natural  (not installed: pip install "voice-helper[natural]")' in run("voices").lines
+    assert "pip install hibari-tts" in ran.err
+    assert "natural  (not installed: pip install hibari-tts)" in run("voices").lines
 
 
 def test_where_the_natural_voice_does_not_load_auto_takes_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,3 +166,9 @@ def test_a_voice_for_many_speaks_the_same_sentence_once_at_each_pace(voice: Voic
     first = [remembers.speak(SENTENCE, pace) for pace in (150, 120)]
     assert [remembers.speak(SENTENCE, pace) for pace in (150, 120)] == first
     assert counting.asked == 2
+
+
+def test_what_is_only_shown_stays_as_long_as_it_would_be_spoken() -> None:
+    sound = ReadingPace().speak("Sit or lie somewhere safe.", 150)
+    assert seconds_of(sound) == pytest.approx(2.0)
+    assert not any(sound)

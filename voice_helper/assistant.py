@@ -15,7 +15,7 @@ from typing import Final, Literal, Protocol
 
 from rapidfuzz import fuzz
 
-from voice_helper.audio import Player, Source, chime, silence
+from voice_helper.audio import Player, Source, chime
 from voice_helper.conversation import Conversation, State
 from voice_helper.endpoint import IN_SESSION, Cut, Endpointer, EndpointSettings
 from voice_helper.errors import EngineFaultError
@@ -40,7 +40,7 @@ from voice_helper.types import (
     Understood,
 )
 from voice_helper.vad import VoiceActivity
-from voice_helper.voices import SENTENCE_PAUSE_SECONDS, WORDS_PER_MINUTE, Voice
+from voice_helper.voices import SENTENCE_PAUSE_SECONDS, WORDS_PER_MINUTE, ReadingPace, Voice
 
 HappeningName = Literal["heard", "partly", "say", "hush", "tone", "error", "end"]
 OWN_WORD_RATIO: Final = 75.0
@@ -117,7 +117,7 @@ class Speaker:
             return self.voice.speak(sentence, self.words_per_minute)
         except EngineFaultError as fault:
             self.fault = fault
-            return silence(len(sentence.split()) * 60 / self.words_per_minute)  # time to read it
+            return ReadingPace().speak(sentence, self.words_per_minute)
 
     def say_all(self, texts: Iterable[str]) -> None:
         """Put texts behind what is being played, with a pause between two."""
@@ -496,28 +496,23 @@ class Assistant:
 
         A loop that is late has less left to play than the time line says: where nothing plays, the next row comes.
         """
-        if not self._to_say:
-            return
         while self._to_say and (
             self._time_line_ends() - self._clock_samples < samples or not self._speaker.player.is_playing
         ):
-            row, say = self._to_say.popleft()
-            since_last = self._time_line_ends() - self._spoke_until
-            pause = max(0, PAUSE_SAMPLES - since_last)
-            length, words = self._speaker.say(row.text, pause)
-            self._put_row_on_time_line(row, say, length, words, pause)
-            self._spoke_until = self._time_line_ends()
-        self._tell_time_line()
-        self._mind_the_voice()
+            self._say_row(*self._to_say.popleft())
 
-    def _put_row_on_time_line(
-        self, row: Row, say: Say, samples: int, words: tuple[TimedWord, ...], pause_samples: int
-    ) -> None:
+    def _say_row(self, row: Row, say: Say) -> None:
+        since_last = self._time_line_ends() - self._spoke_until
+        pause = max(0, PAUSE_SAMPLES - since_last)
+        length, words = self._speaker.say(row.text, pause)
         name: HappeningName = "say" if say.because is None else "error"
         more: dict[str, object] = {} if say.step is None else {"step": say.step}
         if say.because is not None:
             more["reason"] = say.because
-        self._put_on_time_line(name, samples, words, pause_samples, text=row.text, kind=row.kind, **more)
+        self._put_on_time_line(name, length, words, pause, text=row.text, kind=row.kind, **more)
+        self._spoke_until = self._time_line_ends()
+        self._tell_time_line()
+        self._mind_the_voice()
 
     def _mind_the_voice(self) -> None:
         """Show that the voice gave out, once until it speaks again."""

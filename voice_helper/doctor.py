@@ -85,7 +85,7 @@ def _pocketsphinx() -> str:
 
 def _wyoming() -> str:
     if find_spec("wyoming") is None:
-        raise VoiceHelperError("its protocol is not installed", hint='pip install "voice-helper[wyoming]"')
+        raise VoiceHelperError("its protocol is not installed", hint='pip install "wyoming[zeroconf]"')
     return "serve wyoming"
 
 

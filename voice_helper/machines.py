@@ -39,7 +39,7 @@ def joined(address: str | None) -> Iterator[None]:
         import ray
     except ImportError as error:
         raise VoiceHelperError(
-            f"this needs a package that is not installed: {error.name}", hint='pip install "voice-helper[cluster]"'
+            f"this needs a package that is not installed: {error.name}", hint='pip install "ray[serve]"'
         ) from error
     where: Mapping[str, Any] = _HERE_ALONE if address is None else {}
     try:

@@ -16,6 +16,7 @@ from rich.text import Text
 from voice_helper.assistant import Assistant, Happening
 
 _LETTERS: Final = "small"
+_FEW_WORDS: Final = 2
 _CHUNKS_A_PICTURE: Final = 8  # about four pictures a second
 
 
@@ -26,6 +27,8 @@ class GuideView:
         """Take what can be said, as a line of words."""
         self._console, self._hint = console, hint
         self._said, self._large, self._heard, self._trouble = "", "", "", ""
+        self._said_before, self._large_before = "", ""
+        self._step: object = None
         self._counted_seconds: float | None = None
         self._live: Live | None = None
         self._chunks = 0
@@ -39,7 +42,9 @@ class GuideView:
     def tell(self, happening: Happening) -> None:
         """Take what happened."""
         if happening.event == "say":
-            self._said = str(happening.fields["text"])
+            step = happening.fields.get("step")
+            self._said_before = self._said if step is not None and step == self._step else ""
+            self._said, self._step = str(happening.fields["text"]), step
         elif happening.event == "error":
             self._trouble = str(happening.fields["text"])
         elif happening.event == "heard":
@@ -55,13 +60,16 @@ class GuideView:
     def picture(self, step: tuple[int, int] | None, left: tuple[float, float] | None) -> RenderableType:
         """Give the screen: `step` is the number of the step and of the last one, `left` seconds left and in all.
 
-        What a hold or a rest began with stays large while it is counted; what is said in it stands small below.
+        What a hold or a rest began with stays large while it is counted; what is said in it stands small below. Above a
+        word or two, such as "Hold.", stands what was said before.
         """
         counted = None if left is None else left[1]
         if counted is None or counted != self._counted_seconds:
             self._large, self._counted_seconds = self._said, counted
+            self._large_before = self._said_before if len(self._said.split()) <= _FEW_WORDS else ""
         width = max(40, self._console.width)
-        lines: list[RenderableType] = [_large(self._large, width)]
+        lines: list[RenderableType] = [Text(self._large_before, style="bold")] if self._large_before else []
+        lines.append(_large(self._large, width))
         if self._said != self._large:
             lines.append(Text(self._said))
         if left is not None:

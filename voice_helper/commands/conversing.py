@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from voice_helper.audio import Player, SilentPlayer, Source
     from voice_helper.skill import Skill
     from voice_helper.view import GuideView
+    from voice_helper.voices import Voice
 
 _PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
 
@@ -121,6 +122,7 @@ def _converse(
     from voice_helper.endpoint import PATIENT, EndpointSettings
     from voice_helper.recognizers.wake import WakeWord
     from voice_helper.view import GuideView
+    from voice_helper.voices import ReadingPace
 
     save, recording = listening.save, listening.recording
     refuse_silent_save(options, save)
@@ -128,7 +130,7 @@ def _converse(
     spotter = WakeWord(wake) if wake is not None else None
     skill = open_skill(options)
     recognizer = open_recognizer(options, skill)
-    voice = open_voice_or_none(options, needed=save is not None)
+    voice = _open_voice(options, save, is_live=file is None)
     console = terminal()
     hint = skill.content.guide.help.text if skill.content.guide is not None else ""
     view = GuideView(console, hint) if _wants_view(listening, console, guide=guide) else None
@@ -142,7 +144,7 @@ def _converse(
             state=State(hands_free=True, situation=situation(recording)),
             endpoint=PATIENT if listening.patient else EndpointSettings(),
             echo=None if listening.headset else EchoCanceller(),
-            headset=listening.headset,
+            headset=listening.headset or voice.name == ReadingPace.name,
             wake=spotter,
             waits_to_be_addressed=push_to_talk,
             tell=_teller(listening, console, view),
@@ -174,6 +176,14 @@ def _converse(
                 write_wav(save, kept.finish())
         if listening.events and file is not None:
             print_line({"at": round(assistant.seconds, 2), "event": "end", "reason": "source_ended"})
+
+
+def _open_voice(options: Options, save: Path | None, *, is_live: bool) -> Voice:
+    """Open the voice; where there is none, people have the time to read."""
+    from voice_helper.voices import ReadingPace
+
+    voice = open_voice_or_none(options, needed=save is not None)
+    return ReadingPace() if is_live and voice.name == "none" else voice
 
 
 def _begin(

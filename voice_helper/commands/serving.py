@@ -87,7 +87,8 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
         from voice_helper.servers.web import Served, create_app
     except ImportError as error:
         raise VoiceHelperError(
-            f"the page needs a package that is not installed: {error.name}", hint='pip install "voice-helper[web]"'
+            f"the page needs a package that is not installed: {error.name}",
+            hint="pip install starlette uvicorn websockets",
         ) from error
     _check_certificate(cert, key)
     with listening_socket(host, port) as listener:
@@ -138,7 +139,7 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
     except ImportError as error:
         raise VoiceHelperError(
             f"Home Assistant needs a package that is not installed: {error.name}",
-            hint='pip install "voice-helper[wyoming]"',
+            hint='pip install "wyoming[zeroconf]"',
         ) from error
     import asyncio
 
@@ -180,7 +181,7 @@ async def _announce_in_network(host: str, port: int) -> None:
     except ImportError as error:
         raise VoiceHelperError(
             f"--zeroconf needs a package that is not installed: {error.name}",
-            hint='pip install "voice-helper[wyoming]"',
+            hint='pip install "wyoming[zeroconf]"',
         ) from error
     name = f"voice-helper on {socket.gethostname()}".encode()[:_MOST_NAME_BYTES].decode(errors="ignore")
     try:

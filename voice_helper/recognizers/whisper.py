@@ -40,7 +40,7 @@ class WhisperRecognizer(WholeUtterance):
             engine = importlib.import_module("faster_whisper")
         except (ImportError, OSError) as error:
             raise EngineMissingError(
-                f"faster-whisper does not load: {error}", hint='pip install "voice-helper[whisper]"'
+                f"faster-whisper does not load: {error}", hint="pip install faster-whisper"
             ) from error
         try:
             self._model: Any = engine.WhisperModel(

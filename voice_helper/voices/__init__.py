@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Final, Protocol
 
 from voice_helper.errors import EngineMissingError
+from voice_helper.types import SAMPLE_RATE
 
 WORDS_PER_MINUTE: Final = 150
 """Calm and clear, for somebody in pain or hard of hearing."""
@@ -15,7 +16,7 @@ WORDS_PER_MINUTE: Final = 150
 SENTENCE_PAUSE_SECONDS: Final = 0.5
 _SENTENCES_KEPT: Final = 256  # most of those that there are; about 25 MB
 
-NATURAL_HINT: Final = 'pip install "voice-helper[natural]"'
+NATURAL_HINT: Final = "pip install hibari-tts"
 NATURAL_LANGUAGE: Final = "en"
 VOICE_NAMES: Final = ("auto", "natural", "pyttsx3", "none")
 
@@ -37,6 +38,16 @@ class NoVoice:
     def speak(self, text: str, words_per_minute: float) -> bytes:
         """Give no sound."""
         return b""
+
+
+class ReadingPace:
+    """Says nothing, and takes as long as it takes to read a sentence, so that what is shown keeps its pace."""
+
+    name = "shown"
+
+    def speak(self, text: str, words_per_minute: float) -> bytes:
+        """Give silence, as long as the sentence would be spoken."""
+        return bytes(2 * round(len(text.split()) * 60 / words_per_minute * SAMPLE_RATE))
 
 
 class VoiceWithMemory:
