@@ -32,7 +32,7 @@ ELSEWHERE = re.compile(
     r"voice-helper (models (?!list)|learn|calibrate|guide(?!.*--source))"
     r"|--cert|--address|--host 192|intents/de|--language de"
 )
-"""What a test cannot run: it needs a network, a file or an address of the reader's own, minutes, or the steps before it."""
+"""What a test cannot run: it needs a network, the reader's own file or address, minutes, or the steps before it."""
 
 CONTRIBUTING = PAGES["contributing.md"]
 STEP = re.compile(
