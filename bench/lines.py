@@ -88,6 +88,15 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     return path
 
 
+def read_result(name: str) -> dict[str, Any]:
+    """What was written last, of doors or rows that are not measured now; nothing where there is none."""
+    path = _RESULTS / f"{name}.json"
+    if not path.is_file():
+        return {}
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return result
+
+
 def machine() -> dict[str, str]:
     import os
     import platform
