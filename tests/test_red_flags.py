@@ -110,6 +110,7 @@ def test_an_idiom_is_near_to_no_red_flag_either(skill: Skill, text: str) -> None
     [
         "it broke my heart and now i have chest pain", "i can't take a deep breath", "i can't breathe in",
         "come here i've fallen and i can't get up", "i fell asleep and now my leg is cold and white",
+        "i ate poisonous mushrooms", "the kids ate poisonous plants",
         "my tea has gone cold and so has my foot it's white and numb", "a bite to eat then i coughed up blood",
     ],
 )  # fmt: skip

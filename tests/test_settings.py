@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.programs import Run, call
+from voice_helper.cli import _COMMANDS, _SERVERS
 from voice_helper.errors import SettingsError
 from voice_helper.settings import SETTINGS, begin_settings, keep_setting, read_settings
 
@@ -79,6 +80,16 @@ def test_settings_are_the_defaults_of_every_command_and_the_environment_and_opti
     monkeypatch.setenv("VOICE_HELPER_NUMBER", "112")
     assert "Call 112 now." in run("ask", "chest pain").out
     assert "Call 000 now." in run("ask", "chest pain", "--number", "000").out
+
+
+def test_every_command_takes_a_file_of_settings(run: Run, file: Path) -> None:
+    write(file, 'number = "999"\nmicrophone = "none"\n')
+    (file.parent / "lines.txt").write_text("does heat help\n", encoding="utf-8")
+    assert "remedy_heat" in run("test-intents", file.parent / "lines.txt").out
+    for command in _COMMANDS:
+        assert run(command, "--help").code == 0
+    for server in _SERVERS:
+        assert run("serve", server, "--help").code == 0
 
 
 def test_a_value_that_no_option_takes_is_named_with_the_file(run: Run, file: Path) -> None:

@@ -141,7 +141,7 @@ def _defaults() -> dict[str, Any]:
     from voice_helper.settings import read_settings
 
     settings = read_settings(path)
-    return {command: {**settings, **dict.fromkeys(_SERVERS, settings)} for command in _COMMANDS}
+    return {**dict.fromkeys(_COMMANDS, settings), "serve": dict.fromkeys(_SERVERS, settings)}
 
 
 def _wrong_parameter(error: click.BadParameter) -> int:
