@@ -14,6 +14,7 @@ import pytest
 from bench.simulated_room import RoomPlayer, SimulatedRoom
 from tests.sound import (
     as_array,
+    chunks_of,
     embedded,
     loudness,
     noise,
@@ -23,7 +24,15 @@ from tests.sound import (
     silence,
     write_pcm,
 )
-from voice_helper.assistant import AHEAD_SECONDS, Assistant, Happening, Speaker, hear_question, sentences_of
+from voice_helper.assistant import (
+    AHEAD_SECONDS,
+    STARTED_SECONDS,
+    Assistant,
+    Happening,
+    Speaker,
+    hear_question,
+    sentences_of,
+)
 from voice_helper.audio import SilentPlayer, WavSource
 from voice_helper.conversation import State
 from voice_helper.echo import EchoCanceller
@@ -310,3 +319,36 @@ def test_a_chime_comes_behind_all_that_is_to_be_said(skill: Skill) -> None:
     for _ in assistant.stay():
         pass
     assert [happening.event for happening in happened][-1] == "tone"
+
+
+class Unsure:
+    """A recognizer that is not sure of a sign of danger."""
+
+    name = "unsure"
+
+    def accept(self, chunk: AudioChunk) -> str:
+        return "hello there"
+
+    def pause(self) -> Transcript:
+        return Transcript("", 0.0)
+
+    def finish(self) -> Transcript:
+        return Transcript("i have chest pain", 0.7)
+
+
+def test_an_overheard_sign_of_danger_that_is_not_sure_counts_when_it_is_said_again(skill: Skill) -> None:
+    happened: list[Happening] = []
+    speaker = Speaker(NoVoice(), SilentPlayer())
+    assistant = Assistant(
+        skill.conversation, Unsure(), speaker, state=State(hands_free=True), tell=happened.append
+    )  # fmt: skip
+    said = recorded("numb") + silence(1.5)
+    for chunk in chunks_of(silence(STARTED_SECONDS + 1) + said):
+        assistant.take(chunk)
+    (heard,) = [each for each in happened if each.event == "heard"]
+    assert heard.fields["intent"] == "emergency"
+    assert heard.fields["overheard"] is True
+    assert not [each for each in happened if each.event == "say"]
+    for chunk in chunks_of(said):
+        assistant.take(chunk)
+    assert str(next(each.fields["text"] for each in happened if each.event == "say")).startswith("Call 112 now.")

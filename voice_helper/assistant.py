@@ -39,6 +39,7 @@ from voice_helper.types import (
     Transcript,
     Understood,
 )
+from voice_helper.understand import HELP_NOW
 from voice_helper.vad import VoiceActivity
 from voice_helper.voices import SENTENCE_PAUSE_SECONDS, WORDS_PER_MINUTE, ReadingPace, Voice
 
@@ -569,11 +570,14 @@ class Assistant:
     def _tell_understood(self, understood: Understood) -> None:
         self.answered = self.answered or understood.answer is not None
         self._understood(understood)
+        if understood.overheard and understood.match.intent in HELP_NOW:
+            self._stay_addressed()  # whoever says it again means it
         self._happened(
             "heard",
             text=understood.transcript.text,
             intent=understood.match.intent,
             confidence=round(understood.transcript.confidence, 2),
+            **({"overheard": True} if understood.overheard else {}),
         )
 
     def _happened(self, event: HappeningName, **fields: object) -> None:

@@ -284,7 +284,7 @@ class Conversation:
             return state, ()
         is_overheard = event.overheard and state.hands_free and not state.candidates
         if is_overheard and not self.understanding.is_for_us(transcript, match, event.so_far):
-            return state, (Understood(transcript, match),)
+            return state, (Understood(transcript, match, overheard=True),)
         if match.intent in HELP_NOW:
             return self._help_now(state, transcript, match)
         if match.intent == "cause_heat" or "hot_weather" in match.slots:

@@ -254,6 +254,8 @@ class Understood:
     transcript: Transcript
     match: Match
     answer: Answer | None = None
+    overheard: bool = False
+    """It was taken for talk that is not for us, and left at that."""
 
 
 @dataclass(frozen=True, slots=True)

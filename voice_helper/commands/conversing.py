@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from voice_helper.view import GuideView
     from voice_helper.voices import Voice
 
+_OVERHEARD: Final = "(taken for talk with others: say it again with the word cramp in it; a sign of danger, just again)"
 _PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
 
 
@@ -276,10 +277,8 @@ def _shower(console: Console) -> Callable[[Happening], None]:
         fields = happening.fields
         at, text = f"{happening.at_seconds:8.1f}", plain(str(fields.get("text", "")))
         if happening.event == "heard":
-            console.print(
-                f"[dim]{at}[/dim]  you   {text}  [dim]{fields['intent']}[/dim]",
-                highlight=False,
-            )
+            beside = _OVERHEARD if "overheard" in fields else fields["intent"]
+            console.print(f"[dim]{at}[/dim]  you   {text}  [dim]{beside}[/dim]", highlight=False)
         elif happening.event == "say":
             console.print(f"[dim]{at}[/dim]        {text}", highlight=False)
         elif happening.event == "error":
