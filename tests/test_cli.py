@@ -776,3 +776,10 @@ def test_the_shell_completes_commands_options_and_their_values(words: str, compl
     place = str(len(words.split(" ")) - 1)
     more = {"_VOICE_HELPER_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": place}
     assert f"plain,{completed}" in call([], folder=tmp_path, more=more).lines
+
+
+def test_the_doctor_looks_at_the_device_that_was_chosen(run: Run) -> None:
+    checks = {check["name"]: check for check in json.loads(run("doctor", "--json", "--device", "kazoo").out)["checks"]}
+    for kind in ("microphone", "loudspeaker"):
+        assert not checks[kind]["ok"]
+        assert "kazoo" in checks[kind]["detail"] or "no sound device" in checks[kind]["detail"]

@@ -190,3 +190,12 @@ def loud_parts(path: Path) -> list[tuple[float, float]]:
     loud = np.flatnonzero(np.abs(as_array(path.read_bytes())) > 300) / SAMPLE_RATE
     breaks = np.flatnonzero(np.diff(loud) > 0.2)
     return list(zip(loud[[0, *(breaks + 1)]], loud[[*breaks, -1]], strict=True))
+
+
+@pytest.mark.sound
+def test_the_doctor_says_that_a_microphone_gives_no_sound_at_all(room: Room) -> None:
+    process = room.start("doctor", "--json")
+    out, _ = process.communicate(timeout=60)
+    checks = {check["name"]: check for check in json.loads(out)["checks"]}
+    assert checks["microphone"]["ok"]
+    assert "no sound at all" in checks["microphone"]["detail"]

@@ -615,6 +615,12 @@ def device_names(kind: DeviceKind) -> list[str]:
     return [name for _, name in _devices(import_sounddevice(), kind)]
 
 
+def device_named(device: str, kind: DeviceKind) -> str:
+    """Give the whole name of the device that part of a name, or a number, stands for; raises `SoundDeviceError`."""
+    sounddevice = import_sounddevice()
+    return str(sounddevice.query_devices(_device_by_name(sounddevice, device, kind))["name"])
+
+
 def _devices(sounddevice: Any, kind: DeviceKind) -> list[tuple[int, str]]:
     wants = "max_input_channels" if kind == "microphone" else "max_output_channels"
     return [(index, entry["name"]) for index, entry in enumerate(sounddevice.query_devices()) if entry[wants] > 0]

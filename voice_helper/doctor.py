@@ -7,16 +7,20 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from voice_helper.audio import DeviceKind, device_names, import_sounddevice
+from voice_helper.audio import DeviceKind, Microphone, device_named, device_names, import_sounddevice
 from voice_helper.content import load_content
 from voice_helper.errors import VoiceHelperError
+from voice_helper.loudness import QUIETEST_DECIBELS, decibels
 from voice_helper.models import find_vosk_model
 from voice_helper.paths import intents_folder
 from voice_helper.recognizers import phonetic
 from voice_helper.voices import open_voice
+
+_CHUNKS_LISTENED = 20  # two thirds of a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,13 @@ class Finding:
         return {"name": self.name, "ok": self.ok, "needed": self.needed, "detail": self.detail, "mend": self.mend}
 
 
-def examine(language: str, model: Path | None, number: str | None) -> list[Finding]:
+def examine(
+    language: str,
+    model: Path | None,
+    number: str | None,
+    microphone: str | None = None,
+    loudspeaker: str | None = None,
+) -> list[Finding]:
     """Look at everything the skill uses; nothing is changed."""
     return [
         Finding("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
@@ -47,8 +57,8 @@ def examine(language: str, model: Path | None, number: str | None) -> list[Findi
         _look("natural voice", lambda: open_voice("natural").name),
         _look("home assistant", _wyoming),
         _look("sound library", lambda: str(import_sounddevice().get_portaudio_version()[1])),
-        _look("microphone", lambda: _device("microphone")),
-        _look("loudspeaker", lambda: _device("loudspeaker")),
+        _look("microphone", lambda: _microphone(microphone)),
+        _look("loudspeaker", lambda: _device("loudspeaker", loudspeaker)),
         _number(language, number),
     ]
 
@@ -89,8 +99,20 @@ def _wyoming() -> str:
     return "serve wyoming"
 
 
-def _device(kind: DeviceKind) -> str:
+def _microphone(chosen: str | None) -> str:
+    """Name the microphone, and say where it gives nothing at all for a moment."""
+    named = _device("microphone", chosen)
+    with Microphone(chosen) as microphone:
+        heard = [decibels(chunk) for chunk in islice(microphone.chunks(), _CHUNKS_LISTENED)]
+    if max(heard, default=QUIETEST_DECIBELS) > QUIETEST_DECIBELS:
+        return named
+    return f"{named}; just now it gives no sound at all, as where it is muted: voice-helper setup tries it"
+
+
+def _device(kind: DeviceKind, chosen: str | None) -> str:
     sounddevice = import_sounddevice()
+    if chosen:
+        return f"{device_named(chosen, kind)}, as chosen"
     try:
         device = sounddevice.query_devices(kind="input" if kind == "microphone" else "output")
     except (sounddevice.PortAudioError, ValueError) as error:

@@ -33,7 +33,9 @@ def doctor(options: Options, as_json: bool) -> None:
     """
     from voice_helper.doctor import examine
 
-    findings = examine(options.language, options.model, options.number)
+    findings = examine(
+        options.language, options.model, options.number, options.microphone_device, options.loudspeaker_device
+    )
     if as_json:
         print_line(
             {"ok": all(each.ok or not each.needed for each in findings), "checks": [each.form() for each in findings]}
