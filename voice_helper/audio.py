@@ -636,7 +636,9 @@ def _device_by_name(sounddevice: Any, device: str, kind: DeviceKind) -> int:
     if fitting:
         return fitting[0]
     names = ", ".join(f'{index} "{name}"' for index, name in devices)
-    raise SoundDeviceError(f'there is no {kind} named "{device}"', hint=f"there are: {names or 'none'}")
+    raise SoundDeviceError(
+        f'there is no {kind} named "{device}"', hint=f"there are: {names or 'none'}; voice-helper setup chooses another"
+    )
 
 
 def _samples(pcm: bytes) -> npt.NDArray[np.int16]:
