@@ -478,9 +478,9 @@ def test_a_report_without_lines_is_wrong_usage(run: Run, option: list[str]) -> N
 
 
 def test_a_batch_that_takes_long_shows_how_far_it_is(lines: Path, spanish_folder: Path) -> None:
-    lines.write_text("¿qué me recomiendas contra este calambre tan molesto?\n" * 70, encoding="utf-8")
+    lines.write_text("¿qué me recomiendas contra este calambre tan molesto?\n" * 300, encoding="utf-8")
     terminal = Terminal(arguments(spanish_folder, "--format", "jsonl", "--output", "report.jsonl"), lines.parent)
     terminal.wait_for("testing")
     terminal.wait_for("%")
     assert terminal.end() == 0
-    assert len(lines.with_name("report.jsonl").read_text(encoding="utf-8").splitlines()) == 70
+    assert len(lines.with_name("report.jsonl").read_text(encoding="utf-8").splitlines()) == 300
