@@ -227,10 +227,23 @@ def test_the_trace_would_show_what_is_reached_and_where_it_is_bound(tmp_path: Pa
     assert trace.bound() == {"127.0.0.1", "0.0.0.0"}
 
 
+def traced_server(folder: Path, server: str) -> subprocess.Popen[str]:
+    """A server under the tracer, whose home is a folder."""
+    command = [*tracer(folder / "trace"), str(VOICE_HELPER), "serve", server, "--port", "0"]
+    home = {"HOME": str(folder), "XDG_CACHE_HOME": str(cache_folder().parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.Popen(command, cwd=folder, env=at_home(**home), stdout=subprocess.PIPE, text=True)
+
+
+def ended(process: subprocess.Popen[str], folder: Path) -> Trace:
+    """End a traced server with Ctrl-C; gives what the tracer saw."""
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    time.sleep(0.5)  # the tracer writes its last lines
+    return Trace((folder / "trace").read_text("utf-8"))
+
+
 def test_a_conversation_in_a_browser_leaves_nothing_behind_and_goes_nowhere_else(tmp_path: Path) -> None:
-    command = [*tracer(tmp_path / "trace"), str(VOICE_HELPER), "serve", "web", "--port", "0"]
-    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(cache_folder().parent), "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(command, cwd=tmp_path, env=at_home(**home), stdout=subprocess.PIPE, text=True)
+    process = traced_server(tmp_path, "web")
     assert process.stdout is not None
     with talking(process.stdout.readline().strip().rstrip("/")) as talk:
         talk.send(do="ask", text=_TYPED)
@@ -238,10 +251,7 @@ def test_a_conversation_in_a_browser_leaves_nothing_behind_and_goes_nowhere_else
         talk.say(pcm_of(recording("put_heat_on_it")))
         talk.send(do="release")
         talk.wait("say", lambda told: "heat can ease cramps" in told["text"])
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
-    time.sleep(0.5)  # the tracer writes its last lines
-    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+    trace = ended(process, tmp_path)
     assert trace.bound() == {"127.0.0.1"}
     assert trace.reached() == set()
     assert trace.passing()
@@ -249,18 +259,13 @@ def test_a_conversation_in_a_browser_leaves_nothing_behind_and_goes_nowhere_else
 
 
 def test_a_conversation_in_home_assistant_leaves_nothing_behind_and_goes_nowhere_else(tmp_path: Path) -> None:
-    command = [*tracer(tmp_path / "trace"), str(VOICE_HELPER), "serve", "wyoming", "--port", "0"]
-    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(cache_folder().parent), "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(command, cwd=tmp_path, env=at_home(**home), stdout=subprocess.PIPE, text=True)
+    process = traced_server(tmp_path, "wyoming")
     assert process.stdout is not None
     port = int(process.stdout.readline().rsplit(":", 1)[1])
     assert wait(said(port, _TYPED, conversation_id="marmalade")).data["text"]
     assert wait(heard(port, sound_events(pcm_of(recording("put_heat_on_it"))))) == "should i put heat on it"
     assert len(wait(spoken(port, Synthesize("Heat can help.")))) > 5
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
-    time.sleep(0.5)  # the tracer writes its last lines
-    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+    trace = ended(process, tmp_path)
     assert trace.bound() == {"127.0.0.1"}
     assert trace.reached() == set()
     assert trace.kept() == set()

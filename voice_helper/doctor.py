@@ -14,7 +14,7 @@ from typing import Any
 from voice_helper.audio import DeviceKind, Microphone, device_named, device_names, import_sounddevice
 from voice_helper.content import load_content
 from voice_helper.errors import VoiceHelperError
-from voice_helper.loudness import QUIETEST_DECIBELS, decibels
+from voice_helper.loudness import LevelMeter
 from voice_helper.models import find_vosk_model
 from voice_helper.paths import intents_folder
 from voice_helper.recognizers import phonetic
@@ -102,9 +102,11 @@ def _wyoming() -> str:
 def _microphone(chosen: str | None) -> str:
     """Name the microphone, and say where it gives nothing at all for a moment."""
     named = _device("microphone", chosen)
+    meter = LevelMeter()
     with Microphone(chosen) as microphone:
-        heard = [decibels(chunk) for chunk in islice(microphone.chunks(), _CHUNKS_LISTENED)]
-    if max(heard, default=QUIETEST_DECIBELS) > QUIETEST_DECIBELS:
+        for chunk in islice(microphone.chunks(), _CHUNKS_LISTENED):
+            meter.accept(chunk)
+    if meter.verdict() != "silent":
         return named
     return f"{named}; just now it gives no sound at all, as where it is muted: voice-helper setup tries it"
 

@@ -131,14 +131,14 @@ def _set_up(options: Options, console: Console) -> Options:
 
     begin_settings(settings_file())
     skill = open_skill(options)
-    for name, works in (("microphone", _hears), ("loudspeaker", _speaks)):
-        kind: DeviceKind = "microphone" if name == "microphone" else "loudspeaker"
-        console.print(f"\n[bold]{name.capitalize()}[/bold]")
+    tried: dict[DeviceKind, Callable[[Options, Skill, Console], bool]] = {"microphone": _hears, "loudspeaker": _speaks}
+    for kind, works in tried.items():
+        console.print(f"\n[bold]{kind.capitalize()}[/bold]")
         while not works(options, skill, console):
             another = _another(kind, console)
             if another is None:
                 break
-            options = keep(name, another)
+            options = keep(kind, another)
     console.print("\n[bold]Emergency number[/bold]")
     number = _number(options)
     if number:
