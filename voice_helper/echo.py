@@ -71,6 +71,7 @@ class EchoCanceller:
         self._silent_chunks = 0 if any(played) else self._silent_chunks + 1
         if self._silent_chunks > _PARTITIONS + 1:  # nothing of ours is left in the room
             self.hears_us_alone = False
+            self._heard_powers[:], self._played_powers[:] = 0.0, 0.0
             return chunk
         heard, now = _samples(chunk.pcm), _samples(played)
         self._played = np.roll(self._played, 1, axis=0)
