@@ -1,7 +1,8 @@
 """How well the guided session is led by voice while it speaks itself: `python -m bench.session [--trials N]`.
 
 In a simulated room the microphone hears our own voice at 0, -6 or -12 dB beside the person. Measured are how soon
-"stop" is obeyed and how often, whether our own voice ever moves the session, and how soon help begins.
+"stop" is obeyed and how often, whether our own voice ever moves the session or cuts off an answer, and how soon help
+begins.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.lines import machine, write_result
+from bench.lines import machine, read_lines, write_result
 from bench.simulated_room import Played, play_session
 from bench.speech import kept_voices, spoken, with_noise
 from voice_helper.audio import silence
@@ -28,6 +29,7 @@ COMMANDS = {
     "wait": "guide_pause", "it's better": "guide_better", "it's worse": "guide_worse", "it's my foot": "guide_place",
 }  # fmt: skip
 STARTS = ("help i have a cramp", "ow my calf", "i've got cramp in my foot", "help me", "my leg has seized up", "cramp")
+_EVERY_ORDINARY = 3  # of the questions of `dev`
 _LOUDNESS = 3000.0  # root mean square, as our own voice speaks
 _DELAYS_SECONDS = (0.02, 0.06, 0.12)
 
@@ -58,7 +60,14 @@ class Stage:
         self._voice: Voice = open_voice("pyttsx3")
 
     def play(
-        self, speech: bytes, setting: Setting, leak: float | None, *, guided: bool = True, delay_seconds: float = 0.06
+        self,
+        speech: bytes,
+        setting: Setting,
+        leak: float | None,
+        *,
+        guided: bool = True,
+        delay_seconds: float = 0.06,
+        typed: str | None = None,
     ) -> Played:
         """Play a session in a room in which somebody speaks."""
         return play_session(
@@ -71,6 +80,7 @@ class Stage:
             headset=setting.headset,
             cancels=setting.cancels,
             delay_seconds=delay_seconds,
+            typed=typed,
         )
 
 
@@ -156,6 +166,15 @@ def alone(stage: Stage, setting: Setting, leak: float, minutes: float) -> dict[s
     }
 
 
+def answers(stage: Stage, setting: Setting, leak: float, questions: Sequence[str]) -> dict[str, object]:
+    """Type a question where nobody is there and only the chime was played; give how many answers cut themselves off."""
+    cut_off = sum(
+        bool(stage.play(silence(30.0), setting, leak, guided=False, typed=question).times("hush"))
+        for question in questions
+    )
+    return {"setting": setting.name, "leak_decibels": leak, "answers": len(questions), "cut_off_by_itself": cut_off}
+
+
 def starts(stage: Stage, speakers: Mapping[str, Callable[[str], bytes]]) -> dict[str, object]:
     """Say that there is a cramp; give how long after the last word the first instruction begins."""
     waits: list[float] = []
@@ -199,8 +218,13 @@ def main() -> None:
     for setting in (kept,) if options.quick else SETTINGS:
         own.append(alone(stage, setting, 0.0, options.minutes if setting is kept else options.minutes / 6))
         print(own[-1], flush=True)
+    questions = [line.text for line in read_lines("dev") if line.is_ordinary and not line.intent.startswith("guide_")][
+        ::_EVERY_ORDINARY
+    ]
+    cut_off = [answers(stage, kept, leak, questions) for leak in ((-6.0,) if options.quick else LEAKS)]
+    print(cut_off)
     if not options.quick:
-        write_result("session", {**result, "commands": commands, "alone": own})
+        write_result("session", {**result, "commands": commands, "alone": own, "answers": cut_off})
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from voice_helper.voices import Voice
 REVERBERATION_SECONDS = 0.3
 """In which the echo falls by 60 dB, as in a furnished bedroom."""
 
+_TYPED_AFTER_CHUNKS = 2 * SAMPLE_RATE // CHUNK_SAMPLES
+
 
 class RoomPlayer(SilentPlayer):
     """A loudspeaker whose sound can be heard by the microphone of the same room."""
@@ -91,8 +93,12 @@ def play_session(
     headset: bool = False,
     cancels: bool = True,
     delay_seconds: float = 0.06,
+    typed: str | None = None,
 ) -> Played:
-    """Let somebody speak in a room in which the assistant listens, or leads a session at once; to the speech's end."""
+    """Let somebody speak in a room in which the assistant listens, or leads a session at once; to the speech's end.
+
+    What is typed is typed after two seconds.
+    """
     player, happened = RoomPlayer(), list[Happening]()
     assistant = Assistant(
         conversation,
@@ -107,8 +113,10 @@ def play_session(
         assistant.chime()
     if guided:
         assistant.begin_guide("calf")
-    for _ in assistant.hear(SimulatedRoom(speech, player, leak_decibels=leak_decibels, delay_seconds=delay_seconds)):
-        pass
+    room = SimulatedRoom(speech, player, leak_decibels=leak_decibels, delay_seconds=delay_seconds)
+    for number, _ in enumerate(assistant.hear(room)):
+        if typed is not None and number == _TYPED_AFTER_CHUNKS:
+            assistant.read(typed)
     return Played(happened, assistant)
 
 

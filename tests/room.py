@@ -132,10 +132,10 @@ class Room:
                 process.terminate()
                 process.wait(10)
 
-    def start(self, *arguments: str, under: Sequence[str] = ()) -> subprocess.Popen[str]:
-        """Start the program in this room; `under` is a command that runs it, such as a tracer."""
+    def start(self, *arguments: str, under: Sequence[str] = (), **more: str) -> subprocess.Popen[str]:
+        """Start the program here, with `more` in its environment; `under` is a command that runs it: a tracer."""
         process = subprocess.Popen(
-            [*under, VOICE_HELPER, *arguments], env=self.environment, text=True,
+            [*under, VOICE_HELPER, *arguments], env={**self.environment, **more}, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         timer = threading.Timer(MOST_SECONDS, process.kill)  # a test that waits for what never comes fails

@@ -286,5 +286,31 @@ def test_a_short_command_is_taken_for_what_was_heard_only_in_a_session_and_where
     assert taken("chest pain", 1.0, over_speech=False) == "chest pain"
 
 
+@pytest.mark.parametrize(
+    ("text", "confidence", "is_taken"),
+    [
+        ("should i put heat on it", 0.9, True),
+        ("should i put heat on it", 0.5, False),
+        ("does heat help", 0.9, False),
+        ("slower please", 0.9, True),
+        ("slower please", 0.5, False),
+        ("yes", 0.9, False),
+        ("next", 0.9, False),
+        ("stop", 0.1, True),
+    ],
+)
+def test_over_our_own_answer_only_what_our_echo_cannot_be_counts(
+    open_talk: Talk, text: str, confidence: float, is_taken: bool
+) -> None:
+    open_talk("are bananas good for cramps")
+    actions = open_talk(Heard(Transcript(text, confidence), text, "Bananas are on the article's list."))
+    assert any(isinstance(action, Understood) for action in actions) == is_taken
+
+
+def test_another_reading_of_our_own_echo_does_not_count(open_talk: Talk) -> None:
+    heard = Transcript("the dog", 0.9, alternatives=("stop it hurts", "chest pain"))
+    assert open_talk(Heard(heard, "the dog", "The doctor knows.")) == ()
+
+
 def test_nothing_said_is_nothing_to_answer(talk: Talk) -> None:
     assert talk("") == ()

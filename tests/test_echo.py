@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.sound import as_array, as_pcm, chunks_of, joined, loudness, recorded
+from bench.simulated_room import RoomPlayer, SimulatedRoom
+from tests.sound import as_array, as_pcm, chunks_of, joined, loudness, recorded, silence
+from voice_helper.audio import chime
 from voice_helper.echo import EchoCanceller
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
@@ -39,6 +41,19 @@ def test_a_person_who_speaks_over_it_stays_as_loud() -> None:
     mixed = as_pcm((as_array(room(PROMPT, 0.06, 0.5)) + as_array(person)) / 32768)
     left = cleaned(mixed, PROMPT)[-len(recorded("stop")) :]
     assert loudness(left) == pytest.approx(loudness(recorded("stop")), rel=0.3)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_after_the_chime_and_a_silence_the_beginning_of_our_voice_is_still_ours(seed: int) -> None:
+    """How loud we come back is not read off the end of one sound and the beginning of the next."""
+    player, canceller, alone = RoomPlayer(), EchoCanceller(), list[bool]()
+    before = chime() + silence(1.0)
+    player.play(before + recorded("bananas")[2 * CHUNK_SAMPLES * 10 :], 1.0)  # it begins with a silence
+    for chunk in SimulatedRoom(silence(3.2), player, leak_decibels=-6.0, seed=seed).chunks():
+        canceller.clean(chunk, player.advance(chunk.samples))
+        alone.append(canceller.hears_us_alone)
+    begins = len(before) // 2 // CHUNK_SAMPLES
+    assert sum(alone[begins : begins + 30]) >= 27
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.02])

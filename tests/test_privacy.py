@@ -29,7 +29,6 @@ from tests.sound import RECORDINGS, heard_from, pcm_of, recording
 from tests.terminal import Terminal
 from voice_helper.audio import KeptSource, WavSource
 from voice_helper.paths import cache_folder
-from voice_helper.skill import Skill
 
 _CALLS = "socket,connect,bind,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
 _WRITES = re.compile(r"\b(?:openat|open|creat)\((?:AT_FDCWD, |\d+, )?\"([^\"]+)\"(?:, ([A-Z_|]+))?.* = \d+")
@@ -85,11 +84,19 @@ def tracer(path: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What is learned from the sentences is kept before anything is said, so that no trace shows it."""
+def warm(tmp_path_factory: pytest.TempPathFactory, spanish_folder: Path) -> Iterator[None]:
+    """A cache that no other test makes room in; what is learned is there before anything is said: no trace shows it."""
     folder = tmp_path_factory.mktemp("warm")
-    command = [str(VOICE_HELPER), "ask", "--wav", str(RECORDINGS / "bananas.wav"), "--voice", "none"]
-    subprocess.run(command, cwd=folder, env=at_home(), capture_output=True, check=True, timeout=120)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        asked: list[str | Path] = ["ask", "--wav", RECORDINGS / "bananas.wav", "--voice", "none"]
+        tested: list[str | Path] = ["test-intents", "--intents", spanish_folder, "-"]
+        for arguments in (asked, tested):
+            command = [VOICE_HELPER, *arguments]
+            subprocess.run(
+                command, cwd=folder, env=at_home(), input=b"hola", capture_output=True, check=True, timeout=120
+            )
+        yield
 
 
 def traced(folder: Path, *arguments: str | Path, typed: str = "") -> tuple[Ran, Trace]:
@@ -140,7 +147,7 @@ def test_what_is_typed_at_the_intent_tester_leaves_nothing_behind(tmp_path: Path
 
 @pytest.mark.parametrize("keeps", [True, False])
 def test_what_is_typed_at_a_terminal_is_kept_in_the_history_alone_or_not_at_all(
-    tmp_path: Path, spanish_folder: Path, spanish: Skill, keeps: bool
+    tmp_path: Path, spanish_folder: Path, keeps: bool
 ) -> None:
     history = tmp_path / "state" / "voice-helper" / "test-intents-history"
     home = {
@@ -186,7 +193,9 @@ def test_a_guided_session_from_a_file_leaves_nothing_behind(tmp_path: Path) -> N
 
 
 def test_a_conversation_through_microphone_and_loudspeaker_leaves_nothing_behind(room: Room, tmp_path: Path) -> None:
-    process = room.start("listen", "--events", under=tracer(tmp_path / "trace"))
+    process = room.start(
+        "listen", "--events", under=tracer(tmp_path / "trace"), XDG_CACHE_HOME=str(cache_folder().parent)
+    )
     try:
         room.wait_for_listener(0)
         room.speak("put_heat_on_it")

@@ -54,7 +54,10 @@ SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
 """The same while our own prompt is played, which may be misheard for a command; "stop" needs no more than ever."""
 
 SURE_OVER_SPEECH: Final = 0.65
-"""In a session a command that is heard over our own prompt needs this confidence."""
+"""A command or question that is heard over our own voice needs this confidence."""
+
+QUESTION_WORDS_OVER_SPEECH: Final = 4
+"""So many words at least has a question that is heard over our own voice."""
 
 _PACES: Final = {
     "speak_slower": Pace(rate=1 / 1.2),
@@ -63,6 +66,12 @@ _PACES: Final = {
     "speak_softer": Pace(loudness=1 / 1.5),
 }
 _STOP: Final = "guide_stop"
+_ANYWHERE: Final = (
+    "guide_start",
+    "guide_repeat",
+    "help",
+    *_PACES,
+)  # commands that mean something without a session, too
 _CERTAIN: Final = ("safety", "command", "exact")
 _FIRM: Final = ("safety", "command")
 
@@ -241,17 +250,20 @@ class Conversation:
     def _may_be_us(
         self, state: State, event: Heard, transcript: Transcript, match: Match, *, expected: str | None
     ) -> bool:
-        """Tell whether words heard while we spoke may be our own, misheard."""
-        if event.over_speech is None:
-            return False
-        certain = match.intent in (_STOP, expected)  # two recognizers agree
-        if state.session is not None and not certain and self._is_doubtful(transcript, match):
-            return True
-        return match.decided_by not in _FIRM or match.family in self._own_families(event.own)
+        """Tell whether words heard while we spoke may be our own, misheard.
 
-    def _is_doubtful(self, transcript: Transcript, match: Match) -> bool:
-        """A command heard over our own prompt may be the prompt misheard; "stop" never waits for certainty."""
-        return match.decided_by == "command" and transcript.confidence < SURE_OVER_SPEECH
+        "Stop" never waits for certainty, nor what two recognizers agree on; a sign of danger is doubted only where our
+        own words name it. A question counts where it is one of our sentences, and too long to be chance.
+        """
+        if event.over_speech is None or match.intent in (_STOP, expected):
+            return False
+        if match.decided_by == "safety":
+            return match.family in self._own_families(event.own)
+        if transcript.confidence < SURE_OVER_SPEECH:
+            return True
+        if match.decided_by == "command":
+            return state.session is None and not state.candidates and match.intent not in _ANYWHERE
+        return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
 
     def _own_families(self, own: str) -> frozenset[str | None]:
         """The red flags that our own prompt names: while it is played, hearing them proves nothing."""
@@ -373,12 +385,13 @@ class Conversation:
     def _meaning(self, state: State, event: Heard) -> tuple[Transcript, Match]:
         """Give the words of an utterance and what they mean where the conversation stands."""
         heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
-        transcript, match = self._best_explained(heard, self.context(state))
-        if event.over_speech is not None:
-            whole = self.understanding.understand(event.over_speech, self.context(state))
-            if whole.decided_by == "command":
-                return replace(transcript, text=event.over_speech), whole
-        return transcript, match
+        if event.over_speech is None:
+            return self._best_explained(heard, self.context(state))
+        whole = self.understanding.understand(event.over_speech, self.context(state))
+        are_most_theirs = 2 * len(heard.text.split()) >= len(event.over_speech.split())
+        if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
+            return replace(heard, text=event.over_speech), whole
+        return self._best_explained(replace(heard, alternatives=()), self.context(state))  # they are our echo, mostly
 
     def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
         """Give the words and their meaning; where they have none, words as likely that mean something for certain."""
