@@ -17,8 +17,8 @@ CORE = {
     "yaml_documents", "follow_ups", "calibration", "saved", "turns", "subject",
 }  # fmt: skip
 EDGES = {
-    "audio", "embedding", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads", "model_store",
-    "cache", "loudness", "settings", "recognizers", "voices", "guarded", "temporary",
+    "audio", "embedding", "networks", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads",
+    "model_store", "cache", "loudness", "settings", "recognizers", "voices", "guarded", "temporary",
 }  # fmt: skip
 JOINED = {"skill", "watched", "assistant"}
 DOORS = {

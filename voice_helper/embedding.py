@@ -7,7 +7,6 @@ onnxruntime on the processor; its word pieces are in `models/wordpieces.txt`. No
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import re
 import sys
 from collections import defaultdict
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from voice_helper.cache import read_arrays, write_arrays
 from voice_helper.errors import EngineMissingError
+from voice_helper.networks import open_network, packaged
 from voice_helper.paths import data_folder
 from voice_helper.types import EMBEDDING_SIZE
 
@@ -91,13 +91,7 @@ class SentenceEmbedder:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        import onnxruntime
-
-        path = self._model_path or _packaged_model()
-        try:
-            session = onnxruntime.InferenceSession(str(path), _one_thread(), providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors share no base
-            raise EngineMissingError(f"{path}: the sentence model cannot be loaded: {error}") from None
+        session = open_network(self._model_path or packaged(_MODEL_PACKAGE, "model.onnx"), "the sentence model")
         _give_memory_back()
         return session
 
@@ -156,15 +150,6 @@ def _give_memory_back() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def _one_thread() -> onnxruntime.SessionOptions:
-    """More threads would spin while they wait, and take 2 ms off 6."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return options
-
-
 def word_pieces(word: str, is_piece: Callable[[str], bool]) -> list[str]:
     """Split a word into the longest pieces that the vocabulary knows, from the left; `[UNK]` where none fits.
 
@@ -180,10 +165,3 @@ def word_pieces(word: str, is_piece: Callable[[str], bool]) -> list[str]:
         found.append(mark + word[start:end])
         start = end
     return found
-
-
-def _packaged_model() -> Path:
-    found = importlib.util.find_spec(_MODEL_PACKAGE)
-    if found is None or found.origin is None:
-        raise EngineMissingError(f"the package {_MODEL_PACKAGE.replace('_', '-')} is missing: pip install it")
-    return Path(found.origin).parent / "model.onnx"

