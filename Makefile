@@ -11,7 +11,7 @@ CORE_TESTS := answers calibration content conversation documents endpoint export
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
 
-.PHONY: demo test test-ovos test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming bench-day bench-small-board bench-instructions
+.PHONY: demo test test-ovos test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming bench-day bench-small-board bench-instructions bench-soak
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -25,7 +25,7 @@ LOWEST := .venv-lowest
 test-lowest: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.lowest > $(VENV)/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
-	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(VENV)/lowest.txt -e ".[natural,web,whisper]" pytest pytest-xdist hypothesis types-PyYAML packaging
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(VENV)/lowest.txt -e ".[natural,web,whisper,wyoming]" pytest pytest-xdist hypothesis types-PyYAML packaging
 	$(LOWEST)/bin/voice-helper ask "would a warm flannel be any good" --voice none
 	$(LOWEST)/bin/voice-helper demo --voice pyttsx3 --save $(VENV)/lowest.wav
 	$(LOWEST)/bin/voice-helper demo --voice natural --save $(VENV)/lowest.wav
@@ -108,6 +108,10 @@ bench-growth: $(VENV)/.installed-dev
 
 bench-day: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.day
+
+# An hour under load; MINUTES=5 makes it shorter.
+bench-soak: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),60)
 
 bench-small-board: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.small_board
