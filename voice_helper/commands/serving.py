@@ -219,7 +219,7 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
 
     Example: voice-helper serve cluster --address 10.0.0.1:6379
     """
-    from voice_helper.machines import joined
+    from voice_helper.ray_cluster import joined
 
     language_folder(options)
     with joined(address):
