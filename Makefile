@@ -11,7 +11,7 @@ CORE_TESTS := answers calibration content conversation documents endpoint export
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
 
-.PHONY: demo test test-ovos test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming bench-day bench-small-board bench-instructions
+.PHONY: demo test test-ovos test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming bench-day bench-small-board bench-instructions bench-soak
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -20,12 +20,13 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # The lowest versions that pyproject.toml allows, in an environment of their own: a question typed and one heard, the demo
-# with both voices, the words checked, and the tests of the core.
+# with both voices, the words checked, and the tests of the core, the page and Home Assistant's door. Not Ray, which wants a
+# newer starlette than the page does.
 LOWEST := .venv-lowest
 test-lowest: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.lowest > $(VENV)/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
-	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(VENV)/lowest.txt -e ".[natural,web,whisper]" pytest pytest-xdist hypothesis types-PyYAML packaging
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(VENV)/lowest.txt -e ".[natural,web,whisper,wyoming]" pytest pytest-xdist hypothesis types-PyYAML packaging
 	$(LOWEST)/bin/voice-helper ask "would a warm flannel be any good" --voice none
 	$(LOWEST)/bin/voice-helper demo --voice pyttsx3 --save $(VENV)/lowest.wav
 	$(LOWEST)/bin/voice-helper demo --voice natural --save $(VENV)/lowest.wav
@@ -33,7 +34,8 @@ test-lowest: $(VENV)/.installed-dev
 	$(LOWEST)/bin/python -m pytest -q $(LOWEST_TESTS)
 
 LOWEST_TESTS := tests/test_answers.py tests/test_audio.py tests/test_cache.py tests/test_content.py tests/test_conversation.py \
-	tests/test_endpoint.py tests/test_guide.py tests/test_safety.py tests/test_text.py tests/test_understand.py tests/test_voices.py
+	tests/test_endpoint.py tests/test_guide.py tests/test_safety.py tests/test_text.py tests/test_understand.py tests/test_voices.py \
+	tests/test_web.py tests/test_wyoming.py
 
 test-ovos: $(OVOS_VENV)/.installed
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OVOS_VENV)/bin/python -m pytest tests/openvoiceos
@@ -108,6 +110,10 @@ bench-growth: $(VENV)/.installed-dev
 
 bench-day: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.day
+
+# An hour under load; MINUTES=5 makes it shorter.
+bench-soak: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),60)
 
 bench-small-board: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.small_board

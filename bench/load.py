@@ -15,11 +15,11 @@ import os
 import random
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import IO, Final, Protocol
 
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
@@ -49,9 +49,16 @@ _AUDIBLE: Final = 300  # of 32,768: less is the silence around speech
 _SILENT_SECONDS: Final = 6.0  # nobody waits any longer for a first sound
 _BREATH_SECONDS: Final = (0.3, 1.5)
 _HOME_ASSISTANT_WAITS_SECONDS: Final = 0.7  # until it takes a question for over
-_CHUNK_BYTES: Final = CHUNK_SAMPLES * 2
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+async def in_real_time(pcm: bytes, begins: float, seconds: float = CHUNK_SAMPLES / SAMPLE_RATE) -> AsyncIterator[bytes]:
+    """Give sound in pieces of so many seconds, each when a microphone has it."""
+    size = 2 * round(SAMPLE_RATE * seconds)
+    for number, start in enumerate(range(0, len(pcm), size), 1):
+        await asyncio.sleep(max(0.0, begins + number * seconds - time.perf_counter()))
+        yield pcm[start : start + size]
 
 
 class Person(Protocol):
@@ -98,31 +105,34 @@ class WebPerson:
         more = asyncio.create_task(self._stream(silence(_SILENT_SECONDS), ends))
         try:
             sounded = await asyncio.wait_for(self.sounds.get(), _SILENT_SECONDS)
+            await asyncio.wait_for(self.is_deaf.wait(), _SILENT_SECONDS)
         except TimeoutError:
             return None
-        await asyncio.wait_for(self.is_deaf.wait(), _SILENT_SECONDS)
-        more.cancel()
+        finally:
+            more.cancel()
         await self._send(do="quiet")
         return max(0.0, sounded - ends - PATIENT.silence_seconds)
 
     async def _stream(self, pcm: bytes, begins: float) -> float:
         """Send sound as a microphone gives it; give when it ends."""
-        for number, start in enumerate(range(0, len(pcm) - _CHUNK_BYTES, _CHUNK_BYTES), 1):
-            due = begins + number * CHUNK_SAMPLES / SAMPLE_RATE
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        async for chunk in in_real_time(pcm, begins):
             if not self.is_deaf.is_set():
-                await self.socket.send(pcm[start : start + _CHUNK_BYTES])
+                await self.socket.send(chunk)
         return begins + len(pcm) / 2 / SAMPLE_RATE
 
     async def _send(self, **message: object) -> None:
         await self.socket.send(json.dumps(message))
 
 
+def page_socket(address: str) -> connect:
+    """Connect as a page of that address does."""
+    return connect(f"ws{address.removeprefix('http')}conversation", origin=Origin(address.rstrip("/")))
+
+
 @asynccontextmanager
 async def at_the_page(address: str) -> AsyncIterator[WebPerson]:
     """Connect as the page does. Raises `ConnectionClosed` for who is refused."""
-    origin = Origin(address.rstrip("/"))
-    async with connect(f"ws{address.removeprefix('http')}conversation", origin=origin) as socket:
+    async with page_socket(address) as socket:
         await socket.send(json.dumps({"do": "hello"}))
         await socket.recv()
         person = WebPerson(socket)
@@ -147,10 +157,8 @@ class HomeAssistant:
         async with AsyncTcpClient("127.0.0.1", self.port) as client:
             await client.write_event(AudioStart(SAMPLE_RATE, 2, 1).event())
             begins = time.perf_counter()
-            for number, start in enumerate(range(0, len(pcm), _CHUNK_BYTES), 1):
-                due = begins + number * CHUNK_SAMPLES / SAMPLE_RATE
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                await client.write_event(AudioChunk(SAMPLE_RATE, 2, 1, pcm[start : start + _CHUNK_BYTES]).event())
+            async for chunk in in_real_time(pcm, begins):
+                await client.write_event(AudioChunk(SAMPLE_RATE, 2, 1, chunk).event())
             await client.write_event(AudioStop().event())
             heard = await self._told(client)
         if heard is None:
@@ -170,7 +178,12 @@ class HomeAssistant:
 @asynccontextmanager
 async def at_home(address: str) -> AsyncIterator[HomeAssistant]:
     """Home Assistant connects for each question anew."""
-    yield HomeAssistant(int(address.rsplit(":", 1)[1]))
+    yield HomeAssistant(port_of(address))
+
+
+def port_of(address: str) -> int:
+    """Give the port of what a server says that it serves: `http://127.0.0.1:10600/`."""
+    return int(address.strip("/").rsplit(":", 1)[1])
 
 
 @dataclass(frozen=True)
@@ -202,8 +215,15 @@ class Server:
         """What its processes hold; pages that they share count for each."""
         return sum(int(fields[21]) for fields in map(_status, self._processes())) * _PAGE_BYTES / 2**20
 
+    def open_files(self) -> int:
+        return sum(len(list(Path(f"/proc/{process}/fd").iterdir())) for process in self._processes())
+
+    def threads(self) -> int:
+        return sum(int(fields[17]) for fields in map(_status, self._processes()))
+
     def _processes(self) -> list[int]:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")  # whichever thread has started them
+        children = " ".join(task.read_text(encoding="ascii") for task in tasks)
         return [self.process.pid, *map(int, children.split())]
 
 
@@ -211,11 +231,10 @@ def _status(process: int) -> list[str]:
     return Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
 
 
-@asynccontextmanager
-async def served(door: Door) -> AsyncIterator[Server]:
-    with subprocess.Popen(
-        (VOICE_HELPER, *door.command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+@contextmanager
+def served(command: Sequence[str], errors: IO[str] | int = subprocess.DEVNULL) -> Iterator[Server]:
+    """Run a command that serves, until it is no longer needed; what it complains of goes to `errors`."""
+    with subprocess.Popen((VOICE_HELPER, *command), stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         assert process.stdout is not None
         try:
             yield Server(process, process.stdout.readline().strip())
@@ -224,27 +243,34 @@ async def served(door: Door) -> AsyncIterator[Server]:
             process.wait(10)
 
 
-async def talk(person: Person, sounds: Sequence[bytes], until: float, chance: random.Random) -> list[float | None]:
+async def talk(
+    person: Person,
+    sounds: Sequence[bytes],
+    until: float,
+    chance: random.Random,
+    breath_seconds: tuple[float, float] = _BREATH_SECONDS,
+) -> AsyncIterator[float | None]:
     """Ask one question after the other; give the delays."""
-    delays: list[float | None] = []
     while time.perf_counter() < until:
-        await asyncio.sleep(chance.uniform(*_BREATH_SECONDS))
-        delays.append(await person.ask(chance.choice(sounds)))
-    return delays
+        await asyncio.sleep(chance.uniform(*breath_seconds))
+        yield await person.ask(chance.choice(sounds))
 
 
 async def measure(door: Door, people: int, seconds: float, sounds: Sequence[bytes]) -> dict[str, float]:
     """Let so many people talk to a fresh server for so long."""
-    async with served(door) as server, AsyncCrowd(door, server.address, people) as crowd:
-        quiet_megabytes = server.resident_megabytes()
-        load_before = os.getloadavg()[0]
-        began, used = time.perf_counter(), server.cpu_seconds()
-        asked = (
-            talk(person, sounds, began + seconds, random.Random(number)) for number, person in enumerate(crowd.people)
-        )
-        delays = [delay for each in await asyncio.gather(*asked) for delay in each]
-        took, used = time.perf_counter() - began, server.cpu_seconds() - used
-        busy_megabytes = server.resident_megabytes()
+
+    async def delays_of(person: Person, number: int) -> list[float | None]:
+        return [delay async for delay in talk(person, sounds, began + seconds, random.Random(number))]
+
+    with served(door.command) as server:
+        async with AsyncCrowd(door, server.address, people) as crowd:
+            quiet_megabytes = server.resident_megabytes()
+            load_before = os.getloadavg()[0]
+            began, used = time.perf_counter(), server.cpu_seconds()
+            asked = (delays_of(person, number) for number, person in enumerate(crowd.people))
+            delays = [delay for each in await asyncio.gather(*asked) for delay in each]
+            took, used = time.perf_counter() - began, server.cpu_seconds() - used
+            busy_megabytes = server.resident_megabytes()
     answered = [1000 * delay for delay in delays if delay is not None]
     return {
         "people": people,

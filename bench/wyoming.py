@@ -12,12 +12,8 @@ import asyncio
 import itertools
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,32 +24,14 @@ from wyoming.client import AsyncTcpClient
 from wyoming.tts import Synthesize
 
 from bench.lines import machine, read_lines, write_result
+from bench.load import Server, in_real_time, port_of, served
 from voice_helper.audio import WavSource
 from voice_helper.types import SAMPLE_RATE
 
-_VOICE_HELPER = Path(sys.executable).parent / "voice-helper"
 _RECORDINGS = Path(__file__).parent.parent / "tests" / "audio"
 _SAID = ("put_heat_on_it", "bananas", "what_is_a_cramp", "stretching")
 _ANSWER = "The article says heat can ease cramps. No heat if you have diabetes, numb skin or poor circulation."
 _CHUNK_SECONDS = 0.064  # as Home Assistant sends it
-
-
-@contextmanager
-def served(*arguments: str) -> Iterator[tuple[int, int]]:
-    """Serve; gives the port, and the number of the process."""
-    command = [str(_VOICE_HELPER), "serve", "wyoming", "--port", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline().rsplit(":", 1)[1]), process.pid
-        finally:
-            process.send_signal(signal.SIGINT)
-
-
-def cpu_seconds(process: int) -> float:
-    """Give the processor time that a process has taken; Linux only."""
-    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def asked(port: int, text: str, conversation: str) -> float:
@@ -88,12 +66,8 @@ async def heard(port: int, name: str) -> float:
         await client.write_event(AudioStart(SAMPLE_RATE, 2, 1).event())
         pcm = b"".join(chunk.pcm for chunk in WavSource(_RECORDINGS / f"{name}.wav").chunks())
         pcm += bytes(SAMPLE_RATE * 2 * 7 // 10)  # the silence after which Home Assistant takes it for over
-        size = round(SAMPLE_RATE * _CHUNK_SECONDS) * 2
-        due = time.perf_counter()
-        for start in range(0, len(pcm), size):
-            await client.write_event(AudioChunk(SAMPLE_RATE, 2, 1, pcm[start : start + size]).event())
-            due += _CHUNK_SECONDS
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        async for chunk in in_real_time(pcm, time.perf_counter(), _CHUNK_SECONDS):
+            await client.write_event(AudioChunk(SAMPLE_RATE, 2, 1, chunk).event())
         stopped = time.perf_counter()
         await client.write_event(AudioStop().event())
         event = await client.read_event()
@@ -119,12 +93,13 @@ def shown(seconds: Sequence[float]) -> dict[str, float]:
             (("p50_ms", p50), ("p95_ms", p95), ("most_ms", max(seconds)))}}  # fmt: skip
 
 
-async def measured(port: int, process: int, clients: int, questions: Sequence[str]) -> dict[str, Any]:
+async def measured(server: Server, clients: int, questions: Sequence[str]) -> dict[str, Any]:
     """Measure one after the other."""
+    port = port_of(server.address)
     await all_asked(port, 1, questions[:20], 0.0)  # the first ones are read from the disk
-    before = cpu_seconds(process)
+    before = server.cpu_seconds()
     alone = shown(await all_asked(port, 1, questions, 0.0))
-    alone["processor_ms"] = round(1000 * (cpu_seconds(process) - before) / len(questions), 1)
+    alone["processor_ms"] = round(1000 * (server.cpu_seconds() - before) / len(questions), 1)
     answers = {
         "1 client": alone,
         f"{clients} clients, without a pause": shown(await all_asked(port, clients, questions, 0.0)),
@@ -149,8 +124,8 @@ def main() -> None:
     questions = [line.text for line in read_lines("dev")]
     random.Random(1).shuffle(questions)
     load = os.getloadavg()[0]  # of others: what they take is not there for us
-    with served() as (port, process):
-        results = asyncio.run(measured(port, process, clients, questions))
+    with served(("serve", "wyoming", "--port", "0")) as server:
+        results = asyncio.run(measured(server, clients, questions))
     for what, counts in results.items():
         for count, figures in counts.items():
             print(f"{what}, {count}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))

@@ -22,8 +22,6 @@ from tests.programs import VOICE_HELPER, environment
 from tests.sound import chunks_of
 from voice_helper.types import SAMPLE_RATE
 
-PATIENCE_SECONDS = 15.0
-
 
 @contextmanager
 def assisting(folder: Path, *arguments: str, end: signal.Signals = signal.SIGINT) -> Iterator[int]:
@@ -53,7 +51,7 @@ def wait(work: Coroutine[Any, Any, Any]) -> Any:
 @asynccontextmanager
 async def connected(port: int) -> AsyncIterator[AsyncTcpClient]:
     """Connect as Home Assistant does."""
-    client = AsyncTcpClient("127.0.0.1", port, PATIENCE_SECONDS, PATIENCE_SECONDS)
+    client = AsyncTcpClient("127.0.0.1", port)
     await client.connect()
     try:
         yield client

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from packaging.requirements import Requirement
 
-RUNTIME_EXTRAS: Final = ("natural", "web", "whisper")
+RUNTIME_EXTRAS: Final = ("natural", "web", "whisper", "wyoming")
 """The extras that people install; the others are for developing."""
 
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from ray.cluster_utils import Cluster
 
 from tests.programs import Run, call
-from voice_helper.machines import NAMESPACE
+from voice_helper.ray_cluster import NAMESPACE
 from voice_helper.servers import cluster as turns
 from voice_helper.servers.cluster import FORGOTTEN_SECONDS, KEEPERS, Keeper, Kept, read_turn
 from voice_helper.skill import Skill

@@ -5,24 +5,38 @@ The faulty engines here are real ones that are made to fail in one call.
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import shutil
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
+from wyoming.error import Error
 
+from bench.speech import flite
+from tests.assist import connected, refused, send, sound_events, wait
 from tests.served import serving, talking
-from tests.sound import chunks_of, embedded, loudness, recorded, silence
+from tests.sound import chunks_of, embedded, loudness, noise, recorded, recording, silence
 from voice_helper import guarded
-from voice_helper.assistant import Assistant, Happening, Speaker
-from voice_helper.audio import SilentPlayer
+from voice_helper.assistant import Assistant, Happening, Speaker, hear_question
+from voice_helper.audio import SilentPlayer, WavSource
 from voice_helper.conversation import Conversation, State
+from voice_helper.echo import EchoCanceller
+from voice_helper.endpoint import EndpointSettings
 from voice_helper.errors import EngineFaultError, EngineMissingError
-from voice_helper.guarded import GuardedRecognizer, GuardedVoice
+from voice_helper.guarded import GuardedActivity, GuardedEcho, GuardedRecognizer, GuardedSpotter, GuardedVoice
 from voice_helper.recognizers import Recognizer
+from voice_helper.recognizers.wake import WakeWord
+from voice_helper.servers.wyoming import Served, WyomingServer
 from voice_helper.skill import Skill
 from voice_helper.types import AudioChunk, Outage, Say, Transcript
+from voice_helper.vad import VoiceActivity
 from voice_helper.voices import NoVoice, Voice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -296,6 +310,150 @@ def test_a_voice_that_was_given_up_is_tried_again_later(voice: Pyttsx3Voice, mon
     assert faulty.opened == 1
     monkeypatch.setattr(guard, "_given_up_until", 0.0)
     assert guard.speak("Hold.", 150)
+
+
+# What looks at every chunk of sound
+
+
+@dataclass
+class Broken:
+    """Real parts that are opened one after the other; the ones in `broken`, by their number, raise at a chunk."""
+
+    open_part: Callable[[], Any]
+    call: str
+    broken: frozenset[int]
+    at_chunk: int = 0
+    opened: list[Any] = field(default_factory=list)
+
+    def __call__(self) -> Any:
+        part, calls = self.open_part(), count()
+        if len(self.opened) in self.broken:
+            call = getattr(part, self.call)
+
+            def fail(*given: object) -> object:
+                if next(calls) >= self.at_chunk:
+                    raises()
+                return call(*given)
+
+            setattr(part, self.call, fail)
+        self.opened.append(part)
+        return part
+
+
+ALL = frozenset(range(1_000))
+"""Whichever is opened is broken."""
+
+
+def test_a_voice_activity_detector_that_raises_in_mid_sentence_is_started_anew_and_nobody_notices(skill: Skill) -> None:
+    session = led(skill.conversation, embedded(skill))
+    opening = Broken(VoiceActivity, "_chance", frozenset({0}), at_chunk=30)
+    session.assistant._voice_activity = GuardedActivity(opening)
+    session.hear(recorded("bananas") + silence(1.5))
+    assert session.texts("heard") == ["are bananas good for cramps"]
+    assert not session.texts("error")
+    assert len(opening.opened) == 2
+
+
+def test_a_voice_activity_detector_that_is_broken_is_said_the_session_goes_on_and_it_hears_when_mended(
+    skill: Skill,
+) -> None:
+    session = led(skill.conversation, embedded(skill))
+    opening = Broken(VoiceActivity, "_chance", ALL)
+    session.assistant._voice_activity = GuardedActivity(opening)
+    session.assistant.begin_guide("calf")
+    session.hear(noise(25.0))
+    outages = skill.content.answers.outages
+    assert session.texts("error") == [outages["hearing"].text, outages["hearing_again"].text]
+    assert session.texts("say")[:2] == ["Sit or lie somewhere safe.", "Straighten your leg."]
+    assert len(opening.opened) < 10  # not at every chunk
+    opening.broken = frozenset()
+    session.hear(silence(10.0) + recorded("stop") + silence(1.0))
+    assert session.assistant.state.session is None
+
+
+def test_a_question_from_a_file_is_told_when_nobody_can_be_heard(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VoiceActivity, "_chance", lambda self, chunk: raises())
+    with pytest.raises(EngineFaultError, match="the voice activity detector failed: out of memory"):
+        hear_question(WavSource(recording("bananas")), embedded(skill), EndpointSettings())
+
+
+def test_home_assistant_is_told_when_nobody_can_be_heard(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VoiceActivity, "_chance", lambda self, chunk: raises())
+    served, wrong = Served(skill.conversation, "en", "embedded", lambda: embedded(skill), NoVoice(), 150), list[Any]()
+
+    async def asked() -> Error:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: wrong.append(context))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            serving = asyncio.create_task(WyomingServer(served).serve(listener))
+            async with connected(listener.getsockname()[1]) as client:
+                await send(client, *sound_events(recorded("bananas")))
+                error = await refused(client)
+            serving.cancel()
+            await asyncio.wait([serving])
+        gc.collect()
+        return error
+
+    error = wait(asked())
+    assert error.code == "fault"
+    assert "the voice activity detector failed" in error.text
+    assert not wrong
+
+
+def test_an_echo_canceller_that_raises_learns_the_room_anew() -> None:
+    opening, told = Broken(EchoCanceller, "_learn", frozenset({0})), list[str]()
+    guard = GuardedEcho(told.append, opening)
+    voice = recorded("put_heat_on_it")
+    for chunk in chunks_of(voice):
+        left = guard.clean(AudioChunk(chunk.pcm), chunk.pcm)
+    assert len(opening.opened) == 2
+    assert loudness(left.pcm) <= loudness(chunk.pcm)
+    assert not told
+
+
+def test_an_echo_canceller_full_of_what_is_no_number_learns_the_room_anew() -> None:
+    opened: list[EchoCanceller] = []
+
+    def opening() -> EchoCanceller:
+        opened.append(EchoCanceller())
+        return opened[-1]
+
+    guard, chunk = GuardedEcho(print, opening), next(chunks_of(noise(0.1)))
+    guard.clean(chunk, chunk.pcm)
+    opened[0]._room[:] = np.nan
+    assert loudness(guard.clean(chunk, chunk.pcm).pcm) > 0
+    assert len(opened) == 2
+    assert np.isfinite(opened[1]._room).all()
+
+
+def test_where_the_echo_canceller_is_broken_sound_goes_through_as_it_came(skill: Skill) -> None:
+    told = list[str]()
+    opening = Broken(EchoCanceller, "_learn", ALL)
+    guard, sound = GuardedEcho(told.append, opening), noise(25.0)
+    assert b"".join(guard.clean(chunk, chunk.pcm).pcm for chunk in chunks_of(sound)) == sound
+    assert not guard.hears_us_alone
+    assert len(told) == 3  # every ten seconds
+    assert "the echo canceller failed: out of memory" in told[0]
+
+
+def test_listening_for_the_wake_phrase_is_started_anew(skill: Skill) -> None:
+    call = flite("slt", "hey helper") if shutil.which("flite") else pytest.skip("flite is not installed")
+    told = list[str]()
+
+    class Raising(WakeWord):
+        def accept(self, chunk: AudioChunk) -> bool:
+            return bool(raises())
+
+    opened = iter([Raising, WakeWord, Raising, Raising, WakeWord])
+    spotter = GuardedSpotter(told.append, lambda: next(opened)("hey helper"))
+    assert any(map(spotter.accept, chunks_of(silence(0.5) + call + silence(0.5))))
+    assert not told
+    spotter = GuardedSpotter(told.append, lambda: next(opened)("hey helper"))
+    assert not any(spotter.accept(chunk) for chunk in chunks_of(call + silence(1.0)))
+    assert told == [
+        "listening for the wake phrase failed: out of memory; it is tried again every 10 seconds",
+    ]
+    sounds = [*chunks_of(silence(9.5)), *chunks_of(call + silence(0.5))]
+    assert any(map(spotter.accept, sounds))
 
 
 # The page

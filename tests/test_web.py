@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import signal
@@ -9,7 +10,9 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,16 +24,19 @@ from hypothesis import strategies as st
 from websockets.exceptions import InvalidStatus
 
 from tests.programs import VOICE_HELPER, Run, environment
+from tests.room import wait_until
 from tests.served import serving, talking
-from tests.sound import recorded, silence
+from tests.sound import chunks_of, embedded, recorded, silence
+from voice_helper.assistant import Assistant
 from voice_helper.audio import louder
 from voice_helper.content import check_folder
+from voice_helper.conversation import State
 from voice_helper.servers import live
-from voice_helper.servers.live import Ask, FarPlayer, Hear, Message, Played
+from voice_helper.servers.live import Ask, FarPlayer, Hear, LiveConversation, Message, Played
 from voice_helper.servers.places import is_loopback
 from voice_helper.servers.web import BUSY, IDLE, RUBBISH, TOO_FAST, WRONG_TOKEN, RefusedError, read_order
 from voice_helper.skill import Skill
-from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -67,6 +73,35 @@ def far_address(skill: Skill) -> Iterator[str]:
     """A server that other machines can reach."""
     with serving(skill, NoVoice(), host="0.0.0.0", token="good-word") as address:
         yield address
+
+
+# Coming and going
+
+
+def test_a_conversation_that_is_over_leaves_nothing_behind(skill: Skill) -> None:
+    """Looking for garbage is left to nobody: a network for each who came is much to keep until then."""
+    ended, had = threading.Event(), list[weakref.ref[Assistant]]()
+
+    class Remembered(LiveConversation):
+        def _take(self, chunk: AudioChunk) -> None:
+            had[:] = [weakref.ref(self._assistant)]
+            super()._take(chunk)
+
+    gc.disable()
+    try:
+        talk = Remembered(
+            skill.conversation, lambda: embedded(skill), NoVoice(), 150, state=State(),
+            send=lambda message: None, ended=lambda why, recognizer: ended.set(),
+        )  # fmt: skip
+        talk.put(Hear("once"))
+        for chunk in chunks_of(silence(0.5)):
+            talk.put(chunk.pcm)
+        wait_until(lambda: bool(had))
+        talk.close()
+        assert ended.wait(10)
+        assert had[0]() is None
+    finally:
+        gc.enable()
 
 
 # Talking

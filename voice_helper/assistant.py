@@ -19,6 +19,7 @@ from voice_helper.audio import Player, Source, chime
 from voice_helper.conversation import Conversation, State
 from voice_helper.endpoint import IN_SESSION, Cut, Endpointer, EndpointSettings
 from voice_helper.errors import EngineFaultError
+from voice_helper.guarded import GuardedActivity, Spotter
 from voice_helper.recognizers import Recognizer
 from voice_helper.types import (
     CHUNK_SAMPLES,
@@ -40,7 +41,6 @@ from voice_helper.types import (
     Understood,
 )
 from voice_helper.understand import HELP_NOW
-from voice_helper.vad import VoiceActivity
 from voice_helper.voices import SENTENCE_PAUSE_SECONDS, WORDS_PER_MINUTE, ReadingPace, Voice
 
 HappeningName = Literal["heard", "partly", "say", "hush", "tone", "error", "end"]
@@ -142,13 +142,6 @@ class _Spoken:
     told: bool = False
 
 
-class Spotter(Protocol):
-    """Hears one phrase and nothing else."""
-
-    def accept(self, chunk: AudioChunk) -> bool:
-        """Take a chunk; tell whether the phrase has just been heard."""
-
-
 class Listener:
     """Hands utterances to a recognizer: the words are looked for while it is still silent after them.
 
@@ -217,7 +210,7 @@ class Assistant:
 
         self._listener = Listener(recognizer, self.endpoint)
         self._endpointer = self._listener.endpointer
-        self._voice_activity = VoiceActivity()
+        self._voice_activity = GuardedActivity()
         self._echo = echo
         self._headset = headset
         self._wake = wake
@@ -359,9 +352,7 @@ class Assistant:
             self.address()
         self._endpointer.settings = self._endpoint
         was_in_utterance = self._endpointer.in_utterance
-        cut = self._endpointer.accept(
-            chunk, self._voice_activity.is_speech(chunk) and (was_in_utterance or not us_alone)
-        )
+        cut = self._endpointer.accept(chunk, self._is_speech(chunk) and (was_in_utterance or not us_alone))
         if cut.chunks:
             self._was_addressed = self._was_addressed or self.is_addressed
             self._is_overheard = self._is_overheard and not (self._is_talking_with_somebody or self._was_playing)
@@ -384,6 +375,13 @@ class Assistant:
             if self._is_open or self._clock_samples <= self._addressed_until:
                 self._stay_addressed()  # a question after the answer needs no new address
             self._event(DoneSpeaking())
+
+    def _is_speech(self, chunk: AudioChunk) -> bool:
+        try:
+            return self._voice_activity.is_speech(chunk)
+        except EngineFaultError as fault:
+            self._event(Outage("hearing", fault.message))
+            return False
 
     @property
     def _endpoint(self) -> EndpointSettings:
@@ -634,7 +632,7 @@ def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSett
 
     Speech goes to the recognizer while it goes on, so that the words are ready when it ends.
     """
-    listener, voice_activity = Listener(recognizer, endpoint), VoiceActivity()
+    listener, voice_activity = Listener(recognizer, endpoint), GuardedActivity()
     for chunk in source.chunks():
         cut = listener.endpointer.accept(chunk, voice_activity.is_speech(chunk))
         for _ in listener.recognize(cut):

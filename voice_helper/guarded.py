@@ -1,7 +1,8 @@
 """Engines under guard: one that raises, hangs or gives rubbish is a fault that is told, and is started anew.
 
-Each call runs on a thread of the engine's own, so that one that hangs can be left behind with it. What holds Python's
-lock while it hangs cannot be helped from inside the process.
+Each call of a recognizer or a voice runs on a thread of the engine's own, so that one that hangs can be left behind
+with it. What holds Python's lock while it hangs cannot be helped from inside the process. What looks at every chunk of
+sound (voice activity, echo, wake phrase) takes a moment each time, and needs no thread.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
+import numpy as np
+
+from voice_helper.echo import EchoCanceller
 from voice_helper.errors import EngineFaultError
 from voice_helper.recognizers import Recognizer
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
+from voice_helper.vad import VoiceActivity
 from voice_helper.voices import Voice
 
 CALL_SECONDS: Final = 8.0
@@ -25,11 +30,15 @@ OPEN_SECONDS: Final = 60.0
 GIVEN_UP_SECONDS: Final = 60.0
 """A voice that failed twice in a row is tried again after so long: each try may take as long as a hang does."""
 
+RESTS_SECONDS: Final = 10.0
+"""What looks at every chunk and failed twice on one is tried again after so much sound: opening it takes its time."""
+
 _LOOK_SECONDS: Final = 0.5
 _MOST_CHARACTERS: Final = 10_000  # nobody says so much in one utterance
 _LONGEST_WORD_SECONDS: Final = 3.0
 _HINT: Final = "voice-helper doctor checks the engines; --engine and --voice choose others"
 Given = TypeVar("Given")
+Part = TypeVar("Part")
 
 
 class _Worker:
@@ -191,6 +200,105 @@ class GuardedVoice:
     def _change_worker(self) -> None:
         self._worker.leave()
         self._worker = _Worker()
+
+
+class _Guard(Generic[Part]):
+    """One part that looks at every chunk of sound: opened anew where it raises, and then tried once more."""
+
+    def __init__(self, what: str, part: Part, reopen: Callable[[], Part]) -> None:
+        self._what, self._part, self._reopen = what, part, reopen
+        self._rests_samples = 0
+
+    def do(self, job: Callable[[Part], Given], chunk: AudioChunk) -> Given | None:
+        """Give what a job gives, `None` while it rests. Raises `EngineFaultError` when it failed twice."""
+        if self._rests_samples > 0:
+            self._rests_samples -= chunk.samples
+            if self._rests_samples > 0:
+                return None
+        try:
+            return self._tried(job)
+        except Exception:  # whatever it raises
+            pass
+        try:
+            self._part = self._reopen()
+            return self._tried(job)
+        except Exception as error:
+            self._rests_samples = round(RESTS_SECONDS * SAMPLE_RATE)
+            raise _fault(self._what, error) from error
+
+    def _tried(self, job: Callable[[Part], Given]) -> Given:
+        with np.errstate(invalid="raise"):  # what is no number stays in a filter for ever
+            return job(self._part)
+
+
+class Activity(Protocol):
+    """Tells speech from everything else, chunk by chunk."""
+
+    def is_speech(self, chunk: AudioChunk) -> bool:
+        """Tell whether somebody speaks in a chunk."""
+
+
+class GuardedActivity:
+    """Tells speech from everything else; what it was told before a fault is forgotten, and nobody notices."""
+
+    def __init__(self, reopen: Callable[[], Activity] = VoiceActivity) -> None:
+        """Open one; raises what `reopen` raises."""
+        self._guard = _Guard("the voice activity detector", reopen(), reopen)
+
+    def is_speech(self, chunk: AudioChunk) -> bool:
+        """Tell whether somebody speaks in a chunk; nobody while it is broken, of which `EngineFaultError` tells."""
+        return bool(self._guard.do(lambda activity: activity.is_speech(chunk), chunk))
+
+
+class GuardedEcho:
+    """An echo canceller that learns the room anew after a fault; where it is broken, sound goes through as it came."""
+
+    def __init__(self, announce: Callable[[str], None], reopen: Callable[[], EchoCanceller] = EchoCanceller) -> None:
+        """Open one; `announce` is told when it is broken."""
+        self._announce = announce
+        self._guard = _Guard("the echo canceller", reopen(), reopen)
+        self.hears_us_alone = False
+        """Nobody but us is in what was left of the last chunk."""
+
+    def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
+        """Give a chunk as long as the one given, without what was `played` in the same time."""
+
+        def cleaned(canceller: EchoCanceller) -> tuple[AudioChunk, bool]:
+            left = canceller.clean(chunk, played)
+            if left.samples != chunk.samples:
+                raise EngineFaultError("it gives another length", hint=_HINT)
+            return left, canceller.hears_us_alone
+
+        try:
+            left, self.hears_us_alone = self._guard.do(cleaned, chunk) or (chunk, False)
+        except EngineFaultError as fault:
+            self._announce(f"{fault.message}; it goes on, and may take its own voice for somebody's")
+            left, self.hears_us_alone = chunk, False
+        return left
+
+
+class Spotter(Protocol):
+    """Hears one phrase and nothing else."""
+
+    def accept(self, chunk: AudioChunk) -> bool:
+        """Take a chunk; tell whether the phrase has just been heard."""
+
+
+class GuardedSpotter:
+    """Hears one phrase; started anew after a fault."""
+
+    def __init__(self, announce: Callable[[str], None], reopen: Callable[[], Spotter]) -> None:
+        """Open one; `announce` is told when it is broken. Raises what `reopen` raises."""
+        self._announce = announce
+        self._guard = _Guard("listening for the wake phrase", reopen(), reopen)
+
+    def accept(self, chunk: AudioChunk) -> bool:
+        """Take a chunk; tell whether the phrase has just been heard."""
+        try:
+            return bool(self._guard.do(lambda spotter: spotter.accept(chunk), chunk))
+        except EngineFaultError as fault:
+            self._announce(f"{fault.message}; it is tried again every {RESTS_SECONDS:.0f} seconds")
+            return False
 
 
 def _fault(what: str, why: object) -> EngineFaultError:

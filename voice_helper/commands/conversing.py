@@ -119,8 +119,8 @@ def _converse(
     from voice_helper.assistant import Assistant, Speaker
     from voice_helper.audio import LastingMicrophone, SilentPlayer, WavSource, write_wav
     from voice_helper.conversation import State
-    from voice_helper.echo import EchoCanceller
     from voice_helper.endpoint import PATIENT, EndpointSettings
+    from voice_helper.guarded import GuardedEcho, GuardedSpotter
     from voice_helper.recognizers.wake import WakeWord
     from voice_helper.view import GuideView
     from voice_helper.voices import ReadingPace
@@ -128,7 +128,7 @@ def _converse(
     save, recording = listening.save, listening.recording
     refuse_silent_save(options, save)
     file = None if listening.source == "mic" else WavSource(Path(listening.source))
-    spotter = WakeWord(wake) if wake is not None else None
+    spotter = GuardedSpotter(note, lambda: WakeWord(wake)) if wake is not None else None
     skill = open_skill(options)
     recognizer = open_recognizer(options, skill)
     voice = _open_voice(options, save, is_live=file is None)
@@ -144,7 +144,7 @@ def _converse(
             Speaker(voice, player, options.rate),
             state=State(hands_free=True, situation=situation(recording)),
             endpoint=PATIENT if listening.patient else EndpointSettings(),
-            echo=None if listening.headset else EchoCanceller(),
+            echo=None if listening.headset else GuardedEcho(note),
             headset=listening.headset or voice.name == ReadingPace.name,
             wake=spotter,
             waits_to_be_addressed=push_to_talk,

@@ -14,6 +14,7 @@ from voice_helper.commands.shared import (
     Options,
     choose_recognizer,
     common,
+    keep_what_is_loaded,
     language_folder,
     note,
     note_number,
@@ -114,6 +115,7 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
         config = uvicorn.Config(create_app(served), **server_settings(cert, key))
         note_number(options, skill)
         _announce(listener, token, host, is_secure=cert is not None)
+        keep_what_is_loaded()
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -169,6 +171,7 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
                     "everybody who reaches this port can use it: the protocol has no password, and nothing is encrypted"
                 )
 
+        keep_what_is_loaded()
         asyncio.run(WyomingServer(served).serve(listener, ready))
 
 
@@ -216,7 +219,7 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
 
     Example: voice-helper serve cluster --address 10.0.0.1:6379
     """
-    from voice_helper.machines import joined
+    from voice_helper.ray_cluster import joined
 
     language_folder(options)
     with joined(address):
@@ -243,6 +246,7 @@ def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
         "server_header": False,
         "proxy_headers": False,
         "lifespan": "off",
+        "ws": "websockets-sansio",  # newer versions take it of themselves; the other one is going away
         "ws_max_size": MOST_MESSAGE_BYTES,
         "ws_per_message_deflate": False,
         "limit_concurrency": _MOST_CONNECTIONS,

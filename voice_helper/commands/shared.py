@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from voice_helper.voices import Voice
 
 Item = TypeVar("Item")
+_OBJECTS_TO_COLLECT: Final = 700  # what Python takes when nobody says otherwise
 _PATIENCE_SECONDS: Final = 1.0  # what takes no longer needs no bar
 # JSON leaves them as they are; terminals act on some, and half a character cannot be printed
 _CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -260,6 +262,16 @@ def open_voice(options: Options) -> Voice:
         return open_voice(options.voice, options.language)
 
     return GuardedVoice(opened(), opened)
+
+
+def keep_what_is_loaded() -> None:
+    """All is loaded that stays: from now on garbage is looked for beside it, as often as Python does of itself.
+
+    Who comes and goes leaves rings of objects behind, and with them the memory that engines hold.
+    """
+    gc.freeze()
+    gc.collect()
+    gc.set_threshold(_OBJECTS_TO_COLLECT)
 
 
 def open_voice_or_none(options: Options, *, needed: bool) -> Voice:

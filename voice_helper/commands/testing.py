@@ -220,7 +220,7 @@ def _in_turn(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch
 
 
 def _spread(options: Options, skill: Skill, folder: Path | None, cases: Sequence[Case]) -> Iterator[Result]:
-    from voice_helper.machines import joined, spread
+    from voice_helper.ray_cluster import joined, spread
 
     with joined(os.environ.get("RAY_ADDRESS")):
         yield from spread(cases, skill, folder.resolve() if folder else None, options.settings)

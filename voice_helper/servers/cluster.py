@@ -26,7 +26,7 @@ from starlette.responses import JSONResponse, Response
 
 from voice_helper.conversation import State
 from voice_helper.errors import SavedStateError
-from voice_helper.machines import NAMESPACE
+from voice_helper.ray_cluster import NAMESPACE
 from voice_helper.saved import from_json, key_of, to_json
 from voice_helper.skill import open_skill
 from voice_helper.text import MAX_CHARACTERS

@@ -7,9 +7,9 @@ from typing import Final
 from voice_helper.assistant import Listener
 from voice_helper.audio import RawSound
 from voice_helper.endpoint import EndpointSettings
+from voice_helper.guarded import GuardedActivity
 from voice_helper.recognizers import Recognizer
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk, Transcript
-from voice_helper.vad import VoiceActivity
 
 SAID_TO_US: Final = EndpointSettings(start_seconds=0.1, silence_seconds=1.0)
 """Somebody was told to speak, so that short words count; who pauses goes on with the same utterance."""
@@ -23,7 +23,7 @@ class Hearing:
         self.samples = 0
         """So much was heard, at 16 kHz."""
 
-        self._listener, self._voice_activity = Listener(recognizer, SAID_TO_US), VoiceActivity()
+        self._listener, self._voice_activity = Listener(recognizer, SAID_TO_US), GuardedActivity()
         self._sound: RawSound | None = None
         self._waiting = bytearray()
         self._heard: list[Transcript] = []

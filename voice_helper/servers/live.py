@@ -193,6 +193,7 @@ class LiveConversation:
             self._why, recognizer = "fault", None  # it may be in any state
             raise
         finally:
+            self.__dict__.pop("_assistant", None)  # it tells us what happens: in a ring it would stay for long
             self._ended(self._why, recognizer)
 
     def _chunks(self) -> Iterator[AudioChunk]:

@@ -28,7 +28,7 @@ from wyoming.tts import SynthesizeStopped
 from voice_helper import __version__
 from voice_helper.audio import silence
 from voice_helper.conversation import Conversation
-from voice_helper.errors import SoundFormatError, VoiceHelperError
+from voice_helper.errors import EngineFaultError, SoundFormatError, VoiceHelperError
 from voice_helper.recognizers import Recognizer
 from voice_helper.servers.frames import MOST_LINE_BYTES, FrameError, read_frame
 from voice_helper.servers.hearing import Hearing
@@ -223,6 +223,8 @@ class _Connection:
             await _refuse(self._reader, self._writer, refused.code, str(refused))
         except FrameError as error:
             await _refuse(self._reader, self._writer, "bad-frame", str(error))
+        except EngineFaultError as fault:
+            await _refuse(self._reader, self._writer, "fault", fault.message)
         except (TimeoutError, ConnectionError):
             pass
         except Exception:
@@ -325,7 +327,8 @@ class _Connection:
             return
         recognizer: Recognizer | None = None
         try:
-            await self._in_turn(hearing.abandon)
+            with suppress(EngineFaultError):  # it is started anew
+                await self._in_turn(hearing.abandon)
             recognizer = hearing.recognizer
         finally:
             self._server.places.give_back(recognizer)
