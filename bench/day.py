@@ -19,12 +19,13 @@ import numpy as np
 
 from bench.lines import machine, write_result
 from bench.talk import other_talk
-from voice_helper.assistant import Assistant, Happening, Speaker
+from voice_helper.assistant import Assistant, Happening
 from voice_helper.audio import SilentPlayer, WavSource
 from voice_helper.conversation import State
 from voice_helper.echo import EchoCanceller
 from voice_helper.recognizers import open_recognizer
 from voice_helper.skill import open_skill, phrases_of
+from voice_helper.speaking import Speaker
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import open_voice
 

@@ -23,12 +23,13 @@ from typing import Any
 from bench.day import chunks_of, recording
 from bench.latency import measure
 from bench.lines import machine, write_result
-from voice_helper.assistant import Assistant, Speaker
+from voice_helper.assistant import Assistant
 from voice_helper.audio import SilentPlayer, silence
 from voice_helper.conversation import State
 from voice_helper.echo import EchoCanceller
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
+from voice_helper.speaking import Speaker
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 from voice_helper.voices import open_voice
 

@@ -17,11 +17,12 @@ from rich.rule import Rule
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from voice_helper.assistant import Assistant, Happening, Speaker
+from voice_helper.assistant import Assistant, Happening
 from voice_helper.audio import SilentPlayer
 from voice_helper.conversation import State
 from voice_helper.recognizers.embedded import open_embedded
 from voice_helper.skill import open_skill, phrases_of
+from voice_helper.speaking import Speaker
 from voice_helper.view import GuideView
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 

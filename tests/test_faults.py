@@ -24,7 +24,7 @@ from tests.assist import connected, refused, send, sound_events, wait
 from tests.served import serving, talking
 from tests.sound import chunks_of, embedded, loudness, noise, recorded, recording, silence
 from voice_helper import guarded
-from voice_helper.assistant import Assistant, Happening, Speaker, hear_question
+from voice_helper.assistant import Assistant, Happening, hear_question
 from voice_helper.audio import SilentPlayer, WavSource
 from voice_helper.conversation import Conversation, State
 from voice_helper.echo import EchoCanceller
@@ -35,6 +35,7 @@ from voice_helper.recognizers import Recognizer
 from voice_helper.recognizers.wake import WakeWord
 from voice_helper.servers.wyoming import Served, WyomingServer
 from voice_helper.skill import Skill
+from voice_helper.speaking import Speaker
 from voice_helper.types import AudioChunk, Outage, Say, Transcript
 from voice_helper.vad import VoiceActivity
 from voice_helper.voices import NoVoice, Voice

@@ -14,15 +14,16 @@ VALUES = {"types", "errors", "paths"}
 CORE = {
     "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "phrasebook",
     "page", "content", "conversation", "endpoint", "spoken", "fragments", "glance", "templates", "ranking",
-    "yaml_documents", "follow_ups", "calibration", "saved", "turns", "subject",
+    "yaml_documents", "follow_ups", "calibration", "saved", "turns", "subject", "own_voice",
 }  # fmt: skip
 EDGES = {
     "audio", "embedding", "networks", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads",
     "model_store", "cache", "loudness", "settings", "recognizers", "voices", "guarded", "temporary",
 }  # fmt: skip
-JOINED = {"skill", "watched", "assistant"}
+JOINED = {"skill", "watched", "assistant", "speaking"}
 DOORS = {
-    "cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "exports", "ray_cluster",
+    "cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "exports",
+    "ray_cluster",
 }  # fmt: skip
 DEVICES = {
     "sounddevice",
@@ -95,9 +96,10 @@ def test_the_edges_know_no_core(name: str) -> None:
     assert ours(name) <= VALUES | EDGES
 
 
-def test_the_loop_knows_no_engine() -> None:
-    assert not [module for module in MODULES["assistant"] if module.startswith(ENGINES)]
-    assert ours("assistant") <= VALUES | CORE | EDGES
+@pytest.mark.parametrize("name", ["assistant", "speaking"])
+def test_the_loop_knows_no_engine(name: str) -> None:
+    assert not [module for module in MODULES[name] if module.startswith(ENGINES)]
+    assert ours(name) <= VALUES | CORE | EDGES | {"speaking"}
 
 
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if name.split(".")[0] not in DOORS))

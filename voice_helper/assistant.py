@@ -6,21 +6,20 @@ It knows protocols, not engines; the doors choose those.
 from __future__ import annotations
 
 import math
-import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Final, Literal, Protocol
 
-from rapidfuzz import fuzz
-
-from voice_helper.audio import Player, Source, chime
+from voice_helper.audio import Source, chime
 from voice_helper.conversation import Conversation, State
 from voice_helper.endpoint import IN_SESSION, Cut, Endpointer, EndpointSettings
 from voice_helper.errors import EngineFaultError
 from voice_helper.guarded import GuardedActivity, Spotter
+from voice_helper.own_voice import ECHO_SAMPLES, OwnWords, TimedWord, is_heard_in
 from voice_helper.recognizers import Recognizer
+from voice_helper.speaking import PAUSE_SAMPLES, Speaker
 from voice_helper.types import (
     CHUNK_SAMPLES,
     SAMPLE_RATE,
@@ -41,14 +40,8 @@ from voice_helper.types import (
     Understood,
 )
 from voice_helper.understand import HELP_NOW
-from voice_helper.voices import SENTENCE_PAUSE_SECONDS, WORDS_PER_MINUTE, ReadingPace, Voice
 
 HappeningName = Literal["heard", "partly", "say", "hush", "tone", "error", "end"]
-OWN_WORD_RATIO: Final = 75.0
-"""A heard word spelled so much like one of ours (0 to 100) is taken for ours."""
-
-ECHO_SECONDS: Final = 0.3
-"""The room still carries a word for so long after it was played."""
 
 ADDRESSED_SECONDS: Final = 8.0
 STARTED_SECONDS: Final = 30.0
@@ -58,14 +51,8 @@ AHEAD_SECONDS: Final = 2.0
 """The next row is spoken into sound when no more than this is left to play: between two rows the loop listens."""
 
 SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
-_SLOWEST, _FASTEST = 120.0, 180.0
-PAUSE_SAMPLES: Final = round(SENTENCE_PAUSE_SECONDS * SAMPLE_RATE)
 _AHEAD_SAMPLES: Final = round(AHEAD_SECONDS * SAMPLE_RATE)
-_ECHO_SAMPLES: Final = round(ECHO_SECONDS * SAMPLE_RATE)
-_WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # when a word is played is an estimate
 _KEPT_SAMPLES: Final = SAMPLE_RATE  # an utterance that begins now may hold sound from before
-_WORDS = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
-_SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,60 +64,6 @@ class Happening:
     fields: dict[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class TimedWord:
-    """A word of ours and when it is played, in samples."""
-
-    word: str
-    starts: int
-    ends: int
-
-
-@dataclass
-class Speaker:
-    """A voice and a player: rows become sound on the time line, sentence by sentence."""
-
-    voice: Voice
-    player: Player
-    words_per_minute: float = WORDS_PER_MINUTE
-    loudness: float = 1.0
-    fault: EngineFaultError | None = None
-    """What befell the voice; such a sentence is silence as long as it would have been."""
-
-    def say(self, text: str, pause_samples: int = 0) -> tuple[int, tuple[TimedWord, ...]]:
-        """Put a text behind what is being played, after a pause; each sentence is played as soon as it is spoken.
-
-        Gives its length in samples with the pause, and when each word is heard, counted from the end of the pause.
-        """
-        if self.voice.name == "none":
-            return 0, ()
-        ends, words = 0, list[TimedWord]()
-        for number, sentence in enumerate(sentences_of(text)):
-            pause = PAUSE_SAMPLES if number else pause_samples
-            piece = self._spoken(sentence)
-            starts, ends = ends + pause, ends + pause + len(piece) // 2
-            words += timed_words(sentence, starts - pause_samples, len(piece) // 2)
-            self.player.play(bytes(2 * pause) + piece, self.loudness)
-        return ends, tuple(words)
-
-    def _spoken(self, sentence: str) -> bytes:
-        try:
-            return self.voice.speak(sentence, self.words_per_minute)
-        except EngineFaultError as fault:
-            self.fault = fault
-            return ReadingPace().speak(sentence, self.words_per_minute)
-
-    def say_all(self, texts: Iterable[str]) -> None:
-        """Put texts behind what is being played, with a pause between two."""
-        for number, text in enumerate(texts):
-            self.say(text, PAUSE_SAMPLES if number else 0)
-
-    def change_pace(self, pace: Pace) -> None:
-        """Speak slower or faster, louder or softer, from the next sentence on."""
-        self.words_per_minute = min(_FASTEST, max(_SLOWEST, self.words_per_minute * pace.rate))
-        self.loudness = min(4.0, max(0.25, self.loudness * pace.loudness))
-
-
 @dataclass(slots=True)
 class _Spoken:
     """A row on the time line."""
@@ -140,6 +73,27 @@ class _Spoken:
     words: tuple[TimedWord, ...]
     happening: Happening
     told: bool = False
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """What is known of what is being said, besides its sound."""
+
+    begins: int = 0
+    """On the clock, in samples."""
+
+    partial: str = ""
+    """The words so far that were told last."""
+
+    so_far: str = ""
+    """The same, where the recognizer gives them while somebody speaks, not at a pause."""
+
+    own: str = ""
+    """What we said last while it was heard."""
+
+    over_speech: bool = False
+    addressed: bool = False
+    overheard: bool = True
 
 
 class Listener:
@@ -218,7 +172,6 @@ class Assistant:
         # whoever has just started it talks to it
         self._addressed_until = round(STARTED_SECONDS * SAMPLE_RATE) if self._is_open else 0
         self._never_ours = cache(conversation.is_stop)
-        self._utterance_begins = 0
         self._tell = tell
         self._understood = understood
         self._clock_samples = 0
@@ -226,12 +179,7 @@ class Assistant:
         self._to_say: deque[tuple[Row, Say]] = deque()
         self._was_playing = False
         self._spoke_until = -PAUSE_SAMPLES
-        self._partial = ""
-        self._over_speech = False
-        self._own_said = ""
-        self._was_addressed = False
-        self._is_overheard = True
-        self._so_far = ""
+        self._utterance = _Utterance()
         self._is_voiceless = False
         self._is_deaf = False
         self.answered = False
@@ -350,17 +298,11 @@ class Assistant:
         if self._wake is not None and self._wake.accept(chunk):
             self._finished()  # the phrase itself is no part of the question
             self.address()
-        self._endpointer.settings = self._endpoint
+        self._endpointer.settings = self._endpoint_now
         was_in_utterance = self._endpointer.in_utterance
         cut = self._endpointer.accept(chunk, self._is_speech(chunk) and (was_in_utterance or not us_alone))
         if cut.chunks:
-            self._was_addressed = self._was_addressed or self.is_addressed
-            self._is_overheard = self._is_overheard and not (self._is_talking_with_somebody or self._was_playing)
-            if not was_in_utterance:
-                self._utterance_begins = self._clock_samples - sum(part.samples for part in cut.chunks)
-            own = self._own_text()
-            self._over_speech = self._over_speech or bool(own)
-            self._own_said = own or self._own_said
+            self._mind_the_utterance(cut, is_new=not was_in_utterance)
         try:
             for so_far in self._listener.recognize(cut):
                 self._partly_heard(so_far)
@@ -383,8 +325,19 @@ class Assistant:
             self._event(Outage("hearing", fault.message))
             return False
 
+    def _mind_the_utterance(self, cut: Cut, *, is_new: bool) -> None:
+        """Note who it may be from, while its sound goes on."""
+        utterance = self._utterance
+        utterance.addressed = utterance.addressed or self.is_addressed
+        utterance.overheard = utterance.overheard and not (self._is_talking_with_somebody or self._was_playing)
+        if is_new:
+            utterance.begins = self._clock_samples - sum(part.samples for part in cut.chunks)
+        own = self._own_text()
+        utterance.over_speech = utterance.over_speech or bool(own)
+        utterance.own = own or utterance.own
+
     @property
-    def _endpoint(self) -> EndpointSettings:
+    def _endpoint_now(self) -> EndpointSettings:
         if self.state.session:
             return IN_SESSION
         if self._speaker.player.is_playing:  # "stop" counts while we speak, and is short
@@ -392,34 +345,31 @@ class Assistant:
         return self.endpoint
 
     def _partly_heard(self, so_far: str | Transcript) -> None:
+        utterance, own = self._utterance, self._own_words()
         is_streamed = isinstance(so_far, str)
         if isinstance(so_far, Transcript):
-            masked = self._masked(so_far)
-            meant = self._conversation.words_in_session(self.state, masked, over_speech=self._over_speech)
-            if self._over_speech and meant is masked:  # words beside our own prove too little before their end
+            masked = own.masked(so_far)
+            meant = self._conversation.words_in_session(self.state, masked, over_speech=utterance.over_speech)
+            if utterance.over_speech and meant is masked:  # words beside our own prove too little before their end
                 return
             so_far = meant.text
-        text = self._without_own_voice(so_far)
-        if text and text != self._partial:
-            self._partial = text
+        text = own.leave_out(so_far)
+        if text and text != utterance.partial:
+            utterance.partial = text
             self._happened("partly", text=text)
             if is_streamed:
-                self._so_far = text
-            self._event(PartlyHeard(text, self._own_text(), self._is_overheard))
+                utterance.so_far = text
+            self._event(PartlyHeard(text, self._own_text(), utterance.overheard))
 
     def _utterance_over(self, is_over: bool) -> None:
         if not is_over:
             return
         heard = self._finished()
-        self._partial = ""
-        masked = self._masked(heard)
-        over_speech, self._over_speech = self._over_speech, False
-        own, self._own_said = self._own_said, ""
-        addressed, self._was_addressed = self._was_addressed, False
-        overheard, self._is_overheard = self._is_overheard, True
-        so_far, self._so_far = self._so_far, ""
+        masked = self._own_words().masked(heard)
+        utterance, self._utterance = self._utterance, _Utterance(self._utterance.begins)
         if masked.text or masked.command:
-            self._event(Heard(masked, heard.text if over_speech else None, own, addressed, overheard, so_far))
+            whole = heard.text if utterance.over_speech else None
+            self._event(Heard(masked, whole, utterance.own, utterance.addressed, utterance.overheard, utterance.so_far))
 
     def _finished(self) -> Transcript:
         """The words of the utterance; none where the recognizer gave out, which is said."""
@@ -429,34 +379,17 @@ class Assistant:
             self._event(Outage("hearing", fault.message))
             return Transcript("", 0.0)
 
-    def _masked(self, heard: Transcript) -> Transcript:
-        """What was heard without our own words; a command with a word of ours in it is none."""
-        command = heard.command if self._without_own_voice(heard.command) == heard.command else ""
-        others = tuple(self._without_own_voice(other) for other in heard.alternatives)
-        return replace(heard, text=self._without_own_voice(heard.text), alternatives=others, command=command)
-
-    def _without_own_voice(self, text: str) -> str:
-        """Leave out the words that we said while this utterance was heard, in their order, each once."""
-        own = self._own_words()
-        if not own:
-            return text
-        heard = text.split()
-        ours = own_among(heard, own, self._never_ours)
-        return " ".join(word for index, word in enumerate(heard) if index not in ours)
-
-    def _own_words(self) -> list[str]:
+    def _own_words(self) -> OwnWords:
         """The words that were played since this utterance began, or still hung in the room then, in order."""
-        if self._headset:
-            return []
-        begins, now = self._utterance_begins, self._clock_samples
-        return [
+        begins, now = self._utterance.begins, self._clock_samples
+        words = (
             timed.word
             for spoken in self._time_line
             for timed in spoken.words
-            if spoken.starts + timed.ends + _ECHO_SAMPLES >= begins
-            and spoken.starts + timed.starts - _WORD_MARGIN_SAMPLES <= now
+            if is_heard_in(timed, begins - spoken.starts, now - spoken.starts)
             and spoken.starts + timed.starts < spoken.ends  # else it was cut off before
-        ]
+        )
+        return OwnWords(() if self._headset else tuple(words), self._never_ours)
 
     def _own_text(self) -> str:
         """What is being played, or still hangs in the room."""
@@ -466,7 +399,7 @@ class Assistant:
         return " ".join(
             str(spoken.happening.fields.get("text", ""))
             for spoken in self._time_line
-            if spoken.starts <= now <= spoken.ends + _ECHO_SAMPLES
+            if spoken.starts <= now <= spoken.ends + ECHO_SAMPLES
         )
 
     def _event(self, event: Event) -> None:
@@ -561,8 +494,8 @@ class Assistant:
             if not spoken.told and spoken.starts <= now:
                 spoken.told = True
                 self._tell(spoken.happening)
-        begins = self._utterance_begins if self._endpointer.in_utterance else now - _KEPT_SAMPLES
-        while self._time_line and self._time_line[0].told and self._time_line[0].ends + _ECHO_SAMPLES < begins:
+        begins = self._utterance.begins if self._endpointer.in_utterance else now - _KEPT_SAMPLES
+        while self._time_line and self._time_line[0].told and self._time_line[0].ends + ECHO_SAMPLES < begins:
             self._time_line.popleft()
 
     def _tell_understood(self, understood: Understood) -> None:
@@ -580,51 +513,6 @@ class Assistant:
 
     def _happened(self, event: HappeningName, **fields: object) -> None:
         self._tell(Happening(round(self.seconds, 2), event, fields))
-
-
-def timed_words(sentence: str, starts: int, samples: int) -> list[TimedWord]:
-    """Share out the sound of a sentence among its words by their letters; engines do not tell."""
-    words = _WORDS.findall(sentence.casefold())
-    whole = sum(len(word) + 1 for word in words)
-    timed, letters = [], 0
-    for word in words:
-        begins = starts + samples * letters // whole
-        letters += len(word) + 1
-        timed.append(TimedWord(word, begins, starts + samples * letters // whole))
-    return timed
-
-
-def own_among(heard: Sequence[str], own: Sequence[str], is_never_ours: Callable[[str], bool]) -> frozenset[int]:
-    """Give which of the heard words are our own: the most that stand in the same order, each of ours once.
-
-    So a command among our words is kept, also one that we say ourselves, where it is heard once more than we said it.
-    """
-    alike = [[_is_alike(word, other) and not is_never_ours(word) for other in own] for word in heard]
-    most = [[0] * (len(own) + 1) for _ in range(len(heard) + 1)]
-    for row in reversed(range(len(heard))):
-        for column in reversed(range(len(own))):
-            most[row][column] = max(
-                most[row + 1][column], most[row][column + 1], (1 + most[row + 1][column + 1]) * alike[row][column]
-            )
-    ours, row, column = set(), 0, 0
-    while row < len(heard) and column < len(own):
-        if alike[row][column] and most[row][column] == 1 + most[row + 1][column + 1]:
-            ours.add(row)
-            row, column = row + 1, column + 1
-        elif most[row][column] == most[row + 1][column]:
-            row += 1
-        else:
-            column += 1
-    return frozenset(ours)
-
-
-def _is_alike(heard: str, own: str) -> bool:
-    return heard == own or fuzz.ratio(heard, own) >= OWN_WORD_RATIO
-
-
-def sentences_of(text: str) -> list[str]:
-    """Cut a text into sentences."""
-    return [sentence for sentence in _SENTENCE_END.split(text.strip()) if sentence]
 
 
 def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSettings) -> Transcript:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.sound import chunks_of, embedded, noise, phrases, recorded, recording, seconds_of, silence
-from voice_helper.assistant import Speaker, hear_question
+from voice_helper.assistant import hear_question
 from voice_helper.audio import SilentPlayer, WavSource
 from voice_helper.endpoint import ONE_QUESTION
 from voice_helper.errors import EngineMissingError, ModelMissingError
@@ -19,6 +19,7 @@ from voice_helper.recognizers import Recognizer, open_recognizer, phonetic
 from voice_helper.recognizers.vosk import VoskRecognizer, read_reply
 from voice_helper.recognizers.whisper import plain_words, prompt_of
 from voice_helper.skill import Skill, open_skill
+from voice_helper.speaking import Speaker
 from voice_helper.tester import ask
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice

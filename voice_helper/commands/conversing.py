@@ -116,12 +116,13 @@ def _converse(
     wake: str | None = None,
     push_to_talk: bool = False,
 ) -> None:
-    from voice_helper.assistant import Assistant, Speaker
+    from voice_helper.assistant import Assistant
     from voice_helper.audio import LastingMicrophone, SilentPlayer, WavSource, write_wav
     from voice_helper.conversation import State
     from voice_helper.endpoint import PATIENT, EndpointSettings
     from voice_helper.guarded import GuardedEcho, GuardedSpotter
     from voice_helper.recognizers.wake import WakeWord
+    from voice_helper.speaking import Speaker
     from voice_helper.view import GuideView
     from voice_helper.voices import ReadingPace
 

@@ -155,9 +155,9 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
     """Speak the rows on the loudspeaker, and into a WAV file where `save` names one."""
     if options.voice == "none" and save is None:
         return
-    from voice_helper.assistant import Speaker
     from voice_helper.audio import SilentPlayer, write_wav
     from voice_helper.errors import EngineMissingError
+    from voice_helper.speaking import Speaker
 
     try:
         voice = open_voice(options)

@@ -149,10 +149,11 @@ def _set_up(options: Options, console: Console) -> Options:
 
 def _hears(options: Options, skill: Skill, console: Console) -> bool:
     """Show the level of the microphone while somebody says a sentence, and what was heard; tells whether it works."""
-    from voice_helper.assistant import hear_question, sentences_of
+    from voice_helper.assistant import hear_question
     from voice_helper.audio import Microphone
     from voice_helper.endpoint import EndpointSettings
     from voice_helper.loudness import LevelMeter
+    from voice_helper.speaking import sentences_of
 
     try:
         microphone = Microphone(options.microphone_device)
@@ -206,9 +207,9 @@ class _Metered:
 
 def _speaks(options: Options, skill: Skill, console: Console) -> bool:
     """Say a sentence; tells whether the person has heard it, or nothing can be chosen."""
-    from voice_helper.assistant import Speaker
     from voice_helper.audio import Loudspeaker
     from voice_helper.commands.shared import note, open_voice_or_none
+    from voice_helper.speaking import Speaker
 
     if options.voice == "none":
         console.print("Answers are only shown: --voice none was set.")

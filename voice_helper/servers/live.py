@@ -14,13 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from voice_helper.assistant import ADDRESSED_SECONDS, Assistant, Happening, Speaker
+from voice_helper.assistant import ADDRESSED_SECONDS, Assistant, Happening
 from voice_helper.audio import SilentPlayer, louder
 from voice_helper.conversation import Conversation, State
 from voice_helper.endpoint import PATIENT, EndpointSettings
 from voice_helper.errors import EngineFaultError
 from voice_helper.forms import happening_form
 from voice_helper.recognizers import Recognizer
+from voice_helper.speaking import Speaker
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Row, Understood
 from voice_helper.understand import HELP_NOW
 from voice_helper.voices import Voice

@@ -6,7 +6,7 @@ import re
 import textwrap
 from typing import Final
 
-from voice_helper.assistant import sentences_of
+from voice_helper.speaking import sentences_of
 
 MOST_PIECE_CHARACTERS: Final = 300
 """A longer sentence is cut between two words, so that nobody waits long for its sound."""
