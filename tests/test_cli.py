@@ -727,15 +727,25 @@ def test_the_doctor_names_all_that_is_used_and_what_mends_it(run: Run) -> None:
     for name in ("sentences and answers", "embedded recognizer", "vosk model", "voice", "microphone", "loudspeaker"):
         assert name in names
     for check in report["checks"]:
-        assert list(check) == ["name", "ok", "needed", "detail", "mend"]
+        assert list(check) == ["name", "ok", "needed", "detail", "mend", "gives"]
         assert check["ok"] or check["mend"]
 
 
 def test_the_doctor_for_people_says_what_is_missing(tmp_path: Path) -> None:
     ran = call(["doctor"], folder=tmp_path, more={"XDG_DATA_HOME": str(tmp_path)})
     assert ran.code == 0
-    assert "vosk model" in ran.out
+    missing = {" ".join(line.split()[:3]) for line in ran.lines if line.startswith("missing")}
+    assert {"missing emergency number"} <= missing
     assert "VOICE_HELPER_NUMBER" in ran.out
+    assert "optional  vosk model" in ran.out
+    assert "it would give: may hear English better than what is built in" in " ".join(ran.out.split())
+    asked_for = call(["doctor", "--language", "de"], folder=tmp_path, more={"XDG_DATA_HOME": str(tmp_path)})
+    assert "missing   vosk model" in asked_for.out
+
+
+def test_nobody_is_told_again_and_again_of_models_that_are_not_there(tmp_path: Path) -> None:
+    ran = call(["ask", "--wav", recording("bananas"), "--voice", "none"], folder=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_the_doctor_of_an_unknown_language_still_reports(run: Run) -> None:

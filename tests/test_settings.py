@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.programs import Run, call
+from voice_helper.audio import Microphone
 from voice_helper.cli import _COMMANDS, _SERVERS
-from voice_helper.errors import SettingsError
+from voice_helper.errors import SettingsError, SoundDeviceError
 from voice_helper.settings import SETTINGS, begin_settings, keep_setting, read_settings
 
 
@@ -105,6 +106,31 @@ def test_a_broken_file_is_an_error_with_a_hint(run: Run, file: Path) -> None:
     assert ran.code == 1
     assert "settings.toml" in ran.err
     assert 'number = "112"' in ran.err
+
+
+@pytest.mark.parametrize("setting", ['microphone = "kazoo"', 'device = "kazoo"'])
+def test_a_device_that_is_not_there_is_named_with_the_file_that_names_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    write(file, setting)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(file.parent.parent))
+    monkeypatch.setattr("voice_helper.audio.import_sounddevice", NoDevices)
+    with pytest.raises(SoundDeviceError) as caught:
+        Microphone("kazoo")
+    assert caught.value.message == f'there is no microphone named "kazoo", which {file} names'
+    assert "voice-helper setup" in str(caught.value.hint)
+    with pytest.raises(SoundDeviceError, match=r'^there is no microphone named "comb"$'):
+        Microphone("comb")
+
+
+class NoDevices:
+    """What sounddevice is on a machine without devices."""
+
+    PortAudioError = OSError
+    RawInputStream = None
+
+    def query_devices(self) -> list[dict[str, object]]:
+        return []
 
 
 @pytest.mark.parametrize("command", ["start", "setup"])

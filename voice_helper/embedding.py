@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from voice_helper.cache import read_arrays, write_arrays
-from voice_helper.errors import EngineMissingError
+from voice_helper.errors import EngineMissingError, install_hint
 from voice_helper.paths import data_folder
 from voice_helper.types import EMBEDDING_SIZE
 
@@ -185,5 +185,7 @@ def word_pieces(word: str, is_piece: Callable[[str], bool]) -> list[str]:
 def _packaged_model() -> Path:
     found = importlib.util.find_spec(_MODEL_PACKAGE)
     if found is None or found.origin is None:
-        raise EngineMissingError(f"the package {_MODEL_PACKAGE.replace('_', '-')} is missing: pip install it")
+        raise EngineMissingError(
+            f"understanding needs a package that is not installed: {_MODEL_PACKAGE}", hint=install_hint()
+        )
     return Path(found.origin).parent / "model.onnx"

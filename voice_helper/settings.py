@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
 from voice_helper.cache import write_whole
 from voice_helper.errors import SettingsError
+from voice_helper.paths import settings_file
 
 SETTINGS: Final = ("number", "microphone", "loudspeaker", "device", "voice", "rate", "engine", "model", "language")
 """What can be set: each the name of an option of every command."""
@@ -41,6 +42,16 @@ def read_settings(path: Path) -> Mapping[str, Setting]:
         if isinstance(value, bool) or not isinstance(value, Setting | int):
             raise SettingsError(f"{path}:{_line_of(name, text)}: {name} must be a text or a number", hint=_MEND)
     return settings
+
+
+def file_that_sets(value: str, names: Collection[str]) -> Path | None:
+    """Give the person's file of settings where one of these names has this value in it."""
+    path = settings_file()
+    try:
+        settings = read_settings(path)
+    except SettingsError:  # it is told of elsewhere
+        return None
+    return path if any(str(settings.get(name)) == value for name in names) else None
 
 
 def begin_settings(path: Path) -> None:
