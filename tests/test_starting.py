@@ -78,7 +78,9 @@ def test_what_was_misheard_is_said_and_can_be_said_again(room: Room, tmp_path: P
     assert not read_settings(tmp_path / "voice-helper" / "settings.toml")
 
 
-def test_ctrl_c_ends_listening_and_then_the_program(room: Room, tmp_path: Path) -> None:
+def test_enter_listens_and_then_guides_and_ctrl_c_ends_listening_and_then_the_program(
+    room: Room, tmp_path: Path
+) -> None:
     file = tmp_path / "voice-helper" / "settings.toml"
     file.parent.mkdir()
     file.write_text('number = "112"\nvoice = "none"\n', encoding="utf-8")
@@ -90,6 +92,8 @@ def test_ctrl_c_ends_listening_and_then_the_program(room: Room, tmp_path: Path) 
         room.wait_for_listener(0)
         room.speak("bananas")
         terminal.wait_for("remedy_foods")
+        terminal.type("")
+        terminal.wait_for("Sit or lie somewhere safe.")
         terminal.process.send_signal(signal.SIGINT)
         terminal.wait_for("or a letter")
         terminal.type("a")

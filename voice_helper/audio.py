@@ -602,6 +602,8 @@ def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKin
             reason = str(error)
             continue
         return stream, rate
+    if not device and not _devices(sounddevice, kind):
+        raise no_device(kind)
     raise SoundDeviceError(
         f"no {kind} can be opened: {reason}", hint="voice-helper setup tries them, doctor lists them"
     )
@@ -619,6 +621,11 @@ def _start(stream: Any, what: str) -> None:
 def device_names(kind: DeviceKind) -> list[str]:
     """Give the names of the microphones or loudspeakers that this machine has; raises `SoundDeviceError`."""
     return [name for _, name in _devices(import_sounddevice(), kind)]
+
+
+def no_device(kind: DeviceKind) -> SoundDeviceError:
+    """Give the error of a machine that has no microphone, or no loudspeaker."""
+    return SoundDeviceError(f"there is no {kind}", hint="plug one in; typed questions and --wav work without it")
 
 
 def is_systems_choice(name: str) -> bool:

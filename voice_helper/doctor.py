@@ -11,7 +11,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from voice_helper.audio import DeviceKind, Microphone, device_named, device_names, import_sounddevice, is_systems_choice
+from voice_helper.audio import (
+    DeviceKind,
+    Microphone,
+    device_named,
+    device_names,
+    import_sounddevice,
+    is_systems_choice,
+    no_device,
+)
 from voice_helper.content import load_content
 from voice_helper.errors import VoiceHelperError, install_hint
 from voice_helper.loudness import LevelMeter
@@ -135,9 +143,7 @@ def _device(kind: DeviceKind, chosen: str | None) -> str:
     try:
         device = sounddevice.query_devices(kind="input" if kind == "microphone" else "output")
     except (sounddevice.PortAudioError, ValueError) as error:
-        raise VoiceHelperError(
-            "there is none", hint="plug one in, or use typed questions and --wav, which need none"
-        ) from error
+        raise no_device(kind) from error
     others = [name for name in device_names(kind) if name != device["name"]]
     choice = " (the system's own choice)" if is_systems_choice(device["name"]) else ""
     named = f"{device['name']}{choice}, {device['default_samplerate']:.0f} hertz"

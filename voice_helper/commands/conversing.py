@@ -120,7 +120,7 @@ def _converse(
     push_to_talk: bool = False,
 ) -> None:
     from voice_helper.assistant import Assistant, Speaker
-    from voice_helper.audio import LastingMicrophone, SilentPlayer, WavSource, write_wav
+    from voice_helper.audio import LastingMicrophone, QuietRoom, SilentPlayer, WavSource, write_wav
     from voice_helper.conversation import State
     from voice_helper.echo import EchoCanceller
     from voice_helper.endpoint import PATIENT, EndpointSettings
@@ -135,12 +135,12 @@ def _converse(
     skill = open_skill(options)
     recognizer = open_recognizer(options, skill)
     voice = _open_voice(options, save, is_live=file is None)
-    console = terminal()
-    hint = skill.content.guide.help.text if skill.content.guide is not None else ""
-    view = GuideView(console, hint) if _wants_view(listening, console, guide=guide) else None
+    console, sayable = terminal(), skill.content.guide
     with ExitStack() as opened:
         kept = SilentPlayer(keep=save is not None)
         player, heard = (kept, file) if file is not None else _live(options, kept, opened, needed=not guide)
+        hint = "Ctrl-C ends" if isinstance(heard, QuietRoom) or sayable is None else sayable.help.text
+        view = GuideView(console, hint) if _wants_view(listening, console, guide=guide) else None
         assistant = Assistant(
             skill.conversation.article_only() if listening.article_only else skill.conversation,
             recognizer,

@@ -280,7 +280,7 @@ def note_number(options: Options, skill: Skill) -> None:
     """Say which emergency number is named where nobody has set one."""
     if not options.number:
         named = skill.content.answers.settings.get("number", "")
-        note(f'in an emergency it names "{named}"; name yours: --number 112, or export VOICE_HELPER_NUMBER=112')
+        note(f'in an emergency it names "{named}"; name yours: voice-helper setup, or --number 112')
 
 
 def terminal(file: TextIO | None = None) -> Console:
