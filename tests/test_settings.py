@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.programs import Run, call
-from voice_helper.audio import Microphone
+from tests.sound import pcm_of, recording, write_pcm
+from voice_helper.audio import Microphone, spoken_part
 from voice_helper.cli import _COMMANDS, _SERVERS
 from voice_helper.errors import SettingsError, SoundDeviceError
 from voice_helper.settings import SETTINGS, begin_settings, keep_setting, read_settings
+from voice_helper.types import SAMPLE_RATE
 
 
 @pytest.fixture
@@ -64,6 +66,7 @@ def test_any_text_is_kept_as_it_is_or_refused_and_then_nothing_is_changed(
         ("\nrate = [1]\n", "settings.toml:2: rate must be a text or a number"),
         ("rate =\n", "line 1"),
         ("voice = true\n", "settings.toml:1: voice must be a text or a number"),
+        ('patient = "yes"\n', "settings.toml:1: patient must be true or false"),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_never_written_over(file: Path, text: str, said: str) -> None:
@@ -91,6 +94,17 @@ def test_every_command_takes_a_file_of_settings(run: Run, file: Path) -> None:
         assert run(command, "--help").code == 0
     for server in _SERVERS:
         assert run("serve", server, "--help").code == 0
+
+
+def test_whoever_speaks_slowly_is_given_time_from_the_file(run: Run, file: Path) -> None:
+    pause = bytes(round(1.1 * SAMPLE_RATE) * 2)
+    said = spoken_part(pcm_of(recording("bananas"))) + pause + spoken_part(pcm_of(recording("put_heat_on_it")))
+    file.parent.mkdir(parents=True)
+    write_pcm(file.parent / "slow.wav", said)
+    listening = ("listen", "--source", file.parent / "slow.wav", "--events", "--voice", "none")
+    assert run(*listening).out.count('"event": "heard"') == 2
+    write(file, "patient = true\n")
+    assert run(*listening).out.count('"event": "heard"') == 1
 
 
 def test_a_value_that_no_option_takes_is_named_with_the_file(run: Run, file: Path) -> None:

@@ -49,8 +49,8 @@ _LEVELS: Final = {
 _AS_SAID: Final = "which is understood."
 _MISHEARD: Final = "which is not what was to be said."
 _HEAR_BETTER: Final = (
-    "Come closer to the microphone, or somewhere quieter. If you were cut off, let it wait longer: voice-helper listen"
-    " --patient. A larger model to hear with may help, too: voice-helper models list"
+    "Come closer to the microphone, or somewhere quieter. If you were cut off, let it wait longer: listen --patient, or"
+    " patient = true in the file that is named below. A larger model to hear with may help: voice-helper models list"
 )
 _CHOICES: Final = {
     "": "listen: ask aloud, or say that a cramp is there",
@@ -130,8 +130,11 @@ def _begin(context: click.Context, chosen: str, options: dict[str, object]) -> N
         if question:
             context.invoke(ask, question=tuple(question), **options)
         return
-    commands: dict[str, click.Command] = {"": listen, "g": guide, "t": test_intents}
-    context.invoke(commands[chosen], **options)
+    if chosen == "t":
+        context.invoke(test_intents, **options)
+        return
+    patient = bool(context.lookup_default("patient"))  # as these commands read it where nobody leads to them
+    context.invoke(guide if chosen == "g" else listen, patient=patient, **options)
 
 
 def _set_up(options: Options, console: Console) -> Options:
