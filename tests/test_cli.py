@@ -408,14 +408,15 @@ def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def interrupted(arguments: list[str | Path], folder: Path, until: str, sent: signal.Signals, **more: str) -> Ran:
-    """Run until something is printed on the error stream, then interrupt."""
+    """Run until something is printed, with --events on the output, else on the error stream, then interrupt."""
     process = subprocess.Popen(
         [VOICE_HELPER, *arguments], cwd=folder, env=environment(**more), text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    assert process.stderr
+    printed = process.stdout if "--events" in arguments else process.stderr
+    assert printed
     seen = ""
-    for line in process.stderr:
+    for line in printed:
         seen += line
         if until in line:
             break
@@ -426,8 +427,9 @@ def interrupted(arguments: list[str | Path], folder: Path, until: str, sent: sig
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_listening_at_once_with_130(tmp_path: Path, sent: signal.Signals) -> None:
-    write_pcm(tmp_path / "evening.wav", noise(10.0, 0.01) * 60)
-    ran = interrupted(["listen", "--source", "evening.wav", "--save", "spoken.wav"], tmp_path, "embedded", sent)
+    write_pcm(tmp_path / "evening.wav", pcm_of(recording("bananas")) + noise(10.0, 0.01) * 60)
+    listening: list[str | Path] = ["listen", "--source", "evening.wav", "--save", "spoken.wav", "--events"]
+    ran = interrupted(listening, tmp_path, "heard", sent)
     assert ran.code == 130
 
 
@@ -727,15 +729,25 @@ def test_the_doctor_names_all_that_is_used_and_what_mends_it(run: Run) -> None:
     for name in ("sentences and answers", "embedded recognizer", "vosk model", "voice", "microphone", "loudspeaker"):
         assert name in names
     for check in report["checks"]:
-        assert list(check) == ["name", "ok", "needed", "detail", "mend"]
+        assert list(check) == ["name", "ok", "needed", "detail", "mend", "gives"]
         assert check["ok"] or check["mend"]
 
 
 def test_the_doctor_for_people_says_what_is_missing(tmp_path: Path) -> None:
     ran = call(["doctor"], folder=tmp_path, more={"XDG_DATA_HOME": str(tmp_path)})
     assert ran.code == 0
-    assert "vosk model" in ran.out
+    missing = {" ".join(line.split()[:3]) for line in ran.lines if line.startswith("missing")}
+    assert {"missing emergency number"} <= missing
     assert "VOICE_HELPER_NUMBER" in ran.out
+    assert "optional  vosk model" in ran.out
+    assert "it would give: may hear English better than what is built in" in " ".join(ran.out.split())
+    asked_for = call(["doctor", "--language", "de"], folder=tmp_path, more={"XDG_DATA_HOME": str(tmp_path)})
+    assert "missing   vosk model" in asked_for.out
+
+
+def test_nobody_is_told_again_and_again_of_models_that_are_not_there(tmp_path: Path) -> None:
+    ran = call(["ask", "--wav", recording("bananas"), "--voice", "none"], folder=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_the_doctor_of_an_unknown_language_still_reports(run: Run) -> None:
@@ -770,7 +782,12 @@ def test_a_reader_that_goes_away_does_no_harm(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "completed"),
-    [("voice-helper gu", "guide"), ("voice-helper ask --sa", "--save"), ("voice-helper guide --place ", "foot")],
+    [
+        ("voice-helper gu", "guide"),
+        ("voice-helper ask --sa", "--save"),
+        ("voice-helper guide --place ", "foot"),
+        ("voice-helper models install f", "faster-whisper-tiny.en"),
+    ],
 )
 def test_the_shell_completes_commands_options_and_their_values(words: str, completed: str, tmp_path: Path) -> None:
     place = str(len(words.split(" ")) - 1)

@@ -20,6 +20,7 @@ from tests.programs import VOICE_HELPER, environment
 from tests.sound import CHECKOUT, recording
 from voice_helper.cli import cli
 from voice_helper.content import check_folder
+from voice_helper.doctor import _EXTRAS
 from voice_helper.skill import open_skill
 from voice_helper.tester import read_cases
 
@@ -142,9 +143,28 @@ def test_an_extra_that_is_named_can_be_installed(extra: str) -> None:
     assert extra in project["optional-dependencies"]
 
 
+CODE = {
+    path.relative_to(CHECKOUT).as_posix(): path.read_text(encoding="utf-8")
+    for folder in ("voice_helper", "tests")
+    for path in (CHECKOUT / folder).rglob("*.py")
+}
+
+
 def test_nobody_is_sent_to_the_package_of_others_that_has_our_name() -> None:
-    told = (path.read_text(encoding="utf-8") for path in (CHECKOUT / "voice_helper").rglob("*.py"))
-    assert not re.search(r"pip install [^\n`]*voice-helper\b(?!/)", "".join((README, *PAGES.values(), *told)))
+    told = "".join((README, *PAGES.values(), *CODE.values()))
+    assert not re.search(r"pip install [^\n`]*voice[-_]helper\b(?!/)", told)
+
+
+def test_what_is_missing_is_installed_by_one_hint_with_the_versions_that_work() -> None:
+    telling = {name for name, text in CODE.items() if "pip install" in text and name.startswith("voice_helper/")}
+    assert telling == {"voice_helper/errors.py"}
+    extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    named = re.findall(r"""(?:needs_package\("[^"]+", |install_hint\()["'](\w+)["']""", "".join(CODE.values()))
+    named += [extra for _, _, extra, _ in _EXTRAS]
+    assert set(named) <= set(extras)
+    assert {"natural", "web", "wyoming", "whisper", "cluster"} <= set(named)
 
 
 @pytest.fixture(scope="module")

@@ -240,7 +240,17 @@ def test_the_page_for_a_clinician_has_every_row(content: Content) -> None:
     page = CONTENT_PAGE.read_text(encoding="utf-8")
     rows = [row for entry in content.answers.entries.values() for row in entry.rows]
     rows += [row for topic in content.follow_ups.topics.values() for row in topic.rows]
-    assert [row.text for row in rows if row.text not in page] == []
+    texts = [content.answers.filled(row).text for row in rows]
+    assert [text for text in texts if text not in page] == []
+    assert content.guide is not None
+    assert [each.row.text for each in every_session_row(content.guide) if each.row.text not in page] == []
+
+
+def test_every_sentence_on_the_page_for_a_clinician_has_room_for_a_mark_and_none_has_a_setting_for_a_name() -> None:
+    page = CONTENT_PAGE.read_text(encoding="utf-8").splitlines()
+    tables = [line for line in page if line.startswith("|")]
+    assert [line for line in tables if not line.endswith(("| |", "| correct? |", "---|"))] == []
+    assert [line for line in tables if "{number}" in line] == []
 
 
 # Nothing is made up while it runs: whatever is heard, whenever, all that is said is a row that was walked through.

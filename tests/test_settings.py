@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.programs import Run, call
+from tests.sound import pcm_of, recording, write_pcm
+from voice_helper.audio import Microphone, spoken_part
 from voice_helper.cli import _COMMANDS, _SERVERS
-from voice_helper.errors import SettingsError
+from voice_helper.errors import SettingsError, SoundDeviceError
 from voice_helper.settings import SETTINGS, begin_settings, keep_setting, read_settings
+from voice_helper.types import SAMPLE_RATE
 
 
 @pytest.fixture
@@ -63,6 +66,7 @@ def test_any_text_is_kept_as_it_is_or_refused_and_then_nothing_is_changed(
         ("\nrate = [1]\n", "settings.toml:2: rate must be a text or a number"),
         ("rate =\n", "line 1"),
         ("voice = true\n", "settings.toml:1: voice must be a text or a number"),
+        ('patient = "yes"\n', "settings.toml:1: patient must be true or false"),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_never_written_over(file: Path, text: str, said: str) -> None:
@@ -92,6 +96,17 @@ def test_every_command_takes_a_file_of_settings(run: Run, file: Path) -> None:
         assert run("serve", server, "--help").code == 0
 
 
+def test_whoever_speaks_slowly_is_given_time_from_the_file(run: Run, file: Path) -> None:
+    pause = bytes(round(1.1 * SAMPLE_RATE) * 2)
+    said = spoken_part(pcm_of(recording("bananas"))) + pause + spoken_part(pcm_of(recording("put_heat_on_it")))
+    file.parent.mkdir(parents=True)
+    write_pcm(file.parent / "slow.wav", said)
+    listening = ("listen", "--source", file.parent / "slow.wav", "--events", "--voice", "none")
+    assert run(*listening).out.count('"event": "heard"') == 2
+    write(file, "patient = true\n")
+    assert run(*listening).out.count('"event": "heard"') == 1
+
+
 def test_a_value_that_no_option_takes_is_named_with_the_file(run: Run, file: Path) -> None:
     write(file, 'rate = "fast"\n')
     ran = run("ask", "does heat help")
@@ -105,6 +120,31 @@ def test_a_broken_file_is_an_error_with_a_hint(run: Run, file: Path) -> None:
     assert ran.code == 1
     assert "settings.toml" in ran.err
     assert 'number = "112"' in ran.err
+
+
+@pytest.mark.parametrize("setting", ['microphone = "kazoo"', 'device = "kazoo"'])
+def test_a_device_that_is_not_there_is_named_with_the_file_that_names_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    write(file, setting)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(file.parent.parent))
+    monkeypatch.setattr("voice_helper.audio.import_sounddevice", NoDevices)
+    with pytest.raises(SoundDeviceError) as caught:
+        Microphone("kazoo")
+    assert caught.value.message == f'there is no microphone named "kazoo", which {file} names'
+    assert "voice-helper setup" in str(caught.value.hint)
+    with pytest.raises(SoundDeviceError, match=r'^there is no microphone named "comb"$'):
+        Microphone("comb")
+
+
+class NoDevices:
+    """What sounddevice is on a machine without devices."""
+
+    PortAudioError = OSError
+    RawInputStream = None
+
+    def query_devices(self) -> list[dict[str, object]]:
+        return []
 
 
 @pytest.mark.parametrize("command", ["start", "setup"])

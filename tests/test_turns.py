@@ -132,6 +132,22 @@ def test_the_standing_stretch_is_counted_by_the_person(talk: Talk) -> None:
     assert "Stand, and press your heel down. Count to 20, and rest. Then say next" in reply.text
 
 
+@pytest.mark.parametrize("text", ["wait", "next", "go back", "start over", "which step", "continue"])
+def test_after_a_session_nothing_is_said_to_go_on(talk: Talk, text: str) -> None:
+    talk.say("help i have a cramp")
+    talk.say("stop")
+    reply = talk.say(text)
+    assert not reply.expects_words
+    assert "waiting" not in reply.text
+    assert "Say help" in reply.text or reply.text == "Okay. I am here when you are ready."
+
+
+def test_how_much_longer_after_a_session_is_about_the_cramp(talk: Talk) -> None:
+    talk.say("help i have a cramp")
+    talk.say("stop")
+    assert "If it lasts longer, get medical advice now." in talk.say("how much longer").text
+
+
 def test_how_much_longer_gives_the_step_where_nobody_counts(talk: Talk) -> None:
     talk.say("help i have a cramp")
     assert talk.say("how much longer").text.startswith("Step 2 of 6.")

@@ -10,7 +10,7 @@ import pytest
 from tests.programs import Run
 from tests.sound import as_array, loudness, seconds_of
 from voice_helper.content import Content
-from voice_helper.errors import EngineMissingError
+from voice_helper.errors import EngineMissingError, install_hint
 from voice_helper.speaking import sentences_of
 from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE, NoVoice, ReadingPace, Voice, VoiceWithMemory, open_voice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
@@ -142,8 +142,8 @@ def test_without_its_extra_the_natural_voice_says_what_to_install(run: Run, monk
     assert open_voice("auto").name == "pyttsx3"
     ran = run("voices", "--voice", "natural")
     assert ran.code == 1
-    assert "pip install hibari-tts" in ran.err
-    assert "natural  (not installed: pip install hibari-tts)" in run("voices").lines
+    assert 'pip install ".[natural]"' in ran.err
+    assert f"natural  (not installed: {install_hint('natural')})" in run("voices").lines
 
 
 def test_where_the_natural_voice_does_not_load_auto_takes_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ import soxr
 from voice_helper.cache import write_whole
 from voice_helper.errors import AudioFileError, SoundDeviceError, SoundFormatError
 from voice_helper.quiet import quiet_stderr
+from voice_helper.settings import file_that_sets
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 DeviceKind = Literal["microphone", "loudspeaker"]
@@ -37,6 +38,11 @@ _MICROPHONE_WAIT_SECONDS: Final = 5.0
 _MISSED_SECONDS: Final = 3.0  # sound servers deliver in bursts, and clocks drift apart
 _SETTLED_SECONDS: Final = 2.0  # what a sound server kept while we slept has come by then
 _MOST_MISSED_SECONDS: Final = 15 * 60.0  # by then no session goes on
+_SYSTEMS_CHOICE: Final = (
+    "default", "sysdefault", "pulse", "pipewire",  # Linux
+    "microsoft sound mapper - input", "microsoft sound mapper - output",
+    "primary sound capture driver", "primary sound driver",
+)  # fmt: skip
 _STALLED_SECONDS: Final = 5.0  # a loudspeaker that takes nothing for so long is as good as gone
 _LOOK_SECONDS: Final = 0.1
 _LOOK_AGAIN_CHUNKS: Final = 3 * SAMPLE_RATE // CHUNK_SAMPLES
@@ -596,6 +602,8 @@ def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKin
             reason = str(error)
             continue
         return stream, rate
+    if not device and not _devices(sounddevice, kind):
+        raise no_device(kind)
     raise SoundDeviceError(
         f"no {kind} can be opened: {reason}", hint="voice-helper setup tries them, doctor lists them"
     )
@@ -613,6 +621,16 @@ def _start(stream: Any, what: str) -> None:
 def device_names(kind: DeviceKind) -> list[str]:
     """Give the names of the microphones or loudspeakers that this machine has; raises `SoundDeviceError`."""
     return [name for _, name in _devices(import_sounddevice(), kind)]
+
+
+def no_device(kind: DeviceKind) -> SoundDeviceError:
+    """Give the error of a machine that has no microphone, or no loudspeaker."""
+    return SoundDeviceError(f"there is no {kind}", hint="plug one in; typed questions and --wav work without it")
+
+
+def is_systems_choice(name: str) -> bool:
+    """Tell whether a name stands for no device, but for the one that the settings of the system choose."""
+    return name.casefold() in _SYSTEMS_CHOICE
 
 
 def device_named(device: str, kind: DeviceKind) -> str:
@@ -636,8 +654,11 @@ def _device_by_name(sounddevice: Any, device: str, kind: DeviceKind) -> int:
     if fitting:
         return fitting[0]
     names = ", ".join(f'{index} "{name}"' for index, name in devices)
+    path = file_that_sets(device, (kind, "device"))
+    where = f", which {path} names" if path else ""
     raise SoundDeviceError(
-        f'there is no {kind} named "{device}"', hint=f"there are: {names or 'none'}; voice-helper setup chooses another"
+        f'there is no {kind} named "{device}"{where}',
+        hint=f"there are: {names or 'none'}; voice-helper setup chooses another",
     )
 
 

@@ -18,7 +18,7 @@ from click.core import ParameterSource
 
 from voice_helper import __version__
 from voice_helper.commands.shared import disclaimer, show_error
-from voice_helper.errors import VoiceHelperError
+from voice_helper.errors import Terminated, VoiceHelperError
 from voice_helper.paths import settings_file
 
 _INTERRUPTED: Final = 130
@@ -161,4 +161,4 @@ def threading_is_main() -> bool:
 
 
 def _on_terminate(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+    raise Terminated

@@ -9,18 +9,35 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from voice_helper.audio import DeviceKind, Microphone, device_named, device_names, import_sounddevice
+from voice_helper.audio import (
+    DeviceKind,
+    Microphone,
+    device_named,
+    device_names,
+    import_sounddevice,
+    is_systems_choice,
+    no_device,
+)
 from voice_helper.content import load_content
-from voice_helper.errors import VoiceHelperError
+from voice_helper.errors import VoiceHelperError, install_hint
 from voice_helper.loudness import LevelMeter
 from voice_helper.models import find_vosk_model
 from voice_helper.paths import intents_folder
 from voice_helper.recognizers import phonetic
+from voice_helper.recognizers.pocketsphinx import import_pocketsphinx
 from voice_helper.voices import open_voice
 
-_CHUNKS_LISTENED = 20  # two thirds of a second
+_CHUNKS_LISTENED: Final = 20  # two thirds of a second
+_EXTRAS: Final = (
+    ("web page", "starlette", "web", "voice-helper serve web: in a browser"),
+    ("home assistant", "wyoming", "wyoming", "voice-helper serve wyoming: in Home Assistant"),
+    ("whisper", "faster_whisper", "whisper", "--engine whisper: hears with a Whisper model"),
+    ("openvoiceos", "ovos_workshop", "ovos", "a skill for OpenVoiceOS"),
+    ("cluster", "ray", "cluster", "voice-helper serve cluster: on several machines"),
+)
+"""What is installed beside: its name, a package, the extra that brings it, and what it gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +51,13 @@ class Finding:
     needed: bool = False
     """Without it no question can be answered."""
 
+    gives: str | None = None
+    """What it would give; `None` for what everybody should have."""
+
     def form(self) -> dict[str, Any]:
         """Give it as `doctor --json` prints it."""
-        return {"name": self.name, "ok": self.ok, "needed": self.needed, "detail": self.detail, "mend": self.mend}
+        names = ("name", "ok", "needed", "detail", "mend", "gives")
+        return {name: getattr(self, name) for name in names}
 
 
 def examine(
@@ -52,10 +73,10 @@ def examine(
         _look("sentences and answers", lambda: _content(language), needed=True),
         _look("embedded recognizer", _embedded),
         _look("pocketsphinx", _pocketsphinx),
-        _look("vosk model", lambda: str(find_vosk_model(language, model))),
+        _vosk_model(language, model),
         _look("voice", lambda: open_voice("pyttsx3").name),
-        _look("natural voice", lambda: open_voice("natural").name),
-        _look("home assistant", _wyoming),
+        _look("natural voice", lambda: open_voice("natural").name, gives="a calmer voice for English"),
+        *(_extra(*extra) for extra in _EXTRAS),
         _look("sound library", lambda: str(import_sounddevice().get_portaudio_version()[1])),
         _look("microphone", lambda: _microphone(microphone)),
         _look("loudspeaker", lambda: _device("loudspeaker", loudspeaker)),
@@ -63,11 +84,11 @@ def examine(
     ]
 
 
-def _look(name: str, look: Callable[[], str], *, needed: bool = False) -> Finding:
+def _look(name: str, look: Callable[[], str], *, needed: bool = False, gives: str | None = None) -> Finding:
     try:
-        return Finding(name, True, look(), needed=needed)
+        return Finding(name, True, look(), None, needed, gives)
     except VoiceHelperError as error:
-        return Finding(name, False, error.message, error.hint, needed)
+        return Finding(name, False, error.message, error.hint, needed, gives)
 
 
 def _content(language: str) -> str:
@@ -77,26 +98,30 @@ def _content(language: str) -> str:
 
 
 def _embedded() -> str:
-    if not phonetic.is_available():
+    if sys.platform not in {"linux", "darwin"}:
         raise VoiceHelperError(
-            f"hama or flashlight-text has no package for {sys.platform}; pocketsphinx hears the questions instead",
-            hint="pip install hama flashlight-text",
+            f"hama and flashlight-text have no package for {sys.platform}; pocketsphinx hears the questions instead",
+            hint="a Vosk model hears better than pocketsphinx: voice-helper models list",
         )
+    phonetic.import_engines()
     return "hama and flashlight-text, their models inside"
 
 
 def _pocketsphinx() -> str:
-    try:
-        import pocketsphinx
-    except (ImportError, OSError) as error:
-        raise VoiceHelperError(f"does not load: {error}", hint="pip install pocketsphinx") from error
-    return str(pocketsphinx.get_model_path())
+    return str(import_pocketsphinx().get_model_path())
 
 
-def _wyoming() -> str:
-    if find_spec("wyoming") is None:
-        raise VoiceHelperError("its protocol is not installed", hint='pip install "wyoming[zeroconf]"')
-    return "serve wyoming"
+def _vosk_model(language: str, model: Path | None) -> Finding:
+    if language == "en" and model is None:
+        gives = "may hear English better than what is built in, and hears other languages"
+        return _look("vosk model", lambda: str(find_vosk_model(language, None)), gives=gives)
+    return _look("vosk model", lambda: str(find_vosk_model(language, model)))  # it was asked for
+
+
+def _extra(name: str, package: str, extra: str, gives: str) -> Finding:
+    if find_spec(package) is None:
+        return Finding(name, False, "not installed", install_hint(extra), gives=gives)
+    return Finding(name, True, gives, gives=gives)
 
 
 def _microphone(chosen: str | None) -> str:
@@ -118,11 +143,10 @@ def _device(kind: DeviceKind, chosen: str | None) -> str:
     try:
         device = sounddevice.query_devices(kind="input" if kind == "microphone" else "output")
     except (sounddevice.PortAudioError, ValueError) as error:
-        raise VoiceHelperError(
-            f"there is none: {error}", hint="plug one in, or use typed questions and --wav, which need none"
-        ) from error
+        raise no_device(kind) from error
     others = [name for name in device_names(kind) if name != device["name"]]
-    named = f"{device['name']}, {device['default_samplerate']:.0f} hertz"
+    choice = " (the system's own choice)" if is_systems_choice(device["name"]) else ""
+    named = f"{device['name']}{choice}, {device['default_samplerate']:.0f} hertz"
     return f"{named}; others, for --{kind}: {', '.join(others)}" if others else named
 
 

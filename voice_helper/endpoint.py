@@ -32,7 +32,7 @@ class EndpointSettings:
 ONE_QUESTION: Final = EndpointSettings(silence_seconds=1.5)
 """For a recording that holds one question: a pause to think does not cut it in two."""
 
-PATIENT: Final = EndpointSettings(silence_seconds=1.0)
+PATIENT: Final = EndpointSettings(silence_seconds=1.5)
 """For people who speak slowly."""
 
 IN_SESSION: Final = EndpointSettings(start_seconds=0.12, silence_seconds=0.35)

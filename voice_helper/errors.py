@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -17,6 +18,10 @@ class VoiceHelperError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class Terminated(KeyboardInterrupt):
+    """The program was told from outside to end; Ctrl-C may end less than that."""
 
 
 class AudioFileError(VoiceHelperError):
@@ -44,7 +49,7 @@ class SettingsError(VoiceHelperError):
 
 
 class EngineMissingError(VoiceHelperError):
-    """A recognizer or a voice is not installed, or does not work, on this machine."""
+    """A recognizer, a voice or a package of a server is not installed, or does not work, on this machine."""
 
 
 class EngineFaultError(VoiceHelperError):
@@ -61,3 +66,28 @@ class IntentsError(VoiceHelperError):
     def __init__(self, problems: Sequence[str], folder: Path) -> None:
         super().__init__("\n".join(problems), hint=f"mend the lines named above, then run: voice-helper check {folder}")
         self.problems = tuple(problems)
+
+
+def install_hint(extra: str = "") -> str:
+    """Give the command that installs an extra, or anew what everybody has: the one of the README.
+
+    It names no package of ours: it has no name at PyPI, and those of others come with the versions that work.
+    """
+    what = f'".[{extra}]"' if extra else "."
+    return f"in the folder with the README of voice_helper: pip install {what}"
+
+
+@contextmanager
+def needs_package(what: str, extra: str = "", instead: str = "") -> Iterator[None]:
+    """Import in this block what `what` needs.
+
+    Raises `EngineMissingError` with how to install it, or what to do `instead`.
+    """
+    try:
+        yield
+    except (ImportError, OSError) as error:
+        reason = f"a package that does not load: {error}"
+        if isinstance(error, ModuleNotFoundError):
+            reason = f"a package that is not installed: {error.name}"
+        hint = install_hint(extra)
+        raise EngineMissingError(f"{what} needs {reason}", hint=f"{hint}; or {instead}" if instead else hint) from error

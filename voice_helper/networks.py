@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voice_helper.errors import EngineMissingError
+from voice_helper.errors import EngineMissingError, install_hint
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -16,7 +16,7 @@ def packaged(package: str, *parts: str) -> Path:
     """Give where a file of a package lies, without importing it; raises `EngineMissingError` without the package."""
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
-        raise EngineMissingError(f"the package {package.replace('_', '-')} is missing: pip install it")
+        raise EngineMissingError(f"a package that is needed is not installed: {package}", hint=install_hint())
     return Path(found.origin).parent.joinpath(*parts)
 
 

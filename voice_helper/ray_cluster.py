@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from voice_helper.errors import VoiceHelperError
+from voice_helper.errors import VoiceHelperError, needs_package
 from voice_helper.skill import Skill, open_skill
 from voice_helper.tester import Case, Result, run_case
 
@@ -35,12 +35,8 @@ def joined(address: str | None) -> Iterator[None]:
     os.environ.update(_NO_REPORTS)  # all of these are read when Ray is imported
     if address is None:
         os.environ.update({**_LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
-    try:
+    with needs_package("a cluster", "cluster"):
         import ray
-    except ImportError as error:
-        raise VoiceHelperError(
-            f"this needs a package that is not installed: {error.name}", hint='pip install "ray[serve]"'
-        ) from error
     where: Mapping[str, Any] = _HERE_ALONE if address is None else {}
     try:
         ray.init(address or "local", namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, **where)

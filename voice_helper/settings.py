@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
 from voice_helper.cache import write_whole
 from voice_helper.errors import SettingsError
+from voice_helper.paths import settings_file
 
 SETTINGS: Final = ("number", "microphone", "loudspeaker", "device", "voice", "rate", "engine", "model", "language")
-"""What can be set: each the name of an option of every command."""
+"""What can be set as a text or a number: each the name of an option of every command."""
 
-Setting = str | float
+SWITCHES: Final = ("patient",)
+"""What can be set as true or false: an option of the commands that go on listening."""
+
+Setting = str | float | bool
 
 
 def read_settings(path: Path) -> Mapping[str, Setting]:
@@ -34,13 +38,25 @@ def read_settings(path: Path) -> Mapping[str, Setting]:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: {error}", hint=_MEND) from error
     for name, value in settings.items():
-        if name not in SETTINGS:
+        if name not in (*SETTINGS, *SWITCHES):
             raise SettingsError(
-                f'{path}:{_line_of(name, text)}: unknown setting "{name}"', hint=f"known: {', '.join(SETTINGS)}"
+                f'{path}:{_line_of(name, text)}: unknown setting "{name}"',
+                hint=f"known: {', '.join((*SETTINGS, *SWITCHES))}",
             )
-        if isinstance(value, bool) or not isinstance(value, Setting | int):
-            raise SettingsError(f"{path}:{_line_of(name, text)}: {name} must be a text or a number", hint=_MEND)
+        if isinstance(value, bool) != (name in SWITCHES) or not isinstance(value, Setting | int):
+            needed = "true or false" if name in SWITCHES else "a text or a number"
+            raise SettingsError(f"{path}:{_line_of(name, text)}: {name} must be {needed}", hint=_MEND)
     return settings
+
+
+def file_that_sets(value: str, names: Collection[str]) -> Path | None:
+    """Give the person's file of settings where one of these names has this value in it."""
+    path = settings_file()
+    try:
+        settings = read_settings(path)
+    except SettingsError:  # it is told of elsewhere
+        return None
+    return path if any(str(settings.get(name)) == value for name in names) else None
 
 
 def begin_settings(path: Path) -> None:
@@ -48,7 +64,7 @@ def begin_settings(path: Path) -> None:
     if not path.exists():
         _write(
             path,
-            f"# What you set once for voice-helper: {', '.join(SETTINGS)}.\n",
+            f"# What you set once for voice-helper: {', '.join((*SETTINGS, *SWITCHES))}.\n",
             "set what you need in the environment: export VOICE_HELPER_NUMBER=112",
         )
 

@@ -101,7 +101,12 @@ def every_prompt(content: Content) -> tuple[Row, ...]:
 
 def review_page(content: Content) -> str:
     """Write the page for a clinician: every sentence, where it comes from, and room for a mark (Markdown)."""
-    reviewed = content.answers.reviewed
+    reviewed, settings = content.answers.reviewed, content.answers.settings
+
+    def table_row(when: str, row: Row) -> str:
+        text = content.answers.filled(row).text  # as a session's rows are already
+        return f"| {when} | {text} | {row.kind.replace('_', ' ')} | {_provenance(row)} | |"
+
     lines = [
         "# Everything it can say",
         "",
@@ -110,30 +115,33 @@ def review_page(content: Content) -> str:
         "",
         "Each sentence is said exactly as it stands here; none is made up while it runs. *Article* rows say what the",
         "article says, in our own plain words, and name the fact; *first aid* and *safety* rows name a public source;",
-        "*talk* makes no health claim. `{number}` is the emergency number that is set; the words that can stand for",
-        "another name in brackets are listed at the end.",
+        "*talk* makes no health claim. The words that can stand for a name in brackets are listed at the end.",
+        *(
+            f'Once the setting `{name}` has a value, that is said in place of "{usual}".'
+            for name, usual in settings.items()
+        ),
         "",
     ]
     if content.facts:
-        lines += ["## What the article says", "", "| fact | text |", "|---|---|"]
-        lines += [f"| `{name}` | {text} |" for name, text in content.facts.items()] + [""]
+        lines += ["## What the article says", "", "| fact | text | correct? |", "|---|---|---|"]
+        lines += [f"| `{name}` | {text} | |" for name, text in content.facts.items()] + [""]
     lines += ["## Answers, by what was asked", ""]
     for intent, entry in content.answers.entries.items():
         twice = ", said twice" if entry.said_twice else ""
         lines += [f"### {intent}: {entry.title}", "", f"Disclaimer: {entry.disclaimer}{twice}.", "", *_TABLE_HEAD]
-        lines += [_table_row(_when(row), row) for row in entry.rows] + [""]
+        lines += [table_row(_when(row), row) for row in entry.rows] + [""]
     lines += ["## When somebody goes on asking", "", *_TABLE_HEAD]
     for topic in content.follow_ups.topics.values():
         for kind, pages in topic.pages.items():
             where = f'"{kind}" after {topic.intent}'
-            lines += [_table_row(where + _with_when(row), row) for page in pages for row in page]
+            lines += [table_row(where + _with_when(row), row) for page in pages for row in page]
     lines += [""]
     if content.guide is not None:
         lines += ["## The guided session", "", *_TABLE_HEAD]
-        lines += [_table_row(each.where + _with_when(each.row), each.row) for each in every_session_row(content.guide)]
+        lines += [table_row(each.where + _with_when(each.row), each.row) for each in every_session_row(content.guide)]
         lines += [""]
     lines += ["## Prompts and disclaimers", "", *_TABLE_HEAD]
-    lines += [_table_row("", row) for row in every_prompt(content)]
+    lines += [table_row("", row) for row in every_prompt(content)]
     lines += ["", "Where first aid and the article stand in one answer, each begins with its mark: "]
     lines += [", ".join(f'"{marker}"' for marker in content.answers.markers.values()) + ".", ""]
     lines += ["## Words that can stand in a sentence", ""]
@@ -143,10 +151,6 @@ def review_page(content: Content) -> str:
 
 
 _TABLE_HEAD: Final = ("| when | sentence | kind | from | correct? |", "|---|---|---|---|---|")
-
-
-def _table_row(when: str, row: Row) -> str:
-    return f"| {when} | {row.text} | {row.kind.replace('_', ' ')} | {_provenance(row)} | |"
 
 
 def _spoken_values(content: Content) -> dict[str, list[str]]:

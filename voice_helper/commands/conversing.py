@@ -29,6 +29,7 @@ from voice_helper.commands.shared import (
     situation,
     terminal,
 )
+from voice_helper.types import NONE_INTENT
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
     from rich.console import Console
@@ -40,6 +41,8 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from voice_helper.voices import Voice
 
 _OVERHEARD: Final = "(taken for talk with others: say it again with the word cramp in it; a sign of danger, just again)"
+_NOT_UNDERSTOOD: Final = "(not understood: say it again; if it cuts you off, --patient waits longer)"
+_MOST_LINE_BYTES: Final = 4_096  # a terminal gives no longer line
 _PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
 
 
@@ -117,7 +120,7 @@ def _converse(
     push_to_talk: bool = False,
 ) -> None:
     from voice_helper.assistant import Assistant
-    from voice_helper.audio import LastingMicrophone, SilentPlayer, WavSource, write_wav
+    from voice_helper.audio import LastingMicrophone, QuietRoom, SilentPlayer, WavSource, write_wav
     from voice_helper.conversation import State
     from voice_helper.endpoint import PATIENT, EndpointSettings
     from voice_helper.guarded import GuardedEcho, GuardedSpotter
@@ -133,12 +136,12 @@ def _converse(
     skill = open_skill(options)
     recognizer = open_recognizer(options, skill)
     voice = _open_voice(options, save, is_live=file is None)
-    console = terminal()
-    hint = skill.content.guide.help.text if skill.content.guide is not None else ""
-    view = GuideView(console, hint) if _wants_view(listening, console, guide=guide) else None
+    console, sayable = terminal(), skill.content.guide
     with ExitStack() as opened:
         kept = SilentPlayer(keep=save is not None)
         player, heard = (kept, file) if file is not None else _live(options, kept, opened, needed=not guide)
+        hint = "Ctrl-C ends" if isinstance(heard, QuietRoom) or sayable is None else sayable.help.text
+        view = GuideView(console, hint) if _wants_view(listening, console, guide=guide) else None
         assistant = Assistant(
             skill.conversation.article_only() if listening.article_only else skill.conversation,
             recognizer,
@@ -228,28 +231,40 @@ def _no_key() -> bool:
 
 
 def _enter_key() -> Callable[[], bool]:
-    """Give what tells whether Enter was pressed since it was last asked."""
-    import queue
-    import threading
-
+    """Give what tells whether Enter was pressed since it was last asked. Nothing is read ahead of it."""
     if not sys.stdin.isatty():
         return _no_key
-    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    if sys.platform == "win32":
+        return _pressed_on_windows
+    import os
+    import select
 
-    def read() -> None:
-        for line in sys.stdin:
-            lines.put(line)
-
-    threading.Thread(target=read, name="keyboard", daemon=True).start()
+    keyboard = sys.stdin.fileno()
+    is_open = True
 
     def pressed() -> bool:
+        nonlocal is_open
         was = False
-        while not lines.empty():
-            lines.get()
-            was = True
+        while is_open and select.select([keyboard], [], [], 0)[0]:
+            try:
+                line = os.read(keyboard, _MOST_LINE_BYTES)
+            except OSError:  # the terminal is gone
+                line = b""
+            is_open = bool(line)
+            was = was or line.endswith(b"\n")
         return was
 
     return pressed
+
+
+def _pressed_on_windows() -> bool:
+    was = False
+    if sys.platform == "win32":
+        import msvcrt
+
+        while msvcrt.kbhit():
+            was = msvcrt.getwch() == "\r" or was
+    return was
 
 
 def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bool) -> tuple[Player, Source]:
@@ -274,11 +289,14 @@ def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bo
 
 
 def _shower(console: Console) -> Callable[[Happening], None]:
+    hints = {NONE_INTENT: _NOT_UNDERSTOOD}
+
     def show(happening: Happening) -> None:
         fields = happening.fields
         at, text = f"{happening.at_seconds:8.1f}", plain(str(fields.get("text", "")))
         if happening.event == "heard":
-            beside = _OVERHEARD if "overheard" in fields else fields["intent"]
+            intent = str(fields["intent"])
+            beside = _OVERHEARD if "overheard" in fields else hints.pop(intent, intent)  # once is enough
             console.print(f"[dim]{at}[/dim]  you   {text}  [dim]{beside}[/dim]", highlight=False)
         elif happening.event == "say":
             console.print(f"[dim]{at}[/dim]        {text}", highlight=False)

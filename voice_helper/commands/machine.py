@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,16 @@ from voice_helper.commands.shared import (
     common,
     open_skill,
     plain,
+    plain_lines,
     print_line,
     speak,
     terminal,
 )
-from voice_helper.errors import VoiceHelperError
-from voice_helper.voices import NATURAL_HINT, VOICE_NAMES, has_natural
+from voice_helper.errors import VoiceHelperError, install_hint
+from voice_helper.voices import VOICE_NAMES, has_natural
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
-    pass
+    from voice_helper.doctor import Finding
 
 
 @click.command()
@@ -48,15 +50,26 @@ def doctor(options: Options, as_json: bool) -> None:
         for _ in range(3):
             table.add_column(overflow="fold")
         for each in findings:
-            mark = (
-                "[green]works[/green]"
-                if each.ok
-                else ("[red]broken[/red]" if each.needed else "[yellow]missing[/yellow]")
-            )
-            table.add_row(mark, plain(each.name), plain(each.detail + (f"\n-> {each.mend}" if each.mend else "")))
+            table.add_row(_mark(each), plain(each.name), plain_lines("\n".join(_lines(each))))
         console.print(table)
     if any(each.needed and not each.ok for each in findings):
         raise VoiceHelperError("something that every question needs does not work", hint="see the lines above")
+
+
+def _mark(finding: Finding) -> str:
+    if finding.ok:
+        return "[green]works[/green]"
+    if finding.needed:
+        return "[red]broken[/red]"
+    return "[dim]optional[/dim]" if finding.gives else "[yellow]missing[/yellow]"
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    yield finding.detail
+    if finding.gives and not finding.ok:
+        yield f"it would give: {finding.gives}"
+    if finding.mend:
+        yield f"-> {finding.mend}"
 
 
 @click.command()
@@ -76,7 +89,7 @@ def voices(options: Options, save: Path | None) -> None:
     voice = open_voice(options.voice, options.language)
     for name in VOICE_NAMES:
         if name == "natural" and not has_natural():
-            click.echo(f"{name}  (not installed: {NATURAL_HINT})")
+            click.echo(f"{name}  (not installed: {install_hint('natural')})")
         elif name != "auto":
             click.echo(f"{name}{'  (used)' if name == voice.name else ''}")
     if isinstance(voice, Pyttsx3Voice):

@@ -57,8 +57,20 @@ def _state(model: Listed) -> str:
     return f"in {model.path.parent}" + (", used" if model.is_used else "")
 
 
+def _known_names(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    from voice_helper.registry import registry
+
+    return [model.name for model in registry() if model.name.startswith(begun)]
+
+
+def _own_names(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    from voice_helper.model_store import installed
+
+    return [folder.name for folder in installed() if folder.name.startswith(begun)]
+
+
 @models.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_known_names)
 @click.option("--mirror", metavar="URL", help="Fetch its files from this folder of another server.")
 def install(name: str, mirror: str | None) -> None:
     """Fetch a model of the registry, check it, and keep it among your own. Goes on where a cut has ended it.
@@ -104,7 +116,7 @@ def import_(source: Path, name: str | None) -> None:
 
 
 @models.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_own_names)
 def verify(name: str | None) -> None:
     """Look whether installed models are still as they were.
 
@@ -134,7 +146,7 @@ def verify(name: str | None) -> None:
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_own_names)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
     """Remove a model that was installed or imported, and what was fetched of one that was cut.

@@ -21,7 +21,7 @@ from voice_helper.commands.shared import (
     open_skill,
     open_voice_or_none,
 )
-from voice_helper.errors import VoiceHelperError
+from voice_helper.errors import VoiceHelperError, needs_package
 from voice_helper.servers.places import is_loopback
 from voice_helper.voices import VoiceWithMemory
 
@@ -81,16 +81,11 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
     """
     if (cert is None) != (key is None):
         raise click.UsageError("--cert and --key go together")
-    try:
+    with needs_package("the page", "web"):
         import uvicorn
 
         from voice_helper.servers.shell import page_files
         from voice_helper.servers.web import Served, create_app
-    except ImportError as error:
-        raise VoiceHelperError(
-            f"the page needs a package that is not installed: {error.name}",
-            hint="pip install starlette uvicorn websockets",
-        ) from error
     _check_certificate(cert, key)
     with listening_socket(host, port) as listener:
         skill = open_skill(options)
@@ -136,13 +131,8 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
     """
     if announces and is_loopback(host):
         raise click.UsageError("--zeroconf tells other machines where it is: give --host, too")
-    try:
+    with needs_package("Home Assistant", "wyoming"):
         from voice_helper.servers.wyoming import Served, WyomingServer
-    except ImportError as error:
-        raise VoiceHelperError(
-            f"Home Assistant needs a package that is not installed: {error.name}",
-            hint='pip install "wyoming[zeroconf]"',
-        ) from error
     import asyncio
 
     with listening_socket(host, port) as listener:
@@ -179,13 +169,8 @@ async def _announce_in_network(host: str, port: int) -> None:
     """Tell the network by mDNS where it is. Raises `VoiceHelperError` where that cannot be done."""
     import socket
 
-    try:
+    with needs_package("--zeroconf", "wyoming"):
         from wyoming.zeroconf import HomeAssistantZeroconf
-    except ImportError as error:
-        raise VoiceHelperError(
-            f"--zeroconf needs a package that is not installed: {error.name}",
-            hint='pip install "wyoming[zeroconf]"',
-        ) from error
     name = f"voice-helper on {socket.gethostname()}".encode()[:_MOST_NAME_BYTES].decode(errors="ignore")
     try:
         await HomeAssistantZeroconf(port, name, None if host in _EVERY_ADDRESS else host).register_server()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
@@ -292,7 +292,7 @@ def note_number(options: Options, skill: Skill) -> None:
     """Say which emergency number is named where nobody has set one."""
     if not options.number:
         named = skill.content.answers.settings.get("number", "")
-        note(f'in an emergency it names "{named}"; name yours: --number 112, or export VOICE_HELPER_NUMBER=112')
+        note(f'in an emergency it names "{named}"; name yours: voice-helper setup, or --number 112')
 
 
 def terminal(file: TextIO | None = None) -> Console:
@@ -302,16 +302,17 @@ def terminal(file: TextIO | None = None) -> Console:
     return Console(file=file, soft_wrap=not (file or sys.stdout).isatty())
 
 
-def error_terminal(*, soft_wrap: bool = False) -> Console:
-    """Give the console for what stands beside the answer."""
+@cache
+def error_terminal() -> Console:
+    """Give the console for what stands beside the answer: one, so that a note stands above what is still turning."""
     from rich.console import Console
 
-    return Console(stderr=True, soft_wrap=soft_wrap)
+    return Console(stderr=True)
 
 
 def note(text: str) -> None:
     """Tell the person something beside the answer, on the error stream."""
-    error_terminal(soft_wrap=True).print(plain(text), style="dim", highlight=False)
+    error_terminal().print(plain(text), style="dim", highlight=False, soft_wrap=True)
 
 
 def print_line(form: dict[str, Any], file: TextIO | None = None) -> None:
@@ -402,7 +403,7 @@ def plain_lines(text: str) -> str:
 
 def show_error(error: VoiceHelperError) -> None:
     """Show what is wrong and what to do about it, on the error stream."""
-    console = error_terminal(soft_wrap=True)
-    console.print(f"[red]error:[/red] {plain_lines(error.message)}", highlight=False)
+    console = error_terminal()
+    console.print(f"[red]error:[/red] {plain_lines(error.message)}", highlight=False, soft_wrap=True)
     if error.hint:
-        console.print(f"[dim]hint:[/dim] {plain(error.hint)}", highlight=False)
+        console.print(f"[dim]hint:[/dim] {plain(error.hint)}", highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from voice_helper.commands.shared import (
     show_error,
     terminal,
 )
-from voice_helper.errors import SoundDeviceError, VoiceHelperError
+from voice_helper.errors import SoundDeviceError, Terminated, VoiceHelperError
 from voice_helper.paths import settings_file
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
@@ -29,13 +30,14 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from rich.live import Live
 
     from voice_helper.audio import DeviceKind, Source
-    from voice_helper.loudness import LevelMeter
+    from voice_helper.loudness import LevelMeter, Verdict
     from voice_helper.recognizers import Recognizer
     from voice_helper.skill import Skill
     from voice_helper.types import AudioChunk
 
 _PATIENCE_SECONDS: Final = 12.0
-_BAR_WIDTH: Final = 40
+_TRIES: Final = 3
+_BAR_WIDTH: Final = 30  # with the figures behind it, a line of a narrow terminal
 _CHUNKS_A_PICTURE: Final = 3  # about ten pictures a second
 _NUMBER: Final = re.compile(r"[0-9+*#][0-9 +*#-]{1,18}")
 _LEVELS: Final = {
@@ -44,6 +46,12 @@ _LEVELS: Final = {
     "good": "The level is good.",
     "loud": "That was cut off: turn the input level down in the sound settings of the system, or move away a little.",
 }
+_AS_SAID: Final = "which is understood."
+_MISHEARD: Final = "which is not what was to be said."
+_HEAR_BETTER: Final = (
+    "Come closer to the microphone, or somewhere quieter. If you were cut off, let it wait longer: listen --patient, or"
+    " patient = true in the file that is named below. A larger model to hear with may help: voice-helper models list"
+)
 _CHOICES: Final = {
     "": "listen: ask aloud, or say that a cramp is there",
     "a": "ask: type a question",
@@ -60,7 +68,8 @@ _CHOICES: Final = {
 def start(options: Options, context: click.Context) -> None:
     """Greet, try the sound at the first time, and offer what can be done; the Enter key alone begins to listen.
 
-    This is also what voice-helper does on a terminal with nothing behind it.
+    Ctrl-C ends what was begun, and once more the program. This is also what voice-helper does on a terminal with
+    nothing behind it.
 
     Example: voice-helper start
     """
@@ -86,6 +95,10 @@ def start(options: Options, context: click.Context) -> None:
             _begin(context, chosen, {**context.params, **kept})
         except VoiceHelperError as error:
             show_error(error)
+        except (KeyboardInterrupt, click.Abort) as interrupt:
+            if isinstance(interrupt, Terminated) or isinstance(interrupt.__context__, Terminated):
+                raise
+            console.print("\nCtrl-C once more, or q, ends the program.")
 
 
 @click.command()
@@ -113,11 +126,15 @@ def _begin(context: click.Context, chosen: str, options: dict[str, object]) -> N
     from voice_helper.commands.testing import test_intents
 
     if chosen == "a":
-        question = click.prompt("Your question").split()
-        context.invoke(ask, question=tuple(question), **options)
+        question = click.prompt("Your question", default="", show_default=False).split()
+        if question:
+            context.invoke(ask, question=tuple(question), **options)
         return
-    commands: dict[str, click.Command] = {"": listen, "g": guide, "t": test_intents}
-    context.invoke(commands[chosen], **options)
+    if chosen == "t":
+        context.invoke(test_intents, **options)
+        return
+    patient = bool(context.lookup_default("patient"))  # as these commands read it where nobody leads to them
+    context.invoke(guide if chosen == "g" else listen, patient=patient, **options)
 
 
 def _set_up(options: Options, console: Console) -> Options:
@@ -138,7 +155,7 @@ def _set_up(options: Options, console: Console) -> Options:
             another = _another(kind, console)
             if another is None:
                 break
-            options = keep(kind, another)
+            options = keep(kind, another) if another else options
     console.print("\n[bold]Emergency number[/bold]")
     number = _number(options)
     if number:
@@ -149,31 +166,44 @@ def _set_up(options: Options, console: Console) -> Options:
 
 def _hears(options: Options, skill: Skill, console: Console) -> bool:
     """Show the level of the microphone while somebody says a sentence, and what was heard; tells whether it works."""
+    from voice_helper.audio import Microphone
+    from voice_helper.speaking import sentences_of
+
+    try:
+        Microphone(options.microphone_device).close()  # where there is none, nothing need be loaded
+    except SoundDeviceError as error:
+        show_error(error)
+        return options.microphone_device is None  # with none at all there is nothing to choose
+    with progress("loading the recognizer"):
+        recognizer: Recognizer = open_recognizer(options, skill)
+        sentence = sentences_of(skill.content.answers.samples.text)[-1].rstrip(".")
+        wanted = skill.understanding.understand(sentence).intent
+    for number in range(_TRIES):
+        console.print(f'{"Once more, say" if number else "Say"} aloud: "{plain(sentence)}"', highlight=False)
+        heard, verdict = _heard(options, recognizer, console)
+        if not heard:
+            console.print("No words were heard." if verdict == "good" else _LEVELS[verdict])
+            return False
+        is_right = skill.understanding.understand(heard).intent == wanted
+        console.print(f'Heard: "{plain(heard)}", {_AS_SAID if is_right else _MISHEARD}', highlight=False)
+        console.print(_LEVELS[verdict])
+        if is_right:
+            return True
+    console.print(_HEAR_BETTER)
+    return False
+
+
+def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[str, Verdict]:
+    """Give what somebody says, if anything, and how loud it came."""
     from voice_helper.assistant import hear_question
     from voice_helper.audio import Microphone
     from voice_helper.endpoint import EndpointSettings
     from voice_helper.loudness import LevelMeter
-    from voice_helper.speaking import sentences_of
 
-    try:
-        microphone = Microphone(options.microphone_device)
-    except SoundDeviceError as error:
-        show_error(error)
-        return options.microphone_device is None  # with none at all there is nothing to choose
-    with microphone:
-        with progress("loading the recognizer"):
-            recognizer: Recognizer = open_recognizer(options, skill)
-        example = sentences_of(skill.content.answers.samples.text)[-1].rstrip(".")
-        console.print(f'Say something, such as "{plain(example)}".')
-        meter = LevelMeter()
+    meter = LevelMeter()
+    with Microphone(options.microphone_device) as microphone:
         heard = hear_question(_Metered(microphone, meter, console), recognizer, EndpointSettings())
-    verdict = meter.verdict()
-    if heard.text:
-        console.print(f'Heard: "{plain(heard.text)}"', highlight=False)
-        console.print(_LEVELS[verdict])
-        return True
-    console.print("No words were heard." if verdict == "good" else _LEVELS[verdict])
-    return False
+    return heard.text, meter.verdict()
 
 
 class _Metered:
@@ -188,21 +218,23 @@ class _Metered:
         seconds = 0.0
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
             for number, chunk in enumerate(self._source.chunks()):
-                self._show(live, self._meter.accept(chunk), draw=number % _CHUNKS_A_PICTURE == 0)
+                level = self._meter.accept(chunk)
+                if number % _CHUNKS_A_PICTURE == 0:
+                    self._show(live, level, _PATIENCE_SECONDS - seconds)
                 seconds += chunk.seconds
                 yield chunk
                 if seconds > _PATIENCE_SECONDS:
                     return
 
-    def _show(self, live: Live, decibels: float, *, draw: bool) -> None:
+    def _show(self, live: Live, decibels: float, seconds_left: float) -> None:
         from rich.text import Text
 
         from voice_helper.loudness import QUIETEST_DECIBELS
 
-        if draw:
-            filled = round(_BAR_WIDTH * (1 - decibels / QUIETEST_DECIBELS))
-            bar = Text("#" * filled, style="green") + Text("-" * (_BAR_WIDTH - filled), style="dim")
-            live.update(bar + Text(f" {decibels:4.0f} dB"), refresh=True)
+        filled = round(_BAR_WIDTH * (1 - decibels / QUIETEST_DECIBELS))
+        bar = Text("#" * filled, style="green") + Text("-" * (_BAR_WIDTH - filled), style="dim")
+        left = f"listening, {max(0, math.ceil(seconds_left))} s left"
+        live.update(bar + Text(f" {decibels:4.0f} dB, {left}"), refresh=True)
 
 
 def _speaks(options: Options, skill: Skill, console: Console) -> bool:
@@ -229,16 +261,19 @@ def _speaks(options: Options, skill: Skill, console: Console) -> bool:
 
 
 def _another(kind: DeviceKind, console: Console) -> str | None:
-    """Let the person choose another device; gives its name."""
-    from voice_helper.audio import device_names
+    """Let the person choose another device; gives its name, "" to try the same again, `None` to leave it at that."""
+    from voice_helper.audio import device_names, is_systems_choice
 
     names = device_names(kind)
     for number, name in enumerate(names, 1):
-        console.print(f"  {number}  {plain(name)}", highlight=False)
+        what = "  [dim](the system's own choice)[/dim]" if is_systems_choice(name) else ""
+        console.print(f"  {number}  {plain(name)}{what}", highlight=False)
     chosen = _asked(
-        "Another one? Its number (Enter: leave it as it is)",
-        lambda text: text.isascii() and text.isdigit() and 1 <= int(text) <= len(names),
+        f"Another {kind}? Its number (a: the same again; Enter: leave it as it is)",
+        lambda text: text == "a" or (text.isascii() and text.isdigit() and 1 <= int(text) <= len(names)),
     )
+    if chosen == "a":
+        return ""
     return names[int(chosen) - 1] if chosen else None
 
 

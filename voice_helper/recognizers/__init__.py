@@ -34,7 +34,7 @@ class Recognizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The engine that was opened, and what would be better, if anything."""
+    """The engine that was opened, and what it cannot do, if anything."""
 
     recognizer: Recognizer
     another: Callable[[], Recognizer]
@@ -49,7 +49,7 @@ def open_recognizer(
     """Open a recognizer by its name: `auto`, `vosk`, `embedded`, `pocketsphinx` or `whisper`.
 
     `auto` takes the engine of the `model` that is given; without one Vosk when there is a model for the language,
-    else the embedded one, and gives the advice that improves it. `phrases` are what people say to us. With `workers`
+    else the embedded one. `phrases` are what people say to us. With `workers`
     the embedded one hears in so many processes, for many people at a time. Raises
     `ModelMissingError` when `model` is none of the engine's, or there is none; `EngineMissingError` when the engine
     cannot work here.
@@ -72,19 +72,14 @@ def open_recognizer(
         )
     if engine == "pocketsphinx":
         return _open_pocketsphinx(phrases)
-    return _open_embedded(phrases, workers, advise=engine == "auto")
+    return _open_embedded(phrases, workers)
 
 
-def _open_embedded(phrases: Phrases, workers: int, *, advise: bool) -> Choice:
+def _open_embedded(phrases: Phrases, workers: int) -> Choice:
     from voice_helper.recognizers import phonetic
 
-    advice = (
-        'hearing with the embedded recognizer; a Vosk model hears more: see "voice-helper models list"'
-        if advise
-        else None
-    )
     if not phonetic.is_available():  # no wheel for this platform: PocketSphinx hears everything
-        return _open_pocketsphinx(phrases, advice)
+        return _open_pocketsphinx(phrases)
     models: EmbeddedModels | EmbeddedWorkers
     if workers:
         from voice_helper.recognizers.workers import EmbeddedWorkers
@@ -94,13 +89,13 @@ def _open_embedded(phrases: Phrases, workers: int, *, advise: bool) -> Choice:
         from voice_helper.recognizers.embedded import EmbeddedModels
 
         models = EmbeddedModels(phrases)
-    return Choice(models.recognizer(), models.recognizer, advice)
+    return Choice(models.recognizer(), models.recognizer)
 
 
-def _open_pocketsphinx(phrases: Phrases, advice: str | None = None) -> Choice:
+def _open_pocketsphinx(phrases: Phrases) -> Choice:
     from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
 
-    return Choice(PocketSphinxRecognizer(phrases), lambda: PocketSphinxRecognizer(phrases), advice)
+    return Choice(PocketSphinxRecognizer(phrases), lambda: PocketSphinxRecognizer(phrases))
 
 
 def _open_vosk(model: Path, phrases: Phrases) -> Choice:
@@ -124,5 +119,5 @@ def _open_whisper(model: Path, phrases: Phrases, language: str) -> Choice:
 
         return WithWordsSoFar(whole, PocketSphinxRecognizer(phrases, commands_only=True))
 
-    advice = None if language == "en" else 'without words so far: a "stop" counts when the utterance is over'
+    advice = None if language == "en" else 'with this model a "stop" counts only when you pause after it'
     return Choice(another(), another, advice)

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from voice_helper.errors import EngineMissingError
+from voice_helper.errors import EngineMissingError, needs_package
 from voice_helper.noise import suppressed
 from voice_helper.quiet import quiet_stderr
 from voice_helper.recognizers.language_model import UNKNOWN
@@ -96,7 +96,7 @@ class PhoneNetwork:
 
     def __init__(self) -> None:
         """Load hama; raises `EngineMissingError` where it is not installed or does not load."""
-        self._network = _import_engines()[0].ASRModel()
+        self._network = import_engines()[0].ASRModel()
         self._fold = _folding(list(self._network.decoder_tokens))
 
     def frames(self, samples: Samples) -> Frames:
@@ -122,7 +122,7 @@ class WordDecoder:
         Raises `EngineMissingError` where flashlight-text is not installed or does not load.
         """
         search = search or Search()
-        _, decoding, kenlm, dictionary = _import_engines()
+        _, decoding, kenlm, dictionary = import_engines()
         words = sorted(sounds)
         lexicon = dictionary.Dictionary()
         for word in (*words, UNKNOWN):
@@ -178,7 +178,7 @@ class CommandSpotter:
 
     def __init__(self, phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> None:
         """Take the phrases, and how their words sound; those with a word whose sound is not known are left out."""
-        _, decoding, _, _ = _import_engines()
+        _, decoding, _, _ = import_engines()
         self._phrases = tuple(phrase for phrase in phrases if phrase and all(word in sounds for word in phrase.split()))
         self._phones: dict[int, int] = {}
         trie, language = decoding.Trie(len(PHONES), _BOUNDARY), decoding.ZeroLM()
@@ -258,25 +258,21 @@ def _fit(frames: Frames, result: Any, phones: int) -> float:
 def is_available() -> bool:
     """Tell whether hama and flashlight-text are installed and load on this machine."""
     try:
-        _import_engines()
+        import_engines()
     except EngineMissingError:
         return False
     return True
 
 
-def _import_engines() -> tuple[Any, Any, Any, Any]:
-    try:
+def import_engines() -> tuple[Any, Any, Any, Any]:
+    """Import hama and flashlight-text; raises `EngineMissingError` when they do not load."""
+    with needs_package("the embedded question recognizer", instead="take another one: --engine pocketsphinx"):
         return (
             importlib.import_module("hama.asr"),
             importlib.import_module("flashlight.lib.text.decoder"),
             importlib.import_module("flashlight.lib.text.decoder.kenlm"),
             importlib.import_module("flashlight.lib.text.dictionary"),
         )
-    except (ImportError, OSError) as error:
-        raise EngineMissingError(
-            f"the embedded question recognizer does not load: {error}",
-            hint="pip install hama flashlight-text, or use --engine pocketsphinx",
-        ) from error
 
 
 def _folding(tokens: Sequence[str]) -> npt.NDArray[np.float32]:

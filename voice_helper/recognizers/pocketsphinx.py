@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, Final
 
-from voice_helper.errors import EngineMissingError
+from voice_helper.errors import needs_package
 from voice_helper.temporary import temporary_folder
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
@@ -86,10 +86,8 @@ class PocketSphinxRecognizer:
 
 def import_pocketsphinx() -> Any:
     """Import pocketsphinx; raises `EngineMissingError` when it does not load."""
-    try:
+    with needs_package("hearing with PocketSphinx"):
         return importlib.import_module("pocketsphinx")
-    except (ImportError, OSError) as error:
-        raise EngineMissingError(f"pocketsphinx does not load: {error}", hint="pip install pocketsphinx") from error
 
 
 def _dictionary_lines(sounds: Iterable[tuple[str, tuple[str, ...]]]) -> Iterable[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from voice_helper.errors import EngineMissingError, ModelMissingError
+from voice_helper.errors import ModelMissingError, needs_package
 from voice_helper.quiet import quiet_stderr
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
@@ -99,10 +99,8 @@ def _joined(parts: Iterable[Transcript]) -> str:
 
 def _load(model: Path) -> tuple[Any, Any]:
     """Give vosk and the model that lies in a folder."""
-    try:
+    with needs_package("hearing with Vosk"):
         import vosk
-    except (ImportError, OSError) as error:
-        raise EngineMissingError(f"vosk does not load: {error}", hint="pip install vosk") from error
     vosk.SetLogLevel(-1)
     try:
         with quiet_stderr():  # of a damaged configuration it prints all that could stand in one

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from voice_helper.errors import EngineMissingError, ModelMissingError
+from voice_helper.errors import ModelMissingError, needs_package
 from voice_helper.recognizers.whole import Samples, WholeUtterance
 from voice_helper.types import Transcript
 
@@ -36,12 +36,8 @@ class WhisperRecognizer(WholeUtterance):
         """
         super().__init__()
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # it would look for a model's missing files there
-        try:
+        with needs_package("hearing with Whisper", "whisper"):
             engine = importlib.import_module("faster_whisper")
-        except (ImportError, OSError) as error:
-            raise EngineMissingError(
-                f"faster-whisper does not load: {error}", hint="pip install faster-whisper"
-            ) from error
         try:
             self._model: Any = engine.WhisperModel(
                 str(model), device="cpu", compute_type="int8", cpu_threads=min(4, os.cpu_count() or 1)

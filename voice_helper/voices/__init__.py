@@ -16,7 +16,6 @@ WORDS_PER_MINUTE: Final = 150
 SENTENCE_PAUSE_SECONDS: Final = 0.5
 _SENTENCES_KEPT: Final = 256  # most of those that there are; about 25 MB
 
-NATURAL_HINT: Final = "pip install hibari-tts"
 NATURAL_LANGUAGE: Final = "en"
 VOICE_NAMES: Final = ("auto", "natural", "pyttsx3", "none")
 

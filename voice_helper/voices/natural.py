@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 
 from voice_helper.audio import spoken_part, to_pcm
-from voice_helper.errors import EngineMissingError
-from voice_helper.voices import NATURAL_HINT
+from voice_helper.errors import EngineMissingError, install_hint, needs_package
 
 _PACE: Final = 1 / 216  # its own pace is 216 words a minute, pauses left out
 _LOUDNESS: Final = 1.35  # it is softer than the system's voice; the loudest sentence we say still fits
+_INSTEAD: Final = "take the system's voice: --voice pyttsx3"
 _NOISE_SEED: Final = 0  # the same sentence always sounds the same
 
 
@@ -26,14 +26,9 @@ class NaturalVoice:
 
         Raises `EngineMissingError` when the extra is not installed or does not load.
         """
-        try:
+        with needs_package("the natural voice", "natural", _INSTEAD):
             from hibari import Hibari
             from hibari.voices import DEFAULT, voice_path
-        except ImportError as error:
-            raise EngineMissingError(
-                f"the natural voice needs a package that is not installed: {error.name}",
-                hint=NATURAL_HINT,
-            ) from error
         try:
             model = voice_path(DEFAULT, download_missing=False)  # it would fetch what is not in its package
             self._engine: Any = Hibari(model=model)
@@ -41,7 +36,7 @@ class NaturalVoice:
         except Exception as error:  # whatever it raises, there is no voice
             raise EngineMissingError(
                 f"the natural voice does not start: {error}",
-                hint="pip install --force-reinstall hibari-tts, or use the system's voice: --voice pyttsx3",
+                hint=f"{install_hint('natural')}; or {_INSTEAD}",
             ) from error
         self._one_at_a_time = threading.Lock()
 

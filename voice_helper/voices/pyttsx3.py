@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from voice_helper.audio import spoken_part, to_pcm
-from voice_helper.errors import EngineMissingError
+from voice_helper.errors import EngineMissingError, install_hint
 from voice_helper.temporary import temporary_folder
 
 _ESPEAK_PACE: Final = 150 / 188  # asked for 150 words a minute espeak speaks 188, pauses left out
@@ -71,7 +71,7 @@ class Pyttsx3Voice:
             started.set_exception(
                 EngineMissingError(
                     f"the system's voice does not start: {error}",
-                    hint="pip install espeakng-loader, or install espeak-ng; --voice none shows the answers as text",
+                    hint=f"{install_hint()}; or install espeak-ng; --voice none shows the answers as text",
                 )
             )
             return
