@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.reading import grade, words_of
+from tests.said import Said, every_answer
 from voice_helper.answers import filled
 from voice_helper.assistant import sentences_of
 from voice_helper.content import Content
 from voice_helper.conversation import State
 from voice_helper.skill import Skill
-from voice_helper.spoken import Said, every_answer, every_prompt, every_session_row, review_page
+from voice_helper.spoken import every_prompt, every_session_row, review_page
 from voice_helper.turns import first_state, take_turn
 from voice_helper.types import SAMPLE_RATE, DoneSpeaking, Event, Heard, PartlyHeard, Quiet, Row, Say, Transcript
 
