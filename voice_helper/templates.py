@@ -160,13 +160,11 @@ class Templates:
             yield expression.original_text
         elif isinstance(expression, Alternative):
             yield from self._walk(chance.choice(expression.items), chance)
-        elif isinstance(expression, Permutation):
-            items = list(expression.items)
-            chance.shuffle(items)
-            for item in items:
-                yield from (" ", *self._walk(item, chance), " ")
         elif isinstance(expression, Group):
-            for item in expression.items:
+            items = list(expression.items)
+            if isinstance(expression, Permutation):
+                chance.shuffle(items)
+            for item in items:
                 yield from self._walk(item, chance)
         elif isinstance(expression, ListReference):
             entry = chance.choice(self._lists[expression.list_name])
