@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Final
 
 from bench.lines import machine, write_result
+from bench.listener import chunks_of, recording
 from bench.programs import PYTHON, instructions, run
-from voice_helper.audio import WavSource
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 
-_ROOT: Final = Path(__file__).parent.parent
 _KEPT: Final = Path(__file__).parent / "results" / "instructions.json"
-_RECORDING: Final = _ROOT / "tests" / "audio" / "put_heat_on_it.wav"
+_RECORDING: Final = "put_heat_on_it"
 _TEMPLATE: Final = "does heat help"
 _OTHER_WORDS: Final = "my poor legs seize up whenever i have been running"
 _HEARD_FROM: Final = 10  # the chunk in which somebody begins to speak
@@ -44,7 +43,7 @@ def _decoding() -> Callable[[], object]:
     from voice_helper.skill import open_skill, phrases_of
 
     recognizer = open_recognizer("embedded", phrases=phrases_of(open_skill().content)).recognizer
-    chunks = list(islice(WavSource(_RECORDING).chunks(), _HEARD_FROM, _HEARD_FROM + _HEARD_CHUNKS))
+    chunks = list(islice(chunks_of(recording(_RECORDING)), _HEARD_FROM, _HEARD_FROM + _HEARD_CHUNKS))
 
     def hear() -> None:
         for chunk in chunks:

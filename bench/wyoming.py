@@ -28,11 +28,10 @@ from wyoming.client import AsyncTcpClient
 from wyoming.tts import Synthesize
 
 from bench.lines import machine, read_lines, write_result
-from voice_helper.audio import WavSource
+from bench.listener import recording
 from voice_helper.types import SAMPLE_RATE
 
 _VOICE_HELPER = Path(sys.executable).parent / "voice-helper"
-_RECORDINGS = Path(__file__).parent.parent / "tests" / "audio"
 _SAID = ("put_heat_on_it", "bananas", "what_is_a_cramp", "stretching")
 _ANSWER = "The article says heat can ease cramps. No heat if you have diabetes, numb skin or poor circulation."
 _CHUNK_SECONDS = 0.064  # as Home Assistant sends it
@@ -86,7 +85,7 @@ async def heard(port: int, name: str) -> float:
     """Speak in real time; give the seconds from the end of the sound to its words."""
     async with AsyncTcpClient("127.0.0.1", port) as client:
         await client.write_event(AudioStart(SAMPLE_RATE, 2, 1).event())
-        pcm = b"".join(chunk.pcm for chunk in WavSource(_RECORDINGS / f"{name}.wav").chunks())
+        pcm = recording(name)
         pcm += bytes(SAMPLE_RATE * 2 * 7 // 10)  # the silence after which Home Assistant takes it for over
         size = round(SAMPLE_RATE * _CHUNK_SECONDS) * 2
         due = time.perf_counter()
