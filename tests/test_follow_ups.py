@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from voice_helper.answers import Sources
@@ -150,7 +150,6 @@ def test_any_chain_of_follow_ups_is_answered(skill: Skill) -> None:
     @given(
         st.lists(st.sampled_from(["why", "how", "more", "what about heat", "and bananas", "say that again", CAUSES]))
     )
-    @settings(deadline=None)
     def answered(chain: list[str]) -> None:
         talk = Talk(skill)
         talk(CAUSES)
