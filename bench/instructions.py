@@ -1,7 +1,8 @@
 """Instructions that understanding and hearing take, which no other program changes: `python -m bench.instructions`.
 
 Counted by valgrind in a program that does a thing so many times and in one that does it twice as often: the
-difference has no start in it. Shown beside the figures that are kept in `results/`; `--keep` keeps the new ones.
+difference has no start in it. Nobody may change the code meanwhile: a start would fill the cache anew. Shown beside the
+figures that are kept in `results/`; `--keep` keeps the new ones.
 """
 
 from __future__ import annotations
