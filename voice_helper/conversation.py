@@ -273,6 +273,10 @@ class Conversation:
     def _heard(
         self, state: State, event: Heard, *, already: str | None, expected: str | None
     ) -> tuple[State, tuple[Action, ...]]:
+        """Act on a whole utterance.
+
+        `already` is what was acted on while it was spoken, `expected` the command that we fell silent for.
+        """
         transcript, match = self._meaning(state, event)
         if not transcript.text:
             return state, ()
