@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,12 +161,8 @@ def test_any_chain_of_follow_ups_is_answered(skill: Skill) -> None:
     answered()
 
 
-def test_a_mistake_in_the_file_is_shown_with_its_line(tmp_path: object) -> None:
-    import shutil
-    from pathlib import Path
-
-    folder = Path(str(tmp_path)) / "en"
-    shutil.copytree(intents_folder("en"), folder)
+def test_a_mistake_in_the_file_is_shown_with_its_line(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(intents_folder("en"), tmp_path / "en"))
     file = folder / "follow_ups.yaml"
     text = file.read_text(encoding="utf-8")
     text = text.replace("cause_heat: {more: remedy_water}", "cause_heat: {more: remedy_watter}")
