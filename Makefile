@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
-CORE_TESTS := answers calibration content conversation documents endpoint exporting follow_ups glance grounding guide \
-	guide_moves hostile_input languages learn nearest page phrasebook safety safety_rules scenarios skill spelling talks \
-	text turns understand understand_order vocabulary
+CORE_TESTS := answers calibration content conversation documents endpoint export_homeassistant exporting \
+	follow_ups glance grounding guide guide_moves hostile_input languages learn nearest page phrasebook safety \
+	safety_rules saved scenarios skill spelling talks text turns understand understand_order vocabulary
 
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos

@@ -18,18 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from bench.lines import machine, write_result
+from bench.listener import chunks_of, listener, recording
 from bench.talk import other_talk
-from voice_helper.assistant import Assistant, Happening
-from voice_helper.audio import SilentPlayer, WavSource
-from voice_helper.conversation import State
-from voice_helper.echo import EchoCanceller
+from voice_helper.assistant import Happening
 from voice_helper.recognizers import open_recognizer
 from voice_helper.skill import open_skill, phrases_of
-from voice_helper.speaking import Speaker
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import open_voice
 
-_RECORDINGS = Path(__file__).parent.parent / "tests" / "audio"
 _SAID = ("put_heat_on_it", "bananas", "have_a_cramp", "what_is_a_cramp", "numb", "stretching", "stop", "privacy")
 _SAID_AN_HOUR = 4
 _TALKS = 12
@@ -53,11 +49,6 @@ class Hour:
     """The clock of the loop less the sound that it was given."""
 
     took_seconds: float
-
-
-def chunks_of(pcm: bytes) -> Iterator[AudioChunk]:
-    size = CHUNK_SAMPLES * 2
-    return (AudioChunk(pcm[start : start + size].ljust(size, b"\0")) for start in range(0, len(pcm), size))
 
 
 def room() -> Iterator[AudioChunk]:
@@ -89,14 +80,7 @@ def live_through(
     def tell(happening: Happening) -> None:
         counts[happening.event] = counts.get(happening.event, 0) + 1
 
-    assistant = Assistant(
-        skill.conversation,
-        recognizer,
-        Speaker(open_voice("pyttsx3"), SilentPlayer()),
-        state=State(hands_free=True),
-        echo=EchoCanceller(),
-        tell=tell,
-    )
+    assistant = listener(skill.conversation, recognizer, open_voice("pyttsx3"), tell)
     quiet, asked, talk, samples = room(), cycle(questions), cycle(talks), 0
     for number in range(1, hours + 1):
         started = time.perf_counter()
@@ -130,10 +114,6 @@ def drift(hours: Sequence[Hour]) -> dict[str, float]:
         "threads": later[-1].threads - first.threads,
         "clock_off_seconds": max(abs(each.clock_off_seconds) for each in hours),
     }
-
-
-def recording(name: str) -> bytes:
-    return b"".join(chunk.pcm for chunk in WavSource(_RECORDINGS / f"{name}.wav").chunks())
 
 
 def main() -> None:

@@ -20,14 +20,14 @@ import numpy as np
 from packaging.requirements import Requirement
 
 from bench.lines import machine, write_result
+from bench.listener import RECORDINGS, recording
 from bench.programs import PYTHON, VOICE_HELPER, Took, best_of, instructions, run
-from voice_helper.audio import WavSource, silence, write_wav
+from voice_helper.audio import silence, write_wav
 from voice_helper.types import SAMPLE_RATE
 
-_RECORDINGS = Path(__file__).parent.parent / "tests" / "audio"
 _QUESTION = ("ask", "does heat help", "--voice", "none")
 _OTHER_WORDS = ("ask", "my poor legs seize up whenever i have been running", "--voice", "none")
-_HEARD = ("ask", "--wav", str(_RECORDINGS / "put_heat_on_it.wav"), "--voice", "none")
+_HEARD = ("ask", "--wav", str(RECORDINGS / "put_heat_on_it.wav"), "--voice", "none")
 _COMMANDS = {
     "--help": ("--help",),
     "ask, a template matches": _QUESTION,
@@ -78,7 +78,7 @@ def listening(environment: Mapping[str, str], folder: Path, seconds: float) -> d
     """Give the share of one core that listening takes: a long sound less a short one, so that starting counts not."""
     room = np.random.default_rng(3).normal(0.0, _ROOM_LOUDNESS, round(seconds * SAMPLE_RATE)).astype("<i2").tobytes()
     said = b"".join(
-        _recorded(path) + silence(1.0) for path in sorted(_RECORDINGS.glob("*.wav")) if "korean" not in path.name
+        recording(path.stem) + silence(1.0) for path in sorted(RECORDINGS.glob("*.wav")) if "korean" not in path.name
     )
     talk = (said * (1 + len(room) // len(said)))[: len(room)]
     result: dict[str, object] = {}
@@ -92,10 +92,6 @@ def listening(environment: Mapping[str, str], folder: Path, seconds: float) -> d
             "seconds": round(len(whole) / 2 / SAMPLE_RATE),
         }
     return result
-
-
-def _recorded(path: Path) -> bytes:
-    return b"".join(chunk.pcm for chunk in WavSource(path).chunks())
 
 
 def _listen(environment: Mapping[str, str], folder: Path, pcm: bytes) -> Took:

@@ -20,16 +20,12 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from bench.day import chunks_of, recording
 from bench.latency import measure
 from bench.lines import machine, write_result
-from voice_helper.assistant import Assistant
-from voice_helper.audio import SilentPlayer, silence
-from voice_helper.conversation import State
-from voice_helper.echo import EchoCanceller
+from bench.listener import chunks_of, listener, recording
+from voice_helper.audio import silence
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
-from voice_helper.speaking import Speaker
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 from voice_helper.voices import open_voice
 
@@ -54,13 +50,7 @@ def inside(times: int, talk_seconds: float) -> dict[str, Any]:
 
 def talked_to(skill: Skill, recognizer: Recognizer, seconds: float) -> dict[str, float]:
     """Talk without a pause to a loop in real time; gives how far behind the sound it was."""
-    assistant = Assistant(
-        skill.conversation,
-        recognizer,
-        Speaker(open_voice("none"), SilentPlayer()),
-        state=State(hands_free=True),
-        echo=EchoCanceller(),
-    )
+    assistant = listener(skill.conversation, recognizer, open_voice("none"))
     said = b"".join(recording(name) + silence(1.0) for name in _QUESTIONS)
     pcm = (said * (1 + round(seconds * SAMPLE_RATE * 2) // len(said)))[: round(seconds * SAMPLE_RATE) * 2]
     behind, used, began = 0.0, time.process_time(), time.perf_counter()

@@ -14,7 +14,6 @@ import os
 import random
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,11 +23,10 @@ from wyoming.client import AsyncTcpClient
 from wyoming.tts import Synthesize
 
 from bench.lines import machine, read_lines, write_result
+from bench.listener import recording
 from bench.load import Server, in_real_time, port_of, served
-from voice_helper.audio import WavSource
 from voice_helper.types import SAMPLE_RATE
 
-_RECORDINGS = Path(__file__).parent.parent / "tests" / "audio"
 _SAID = ("put_heat_on_it", "bananas", "what_is_a_cramp", "stretching")
 _ANSWER = "The article says heat can ease cramps. No heat if you have diabetes, numb skin or poor circulation."
 _CHUNK_SECONDS = 0.064  # as Home Assistant sends it
@@ -64,7 +62,7 @@ async def heard(port: int, name: str) -> float:
     """Speak in real time; give the seconds from the end of the sound to its words."""
     async with AsyncTcpClient("127.0.0.1", port) as client:
         await client.write_event(AudioStart(SAMPLE_RATE, 2, 1).event())
-        pcm = b"".join(chunk.pcm for chunk in WavSource(_RECORDINGS / f"{name}.wav").chunks())
+        pcm = recording(name)
         pcm += bytes(SAMPLE_RATE * 2 * 7 // 10)  # the silence after which Home Assistant takes it for over
         async for chunk in in_real_time(pcm, time.perf_counter(), _CHUNK_SECONDS):
             await client.write_event(AudioChunk(SAMPLE_RATE, 2, 1, chunk).event())

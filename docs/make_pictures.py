@@ -20,7 +20,7 @@ from rich.text import Text
 from voice_helper.assistant import Assistant, Happening
 from voice_helper.audio import SilentPlayer
 from voice_helper.conversation import State
-from voice_helper.recognizers.embedded import open_embedded
+from voice_helper.recognizers.embedded import EmbeddedModels
 from voice_helper.skill import open_skill, phrases_of
 from voice_helper.speaking import Speaker
 from voice_helper.view import GuideView
@@ -85,7 +85,7 @@ def guide() -> Console:
         view.tell(happening)
         said.append(happening.fields.get("text"))
 
-    recognizer = open_embedded(phrases_of(skill.content))
+    recognizer = EmbeddedModels(phrases_of(skill.content)).recognizer()
     speaker = Speaker(Pyttsx3Voice(), SilentPlayer())
     assistant = Assistant(skill.conversation, recognizer, speaker, state=State(hands_free=True), tell=tell)
     console.print(Text("$ voice-helper guide --place calf", style="dim"))

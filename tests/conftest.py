@@ -114,9 +114,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return both
 
 
+hypothesis.settings.register_profile("usual", deadline=None)  # a busy machine is no fault
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
 hypothesis.settings.register_profile("walks", max_examples=10_000, deadline=None)
 hypothesis.settings.register_profile("mutants", max_examples=15, deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("usual")
 
 
 @pytest.fixture(scope="session")

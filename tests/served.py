@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.sound import chunks_of, phrases
 from voice_helper.commands.serving import listening_socket, server_settings
-from voice_helper.recognizers.embedded import open_embedded
+from voice_helper.recognizers.embedded import EmbeddedModels
 from voice_helper.servers.shell import page_files
 from voice_helper.servers.web import Served, create_app
 from voice_helper.skill import Skill
@@ -41,7 +41,7 @@ def serving(skill: Skill, voice: Voice, **settings: Any) -> Iterator[str]:
     """Serve the page as the command does; gives its address, such as `http://127.0.0.1:40123`."""
     host = settings.get("host", "127.0.0.1")
     files = page(skill, needs_token="token" in settings)
-    open_recognizer = settings.pop("open_recognizer", lambda: open_embedded(phrases(skill)))
+    open_recognizer = settings.pop("open_recognizer", lambda: EmbeddedModels(phrases(skill)).recognizer())
     served = Served(skill.conversation, files, open_recognizer, voice, 150, **settings)
     with listening_socket(host, 0) as listener:
         server = uvicorn.Server(uvicorn.Config(create_app(served), **server_settings(None, None)))

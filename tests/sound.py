@@ -12,7 +12,7 @@ import soundfile
 
 from voice_helper.audio import WavSource
 from voice_helper.recognizers import Recognizer
-from voice_helper.recognizers.embedded import open_embedded
+from voice_helper.recognizers.embedded import EmbeddedModels
 from voice_helper.skill import Skill, phrases_of
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Phrases
 
@@ -132,5 +132,5 @@ def embedded(skill: Skill) -> Recognizer:
     for known, loaded in _embedded:
         if known is skill:
             return loaded
-    _embedded.append((skill, open_embedded(phrases(skill))))
+    _embedded.append((skill, EmbeddedModels(phrases(skill)).recognizer()))
     return _embedded[-1][1]

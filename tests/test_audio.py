@@ -99,7 +99,7 @@ def test_float_samples_beyond_full_scale_or_not_numbers_are_cut_off(tmp_path: Pa
 # Properties
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     length=st.one_of(
         st.integers(1, 3 * CHUNK_SAMPLES),
@@ -116,14 +116,14 @@ def test_no_sample_is_lost_or_doubled(tmp_path: Path, length: int, seed: int) ->
     assert np.abs(as_array(heard) - as_array(pcm)).max() <= 1
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(length=st.integers(1, 60_000), rate=st.sampled_from(RATES), channels=st.integers(1, 4))
 def test_no_time_is_lost_at_any_rate(tmp_path: Path, length: int, rate: int, channels: int) -> None:
     path = write_sound(tmp_path / "any.wav", np.zeros((length, channels)), rate=rate)
     assert len(heard_from(path)) // 2 == pytest.approx(length * SAMPLE_RATE / rate, abs=1)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damage=st.dictionaries(st.integers(0, 47), st.integers(0, 255), min_size=1, max_size=6))
 def test_any_damage_to_a_header_gives_sound_or_a_clear_error(tmp_path: Path, damage: dict[int, int]) -> None:
     content = bytearray(write_pcm(tmp_path / "good.wav", noise(0.05)).read_bytes())

@@ -135,7 +135,7 @@ def test_a_broken_file_is_made_anew(damage: Callable[[bytes], bytes]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(1, 255))
 @example(place=0.2, byte=1)
 def test_one_wrong_byte_anywhere_never_harms(place: float, byte: int) -> None:

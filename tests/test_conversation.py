@@ -15,6 +15,7 @@ from voice_helper.types import (
     Event,
     Heard,
     Hush,
+    Outage,
     Pace,
     PartlyHeard,
     Quiet,
@@ -247,7 +248,64 @@ def test_a_red_flag_in_half_an_overheard_utterance_waits_for_its_end(skill: Skil
     assert "Call 112 now" in said[0]
 
 
+# What of ours gives out
+
+
+def test_hearing_that_fails_again_and_again_is_spoken_of_twice_until_words_are_heard(skill: Skill, talk: Talk) -> None:
+    said, failed = skill.content.answers.outages, Outage("hearing", "the engine broke")
+    assert talk.says(failed) == [said["hearing"].text]
+    assert talk.says(failed) == [said["hearing_again"].text]
+    assert talk.says(failed) == []
+    talk("does heat help")
+    assert talk(failed) == (Say((said["hearing"],), because="the engine broke"),)
+
+
+def test_a_microphone_that_goes_away_and_comes_back_is_told_and_a_session_stays_where_it_is(skill: Skill) -> None:
+    talk, said = in_session(skill), skill.content.answers.outages
+    before = talk.state
+    assert talk.says(Outage("microphone", "unplugged")) == [said["microphone"].text]
+    assert talk.says(Outage("microphone", "plugged in", is_over=True)) == [said["microphone_back"].text]
+    assert talk.state == before
+
+
 # A session from the side of the door
+
+
+def in_session(skill: Skill) -> Talk:
+    """A talk in which the first step of a session is being said."""
+    talk = Talk(skill, hands_free=True)
+    talk.state, _ = skill.conversation.begin_guide(talk.state)
+    return talk
+
+
+@pytest.mark.parametrize("then", ["flurb wozzle gronk", Outage("hearing", "it broke")], ids=["noise", "lost"])
+def test_a_step_that_fell_silent_for_a_command_is_said_again_where_none_came(skill: Skill, then: Event | str) -> None:
+    talk = in_session(skill)
+    assert skill.content.guide is not None
+    step = [row.text for row in skill.content.guide.steps[0].say]
+    assert talk(PartlyHeard("next")) == ()
+    assert talk(Quiet(SAMPLE_RATE // 10)) == (Hush("command"),)
+    assert talk.says(then)[: len(step)] == step
+
+
+def test_a_step_that_fell_silent_for_a_command_is_not_said_again_where_the_command_came(skill: Skill) -> None:
+    talk = in_session(skill)
+    talk(PartlyHeard("next"))
+    talk(Quiet(SAMPLE_RATE // 10))
+    assert [action.step for action in talk("next") if isinstance(action, Say)] == [2]
+
+
+def test_stop_ends_a_session_while_it_is_being_spoken_and_nothing_more_when_it_has_been(skill: Skill) -> None:
+    talk = in_session(skill)
+    assert End("stopped") in talk(PartlyHeard("stop"))
+    assert talk("stop") == ()
+
+
+def test_no_is_no_answer_where_the_session_has_not_asked(skill: Skill) -> None:
+    talk = in_session(skill)
+    before = talk.state
+    assert talk.says("no") == []
+    assert talk.state == before
 
 
 def test_it_tells_how_far_a_session_is(skill: Skill, talk: Talk) -> None:

@@ -30,9 +30,9 @@ def test_what_is_no_plain_data_is_named_with_its_line(text: str, problem: str) -
 
 
 def test_words_that_people_say_are_no_truth_values_and_numbers_are_numbers() -> None:
-    item = read_document("[yes, no, on, true, False, 0x10, 08, 1.5, ~, 2026-11-24]", "file.yaml", Problems())
+    item = read_document("[yes, no, on, true, False, 0x10, 08, 12:30, 1.5, ~, 2026-11-24]", "file.yaml", Problems())
     assert [each.value for each in item.scalars()] == [
-        "yes", "no", "on", True, False, 16, "08", 1.5, None, "2026-11-24",
+        "yes", "no", "on", True, False, 16, "08", "12:30", 1.5, None, "2026-11-24",
     ]  # fmt: skip
 
 

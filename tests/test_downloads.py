@@ -52,7 +52,7 @@ def refusal(server: Server, part: Path) -> str:
 # Cuts
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cuts=st.lists(st.integers(0, len(CONTENT)), max_size=3),
     ranges=st.booleans(),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from voice_helper.endpoint import PAUSE_SECONDS, Endpointer, EndpointSettings
@@ -57,7 +57,6 @@ def test_what_is_open_when_the_source_ends_is_over() -> None:
     assert len(utterances(runs((False, 1), (True, 1)))) == 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.03, 20)), max_size=12))
 def test_no_chunk_is_lost_doubled_or_out_of_order_and_none_is_too_long(pattern: list[tuple[bool, float]]) -> None:
     found = utterances(runs(*pattern))

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from voice_helper.answers import Sources
 from voice_helper.content import check_folder
 from voice_helper.conversation import State
+from voice_helper.documents import Problems
+from voice_helper.follow_ups import read_follow_ups
 from voice_helper.paths import intents_folder
 from voice_helper.skill import Skill
 from voice_helper.types import DoneSpeaking, Heard, Match, Say, Transcript, Understood
+from voice_helper.yaml_documents import read_document
 
 from .test_conversation import Talk
 
@@ -125,7 +132,7 @@ def test_an_overheard_more_is_met_with_silence(skill: Skill) -> None:
     ("said", "intent"),
     [
         ("the first", "cause_heat"), ("second one please", "remedy_heat"), ("heat", "remedy_heat"),
-        ("exercise in the heat", "cause_heat"),
+        ("exercise in the heat", "cause_heat"), ("exercise", "cause_heat"),
     ],
 )  # fmt: skip
 def test_one_of_two_is_named_by_its_place_or_by_its_words(skill: Skill, said: str, intent: str) -> None:
@@ -134,11 +141,18 @@ def test_one_of_two_is_named_by_its_place_or_by_its_words(skill: Skill, said: st
     assert meant(talk, said).intent == intent
 
 
+def test_one_of_two_is_named_by_its_whole_title_also_where_that_means_nothing_by_itself(skill: Skill) -> None:
+    talk = Talk(skill)
+    talk.state = State(candidates=("cause_heat", "not_in_article"))
+    title = skill.content.answers.entries["not_in_article"].title
+    assert skill.understanding.understand(title).intent == "none"
+    assert meant(talk, title).intent == "not_in_article"
+
+
 def test_any_chain_of_follow_ups_is_answered(skill: Skill) -> None:
     @given(
         st.lists(st.sampled_from(["why", "how", "more", "what about heat", "and bananas", "say that again", CAUSES]))
     )
-    @settings(deadline=None)
     def answered(chain: list[str]) -> None:
         talk = Talk(skill)
         talk(CAUSES)
@@ -147,12 +161,8 @@ def test_any_chain_of_follow_ups_is_answered(skill: Skill) -> None:
     answered()
 
 
-def test_a_mistake_in_the_file_is_shown_with_its_line(tmp_path: object) -> None:
-    import shutil
-    from pathlib import Path
-
-    folder = Path(str(tmp_path)) / "en"
-    shutil.copytree(intents_folder("en"), folder)
+def test_a_mistake_in_the_file_is_shown_with_its_line(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(intents_folder("en"), tmp_path / "en"))
     file = folder / "follow_ups.yaml"
     text = file.read_text(encoding="utf-8")
     text = text.replace("cause_heat: {more: remedy_water}", "cause_heat: {more: remedy_watter}")
@@ -163,3 +173,17 @@ def test_a_mistake_in_the_file_is_shown_with_its_line(tmp_path: object) -> None:
     assert any('"abuot" is no group' in line for line in problems)
     assert any('there is no fact "cause.circulatoin"' in line for line in problems)
     assert all("follow_ups.yaml:" in line for line in problems)
+
+
+def test_a_file_with_next_to_nothing_in_it_is_told_what_it_needs(skill: Skill) -> None:
+    problems = Problems()
+    text = "language: en\nframes: {remedies: [does that help]}"
+    read_follow_ups(
+        read_document(text, "follow_ups.yaml", problems), skill.content.language, Sources(frozenset(), {}), problems
+    )
+    assert problems.lines() == (
+        'follow_ups.yaml:1: follow_ups.yaml needs "nothing:" with "how"',
+        'follow_ups.yaml:1: follow_ups.yaml needs "nothing:" with "more"',
+        'follow_ups.yaml:1: follow_ups.yaml needs "nothing:" with "why"',
+        "follow_ups.yaml:2: frames: each of remedies needs {words} once",
+    )

@@ -142,3 +142,16 @@ def test_another_folder_with_a_rule_of_the_same_name_is_not_mixed_up() -> None:
     texts = ("does heat help", "does cold help")
     assert [len(list(one.matches(text, [("ask", "does <it> help")]))) for text in texts] == [1, 0]
     assert [len(list(other.matches(text, [("ask", "does <it> help")]))) for text in texts] == [0, 1]
+
+
+def test_words_in_any_order_are_matched_and_drawn_in_every_order() -> None:
+    template = "is (hot;a bath) good for my {muscle}"
+    assert not is_plain(template)
+    sentences = folder_of([template])
+    for text in ("is hot a bath good for my calf", "is a bath hot good for my big toe"):
+        assert [claim.intent for claim in sentences.exact(text)] == ["ask"]
+    assert sentences.exact("is hot good for my calf") == ()
+    drawn = sentences.draw(sentences.templates[0], 12)
+    assert {text.index("hot") < text.index("bath") for text in drawn} == {True, False}
+    assert all(sentences.exact(text) for text in drawn)
+    assert {word for text in drawn for word in text.split()} <= sentences.words_of(sentences.templates[0])

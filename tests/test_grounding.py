@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.reading import grade, words_of
+from tests.said import Said, every_answer
 from voice_helper.answers import filled
 from voice_helper.content import Content
 from voice_helper.conversation import State
 from voice_helper.skill import Skill
 from voice_helper.speaking import sentences_of
-from voice_helper.spoken import Said, every_answer, every_prompt, every_session_row, review_page
+from voice_helper.spoken import every_prompt, every_session_row, review_page
 from voice_helper.turns import first_state, take_turn
 from voice_helper.types import SAMPLE_RATE, DoneSpeaking, Event, Heard, PartlyHeard, Quiet, Row, Say, Transcript
 
@@ -285,7 +286,7 @@ EVENTS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.booleans(), st.booleans(), st.lists(EVENTS, max_size=12))
 def test_whatever_is_heard_only_rows_that_were_walked_through_are_said(
     plain_skill: Skill, sayable: frozenset[str], hands_free: bool, guided: bool, events: list[Event]
@@ -302,7 +303,7 @@ def test_whatever_is_heard_only_rows_that_were_walked_through_are_said(
     assert [text for text in said if text not in sayable] == []
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(SENTENCES), st.floats(0, 300)), max_size=12))
 def test_whatever_is_said_in_turns_only_rows_that_were_walked_through_are_said(
     plain_skill: Skill, sayable: frozenset[str], turns: list[tuple[str, float]]

@@ -245,7 +245,7 @@ SAID = [
 HELP_NOW_LASTS = 30.0
 
 
-@settings(max_examples=max(300, settings().max_examples), deadline=None)
+@settings(max_examples=max(300, settings().max_examples))
 @given(
     said=st.lists(
         st.tuples(

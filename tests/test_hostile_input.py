@@ -30,7 +30,7 @@ from voice_helper.types import Heard, Say, Transcript
 from voice_helper.wordings import read_wordings
 from voice_helper.yaml_documents import read_document
 
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+patient = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 WORDS = (
     "my", "chest", "hurts", "no", "not", "but", "can't", "breathe", "cramp", "leg", "and", "is", "it", "heat", "help",
     "swollen", "what", "about", "bananas", "stop", "next", "blood", "the", "a", "of", "if", "never", "without",

@@ -121,7 +121,7 @@ def test_stop_in_the_middle_of_a_sentence_silences_it(voice: Voice, skill: Skill
     assert [each.fields["reason"] for each in happened if each.event == "end"] == ["stopped"]
 
 
-def test_auto_prefers_it() -> None:
+def test_auto_takes_the_natural_voice_where_it_is_installed() -> None:
     assert open_voice("auto").name == "natural"
 
 

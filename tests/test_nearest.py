@@ -33,6 +33,13 @@ def test_arrays_bring_the_same_back(fitted: nearest.Nearest) -> None:
     assert np.allclose(back.weights, fitted.learned.weights, atol=1e-2)
 
 
+@pytest.mark.parametrize("name", ["weights", "idf", "example_labels", "example_templates"])
+def test_arrays_that_do_not_fit_each_other_are_refused(fitted: nearest.Nearest, name: str) -> None:
+    arrays = nearest.to_arrays(fitted.learned)
+    with pytest.raises(ValueError, match=r"weights of the shape|examples without"):
+        nearest.from_arrays({**arrays, name: arrays[name][:-1]})
+
+
 def test_what_was_learned_of_an_intent_that_is_gone_is_left_out(fitted: nearest.Nearest) -> None:
     intents = {label.partition("/")[0] for label in fitted.learned.labels} - {"remedy_heat"}
     without = nearest.Nearest(nearest.only(fitted.learned, sorted(intents)), fitted.embed)

@@ -58,7 +58,7 @@ def test_the_first_start_tries_the_sound_keeps_the_number_and_offers_what_there_
 
 def test_what_was_misheard_is_said_and_can_be_said_again(room: Room, tmp_path: Path) -> None:
     with sitting(room, tmp_path, "setup", "--voice", "none") as terminal:
-        for again in ("Once more, say aloud", "Once more, say aloud", "listen --patient"):
+        for again in ("Once more, say aloud", "Once more, say aloud", "--patient, or"):
             terminal.wait_for("s left", 60)
             room.wait_for_listener(0)
             room.speak("what_is_a_cramp")

@@ -216,7 +216,7 @@ def test_it_says_what_it_does_with_words_and_speaks_for_itself_alone(talks: Talk
     assert "Nothing is sent" not in text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.text(max_size=60), is_last=st.booleans())
 def test_any_words_get_a_verdict(skill: Skill, text: str, is_last: bool) -> None:
     talks = talks_of(skill, Clock())

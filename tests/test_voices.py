@@ -101,7 +101,7 @@ def test_odd_texts_do_not_break_the_voice(voice: Voice, text: str) -> None:
     assert loudness(voice.speak("Hold.", WORDS_PER_MINUTE)) > 500
 
 
-def test_nothing_is_printed(voice: Voice, capfd: pytest.CaptureFixture[str]) -> None:
+def test_speaking_prints_nothing(voice: Voice, capfd: pytest.CaptureFixture[str]) -> None:
     voice.speak(SENTENCE, WORDS_PER_MINUTE)
     open_voice(voice.name).speak("Hold.", WORDS_PER_MINUTE)
     assert capfd.readouterr() == ("", "")
@@ -120,7 +120,7 @@ def test_the_systems_voices_have_names() -> None:
     assert all(names)
 
 
-def test_no_voice_says_nothing() -> None:
+def test_the_voice_none_says_nothing() -> None:
     assert NoVoice().speak(SENTENCE, WORDS_PER_MINUTE) == b""
 
 

@@ -468,12 +468,12 @@ def test_far_speech_is_over_when_it_was_played_there_or_too_late() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "[::1]", "localhost"])
-def test_these_are_this_machine(host: str) -> None:
+def test_an_address_that_only_this_machine_reaches_is_known(host: str) -> None:
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "localhost.example", "", "127.0.0.1.example"])
-def test_these_are_not(host: str) -> None:
+def test_an_address_that_others_reach_is_known(host: str) -> None:
     assert not is_loopback(host)
 
 

@@ -269,7 +269,7 @@ def test_sound_of_any_form_is_heard(port: int, rate: int, width: int, channels: 
 
 @given(st.sampled_from([8_000, 16_000, 22_050, 48_000]), st.integers(1, 4), st.integers(1, 3),
        st.lists(st.integers(1, 4_000), max_size=20))  # fmt: skip
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_no_sound_is_lost_however_it_is_cut(rate: int, width: int, channels: int, cuts: list[int]) -> None:
     raw = raw_form((np.sin(np.arange(8_000) / 20) * 9_000).astype("<i2").tobytes(), rate, width, channels)
     sound, heard_so_far, place = RawSound(rate, width, channels), b"", 0
@@ -517,7 +517,7 @@ BROKEN_FRAMES = st.one_of(
 )  # fmt: skip
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(whole_frames(), max_size=8), BROKEN_FRAMES)
 def test_whatever_is_sent_it_goes_on(port: int, whole: list[bytes], broken: bytes) -> None:
     back = raw(port, b"".join(whole) + broken)
@@ -525,7 +525,6 @@ def test_whatever_is_sent_it_goes_on(port: int, whole: list[bytes], broken: byte
     assert b'"pong"' in raw(port, line(type="ping"))
 
 
-@settings(deadline=None)
 @given(st.lists(whole_frames() | BROKEN_FRAMES, max_size=5))
 @example([line(type="a", data_length=2) + b"{}"])
 def test_any_bytes_are_frames_or_refused(sent: list[bytes]) -> None:

@@ -96,7 +96,7 @@ class Answers:
             values["family"] = match.family
         said: list[Row] = []
         for row in rows:
-            aloud = self._when(row, rows, values)
+            aloud = self._values_aloud(row, rows, values)
             if aloud is not None:
                 said.append(self.filled(row, aloud))
         return self._mark_kinds(tuple(dict.fromkeys(said)))
@@ -121,7 +121,7 @@ class Answers:
         titles = {"first": self.entries[first].title, "second": self.entries[second].title}
         return filled(Row(self.unsure, "talk"), titles)
 
-    def _when(self, row: Row, rows: Iterable[Row], values: Mapping[str, str]) -> dict[str, str] | None:
+    def _values_aloud(self, row: Row, rows: Iterable[Row], values: Mapping[str, str]) -> dict[str, str] | None:
         """Give the values as this row says them aloud; `None` when the row is not for these values."""
         aloud = {slot: self._aloud(slot, _split(value)) for slot, value in values.items()}
         for slot, wanted in row.when.items():

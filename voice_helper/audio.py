@@ -492,7 +492,7 @@ class Loudspeaker(_Device):
         return not self._drained.is_set()
 
     def wait(self) -> None:
-        """Wait until all of it was heard."""
+        """Wait until all of it was heard; raises `SoundDeviceError` where the loudspeaker goes away meanwhile."""
         left, stalled_seconds = len(self._waiting), 0.0
         while not self._drained.wait(_LOOK_SECONDS):
             stalled_seconds = 0.0 if len(self._waiting) < left else stalled_seconds + _LOOK_SECONDS

@@ -20,7 +20,7 @@ from voice_helper.safety import SafetyRules, read_safety
 from voice_helper.sentences import Sentences, Template, read_sentences
 from voice_helper.subject import Subject, read_subject
 from voice_helper.text import Language
-from voice_helper.types import OUT_OF_SCOPE, Phrases, Row
+from voice_helper.types import COMMAND_GROUP, GUIDE_START, OUT_OF_SCOPE, Phrases, Row
 from voice_helper.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read_thresholds
 from voice_helper.wordings import Wording, read_wordings
 
@@ -34,7 +34,6 @@ _LEARNED_FROM = ("language.yaml", _WORDINGS)  # beside the sentences
 _DRAWN_FROM = (*_LEARNED_FROM, "follow_ups.yaml")
 _RULES_FROM = ("language.yaml", "safety.yaml")
 _THEFT_DRAWS = 12
-_COMMAND_GROUP = "guide"
 
 
 @dataclass(frozen=True)
@@ -370,7 +369,6 @@ DRAWING_VERSION = 1
 _QUESTION_DRAWS = 24
 _SIGN_DRAWS = 4
 _COMMAND_DRAWS = 100
-_GUIDE_START = "guide_start"  # it tells of a cramp, and is no command of a session
 _COMMAND_WORDS = 5
 
 
@@ -386,9 +384,9 @@ def draw_phrases(content: Content) -> Phrases:
         for number, text in enumerate(drawn):
             # people say both "it is" and "it's"
             questions[language.comparable(text) if number % 2 else " ".join(language.words(text))] = None
-        if group == _COMMAND_GROUP or template.intent in HELP_NOW:
+        if group == COMMAND_GROUP or template.intent in HELP_NOW:
             commands.update(dict.fromkeys(" ".join(language.words(text)) for text in drawn[:_SIGN_DRAWS]))
-        if group == _COMMAND_GROUP and template.intent != _GUIDE_START:
+        if group == COMMAND_GROUP and template.intent != GUIDE_START:
             spoken = (" ".join(language.words(text)) for text in sentences.draw(template, _COMMAND_DRAWS))
             session.update(dict.fromkeys(text for text in spoken if text.count(" ") < _COMMAND_WORDS))
     for phrase in content.follow_ups.every_phrase:

@@ -6,7 +6,7 @@ and a server all drive this same function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -16,6 +16,7 @@ from voice_helper.follow_ups import FollowUp, FollowUps
 from voice_helper.guide import Guide, Move, Session
 from voice_helper.safety import Flag
 from voice_helper.types import (
+    GUIDE_START,
     NONE_INTENT,
     OUT_OF_SCOPE,
     SAMPLE_RATE,
@@ -155,10 +156,9 @@ class Conversation:
         if isinstance(event, Outage):
             return self._gave_out(state, event)
         if isinstance(event, Heard):
-            already, expected = state.acted_on, state.hushed_for
-            state = replace(state, acted_on=None, suspected=None, commanded=None, hushed_for=None, lost=0)
-            state, actions = self._heard(state, event, already=already, expected=expected)
-            return self._spoken_on(state, actions) if expected is not None else (state, actions)
+            begun = replace(_without_words_so_far(state), lost=0)
+            after, actions = self._heard(begun, event, already=state.acted_on, expected=state.hushed_for)
+            return self._say_step_again(after, actions) if state.hushed_for is not None else (after, actions)
         if isinstance(event, PartlyHeard):
             return self._partly_heard(state, event)
         if isinstance(event, Quiet):
@@ -209,8 +209,9 @@ class Conversation:
         again: tuple[Action, ...] = ()
         if name == "hearing":
             was_hushed = state.hushed_for is not None
-            state = replace(state, acted_on=None, suspected=None, commanded=None, hushed_for=None, lost=state.lost + 1)
-            state, again = self._spoken_on(state, ()) if was_hushed else (state, ())
+            state = replace(_without_words_so_far(state), lost=state.lost + 1)
+            if was_hushed:
+                state, again = self._say_step_again(state, ())
             name = {1: "hearing", 2: "hearing_again"}.get(state.lost, "")
         row = self.answers.outages.get(name)
         return state, (*again, Say((row,), because=outage.reason)) if row else again
@@ -239,8 +240,8 @@ class Conversation:
             state = replace(state, commanded=command, commanded_samples=state.commanded_samples if known else 0)
         return state, ()
 
-    def _spoken_on(self, state: State, actions: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
-        """We fell silent for what turned out to be nothing to act on: say the step again."""
+    def _say_step_again(self, state: State, actions: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
+        """Say the step of a session again that we fell silent in, unless the words that we did it for are acted on."""
         acted = any(isinstance(action, (Say, Hush, End, Pace)) for action in actions)
         if acted or state.session is None or self.guide is None or state.session.stage != "saying":
             return state, actions
@@ -284,6 +285,10 @@ class Conversation:
     def _heard(
         self, state: State, event: Heard, *, already: str | None, expected: str | None
     ) -> tuple[State, tuple[Action, ...]]:
+        """Act on a whole utterance.
+
+        `already` is what was acted on while it was spoken, `expected` the command that we fell silent for.
+        """
         transcript, match = self._meaning(state, event)
         if not transcript.text:
             return state, ()
@@ -321,7 +326,7 @@ class Conversation:
     def _asked(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
             return self._not_understood(state, transcript, match)
-        if match.intent == "guide_start" and self.guide is not None and (state.hands_free or state.can_lead):
+        if match.intent == GUIDE_START and self.guide is not None and (state.hands_free or state.can_lead):
             state, actions = self.begin_guide(state, match.slots.get("muscle"))
             return replace(state, last_match=match), (Understood(transcript, match), *actions)
         if match.intent == _STOP:
@@ -465,39 +470,12 @@ class Conversation:
         pace = _PACES.get(match.intent)
         if pace is not None:
             return state, (Understood(transcript, match), pace)
-        moves: dict[str, Callable[[], Move]] = {
-            "guide_next": lambda: guided.go_next(guide, session),
-            "yes": lambda: guided.resume(guide, session),
-            "guide_back": lambda: guided.go_back(guide, session),
-            "guide_repeat": lambda: guided.repeat(guide, session),
-            "guide_restart": lambda: guided.restart(guide, session),
-            "guide_start": lambda: guided.place(guide, session, match.slots.get("muscle") or session.muscle or "calf"),
-            "guide_pause": lambda: guided.pause(session),
-            "guide_resume": lambda: guided.resume(guide, session),
-            _STOP: guided.stop,
-            "guide_better": lambda: guided.better(guide),
-            "guide_same": lambda: guided.same(guide, session),
-            "no": lambda: guided.same(guide, session),
-            "guide_worse": lambda: guided.worse(guide),
-            "guide_place": lambda: guided.place(guide, session, match.slots.get("muscle")),
-            "guide_stand": lambda: guided.stand(guide, session),
-            "guide_where": lambda: guided.which_step(guide, session),
-            "guide_time": lambda: guided.how_long(guide, session),
-            "help": lambda: guided.say_between(guide, session, (guide.help,)),
-        }
-        if match.intent in moves:
-            if match.intent == "guide_next" and session.stage == "paused":
-                move = guided.resume(guide, session)
-            elif match.intent in ("guide_same", "no") and not guided.current_step(guide, session).asks:
-                move = Move(session)  # it goes on as it is; the check comes later
-            else:
-                move = moves[match.intent]()
-            state, actions = self._moved(replace(state, misheard=0), move)
-            return state, (Understood(transcript, match), *actions)
         if match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
             return state, (Understood(transcript, match),)
-        answer = self._answer(state, match)
-        move = guided.say_between(guide, session, answer.spoken_rows())
+        move, answer = _commanded_move(guide, session, match), None
+        if move is None:  # no command: a question, answered in between
+            answer = self._answer(state, match)
+            move = guided.say_between(guide, session, answer.spoken_rows())
         state, actions = self._moved(replace(state, misheard=0), move)
         return state, (Understood(transcript, match, answer), *actions)
 
@@ -554,3 +532,46 @@ class Conversation:
         full = answer.disclaimer == "full"
         said = replace(state, misheard=0, candidates=(), full_on_the_way=full)
         return said, (Understood(transcript, match, answer), Hush("question"), Say(answer.spoken_rows()))
+
+
+def _without_words_so_far(state: State) -> State:
+    """Give the state where an utterance is over: what was made of its words so far no longer counts."""
+    return replace(state, acted_on=None, suspected=None, commanded=None, hushed_for=None)
+
+
+def _commanded_move(guide: Guide, session: Session, match: Match) -> Move | None:  # noqa: PLR0912 - a line a command
+    """Give what a command does in a session; `None` for what is no command."""
+    muscle = match.slots.get("muscle")
+    match match.intent:
+        case "guide_next" | "guide_resume" | "yes":
+            return guided.resume(guide, session)
+        case "guide_back":
+            return guided.go_back(guide, session)
+        case "guide_repeat":
+            return guided.repeat(guide, session)
+        case "guide_restart":
+            return guided.restart(guide, session)
+        case "guide_pause":
+            return guided.pause(session)
+        case "guide_stop":
+            return guided.stop()
+        case "guide_better":
+            return guided.better(guide)
+        case "guide_worse":
+            return guided.worse(guide)
+        case "guide_same" | "no":
+            asks = guided.current_step(guide, session).asks
+            return guided.same(guide, session) if asks else Move(session)  # it goes on; the check comes later
+        case "guide_place":
+            return guided.place(guide, session, muscle)
+        case "guide_start":
+            return guided.place(guide, session, muscle or session.muscle or "calf")
+        case "guide_stand":
+            return guided.stand(guide, session)
+        case "guide_where":
+            return guided.which_step(guide, session)
+        case "guide_time":
+            return guided.how_long(guide, session)
+        case "help":
+            return guided.say_between(guide, session, (guide.help,))
+    return None

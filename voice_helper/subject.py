@@ -17,16 +17,22 @@ from voice_helper.documents import Item, Problems
 from voice_helper.sentences import Sentences
 from voice_helper.text import Language
 from voice_helper.turns import take_turn
-from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT, Match, Transcript
+from voice_helper.types import (
+    COMMAND_GROUP,
+    GUIDE_START,
+    NONE_INTENT,
+    OUT_OF_SCOPE,
+    TALK_GROUP,
+    UNSURE_INTENT,
+    Match,
+    Transcript,
+)
 from voice_helper.understand import HELP_NOW
 
 GOING_ON_SECONDS: Final = 120.0
 """So long after an answer, words that do not name the subject may go on with it: "what about magnesium"."""
 
 _KEYS: Final = frozenset({"language", "name", "summary", "locale", "subject", "near", "examples"})
-_COMMAND_GROUP: Final = "guide"
-_TALK_GROUP: Final = "talk"
-_GUIDE_START: Final = "guide_start"
 
 
 @dataclass(frozen=True)
@@ -39,29 +45,29 @@ class Subject:
     locale: str
     """The language as assistants name it: `en-US`."""
 
-    words: tuple[str, ...]
+    names: tuple[str, ...]
     """Who says one of these speaks of our subject."""
 
-    near_words: tuple[str, ...]
+    near_names: tuple[str, ...]
     """Who says one of these may speak of it."""
 
     examples: tuple[str, ...]
 
     def is_named(self, text: str) -> bool:
         """Tell whether a text names the subject."""
-        return self._words.search(self.language.comparable(text)) is not None
+        return self._any_name.search(self.language.comparable(text)) is not None
 
     def may_be_named(self, text: str) -> bool:
         """Tell whether a text names the subject, or what it has to do with."""
-        return self.is_named(text) or self._near_words.search(self.language.comparable(text)) is not None
+        return self.is_named(text) or self._any_near_name.search(self.language.comparable(text)) is not None
 
     @cached_property
-    def _words(self) -> re.Pattern[str]:
-        return _any_of(self.language.comparable(word) for word in self.words)
+    def _any_name(self) -> re.Pattern[str]:
+        return _any_of(self.language.comparable(word) for word in self.names)
 
     @cached_property
-    def _near_words(self) -> re.Pattern[str]:
-        return _any_of(self.language.comparable(word) for word in self.near_words)
+    def _any_near_name(self) -> re.Pattern[str]:
+        return _any_of(self.language.comparable(word) for word in self.near_names)
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:
@@ -83,11 +89,11 @@ def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subjec
     for example in texts("examples"):
         if not sentences.exact(example):
             problems.add(top["examples"].place, f'examples: "{example}" matches no sentence word for word')
-    names = (text("name"), text("summary"), text("locale"))
-    return Subject(sentences.language, *names, texts("subject"), texts("near"), texts("examples"))
+    about = (text("name"), text("summary"), text("locale"))
+    return Subject(sentences.language, *about, texts("subject"), texts("near"), texts("examples"))
 
 
-def is_ours(
+def is_our_turn(
     conversation: Conversation, subject: Subject, state: State, text: str, elapsed_seconds: float, *, is_last: bool
 ) -> bool:
     """Tell whether words that somebody says to an assistant are for us, so long after our last turn.
@@ -112,13 +118,13 @@ def is_ours(
 
 def _is_command(conversation: Conversation, text: str) -> bool:
     meant = conversation.understanding.understand(text)
-    return meant.decided_by == "command" and meant.intent != _GUIDE_START
+    return meant.decided_by == "command" and meant.intent != GUIDE_START
 
 
 def _speaks_of_it(conversation: Conversation, subject: Subject, text: str, match: Match) -> bool:
     if subject.is_named(text):
         return True
     group = conversation.understanding.sentences.group_of.get(match.intent, "")
-    if group == _TALK_GROUP or (group == _COMMAND_GROUP and match.intent != _GUIDE_START):
+    if group == TALK_GROUP or (group == COMMAND_GROUP and match.intent != GUIDE_START):
         return False
     return match.intent not in (NONE_INTENT, UNSURE_INTENT) and subject.may_be_named(text)

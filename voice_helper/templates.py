@@ -152,27 +152,27 @@ class Templates:
         pieces = self._pieces(parsed(template).expression)
         return (pieces.words | pieces.alone | pieces.first | pieces.last) - {""}
 
-    def _rule(self, name: str) -> Expression:
-        return parsed(self._rules[name]).expression
+    def _rule(self, reference: Expression) -> Expression:
+        """Give the rule that is named by an expression that is none of the others."""
+        assert isinstance(reference, RuleReference)
+        return parsed(self._rules[reference.rule_name]).expression
 
     def _walk(self, expression: Expression, chance: random.Random) -> Iterator[str]:
         if isinstance(expression, TextChunk):
             yield expression.original_text
         elif isinstance(expression, Alternative):
             yield from self._walk(chance.choice(expression.items), chance)
-        elif isinstance(expression, Permutation):
-            items = list(expression.items)
-            chance.shuffle(items)
-            for item in items:
-                yield from (" ", *self._walk(item, chance), " ")
         elif isinstance(expression, Group):
-            for item in expression.items:
+            items = list(expression.items)
+            if isinstance(expression, Permutation):
+                chance.shuffle(items)
+            for item in items:
                 yield from self._walk(item, chance)
         elif isinstance(expression, ListReference):
             entry = chance.choice(self._lists[expression.list_name])
             yield chance.choice(entry.phrases)
-        elif isinstance(expression, RuleReference):
-            yield from self._walk(self._rule(expression.rule_name), chance)
+        else:
+            yield from self._walk(self._rule(expression), chance)
 
     def _plainest(self, expression: Expression) -> str:
         if isinstance(expression, TextChunk):
@@ -183,9 +183,7 @@ class Templates:
             return "".join(self._plainest(item) for item in expression.items)
         if isinstance(expression, ListReference):
             return self._lists[expression.list_name][0].phrases[0]
-        if isinstance(expression, RuleReference):
-            return self._plainest(self._rule(expression.rule_name))
-        return ""
+        return self._plainest(self._rule(expression))
 
     def _pieces(self, expression: Expression) -> _Pieces:
         if isinstance(expression, TextChunk):
@@ -196,12 +194,11 @@ class Templates:
             return reduce(_joined, (self._pieces(item) for item in expression.items), _pieces_of(""))
         if isinstance(expression, ListReference):
             return _any_of(_pieces_of(text) for entry in self._lists[expression.list_name] for text in entry.phrases)
-        if isinstance(expression, RuleReference):
-            name = expression.rule_name
-            if name not in self._rule_pieces:
-                self._rule_pieces[name] = self._pieces(self._rule(name))
-            return self._rule_pieces[name]
-        return _pieces_of("")
+        assert isinstance(expression, RuleReference)
+        name = expression.rule_name
+        if name not in self._rule_pieces:
+            self._rule_pieces[name] = self._pieces(self._rule(expression))
+        return self._rule_pieces[name]
 
 
 def _intent(name: str, templates: Iterable[str]) -> Intent:

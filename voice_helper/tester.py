@@ -75,7 +75,11 @@ class Result:
 
 
 def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engine: str | None = None) -> Result:
-    """Give one text its meaning and answer, in a conversation of its own."""
+    """Give one text its meaning and answer, in a conversation of its own.
+
+    `heard` and `engine` say what a recognizer heard, and which. Raises `VoiceHelperError` where it is to be said
+    after an intent that does not exist.
+    """
     transcript = heard or Transcript(case.text)
     state = State()
     if case.context == "guide":

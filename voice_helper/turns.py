@@ -13,6 +13,7 @@ from typing import Final
 from voice_helper import guide as guided
 from voice_helper.conversation import REPEAT_AFTER_SECONDS, Conversation, State
 from voice_helper.types import (
+    COMMAND_GROUP,
     NONE_INTENT,
     OUT_OF_SCOPE,
     SAMPLE_RATE,
@@ -80,7 +81,7 @@ def _always(match: Match) -> bool:
 def _is_new(conversation: Conversation, match: Match) -> bool:
     """Tell whether words say something by themselves, not only to a session."""
     group = conversation.understanding.sentences.group_of.get(match.intent)
-    return match.intent not in _NOT_UNDERSTOOD and group != "guide"
+    return match.intent not in _NOT_UNDERSTOOD and group != COMMAND_GROUP
 
 
 class _Turn:

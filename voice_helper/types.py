@@ -38,6 +38,15 @@ OUT_OF_SCOPE = "out_of_scope"
 UNSURE_INTENT = "unsure"
 """The intent of words that two meanings fit about equally."""
 
+GUIDE_START = "guide_start"
+"""The intent of telling that there is a cramp: among the commands of a session, the one that is said outside of it."""
+
+COMMAND_GROUP = "guide"
+"""The group of the intents that are commands of a session."""
+
+TALK_GROUP = "talk"
+"""The group of the intents that anybody says to anybody: "hello", "thank you"."""
+
 
 @dataclass(frozen=True, slots=True)
 class AudioChunk:

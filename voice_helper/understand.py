@@ -10,14 +10,22 @@ from voice_helper.documents import Item, Problems
 from voice_helper.ranking import NOTHING_NEAR, Ranking
 from voice_helper.safety import LEVELS, Flag, SafetyRules
 from voice_helper.sentences import Claim, Sentences
-from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT, Decision, Match, RunnerUp, Transcript
+from voice_helper.types import (
+    COMMAND_GROUP,
+    GUIDE_START,
+    NONE_INTENT,
+    OUT_OF_SCOPE,
+    TALK_GROUP,
+    UNSURE_INTENT,
+    Decision,
+    Match,
+    RunnerUp,
+    Transcript,
+)
 
 Context = Literal["none", "guide"]
 
 HELP_NOW: Final = ("emergency", "urgent")
-_COMMAND_GROUP: Final = "guide"
-_TALK_GROUP: Final = "talk"
-_GUIDE_START: Final = "guide_start"
 _FEW_WORDS: Final = 3
 """Fewer, such as "thank you", are said by everybody to everybody."""
 
@@ -139,9 +147,9 @@ class Understanding:
         or the words be clear.
         """
         if match.decided_by == "command":
-            return match.intent == _GUIDE_START
+            return match.intent == GUIDE_START
         if match.decided_by == "exact":
-            return self._group(match.intent) != _TALK_GROUP or len(heard.text.split()) >= _FEW_WORDS
+            return self._group(match.intent) != TALK_GROUP or len(heard.text.split()) >= _FEW_WORDS
         if match.intent in HELP_NOW:
             is_near = match.runner_up is not None
             if is_near and match.score < self.thresholds.overheard_safety:
@@ -149,7 +157,7 @@ class Understanding:
             is_clear = heard.confidence >= self.thresholds.overheard_clear
             return is_clear or not so_far or self.urgent_flag(so_far) is not None
         is_sure = match.score >= self.thresholds.overheard and heard.confidence >= self.thresholds.overheard_confident
-        return is_sure and self._group(match.intent) not in {_TALK_GROUP, _COMMAND_GROUP}
+        return is_sure and self._group(match.intent) not in {TALK_GROUP, COMMAND_GROUP}
 
     def with_runner_up(self, text: str, match: Match) -> Match:
         """Give a match with the meaning that came next, also where nearness was not needed to decide."""
@@ -224,7 +232,7 @@ class Understanding:
 
     def command(self, text: str) -> str | None:
         """Give the intent of the session's command that a text is, word for word."""
-        claims = (claim.intent for claim in self.sentences.exact(text) if self._group(claim.intent) == _COMMAND_GROUP)
+        claims = (claim.intent for claim in self.sentences.exact(text) if self._group(claim.intent) == COMMAND_GROUP)
         return self._short_command(text) or next(claims, None)
 
     def _short_command(self, text: str) -> str | None:
@@ -235,7 +243,7 @@ class Understanding:
     def _exact(self, text: str, context: Context) -> Claim | None:
         claims = self.sentences.exact(text)
         if context == "guide":
-            commands = [claim for claim in claims if self._group(claim.intent) == _COMMAND_GROUP]
+            commands = [claim for claim in claims if self._group(claim.intent) == COMMAND_GROUP]
             claims = (*[claim for claim in claims if claim.intent in LEVELS], *commands, *claims)
         return claims[0] if claims else None
 
@@ -246,7 +254,7 @@ class Understanding:
         decided: Literal["safety", "command", "exact"] = "exact"
         if claim.intent in LEVELS:
             decided = "safety"
-        elif group == _COMMAND_GROUP:
+        elif group == COMMAND_GROUP:
             decided = "command"
         family = None
         if claim.intent in HELP_NOW:

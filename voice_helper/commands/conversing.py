@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,23 @@ class Listening:
     plain: bool
     chime: bool
 
+    @property
+    def is_live(self) -> bool:
+        """A microphone is listened to, and no sound file."""
+        return self.source == "mic"
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How it is begun with, in which the commands differ."""
+
+    guide: bool = False
+    """With a session, which is also the end of it."""
+
+    place: str | None = None
+    wake: str | None = None
+    push_to_talk: bool = False
+
 
 _LISTENING_OPTIONS: Final = (
     click.option("--source", default="mic", show_default=True, help="mic, or a sound file, in virtual time."),
@@ -94,7 +111,7 @@ def listen(options: Options, listening: Listening, wake: str | None, push_to_tal
 
     Example: voice-helper listen --source evening.wav --events --save spoken.wav
     """
-    _converse(options, listening, wake=wake, push_to_talk=push_to_talk)
+    _converse(options, listening, _Manner(wake=wake, push_to_talk=push_to_talk))
 
 
 @click.command()
@@ -107,18 +124,10 @@ def guide(options: Options, listening: Listening, place: str | None) -> None:
 
     Example: voice-helper guide --article-only --plain
     """
-    _converse(options, listening, guide=True, place=place)
+    _converse(options, listening, _Manner(guide=True, place=place))
 
 
-def _converse(
-    options: Options,
-    listening: Listening,
-    *,
-    guide: bool = False,
-    place: str | None = None,
-    wake: str | None = None,
-    push_to_talk: bool = False,
-) -> None:
+def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
     from voice_helper.assistant import Assistant
     from voice_helper.audio import LastingMicrophone, QuietRoom, SilentPlayer, WavSource, write_wav
     from voice_helper.conversation import State
@@ -126,22 +135,21 @@ def _converse(
     from voice_helper.guarded import GuardedEcho, GuardedSpotter
     from voice_helper.recognizers.wake import WakeWord
     from voice_helper.speaking import Speaker
-    from voice_helper.view import GuideView
     from voice_helper.voices import ReadingPace
 
     save, recording = listening.save, listening.recording
     refuse_silent_save(options, save)
-    file = None if listening.source == "mic" else WavSource(Path(listening.source))
+    file = None if listening.is_live else WavSource(Path(listening.source))
+    wake = manner.wake
     spotter = GuardedSpotter(note, lambda: WakeWord(wake)) if wake is not None else None
     skill = open_skill(options)
     recognizer = open_recognizer(options, skill)
     voice = _open_voice(options, save, is_live=file is None)
-    console, sayable = terminal(), skill.content.guide
+    console = terminal()
     with ExitStack() as opened:
         kept = SilentPlayer(keep=save is not None)
-        player, heard = (kept, file) if file is not None else _live(options, kept, opened, needed=not guide)
-        hint = "Ctrl-C ends" if isinstance(heard, QuietRoom) or sayable is None else sayable.help.text
-        view = GuideView(console, hint) if _wants_view(listening, console, guide=guide) else None
+        player, heard = (kept, file) if file is not None else _live(options, kept, opened, needed=not manner.guide)
+        view = _view(skill, listening, manner, console, can_hear=not isinstance(heard, QuietRoom))
         assistant = Assistant(
             skill.conversation.article_only() if listening.article_only else skill.conversation,
             recognizer,
@@ -151,36 +159,40 @@ def _converse(
             echo=None if listening.headset else GuardedEcho(note),
             headset=listening.headset or voice.name == ReadingPace.name,
             wake=spotter,
-            waits_to_be_addressed=push_to_talk,
+            waits_to_be_addressed=manner.push_to_talk,
             tell=_teller(listening, console, view),
         )
         lasting = heard if isinstance(heard, LastingMicrophone) else None
         heard = kept_in(heard, recording)
-        pressed = _enter_key() if file is None and not guide else _no_key
-        act_on_key = assistant.address if push_to_talk else assistant.begin_guide
         try:
-            _begin(assistant, skill, options, listening, guide=guide, place=place)
-            if not guide and file is None and not listening.events:
-                note(_how_to_begin(wake, push_to_talk=push_to_talk))
+            _begin(assistant, skill, options, listening, manner)
             if view is not None:
                 opened.enter_context(view.open())
-            for _ in assistant.hear(heard):
+            for _ in _hear(assistant, heard, listening, manner):
                 if lasting is not None:
                     assistant.mind_the_microphone(lasting.away)
                 if view is not None:
                     view.tick(assistant)
-                if pressed():
-                    act_on_key()
-                if guide and file is None and not assistant.is_busy:
-                    break
-            if file is not None:
-                for _ in assistant.stay():
-                    pass
         finally:
             if save is not None:
                 write_wav(save, kept.finish())
         if listening.events and file is not None:
             print_line({"at": round(assistant.seconds, 2), "event": "end", "reason": "source_ended"})
+
+
+def _hear(assistant: Assistant, source: Source, listening: Listening, manner: _Manner) -> Iterator[None]:
+    """Hear until the sound ends and all is said, or the guide that was asked for is over; yields after each chunk."""
+    pressed = _enter_key() if listening.is_live and not manner.guide else _no_key
+    act_on_key = assistant.address if manner.push_to_talk else assistant.begin_guide
+    for _ in assistant.hear(source):
+        yield
+        if pressed():
+            act_on_key()
+        if manner.guide and listening.is_live and not assistant.is_busy:
+            return
+    if not listening.is_live:
+        for _ in assistant.stay():
+            pass
 
 
 def _open_voice(options: Options, save: Path | None, *, is_live: bool) -> Voice:
@@ -191,31 +203,36 @@ def _open_voice(options: Options, save: Path | None, *, is_live: bool) -> Voice:
     return ReadingPace() if is_live and voice.name == "none" else voice
 
 
-def _begin(
-    assistant: Assistant, skill: Skill, options: Options, listening: Listening, *, guide: bool, place: str | None
-) -> None:
+def _begin(assistant: Assistant, skill: Skill, options: Options, listening: Listening, manner: _Manner) -> None:
     """Say, play and show what comes before anything is heard."""
-    is_live = listening.source == "mic"
-    if is_live:
+    if listening.is_live:
         note_number(options, skill)
-    if is_live and listening.chime and not listening.headset and options.voice != "none":
+    if listening.is_live and listening.chime and not listening.headset and options.voice != "none":
         assistant.chime()
     if listening.recording is not None:
         assistant.say_first((skill.content.answers.recording_notice,))
-    if guide:
-        assistant.begin_guide(_PLACES.get(place or ""))
+    if manner.guide:
+        assistant.begin_guide(_PLACES.get(manner.place or ""))
+    elif listening.is_live and not listening.events:
+        note(_how_to_begin(manner))
 
 
-def _how_to_begin(wake: str | None, *, push_to_talk: bool) -> str:
-    if wake is not None:
-        return f'listening for "{wake}"; signs of danger are always heard. Ctrl-C ends'
-    if push_to_talk:
+def _how_to_begin(manner: _Manner) -> str:
+    if manner.wake is not None:
+        return f'listening for "{manner.wake}"; signs of danger are always heard. Ctrl-C ends'
+    if manner.push_to_talk:
         return "press Enter, then speak; signs of danger are always heard. Ctrl-C ends"
     return 'listening; ask about leg cramps, or say "help, I have a cramp", or press Enter for that. Ctrl-C ends'
 
 
-def _wants_view(listening: Listening, console: Console, *, guide: bool) -> bool:
-    return guide and console.is_terminal and listening.source == "mic" and not (listening.plain or listening.events)
+def _view(skill: Skill, listening: Listening, manner: _Manner, console: Console, *, can_hear: bool) -> GuideView | None:
+    """Give the large letters of a session; `None` where they are not wanted, or nobody would see them."""
+    if not (manner.guide and console.is_terminal and listening.is_live) or listening.plain or listening.events:
+        return None
+    from voice_helper.view import GuideView
+
+    sayable = skill.content.guide
+    return GuideView(console, sayable.help.text if can_hear and sayable is not None else "Ctrl-C ends")
 
 
 def _teller(listening: Listening, console: Console, view: GuideView | None) -> Callable[[Happening], None]:

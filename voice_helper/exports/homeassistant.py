@@ -17,14 +17,12 @@ import yaml
 from voice_helper.content import Content
 from voice_helper.sentences import Template
 from voice_helper.skill import Skill
-from voice_helper.types import Match
+from voice_helper.types import COMMAND_GROUP, GUIDE_START, TALK_GROUP, Match
 from voice_helper.understand import HELP_NOW
 
 PREFIX: Final = "voice_helper_"
 """Before each name, for Home Assistant has intents, lists and rules of its own."""
 
-_LEFT_OUT_GROUPS: Final = ("guide", "talk")
-_KEPT_OF_THEM: Final = ("guide_start",)
 _DRAWS: Final = 24
 _MOST_WRITTEN_OUT: Final = 400
 _BEFORE, _AFTER = f"{PREFIX}before", f"{PREFIX}after"
@@ -107,7 +105,8 @@ def _exported(skill: Skill) -> Iterator[Template]:
     sentences = skill.content.sentences
     groups = sentences.language.groups  # safety first
     for template in sorted(sentences.templates, key=lambda each: groups.index(sentences.group_of[each.intent])):
-        is_left_out = sentences.group_of[template.intent] in _LEFT_OUT_GROUPS and template.intent not in _KEPT_OF_THEM
+        is_of_left_out_group = sentences.group_of[template.intent] in (COMMAND_GROUP, TALK_GROUP)
+        is_left_out = is_of_left_out_group and template.intent != GUIDE_START
         # a bare word that is no sign of danger, such as "help", stays Home Assistant's own
         if not is_left_out and (template.intent in HELP_NOW or " " in sentences.plainest(template)):
             yield template

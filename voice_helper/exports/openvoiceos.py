@@ -19,6 +19,7 @@ from voice_helper.errors import VoiceHelperError
 from voice_helper.ranking import NothingIsNear
 from voice_helper.subject import Subject
 from voice_helper.turns import first_state, take_turn
+from voice_helper.types import COMMAND_GROUP, GUIDE_START, TALK_GROUP
 from voice_helper.understand import HELP_NOW, Understanding
 
 MOST_SENTENCES: Final = 30
@@ -29,9 +30,6 @@ MOST_SIGNS: Final = 60
 """The same for signs of danger."""
 
 _DRAWN_OF_TEMPLATE: Final = 2
-_TALK_GROUP: Final = "talk"  # "hello" and "what can you do" are for everybody
-_COMMAND_GROUP: Final = "guide"
-_GUIDE_START: Final = "guide_start"
 _NUMBER: Final = "{number}"
 
 
@@ -82,9 +80,9 @@ def _asked_together(content: Content) -> dict[str, list[str]]:
     files: dict[str, list[str]] = {}
     for intent in content.sentences.intents:
         group = content.sentences.group_of[intent]
-        if intent in HELP_NOW or intent == _GUIDE_START:
+        if intent in HELP_NOW or intent == GUIDE_START:
             files[intent] = [intent]
-        elif group not in (_TALK_GROUP, _COMMAND_GROUP):
+        elif group not in (TALK_GROUP, COMMAND_GROUP):
             files.setdefault(group, []).append(intent)
     return files
 

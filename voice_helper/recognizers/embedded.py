@@ -38,8 +38,3 @@ class EmbeddedModels:
     def whole(self) -> PhoneticRecognizer:
         """Give one that hears whole utterances only."""
         return PhoneticRecognizer(PhoneNetwork(), self._words, self._commands)
-
-
-def open_embedded(phrases: Phrases) -> WithWordsSoFar:
-    """Load both for one speaker; raises `EngineMissingError` when one does not load."""
-    return EmbeddedModels(phrases).recognizer()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from voice_helper.conversation import Conversation, State
-from voice_helper.subject import Subject, is_ours
+from voice_helper.subject import Subject, is_our_turn
 from voice_helper.turns import Reply, first_state, take_turn
 
 KEPT_SECONDS: Final = 15 * 60.0
@@ -74,7 +74,7 @@ class Talks:
             kept = self._kept(talk, now)
         if self._subject is None:
             return False
-        return is_ours(self._conversation, self._subject, kept.state, text, now - kept.since, is_last=is_last)
+        return is_our_turn(self._conversation, self._subject, kept.state, text, now - kept.since, is_last=is_last)
 
     def say(self, talk: str, text: str) -> Reply:
         """Say something in a talk, which begins with it where there is none; give what is said to it."""

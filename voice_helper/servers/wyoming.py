@@ -133,10 +133,10 @@ def reply_event(turn: Turn) -> Event:
     Home Assistant speaks the text of both kinds. What is about something else, or was not understood outside a
     session, is `not-handled`, so that an assistant with several agents asks the next one.
     """
-    return (Handled if _is_ours(turn) else NotHandled)(turn.reply.text).event()
+    return (Handled if _is_handled(turn) else NotHandled)(turn.reply.text).event()
 
 
-def _is_ours(turn: Turn) -> bool:
+def _is_handled(turn: Turn) -> bool:
     if turn.reply.ended is not None:
         return True
     intent = turn.reply.match.intent if turn.reply.match is not None else NONE_INTENT

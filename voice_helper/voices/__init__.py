@@ -26,7 +26,10 @@ class Voice(Protocol):
     name: str
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Give a sentence as 16 kHz, 16-bit sound."""
+        """Give a sentence as 16 kHz, 16-bit, mono sound; none for a text without a word.
+
+        Raises `EngineMissingError` or, where it worked before, `EngineFaultError`.
+        """
 
 
 class NoVoice:

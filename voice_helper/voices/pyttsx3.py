@@ -42,7 +42,10 @@ class Pyttsx3Voice:
         started.result(timeout=_START_SECONDS)
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Give a sentence as 16 kHz, 16-bit sound, without the engine's own silence around it."""
+        """Give a sentence as 16 kHz, 16-bit sound, without the engine's own silence around it.
+
+        Raises `EngineMissingError` where the engine gives none, or does not answer.
+        """
         if not any(character.isalnum() for character in text):
             return b""
         for _ in range(_TRIES):  # now and then espeak gives nothing; an instruction must not go missing
