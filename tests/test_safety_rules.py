@@ -9,7 +9,9 @@ import pytest
 
 from voice_helper.documents import Problems
 from voice_helper.safety import LEVELS, Flag, Flags, SafetyRules, read_safety
+from voice_helper.skill import Skill
 from voice_helper.text import Language
+from voice_helper.understand import HELP_NOW
 from voice_helper.yaml_documents import read_document
 
 NEEDS = f"the family f needs a level: one of {', '.join(LEVELS)}, not "
@@ -220,6 +222,16 @@ def test_a_family_that_says_nothing_of_questions_is_raised_by_them_too() -> None
 def test_a_question_about_anybody_is_no_sign_of_some_families(rules: SafetyRules, text: str, is_general: bool) -> None:
     assert rules.is_general_question(text) is is_general
     assert families(rules, text) == ([] if is_general else ["limb"])
+
+
+@pytest.mark.parametrize("text", ["i have had", "it has been", "i have been having", "he is"])
+def test_what_was_cut_off_before_its_sense_is_no_sign_of_danger(skill: Skill, text: str) -> None:
+    assert skill.understanding.understand(text).intent not in HELP_NOW
+
+
+@pytest.mark.parametrize("text", ["i have had chest", "he is not breathing", "i have been poisoned"])
+def test_one_word_that_says_something_is_enough(skill: Skill, text: str) -> None:
+    assert skill.understanding.understand(text).intent in HELP_NOW
 
 
 # Denials

@@ -520,6 +520,7 @@ class Conversation:
             actions.append(Say(rows, move.step))
         if move.end is not None:
             actions.append(End(move.end))
+            state = replace(state, last_match=None, last_rows=None)  # there is no answer to say again
         on_the_way = move.full_disclaimer or (state.full_on_the_way and not move.hush)
         return replace(state, session=move.session, full_on_the_way=on_the_way), tuple(actions)
 

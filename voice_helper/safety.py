@@ -156,6 +156,8 @@ class SafetyRules:
 
     persons: frozenset[str] = field(default_factory=frozenset)
     generic: frozenset[str] = field(default_factory=frozenset)
+    small_words: frozenset[str] = field(default_factory=frozenset)
+    """Words that only hold others together."""
 
     def __getstate__(self) -> dict[str, Any]:
         """With what takes long to make."""
@@ -223,6 +225,10 @@ class SafetyRules:
         """Asked about anybody ("does your foot go white in a cramp"), with no person in it."""
         words = set(comparable.split())
         return self._is_question(comparable) and bool(words & self.generic) and not words & self.persons
+
+    def is_fragment(self, comparable: str) -> bool:
+        """Nothing but somebody and small words: "i have had", cut off there, is near to much and means nothing."""
+        return all(word in self.small_words or word in self.persons for word in comparable.split())
 
     def _said(self, sign: _Sign, clauses: Iterable[str]) -> Iterator[str]:
         for clause in clauses:
@@ -354,6 +360,7 @@ def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRul
         question_ends=tuple(language.comparable(end) for end in texts("question_ends")),
         persons=frozenset(texts("persons")),
         generic=frozenset(texts("generic")),
+        small_words=frozenset(texts("small_words")),
     )
 
 

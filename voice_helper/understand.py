@@ -211,7 +211,7 @@ class Understanding:
         ranked = ranking.scores()
         shares = {intent: share for intent, share in ranked if intent in HELP_NOW}
         together = sum(shares.values())
-        if together < threshold or self.safety.is_general_question(comparable):
+        if together < threshold or self.safety.is_general_question(comparable) or self.safety.is_fragment(comparable):
             return None
         emergency, urgent = HELP_NOW
         is_emergency = shares.get(emergency, 0.0) >= self.thresholds.emergency * together
