@@ -22,7 +22,8 @@ EDGES = {
 }  # fmt: skip
 JOINED = {"skill", "watched", "assistant"}
 DOORS = {
-    "cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "exports", "ray_cluster",
+    "cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "exports",
+    "ray_cluster",
 }  # fmt: skip
 DEVICES = {
     "sounddevice",
