@@ -121,6 +121,7 @@ def test_what_is_played_stands_where_the_events_say(run: Callable[..., Session])
     for say in session.events("say"):
         starts, until = (round(seconds * SAMPLE_RATE) for seconds in (say.at_seconds, float(str(say.fields["until"]))))
         assert np.abs(samples[starts : starts + SAMPLE_RATE // 2]).max() > 1000
+        until += round(0.005 * SAMPLE_RATE)  # it is told to a hundredth of a second
         after = samples[until : until + round(0.4 * SAMPLE_RATE)]
         assert not np.abs(after).any()
     assert np.abs(samples[: round(session.events("say")[0].at_seconds * SAMPLE_RATE) - 1000]).max() == 0
