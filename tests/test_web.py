@@ -550,6 +550,9 @@ def test_rubbish_of_clients_does_not_fill_the_log(tmp_path: Path) -> None:
         talk.wait("welcome")
         talk.socket.socket.sendall(b"\x81\x82\0\0\0\0\xc3\x28")  # a text that is no UTF-8
         assert talk.closed() == 1007
+    for _ in range(5):
+        with talking(address) as talk:  # and is gone before it is refused
+            talk.socket.send("no order")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert not re.search("Traceback|Invalid|WARNING|ERROR", err), err
