@@ -17,6 +17,7 @@ import random
 import resource
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -24,7 +25,7 @@ import time
 import traceback
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +34,7 @@ import numpy as np
 import soundfile
 
 from bench.lines import machine, read_result, write_result
+from bench.load import port_of, served
 from tests.served import serving as served_page
 from tests.served import talking
 from tests.sound import CHECKOUT, RECORDINGS
@@ -46,7 +48,7 @@ from voice_helper.paths import intents_folder
 from voice_helper.servers.web import RefusedError, read_order
 from voice_helper.skill import open_skill
 from voice_helper.text import MAX_CHARACTERS
-from voice_helper.types import Heard, Transcript
+from voice_helper.types import SAMPLE_RATE, Heard, Transcript
 from voice_helper.voices import NoVoice
 from voice_helper.yaml_documents import read_document
 
@@ -70,6 +72,11 @@ class Door:
     """Takes one input, or several; gives how many were taken. Raises one of `refusals` where it is refused."""
 
     refusals: tuple[type[Exception], ...] = (VoiceHelperError,)
+    megabytes: Callable[[], float] = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """What is held of memory: by this process at the most, or by the server now."""
+
+    loaded_after: int = 2_000
+    """After so many inputs all is loaded that stays."""
 
 
 @dataclass
@@ -232,6 +239,7 @@ def text_door(folder: Path) -> Door:
     return Door(lambda chance: (damaged_text(chance.choice(texts), chance), chance.randrange(len(states))), feed)
 
 
+_QUIET: Final = ("--port", "0", "--voice", "none")
 _ORDERS: Final = (
     {"do": "hear", "how": "open"}, {"do": "hear", "how": "held"}, {"do": "hear", "how": "once"}, {"do": "release"},
     {"do": "ask", "text": "does heat help"}, {"do": "begin"}, {"do": "quiet"}, {"do": "played", "number": 3},
@@ -300,6 +308,106 @@ def live_door() -> Iterator[Door]:
         yield Door(lambda chance: [_message(chance) for _ in range(chance.randint(1, 50))], feed)
 
 
+_SOUND: Final = {"rate": SAMPLE_RATE, "width": 2, "channels": 1}
+_EVENTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("describe", {}), ("ping", {"text": "here"}), ("transcript", {"text": "does heat help"}),
+    ("transcript", {"text": "help i have a cramp", "context": {"conversation_id": "a", "device_id": "b"}}),
+    ("transcribe", {"language": "en"}), ("audio-start", _SOUND), ("audio-chunk", _SOUND), ("audio-stop", {}),
+    ("synthesize", {"text": "Hold."}), ("synthesize-start", {}), ("synthesize-chunk", {"text": "And rest. "}),
+    ("synthesize-stop", {}), ("from-the-future", {"a": [1]}),
+)  # fmt: skip
+_ODD: Final[tuple[object, ...]] = (
+    None, -1, 0, 1, 3, 7, 0.5, 1 << 16, (1 << 16) + 1, 1 << 31, 1 << 70, "", "x" * 3_000, [], {}, True, _NASTY[0],
+)  # fmt: skip
+
+
+def _event(chance: random.Random) -> bytes:
+    """A frame of the Wyoming protocol, damaged more often than not."""
+    kind, data = chance.choice(_EVENTS)
+    data = dict(data)
+    if data and chance.random() < 0.3:
+        data[chance.choice(sorted(data))] = chance.choice(_ODD)
+    payload = chance.randbytes(2 * chance.randrange(2_000)) if kind == "audio-chunk" else b""
+    beside = json.dumps(data).encode() if chance.random() < 0.5 else b""
+    header: dict[str, Any] = {"type": kind, "data_length": len(beside), "payload_length": len(payload)}
+    if not beside:
+        header["data"] = data
+    if chance.random() < 0.3:
+        header[chance.choice(sorted(header))] = chance.choice(_ODD)
+    raw = json.dumps(header).encode() + b"\n" + beside + payload
+    return damaged(raw, chance) if chance.random() < 0.3 else raw
+
+
+def _socket_frame(chance: random.Random) -> bytes:
+    """A frame of the WebSocket protocol with a message of the page in it, damaged more often than not."""
+    message = _message(chance)
+    payload, kind = (message.encode(errors="replace"), 1) if isinstance(message, str) else (message, 2)
+    if chance.random() < 0.3:
+        kind = chance.randrange(16)
+    first = chance.choice((0x80, 0x80, 0x80, 0x00, 0xC0, 0xB0, 0x90)) | kind
+    length = chance.choice((len(payload),) * 8 + (*_NUMBERS, 1 << 62))
+    if length < 126:
+        size = bytes([length])
+    else:
+        size = b"\x7e" + length.to_bytes(2, "big") if length < 1 << 16 else b"\x7f" + length.to_bytes(8, "big")
+    mask = chance.randbytes(4)
+    hidden = bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload))
+    raw = bytes([first, size[0] | chance.choice((0x80,) * 9 + (0,))]) + size[1:] + mask + hidden
+    return damaged(raw, chance) if chance.random() < 0.3 else raw
+
+
+def _handshake(address: str, chance: random.Random) -> bytes:
+    host = address.removeprefix("http://").rstrip("/")
+    asked = (
+        f"GET /conversation HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
+    hello = json.dumps({"do": "hello"}).encode()
+    return (
+        damaged(asked, chance) if chance.random() < 0.1 else asked + bytes([0x81, 0x80 | len(hello)]) + bytes(4) + hello
+    )
+
+
+@contextmanager
+def served_door(
+    command: Sequence[str],
+    make: Callable[[random.Random], bytes],
+    first: Callable[[str, random.Random], bytes] = lambda address, chance: b"",
+) -> Iterator[Door]:
+    """Bytes on a connection to a server in a process of its own, which has to close it, and to complain of nothing."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors, served(command, errors) as server:
+        port = port_of(server.address)
+
+        def feed(pieces: Sequence[bytes]) -> int:
+            with (
+                socket.create_connection(("127.0.0.1", port), HANG_SECONDS) as connection,
+                contextlib.suppress(ConnectionError),  # refused before all was sent
+            ):
+                for piece in pieces:
+                    connection.sendall(piece)
+                with contextlib.suppress(OSError):  # it is closed already
+                    connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1 << 16):
+                    pass
+            errors.seek(0)
+            if "Traceback" in (complaints := errors.read()):
+                errors.seek(0)
+                errors.truncate()
+                raise AssertionError(complaints[-2_000:])
+            return len(pieces)
+
+        def made(chance: random.Random) -> list[bytes]:
+            opening = first(server.address, chance)
+            return [*([opening] if opening else []), *(make(chance) for _ in range(chance.randint(1, 30)))]
+
+        yield Door(made, feed, (), server.resident_megabytes, 200_000)  # a recognizer for each who speaks
+
+
+_SERVED: Final[dict[str, Callable[[], AbstractContextManager[Door]]]] = {
+    "live": live_door,
+    "wyoming": lambda: served_door(("serve", "wyoming", *_QUIET), _event),
+    "frames": lambda: served_door(("serve", "web", *_QUIET), _socket_frame, _handshake),
+}
 _DOORS: Final = {
     "wav": wav_door, "yaml": yaml_door, "intents": intents_door, "zip": zip_door, "text": text_door,
     "order": order_door,
@@ -309,7 +417,7 @@ _DOORS: Final = {
 def fuzz(name: str, door: Door, *, seed: int, seconds: float, most: int) -> Count:
     """Feed a door for so many seconds, or so many inputs."""
     chance, count = random.Random(f"{name}{seed}"), Count()
-    begun, memory = time.monotonic(), 0
+    begun, memory = time.monotonic(), 0.0
     while count.inputs < most and time.monotonic() - begun < seconds:
         given = door.make(chance)
         started = time.perf_counter()
@@ -334,10 +442,10 @@ def fuzz(name: str, door: Door, *, seed: int, seconds: float, most: int) -> Coun
             signal.alarm(0)
             faulthandler.cancel_dump_traceback_later()
         count.slowest_ms = max(count.slowest_ms, (time.perf_counter() - started) * 1000)
-        if count.inputs >= 2_000 and not memory:  # by then all is loaded
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory if memory else 0
-    count.memory_grew_mb, count.seconds = round(grown / 1024, 1), round(time.monotonic() - begun, 1)
+        if count.inputs >= door.loaded_after and not memory:
+            memory = door.megabytes()
+    grown = door.megabytes() - memory if memory else 0.0
+    count.memory_grew_mb, count.seconds = round(grown, 1), round(time.monotonic() - begun, 1)
     count.slowest_ms = round(count.slowest_ms, 1)
     return count
 
@@ -349,7 +457,7 @@ def _too_long(number: int, frame: object) -> None:
 def main() -> None:
     """Feed the doors and print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("doors", nargs="*", help=f"of {', '.join((*_DOORS, 'live'))}; all by default")
+    parser.add_argument("doors", nargs="*", help=f"of {', '.join((*_DOORS, *_SERVED))}; all by default")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each door")
     parser.add_argument("--most", type=int, default=1_000_000, help="inputs for each door")
     parser.add_argument("--seed", type=int, default=1)
@@ -357,11 +465,11 @@ def main() -> None:
     signal.signal(signal.SIGALRM, _too_long)
     counts: dict[str, Count] = {}
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        for name in given.doors or (*_DOORS, "live"):
+        for name in given.doors or (*_DOORS, *_SERVED):
             place = Path(folder) / name
             place.mkdir()
             with ExitStack() as opened:
-                door = opened.enter_context(live_door()) if name == "live" else _DOORS[name](place)
+                door = opened.enter_context(_SERVED[name]()) if name in _SERVED else _DOORS[name](place)
                 counts[name] = fuzz(name, door, seed=given.seed, seconds=given.seconds, most=given.most)
             print(f"{name}: {counts[name]}", flush=True)
     total = sum(count.inputs for count in counts.values())

@@ -81,8 +81,37 @@ class Room:
 
     def open(self) -> None:
         wait_until(lambda: self._socket.exists() and self._pactl("info").returncode == 0)
-        assert self._pactl("set-default-sink", "speaker").returncode == 0
-        assert self._pactl("set-default-source", "mic.monitor").returncode == 0
+        self._choose("mic", "speaker")
+
+    def _choose(self, microphone: str, loudspeaker: str) -> None:
+        self._microphone, self._loudspeaker = microphone, loudspeaker
+        assert self._pactl("set-default-sink", loudspeaker).returncode == 0
+        assert self._pactl("set-default-source", f"{microphone}.monitor").returncode == 0
+
+    @contextmanager
+    def other_devices(self, rate: int, channels: int) -> Iterator[None]:
+        """Have a microphone and a loudspeaker of another kind for a while."""
+        loaded = [
+            self._pactl("load-module", "module-null-sink", f"sink_name={name}", f"rate={rate}", f"channels={channels}")
+            for name in ("other-mic", "other-speaker")
+        ]
+        assert not any(module.returncode for module in loaded)
+        try:
+            self._choose("other-mic", "other-speaker")
+            yield
+        finally:
+            self._choose("mic", "speaker")
+            for module in loaded:
+                self._pactl("unload-module", module.stdout.strip())
+
+    @contextmanager
+    def microphone_held_back(self) -> Iterator[None]:
+        """The sound server gives nothing of the microphone for a while."""
+        assert self._pactl("suspend-sink", self._microphone, "1").returncode == 0
+        try:
+            yield
+        finally:
+            self._pactl("suspend-sink", self._microphone, "0")
 
     def unplug(self) -> None:
         """Take the microphone and the loudspeaker away at once."""
@@ -113,7 +142,7 @@ class Room:
         self._play(write_pcm(folder / "said.wav", flite("slt", text)))
 
     def _play(self, path: Path) -> None:
-        subprocess.run(["paplay", "--device=mic", path], env=self.environment, check=True, timeout=30)
+        subprocess.run(["paplay", f"--device={self._microphone}", path], env=self.environment, check=True, timeout=30)
 
     def wait_for_listener(self, others: int) -> None:
         """Wait until the microphone is open; `others` listen to something already."""
@@ -122,7 +151,7 @@ class Room:
     @contextmanager
     def recorder(self, path: Path) -> Iterator[None]:
         """Record what comes out of the loudspeaker."""
-        command = ["parec", "--device=speaker.monitor", "--rate=16000", "--channels=1", "--format=s16le"]
+        command = ["parec", f"--device={self._loudspeaker}.monitor", "--rate=16000", "--channels=1", "--format=s16le"]
         with path.open("wb") as file:
             process = subprocess.Popen(command, env=self.environment, stdout=file)
             try:

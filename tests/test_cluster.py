@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ray.cluster_utils import Cluster
 
-from tests.programs import Run, call
+from tests.programs import VOICE_HELPER, Ran, Run, call, checked, environment
 from voice_helper.ray_cluster import NAMESPACE
 from voice_helper.servers import cluster as turns
 from voice_helper.servers.cluster import FORGOTTEN_SECONDS, KEEPERS, Keeper, Kept, read_turn
@@ -72,10 +73,8 @@ class Machines:
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Machines]:
-    with socket.socket() as free, tempfile.TemporaryDirectory(prefix="ray-") as folder:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 3, "temp_dir": folder, **NODE})
         try:
             other = cluster.add_node(num_cpus=2, **NODE)
@@ -192,6 +191,53 @@ def test_no_word_that_was_said_is_in_what_ray_writes(machines: Machines) -> None
     written = [path for path in machines.folder.rglob("*") if path.is_file()]
     assert written
     assert not [path for path in written if b"bernadette" in path.read_bytes()]
+
+
+# as docs/scaling.md tells it
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def head() -> Iterator[str]:
+    """The address of a cluster of one machine, of which this process is no part."""
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "temp_dir": folder, **NODE})
+        try:
+            yield cluster.address
+        finally:
+            cluster.shutdown()
+
+
+def test_the_command_joins_a_cluster_takes_turns_and_leaves_nothing_there_when_it_is_ended(head: str) -> None:
+    port = free_port()
+    arguments = ["serve", "cluster", "--address", head, "--port", str(port), "--least", "1", "--number", "112"]
+    with subprocess.Popen(
+        [VOICE_HELPER, *arguments], env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert address == f"http://127.0.0.1:{port}/turn", process.communicate(timeout=20)
+        turn = {"session": "a", "turn": 1, "text": "my chest hurts"}
+        asked = requests.post(address, json=turn, timeout=PATIENCE_SECONDS)
+        assert "Call 112 now." in asked.json()["text"]
+        process.terminate()
+        out, err = process.communicate(timeout=40)
+    assert checked(Ran(process.returncode, out, err)).code == 130
+    assert requests.post(address, json=turn, timeout=PATIENCE_SECONDS).status_code == 404
+
+
+def test_a_cluster_that_is_not_there_is_told_at_once(run: Run) -> None:
+    began = time.monotonic()
+    ran = run("serve", "cluster", "--address", f"127.0.0.1:{free_port()}")
+    assert time.monotonic() - began < 5
+    assert ran.code == 1
+    assert "is not reached" in ran.err
 
 
 # without a cluster

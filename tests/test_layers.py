@@ -123,7 +123,7 @@ def test_only_the_command_that_installs_models_reaches_the_network() -> None:
 
 def test_only_serve_is_reached_over_a_network() -> None:
     servers = {"servers.web", "servers.wyoming", "servers.frames", "servers.cluster"}
-    assert importing(SERVERS) == servers | {"commands.serving", "downloads"}
+    assert importing(SERVERS) == servers | {"commands.serving", "downloads", "ray_cluster"}
     assert importing({"ray"}) == {"ray_cluster", "servers.cluster"}
     assert {name for name in MODULES if "servers" in ours(name) and not name.startswith("servers")} == {
         "commands.serving"

@@ -42,6 +42,65 @@ def test_a_question_into_the_microphone_is_answered_from_the_loudspeaker(room: R
     assert seconds_of(spoken) > len(answer["spoken"].split()) / 350 * 60
 
 
+def answered_question(room: Room, process: subprocess.Popen[str], others: int) -> dict[str, Any]:
+    """Ask a program that listens; give its answer."""
+    room.wait_for_listener(others)
+    room.speak("bananas")
+    out, err = process.communicate(timeout=60)
+    answer: dict[str, Any] = json.loads(checked(Ran(process.returncode, out, err)).out)
+    return answer
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (44_100, 2), (48_000, 4), (96_000, 1)])
+def test_microphones_and_loudspeakers_of_every_rate_and_so_many_channels_do(
+    room: Room, tmp_path: Path, rate: int, channels: int
+) -> None:
+    with room.other_devices(rate, channels), room.recorder(tmp_path / "speaker.raw"):
+        answer = answered_question(room, room.start("ask", "--json", "--rate", "240"), 1)
+        assert answer["intent"] == "remedy_foods"
+        assert loudness((tmp_path / "speaker.raw").read_bytes()) > 300
+
+
+_HARDWARE = """
+import sys
+import sounddevice
+from voice_helper.cli import main
+rate, fault, about = int(sys.argv[1]), int(sys.argv[2]), sounddevice.query_devices
+class Hardware(sounddevice.RawInputStream):
+    def __init__(self, **settings):
+        if fault or settings["samplerate"] != rate:
+            raise sounddevice.PortAudioError("refused", fault or -9997)  # paInvalidSampleRate
+        super().__init__(**settings)
+sounddevice.RawInputStream = Hardware
+sounddevice.query_devices = lambda *given: {**about(*given), "default_samplerate": float(rate)} if given else about()
+main(sys.argv[4:])
+"""
+"""Runs the program over a microphone that has one rate only, as hardware without a sound server, or a fault."""
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000])
+def test_a_question_into_a_microphone_that_has_one_rate_only_is_heard(room: Room, rate: int) -> None:
+    hardware = [sys.executable, "-c", _HARDWARE, str(rate), "0"]
+    answer = answered_question(room, room.start("ask", "--json", "--voice", "none", under=hardware), 0)
+    assert (answer["intent"], answer["slots"]) == ("remedy_foods", {"food": "banana"})
+
+
+def test_a_microphone_that_another_program_holds_is_told_as_busy(room: Room) -> None:
+    busy = [sys.executable, "-c", _HARDWARE, "16000", "-9985"]  # paDeviceUnavailable
+    process = room.start("ask", "--voice", "none", under=busy)
+    out, err = process.communicate(timeout=30)
+    assert checked(Ran(process.returncode, out, err)).code == 1
+    assert "the microphone is busy: another program holds it" in err
+
+
+def test_a_microphone_of_which_the_sound_server_gives_nothing_is_told(room: Room) -> None:
+    with room.microphone_held_back():
+        process = room.start("ask", "--voice", "none")
+        out, err = process.communicate(timeout=30)
+    assert checked(Ran(process.returncode, out, err)).code == 1
+    assert "microphone" in err
+
+
 def test_listening_answers_hushes_on_stop_and_ends_on_ctrl_c(room: Room, tmp_path: Path) -> None:
     with room.recorder(tmp_path / "speaker.raw"):
         process = room.start("listen", "--events")

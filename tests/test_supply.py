@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
 import pytest
@@ -28,6 +29,41 @@ EXTRAS = PROJECT["optional-dependencies"]
 )
 def test_each_package_that_people_install_has_its_line(name: str) -> None:
     assert re.search(rf"^- (?:[\w, -]+, )?{re.escape(name)}\b[^:]*: \S", NOTICE, re.MULTILINE), name
+
+
+FAMILIES = ("Apache", "BSD", "LGPL", "GPL", "MIT", "MPL")
+ENTRIES = re.findall(r"^- ((?:.|\n  )+)", NOTICE, re.MULTILINE)
+RUNS = sorted(
+    {Requirement(line).name for line in PROJECT["dependencies"]}
+    | {
+        Requirement(line).name
+        for extra, lines in EXTRAS.items()
+        if extra not in {"dev", "docs", "bench", "mutants", "ovos-test"}
+        for line in lines
+    }
+)
+
+
+def families(text: str) -> set[str]:
+    """The families of licences that a text names."""
+    return {family for family in FAMILIES if re.search(rf"\b{family}", text, re.IGNORECASE)}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_each_package_that_runs_has_the_licence_that_its_metadata_names(name: str) -> None:
+    entries = [entry for entry in ENTRIES if re.match(rf"(?:[\w, -]+, )?{re.escape(name)}[ ,:]", entry)]
+    assert len(entries) == 1, name
+    try:
+        about = metadata(name)
+    except PackageNotFoundError:
+        pytest.skip("it is not installed here")
+    classifiers = [line for line in about.get_all("Classifier", []) if line.startswith("License ::")]
+    named = about["License-Expression"] or " ".join([about["License"] or "", *classifiers])
+    told = families(entries[0].partition(":")[2])
+    if families(named):
+        assert families(named) <= told, (named, entries[0])
+    else:
+        assert "names no licence" in entries[0]
 
 
 @pytest.mark.parametrize("name", [Requirement(line).name for lines in EXTRAS.values() for line in lines])

@@ -533,3 +533,26 @@ def test_ctrl_c_ends_it_at_once_while_somebody_talks(tmp_path: Path, certificate
     assert time.monotonic() - started < 2.0
     assert "Traceback" not in err
     assert "token" in err
+
+
+def test_rubbish_of_clients_does_not_fill_the_log(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [VOICE_HELPER, "serve", "web", "--port", "0", "--voice", "none"], cwd=tmp_path, env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    address = process.stdout.readline().strip().rstrip("/")
+    port = int(address.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(b"\x16\x03\x01 is no request\r\n\r\n")
+        assert b"400" in connection.recv(1_000)
+    with talking(address) as talk:
+        talk.wait("welcome")
+        talk.socket.socket.sendall(b"\x81\x82\0\0\0\0\xc3\x28")  # a text that is no UTF-8
+        assert talk.closed() == 1007
+    for _ in range(5):
+        with talking(address) as talk:  # and is gone before it is refused
+            talk.socket.send("no order")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert not re.search("Traceback|Invalid|WARNING|ERROR", err), err

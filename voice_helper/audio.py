@@ -34,6 +34,7 @@ _BLOCK_FRAMES: Final = 16_384
 _MOST_CHANNELS: Final = 64
 _LEAST_RATE, _MOST_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
 _DEVICE_RATES: Final = (48_000, 44_100)
+_BUSY: Final = -9985  # PortAudio's paDeviceUnavailable
 _MICROPHONE_WAIT_SECONDS: Final = 5.0
 _MISSED_SECONDS: Final = 3.0  # sound servers deliver in bursts, and clocks drift apart
 _SETTLED_SECONDS: Final = 2.0  # what a sound server kept while we slept has come by then
@@ -592,13 +593,18 @@ def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKin
     sounddevice = import_sounddevice()
     chosen = _device_by_name(sounddevice, device, kind) if device else None
     reason = ""
-    for rate in (SAMPLE_RATE, *_DEVICE_RATES):
+    for rate in dict.fromkeys((SAMPLE_RATE, *_own_rates(sounddevice, chosen, kind), *_DEVICE_RATES)):
         try:
             stream = opener(
                 samplerate=rate, channels=1, dtype="int16", device=chosen, callback=callback,
                 blocksize=round(rate * CHUNK_SAMPLES / SAMPLE_RATE),
             )  # fmt: skip
         except (sounddevice.PortAudioError, ValueError) as error:
+            if _BUSY in error.args:
+                raise SoundDeviceError(
+                    f"the {kind} is busy: another program holds it, or it has just gone away",
+                    hint="end that program, or choose another device: voice-helper setup",
+                ) from error
             reason = str(error)
             continue
         return stream, rate
@@ -607,6 +613,15 @@ def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKin
     raise SoundDeviceError(
         f"no {kind} can be opened: {reason}", hint="voice-helper setup tries them, doctor lists them"
     )
+
+
+def _own_rates(sounddevice: Any, chosen: int | None, kind: DeviceKind) -> list[int]:
+    """Give the rate that a device has by itself: some hardware has no other, and it may be 8 or 96 kHz."""
+    try:
+        about = sounddevice.query_devices(chosen, "input" if kind == "microphone" else "output")
+    except (sounddevice.PortAudioError, ValueError):
+        return []
+    return [round(about["default_samplerate"])]
 
 
 def _start(stream: Any, what: str) -> None:

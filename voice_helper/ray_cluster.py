@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
+import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -18,6 +20,10 @@ from voice_helper.skill import Skill, open_skill
 from voice_helper.tester import Case, Result, run_case
 
 NAMESPACE: Final = "voice-helper"
+WAITS_SECONDS: Final = 20.0
+"""A machine needs some seconds to load the words; who has waited for so long is told so."""
+
+_KNOCK_SECONDS: Final = 5.0
 _LINES_A_TASK: Final = 100
 _STORE_BYTES: Final = 100 * 2**20
 _HERE_ALONE: Final = {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
@@ -37,25 +43,48 @@ def joined(address: str | None) -> Iterator[None]:
         os.environ.update({**_LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
     with needs_package("a cluster", "cluster"):
         import ray
+    _knock(address)
     where: Mapping[str, Any] = _HERE_ALONE if address is None else {}
+    ends = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address or "local", namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, **where)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise VoiceHelperError(
-            f"the Ray cluster at {address} is not reached",
-            hint="on this machine: ray status; with tokens also: export RAY_AUTH_MODE=token",
-        ) from error
+        raise _not_reached(address) from error
+    signal.signal(signal.SIGTERM, ends)  # Ray's own would leave what was deployed as it is
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def spread(cases: Sequence[Case], skill: Skill, folder: Path | None, settings: Mapping[str, str]) -> Iterator[Result]:
+def _knock(address: str | None) -> None:
+    """Find out at once whether anybody is there: Ray tries for more than a minute."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal():  # what else Ray takes for an address it finds itself
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise _not_reached(address) from error
+
+
+def _not_reached(address: str | None) -> VoiceHelperError:
+    return VoiceHelperError(
+        f"the Ray cluster at {address} is not reached",
+        hint="on this machine: ray status; with tokens also: export RAY_AUTH_MODE=token",
+    )
+
+
+def spread(
+    cases: Sequence[Case],
+    skill: Skill,
+    folder: Path | None,
+    settings: Mapping[str, str],
+    announce: Callable[[str], None],
+) -> Iterator[Result]:
     """Give what texts mean, in their order, found out by all machines of the cluster that was joined.
 
-    `folder` is where the words lie on each of them, when not where they were installed. Raises `VoiceHelperError`
-    where a machine has other words than `skill`.
+    `folder` is where the words lie on each of them, when not where they were installed; `announce` is told where it
+    has to wait. Raises `VoiceHelperError` where a machine has other words than `skill`.
     """
     import ray
 
@@ -63,7 +92,9 @@ def spread(cases: Sequence[Case], skill: Skill, folder: Path | None, settings: M
     run: Any = ray.remote(_run_cases)
     parts = [cases[start : start + _LINES_A_TASK] for start in range(0, len(cases), _LINES_A_TASK)]
     words = (content.language.code, folder, tuple(settings.items()))
-    for results in [run.remote(part, words, content.content_key) for part in parts]:
+    for number, results in enumerate([run.remote(part, words, content.content_key) for part in parts]):
+        if number == 0 and not ray.wait([results], timeout=WAITS_SECONDS)[0]:
+            announce('no core of the cluster seems to be free: waiting; "ray status" there shows what holds them')
         yield from ray.get(results)
 
 

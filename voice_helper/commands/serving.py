@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
 WEB_PORT: Final = 10600
 WYOMING_PORT: Final = 10500
 CLUSTER_PORT: Final = 10601
+_RUBBISH: Final = ("Invalid HTTP request", "Invalid UTF-8 sequence")
 _LONG_SECONDS: Final = 3600
 _MOST_CONNECTIONS: Final = 64
 _STOP_SECONDS: Final = 1
@@ -110,6 +112,7 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
         config = uvicorn.Config(create_app(served), **server_settings(cert, key))
         note_number(options, skill)
         _announce(listener, token, host, is_secure=cert is not None)
+        logging.getLogger("uvicorn.error").addFilter(_is_no_rubbish)
         keep_what_is_loaded()
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -239,6 +242,11 @@ def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
         "ssl_certfile": cert,
         "ssl_keyfile": key,
     }
+
+
+def _is_no_rubbish(record: logging.LogRecord) -> bool:
+    """Tell whether a message is not about what a client sent that is no HTTP or no text: that would fill the log."""
+    return not record.getMessage().startswith(_RUBBISH)
 
 
 def _recognizers(options: Options, skill: Skill, workers: int = 0) -> tuple[str, Callable[[], Recognizer]]:

@@ -223,7 +223,7 @@ def _spread(options: Options, skill: Skill, folder: Path | None, cases: Sequence
     from voice_helper.ray_cluster import joined, spread
 
     with joined(os.environ.get("RAY_ADDRESS")):
-        yield from spread(cases, skill, folder.resolve() if folder else None, options.settings)
+        yield from spread(cases, skill, folder.resolve() if folder else None, options.settings, note)
 
 
 def _result(skill: Skill, case: Case, recognizer: Recognizer | None) -> Result:

@@ -238,7 +238,7 @@ class _Connection:
 
     async def _close(self, code: int) -> None:
         if self._socket.client_state is WebSocketState.CONNECTED:
-            with suppress(WebSocketDisconnect):  # it has gone away itself
+            with suppress(WebSocketDisconnect, RuntimeError):  # it has gone away itself
                 await self._socket.close(code)
 
     def _send(self, message: Message | int) -> None:
