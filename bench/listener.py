@@ -24,7 +24,7 @@ def listener(
     voice: Voice,
     tell: Callable[[Happening], None] = lambda happening: None,
 ) -> Assistant:
-    """Give the loop as `listen` has it: hands-free, its own voice taken out of what it hears."""
+    """Give the loop as `listen` has it: hands-free, its own voice taken out of what it hears; unguarded."""
     speaker, state = Speaker(voice, SilentPlayer()), State(hands_free=True)
     return Assistant(conversation, recognizer, speaker, state=state, echo=EchoCanceller(), tell=tell)
 

@@ -235,7 +235,7 @@ def test_the_command_joins_a_cluster_takes_turns_and_leaves_nothing_there_when_i
 def test_a_cluster_that_is_not_there_is_told_at_once(run: Run) -> None:
     began = time.monotonic()
     ran = run("serve", "cluster", "--address", f"127.0.0.1:{free_port()}")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert ran.code == 1
     assert "is not reached" in ran.err
 

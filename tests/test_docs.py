@@ -18,9 +18,9 @@ import pytest
 
 from tests.programs import VOICE_HELPER, environment
 from tests.sound import CHECKOUT, recording
+from voice_helper import doctor
 from voice_helper.cli import cli
 from voice_helper.content import check_folder
-from voice_helper.doctor import _EXTRAS
 from voice_helper.skill import open_skill
 from voice_helper.tester import read_cases
 
@@ -162,7 +162,7 @@ def test_what_is_missing_is_installed_by_one_hint_with_the_versions_that_work() 
         "optional-dependencies"
     ]
     named = re.findall(r"""(?:needs_package\("[^"]+", |install_hint\()["'](\w+)["']""", "".join(CODE.values()))
-    named += [extra for _, _, extra, _ in _EXTRAS]
+    named += [extra for _, _, extra, _ in doctor.EXTRAS]
     assert set(named) <= set(extras)
     assert {"natural", "web", "wyoming", "whisper", "cluster"} <= set(named)
 

@@ -10,6 +10,7 @@ import gc
 import shutil
 import socket
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,6 +22,7 @@ from wyoming.error import Error
 
 from bench.speech import flite
 from tests.assist import connected, refused, send, sound_events, wait
+from tests.room import wait_until
 from tests.served import serving, talking
 from tests.sound import chunks_of, embedded, loudness, noise, recorded, recording, silence
 from voice_helper import guarded
@@ -426,7 +428,17 @@ def test_an_echo_canceller_full_of_what_is_no_number_learns_the_room_anew() -> N
     assert np.isfinite(opened[1]._room).all()
 
 
-def test_where_the_echo_canceller_is_broken_sound_goes_through_as_it_came(skill: Skill) -> None:
+def test_an_engine_that_nobody_needs_any_more_is_let_go_with_its_thread(skill: Skill) -> None:
+    engine = Faulty(embedded(skill), raises, "nothing")
+    kept, before = weakref.ref(engine), threading.active_count()
+    guard = GuardedRecognizer(engine, engine.reopened)
+    guard.accept(AudioChunk(bytes(1024)))
+    assert threading.active_count() == before + 1
+    del guard, engine
+    wait_until(lambda: gc.collect() >= 0 and kept() is None and threading.active_count() <= before)
+
+
+def test_where_the_echo_canceller_is_broken_sound_goes_through_as_it_came() -> None:
     told = list[str]()
     opening = Broken(EchoCanceller, "_learn", ALL)
     guard, sound = GuardedEcho(told.append, opening), noise(25.0)
@@ -436,7 +448,7 @@ def test_where_the_echo_canceller_is_broken_sound_goes_through_as_it_came(skill:
     assert "the echo canceller failed: out of memory" in told[0]
 
 
-def test_listening_for_the_wake_phrase_is_started_anew(skill: Skill) -> None:
+def test_listening_for_the_wake_phrase_is_started_anew() -> None:
     call = flite("slt", "hey helper") if shutil.which("flite") else pytest.skip("flite is not installed")
     told = list[str]()
 

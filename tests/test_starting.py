@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,7 +100,6 @@ def test_enter_listens_and_then_guides_and_ctrl_c_ends_listening_and_then_the_pr
         terminal.type("does heat help")
         terminal.wait_for("heat can ease cramps")
         terminal.wait_for("or a letter")
-        time.sleep(0.5)  # until it waits for a key
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.end() == 130
 

@@ -56,7 +56,8 @@ def test_each_package_that_runs_has_the_licence_that_its_metadata_names(name: st
     try:
         about = metadata(name)
     except PackageNotFoundError:
-        pytest.skip("it is not installed here")
+        assert name in {Requirement(line).name for line in EXTRAS["ovos"]}  # that has an environment of its own
+        return
     classifiers = [line for line in about.get_all("Classifier", []) if line.startswith("License ::")]
     named = about["License-Expression"] or " ".join([about["License"] or "", *classifiers])
     told = families(entries[0].partition(":")[2])

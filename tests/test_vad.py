@@ -5,7 +5,7 @@ import pytest
 
 from tests.sound import as_array, as_pcm, chunks_of, noise, recorded, silence, tone
 from voice_helper.types import SAMPLE_RATE, AudioChunk
-from voice_helper.vad import QuietRoom, VoiceActivity
+from voice_helper.vad import RoomSound, VoiceActivity
 
 RECORDED = ("bananas", "have_a_cramp", "numb", "put_heat_on_it", "stop", "stretching", "what_is_a_cramp")
 
@@ -65,13 +65,13 @@ def test_two_listeners_do_not_disturb_each_other() -> None:
 
 def network_alone(activity: VoiceActivity) -> VoiceActivity:
     """The same, its network never at rest."""
-    activity._quiet_room.is_quiet = lambda chunk: False  # type: ignore[method-assign]
+    activity._room_sound.is_quiet = lambda chunk: False  # type: ignore[method-assign]
     return activity
 
 
 @pytest.mark.parametrize("name", RECORDED)
 @pytest.mark.parametrize("room", [0.001, 0.01])
-def test_resting_in_a_quiet_room_moves_no_end_of_speech_by_more_than_two_chunks(name: str, room: float) -> None:
+def test_resting_in_a_room_sound_moves_no_end_of_speech_by_more_than_two_chunks(name: str, room: float) -> None:
     spoken = as_array(recorded(name)) / 32768
     around = as_array(noise(4.0, room)) / 32768
     sound = as_pcm(np.concatenate([around, spoken + np.resize(around, len(spoken)), around]))
@@ -83,8 +83,8 @@ def test_resting_in_a_quiet_room_moves_no_end_of_speech_by_more_than_two_chunks(
     assert abs(last[0] - last[1]) <= 2
 
 
-def test_in_a_quiet_room_the_network_rests_and_a_louder_one_wakes_it() -> None:
-    room = QuietRoom()
+def test_in_a_room_sound_the_network_rests_and_a_louder_one_wakes_it() -> None:
+    room = RoomSound()
     quiet = [room.is_quiet(chunk) for chunk in chunks_of(noise(4.0, 0.002))]
     assert not any(quiet[:60])
     assert all(quiet[-20:])
@@ -92,7 +92,7 @@ def test_in_a_quiet_room_the_network_rests_and_a_louder_one_wakes_it() -> None:
 
 
 def test_a_room_that_slowly_grows_louder_is_still_quiet() -> None:
-    room = QuietRoom()
+    room = RoomSound()
     sound = as_array(noise(40.0, 0.002)) * np.linspace(1.0, 3.0, 40 * SAMPLE_RATE)
     quiet = [room.is_quiet(chunk) for chunk in chunks_of(as_pcm(sound / 32768))]
     assert sum(quiet) / len(quiet) > 0.8

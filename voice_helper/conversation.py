@@ -67,12 +67,9 @@ _PACES: Final = {
     "speak_softer": Pace(loudness=1 / 1.5),
 }
 _STOP: Final = "guide_stop"
-_ANYWHERE: Final = (
-    "guide_start",
-    "guide_repeat",
-    "help",
-    *_PACES,
-)  # commands that mean something without a session, too
+_ANYWHERE: Final = (GUIDE_START, "guide_repeat", "help", *_PACES)
+"""Commands that mean something without a session, too."""
+
 _CERTAIN: Final = ("safety", "command", "exact")
 _FIRM: Final = ("safety", "command")
 

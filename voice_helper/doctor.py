@@ -30,7 +30,7 @@ from voice_helper.recognizers.pocketsphinx import import_pocketsphinx
 from voice_helper.voices import open_voice
 
 _CHUNKS_LISTENED: Final = 20  # two thirds of a second
-_EXTRAS: Final = (
+EXTRAS: Final = (
     ("web page", "starlette", "web", "voice-helper serve web: in a browser"),
     ("home assistant", "wyoming", "wyoming", "voice-helper serve wyoming: in Home Assistant"),
     ("whisper", "faster_whisper", "whisper", "--engine whisper: hears with a Whisper model"),
@@ -76,7 +76,7 @@ def examine(
         _vosk_model(language, model),
         _look("voice", lambda: open_voice("pyttsx3").name),
         _look("natural voice", lambda: open_voice("natural").name, gives="a calmer voice for English"),
-        *(_extra(*extra) for extra in _EXTRAS),
+        *(_extra(*extra) for extra in EXTRAS),
         _look("sound library", lambda: str(import_sounddevice().get_portaudio_version()[1])),
         _look("microphone", lambda: _microphone(microphone)),
         _look("loudspeaker", lambda: _device("loudspeaker", loudspeaker)),

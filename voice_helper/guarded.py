@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -71,6 +72,14 @@ class _Worker:
                 done.set_exception(error)
             except BaseException as error:  # an engine does not end the program
                 done.set_exception(EngineFaultError(f"it would end the program: {type(error).__name__}", hint=_HINT))
+            del work, job, done  # they hold the engine, and with it its models
+
+
+def _worker_of(owner: object) -> _Worker:
+    """Give a worker whose thread ends with the one that it works for."""
+    worker = _Worker()
+    weakref.finalize(owner, worker.leave).atexit = False
+    return worker
 
 
 def result_of(done: Future[Given], most_seconds: float) -> Given:
@@ -94,7 +103,7 @@ class GuardedRecognizer:
         """Take a recognizer, and what opens another such one."""
         self.name = recognizer.name
         self._recognizer, self._reopen = recognizer, reopen
-        self._worker = _Worker()
+        self._worker = _worker_of(self)
         self._reopening: Future[Recognizer] | None = None
         self._kept: list[AudioChunk] = []
         self._is_lost = False
@@ -153,7 +162,7 @@ class GuardedRecognizer:
         """Begin to open another one, and give the error."""
         self._is_lost = True
         self._worker.leave()
-        self._worker = _Worker()
+        self._worker = _worker_of(self)
         self._reopening = self._worker.start(self._reopen)
         return _fault("the recognizer", why)
 
@@ -165,7 +174,7 @@ class GuardedVoice:
         """Take a voice, and what opens another such one."""
         self.name = voice.name
         self._voice, self._reopen = voice, reopen
-        self._worker = _Worker()
+        self._worker = _worker_of(self)
         self._one_at_a_time = threading.Lock()
         self._given_up_until = 0.0
 
@@ -199,7 +208,7 @@ class GuardedVoice:
 
     def _change_worker(self) -> None:
         self._worker.leave()
-        self._worker = _Worker()
+        self._worker = _worker_of(self)
 
 
 class _Guard(Generic[Part]):
@@ -239,7 +248,10 @@ class Activity(Protocol):
 
 
 class GuardedActivity:
-    """Tells speech from everything else; what it was told before a fault is forgotten, and nobody notices."""
+    """Tells speech from everything else; after a fault its memory begins anew, and nobody notices.
+
+    The network itself is one for all who listen, and stays.
+    """
 
     def __init__(self, reopen: Callable[[], Activity] = VoiceActivity) -> None:
         """Open one; raises what `reopen` raises."""

@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -50,8 +51,9 @@ def joined(address: str | None) -> Iterator[None]:
         ray.init(address or "local", namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, **where)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise _not_reached(address) from error
-    signal.signal(signal.SIGTERM, ends)  # Ray's own would leave what was deployed as it is
     try:
+        if ends is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ends)  # Ray's own would leave what was deployed as it is
         yield
     finally:
         ray.shutdown()
@@ -60,16 +62,16 @@ def joined(address: str | None) -> Iterator[None]:
 def _knock(address: str | None) -> None:
     """Find out at once whether anybody is there: Ray tries for more than a minute."""
     host, _, port = (address or "").rpartition(":")
-    if host and port.isdecimal():  # what else Ray takes for an address it finds itself
+    if host and "://" not in host and port.isdecimal():  # what else Ray takes for an address it finds itself
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:
             raise _not_reached(address) from error
 
 
 def _not_reached(address: str | None) -> VoiceHelperError:
     return VoiceHelperError(
-        f"the Ray cluster at {address} is not reached",
+        f"the Ray cluster {f'at {address}' if address else 'that is started here'} is not reached",
         hint="on this machine: ray status; with tokens also: export RAY_AUTH_MODE=token",
     )
 

@@ -25,7 +25,7 @@ _BEFORE_SAMPLES: Final = 64  # the network sees the end of the chunk before, too
 _RATE: Final = np.array(SAMPLE_RATE, dtype=np.int64)
 
 
-class QuietRoom:
+class RoomSound:
     """Tells the sound that a room always has from everything that may be speech, for a hundredth of the work."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class VoiceActivity:
         self._network = _open_network()
         self._memory = np.zeros((2, 1, 128), dtype=np.float32)
         self._before = np.zeros(_BEFORE_SAMPLES, dtype=np.float32)
-        self._quiet_room = QuietRoom()
+        self._room_sound = RoomSound()
         self._speaking = False
         self._passed: AudioChunk | None = None
 
@@ -58,7 +58,7 @@ class VoiceActivity:
 
         In a quiet room the network rests; the chunk before the first louder one is shown to it, too.
         """
-        if self._quiet_room.is_quiet(chunk) and not self._speaking:
+        if self._room_sound.is_quiet(chunk) and not self._speaking:
             self._passed = chunk
             return False
         if self._passed is not None:
@@ -72,8 +72,11 @@ class VoiceActivity:
         samples = np.concatenate([self._before, np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768])
         self._before = samples[-_BEFORE_SAMPLES:]
         inputs = {"input": samples[None, :], "state": self._memory, "sr": _RATE}
-        chance, self._memory = self._network.run(["output", "stateN"], inputs)
-        return float(chance[0, 0])
+        chances, self._memory = self._network.run(["output", "stateN"], inputs)
+        chance = float(chances[0, 0])
+        if not 0.0 <= chance <= 1.0:  # not where it is no number: it would be deaf from then on
+            raise ValueError("it gives no chance of speech")
+        return chance
 
 
 @cache

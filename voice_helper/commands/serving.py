@@ -84,10 +84,11 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
     if (cert is None) != (key is None):
         raise click.UsageError("--cert and --key go together")
     with needs_package("the page", "web"):
+        import starlette  # noqa: F401
         import uvicorn
+    from voice_helper.servers.shell import page_files
+    from voice_helper.servers.web import Served, create_app
 
-        from voice_helper.servers.shell import page_files
-        from voice_helper.servers.web import Served, create_app
     _check_certificate(cert, key)
     with listening_socket(host, port) as listener:
         skill = open_skill(options)
@@ -135,8 +136,10 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
     if announces and is_loopback(host):
         raise click.UsageError("--zeroconf tells other machines where it is: give --host, too")
     with needs_package("Home Assistant", "wyoming"):
-        from voice_helper.servers.wyoming import Served, WyomingServer
+        import wyoming  # noqa: F401
     import asyncio
+
+    from voice_helper.servers.wyoming import Served, WyomingServer
 
     with listening_socket(host, port) as listener:
         skill = open_skill(options)
@@ -213,8 +216,8 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
     with joined(address):
         from voice_helper.servers.cluster import deploy, remove
 
-        deploy(options.language, options.settings, port=port, least=min(least, replicas), most=replicas)
         try:
+            deploy(options.language, options.settings, port=port, least=min(least, replicas), most=replicas)
             click.echo(f"http://127.0.0.1:{port}/turn")
             note("POST turns there, on any machine of the cluster. Ctrl-C ends")
             note("Ray has ports of its own, which other machines may reach: keep a firewall before them")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from voice_helper.voices import Voice
 
 Item = TypeVar("Item")
-_OBJECTS_TO_COLLECT: Final = 700  # what Python takes when nobody says otherwise
+_PYTHONS_OWN: Final = gc.get_threshold()
 _PATIENCE_SECONDS: Final = 1.0  # what takes no longer needs no bar
 # JSON leaves them as they are; terminals act on some, and half a character cannot be printed
 _CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -269,9 +269,9 @@ def keep_what_is_loaded() -> None:
 
     Who comes and goes leaves rings of objects behind, and with them the memory that engines hold.
     """
-    gc.freeze()
     gc.collect()
-    gc.set_threshold(_OBJECTS_TO_COLLECT)
+    gc.freeze()
+    gc.set_threshold(*_PYTHONS_OWN)
 
 
 def open_voice_or_none(options: Options, *, needed: bool) -> Voice:

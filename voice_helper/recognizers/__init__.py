@@ -49,10 +49,9 @@ def open_recognizer(
     """Open a recognizer by its name: `auto`, `vosk`, `embedded`, `pocketsphinx` or `whisper`.
 
     `auto` takes the engine of the `model` that is given; without one Vosk when there is a model for the language,
-    else the embedded one. `phrases` are what people say to us. With `workers`
-    the embedded one hears in so many processes, for many people at a time. Raises
-    `ModelMissingError` when `model` is none of the engine's, or there is none; `EngineMissingError` when the engine
-    cannot work here.
+    else the embedded one. `phrases` are what people say to us. With `workers` the embedded one hears in so many
+    processes, for many people at a time. Raises `ModelMissingError` when `model` is none of the engine's, or there is
+    none; `EngineMissingError` when the engine cannot work here.
     """
     if engine not in ENGINE_NAMES:
         raise EngineMissingError(f'there is no engine "{engine}"', hint=f"engines: {', '.join(ENGINE_NAMES)}")

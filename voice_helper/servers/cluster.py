@@ -223,10 +223,11 @@ def deploy(
 
 
 def remove() -> None:
-    """End it on all machines, with all that is kept."""
+    """End it on all machines, with all that is kept, as far as it has begun."""
     serve.delete(APPLICATION)
     for name in KEEPERS:
-        ray.kill(ray.get_actor(name, NAMESPACE))
+        with suppress(ValueError):  # there is none of that name
+            ray.kill(ray.get_actor(name, NAMESPACE))
 
 
 _SILENT: Final = LoggingConfig(enable_access_log=False, log_level="WARNING")
