@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.lines import machine, write_result
-from bench.listener import chunks_of, listener, recording
+from bench.listener import filled_chunks_of, listener
 from bench.talk import other_talk
+from tests.sound import heard_from, recording
 from voice_helper.assistant import Happening
 from voice_helper.recognizers import open_recognizer
 from voice_helper.skill import open_skill, phrases_of
@@ -54,7 +55,7 @@ class Hour:
 def room() -> Iterator[AudioChunk]:
     """Give a quiet room without end."""
     noise = np.random.default_rng(3).normal(0.0, _ROOM_LOUDNESS, _ROOM_CHUNKS * CHUNK_SAMPLES).astype("<i2").tobytes()
-    return cycle(list(chunks_of(noise)))
+    return cycle(list(filled_chunks_of(noise)))
 
 
 def hour_of(said: Sequence[bytes], quiet: Iterator[AudioChunk], seconds: float) -> Iterator[AudioChunk]:
@@ -63,7 +64,7 @@ def hour_of(said: Sequence[bytes], quiet: Iterator[AudioChunk], seconds: float) 
     between = max(0, chunks - sum(-(-len(pcm) // (CHUNK_SAMPLES * 2)) for pcm in said)) // max(1, len(said))
     given = 0
     for pcm in said:
-        for chunk in (*chunks_of(pcm), *islice(quiet, between)):
+        for chunk in (*filled_chunks_of(pcm), *islice(quiet, between)):
             given += 1
             yield chunk
     yield from islice(quiet, max(0, chunks - given))
@@ -123,7 +124,7 @@ def main() -> None:
     talks = [pcm[: _TALK_SECONDS * SAMPLE_RATE * 2] for pcm in islice(other_talk(), _TALKS)]
     each_hour = {"seconds of talk": _TALK_SECONDS, "questions, signs of danger, sessions and stops": _SAID_AN_HOUR}
     hours: list[Hour] = []
-    for hour in live_through(options.hours, [recording(name) for name in _SAID], talks):
+    for hour in live_through(options.hours, [heard_from(recording(name)) for name in _SAID], talks):
         hours.append(hour)
         print(hour, flush=True)
         if len(hours) > 1:  # written after each hour: whoever breaks it off has those that went by

@@ -20,8 +20,8 @@ import numpy as np
 from packaging.requirements import Requirement
 
 from bench.lines import machine, write_result
-from bench.listener import RECORDINGS, recording
 from bench.programs import PYTHON, VOICE_HELPER, Took, best_of, instructions, run
+from tests.sound import RECORDINGS, heard_from
 from voice_helper.audio import silence, write_wav
 from voice_helper.types import SAMPLE_RATE
 
@@ -78,7 +78,7 @@ def listening(environment: Mapping[str, str], folder: Path, seconds: float) -> d
     """Give the share of one core that listening takes: a long sound less a short one, so that starting counts not."""
     room = np.random.default_rng(3).normal(0.0, _ROOM_LOUDNESS, round(seconds * SAMPLE_RATE)).astype("<i2").tobytes()
     said = b"".join(
-        recording(path.stem) + silence(1.0) for path in sorted(RECORDINGS.glob("*.wav")) if "korean" not in path.name
+        heard_from(path) + silence(1.0) for path in sorted(RECORDINGS.glob("*.wav")) if "korean" not in path.name
     )
     talk = (said * (1 + len(room) // len(said)))[: len(room)]
     result: dict[str, object] = {}

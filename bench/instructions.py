@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from bench.lines import machine, write_result
-from bench.listener import chunks_of, recording
+from bench.listener import filled_chunks_of
 from bench.programs import PYTHON, instructions, run
+from tests.sound import heard_from, recording
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 
 _KEPT: Final = Path(__file__).parent / "results" / "instructions.json"
@@ -44,7 +45,7 @@ def _decoding() -> Callable[[], object]:
     from voice_helper.skill import open_skill, phrases_of
 
     recognizer = open_recognizer("embedded", phrases=phrases_of(open_skill().content)).recognizer
-    chunks = list(islice(chunks_of(recording(_RECORDING)), _HEARD_FROM, _HEARD_FROM + _HEARD_CHUNKS))
+    chunks = list(islice(filled_chunks_of(heard_from(recording(_RECORDING))), _HEARD_FROM, _HEARD_FROM + _HEARD_CHUNKS))
 
     def hear() -> None:
         for chunk in chunks:

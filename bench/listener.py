@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Final
 
+from tests.sound import chunks_of
 from voice_helper.assistant import Assistant, Happening
-from voice_helper.audio import SilentPlayer, WavSource
+from voice_helper.audio import SilentPlayer
 from voice_helper.conversation import Conversation, State
 from voice_helper.echo import EchoCanceller
 from voice_helper.recognizers import Recognizer
 from voice_helper.speaking import Speaker
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk
 from voice_helper.voices import Voice
-
-RECORDINGS: Final = Path(__file__).parent.parent / "tests" / "audio"
 
 
 def listener(
@@ -29,12 +26,6 @@ def listener(
     return Assistant(conversation, recognizer, speaker, state=state, echo=EchoCanceller(), tell=tell)
 
 
-def recording(name: str) -> bytes:
-    """Give one of the recordings of the tests, as 16 kHz, 16-bit, mono."""
-    return b"".join(chunk.pcm for chunk in WavSource(RECORDINGS / f"{name}.wav").chunks())
-
-
-def chunks_of(pcm: bytes) -> Iterator[AudioChunk]:
+def filled_chunks_of(pcm: bytes) -> Iterator[AudioChunk]:
     """Give sound in chunks, the last one filled up with silence."""
-    size = CHUNK_SAMPLES * 2
-    return (AudioChunk(pcm[start : start + size].ljust(size, b"\0")) for start in range(0, len(pcm), size))
+    return (AudioChunk(chunk.pcm.ljust(CHUNK_SAMPLES * 2, b"\0")) for chunk in chunks_of(pcm))

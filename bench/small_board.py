@@ -22,7 +22,8 @@ from typing import Any
 
 from bench.latency import measure
 from bench.lines import machine, write_result
-from bench.listener import chunks_of, listener, recording
+from bench.listener import filled_chunks_of, listener
+from tests.sound import heard_from, recording
 from voice_helper.audio import silence
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
@@ -44,17 +45,17 @@ def inside(times: int, talk_seconds: float) -> dict[str, Any]:
     voice = open_voice("pyttsx3")
     print("ready", flush=True)
     sys.stdin.readline()
-    asked = measure(skill, recognizer, voice, [recording(name) for name in _QUESTIONS] * times)
+    asked = measure(skill, recognizer, voice, [heard_from(recording(name)) for name in _QUESTIONS] * times)
     return {"asked": asked, "talk": talked_to(skill, recognizer, talk_seconds), "core_share": _busy_share()}
 
 
 def talked_to(skill: Skill, recognizer: Recognizer, seconds: float) -> dict[str, float]:
     """Talk without a pause to a loop in real time; gives how far behind the sound it was."""
     assistant = listener(skill.conversation, recognizer, open_voice("none"))
-    said = b"".join(recording(name) + silence(1.0) for name in _QUESTIONS)
+    said = b"".join(heard_from(recording(name)) + silence(1.0) for name in _QUESTIONS)
     pcm = (said * (1 + round(seconds * SAMPLE_RATE * 2) // len(said)))[: round(seconds * SAMPLE_RATE) * 2]
     behind, used, began = 0.0, time.process_time(), time.perf_counter()
-    for number, chunk in enumerate(chunks_of(pcm), 1):
+    for number, chunk in enumerate(filled_chunks_of(pcm), 1):
         due = began + number * CHUNK_SAMPLES / SAMPLE_RATE
         time.sleep(max(0.0, due - time.perf_counter()))
         assistant.take(chunk)

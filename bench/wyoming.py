@@ -23,8 +23,8 @@ from wyoming.client import AsyncTcpClient
 from wyoming.tts import Synthesize
 
 from bench.lines import machine, read_lines, write_result
-from bench.listener import recording
 from bench.load import Server, in_real_time, port_of, served
+from tests.sound import heard_from, recording
 from voice_helper.types import SAMPLE_RATE
 
 _SAID = ("put_heat_on_it", "bananas", "what_is_a_cramp", "stretching")
@@ -62,7 +62,7 @@ async def heard(port: int, name: str) -> float:
     """Speak in real time; give the seconds from the end of the sound to its words."""
     async with AsyncTcpClient("127.0.0.1", port) as client:
         await client.write_event(AudioStart(SAMPLE_RATE, 2, 1).event())
-        pcm = recording(name)
+        pcm = heard_from(recording(name))
         pcm += bytes(SAMPLE_RATE * 2 * 7 // 10)  # the silence after which Home Assistant takes it for over
         async for chunk in in_real_time(pcm, time.perf_counter(), _CHUNK_SECONDS):
             await client.write_event(AudioChunk(SAMPLE_RATE, 2, 1, chunk).event())

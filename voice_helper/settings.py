@@ -18,6 +18,8 @@ SETTINGS: Final = ("number", "microphone", "loudspeaker", "device", "voice", "ra
 SWITCHES: Final = ("patient",)
 """What can be set as true or false: an option of the commands that go on listening."""
 
+_KNOWN: Final = (*SETTINGS, *SWITCHES)
+
 Setting = str | float | bool
 
 
@@ -38,10 +40,10 @@ def read_settings(path: Path) -> Mapping[str, Setting]:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: {error}", hint=_MEND) from error
     for name, value in settings.items():
-        if name not in (*SETTINGS, *SWITCHES):
+        if name not in _KNOWN:
             raise SettingsError(
                 f'{path}:{_line_of(name, text)}: unknown setting "{name}"',
-                hint=f"known: {', '.join((*SETTINGS, *SWITCHES))}",
+                hint=f"known: {', '.join(_KNOWN)}",
             )
         if isinstance(value, bool) != (name in SWITCHES) or not isinstance(value, Setting | int):
             needed = "true or false" if name in SWITCHES else "a text or a number"
@@ -64,7 +66,7 @@ def begin_settings(path: Path) -> None:
     if not path.exists():
         _write(
             path,
-            f"# What you set once for voice-helper: {', '.join((*SETTINGS, *SWITCHES))}.\n",
+            f"# What you set once for voice-helper: {', '.join(_KNOWN)}.\n",
             "set what you need in the environment: export VOICE_HELPER_NUMBER=112",
         )
 

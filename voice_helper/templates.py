@@ -152,10 +152,8 @@ class Templates:
         pieces = self._pieces(parsed(template).expression)
         return (pieces.words | pieces.alone | pieces.first | pieces.last) - {""}
 
-    def _rule(self, reference: Expression) -> Expression:
-        """Give the rule that is named by an expression that is none of the others."""
-        assert isinstance(reference, RuleReference)
-        return parsed(self._rules[reference.rule_name]).expression
+    def _rule(self, name: str) -> Expression:
+        return parsed(self._rules[name]).expression
 
     def _walk(self, expression: Expression, chance: random.Random) -> Iterator[str]:
         if isinstance(expression, TextChunk):
@@ -172,7 +170,7 @@ class Templates:
             entry = chance.choice(self._lists[expression.list_name])
             yield chance.choice(entry.phrases)
         else:
-            yield from self._walk(self._rule(expression), chance)
+            yield from self._walk(self._rule(_rule_name(expression)), chance)
 
     def _plainest(self, expression: Expression) -> str:
         if isinstance(expression, TextChunk):
@@ -183,7 +181,7 @@ class Templates:
             return "".join(self._plainest(item) for item in expression.items)
         if isinstance(expression, ListReference):
             return self._lists[expression.list_name][0].phrases[0]
-        return self._plainest(self._rule(expression))
+        return self._plainest(self._rule(_rule_name(expression)))
 
     def _pieces(self, expression: Expression) -> _Pieces:
         if isinstance(expression, TextChunk):
@@ -194,11 +192,16 @@ class Templates:
             return reduce(_joined, (self._pieces(item) for item in expression.items), _pieces_of(""))
         if isinstance(expression, ListReference):
             return _any_of(_pieces_of(text) for entry in self._lists[expression.list_name] for text in entry.phrases)
-        assert isinstance(expression, RuleReference)
-        name = expression.rule_name
+        name = _rule_name(expression)
         if name not in self._rule_pieces:
-            self._rule_pieces[name] = self._pieces(self._rule(expression))
+            self._rule_pieces[name] = self._pieces(self._rule(name))
         return self._rule_pieces[name]
+
+
+def _rule_name(expression: Expression) -> str:
+    """Give the rule that is named by an expression that is none of the others."""
+    assert isinstance(expression, RuleReference)
+    return expression.rule_name
 
 
 def _intent(name: str, templates: Iterable[str]) -> Intent:
