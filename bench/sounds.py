@@ -9,7 +9,7 @@ from __future__ import annotations
 from hama import G2PModel
 
 from voice_helper.paths import data_folder
-from voice_helper.recognizers.language_model import cmu_dictionary, frequent_words
+from voice_helper.recognizers.language_model import english_words, frequent_words
 from voice_helper.recognizers.phonetic import FREQUENT_WORDS
 from voice_helper.recognizers.spelling import phones_of
 from voice_helper.skill import open_skill, phrases_of
@@ -22,12 +22,12 @@ _OPENING = """\
 
 
 def main() -> None:
-    phrases, model, known = phrases_of(open_skill().content), G2PModel(), cmu_dictionary()
+    phrases, model, known = phrases_of(open_skill().content), G2PModel(), english_words()
     words = {word for sentence in (*phrases.questions, *phrases.session) for word in sentence.split()}
     lines = []
     for word in sorted(words | frequent_words(FREQUENT_WORDS).keys()):
         phones = phones_of(str(model.predict(word).ipa))
-        if phones and phones not in known.get(word, ()):
+        if phones and phones not in known.get(word, (0.0, ()))[1]:
             lines.append(f"{word} {phones}\n")
         elif word not in known:  # it need not be asked again
             lines.append(f"{word}\n")

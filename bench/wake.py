@@ -16,7 +16,7 @@ from voice_helper.recognizers.wake import WakeWord
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 PHRASE = "hey helper"
-THRESHOLDS = (1e-5, 1e-10, 1e-15, 1e-20, 1e-25, 1e-30)
+THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 _CALLS = (PHRASE, f"{PHRASE} does heat help", f"{PHRASE} i have a cramp", f"{PHRASE} what should i eat")
 
 

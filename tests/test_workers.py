@@ -13,7 +13,7 @@ from voice_helper.recognizers.workers import EmbeddedWorkers
 from voice_helper.skill import Skill
 from voice_helper.types import Transcript
 
-pytestmark = pytest.mark.skipif(not is_available(), reason="the embedded recognizer needs hama and flashlight-text")
+pytestmark = pytest.mark.skipif(not is_available(), reason="the embedded recognizer needs hama and kaldi-decoder")
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,12 @@ import json
 import os
 import pickle
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from voice_helper.paths import cache_folder
+from voice_helper.temporary import temporary_folder
 
 if TYPE_CHECKING:  # many who keep something here do without it
     import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # many who keep something here do without it
 
 _DIGEST_BYTES = 32
 _MOST_KEPT = 8
+_MAX_LARGE_KEPT = 4  # files of some 20 MB
 
 Made = TypeVar("Made")
 Arrays: TypeAlias = "Mapping[str, npt.NDArray[np.generic]]"
@@ -71,6 +73,38 @@ def kept_values(name: str, key: str, make: Callable[[], Made], modules: frozense
     return _kept(_path(name, key, "values"), read, make, write)
 
 
+@contextlib.contextmanager
+def kept_file(name: str, key: str, make: Callable[[], bytes]) -> Iterator[Path]:
+    """Yield the path of a file kept under a name and key, made if need be; its content is followed by a checksum.
+
+    A file that another user wrote, or might have written, is as if it were not there. Where nothing can be kept, the
+    file is there inside the block only.
+    """
+    path = _path(name, key, "whole")
+    with contextlib.suppress(OSError, ValueError):
+        if _is_own(path):
+            _check_trailing(path)
+            yield path
+            return
+    content = make()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content + hashlib.sha256(content).digest())
+        _remove_oldest(path.parent.glob(f"{name}-*.whole"), keep=_MAX_LARGE_KEPT)
+    except OSError:  # a read-only home or a full disk only costs time
+        with temporary_folder() as folder:
+            (folder / path.name).write_bytes(content)
+            yield folder / path.name
+        return
+    yield path
+
+
+def _check_trailing(path: Path) -> None:
+    content = path.read_bytes()
+    if hashlib.sha256(memoryview(content)[:-_DIGEST_BYTES]).digest() != content[-_DIGEST_BYTES:]:
+        raise ValueError("it is damaged: its checksum is wrong")
+
+
 def _path(name: str, key: str, ending: str) -> Path:
     return cache_folder() / f"{name}-{key[:32]}.{ending}"
 
@@ -100,9 +134,9 @@ class _Unpickler(pickle.Unpickler):
         return found
 
 
-def _remove_oldest(paths: Iterable[Path]) -> None:
-    """Leave the newest few: who edits the words makes another file with every start."""
-    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-_MOST_KEPT]:
+def _remove_oldest(paths: Iterable[Path], keep: int = _MOST_KEPT) -> None:
+    """Leave the newest few: each edit of the words makes another file at the next start."""
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-keep]:
         path.unlink(missing_ok=True)
 
 

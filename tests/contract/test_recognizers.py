@@ -62,11 +62,12 @@ def open_vosk(skill: Skill) -> Engine:
 
 def open_embedded(skill: Skill) -> Engine:
     if not phonetic.is_available():
-        pytest.skip("hama or flashlight-text has no package for this platform")
+        pytest.skip("hama or kaldi-decoder is not installed")
     return Engine(embedded(skill), ENGLISH)
 
 
 def open_pocketsphinx(skill: Skill) -> Engine:
+    pytest.importorskip("pocketsphinx", reason='pocketsphinx is not here: pip install ".[pocketsphinx]"')
     return Engine(open_recognizer("pocketsphinx", phrases=phrases(skill)).recognizer, ENGLISH)
 
 

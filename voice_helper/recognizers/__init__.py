@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from voice_helper.errors import EngineMissingError, ModelMissingError
 from voice_helper.models import engine_of, find_model, find_vosk_model
 from voice_helper.types import AudioChunk, Phrases, Transcript
+
+if TYPE_CHECKING:
+    from voice_helper.recognizers.embedded import EmbeddedModels
+    from voice_helper.recognizers.workers import EmbeddedWorkers
 
 ENGINE_NAMES: Final = ("auto", "vosk", "embedded", "pocketsphinx", "whisper")
 
@@ -75,20 +79,26 @@ def open_recognizer(
 
 
 def _open_embedded(phrases: Phrases, workers: int) -> Choice:
-    from voice_helper.recognizers import phonetic
+    from voice_helper.recognizers.embedded import EmbeddedModels
 
-    if not phonetic.is_available():  # no wheel for this platform: PocketSphinx hears everything
-        return _open_pocketsphinx(phrases)
     models: EmbeddedModels | EmbeddedWorkers
     if workers:
         from voice_helper.recognizers.workers import EmbeddedWorkers
 
         models = EmbeddedWorkers(phrases, workers)
     else:
-        from voice_helper.recognizers.embedded import EmbeddedModels
-
         models = EmbeddedModels(phrases)
     return Choice(models.recognizer(), models.recognizer)
+
+
+def _embedded_models(phrases: Phrases) -> EmbeddedModels | None:
+    """Return the embedded recognizer's models if its packages are there: it gives words so far beside other engines."""
+    from voice_helper.recognizers.embedded import EmbeddedModels
+
+    try:
+        return EmbeddedModels(phrases)
+    except EngineMissingError:
+        return None
 
 
 def _open_pocketsphinx(phrases: Phrases) -> Choice:
@@ -110,13 +120,11 @@ def _open_whisper(model: Path, phrases: Phrases, language: str) -> Choice:
     from voice_helper.recognizers.whisper import WhisperRecognizer, prompt_of
     from voice_helper.recognizers.whole import WithWordsSoFar
 
+    so_far = _embedded_models(phrases) if language == "en" else None
+
     def another() -> Recognizer:
         whole = WhisperRecognizer(model, language, prompt_of(phrases.questions))
-        if language != "en":
-            return whole
-        from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
+        return WithWordsSoFar(whole, so_far.words_so_far()) if so_far else whole
 
-        return WithWordsSoFar(whole, PocketSphinxRecognizer(phrases, commands_only=True))
-
-    advice = None if language == "en" else 'with this model a "stop" counts only when you pause after it'
+    advice = None if so_far else 'with this model a "stop" counts only when you pause after it'
     return Choice(another(), another, advice)

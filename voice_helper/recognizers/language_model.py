@@ -10,7 +10,6 @@ import hashlib
 import inspect
 import json
 import math
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,54 +19,42 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pocketsphinx import LogMath, NGramModel, get_model_path
 
 from voice_helper.cache import kept_texts
+from voice_helper.paths import data_folder
 
 UNKNOWN = "<unk>"
 GENERAL_SHARE = 0.2
 DISCOUNT = 0.75
 _START, _END = "<s>", "</s>"
 _LEAST = 1e-9
-_ONE_LETTER_WORDS = ("a", "i", "o")
-_VARIANT = re.compile(r"\(\d+\)$")
+_FILE = "english-words.txt"
 
 
 @lru_cache(maxsize=1)
-def cmu_dictionary() -> Mapping[str, tuple[str, ...]]:
-    """Give the pronunciations of pocketsphinx's English dictionary: `{"calf": ("K AE F",)}`."""
-    sounds: dict[str, tuple[str, ...]] = {}
-    for line in _dictionary_file().read_text(encoding="utf-8").splitlines():
-        word, _, phones = line.partition(" ")
-        if word.endswith(")"):
-            word = _VARIANT.sub("", word)
-        sounds[word] = (*sounds[word], phones) if word in sounds else (phones,)
-    return sounds
+def english_words() -> Mapping[str, tuple[float, tuple[str, ...]]]:
+    """Read the words of English: how likely each is, and its pronunciations, `{"calf": (1.7e-06, ("K AE F",))}`."""
+    lines = _dictionary_file().read_text(encoding="utf-8").splitlines()
+    entries = (line.split("\t") for line in lines if line and not line.startswith("#"))
+    return {word: (10 ** float(chance), tuple(sounds.split(", "))) for word, chance, sounds in entries}
 
 
 def dictionary_key() -> str:
-    """Tell one version of the dictionary, and of the general model beside it, from another, without reading them."""
+    """Tell one version of the dictionary from another, without reading it."""
     status = _dictionary_file().stat()
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _dictionary_file() -> Path:
-    return Path(get_model_path("en-us")) / "cmudict-en-us.dict"
+    return data_folder("models") / _FILE
 
 
 @lru_cache(maxsize=4)
 def frequent_words(count: int) -> Mapping[str, float]:
-    """Give the most frequent words of English with their chances, as pocketsphinx's general model has them."""
-    exp = LogMath().exp
-    return {word: exp(chance) for chance, word in _by_frequency()[:count]}
-
-
-@lru_cache(maxsize=1)
-def _by_frequency() -> Sequence[tuple[int, str]]:
-    """Give the words of the dictionary, the most frequent first, with the logarithms of their chances."""
-    chance_of = NGramModel.readfile(str(Path(get_model_path("en-us")) / "en-us.lm.bin")).prob
-    words = (word for word in cmu_dictionary() if len(word) > 1 or word in _ONE_LETTER_WORDS)
-    return sorted(((chance_of([word]), word) for word in words), reverse=True)
+    """Return the most frequent words of English with their chances."""
+    words = english_words()
+    frequent = sorted(words, key=lambda word: (-words[word][0], word))[:count]
+    return {word: words[word][0] for word in frequent}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +91,10 @@ def _build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], 
 
 def pronunciations(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Give the pronunciations of those of the words that have any; our own come first."""
-    known = cmu_dictionary()
+    known = english_words()
     found: dict[str, tuple[str, ...]] = {}
     for word in words:
-        sounds = tuple(dict.fromkeys((*own.get(word, ()), *known.get(word, ()))))
+        sounds = tuple(dict.fromkeys((*own.get(word, ()), *(known[word][1] if word in known else ()))))
         if sounds:
             found[word] = sounds
     return found

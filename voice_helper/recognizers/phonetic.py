@@ -1,32 +1,34 @@
-"""Recognizes questions with hama's phoneme network, decoded with our lexicon and language model.
+"""Recognize questions with hama's phoneme network, decoded with our lexicon and language model.
 
-hama gives, 50 times a second, how likely each of 189 phonetic signs is (CTC). The signs are
-folded into the 39 phones of the CMU dictionary, then flashlight-text's beam search finds
-the most likely words, given how they sound and what people ask us.
+The network gives, 50 times a second, how likely each of 191 phonetic signs is (CTC). The signs are folded into the 39
+phones of the CMU dictionary; a beam search then finds the most likely words, given how they sound and what people ask us.
+
+Two passes share the work. While somebody speaks, frames become final 0.25 s behind the speech, and the search goes on from
+where it was: these are the words so far. At a pause the network sees all that was said since the last long stretch at
+once, which in noise hears a quarter fewer words wrong, and a wider search gives the words that count.
 """
 
 from __future__ import annotations
 
-import importlib
+import copy
+import importlib.util
 import itertools
-import math
-import threading
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from voice_helper.errors import EngineMissingError, needs_package
-from voice_helper.noise import suppressed
-from voice_helper.quiet import quiet_stderr
-from voice_helper.recognizers.language_model import UNKNOWN
-from voice_helper.recognizers.whole import Samples, WholeUtterance
-from voice_helper.temporary import temporary_folder
-from voice_helper.types import SAMPLE_RATE, Transcript
-
-Frames = npt.NDArray[np.float32]
+from voice_helper.noise import NoiseSuppressor
+from voice_helper.recognizers.conformer import Conformer, ConformerStream, Samples, read_weights
+from voice_helper.recognizers.search_graph import Alphabet
+from voice_helper.recognizers.word_search import Frames, Graph, Width, import_search
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 
 BLANK: Final = "<blank>"
 BOUNDARY: Final = "<wb>"
@@ -54,229 +56,280 @@ CONFUSIONS: Final[Mapping[str, str]] = {
 CONFUSION_SHARE: Final = 0.02
 FREQUENT_WORDS: Final = 8_000
 NEAR_SCORE: Final = 3.0
-"""A hypothesis whose score is no more than this below the best may be what was said."""
+"""A wording whose cost is no more than this above the best may be what was said."""
 
-MOST_ALTERNATIVES: Final = 8
+MAX_ALTERNATIVES: Final = 8
+LANGUAGE_WEIGHT: Final = 1.5
+"""How much the language counts beside the sound."""
 
+BLANK_PENALTY: Final = 1.5
+"""Taken from the log-probability of nothing being said: in noise the network falls silent too soon."""
 
-@dataclass(frozen=True)
-class Search:
-    """How wide the beam search looks and how it weighs sound against language."""
+SO_FAR_CONTEXT_FRAMES: Final = 10
+"""While somebody speaks, so many frames (0.2 s) follow before one is final: with 8 the words so far have half as many
+errors again, with 15 no fewer."""
 
-    beam: int = 200
-    beam_tokens: int = 30
-    beam_threshold: float = 45.0
-    language_weight: float = 2.0
-    word_score: float = 0.0
-    boundary_score: float = 0.0
-    blank_penalty: float = 1.0
-    """Taken from the log-probability of nothing being said: in noise the network falls silent too soon."""
+SETTLED_CONTEXT_FRAMES: Final = 15
 
+STEP_SAMPLES: Final = 1_536
+"""Sound taken at a time while somebody speaks: 0.096 s. A shorter step costs more and shows words little sooner."""
 
-LEAST_FIT: Final = 0.05
+SETTLED_SAMPLES: Final = 3 * SAMPLE_RATE
+"""After a stretch this long its frames are settled at a pause, so that no pause looks at the whole utterance anew."""
+
+MIN_FIT: Final = 0.05
 """A command that fits less is none."""
 
-_COMMAND_SEARCH: Final = Search(
-    beam=200,
-    beam_tokens=len(SIGNS_OF_PHONE) + 2,
-    beam_threshold=60.0,
-    language_weight=0.0,
-    word_score=-3.0,
-    blank_penalty=0.0,
-)
-_MOST_WAYS: Final = 12  # of saying one phrase: each word may have several sounds
+_FINAL_WIDTH: Final = Width(beam=20.0, max_active=3_000)
+_SO_FAR_WIDTH: Final = Width(beam=14.0, max_active=1_000)
+_COMMAND_WIDTH: Final = Width(beam=60.0, max_active=2_000)
+_WORDINGS_BEAM: Final = 13.0
+_MAX_WAYS: Final = 12  # of saying one phrase: each word may have several sounds
 _LONGEST_COMMAND_SAMPLES: Final = 4 * SAMPLE_RATE
+_MIN_SAMPLES: Final = SAMPLE_RATE // 10  # less than any word, and than the network's first frames need
 PHONES: Final = (*SIGNS_OF_PHONE, BOUNDARY, BLANK)
 _NUMBER: Final = {phone: index for index, phone in enumerate(PHONES)}
 _BOUNDARY, _BLANK = _NUMBER[BOUNDARY], _NUMBER[BLANK]
+ALPHABET: Final = Alphabet(_NUMBER, _BLANK, _BOUNDARY)
 
 
 class PhoneNetwork:
-    """How likely each phone is at each moment of a sound; for one thread, the others meanwhile go on."""
+    """How likely each phone is at each moment of a sound; shared by threads."""
 
     def __init__(self) -> None:
-        """Load hama; raises `EngineMissingError` where it is not installed or does not load."""
-        self._network = import_engines()[0].ASRModel()
-        self._fold = _folding(list(self._network.decoder_tokens))
+        """Load the weights; raises `EngineMissingError` when hama is not installed."""
+        folder = _assets()
+        self._conformer = Conformer(read_weights(folder / "asr_waveform.hama"))
+        signs = json.loads((folder / "g2p_vocab.json").read_text(encoding="utf-8"))["decoder"]
+        self._fold = _folding([*signs, BOUNDARY, BLANK])
 
-    def frames(self, samples: Samples) -> Frames:
-        """Give the log-probabilities of `PHONES`, 50 rows a second, for 16 kHz sound from -1.0 to 1.0."""
-        network = self._network
-        log_probabilities, lengths = network.session.run(
-            [network._log_probs_output_name, network._out_lengths_output_name],
-            {
-                network._waveform_input_name: samples[None, :],
-                network._waveform_lengths_input_name: np.array([len(samples)], dtype=np.int64),
-            },
-        )
-        rows = log_probabilities[0][: int(np.ravel(lengths)[0])]
-        return np.ascontiguousarray(np.log(np.exp(rows) @ self._fold + 1e-8), dtype=np.float32)
+    def stream(self, right_context: int) -> PhoneStream:
+        """Return a stream for one utterance; so many frames of 20 ms follow before one is final."""
+        return PhoneStream(ConformerStream(self._conformer, right_context), self._fold)
 
 
-class WordDecoder:
-    """The most likely words of some frames, given how words sound and what people say; shared by threads."""
+class PhoneStream:
+    """Sound in, log-probabilities of `PHONES` out, 50 rows a second: noise suppression and the network.
 
-    def __init__(self, arpa: str, sounds: Mapping[str, Sequence[str]], search: Search | None = None) -> None:
-        """Build it from a language model in ARPA form and the pronunciations of its words.
+    It may be copied (`copy.copy`), and goes on from there twice.
+    """
 
-        Raises `EngineMissingError` where flashlight-text is not installed or does not load.
-        """
-        search = search or Search()
-        _, decoding, kenlm, dictionary = import_engines()
-        words = sorted(sounds)
-        lexicon = dictionary.Dictionary()
-        for word in (*words, UNKNOWN):
-            lexicon.add_entry(word)
-        lexicon.set_default_index(lexicon.get_index(UNKNOWN))
-        with temporary_folder() as folder:
-            path = folder / "phrases.arpa"
-            path.write_text(arpa, encoding="utf-8")
-            with quiet_stderr():  # KenLM prints its progress there, and has no switch
-                language = kenlm.KenLM(str(path), lexicon)
-        trie = decoding.Trie(len(PHONES), _BOUNDARY)
-        start = language.start(False)
-        with quiet_stderr():  # it warns of a word that sounds like six others
-            for word in words:
-                index = lexicon.get_index(word)
-                _, score = language.score(start, index)
-                for sound in sounds[word]:
-                    trie.insert([_NUMBER[phone] for phone in sound.split()], index, score)
-        trie.smear(decoding.SmearingMode.MAX)
-        self._lexicon = lexicon
-        self._one_at_a_time = threading.Lock()  # a search keeps its hypotheses in the decoder
-        self._blank_penalty = search.blank_penalty
-        self._keep = (language, trie)  # the decoder does not own them
-        self._decoder: Any = decoding.LexiconDecoder(
-            _options(decoding, search), trie, language, _BOUNDARY, _BLANK, lexicon.get_index(UNKNOWN), [], False
-        )
+    def __init__(self, conformer: ConformerStream, fold: npt.NDArray[np.float32]) -> None:
+        self._suppressor = NoiseSuppressor()
+        self._conformer, self._fold = conformer, fold
+
+    def __copy__(self) -> PhoneStream:
+        """Return a stream that has heard the same."""
+        twin = PhoneStream(copy.copy(self._conformer), self._fold)
+        twin._suppressor = copy.copy(self._suppressor)
+        return twin
+
+    def accept(self, samples: Samples) -> Frames:
+        """Take sound (16 kHz, -1.0 to 1.0); return the frames that it makes final."""
+        return self._folded(self._conformer.accept(self._suppressor.accept(samples)))
+
+    def finish(self) -> Frames:
+        """The utterance is over: return the frames that are left."""
+        last = self._folded(self._conformer.accept(self._suppressor.finish()))
+        return np.concatenate([last, self._folded(self._conformer.finish())])
+
+    def _folded(self, scores: Frames) -> Frames:
+        return np.ascontiguousarray(np.log(np.exp(scores) @ self._fold + 1e-8), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of the language and their graph; shared by threads."""
+
+    graph: Graph
+    names: Sequence[str]
+    """Word N + 1 of the graph is name N."""
+
+    def text(self, words: Iterable[int]) -> str:
+        """Return the words as text."""
+        return " ".join(self.names[number - 1] for number in words)
 
     def decode(self, frames: Frames) -> Transcript:
-        """Give the most likely words, with how well the sound fits them."""
-        frames = frames.copy()
-        frames[:, _BLANK] -= self._blank_penalty
-        with self._one_at_a_time:
-            results = _search(self._decoder, frames)
-        if not results:
+        """Return the most likely words of whole frames, how well the sound fits them, and what else it may have been."""
+        frames = _with_less_silence(frames)
+        search = self.graph.search(_FINAL_WIDTH)
+        search.accept(frames)
+        best = search.best(is_over=True)
+        if best is None or not best.words:
             return Transcript("", 0.0)
-        best = results[0]
-        text = self._text(best)
-        near = (self._text(result) for result in results if best.score - result.score <= NEAR_SCORE)
-        others = tuple(dict.fromkeys(other for other in near if other and other != text))[:MOST_ALTERNATIVES]
-        phones = sum(1 for left, right in zip(best.tokens, best.tokens[1:], strict=False) if left != right)
-        return Transcript(text, _fit(frames, best, phones) if text else 0.0, others)
-
-    def _text(self, result: Any) -> str:
-        words = (self._lexicon.get_entry(index) for index in result.words if index >= 0)
-        return " ".join(word for word in words if word != UNKNOWN)
+        text = self.text(best.words)
+        near = (self.text(words) for words in self.graph.wordings(frames, _WORDINGS_BEAM, NEAR_SCORE))
+        others = tuple(dict.fromkeys(other for other in near if other and other != text))[:MAX_ALTERNATIVES]
+        return Transcript(text, best.fit(frames, best.changes), others)
 
 
 class CommandSpotter:
     """Which of a closed set of short phrases a whole utterance is, and how well it fits: no other words beside it.
 
-    Each phrase stands in the lexicon as one word, so that the sound alone decides. Shared by threads.
+    Each phrase stands in the graph as one word, so that the sound alone decides. Shared by threads.
     """
 
-    def __init__(self, phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> None:
-        """Take the phrases, and how their words sound; those with a word whose sound is not known are left out."""
-        _, decoding, _, _ = import_engines()
-        self._phrases = tuple(phrase for phrase in phrases if phrase and all(word in sounds for word in phrase.split()))
-        self._phones: dict[int, int] = {}
-        trie, language = decoding.Trie(len(PHONES), _BOUNDARY), decoding.ZeroLM()
-        with quiet_stderr():
-            for number, phrase in enumerate(self._phrases):
-                ways = itertools.product(*(sounds[word] for word in phrase.split()))
-                for way in itertools.islice(ways, _MOST_WAYS):
-                    phones = [_NUMBER[phone] for phone in " ".join(way).split()]
-                    if len(phones) > 1:  # one phone is like any noise
-                        trie.insert(phones, number, 0.0)
-                        self._phones[number] = len(phones)
-        trie.smear(decoding.SmearingMode.MAX)
-        self._keep = (language, trie)
-        self._one_at_a_time = threading.Lock()
-        self._decoder: Any = decoding.LexiconDecoder(
-            _options(decoding, _COMMAND_SEARCH), trie, language, _BOUNDARY, _BLANK, -1, [], False
-        )
+    def __init__(self, graph: Graph | None, phrases: Sequence[str], lengths: Sequence[int]) -> None:
+        """Take the phrases, their graph, and how many phones each has; `None` is no phrase at all."""
+        self._graph, self._phrases, self._lengths = graph, phrases, lengths
 
     def spot(self, frames: Frames) -> tuple[str, float]:
-        """Give the phrase, empty where there is none, and how well the utterance fits it, from 0.0 to 1.0."""
-        if not self._phrases or not len(frames):
+        """Return the phrase, empty when it is none, and how well the utterance fits it, from 0.0 to 1.0."""
+        if self._graph is None or not len(frames):
             return "", 0.0
         closed = frames.copy()  # a boundary between words is silence like any other here
         closed[:, _BLANK] = closed[:, _BOUNDARY] = np.logaddexp(frames[:, _BLANK], frames[:, _BOUNDARY])
-        with self._one_at_a_time:
-            results = _search(self._decoder, closed)
-        for result in results:
-            words = [index for index in result.words if index >= 0]
-            fit = _fit(closed, result, self._phones[words[0]]) if len(words) == 1 else 0.0
-            if fit >= LEAST_FIT:
-                return self._phrases[words[0]], fit
-        return "", 0.0
+        search = self._graph.search(_COMMAND_WIDTH)
+        search.accept(closed)
+        best = search.best(is_over=True)
+        if best is None or len(best.words) != 1:
+            return "", 0.0
+        number = best.words[0] - 1
+        fit = best.fit(closed, self._lengths[number])
+        return (self._phrases[number], fit) if fit >= MIN_FIT else ("", 0.0)
 
 
-class PhoneticRecognizer(WholeUtterance):
-    """The words of an utterance, and which short command it is."""
+def sayable(phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Return the phrases whose every word has a sound, and the ways to say each, in phones."""
+    kept, ways = list[str](), list[list[str]]()
+    for phrase in dict.fromkeys(phrases):
+        words = phrase.split()
+        if words and all(word in sounds for word in words):
+            said = itertools.islice(itertools.product(*(sounds[word] for word in words)), _MAX_WAYS)
+            long_enough = [way for way in (" ".join(each) for each in said) if " " in way]  # one phone is like any noise
+            if long_enough:
+                kept.append(phrase)
+                ways.append(long_enough)
+    return tuple(kept), ways
+
+
+class PhoneticRecognizer:
+    """The words of an utterance, and which short command it is; there are none before a pause."""
 
     name = "embedded"
 
-    def __init__(self, network: PhoneNetwork, words: WordDecoder, commands: CommandSpotter) -> None:
-        super().__init__()
+    def __init__(self, network: PhoneNetwork, words: Words, commands: CommandSpotter) -> None:
         self._network, self._words, self._commands = network, words, commands
+        self._begin()
 
-    def transcribed(self, samples: Samples) -> Transcript:
-        """Give the words of an utterance."""
-        frames = self._network.frames(suppressed(samples))
-        command, fit = self._commands.spot(frames) if len(samples) <= _LONGEST_COMMAND_SAMPLES else ("", 0.0)
+    def _begin(self) -> None:
+        self._waiting = bytearray()
+        self._samples = 0
+        self._stream = self._network.stream(SETTLED_CONTEXT_FRAMES)
+        self._settled: list[Frames] = []
+        self._ready: Transcript | None = None
+
+    def accept(self, chunk: AudioChunk) -> str:
+        """Take a chunk; there are no words before a pause."""
+        if chunk.pcm:
+            self._waiting += chunk.pcm
+            self._samples += chunk.samples
+            self._ready = None
+        return ""
+
+    def pause(self) -> Transcript:
+        """Return the words so far; `finish` has them ready unless more sound comes."""
+        if self._ready is None:
+            self._ready = self._heard() if self._samples >= _MIN_SAMPLES else Transcript("", 0.0)
+        return self._ready
+
+    def finish(self) -> Transcript:
+        """Return the words of the utterance, ready for the next one."""
+        heard = self.pause()
+        self._begin()
+        return heard
+
+    def _heard(self) -> Transcript:
+        stretch = samples_of(self._waiting)
+        stream = self._stream
+        if len(stretch) >= SETTLED_SAMPLES:
+            self._settled.append(stream.accept(stretch))
+            self._waiting.clear()
+            rest = copy.copy(stream).finish()
+        else:
+            stream = copy.copy(stream)
+            rest = np.concatenate([stream.accept(stretch), stream.finish()])
+        frames = np.concatenate([*self._settled, rest])
+        is_short = self._samples <= _LONGEST_COMMAND_SAMPLES
+        command, fit = self._commands.spot(frames) if is_short else ("", 0.0)
         return replace(self._words.decode(frames), command=command, command_fit=fit)
 
 
-def _options(decoding: Any, search: Search) -> Any:
-    return decoding.LexiconDecoderOptions(
-        beam_size=search.beam,
-        beam_size_token=search.beam_tokens,
-        beam_threshold=search.beam_threshold,
-        lm_weight=search.language_weight,
-        word_score=search.word_score,
-        unk_score=-math.inf,
-        sil_score=search.boundary_score,
-        log_add=False,
-        criterion_type=decoding.CriterionType.CTC,
-    )
+class StreamedWords:
+    """The words so far of what is being said, 0.25 s behind the speech; for one speaker."""
+
+    name = "embedded"
+
+    def __init__(self, network: PhoneNetwork, words: Words) -> None:
+        self._network, self._words = network, words
+        self._begin()
+
+    def _begin(self) -> None:
+        self._waiting = bytearray()
+        self._stream = self._network.stream(SO_FAR_CONTEXT_FRAMES)
+        self._search = self._words.graph.search(_SO_FAR_WIDTH)
+        self._text = ""
+
+    def accept(self, chunk: AudioChunk) -> str:
+        """Take a chunk; return the words so far."""
+        self._waiting += chunk.pcm
+        while len(self._waiting) >= 2 * STEP_SAMPLES:
+            samples = samples_of(self._waiting[: 2 * STEP_SAMPLES])
+            del self._waiting[: 2 * STEP_SAMPLES]
+            self._listen(self._stream.accept(samples))
+        return self._text
+
+    def pause(self) -> Transcript:
+        """Return the words so far."""
+        return Transcript(self._text, 0.0)
+
+    def finish(self) -> Transcript:
+        """Return the words so far of an utterance that is over, ready for the next one."""
+        heard = self.pause()
+        self._begin()
+        return heard
+
+    def _listen(self, frames: Frames) -> None:
+        if not len(frames):
+            return
+        self._search.accept(_with_less_silence(frames))
+        best = self._search.best(is_over=False)
+        self._text = self._words.text(best.words) if best else ""
 
 
-def _search(decoder: Any, frames: Frames) -> list[Any]:
-    if not len(frames):
-        return []
-    return list(decoder.decode(frames.ctypes.data, len(frames), frames.shape[1]))
+def samples_of(pcm: bytes | bytearray) -> Samples:
+    """Return 16-bit sound as samples from -1.0 to 1.0."""
+    return np.frombuffer(bytes(pcm), dtype="<i2").astype(np.float32) / np.float32(32768)
 
 
-def _fit(frames: Frames, result: Any, phones: int) -> float:
-    """How much less likely the sound is as these words than as any phones at all, per phone."""
-    free = float(frames.max(axis=1).sum())
-    return math.exp(min(0.0, (result.emittingModelScore - free) / max(1, phones)))
+def _with_less_silence(frames: Frames) -> Frames:
+    heard = frames.copy()
+    heard[:, _BLANK] -= BLANK_PENALTY
+    return heard
 
 
 def is_available() -> bool:
-    """Tell whether hama and flashlight-text are installed and load on this machine."""
+    """Return whether hama's network and kaldi-decoder are installed and load on this machine."""
     try:
-        import_engines()
+        _assets()
+        import_search()
     except EngineMissingError:
         return False
     return True
 
 
-def import_engines() -> tuple[Any, Any, Any, Any]:
-    """Import hama and flashlight-text; raises `EngineMissingError` when they do not load."""
+@lru_cache(maxsize=1)
+def _assets() -> Path:
+    """Return the folder of hama's weights, without loading hama; raises `EngineMissingError` when it is not there."""
     with needs_package("the embedded question recognizer", instead="take another one: --engine pocketsphinx"):
-        return (
-            importlib.import_module("hama.asr"),
-            importlib.import_module("flashlight.lib.text.decoder"),
-            importlib.import_module("flashlight.lib.text.decoder.kenlm"),
-            importlib.import_module("flashlight.lib.text.dictionary"),
-        )
+        found = importlib.util.find_spec("hama")
+        if found is None or not found.submodule_search_locations:
+            raise ImportError("hama is not installed")
+    return Path(found.submodule_search_locations[0]) / "assets"
 
 
 def _folding(tokens: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Give the matrix that turns the network's signs into our phones."""
+    """Return the matrix that turns the network's signs into our phones."""
     rows = {token: index for index, token in enumerate(tokens)}
     fold = np.zeros((len(tokens), len(PHONES)), dtype=np.float32)
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from voice_helper.cache import kept_texts
 from voice_helper.paths import data_folder
-from voice_helper.recognizers.language_model import cmu_dictionary, dictionary_key
+from voice_helper.recognizers.language_model import dictionary_key, english_words
 from voice_helper.recognizers.phonetic import SIGNS_OF_PHONE, SIGNS_WITHOUT_SOUND
 
 _FILE: Final = "hama-sounds.txt"
@@ -46,7 +46,7 @@ def _asked(words: list[str]) -> Mapping[str, str]:
     """Ask hama for those words that no dictionary has; it takes 60 ms a word, so that the answers are kept."""
 
     def ask() -> dict[str, str]:
-        unknown = [word for word in words if word not in cmu_dictionary()]
+        unknown = [word for word in words if word not in english_words()]
         if not unknown:
             return {}
         model: Any = importlib.import_module("hama").G2PModel()

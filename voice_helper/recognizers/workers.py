@@ -1,7 +1,7 @@
 """The embedded recognizer for many speakers at a time: whole utterances are recognized in processes of their own.
 
-The searches hold Python's lock, a tenth of a second and more at a time: in one process all other speakers would wait
-for each. The models are loaded once in each process, whatever the number of speakers.
+Network and search hold Python's lock for a good part of their work: in one process all other speakers would wait for
+each. The models are loaded once in each process, whatever the number of speakers.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ import numpy as np
 from voice_helper.errors import EngineMissingError
 from voice_helper.recognizers.embedded import EmbeddedModels
 from voice_helper.recognizers.phonetic import PhoneticRecognizer
-from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
 from voice_helper.recognizers.whole import Samples, WholeUtterance, WithWordsSoFar
-from voice_helper.types import SAMPLE_RATE, Phrases, Transcript
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
 
 class EmbeddedWorkers:
@@ -29,6 +28,7 @@ class EmbeddedWorkers:
     def __init__(self, phrases: Phrases, processes: int) -> None:
         """Start so many and wait until they are ready; raises `EngineMissingError` when the engines do not load."""
         self._phrases, self._count = phrases, processes
+        self._models = EmbeddedModels(phrases)  # before the processes: what they need is in the cache then
         self._replacing = threading.Lock()
         self._pool = self._open()
         try:
@@ -38,7 +38,7 @@ class EmbeddedWorkers:
 
     def recognizer(self) -> WithWordsSoFar:
         """Give a recognizer for one more speaker, for a thread of its own."""
-        return WithWordsSoFar(_InAWorker(self), PocketSphinxRecognizer(self._phrases, commands_only=True))
+        return WithWordsSoFar(_InAWorker(self), self._models.words_so_far())
 
     def transcribed(self, samples: Samples) -> Transcript:
         """Give the words of an utterance; where a process dies over it, another one tries once more."""
@@ -89,4 +89,6 @@ def _end_with_parent() -> None:
 
 
 def _transcribed(samples: Samples) -> Transcript:
-    return _recognizers[0].transcribed(samples)
+    recognizer = _recognizers[0]
+    recognizer.accept(AudioChunk((samples * 32768).astype("<i2").tobytes()))
+    return recognizer.finish()
