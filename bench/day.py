@@ -21,8 +21,8 @@ from bench.lines import machine, write_result
 from bench.listener import filled_chunks_of, listener
 from bench.talk import other_talk
 from tests.sound import heard_from, recording
-from voice_helper.assistant import Happening
 from voice_helper.recognizers import open_recognizer
+from voice_helper.runtime.assistant import Happening
 from voice_helper.skill import open_skill, phrases_of
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import open_voice

@@ -38,19 +38,19 @@ from bench.load import port_of, served
 from tests.served import serving as served_page
 from tests.served import talking
 from tests.sound import CHECKOUT, RECORDINGS
-from voice_helper.archives import unpack
-from voice_helper.audio import WavSource
-from voice_helper.content import content_of, read_files
-from voice_helper.conversation import State
-from voice_helper.documents import Problems
+from voice_helper.audio.devices import WavSource
+from voice_helper.content.documents import Problems
+from voice_helper.content.load import content_of, read_files
+from voice_helper.content.yaml_documents import read_document
+from voice_helper.dialogue.conversation import State
 from voice_helper.errors import VoiceHelperError
-from voice_helper.paths import intents_folder
-from voice_helper.servers.web import RefusedError, read_order
+from voice_helper.servers.web.app import RefusedError, read_order
 from voice_helper.skill import open_skill
-from voice_helper.text import MAX_CHARACTERS
+from voice_helper.speech_models.unpack import unpack
+from voice_helper.support.paths import intents_folder
 from voice_helper.types import SAMPLE_RATE, Heard, Transcript
+from voice_helper.understanding.normalize import MAX_CHARACTERS
 from voice_helper.voices import NoVoice
-from voice_helper.yaml_documents import read_document
 
 HANG_SECONDS: Final = 10
 _MOST_CHANGES: Final = 8

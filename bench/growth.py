@@ -23,10 +23,10 @@ from dataclasses import replace
 from hassil import Intents, recognize_all
 
 from bench.lines import machine, read_lines, write_result
-from voice_helper.content import load_content
-from voice_helper.paths import intents_folder
-from voice_helper.sentences import Sentences, Template
+from voice_helper.content.load import load_content
 from voice_helper.skill import open_skill
+from voice_helper.support.paths import intents_folder
+from voice_helper.understanding.sentences import Sentences, Template
 
 _TIMES = (1, 3, 10, 30)
 _LENGTHS = (1, 2, 5, 10, 20)

@@ -26,7 +26,7 @@ from voice_helper.skill import open_skill
 
 _IMPORTER: Final = """
 import sys
-from voice_helper import model_store
+from voice_helper.speech_models import store as model_store
 model_store._LOADING = {"vosk": "load = print", "whisper": "load = print"}  # the loading itself writes nothing
 from voice_helper.cli import main
 main()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tests.sound import chunks_of
-from voice_helper.assistant import Assistant, Happening
-from voice_helper.audio import SilentPlayer
-from voice_helper.conversation import Conversation, State
-from voice_helper.echo import EchoCanceller
+from voice_helper.audio.devices import SilentPlayer
+from voice_helper.audio.echo import EchoCanceller
+from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
-from voice_helper.speaking import Speaker
+from voice_helper.runtime.assistant import Assistant, Happening
+from voice_helper.runtime.speaker import Speaker
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk
 from voice_helper.voices import Voice
 

@@ -19,11 +19,11 @@ from bench.conditions import conditions
 from bench.hearing import EVERY_VOICE, heard_as, utterances
 from bench.lines import HELP_NOW, REFUSED, machine, write_result
 from bench.speech import spoken_lines, voices
-from voice_helper.endpoint import EndpointSettings
+from voice_helper.audio.endpoint import EndpointSettings
 from voice_helper.recognizers import open_recognizer
-from voice_helper.safety import LEVELS
 from voice_helper.skill import Skill, open_skill, phrases_of
-from voice_helper.tester import ask
+from voice_helper.tester.run import ask
+from voice_helper.understanding.safety import LEVELS
 
 _FOLDER = Path(__file__).parent
 _NOT_RAISED = frozenset({"ordinary", "idiom", "denied"})

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from voice_helper.assistant import Assistant, Happening
-from voice_helper.audio import SilentPlayer
-from voice_helper.conversation import Conversation, State
-from voice_helper.echo import EchoCanceller
+from voice_helper.audio.devices import SilentPlayer
+from voice_helper.audio.echo import EchoCanceller
+from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
-from voice_helper.speaking import Speaker
+from voice_helper.runtime.assistant import Assistant, Happening
+from voice_helper.runtime.speaker import Speaker
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import Voice
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from voice_helper.audio import to_pcm
-from voice_helper.paths import cache_folder
+from voice_helper.audio.devices import to_pcm
+from voice_helper.support.paths import cache_folder
 
 Samples = npt.NDArray[np.float32]
 FLITE_VOICES = ("slt", "rms", "awb")

@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.conditions import human_speech
 from bench.speech import flite, spoken
-from voice_helper.audio import silence
+from voice_helper.audio.devices import silence
 from voice_helper.types import SAMPLE_RATE
 
 _TALK: Final = Path(__file__).parent / "other-talk.txt"

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from bench.conditions import conditions
 from bench.lines import Line, machine, read_lines, write_result
 from bench.speech import spoken_lines, voices
-from voice_helper.recognizers.wake import WakeWord
+from voice_helper.recognizers.wake_word import WakeWord
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 PHRASE = "hey helper"

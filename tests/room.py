@@ -17,9 +17,9 @@ import pytest
 from bench.speech import flite
 from tests.programs import VOICE_HELPER, environment
 from tests.sound import recording, write_pcm
-from voice_helper.audio import import_sounddevice
+from voice_helper.audio.devices import import_sounddevice
 from voice_helper.errors import SoundDeviceError
-from voice_helper.paths import cache_folder
+from voice_helper.support.paths import cache_folder
 
 MOST_SECONDS = 90.0
 _PROGRAMS = ("pulseaudio", "pactl", "paplay", "parec")

@@ -15,10 +15,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.sound import chunks_of, phrases
-from voice_helper.commands.serving import listening_socket, server_settings
-from voice_helper.recognizers.embedded import EmbeddedModels
-from voice_helper.servers.shell import page_files
-from voice_helper.servers.web import Served, create_app
+from voice_helper.cli.serve import listening_socket, server_settings
+from voice_helper.recognizers.embedded.engine import EmbeddedModels
+from voice_helper.servers.web.app import Served, create_app
+from voice_helper.servers.web.page_files import page_files
 from voice_helper.skill import Skill
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 from voice_helper.voices import Voice

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from voice_helper.audio import WavSource
+from voice_helper.audio.devices import WavSource
 from voice_helper.recognizers import Recognizer
-from voice_helper.recognizers.embedded import EmbeddedModels
+from voice_helper.recognizers.embedded.engine import EmbeddedModels
 from voice_helper.skill import Skill, phrases_of
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Phrases
 

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from voice_helper import archives
-from voice_helper.archives import copy, unpack
 from voice_helper.errors import ModelInstallError
+from voice_helper.speech_models import unpack as archives
+from voice_helper.speech_models.unpack import copy, unpack
 
 quick = settings(max_examples=150)
 PARTS = st.sampled_from(

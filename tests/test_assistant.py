@@ -24,13 +24,13 @@ from tests.sound import (
     silence,
     write_pcm,
 )
-from voice_helper.assistant import AHEAD_SECONDS, STARTED_SECONDS, Assistant, Happening, hear_question
-from voice_helper.audio import SilentPlayer, WavSource
-from voice_helper.conversation import State
-from voice_helper.echo import EchoCanceller
-from voice_helper.endpoint import ONE_QUESTION
+from voice_helper.audio.devices import SilentPlayer, WavSource
+from voice_helper.audio.echo import EchoCanceller
+from voice_helper.audio.endpoint import ONE_QUESTION
+from voice_helper.dialogue.conversation import State
+from voice_helper.runtime.assistant import AHEAD_SECONDS, STARTED_SECONDS, Assistant, Happening, hear_question
+from voice_helper.runtime.speaker import Speaker, sentences_of
 from voice_helper.skill import Skill
-from voice_helper.speaking import Speaker, sentences_of
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript, Understood
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice

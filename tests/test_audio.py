@@ -27,7 +27,7 @@ from tests.sound import (
     write_pcm,
     write_sound,
 )
-from voice_helper.audio import SilentPlayer, WavSource, louder, to_pcm, write_wav
+from voice_helper.audio.devices import SilentPlayer, WavSource, louder, to_pcm, write_wav
 from voice_helper.errors import AudioFileError
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 

@@ -11,7 +11,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.calibration import (
+from voice_helper.cli.entry_point import run
+from voice_helper.skill import Skill
+from voice_helper.tester.run import Case, trial
+from voice_helper.types import OUT_OF_SCOPE
+from voice_helper.understanding.calibration import (
     Trial,
     best,
     calibration_error,
@@ -21,11 +25,7 @@ from voice_helper.calibration import (
     with_score,
     with_values,
 )
-from voice_helper.cli import run
-from voice_helper.skill import Skill
-from voice_helper.tester import Case, trial
-from voice_helper.types import OUT_OF_SCOPE
-from voice_helper.understand import USUAL_THRESHOLDS
+from voice_helper.understanding.understand import USUAL_THRESHOLDS
 
 shares = st.floats(0.0, 1.0)
 trials = st.builds(

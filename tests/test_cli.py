@@ -23,11 +23,11 @@ from tests.sound import (
     silence,
     write_pcm,
 )
-from voice_helper.audio import import_sounddevice
+from voice_helper.audio.devices import import_sounddevice
 from voice_helper.errors import SoundDeviceError, VoiceHelperError
-from voice_helper.paths import cache_folder
-from voice_helper.tester import read_cases
-from voice_helper.understand import USUAL_THRESHOLDS
+from voice_helper.support.paths import cache_folder
+from voice_helper.tester.run import read_cases
+from voice_helper.understanding.understand import USUAL_THRESHOLDS
 
 ASK_KEYS = [
     "transcript", "confidence", "engine", "intent", "slots", "score", "decided_by", "family", "template", "runner_up",
@@ -121,7 +121,7 @@ def test_a_typed_question_as_json_has_exactly_these_keys_in_this_order(run: Run)
 
 def test_an_unsure_answer_names_its_two_candidates(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     never_sure = replace(USUAL_THRESHOLDS, sure=0.0, margin=1.0, unsure=0.0, safety=0.9)
-    monkeypatch.setattr("voice_helper.content.read_thresholds", lambda item, problems: never_sure)
+    monkeypatch.setattr("voice_helper.content.load.read_thresholds", lambda item, problems: never_sure)
     (answer,) = forms(run("ask", "does it help", "--json").out)
     assert (answer["intent"], answer["decided_by"]) == ("unsure", "unsure")
     assert list(answer) == [*ASK_KEYS, "candidates"]

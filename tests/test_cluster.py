@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from ray.cluster_utils import Cluster
 
 from tests.programs import VOICE_HELPER, Ran, Run, call, checked, environment
-from voice_helper.ray_cluster import NAMESPACE
-from voice_helper.servers import cluster as turns
-from voice_helper.servers.cluster import FORGOTTEN_SECONDS, KEEPERS, Keeper, Kept, read_turn
+from voice_helper.dialogue.turn_taking import first_state, take_turn
+from voice_helper.servers.ray import service as turns
+from voice_helper.servers.ray.cluster import NAMESPACE
+from voice_helper.servers.ray.service import FORGOTTEN_SECONDS, KEEPERS, Keeper, Kept, read_turn
 from voice_helper.skill import Skill
-from voice_helper.turns import first_state, take_turn
 
 SESSIONS = 20
 PATIENCE_SECONDS = 60.0

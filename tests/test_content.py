@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from voice_helper.content import Content, check_folder, draw_phrases, load_content
+from voice_helper.content.load import Content, check_folder, draw_phrases, load_content
 from voice_helper.errors import IntentsError
-from voice_helper.paths import intents_folder
+from voice_helper.support.paths import intents_folder
 
 ANSWERS = """language: en
 sources: {nhs: {name: "NHS, Leg cramps", read: "November 2026"}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from voice_helper.conversation import STEADY_SECONDS, SURE_OF_COMMAND, State
+from voice_helper.dialogue.conversation import STEADY_SECONDS, SURE_OF_COMMAND, State
 from voice_helper.skill import Skill
 from voice_helper.types import (
     SAMPLE_RATE,

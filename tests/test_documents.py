@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from voice_helper.documents import Problems
-from voice_helper.yaml_documents import read_document
+from voice_helper.content.documents import Problems
+from voice_helper.content.yaml_documents import read_document
 
 
 def problems_of(text: str) -> list[str]:

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fileserver import Server, serving
-from voice_helper import downloads
-from voice_helper.downloads import check_address, fetch
 from voice_helper.errors import ModelInstallError
+from voice_helper.speech_models import download as downloads
+from voice_helper.speech_models.download import check_address, fetch
 
 CONTENT = bytes(range(256)) * 4_000
 MOST = 2_000_000

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from bench.simulated_room import RoomPlayer, SimulatedRoom
 from tests.sound import as_array, as_pcm, chunks_of, joined, loudness, recorded, silence
-from voice_helper.audio import chime
-from voice_helper.echo import EchoCanceller
+from voice_helper.audio.devices import chime
+from voice_helper.audio.echo import EchoCanceller
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 

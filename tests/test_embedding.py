@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.embedding import EmbedderWithMemory, Embeddings, SentenceEmbedder, word_pieces
 from voice_helper.errors import EngineMissingError
 from voice_helper.types import EMBEDDING_SIZE
+from voice_helper.understanding.embedder import EmbedderWithMemory, Embeddings, SentenceEmbedder, word_pieces
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.endpoint import PAUSE_SECONDS, Endpointer, EndpointSettings
+from voice_helper.audio.endpoint import PAUSE_SECONDS, Endpointer, EndpointSettings
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 SECOND = SAMPLE_RATE / CHUNK_SAMPLES

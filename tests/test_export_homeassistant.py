@@ -19,8 +19,8 @@ from hassil.recognize import RecognizeResult, recognize_best
 from hassil.util import merge_dict
 from home_assistant_intents import get_intents
 
-from voice_helper.cli import cli
-from voice_helper.exports.homeassistant import PREFIX
+from voice_helper.cli.entry_point import cli
+from voice_helper.exporters.homeassistant import PREFIX
 from voice_helper.skill import Skill
 
 SENTENCES, ANSWERS = "custom_sentences/en/voice_helper.yaml", "packages/voice_helper.yaml"

@@ -10,10 +10,10 @@ import pytest
 
 from tests.programs import Run
 from voice_helper.errors import VoiceHelperError
-from voice_helper.exports.folder import LIST_FILE, write_folder
-from voice_helper.exports.openvoiceos import MOST_SENTENCES, MOST_SIGNS, locale_files
-from voice_helper.paths import intents_folder
+from voice_helper.exporters.folder import LIST_FILE, write_folder
+from voice_helper.exporters.openvoiceos import MOST_SENTENCES, MOST_SIGNS, locale_files
 from voice_helper.skill import Skill
+from voice_helper.support.paths import intents_folder
 
 INTENTS = {"about", "causes", "remedies", "care", "safety", "guide_start", "emergency", "urgent"}
 

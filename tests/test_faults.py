@@ -25,21 +25,27 @@ from tests.assist import connected, refused, send, sound_events, wait
 from tests.room import wait_until
 from tests.served import serving, talking
 from tests.sound import chunks_of, embedded, loudness, noise, recorded, recording, silence
-from voice_helper import guarded
-from voice_helper.assistant import Assistant, Happening, hear_question
-from voice_helper.audio import SilentPlayer, WavSource
-from voice_helper.conversation import Conversation, State
-from voice_helper.echo import EchoCanceller
-from voice_helper.endpoint import EndpointSettings
+from voice_helper.audio.devices import SilentPlayer, WavSource
+from voice_helper.audio.echo import EchoCanceller
+from voice_helper.audio.endpoint import EndpointSettings
+from voice_helper.audio.vad import VoiceActivity
+from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.errors import EngineFaultError, EngineMissingError
-from voice_helper.guarded import GuardedActivity, GuardedEcho, GuardedRecognizer, GuardedSpotter, GuardedVoice
 from voice_helper.recognizers import Recognizer
-from voice_helper.recognizers.wake import WakeWord
-from voice_helper.servers.wyoming import Served, WyomingServer
+from voice_helper.recognizers.wake_word import WakeWord
+from voice_helper.runtime import supervision
+from voice_helper.runtime.assistant import Assistant, Happening, hear_question
+from voice_helper.runtime.speaker import Speaker
+from voice_helper.runtime.supervision import (
+    GuardedActivity,
+    GuardedEcho,
+    GuardedRecognizer,
+    GuardedSpotter,
+    GuardedVoice,
+)
+from voice_helper.servers.wyoming.server import Served, WyomingServer
 from voice_helper.skill import Skill
-from voice_helper.speaking import Speaker
 from voice_helper.types import AudioChunk, Outage, Say, Transcript
-from voice_helper.vad import VoiceActivity
 from voice_helper.voices import NoVoice, Voice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -85,7 +91,7 @@ NO_SPEECH: dict[str, Fault] = {
 def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where an engine hangs, that is found out sooner."""
     if "hangs" in request.node.name:
-        monkeypatch.setattr(guarded, "CALL_SECONDS", 2.0)
+        monkeypatch.setattr(supervision, "CALL_SECONDS", 2.0)
 
 
 @dataclass
@@ -275,7 +281,7 @@ def test_time_in_which_the_whole_process_stood_still_is_no_hang(monkeypatch: pyt
         def done(self) -> bool:
             return self.waits > 1
 
-    assert guarded.result_of(Woken(), 8.0) == "heard"  # type: ignore[arg-type]
+    assert supervision.result_of(Woken(), 8.0) == "heard"  # type: ignore[arg-type]
 
 
 # The voice

@@ -8,14 +8,14 @@ from hassil.recognize import recognize_all
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.content import Content
-from voice_helper.documents import Problems
-from voice_helper.fragments import FragmentIndex
-from voice_helper.glance import NeedReader, PieceReader, is_plain, names_in
-from voice_helper.sentences import Sentences, read_sentences
-from voice_helper.templates import Templates, names_of, needs_of, parse_fault
-from voice_helper.text import Language
-from voice_helper.yaml_documents import read_document
+from voice_helper.content.documents import Problems
+from voice_helper.content.load import Content
+from voice_helper.content.yaml_documents import read_document
+from voice_helper.understanding.fragments import FragmentIndex
+from voice_helper.understanding.hassil_adapter import Templates, names_of, needs_of, parse_fault
+from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.prefilter import NeedReader, PieceReader, is_plain, names_in
+from voice_helper.understanding.sentences import Sentences, read_sentences
 
 WORDS = st.sampled_from(["a", "my", "calf", "calves", "it's", "cramp", "cramps", "now"])
 NAMES = st.sampled_from(["{muscle}", "{muscle:other}", "<pain>", "<deep>"])

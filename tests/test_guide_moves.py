@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from voice_helper import guide as guided
-from voice_helper.answers import Sources, filled
-from voice_helper.documents import Problems
-from voice_helper.guide import Guide, Move, Session, Stage, Step, read_guide
+from voice_helper.content.documents import Problems
+from voice_helper.content.yaml_documents import read_document
+from voice_helper.dialogue import guide as guided
+from voice_helper.dialogue.answers import Sources, filled
+from voice_helper.dialogue.guide import Guide, Move, Session, Stage, Step, read_guide
 from voice_helper.types import SAMPLE_RATE, Row
-from voice_helper.yaml_documents import read_document
 
 GUIDE = """
 language: en

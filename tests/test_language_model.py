@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.recognizers.language_model import DISCOUNT, GENERAL_SHARE, UNKNOWN, arpa, cmu_dictionary
+from voice_helper.recognizers.embedded.language_model import DISCOUNT, GENERAL_SHARE, UNKNOWN, arpa, cmu_dictionary
 
 _WORDS = st.lists(st.sampled_from(["does", "heat", "help", "my", "calf", "ease", "it"]), min_size=1, max_size=6)
 _GENERAL = {"heat": 0.25, "river": 0.75}

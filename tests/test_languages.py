@@ -12,14 +12,14 @@ import pytest
 import yaml
 
 from tests.said import every_answer
-from voice_helper.content import Content, check_folder, load_content
-from voice_helper.paths import intents_folder
-from voice_helper.ranking import NothingIsNear
+from voice_helper.content.load import Content, check_folder, load_content
+from voice_helper.content.review_page import every_prompt, every_session_row
 from voice_helper.skill import Skill
-from voice_helper.spoken import every_prompt, every_session_row
-from voice_helper.tester import Case, read_cases, run_case
+from voice_helper.support.paths import intents_folder
+from voice_helper.tester.run import Case, read_cases, run_case
 from voice_helper.types import Match
-from voice_helper.understand import Understanding
+from voice_helper.understanding.ranking import NothingIsNear
+from voice_helper.understanding.understand import Understanding
 
 # A second language
 

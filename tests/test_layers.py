@@ -117,8 +117,8 @@ def importing(names: set[str]) -> set[str]:
 
 def test_only_the_command_that_installs_models_reaches_the_network() -> None:
     assert importing(CLIENTS) == {"downloads"}
-    assert {name for name in MODULES if "voice_helper.downloads" in MODULES[name]} == {"model_store"}
-    assert {name for name in MODULES if "voice_helper.model_store" in MODULES[name]} == {"commands.models"}
+    assert {name for name in MODULES if "voice_helper.speech_models.download" in MODULES[name]} == {"model_store"}
+    assert {name for name in MODULES if "voice_helper.speech_models.store" in MODULES[name]} == {"commands.models"}
 
 
 def test_only_serve_is_reached_over_a_network() -> None:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.sky import ANSWERS, SENTENCES, write_sky
-from voice_helper.cli import cli
+from voice_helper.cli.entry_point import cli
 from voice_helper.errors import VoiceHelperError
 from voice_helper.skill import LEARNED_FILE, open_skill
 

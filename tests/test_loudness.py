@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.sound import as_array, as_pcm, chunks_of, noise, recorded, silence, tone
-from voice_helper.loudness import QUIETEST_DECIBELS, LevelMeter, Verdict, decibels
+from voice_helper.audio.levels import QUIETEST_DECIBELS, LevelMeter, Verdict, decibels
 from voice_helper.types import AudioChunk
 
 

@@ -25,11 +25,12 @@ import yaml
 
 from tests.fileserver import Server, serving
 from tests.programs import Ran, call, checked, environment
-from voice_helper import downloads, model_store
 from voice_helper.errors import ModelInstallError, ModelMissingError
-from voice_helper.model_store import import_model, install, installed, listed, remove, verify
-from voice_helper.models import find_model, missing_in
-from voice_helper.registry import KnownFile, KnownModel, known, registry
+from voice_helper.speech_models import download as downloads
+from voice_helper.speech_models import store as model_store
+from voice_helper.speech_models.catalogue import KnownFile, KnownModel, known, registry
+from voice_helper.speech_models.find import find_model, missing_in
+from voice_helper.speech_models.store import import_model, install, installed, listed, remove, verify
 
 NAME, WHISPER = "vosk-model-small-en-test", "faster-whisper-test.en"
 SHAPE = {"am/final.mdl": b"model", "conf/model.conf": b"--sample-frequency=16000\n", "graph/HCLG.fst": bytes(5_000)}
@@ -41,7 +42,9 @@ WHISPER_FILES = {
 }
 _PROGRAM = """
 from pathlib import Path
-from voice_helper import downloads, model_store, registry
+from voice_helper.speech_models import download as downloads
+from voice_helper.speech_models import store as model_store
+from voice_helper.speech_models import catalogue as registry
 registry.data_folder = lambda name: Path({folder!r})
 model_store._LOADING = {loading!r}
 downloads._WAIT_SECONDS = 0.001
@@ -82,7 +85,7 @@ def known_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     def make(*models: KnownModel) -> None:
         entries = [asdict(model) | {"files": [asdict(file) for file in model.files]} for model in models]
         (tmp_path / "registry.yaml").write_text(yaml.safe_dump({"models": entries}), encoding="utf-8")
-        monkeypatch.setattr("voice_helper.registry.data_folder", lambda name: tmp_path)
+        monkeypatch.setattr("voice_helper.speech_models.catalogue.data_folder", lambda name: tmp_path)
 
     return make
 

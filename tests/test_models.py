@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from voice_helper.errors import ModelMissingError
-from voice_helper.models import find_vosk_model, missing_in, search_folders
-from voice_helper.paths import data_folder, user_models_folder
+from voice_helper.speech_models.find import find_vosk_model, missing_in, search_folders
+from voice_helper.support.paths import data_folder, user_models_folder
 
 MODEL_FILES = ("am/final.mdl", "conf/model.conf", "graph/HCLr.fst", "graph/Gr.fst")
 ENGLISH = "vosk-model-small-en-us-0.15"

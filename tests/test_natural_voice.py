@@ -8,12 +8,12 @@ import pytest
 
 from tests.programs import Run
 from tests.sound import as_array, chunks_of, embedded, recorded, seconds_of, silence
-from voice_helper.assistant import Assistant, Happening
-from voice_helper.audio import SilentPlayer
-from voice_helper.conversation import State
+from voice_helper.audio.devices import SilentPlayer
+from voice_helper.dialogue.conversation import State
 from voice_helper.errors import EngineMissingError
+from voice_helper.runtime.assistant import Assistant, Happening
+from voice_helper.runtime.speaker import PAUSE_SAMPLES, Speaker
 from voice_helper.skill import Skill
-from voice_helper.speaking import PAUSE_SAMPLES, Speaker
 from voice_helper.voices import WORDS_PER_MINUTE, Voice, open_voice
 
 pytest.importorskip("hibari", reason="the extra natural is not installed")

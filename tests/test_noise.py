@@ -5,7 +5,7 @@ import pytest
 
 from bench.speech import with_noise
 from tests.sound import as_array, noise, recorded, silence
-from voice_helper.noise import FLOOR, Samples, suppressed
+from voice_helper.audio.noise import FLOOR, Samples, suppressed
 
 
 def samples_of(pcm: bytes) -> Samples:

@@ -8,11 +8,11 @@ import pytest
 
 from tests.programs import Run
 from tests.sound import CHECKOUT
-from voice_helper.content import Content, check_folder
-from voice_helper.phrasebook import phrases_page
-from voice_helper.ranking import NothingIsNear
+from voice_helper.content.load import Content, check_folder
+from voice_helper.content.phrasebook import phrases_page
 from voice_helper.types import OUT_OF_SCOPE
-from voice_helper.understand import Understanding
+from voice_helper.understanding.ranking import NothingIsNear
+from voice_helper.understanding.understand import Understanding
 
 PAGE = CHECKOUT / "docs" / "what-can-i-say.md"
 

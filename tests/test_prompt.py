@@ -12,12 +12,12 @@ import pytest
 
 from tests.programs import Run, call
 from tests.terminal import Terminal
-from voice_helper import nearest
-from voice_helper.cache import write_arrays
 from voice_helper.errors import IntentsError
-from voice_helper.paths import cache_folder
 from voice_helper.skill import LEARNED_FILE, Skill
-from voice_helper.watched import WatchedSkill
+from voice_helper.support.cache import write_arrays
+from voice_helper.support.paths import cache_folder
+from voice_helper.tester.live_reload import WatchedSkill
+from voice_helper.understanding import classifier
 
 KEPT = str(cache_folder().parent)
 """The cache of the person who runs the tests: what the Spanish words teach is in it."""
@@ -252,7 +252,7 @@ def test_what_was_learned_is_used_stale_and_said_once_until_it_is_learned_anew(
     assert watched.skill.understanding.understand("ayuda mucho el calorcito").intent == "remedy_heat"
 
     learned = replace(watched.skill.memory.learned, learned_from=watched.skill.content.learning_key)
-    write_arrays(folder / LEARNED_FILE, nearest.to_arrays(learned))
+    write_arrays(folder / LEARNED_FILE, classifier.to_arrays(learned))
     assert list(watched.changed) == [LEARNED_FILE]
     watched.read_anew()
     assert not is_stale(watched)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bench.safety import read_safety_lines, tally, typed, unlearned
-from voice_helper.conversation import State
+from voice_helper.dialogue.conversation import State
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE, Heard, PartlyHeard, Quiet, Say, Transcript, Understood
-from voice_helper.understand import HELP_NOW, Context
+from voice_helper.understanding.understand import HELP_NOW, Context
 
 NEVER_MISS = [(line.text, line.intent) for line in read_safety_lines("test") if line.kind == "must_never_miss"]
 AS_IT_COMES = (

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from tests.programs import Run
 from tests.terminal import Terminal
-from voice_helper.documents import Place
+from voice_helper.content.documents import Place
 from voice_helper.errors import VoiceHelperError
-from voice_helper.reports import Report
-from voice_helper.reports.comparison import compare, read_results
-from voice_helper.reports.junit import junit_report
-from voice_helper.reports.page import PageParts, page
-from voice_helper.reports.thefts import Thefts, find_thefts
 from voice_helper.skill import Skill, open_skill
-from voice_helper.tester import Case, Result
+from voice_helper.tester.report import Report
+from voice_helper.tester.report_comparison import compare, read_results
+from voice_helper.tester.report_html import PageParts, page
+from voice_helper.tester.report_junit import junit_report
+from voice_helper.tester.report_thefts import Thefts, find_thefts
+from voice_helper.tester.run import Case, Result
 from voice_helper.types import Answer, Match, Transcript
 
 HOSTILE = '<script>alert("1")</script> & \x1b[31m\x00 \ud800 \ufffe ]]>'

@@ -7,12 +7,12 @@ import pickle
 
 import pytest
 
-from voice_helper.documents import Problems
-from voice_helper.safety import LEVELS, Flag, Flags, SafetyRules, read_safety
+from voice_helper.content.documents import Problems
+from voice_helper.content.yaml_documents import read_document
 from voice_helper.skill import Skill
-from voice_helper.text import Language
-from voice_helper.understand import HELP_NOW
-from voice_helper.yaml_documents import read_document
+from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.safety import LEVELS, Flag, Flags, SafetyRules, read_safety
+from voice_helper.understanding.understand import HELP_NOW
 
 NEEDS = f"the family f needs a level: one of {', '.join(LEVELS)}, not "
 RULES = """

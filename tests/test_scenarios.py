@@ -13,7 +13,7 @@ import yaml
 from bench.simulated_room import Played, play_session
 from bench.speech import flite
 from tests.sound import embedded, seconds_of
-from voice_helper.audio import silence
+from voice_helper.audio.devices import silence
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE
 from voice_helper.voices import Voice

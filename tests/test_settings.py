@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tests.programs import Run, call
 from tests.sound import pcm_of, recording, write_pcm
-from voice_helper.audio import Microphone, spoken_part
-from voice_helper.cli import _COMMANDS, _SERVERS
+from voice_helper.audio.devices import Microphone, spoken_part
+from voice_helper.cli.entry_point import _COMMANDS, _SERVERS
 from voice_helper.errors import SettingsError, SoundDeviceError
-from voice_helper.settings import SETTINGS, begin_settings, keep_setting, read_settings
+from voice_helper.support.settings import SETTINGS, begin_settings, keep_setting, read_settings
 from voice_helper.types import SAMPLE_RATE
 
 
@@ -128,7 +128,7 @@ def test_a_device_that_is_not_there_is_named_with_the_file_that_names_it(
 ) -> None:
     write(file, setting)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(file.parent.parent))
-    monkeypatch.setattr("voice_helper.audio.import_sounddevice", NoDevices)
+    monkeypatch.setattr("voice_helper.audio.devices.import_sounddevice", NoDevices)
     with pytest.raises(SoundDeviceError) as caught:
         Microphone("kazoo")
     assert caught.value.message == f'there is no microphone named "kazoo", which {file} names'

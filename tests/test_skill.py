@@ -16,12 +16,12 @@ import pytest
 
 from tests.sound import CHECKOUT
 from voice_helper import skill as skill_module
-from voice_helper.cache import kept_values, text_in, write_arrays, write_checked
-from voice_helper.content import Content, draw_phrases, load_content
-from voice_helper.documents import Place
+from voice_helper.content.documents import Place
+from voice_helper.content.load import Content, draw_phrases, load_content
 from voice_helper.errors import IntentsError, VoiceHelperError
-from voice_helper.paths import cache_folder
 from voice_helper.skill import LEARNED_FILE, PHRASES_FILE, Skill, keep_phrases, open_skill, phrases_of
+from voice_helper.support.cache import kept_values, text_in, write_arrays, write_checked
+from voice_helper.support.paths import cache_folder
 
 QUESTIONS = (
     "¿El calor ayuda?",
@@ -42,11 +42,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def folder(spanish_folder: Path, tmp_path: Path, spanish: Skill) -> Path:
     """A copy of the Spanish folder, with what was learned in it."""
-    from voice_helper import nearest
+    from voice_helper.understanding import classifier
 
     copy = tmp_path / "intents" / "es"
     shutil.copytree(spanish_folder, copy)
-    write_arrays(copy / LEARNED_FILE, nearest.to_arrays(spanish.memory.learned))
+    write_arrays(copy / LEARNED_FILE, classifier.to_arrays(spanish.memory.learned))
     return copy
 
 
@@ -104,7 +104,7 @@ def test_other_settings_and_another_place_are_read_for_themselves(folder: Path, 
 
 def test_other_code_reads_the_folder_anew(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_skill(folder=folder)
-    monkeypatch.setattr(skill_module, "_READERS", (*skill_module._READERS, "cache"))
+    monkeypatch.setattr(skill_module, "_READERS", (*skill_module._READERS, "support/cache"))
     open_skill(folder=folder)
     assert len(kept(cache)) == 2
 
@@ -162,7 +162,7 @@ def test_what_it_was_learned_from_is_known_without_reading_the_rest(folder: Path
 
 
 def test_a_text_is_found_among_arrays(tmp_path: Path) -> None:
-    from voice_helper.cache import read_checked
+    from voice_helper.support.cache import read_checked
 
     write_arrays(tmp_path / "file", {"one": np.array("wadenkrämpfe"), "none": np.array(""), "number": np.array(3)})
     content = read_checked(tmp_path / "file")
@@ -184,7 +184,7 @@ def test_a_learned_file_of_something_else_is_named(folder: Path) -> None:
 def test_a_question_that_a_template_matches_loads_neither_numpy_nor_the_sentence_model() -> None:
     script = """
 import sys
-from voice_helper.cli import run
+from voice_helper.cli.entry_point import run
 run(["ask", "does heat help", "--voice", "none"])
 print(sorted({"numpy", "onnxruntime", "rapidfuzz", "vosk"} & sys.modules.keys()))
 """
@@ -199,7 +199,7 @@ class Stranger:
     """Of no module that is read back."""
 
 
-PLACES = frozenset({"voice_helper.documents"})
+PLACES = frozenset({"voice_helper.content.documents"})
 
 
 def test_only_classes_that_are_named_are_read_back() -> None:

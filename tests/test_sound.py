@@ -17,8 +17,8 @@ import pytest
 from tests.programs import Ran, checked
 from tests.room import Room, next_event, wait_until
 from tests.sound import as_array, loudness, seconds_of
-from voice_helper.audio import Microphone
-from voice_helper.paths import intents_folder
+from voice_helper.audio.devices import Microphone
+from voice_helper.support.paths import intents_folder
 from voice_helper.types import SAMPLE_RATE
 
 pytestmark = pytest.mark.sound
@@ -192,8 +192,8 @@ def test_a_session_that_was_asleep_for_too_long_closes_and_sends_for_help(room: 
     (folder / "guide.yaml").write_text(guide.replace("limit_seconds: 600", "limit_seconds: 9"), encoding="utf-8")
     start = f"""
 import pathlib, sys
-from voice_helper.commands import shared
-shared.language_folder = lambda options: pathlib.Path({str(folder)!r})
+from voice_helper.cli.entry_point import options
+options.language_folder = lambda options: pathlib.Path({str(folder)!r})
 from voice_helper.cli import main
 main(sys.argv[2:])
 """
@@ -231,7 +231,7 @@ def test_time_in_which_nothing_was_heard_is_made_up_for_once(
     microphone._due, microphone._late_since = 0.0, None
     made_up = 0.0
     for now in arrivals:
-        monkeypatch.setattr("voice_helper.audio.clock_seconds", lambda now=now: now)
+        monkeypatch.setattr("voice_helper.audio.devices.clock_seconds", lambda now=now: now)
         made_up += microphone._missed_seconds(0.1)
     assert made_up == pytest.approx(missed, abs=0.5)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.recognizers.language_model import cmu_dictionary
-from voice_helper.recognizers.phonetic import SIGNS_OF_PHONE, is_available
-from voice_helper.recognizers.spelling import own_ways, phones_of, with_own_ways
+from voice_helper.recognizers.embedded.g2p import own_ways, phones_of, with_own_ways
+from voice_helper.recognizers.embedded.language_model import cmu_dictionary
+from voice_helper.recognizers.embedded.network import SIGNS_OF_PHONE, is_available
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="hama or flashlight-text has no package for this platform")
 

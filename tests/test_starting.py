@@ -11,7 +11,7 @@ import pytest
 
 from tests.room import Room
 from tests.terminal import Terminal
-from voice_helper.settings import read_settings
+from voice_helper.support.settings import read_settings
 
 pytestmark = pytest.mark.sound
 SOUND = ("HOME", "XDG_RUNTIME_DIR", "PULSE_SERVER", "XDG_CACHE_HOME")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bench.lines import read_lines
 from tests.sound import CHECKOUT
+from voice_helper.dialogue.scope import GOING_ON_SECONDS
 from voice_helper.errors import IntentsError
-from voice_helper.servers.talks import KEPT_SECONDS, Talks
+from voice_helper.servers.chat_sessions import KEPT_SECONDS, Talks
 from voice_helper.skill import Skill
-from voice_helper.subject import GOING_ON_SECONDS
 
 FULL = "These answers are for education only. They do not take the place of advice from a medical expert."
 SHORT = "For education only. Not a medical expert's advice."
@@ -177,7 +177,7 @@ def test_a_session_ends_after_ten_minutes_and_is_forgotten_after_fifteen(talks: 
 def test_of_very_many_talks_the_oldest_is_forgotten_those_without_a_session_first(
     talks: Talks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voice_helper.servers.talks.MOST_TALKS", 4)
+    monkeypatch.setattr("voice_helper.servers.chat_sessions.MOST_TALKS", 4)
     talks.say("first", "help i have a cramp")
     for number in range(6):
         talks.say(str(number), "hello")
@@ -224,7 +224,7 @@ def test_any_words_get_a_verdict(skill: Skill, text: str, is_last: bool) -> None
 
 
 def test_problems_of_the_file_are_named_with_their_line(skill: Skill) -> None:
-    from voice_helper.content import content_of, read_files
+    from voice_helper.content.load import content_of, read_files
 
     files = read_files(skill.content.folder)
     path = skill.content.folder / "assistant.yaml"

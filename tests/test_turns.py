@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from voice_helper.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
 from voice_helper.skill import Skill
-from voice_helper.turns import Reply, first_state, take_turn
 
 FULL = "These answers are for education only. They do not take the place of advice from a medical expert."
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from voice_helper.content import Content
+from voice_helper.content.load import Content
 from voice_helper.skill import Skill
-from voice_helper.tester import Case, read_cases, run_case
+from voice_helper.tester.run import Case, read_cases, run_case
 
 SENTENCES = Path(__file__).parent / "sentences"
 UTTERANCES = Path(__file__).parent.parent / "bench" / "utterances.jsonl"

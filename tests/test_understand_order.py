@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.documents import Problems
-from voice_helper.ranking import Ranking
-from voice_helper.safety import read_safety
-from voice_helper.sentences import read_sentences
-from voice_helper.text import Language
+from voice_helper.content.documents import Problems
+from voice_helper.content.yaml_documents import read_document
 from voice_helper.types import Match, RunnerUp, Transcript
-from voice_helper.understand import (
+from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.ranking import Ranking
+from voice_helper.understanding.safety import read_safety
+from voice_helper.understanding.sentences import read_sentences
+from voice_helper.understanding.understand import (
     LEAST_KNOWN_SHARE,
     USUAL_THRESHOLDS,
     Context,
@@ -24,7 +25,6 @@ from voice_helper.understand import (
     logistic,
     read_thresholds,
 )
-from voice_helper.yaml_documents import read_document
 
 SAFETY = """
 negators: ["no", not]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.sound import as_array, as_pcm, chunks_of, noise, recorded, silence, tone
+from voice_helper.audio.vad import RoomSound, VoiceActivity
 from voice_helper.types import SAMPLE_RATE, AudioChunk
-from voice_helper.vad import RoomSound, VoiceActivity
 
 RECORDED = ("bananas", "have_a_cramp", "numb", "put_heat_on_it", "stop", "stretching", "what_is_a_cramp")
 

@@ -6,8 +6,8 @@ import pytest
 from pyfiglet import Figlet
 from rich.console import Console
 
-from voice_helper.assistant import Happening
-from voice_helper.view import GuideView
+from voice_helper.cli.guide_view import GuideView
+from voice_helper.runtime.assistant import Happening
 
 
 @pytest.fixture

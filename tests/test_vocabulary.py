@@ -6,9 +6,9 @@ import pytest
 
 from tests.contract.test_recognizers import vosk_model
 from tests.programs import Run
-from voice_helper.content import Content, load_content
+from voice_helper.content.load import Content, load_content
 from voice_helper.errors import ModelMissingError
-from voice_helper.vocabulary import unheard_words
+from voice_helper.tester.vocabulary import unheard_words
 
 SENTENCES = """language: en
 intents:

@@ -7,7 +7,7 @@ import pytest
 from bench.speech import flite
 from tests.sound import chunks_of, recorded, silence
 from voice_helper.errors import EngineMissingError
-from voice_helper.recognizers.wake import WakeWord
+from voice_helper.recognizers.wake_word import WakeWord
 from voice_helper.types import AudioChunk
 
 

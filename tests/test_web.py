@@ -27,14 +27,14 @@ from tests.programs import VOICE_HELPER, Run, environment
 from tests.room import wait_until
 from tests.served import serving, talking
 from tests.sound import chunks_of, embedded, recorded, silence
-from voice_helper.assistant import Assistant
-from voice_helper.audio import louder
-from voice_helper.content import check_folder
-from voice_helper.conversation import State
-from voice_helper.servers import live
-from voice_helper.servers.live import Ask, FarPlayer, Hear, LiveConversation, Message, Played
-from voice_helper.servers.places import is_loopback
-from voice_helper.servers.web import BUSY, IDLE, RUBBISH, TOO_FAST, WRONG_TOKEN, RefusedError, read_order
+from voice_helper.audio.devices import louder
+from voice_helper.content.load import check_folder
+from voice_helper.dialogue.conversation import State
+from voice_helper.runtime.assistant import Assistant
+from voice_helper.servers.admission import is_loopback
+from voice_helper.servers.web import live
+from voice_helper.servers.web.app import BUSY, IDLE, RUBBISH, TOO_FAST, WRONG_TOKEN, RefusedError, read_order
+from voice_helper.servers.web.live import Ask, FarPlayer, Hear, LiveConversation, Message, Played
 from voice_helper.skill import Skill
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import NoVoice
@@ -238,7 +238,7 @@ def test_a_name_that_was_made_to_lead_here_is_refused(quiet_address: str) -> Non
 
 @pytest.mark.parametrize("wrong", ["", "bad-word", "good-wor", "good-word2", "\ud800", 3, None, ["good-word"]])
 def test_a_wrong_token_is_refused(far_address: str, wrong: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voice_helper.servers.web.WRONG_TOKEN_SECONDS", 0.0)
+    monkeypatch.setattr("voice_helper.servers.web.app.WRONG_TOKEN_SECONDS", 0.0)
     with talking(far_address, token=wrong) as talk:
         assert talk.closed() == WRONG_TOKEN
 
@@ -259,7 +259,7 @@ def test_beyond_this_machine_it_says_where_words_go(far_address: str) -> None:
 def test_wrong_tokens_are_tried_one_after_the_other_and_hold_up_nobody_else(
     far_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voice_helper.servers.web.WRONG_TOKEN_SECONDS", 0.5)
+    monkeypatch.setattr("voice_helper.servers.web.app.WRONG_TOKEN_SECONDS", 0.5)
     started = time.monotonic()
     with ExitStack() as connected:
         guesses = [connected.enter_context(talking(far_address, token="guess")) for _ in range(3)]
@@ -378,7 +378,7 @@ def test_more_questions_than_anybody_asks_end_the_connection(quiet_address: str)
 
 
 def test_nobody_waits_for_somebody_who_says_no_hello(quiet_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voice_helper.servers.web.HELLO_SECONDS", 0.2)
+    monkeypatch.setattr("voice_helper.servers.web.app.HELLO_SECONDS", 0.2)
     with talking(quiet_address, hello=False) as talk:
         assert talk.closed() == RUBBISH
 

@@ -397,7 +397,7 @@ def test_the_page_is_installed_opens_without_a_network_and_says_that_nobody_answ
 def test_beyond_this_machine_it_asks_for_the_token_once_and_has_no_microphone_without_https(
     opened: Opened, browser: Browser, skill: Skill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voice_helper.servers.web.WRONG_TOKEN_SECONDS", 0.0)
+    monkeypatch.setattr("voice_helper.servers.web.app.WRONG_TOKEN_SECONDS", 0.0)
     with serving(skill, NoVoice(), host="0.0.0.0", token="good-word") as address:
         page = opened.page(browser, address.replace("127.0.0.1", "helper.test"))
         expect(page.locator("#state")).to_contain_text("Browsers give a microphone to secure pages only.")

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.sound import chunks_of, phrases, recorded
-from voice_helper.recognizers.embedded import EmbeddedModels
-from voice_helper.recognizers.phonetic import is_available
-from voice_helper.recognizers.workers import EmbeddedWorkers
+from voice_helper.recognizers.embedded.engine import EmbeddedModels
+from voice_helper.recognizers.embedded.network import is_available
+from voice_helper.recognizers.embedded.workers import EmbeddedWorkers
 from voice_helper.skill import Skill
 from voice_helper.types import Transcript
 

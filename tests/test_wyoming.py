@@ -45,13 +45,19 @@ from tests.assist import (
 from tests.programs import VOICE_HELPER, Run, environment
 from tests.sound import CHECKOUT, as_array, loudness, recorded, silence
 from voice_helper import __version__
-from voice_helper.audio import RawSound
+from voice_helper.audio.devices import RawSound
 from voice_helper.errors import SoundFormatError
-from voice_helper.servers import frames
-from voice_helper.servers.frames import MOST_DATA_BYTES, MOST_LINE_BYTES, MOST_PAYLOAD_BYTES, FrameError, read_frame
-from voice_helper.servers.reading import MOST_PIECE_CHARACTERS, Reading
-from voice_helper.servers.talks import Talks
-from voice_helper.servers.wyoming import MOST_CLIENTS, MOST_SPOKEN_CHARACTERS, reply_event
+from voice_helper.servers.chat_sessions import Talks
+from voice_helper.servers.wyoming import frames
+from voice_helper.servers.wyoming.frames import (
+    MOST_DATA_BYTES,
+    MOST_LINE_BYTES,
+    MOST_PAYLOAD_BYTES,
+    FrameError,
+    read_frame,
+)
+from voice_helper.servers.wyoming.server import MOST_CLIENTS, MOST_SPOKEN_CHARACTERS, reply_event
+from voice_helper.servers.wyoming.text_chunker import MOST_PIECE_CHARACTERS, Reading
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE
 
@@ -633,7 +639,7 @@ def test_a_port_that_is_taken_is_a_clear_error(run: Run, port: int) -> None:
 def test_without_its_package_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [name for name in sys.modules if name.split(".")[0] == "wyoming"]:
         monkeypatch.delitem(sys.modules, module)
-    monkeypatch.delitem(sys.modules, "voice_helper.servers.wyoming", raising=False)
+    monkeypatch.delitem(sys.modules, "voice_helper.servers.wyoming.server", raising=False)
     monkeypatch.setitem(sys.modules, "wyoming", None)
     ran = run("serve", "wyoming")
     assert ran.code == 1

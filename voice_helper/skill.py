@@ -13,7 +13,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from voice_helper.cache import (
+from voice_helper.content.load import (
+    DRAWING_VERSION,
+    Content,
+    Files,
+    content_of,
+    draw_phrases,
+    load_content,
+    read_files,
+    unpacked,
+)
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.errors import VoiceHelperError
+from voice_helper.support.cache import (
     arrays_of,
     kept_arrays,
     kept_texts,
@@ -24,41 +36,34 @@ from voice_helper.cache import (
     write_arrays,
     write_texts,
 )
-from voice_helper.content import (
-    DRAWING_VERSION,
-    Content,
-    Files,
-    content_of,
-    draw_phrases,
-    load_content,
-    read_files,
-    unpacked,
-)
-from voice_helper.conversation import Conversation
-from voice_helper.embedding import EmbedderWithMemory, SentenceEmbedder
-from voice_helper.errors import VoiceHelperError
-from voice_helper.paths import cache_folder, intents_folder
-from voice_helper.ranking import Ranking
+from voice_helper.support.paths import cache_folder, intents_folder
 from voice_helper.types import Phrases
-from voice_helper.understand import Understanding
+from voice_helper.understanding.embedder import EmbedderWithMemory, SentenceEmbedder
+from voice_helper.understanding.ranking import Ranking
+from voice_helper.understanding.understand import Understanding
 
 if TYPE_CHECKING:  # numpy and what needs it are loaded by the first question that no template matches
-    from voice_helper import nearest
-    from voice_helper.cache import Arrays
+    from voice_helper.support.cache import Arrays
+    from voice_helper.understanding import classifier
 
 _DRAWN: Final = ("questions", "commands", "session")
-_DRAWN_BY: Final = ("content", "glance", "sentences", "templates", "text", "wordings")
+_DRAWN_BY: Final = (
+    "content/load", "content/wordings", "understanding/hassil_adapter", "understanding/normalize",
+    "understanding/prefilter", "understanding/sentences",
+)  # fmt: skip
 LEARNED_FILE: Final = "nearest.learned"
 PHRASES_FILE: Final = "phrases.drawn"
 _READERS: Final = (
-    "answers", "content", "documents", "follow_ups", "fragments", "glance", "guide", "page", "phrasebook", "safety",
-    "sentences", "subject", "templates", "text", "types", "understand", "wordings", "yaml_documents",
+    "content/documents", "content/load", "content/phrasebook", "content/web_labels", "content/wordings",
+    "content/yaml_documents", "dialogue/answers", "dialogue/follow_ups", "dialogue/guide", "dialogue/scope", "types",
+    "understanding/fragments", "understanding/hassil_adapter", "understanding/normalize", "understanding/prefilter",
+    "understanding/safety", "understanding/sentences", "understanding/understand",
 )  # fmt: skip
 """The modules that read an intents folder."""
 
 _OURS: Final = Path(__file__).parent
 _HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
-_KEPT_CLASSES: Final = frozenset(f"voice_helper.{name}" for name in _READERS)
+_KEPT_CLASSES: Final = frozenset(f"voice_helper.{name.replace('/', '.')}" for name in _READERS)
 _STALE: Final = (
     "the sentences have changed since the nearest meaning was learned from them: new templates are matched word for"
     " word only; voice-helper learn, about a minute, mends that"
@@ -68,13 +73,13 @@ _STALE: Final = (
 class Memory:
     """What was learned from the sentences, read when a question needs it."""
 
-    def __init__(self, learned_from: str, read: Callable[[], nearest.Learned]) -> None:
+    def __init__(self, learned_from: str, read: Callable[[], classifier.Learned]) -> None:
         """Take the key of the words it was learned from, and what reads the rest."""
         self.learned_from = learned_from
         self._read = read
 
     @cached_property
-    def learned(self) -> nearest.Learned:
+    def learned(self) -> classifier.Learned:
         """What was learned, of intents that are gone, too."""
         return self._read()
 
@@ -87,11 +92,11 @@ class RememberedMeaning:
         self._memory, self._intents, self._embed = memory, intents, embed
 
     @cached_property
-    def fitted(self) -> nearest.Nearest:
+    def fitted(self) -> classifier.Nearest:
         """The classifier."""
-        from voice_helper import nearest
+        from voice_helper.understanding import classifier
 
-        return nearest.Nearest(nearest.only(self._memory.learned, self._intents), self._embed)
+        return classifier.Nearest(classifier.only(self._memory.learned, self._intents), self._embed)
 
     def rank(self, comparable: str) -> Ranking:
         """Give how near a text is to every meaning."""
@@ -185,10 +190,10 @@ def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share:
     """
     content = load_content(folder)
     path = folder / LEARNED_FILE
-    from voice_helper import nearest
+    from voice_helper.understanding import classifier
 
     try:
-        write_arrays(path, nearest.to_arrays(_learn(content, progress)))
+        write_arrays(path, classifier.to_arrays(_learn(content, progress)))
         keep_phrases(content)
     except OSError as error:
         raise VoiceHelperError(f"{path}: cannot be written: {error.strerror}") from None
@@ -201,14 +206,14 @@ def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
     if path.is_file():
         return _memory_in(path)
 
-    from voice_helper import nearest
+    from voice_helper.understanding import classifier
 
     def learn() -> Arrays:
         announce("learning the sentences, once for every change of them ...")
-        return nearest.to_arrays(_learn(content))
+        return classifier.to_arrays(_learn(content))
 
-    key = hashlib.sha256(f"{content.learning_key} {nearest.LEARNING_VERSION}".encode()).hexdigest()
-    learned = nearest.from_arrays(kept_arrays("nearest", key, learn))
+    key = hashlib.sha256(f"{content.learning_key} {classifier.LEARNING_VERSION}".encode()).hexdigest()
+    learned = classifier.from_arrays(kept_arrays("nearest", key, learn))
     return Memory(learned.learned_from, lambda: learned)
 
 
@@ -218,11 +223,11 @@ def _memory_in(path: Path) -> Memory:
     def unreadable(error: Exception) -> VoiceHelperError:
         return VoiceHelperError(f"{path}: cannot be read: {error}", hint=f"run: voice-helper learn {path.parent}")
 
-    def read() -> nearest.Learned:
-        from voice_helper import nearest
+    def read() -> classifier.Learned:
+        from voice_helper.understanding import classifier
 
         try:
-            return nearest.from_arrays(arrays_of(raw))
+            return classifier.from_arrays(arrays_of(raw))
         except (ValueError, KeyError) as error:
             raise unreadable(error) from None
 
@@ -233,11 +238,11 @@ def _memory_in(path: Path) -> Memory:
         raise unreadable(error) from None
 
 
-def _learn(content: Content, progress: Callable[[float], None] = lambda share: None) -> nearest.Learned:
-    from voice_helper import nearest
+def _learn(content: Content, progress: Callable[[float], None] = lambda share: None) -> classifier.Learned:
+    from voice_helper.understanding import classifier
 
     embed = EmbedderWithMemory(SentenceEmbedder(), cache_folder() / f"embedded-{content.language.code}.npz", progress)
-    learned = nearest.learn(content.sentences, content.wordings, embed, content.learning_key)
+    learned = classifier.learn(content.sentences, content.wordings, embed, content.learning_key)
     embed.keep()
     return learned
 

@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 
 from tests.sound import chunks_of, embedded, noise, phrases, recorded, recording, seconds_of, silence
-from voice_helper.assistant import hear_question
-from voice_helper.audio import SilentPlayer, WavSource
-from voice_helper.endpoint import ONE_QUESTION
+from voice_helper.audio.devices import SilentPlayer, WavSource
+from voice_helper.audio.endpoint import ONE_QUESTION
 from voice_helper.errors import EngineMissingError, ModelMissingError
-from voice_helper.recognizers import Recognizer, open_recognizer, phonetic
+from voice_helper.recognizers import Recognizer, open_recognizer
+from voice_helper.recognizers.embedded import network
 from voice_helper.recognizers.vosk import VoskRecognizer, read_reply
 from voice_helper.recognizers.whisper import plain_words, prompt_of
+from voice_helper.runtime.assistant import hear_question
+from voice_helper.runtime.speaker import Speaker
 from voice_helper.skill import Skill, open_skill
-from voice_helper.speaking import Speaker
-from voice_helper.tester import ask
+from voice_helper.tester.run import ask
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -61,7 +62,7 @@ def open_vosk(skill: Skill) -> Engine:
 
 
 def open_embedded(skill: Skill) -> Engine:
-    if not phonetic.is_available():
+    if not network.is_available():
         pytest.skip("hama or flashlight-text has no package for this platform")
     return Engine(embedded(skill), ENGLISH)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from voice_helper.errors import EngineMissingError, ModelMissingError
-from voice_helper.models import engine_of, find_model, find_vosk_model
+from voice_helper.speech_models.find import engine_of, find_model, find_vosk_model
 from voice_helper.types import AudioChunk, Phrases, Transcript
 
 ENGINE_NAMES: Final = ("auto", "vosk", "embedded", "pocketsphinx", "whisper")
@@ -75,17 +75,17 @@ def open_recognizer(
 
 
 def _open_embedded(phrases: Phrases, workers: int) -> Choice:
-    from voice_helper.recognizers import phonetic
+    from voice_helper.recognizers.embedded import network
 
-    if not phonetic.is_available():  # no wheel for this platform: PocketSphinx hears everything
+    if not network.is_available():  # no wheel for this platform: PocketSphinx hears everything
         return _open_pocketsphinx(phrases)
     models: EmbeddedModels | EmbeddedWorkers
     if workers:
-        from voice_helper.recognizers.workers import EmbeddedWorkers
+        from voice_helper.recognizers.embedded.workers import EmbeddedWorkers
 
         models = EmbeddedWorkers(phrases, workers)
     else:
-        from voice_helper.recognizers.embedded import EmbeddedModels
+        from voice_helper.recognizers.embedded.engine import EmbeddedModels
 
         models = EmbeddedModels(phrases)
     return Choice(models.recognizer(), models.recognizer)
@@ -107,8 +107,8 @@ def _open_vosk(model: Path, phrases: Phrases) -> Choice:
 
 
 def _open_whisper(model: Path, phrases: Phrases, language: str) -> Choice:
+    from voice_helper.recognizers.buffered import WithWordsSoFar
     from voice_helper.recognizers.whisper import WhisperRecognizer, prompt_of
-    from voice_helper.recognizers.whole import WithWordsSoFar
 
     def another() -> Recognizer:
         whole = WhisperRecognizer(model, language, prompt_of(phrases.questions))
