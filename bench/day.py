@@ -20,7 +20,7 @@ import numpy as np
 from bench.lines import machine, write_result
 from bench.listener import filled_chunks_of, listener
 from bench.talk import other_talk
-from tests.sound import heard_from, recording
+from tests.support.sound import heard_from, recording
 from voice_helper.recognizers import open_recognizer
 from voice_helper.runtime.assistant import Happening
 from voice_helper.skill import open_skill, phrases_of

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 
 from bench.lines import machine, write_result
 from bench.programs import PYTHON, VOICE_HELPER, Took, best_of, instructions, run
-from tests.sound import RECORDINGS, heard_from
+from tests.support.sound import RECORDINGS, heard_from
 from voice_helper.audio.devices import silence, write_wav
 from voice_helper.types import SAMPLE_RATE
 

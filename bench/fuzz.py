@@ -35,9 +35,9 @@ import soundfile
 
 from bench.lines import machine, read_result, write_result
 from bench.load import port_of, served
-from tests.served import serving as served_page
-from tests.served import talking
-from tests.sound import CHECKOUT, RECORDINGS
+from tests.support.served import serving as served_page
+from tests.support.served import talking
+from tests.support.sound import CHECKOUT, RECORDINGS
 from voice_helper.audio.devices import WavSource
 from voice_helper.content.documents import Problems
 from voice_helper.content.load import content_of, read_files

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.programs import VOICE_HELPER, environment
-from tests.sky import write_sky
+from tests.support.programs import VOICE_HELPER, environment
+from tests.support.sky import write_sky
 from voice_helper.skill import open_skill
 
 _IMPORTER: Final = """

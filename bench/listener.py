@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.sound import chunks_of
+from tests.support.sound import chunks_of
 from voice_helper.audio.devices import SilentPlayer
 from voice_helper.audio.echo import EchoCanceller
 from voice_helper.dialogue.conversation import Conversation, State

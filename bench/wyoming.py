@@ -24,7 +24,7 @@ from wyoming.tts import Synthesize
 
 from bench.lines import machine, read_lines, write_result
 from bench.load import Server, in_real_time, port_of, served
-from tests.sound import heard_from, recording
+from tests.support.sound import heard_from, recording
 from voice_helper.types import SAMPLE_RATE
 
 _SAID = ("put_heat_on_it", "bananas", "what_is_a_cramp", "stretching")

@@ -12,9 +12,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.opened import english_content, english_skill
-from tests.programs import Ran, Run, checked
-from tests.room import Room, missing
+from tests.support.opened import english_content, english_skill
+from tests.support.programs import Ran, Run, checked
+from tests.support.room import Room, missing
 from voice_helper.cli.entry_point import run as run_here
 from voice_helper.content.load import Content
 from voice_helper.skill import Skill, open_skill

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.sound import CHECKOUT
+from tests.support.sound import CHECKOUT
 from voice_helper.support.cache import Arrays, kept_arrays, kept_texts, write_whole
 from voice_helper.support.paths import cache_folder
 

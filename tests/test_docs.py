@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.programs import VOICE_HELPER, environment
-from tests.sound import CHECKOUT, recording
+from tests.support.programs import VOICE_HELPER, environment
+from tests.support.sound import CHECKOUT, recording
 from voice_helper.cli import diagnosis as doctor
 from voice_helper.cli.entry_point import cli
 from voice_helper.content.load import check_folder

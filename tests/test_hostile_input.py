@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.programs import call
-from tests.sound import RECORDINGS, recording, write_pcm
+from tests.support.programs import call
+from tests.support.sound import RECORDINGS, recording, write_pcm
 from voice_helper.audio.devices import WavSource
 from voice_helper.content.documents import Problems
 from voice_helper.content.load import check_folder, load_content

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import call
-from tests.sound import CHECKOUT
+from tests.support.programs import call
+from tests.support.sound import CHECKOUT
 from voice_helper.exporters.openvoiceos import locale_files
 
 OUTER_PACKAGES = sysconfig.get_path("purelib")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sound import CHECKOUT
+from tests.support.sound import CHECKOUT
 from voice_helper.support.paths import cache_folder, data_folder, intents_folder, user_models_folder
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.sound import CHECKOUT
+from tests.support.sound import CHECKOUT
 from voice_helper import skill as skill_module
 from voice_helper.content.documents import Place
 from voice_helper.content.load import Content, draw_phrases, load_content

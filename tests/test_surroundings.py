@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from bench.kills import kill_often
-from tests.programs import VOICE_HELPER, Ran, call, checked, environment
-from tests.sound import CHECKOUT, recording
-from tests.terminal import Terminal
+from tests.support.programs import VOICE_HELPER, Ran, call, checked, environment
+from tests.support.sound import CHECKOUT, recording
+from tests.support.terminal import Terminal
 from voice_helper.support.cache import read_checked
 from voice_helper.support.paths import cache_folder
 
