@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.conditions import conditions
-from bench.lines import HELP_NOW, Line, Score, machine, read_lines, write_result
+from bench.lines import Score, machine, write_result
 from bench.session import COMMANDS
 from bench.speech import Condition, kept_voices, spoken
 from bench.talk import human_talk, least_and_most, noises, other_talk
+from tests.support.labelled_lines import HELP_NOW, Line, read_lines
 from voice_helper.audio.devices import silence
 from voice_helper.audio.endpoint import IN_SESSION, PAUSE_SECONDS, EndpointSettings
 from voice_helper.audio.vad import VoiceActivity

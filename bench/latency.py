@@ -20,8 +20,9 @@ from typing import Any, Final
 import numpy as np
 
 from bench.hearing import packaged_whisper
-from bench.lines import machine, read_lines, write_result
+from bench.lines import machine, write_result
 from bench.speech import kept_voices, spoken, voices
+from tests.support.labelled_lines import read_lines
 from voice_helper.audio.devices import SilentPlayer, silence
 from voice_helper.dialogue.conversation import State
 from voice_helper.recognizers import Recognizer, open_recognizer

@@ -32,7 +32,8 @@ from wyoming.event import Event
 
 from bench.lines import machine, write_result
 from bench.programs import VOICE_HELPER
-from bench.speech import FLITE_VOICES, flite, spoken
+from bench.speech import FLITE_VOICES, spoken
+from tests.support.speech import flite
 from voice_helper.audio.devices import silence
 from voice_helper.audio.endpoint import PATIENT
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE

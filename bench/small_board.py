@@ -22,7 +22,7 @@ from typing import Any
 
 from bench.latency import measure
 from bench.lines import machine, write_result
-from bench.listener import filled_chunks_of, listener
+from tests.support.listener import filled_chunks_of, listener
 from tests.support.sound import heard_from, recording
 from voice_helper.audio.devices import silence
 from voice_helper.recognizers import Recognizer, open_recognizer

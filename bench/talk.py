@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 
 from bench.conditions import human_speech
-from bench.speech import flite, spoken
+from bench.speech import spoken
+from tests.support.speech import flite
 from voice_helper.audio.devices import silence
 from voice_helper.types import SAMPLE_RATE
 

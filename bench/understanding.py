@@ -6,7 +6,8 @@ import statistics
 import sys
 import time
 
-from bench.lines import SPLITS, Line, Score, machine, read_lines, write_result
+from bench.lines import Score, machine, write_result
+from tests.support.labelled_lines import SPLITS, Line, read_lines
 from voice_helper.skill import Skill, open_skill
 from voice_helper.understanding.calibration import calibration_error, reliability
 from voice_helper.understanding.understand import Context

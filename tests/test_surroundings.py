@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.kills import kill_often
+from tests.support.kills import kill_often
 from tests.support.programs import VOICE_HELPER, Ran, call, checked, environment
 from tests.support.sound import CHECKOUT, recording
 from tests.support.terminal import Terminal

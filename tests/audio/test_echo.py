@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.simulated_room import RoomPlayer, SimulatedRoom
+from tests.support.simulated_room import RoomPlayer, SimulatedRoom
 from tests.support.sound import as_array, as_pcm, chunks_of, joined, loudness, recorded, silence
 from voice_helper.audio.devices import chime
 from voice_helper.audio.echo import EchoCanceller

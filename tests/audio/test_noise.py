@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.speech import with_noise
 from tests.support.sound import as_array, noise, recorded, silence
+from tests.support.speech import with_noise
 from voice_helper.audio.noise import FLOOR, Samples, suppressed
 
 

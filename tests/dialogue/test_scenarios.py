@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bench.simulated_room import Played, play_session
-from bench.speech import flite
+from tests.support.simulated_room import Played, play_session
 from tests.support.sound import embedded, seconds_of
+from tests.support.speech import flite
 from voice_helper.audio.devices import silence
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE

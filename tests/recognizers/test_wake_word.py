@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from bench.speech import flite
 from tests.support.sound import chunks_of, recorded, silence
+from tests.support.speech import flite
 from voice_helper.errors import EngineMissingError
 from voice_helper.recognizers.wake_word import WakeWord
 from voice_helper.types import AudioChunk

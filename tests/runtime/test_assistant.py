@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.simulated_room import RoomPlayer, SimulatedRoom
+from tests.support.simulated_room import RoomPlayer, SimulatedRoom
 from tests.support.sound import (
     as_array,
     chunks_of,

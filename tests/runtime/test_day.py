@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bench.day import drift, hour_of, live_through, room
+from tests.support.day import drift, hour_of, live_through, room
 from tests.support.sound import recorded, seconds_of, silence
 
 MINUTE = 60.0

@@ -20,11 +20,11 @@ import numpy as np
 import pytest
 from wyoming.error import Error
 
-from bench.speech import flite
 from tests.support.assist import connected, refused, send, sound_events, wait
 from tests.support.room import wait_until
 from tests.support.served import serving, talking
 from tests.support.sound import chunks_of, embedded, loudness, noise, recorded, recording, silence
+from tests.support.speech import flite
 from voice_helper.audio.devices import SilentPlayer, WavSource
 from voice_helper.audio.echo import EchoCanceller
 from voice_helper.audio.endpoint import EndpointSettings

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.lines import read_lines
+from tests.support.labelled_lines import read_lines
 from tests.support.sound import CHECKOUT
 from voice_helper.dialogue.scope import GOING_ON_SECONDS
 from voice_helper.errors import IntentsError

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from bench.speech import flite
 from tests.support.programs import VOICE_HELPER, environment
 from tests.support.sound import recording, write_pcm
+from tests.support.speech import flite
 from voice_helper.audio.devices import import_sounddevice
 from voice_helper.errors import SoundDeviceError
 from voice_helper.support.paths import cache_folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.safety import read_safety_lines, tally, typed, unlearned
+from tests.support.safety_lines import read_safety_lines, tally, typed, unlearned
 from voice_helper.dialogue.conversation import State
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE, Heard, PartlyHeard, Quiet, Say, Transcript, Understood
