@@ -10,7 +10,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, reduce
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from hassil.expression import (
     Alternative,
@@ -29,9 +29,7 @@ from hassil.recognize import recognize_all
 
 from voice_helper.understanding.fragments import Clauses
 from voice_helper.understanding.prefilter import Name
-
-if TYPE_CHECKING:
-    from voice_helper.understanding.sentences import SlotValue
+from voice_helper.understanding.slots import SlotValue
 
 
 class Matched(NamedTuple):

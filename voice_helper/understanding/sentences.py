@@ -18,6 +18,7 @@ from voice_helper.content.documents import Item, Place, Problems
 from voice_helper.understanding.fragments import Clauses, FragmentIndex
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.prefilter import Name, NeedReader, PieceReader, is_plain, names_in
+from voice_helper.understanding.slots import SlotValue
 
 if TYPE_CHECKING:
     from voice_helper.understanding.hassil_adapter import Templates
@@ -46,16 +47,6 @@ class Template:
 
     def __reduce__(self) -> tuple[type[Template], tuple[str, str, Place, int]]:  # half the time of a dataclass's own
         return Template, (self.intent, self.text, self.place, self.number)
-
-
-@dataclass(frozen=True, slots=True)
-class SlotValue:
-    """One value of a list: what it is called inside, and how it is said aloud."""
-
-    value: str
-    say: str
-    phrases: tuple[str, ...]
-    """Every way to say it, short lists only; the first is the plainest."""
 
 
 @dataclass(frozen=True, slots=True)
