@@ -220,7 +220,8 @@ def _in_turn(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch
 
 
 def _spread(options: Options, skill: Skill, folder: Path | None, cases: Sequence[Case]) -> Iterator[Result]:
-    from voice_helper.servers.ray.cluster import joined, spread
+    from voice_helper.servers.ray.cluster import joined
+    from voice_helper.tester.spread import spread
 
     with joined(os.environ.get("RAY_ADDRESS")):
         yield from spread(cases, skill, folder.resolve() if folder else None, options.settings, note)
