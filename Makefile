@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
-CORE_TESTS := audio/test_endpoint.py content dialogue exporters servers/test_chat_sessions.py test_hostile_input.py test_skill.py \
+CORE_TESTS := audio/test_endpoint.py content dialogue exporters servers/test_chat_sessions.py skill test_hostile_input.py \
 	tester/test_vocabulary.py understanding
 
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
@@ -32,7 +32,7 @@ test-lowest: $(VENV)/.installed-dev
 	$(LOWEST)/bin/voice-helper check intents/en
 	$(LOWEST)/bin/python -m pytest -q $(LOWEST_TESTS)
 
-LOWEST_TESTS := tests/dialogue/test_answers.py tests/audio/test_devices.py tests/test_cache.py tests/content/test_load.py tests/dialogue/test_conversation.py \
+LOWEST_TESTS := tests/dialogue/test_answers.py tests/audio/test_devices.py tests/test_cache.py tests/skill/test_content.py tests/dialogue/test_conversation.py \
 	tests/audio/test_endpoint.py tests/dialogue/test_guide.py tests/understanding/test_safety.py tests/understanding/test_normalize.py tests/understanding/test_understand.py tests/voices/test_engines.py \
 	tests/servers/test_web.py tests/servers/test_wyoming.py
 

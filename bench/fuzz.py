@@ -40,12 +40,13 @@ from tests.support.served import talking
 from tests.support.sound import CHECKOUT, RECORDINGS
 from voice_helper.audio.devices import WavSource
 from voice_helper.content.documents import Problems
-from voice_helper.content.load import content_of, read_files
+from voice_helper.content.files import read_files
 from voice_helper.content.yaml_documents import read_document
 from voice_helper.dialogue.conversation import State
 from voice_helper.errors import VoiceHelperError
 from voice_helper.servers.web.app import RefusedError, read_order
 from voice_helper.skill import open_skill
+from voice_helper.skill.content import content_of
 from voice_helper.speech_models.unpack import unpack
 from voice_helper.support.paths import intents_folder
 from voice_helper.types import SAMPLE_RATE, Heard, Transcript

@@ -20,8 +20,8 @@ from tests.support.programs import VOICE_HELPER, environment
 from tests.support.sound import CHECKOUT, recording
 from voice_helper.cli import diagnosis as doctor
 from voice_helper.cli.entry_point import cli
-from voice_helper.content.load import check_folder
 from voice_helper.skill import open_skill
+from voice_helper.skill.content import check_folder
 from voice_helper.tester.run import read_cases
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice_helper.content.documents import Problems
-from voice_helper.content.load import check_folder
 from voice_helper.content.yaml_documents import read_document
 from voice_helper.dialogue.answers import Sources
 from voice_helper.dialogue.conversation import State
 from voice_helper.dialogue.follow_ups import read_follow_ups
 from voice_helper.skill import Skill
+from voice_helper.skill.content import check_folder
 from voice_helper.support.paths import intents_folder
 from voice_helper.types import DoneSpeaking, Heard, Match, Say, Transcript, Understood
 

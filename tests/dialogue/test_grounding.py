@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tests.support.reading import grade, words_of
 from tests.support.said import Said, every_answer
-from voice_helper.content.load import Content
-from voice_helper.content.review_page import every_prompt, every_session_row, review_page
 from voice_helper.dialogue.answers import filled
 from voice_helper.dialogue.conversation import State
 from voice_helper.dialogue.turn_taking import first_state, take_turn
+from voice_helper.exporters.review_page import every_prompt, every_session_row, review_page
 from voice_helper.runtime.speaker import sentences_of
 from voice_helper.skill import Skill
+from voice_helper.skill.content import Content
 from voice_helper.types import SAMPLE_RATE, DoneSpeaking, Event, Heard, PartlyHeard, Quiet, Row, Say, Transcript
 
 CONTENT_PAGE = Path(__file__).parents[2] / "docs" / "content.md"

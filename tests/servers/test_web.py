@@ -28,7 +28,6 @@ from tests.support.room import wait_until
 from tests.support.served import serving, talking
 from tests.support.sound import chunks_of, embedded, recorded, silence
 from voice_helper.audio.devices import louder
-from voice_helper.content.load import check_folder
 from voice_helper.dialogue.conversation import State
 from voice_helper.runtime.assistant import Assistant
 from voice_helper.servers.admission import is_loopback
@@ -36,6 +35,7 @@ from voice_helper.servers.web import live
 from voice_helper.servers.web.app import BUSY, IDLE, RUBBISH, TOO_FAST, WRONG_TOKEN, RefusedError, read_order
 from voice_helper.servers.web.live import Ask, FarPlayer, Hear, LiveConversation, Message, Played
 from voice_helper.skill import Skill
+from voice_helper.skill.content import check_folder
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice

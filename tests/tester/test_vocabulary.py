@@ -6,8 +6,8 @@ import pytest
 
 from tests.recognizers.test_contract import vosk_model
 from tests.support.programs import Run
-from voice_helper.content.load import Content, load_content
 from voice_helper.errors import ModelMissingError
+from voice_helper.skill.content import Content, load_content
 from voice_helper.tester.vocabulary import unheard_words
 
 SENTENCES = """language: en

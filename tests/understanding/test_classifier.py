@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voice_helper.content.load import Content
 from voice_helper.skill import Skill
+from voice_helper.skill.content import Content
 from voice_helper.understanding import classifier
 
 

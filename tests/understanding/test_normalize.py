@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.content.load import Content
+from voice_helper.skill.content import Content
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice_helper.content.documents import Problems
-from voice_helper.content.load import Content
 from voice_helper.content.yaml_documents import read_document
+from voice_helper.skill.content import Content
 from voice_helper.understanding.fragments import FragmentIndex
 from voice_helper.understanding.hassil_adapter import Templates, names_of, needs_of, parse_fault
 from voice_helper.understanding.normalize import Language

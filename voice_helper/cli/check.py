@@ -12,7 +12,7 @@ from voice_helper.errors import VoiceHelperError
 from voice_helper.support.paths import intents_folder
 
 if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
-    from voice_helper.content.load import Content
+    from voice_helper.skill.content import Content
 
 
 @click.command()
@@ -34,9 +34,9 @@ def check(folder: Path | None, page: Path | None, phrases: Path | None, words: b
 
     Example: voice-helper check --words
     """
-    from voice_helper.content.load import check_folder
-    from voice_helper.content.phrasebook import phrases_page
-    from voice_helper.content.review_page import review_page
+    from voice_helper.exporters.phrasebook import phrases_page
+    from voice_helper.exporters.review_page import review_page
+    from voice_helper.skill.content import check_folder
 
     where = folder or intents_folder()
     with progress("checking every sentence"):

@@ -21,10 +21,10 @@ from voice_helper.audio.devices import (
     no_device,
 )
 from voice_helper.audio.levels import LevelMeter
-from voice_helper.content.load import load_content
 from voice_helper.errors import VoiceHelperError, install_hint
 from voice_helper.recognizers.embedded import network
 from voice_helper.recognizers.pocketsphinx import import_pocketsphinx
+from voice_helper.skill.content import load_content
 from voice_helper.speech_models.find import find_vosk_model
 from voice_helper.support.paths import intents_folder
 from voice_helper.voices import open_voice

@@ -6,7 +6,6 @@ not fit its type, letter for letter, is refused.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -14,23 +13,11 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from voice_helper.content.load import Content
 from voice_helper.dialogue.conversation import State
 from voice_helper.errors import SavedStateError
 
 VERSION: Final = 1
 """Goes up with every change of `State`, or of what it holds, that would read an older text in another sense."""
-
-_KEY_LETTERS: Final = 16
-
-
-def key_of(content: Content, kind: str = "") -> str:
-    """Give the key of the words that a state leans on: the same files and settings, the same key.
-
-    `kind` tells sessions apart whose steps are made of the same words in another way, such as those by turns.
-    """
-    leans_on = json.dumps([content.content_key, sorted(content.answers.settings.items()), kind])
-    return hashlib.sha256(leans_on.encode()).hexdigest()[:_KEY_LETTERS]
 
 
 def to_json(state: State, key: str) -> str:

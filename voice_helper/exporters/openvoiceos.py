@@ -13,11 +13,11 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Final
 
-from voice_helper.content.load import Content, load_content
 from voice_helper.dialogue.conversation import Conversation
 from voice_helper.dialogue.scope import Subject
 from voice_helper.dialogue.turn_taking import first_state, take_turn
 from voice_helper.errors import VoiceHelperError
+from voice_helper.skill.content import Content, load_content
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, TALK_GROUP
 from voice_helper.understanding.ranking import NothingIsNear
 from voice_helper.understanding.understand import HELP_NOW, Understanding

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from voice_helper.content.load import Content
 from voice_helper.errors import ModelMissingError
+from voice_helper.skill.content import Content
 from voice_helper.speech_models.find import find_vosk_model
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.sentences import Template

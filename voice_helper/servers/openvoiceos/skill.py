@@ -17,7 +17,7 @@ from ovos_utils.process_utils import RuntimeRequirements
 from ovos_workshop.skills.converse import ConversationalSkill
 from ovos_workshop.skills.fallback import FallbackSkill
 
-from voice_helper.content.load import read_files
+from voice_helper.content.files import read_files
 from voice_helper.errors import SettingsError
 from voice_helper.exporters import openvoiceos
 from voice_helper.exporters.folder import write_folder

@@ -25,11 +25,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from voice_helper.dialogue.conversation import State
-from voice_helper.dialogue.state_json import from_json, key_of, to_json
+from voice_helper.dialogue.state_json import from_json, to_json
 from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
 from voice_helper.errors import SavedStateError
 from voice_helper.servers.ray.cluster import NAMESPACE
 from voice_helper.skill import open_skill
+from voice_helper.skill.content import key_of
 from voice_helper.understanding.normalize import MAX_CHARACTERS
 
 APPLICATION: Final = "voice-helper"

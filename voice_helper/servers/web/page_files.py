@@ -9,9 +9,9 @@ from html import escape
 from importlib import resources
 from typing import Final
 
-from voice_helper.content.load import Content
-from voice_helper.content.phrasebook import examples_of
-from voice_helper.content.web_labels import Button, PageWords
+from voice_helper.exporters.phrasebook import examples_of
+from voice_helper.skill.content import Content
+from voice_helper.skill.web_labels import Button, PageWords
 
 _GROUND: Final = "#0e141b"  # around the page while it opens
 _ICONS: Final = (("icon.svg", "any", "image/svg+xml"), ("icon-192.png", "192x192", "image/png"))

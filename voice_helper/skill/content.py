@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.content.phrasebook import Phrasebook, read_phrasebook
-from voice_helper.content.web_labels import PageWords, read_page
+from voice_helper.content.files import NEEDED, OPTIONAL, WORDINGS, Files, document_of, read_files, shown_path, text_of
 from voice_helper.content.wordings import Wording, read_wordings
 from voice_helper.dialogue.answers import Answers, Sources, placeholders, read_answers, read_facts, read_named_sources
 from voice_helper.dialogue.follow_ups import FollowUps, read_follow_ups
 from voice_helper.dialogue.guide import Guide, read_guide
 from voice_helper.dialogue.scope import Subject, read_subject
 from voice_helper.errors import IntentsError
+from voice_helper.skill.phrasebook import Phrasebook, read_phrasebook
+from voice_helper.skill.web_labels import PageWords, read_page
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, OUT_OF_SCOPE, Phrases, Row
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.safety import SafetyRules, read_safety
 from voice_helper.understanding.sentences import Sentences, Template, read_sentences
 from voice_helper.understanding.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read_thresholds
 
-_NEEDED = ("language.yaml", "answers.yaml")
-_OPTIONAL = (
-    "facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml", "phrases.yaml", "page.yaml",
-    "follow_ups.yaml", "assistant.yaml",
-)  # fmt: skip
-_WORDINGS = "wordings.txt"
-_LEARNED_FROM = ("language.yaml", _WORDINGS)  # beside the sentences
+_LEARNED_FROM = ("language.yaml", WORDINGS)  # beside the sentences
 _DRAWN_FROM = (*_LEARNED_FROM, "follow_ups.yaml")
 _RULES_FROM = ("language.yaml", "safety.yaml")
 _THEFT_DRAWS = 12
+_KEY_LETTERS = 16
 
 
 @dataclass(frozen=True)
@@ -89,42 +86,6 @@ def unpacked(packed: dict[str, Any], folder: Path) -> Content:
     return Content(folder, **{**packed, "answers": answers})
 
 
-@dataclass(frozen=True)
-class Files:
-    """The files of an intents folder as they lie there."""
-
-    folder: Path
-    read: Mapping[Path, bytes | OSError]
-
-    @property
-    def shown(self) -> str:
-        """What problems call the folder."""
-        return _shown(self.folder, self.folder)
-
-    def key(self, belongs: Callable[[Path], bool] = lambda path: True) -> str:
-        """Give a hash of the files that belong to something: the same words, the same key."""
-        digest = hashlib.sha256()
-        for path, raw in self.read.items():
-            if isinstance(raw, bytes) and belongs(path):
-                digest.update(path.name.encode() + b"\0" + raw + b"\0")
-        return digest.hexdigest()
-
-
-def read_files(folder: Path) -> Files:
-    """Read the files of an intents folder, those that can be read."""
-    paths = [folder / name for name in (*_NEEDED, *_OPTIONAL) if (folder / name).is_file()]
-    paths += sorted((folder / "sentences").glob("*.yaml"))
-    paths += [path for path in (folder / _WORDINGS,) if path.is_file()]
-    return Files(folder, {path: _raw(path) for path in paths})
-
-
-def _raw(path: Path) -> bytes | OSError:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        return error
-
-
 def load_content(folder: Path, settings: Mapping[str, str] | None = None) -> Content:
     """Read an intents folder, as `content_of` does with its files."""
     return content_of(read_files(folder), settings or {})
@@ -144,6 +105,15 @@ def content_of(files: Files, settings: Mapping[str, str], before: Content | None
     return content
 
 
+def key_of(content: Content, kind: str = "") -> str:
+    """Give the key of the words that a state leans on: the same files and settings, the same key.
+
+    `kind` tells sessions apart whose steps are made of the same words in another way, such as those by turns.
+    """
+    leans_on = json.dumps([content.content_key, sorted(content.answers.settings.items()), kind])
+    return hashlib.sha256(leans_on.encode()).hexdigest()[:_KEY_LETTERS]
+
+
 def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
     """Read an intents folder and give all its problems, sentences that two intents claim among them."""
     problems = Problems()
@@ -161,15 +131,15 @@ def _read(
         problems.add(Place(str(folder), 1), "there is no such intents folder")
         return None
     documents: dict[str, Item] = {}
-    for name in (*_NEEDED, *_OPTIONAL):
+    for name in (*NEEDED, *OPTIONAL):
         if folder / name in files.read:
-            documents[name] = _document(files, folder / name, problems)
-        elif name in _NEEDED:
+            documents[name] = document_of(files, folder / name, problems)
+        elif name in NEEDED:
             problems.add(Place(name, 1), "this file is missing")
     sentence_files = [path for path in files.read if path.parent != folder]
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
-    sentence_documents = {path.stem: _document(files, path, problems) for path in sentence_files}
+    sentence_documents = {path.stem: document_of(files, path, problems) for path in sentence_files}
     if len(problems):  # every name in a file that cannot be read would be missed in all the others
         return None
     empty = Item(Place("", 1), {})
@@ -194,7 +164,7 @@ def _read(
         thresholds = read_thresholds(documents["thresholds.yaml"], problems)
     pronunciations = _read_pronunciations(documents.get("pronunciation.yaml", empty), problems)
     _check_together(sentences, answers, safety, sentence_documents, problems)
-    wordings_file, wordings = _shown(folder / _WORDINGS, folder), _text(files, folder / _WORDINGS, problems) or ""
+    wordings_file, wordings = shown_path(folder / WORDINGS, folder), text_of(files, folder / WORDINGS, problems) or ""
     _check_wordings(read_wordings(wordings.splitlines(), wordings_file, problems), sentences, safety, problems)
     phrasebook = read_phrasebook(documents.get("phrases.yaml"), sentences, problems)
     follow_ups = FollowUps(language)
@@ -210,32 +180,6 @@ def _read(
         subject = read_subject(documents["assistant.yaml"], sentences, problems)
     spoken = (answers, facts, guide, thresholds, pronunciations, wordings_file, wordings, phrasebook, follow_ups)
     return Content(folder, language, sentences, safety, *spoken, page, subject, *keys)
-
-
-def _document(files: Files, path: Path, problems: Problems) -> Item:
-    from voice_helper.content.yaml_documents import read_document
-
-    shown, text = _shown(path, files.folder), _text(files, path, problems)
-    return Item(Place(shown, 1), {}) if text is None else read_document(text, shown, problems)
-
-
-def _shown(path: Path, folder: Path) -> str:
-    return path.relative_to(folder.parent.parent).as_posix() if folder.parent.name == "intents" else path.as_posix()
-
-
-def _text(files: Files, path: Path, problems: Problems) -> str | None:
-    """Give the text of a file; what cannot be read is noted, and given as `None` as is a file that is not there."""
-    raw = files.read.get(path, b"")
-    shown = _shown(path, files.folder)
-    if isinstance(raw, OSError):
-        problems.add(Place(shown, 1), f"cannot be read: {raw.strerror}")
-        return None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        problems.add(Place(shown, line), "is not UTF-8 text: save the file as UTF-8")
-    return None
 
 
 def _check_wordings(

@@ -1,6 +1,6 @@
-"""The page "What can I say?", made from the sentence templates: a few plain sentences of every intent, by topic.
+"""The topics and examples of the page "What can I say?", read from `phrases.yaml`.
 
-All words of the page that are no sentences stand in `phrases.yaml`; a folder without it gets a page of its groups.
+A folder without that file gets one topic for each of its groups.
 """
 
 from __future__ import annotations
@@ -11,15 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from voice_helper.content.documents import Item, Problems
-from voice_helper.dialogue.answers import Answers
 from voice_helper.types import OUT_OF_SCOPE
 from voice_helper.understanding.sentences import Sentences
 
-_EXAMPLES: Final = 3
-_CANDIDATES: Final = 10
-"""The first templates of an intent are what people say most."""
-
-_MOST_WORDS: Final = 9
 _TOP_KEYS: Final = frozenset({"language", "title", "opening", "topics", "written", "examples"})
 _TOPIC_KEYS: Final = frozenset({"title", "text", "groups", "intents"})
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -115,44 +109,3 @@ def _read_examples(item: Item | None, sentences: Sentences, problems: Problems) 
             if not claims or claims[0].intent != intent:
                 problems.add(entry.place, f'examples: "{text}" matches no sentence of {intent} word for word')
     return examples
-
-
-def phrases_page(book: Phrasebook, sentences: Sentences, answers: Answers) -> str:
-    """Write the page (Markdown)."""
-    lines = [f"# {book.title}", ""]
-    if book.opening:
-        lines += [book.opening.strip(), ""]
-    for topic in book.topics:
-        lines += [f"## {topic.title}", ""]
-        if topic.text:
-            lines += [topic.text.strip(), ""]
-        for intent in topic.intents:
-            quoted = " · ".join(f"“{text}”" for text in examples_of(intent, book, sentences))
-            lines.append(f"- **{answers.entries[intent].title}**: {quoted}")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def examples_of(intent: str, book: Phrasebook, sentences: Sentences) -> tuple[str, ...]:
-    """Give the sentences that are shown for an intent, as they are written."""
-    return tuple(book.shown(text) for text in book.examples.get(intent) or choose_examples(intent, sentences))
-
-
-def choose_examples(intent: str, sentences: Sentences) -> tuple[str, ...]:
-    """Choose a few plain sentences of an intent that are unlike each other."""
-    templates = [template for template in sentences.templates if template.intent == intent]
-    plain = dict.fromkeys(sentences.plainest(template) for template in templates[:_CANDIDATES])
-    left = [text for text in plain if len(text.split()) <= _MOST_WORDS] or list(plain)
-    chosen: list[str] = []
-    while left and len(chosen) < _EXAMPLES:
-        best = min(left, key=lambda text: max((_alike(text, other) for other in chosen), default=0.0))
-        left.remove(best)
-        claims = sentences.exact(best)
-        if claims and claims[0].intent == intent:
-            chosen.append(best)
-    return tuple(chosen)
-
-
-def _alike(first: str, second: str) -> float:
-    one, other = set(first.split()), set(second.split())
-    return len(one & other) / len(one | other)

@@ -13,18 +13,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from voice_helper.content.load import (
+from voice_helper.content.files import Files, read_files
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.errors import VoiceHelperError
+from voice_helper.skill.content import (
     DRAWING_VERSION,
     Content,
-    Files,
     content_of,
     draw_phrases,
     load_content,
-    read_files,
     unpacked,
 )
-from voice_helper.dialogue.conversation import Conversation
-from voice_helper.errors import VoiceHelperError
 from voice_helper.support.cache import (
     arrays_of,
     kept_arrays,
@@ -48,20 +47,21 @@ if TYPE_CHECKING:  # numpy and what needs it are loaded by the first question th
 
 _DRAWN: Final = ("questions", "commands", "session")
 _DRAWN_BY: Final = (
-    "content/load", "content/wordings", "understanding/hassil_adapter", "understanding/normalize",
+    "content/files", "content/wordings", "skill/content", "understanding/hassil_adapter", "understanding/normalize",
     "understanding/prefilter", "understanding/sentences",
 )  # fmt: skip
 LEARNED_FILE: Final = "nearest.learned"
 PHRASES_FILE: Final = "phrases.drawn"
 _READERS: Final = (
-    "content/documents", "content/load", "content/phrasebook", "content/web_labels", "content/wordings",
-    "content/yaml_documents", "dialogue/answers", "dialogue/follow_ups", "dialogue/guide", "dialogue/scope", "types",
-    "understanding/fragments", "understanding/hassil_adapter", "understanding/normalize", "understanding/prefilter",
-    "understanding/safety", "understanding/sentences", "understanding/understand",
+    "content/documents", "content/files", "content/wordings", "content/yaml_documents", "dialogue/answers",
+    "dialogue/follow_ups", "dialogue/guide", "dialogue/scope", "skill/content", "skill/phrasebook", "skill/web_labels",
+    "types", "understanding/fragments", "understanding/hassil_adapter", "understanding/normalize",
+    "understanding/prefilter", "understanding/safety", "understanding/sentences", "understanding/slots",
+    "understanding/understand",
 )  # fmt: skip
 """The modules that read an intents folder."""
 
-_OURS: Final = Path(__file__).parent
+_OURS: Final = Path(__file__).parents[1]
 _HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
 _KEPT_CLASSES: Final = frozenset(f"voice_helper.{name.replace('/', '.')}" for name in _READERS)
 _STALE: Final = (

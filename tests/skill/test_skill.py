@@ -17,9 +17,9 @@ import pytest
 from tests.support.sound import CHECKOUT
 from voice_helper import skill as skill_module
 from voice_helper.content.documents import Place
-from voice_helper.content.load import Content, draw_phrases, load_content
 from voice_helper.errors import IntentsError, VoiceHelperError
 from voice_helper.skill import LEARNED_FILE, PHRASES_FILE, Skill, keep_phrases, open_skill, phrases_of
+from voice_helper.skill.content import Content, draw_phrases, load_content
 from voice_helper.support.cache import kept_values, text_in, write_arrays, write_checked
 from voice_helper.support.paths import cache_folder
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from voice_helper.content.documents import Problems
-from voice_helper.content.load import Content
-from voice_helper.content.web_labels import read_page
 from voice_helper.content.yaml_documents import read_document
+from voice_helper.skill.content import Content
+from voice_helper.skill.web_labels import read_page
 from voice_helper.support.paths import intents_folder
 
 PAGE = (intents_folder("en") / "page.yaml").read_text(encoding="utf-8")
