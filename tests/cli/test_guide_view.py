@@ -7,7 +7,7 @@ from pyfiglet import Figlet
 from rich.console import Console
 
 from voice_helper.cli.guide_view import GuideView
-from voice_helper.runtime.assistant import Happening
+from voice_helper.runtime.assistant import LoopEvent
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def large(text: str) -> str:
 
 
 def say(view: GuideView, text: str) -> None:
-    view.tell(Happening(0.0, "say", {"text": text, "kind": "first_aid"}))
+    view.tell(LoopEvent(0.0, "say", {"text": text, "kind": "first_aid"}))
 
 
 def test_what_is_said_stands_in_large_letters_with_the_step_and_what_can_be_said(view: GuideView) -> None:
@@ -59,14 +59,14 @@ def test_the_instruction_stays_large_in_a_hold_whatever_is_said_in_it(view: Guid
 
 def test_above_a_single_word_stands_what_to_hold(view: GuideView) -> None:
     for text in ("Gently pull your toes towards your shin.", "Hold."):
-        view.tell(Happening(0.0, "say", {"text": text, "kind": "first_aid", "step": 2}))
+        view.tell(LoopEvent(0.0, "say", {"text": text, "kind": "first_aid", "step": 2}))
     assert f"Gently pull your toes towards your shin.\n{large('Hold.')}" in drawn(view, (2, 6), (20.0, 20.0))
     say(view, "You can end this at any time.")
     assert "Gently pull" in drawn(view, (2, 6), (12.0, 20.0))
-    view.tell(Happening(0.0, "say", {"text": "And rest.", "kind": "talk", "step": 3}))
+    view.tell(LoopEvent(0.0, "say", {"text": "And rest.", "kind": "talk", "step": 3}))
     assert "Gently pull" not in drawn(view, (2, 6), None)
 
 
 def test_what_was_heard_is_shown(view: GuideView) -> None:
-    view.tell(Happening(1.0, "heard", {"text": "slower", "intent": "speak_slower"}))
+    view.tell(LoopEvent(1.0, "heard", {"text": "slower", "intent": "speak_slower"}))
     assert "slower" in drawn(view, None, None)

@@ -28,7 +28,7 @@ from voice_helper.audio.devices import SilentPlayer, WavSource
 from voice_helper.audio.echo import EchoCanceller
 from voice_helper.audio.endpoint import ONE_QUESTION
 from voice_helper.dialogue.conversation import State
-from voice_helper.runtime.assistant import AHEAD_SECONDS, STARTED_SECONDS, Assistant, Happening, hear_question
+from voice_helper.runtime.assistant import AHEAD_SECONDS, STARTED_SECONDS, Assistant, LoopEvent, hear_question
 from voice_helper.runtime.speaker import Speaker, sentences_of
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript, Understood
@@ -42,10 +42,10 @@ class Session:
 
     assistant: Assistant
     player: SilentPlayer
-    happened: list[Happening] = field(default_factory=list)
+    happened: list[LoopEvent] = field(default_factory=list)
     understood: list[Understood] = field(default_factory=list)
 
-    def events(self, name: str) -> list[Happening]:
+    def events(self, name: str) -> list[LoopEvent]:
         return [happening for happening in self.happened if happening.event == name]
 
     def texts(self, name: str) -> list[str]:
@@ -62,7 +62,7 @@ def run(skill: Skill, voice: Pyttsx3Voice, tmp_path_factory: pytest.TempPathFact
         pcm: bytes, *, silent: bool = False, guide: bool = False, stay: bool = True, leak: float | None = None
     ) -> Session:
         player = RoomPlayer()
-        happened: list[Happening] = []
+        happened: list[LoopEvent] = []
         understood: list[Understood] = []
         assistant = Assistant(
             skill.conversation,
@@ -265,7 +265,7 @@ class EvenVoice:
         return b"\x11\x22" * 3 * SAMPLE_RATE
 
 
-def answering(skill: Skill, voice: EvenVoice, happened: list[Happening]) -> Assistant:
+def answering(skill: Skill, voice: EvenVoice, happened: list[LoopEvent]) -> Assistant:
     speaker = Speaker(voice, SilentPlayer(keep=True))
     assistant = Assistant(skill.conversation, embedded(skill), speaker, state=State(), tell=happened.append)
     assistant.read("which foods are rich in potassium")
@@ -278,7 +278,7 @@ def rows_of(skill: Skill, text: str) -> list[str]:
 
 
 def test_of_a_long_answer_only_the_next_rows_are_made_ready(skill: Skill) -> None:
-    voice, happened, rows = EvenVoice(), list[Happening](), rows_of(skill, "which foods are rich in potassium")
+    voice, happened, rows = EvenVoice(), list[LoopEvent](), rows_of(skill, "which foods are rich in potassium")
     assistant = answering(skill, voice, happened)
     assert len(rows) > 2
     assert voice.spoken == sentences_of(rows[0])
@@ -295,7 +295,7 @@ def test_of_a_long_answer_only_the_next_rows_are_made_ready(skill: Skill) -> Non
 
 
 def test_where_the_loop_is_late_the_next_row_comes_when_nothing_plays_any_more(skill: Skill) -> None:
-    voice, happened = EvenVoice(), list[Happening]()
+    voice, happened = EvenVoice(), list[LoopEvent]()
     assistant = answering(skill, voice, happened)
     before = len(voice.spoken)
     assistant._speaker.player.advance(60 * SAMPLE_RATE)  # the loudspeaker has played all it was given
@@ -305,7 +305,7 @@ def test_where_the_loop_is_late_the_next_row_comes_when_nothing_plays_any_more(s
 
 
 def test_what_is_hushed_is_never_made(skill: Skill) -> None:
-    voice, happened = EvenVoice(), list[Happening]()
+    voice, happened = EvenVoice(), list[LoopEvent]()
     assistant = answering(skill, voice, happened)
     spoken = list(voice.spoken)
     assistant.hush()
@@ -316,7 +316,7 @@ def test_what_is_hushed_is_never_made(skill: Skill) -> None:
 
 
 def test_a_chime_comes_behind_all_that_is_to_be_said(skill: Skill) -> None:
-    voice, happened = EvenVoice(), list[Happening]()
+    voice, happened = EvenVoice(), list[LoopEvent]()
     assistant = answering(skill, voice, happened)
     assistant.chime()
     for _ in assistant.stay():
@@ -340,7 +340,7 @@ class Unsure:
 
 
 def test_an_overheard_sign_of_danger_that_is_not_sure_counts_when_it_is_said_again(skill: Skill) -> None:
-    happened: list[Happening] = []
+    happened: list[LoopEvent] = []
     speaker = Speaker(NoVoice(), SilentPlayer())
     assistant = Assistant(
         skill.conversation, Unsure(), speaker, state=State(hands_free=True), tell=happened.append

@@ -34,7 +34,7 @@ from voice_helper.errors import EngineFaultError, EngineMissingError
 from voice_helper.recognizers import Recognizer
 from voice_helper.recognizers.wake_word import WakeWord
 from voice_helper.runtime import supervision
-from voice_helper.runtime.assistant import Assistant, Happening, hear_question
+from voice_helper.runtime.assistant import Assistant, LoopEvent, hear_question
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.runtime.supervision import (
     GuardedActivity,
@@ -43,7 +43,7 @@ from voice_helper.runtime.supervision import (
     GuardedSpotter,
     GuardedVoice,
 )
-from voice_helper.servers.wyoming.server import Served, WyomingServer
+from voice_helper.servers.wyoming.server import WyomingServer, WyomingService
 from voice_helper.skill import Skill
 from voice_helper.types import AudioChunk, Outage, Say, Transcript
 from voice_helper.voices import NoVoice, Voice
@@ -153,7 +153,7 @@ class Led:
 
     assistant: Assistant
     player: SilentPlayer
-    happened: list[Happening] = field(default_factory=list)
+    happened: list[LoopEvent] = field(default_factory=list)
 
     def hear(self, pcm: bytes) -> None:
         for chunk in chunks_of(pcm):
@@ -164,7 +164,7 @@ class Led:
 
 
 def led(conversation: Conversation, recognizer: Recognizer, voice: Voice | None = None) -> Led:
-    happened: list[Happening] = []
+    happened: list[LoopEvent] = []
     player = SilentPlayer(keep=True)
     speaker = Speaker(voice or NoVoice(), player)
     assistant = Assistant(conversation, recognizer, speaker, state=State(hands_free=True), tell=happened.append)
@@ -388,7 +388,10 @@ def test_a_question_from_a_file_is_told_when_nobody_can_be_heard(skill: Skill, m
 
 def test_home_assistant_is_told_when_nobody_can_be_heard(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(VoiceActivity, "_chance", lambda self, chunk: raises())
-    served, wrong = Served(skill.conversation, "en", "embedded", lambda: embedded(skill), NoVoice(), 150), list[Any]()
+    served, wrong = (
+        WyomingService(skill.conversation, "en", "embedded", lambda: embedded(skill), NoVoice(), 150),
+        list[Any](),
+    )
 
     async def asked() -> Error:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: wrong.append(context))

@@ -12,7 +12,7 @@ from tests.support.labelled_lines import read_lines
 from tests.support.sound import CHECKOUT
 from voice_helper.dialogue.scope import GOING_ON_SECONDS
 from voice_helper.errors import IntentsError
-from voice_helper.servers.chat_sessions import KEPT_SECONDS, Talks
+from voice_helper.servers.chat_sessions import KEPT_SECONDS, ChatSessions
 from voice_helper.skill import Skill
 
 FULL = "These answers are for education only. They do not take the place of advice from a medical expert."
@@ -35,14 +35,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def talks(skill: Skill, clock: Clock) -> Talks:
+def talks(skill: Skill, clock: Clock) -> ChatSessions:
     return talks_of(skill, clock)
 
 
-def talks_of(skill: Skill, clock: Clock) -> Talks:
+def talks_of(skill: Skill, clock: Clock) -> ChatSessions:
     subject = skill.content.subject
     assert subject is not None
-    return Talks(skill.conversation.by_turns(), subject, situation={"assistant": "on"}, clock=clock)
+    return ChatSessions(skill.conversation.by_turns(), subject, situation={"assistant": "on"}, clock=clock)
 
 
 OURS = (
@@ -58,12 +58,12 @@ NOT_OURS = (
 
 
 @pytest.mark.parametrize("text", OURS)
-def test_words_that_name_the_subject_or_an_emergency_are_ours(talks: Talks, text: str) -> None:
+def test_words_that_name_the_subject_or_an_emergency_are_ours(talks: ChatSessions, text: str) -> None:
     assert talks.is_ours("kitchen", text)
 
 
 @pytest.mark.parametrize("text", NOT_OURS)
-def test_words_that_do_not_are_left_to_other_skills(talks: Talks, text: str) -> None:
+def test_words_that_do_not_are_left_to_other_skills(talks: ChatSessions, text: str) -> None:
     assert not talks.is_ours("kitchen", text)
     assert not talks.is_ours("kitchen", text, is_last=True)
 
@@ -88,7 +88,7 @@ def test_hardly_any_words_about_something_else_are_taken(skill: Skill, clock: Cl
     ],
 )
 def test_after_an_answer_words_that_go_on_with_it_are_ours_for_a_while(
-    talks: Talks, clock: Clock, first: str, then: str
+    talks: ChatSessions, clock: Clock, first: str, then: str
 ) -> None:
     assert not talks.is_ours("kitchen", then)
     talks.say("kitchen", first)
@@ -100,31 +100,31 @@ def test_after_an_answer_words_that_go_on_with_it_are_ours_for_a_while(
 
 
 @pytest.mark.parametrize("text", ["what's the weather", "thank you", "play some jazz", "next", "yes", "stop", "hello"])
-def test_after_an_answer_other_words_are_still_left_to_other_skills(talks: Talks, text: str) -> None:
+def test_after_an_answer_other_words_are_still_left_to_other_skills(talks: ChatSessions, text: str) -> None:
     talks.say("kitchen", "does heat help leg cramps")
     assert not talks.is_ours("kitchen", text)
 
 
 @pytest.mark.parametrize("text", ["next", "it's better", "wait", "yes", "blue monkey carburettor", "chest pain"])
-def test_in_a_session_words_are_ours_also_when_they_are_not_understood(talks: Talks, text: str) -> None:
+def test_in_a_session_words_are_ours_also_when_they_are_not_understood(talks: ChatSessions, text: str) -> None:
     talks.say("kitchen", "help i have a cramp")
     assert talks.is_ours("kitchen", text)
 
 
-def test_in_a_session_words_about_something_else_are_ours_when_no_other_skill_wants_them(talks: Talks) -> None:
+def test_in_a_session_words_about_something_else_are_ours_when_no_other_skill_wants_them(talks: ChatSessions) -> None:
     talks.say("kitchen", "help i have a cramp")
     assert not talks.is_ours("kitchen", "what's the weather")
     assert talks.is_ours("kitchen", "what's the weather", is_last=True)
     assert talks.say("kitchen", "what's the weather").text.startswith("Sorry, say that again?")
 
 
-def test_looking_whether_words_are_ours_changes_nothing(talks: Talks) -> None:
+def test_looking_whether_words_are_ours_changes_nothing(talks: ChatSessions) -> None:
     talks.say("kitchen", "help i have a cramp")
     assert talks.is_ours("kitchen", "stop")
     assert talks.is_going_on("kitchen")
 
 
-def test_two_talks_are_kept_apart(talks: Talks) -> None:
+def test_two_talks_are_kept_apart(talks: ChatSessions) -> None:
     assert talks.say("kitchen", "help i have a cramp").expects_words
     assert not talks.is_going_on("bedroom")
     assert talks.say("bedroom", "does heat help").text.endswith(FULL)
@@ -134,7 +134,7 @@ def test_two_talks_are_kept_apart(talks: Talks) -> None:
     assert talks.is_going_on("kitchen")
 
 
-def test_stop_ends_what_was_going_on_and_tells_whether_there_was_anything(talks: Talks) -> None:
+def test_stop_ends_what_was_going_on_and_tells_whether_there_was_anything(talks: ChatSessions) -> None:
     assert not talks.stop("kitchen")
     talks.say("kitchen", "does heat help")
     assert not talks.stop("kitchen")
@@ -144,7 +144,7 @@ def test_stop_ends_what_was_going_on_and_tells_whether_there_was_anything(talks:
     assert talks.say("kitchen", "does heat help").text.endswith(FULL)
 
 
-def test_what_was_said_within_a_minute_may_still_be_spoken(talks: Talks, clock: Clock) -> None:
+def test_what_was_said_within_a_minute_may_still_be_spoken(talks: ChatSessions, clock: Clock) -> None:
     assert not talks.has_just_spoken("kitchen")
     talks.say("kitchen", "does heat help")
     clock.now += 60
@@ -154,7 +154,7 @@ def test_what_was_said_within_a_minute_may_still_be_spoken(talks: Talks, clock: 
     assert not talks.has_just_spoken("kitchen")
 
 
-def test_stopping_all_ends_every_session(talks: Talks) -> None:
+def test_stopping_all_ends_every_session(talks: ChatSessions) -> None:
     assert not talks.stop_all()
     talks.say("kitchen", "help i have a cramp")
     talks.say("bedroom", "help i have a cramp")
@@ -163,7 +163,7 @@ def test_stopping_all_ends_every_session(talks: Talks) -> None:
     assert not talks.is_going_on("bedroom")
 
 
-def test_a_session_ends_after_ten_minutes_and_is_forgotten_after_fifteen(talks: Talks, clock: Clock) -> None:
+def test_a_session_ends_after_ten_minutes_and_is_forgotten_after_fifteen(talks: ChatSessions, clock: Clock) -> None:
     talks.say("kitchen", "help i have a cramp")
     talks.say("bedroom", "help i have a cramp")
     clock.now += 600
@@ -175,7 +175,7 @@ def test_a_session_ends_after_ten_minutes_and_is_forgotten_after_fifteen(talks: 
 
 
 def test_of_very_many_talks_the_oldest_is_forgotten_those_without_a_session_first(
-    talks: Talks, monkeypatch: pytest.MonkeyPatch
+    talks: ChatSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("voice_helper.servers.chat_sessions.MOST_TALKS", 4)
     talks.say("first", "help i have a cramp")
@@ -190,7 +190,7 @@ def test_of_very_many_talks_the_oldest_is_forgotten_those_without_a_session_firs
     assert talks.is_going_on("session 3")
 
 
-def test_a_session_in_which_something_was_just_said_is_known(talks: Talks, clock: Clock) -> None:
+def test_a_session_in_which_something_was_just_said_is_known(talks: ChatSessions, clock: Clock) -> None:
     assert talks.in_session() is None
     talks.say("kitchen", "help i have a cramp")
     talks.say("bedroom", "hello")
@@ -202,7 +202,7 @@ def test_a_session_in_which_something_was_just_said_is_known(talks: Talks, clock
     assert talks.in_session() is None
 
 
-def test_a_session_goes_on_at_its_place_under_a_new_name(talks: Talks) -> None:
+def test_a_session_goes_on_at_its_place_under_a_new_name(talks: ChatSessions) -> None:
     talks.take_turn("first", "help i have a cramp", "bed")
     assert talks.take_turn("second", "next", "bed").reply.text.startswith("Do not rub")
     talks.take_turn("second", "stop", "bed")
@@ -210,7 +210,7 @@ def test_a_session_goes_on_at_its_place_under_a_new_name(talks: Talks) -> None:
     assert talks.take_turn("third", "does heat help", "bed").reply.text.endswith(FULL)
 
 
-def test_it_says_what_it_does_with_words_and_speaks_for_itself_alone(talks: Talks) -> None:
+def test_it_says_what_it_does_with_words_and_speaks_for_itself_alone(talks: ChatSessions) -> None:
     text = talks.say("kitchen", "are you recording me").text
     assert text.endswith("I send nothing on. The assistant that hears you has its own rules.")
     assert "Nothing is sent" not in text

@@ -47,7 +47,7 @@ from tests.support.sound import CHECKOUT, as_array, loudness, recorded, silence
 from voice_helper import __version__
 from voice_helper.audio.devices import RawSound
 from voice_helper.errors import SoundFormatError
-from voice_helper.servers.chat_sessions import Talks
+from voice_helper.servers.chat_sessions import ChatSessions
 from voice_helper.servers.wyoming import frames
 from voice_helper.servers.wyoming.frames import (
     MOST_DATA_BYTES,
@@ -57,7 +57,7 @@ from voice_helper.servers.wyoming.frames import (
     read_frame,
 )
 from voice_helper.servers.wyoming.server import MOST_CLIENTS, MOST_SPOKEN_CHARACTERS, reply_event
-from voice_helper.servers.wyoming.text_chunker import MOST_PIECE_CHARACTERS, Reading
+from voice_helper.servers.wyoming.text_chunker import MOST_PIECE_CHARACTERS, TextChunker
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE
 
@@ -225,7 +225,7 @@ def test_the_exchange_in_the_docs_is_what_goes_over_the_wire(port: int) -> None:
 
 def test_what_ended_by_its_limit_is_handled_whatever_was_said(skill: Skill) -> None:
     seconds = [0.0]
-    talks = Talks(skill.conversation.by_turns(), clock=lambda: seconds[0])
+    talks = ChatSessions(skill.conversation.by_turns(), clock=lambda: seconds[0])
     talks.take_turn("a", "help i have a cramp")
     seconds[0] = 700
     assert Handled.is_type(reply_event(talks.take_turn("a", "turn on the kitchen light")).type)
@@ -424,7 +424,7 @@ def test_what_cannot_be_read_aloud_is_refused(port: int, events: tuple[Synthesiz
 
 @given(st.lists(st.text(alphabet="ab .?!\n", max_size=700), max_size=6))
 def test_no_word_is_lost_however_a_text_comes(parts: list[str]) -> None:
-    reading = Reading()
+    reading = TextChunker()
     pieces = [piece for part in parts for piece in reading.add(part)] + reading.rest()
     assert "".join("".join(pieces).split()) == "".join("".join(parts).split())
     assert all(0 < len(piece) <= MOST_PIECE_CHARACTERS for piece in pieces)

@@ -5,7 +5,7 @@ import pytest
 from voice_helper.content.documents import Problems
 from voice_helper.content.yaml_documents import read_document
 from voice_helper.skill.content import Content
-from voice_helper.skill.web_labels import read_page
+from voice_helper.skill.web_labels import read_web_labels
 from voice_helper.support.paths import intents_folder
 
 PAGE = (intents_folder("en") / "page.yaml").read_text(encoding="utf-8")
@@ -13,7 +13,7 @@ PAGE = (intents_folder("en") / "page.yaml").read_text(encoding="utf-8")
 
 def problems_of(content: Content, text: str) -> list[str]:
     problems = Problems()
-    read_page(read_document(text, "page.yaml", problems), content.sentences, problems)
+    read_web_labels(read_document(text, "page.yaml", problems), content.sentences, problems)
     return [line.partition(": ")[2] for line in problems.lines()]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from tests.support.listener import filled_chunks_of, listener
 from voice_helper.recognizers import open_recognizer
-from voice_helper.runtime.assistant import Happening
+from voice_helper.runtime.assistant import LoopEvent
 from voice_helper.skill import open_skill, phrases_of
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import open_voice
@@ -70,7 +70,7 @@ def live_through(
     recognizer = open_recognizer("embedded", phrases=phrases_of(skill.content)).recognizer
     counts: dict[str, int] = {"heard": 0, "say": 0}
 
-    def tell(happening: Happening) -> None:
+    def tell(happening: LoopEvent) -> None:
         counts[happening.event] = counts.get(happening.event, 0) + 1
 
     assistant = listener(skill.conversation, recognizer, open_voice("pyttsx3"), tell)

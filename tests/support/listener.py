@@ -9,7 +9,7 @@ from voice_helper.audio.devices import SilentPlayer
 from voice_helper.audio.echo import EchoCanceller
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
-from voice_helper.runtime.assistant import Assistant, Happening
+from voice_helper.runtime.assistant import Assistant, LoopEvent
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk
 from voice_helper.voices import Voice
@@ -19,7 +19,7 @@ def listener(
     conversation: Conversation,
     recognizer: Recognizer,
     voice: Voice,
-    tell: Callable[[Happening], None] = lambda happening: None,
+    tell: Callable[[LoopEvent], None] = lambda happening: None,
 ) -> Assistant:
     """Give the loop as `listen` has it: hands-free, its own voice taken out of what it hears; unguarded."""
     speaker, state = Speaker(voice, SilentPlayer()), State(hands_free=True)

@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.sound import chunks_of, phrases
 from voice_helper.cli.serve import listening_socket, server_settings
 from voice_helper.recognizers.embedded.engine import EmbeddedModels
-from voice_helper.servers.web.app import Served, create_app
+from voice_helper.servers.web.app import WebService, create_app
 from voice_helper.servers.web.page_files import page_files
 from voice_helper.skill import Skill
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
@@ -42,7 +42,7 @@ def serving(skill: Skill, voice: Voice, **settings: Any) -> Iterator[str]:
     host = settings.get("host", "127.0.0.1")
     files = page(skill, needs_token="token" in settings)
     open_recognizer = settings.pop("open_recognizer", lambda: EmbeddedModels(phrases(skill)).recognizer())
-    served = Served(skill.conversation, files, open_recognizer, voice, 150, **settings)
+    served = WebService(skill.conversation, files, open_recognizer, voice, 150, **settings)
     with listening_socket(host, 0) as listener:
         server = uvicorn.Server(uvicorn.Config(create_app(served), **server_settings(None, None)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -15,7 +15,7 @@ from voice_helper.audio.devices import SilentPlayer
 from voice_helper.audio.echo import EchoCanceller
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
-from voice_helper.runtime.assistant import Assistant, Happening
+from voice_helper.runtime.assistant import Assistant, LoopEvent
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import Voice
@@ -71,7 +71,7 @@ class SimulatedRoom:
 class Played:
     """What happened in one session."""
 
-    happened: Sequence[Happening]
+    happened: Sequence[LoopEvent]
     assistant: Assistant
 
     def times(self, event: str, **fields: object) -> list[float]:
@@ -100,7 +100,7 @@ def play_session(
 
     What is typed is typed after two seconds.
     """
-    player, happened = RoomPlayer(), list[Happening]()
+    player, happened = RoomPlayer(), list[LoopEvent]()
     assistant = Assistant(
         conversation,
         recognizer,

@@ -21,7 +21,7 @@ from voice_helper.errors import VoiceHelperError
 from voice_helper.skill import Skill, open_skill
 from voice_helper.tester.report import Report
 from voice_helper.tester.report_comparison import compare, read_results
-from voice_helper.tester.report_html import PageParts, page
+from voice_helper.tester.report_html import PageParts, html_report
 from voice_helper.tester.report_junit import junit_report
 from voice_helper.tester.report_thefts import Thefts, find_thefts
 from voice_helper.tester.run import Case, Result
@@ -194,7 +194,7 @@ class Balanced(HTMLParser):
         self.text += data if self.open[-1:] != ["style"] else ""
 
 
-def read_page(html: str) -> Balanced:
+def read_web_labels(html: str) -> Balanced:
     read = Balanced()
     read.feed(html)
     read.close()
@@ -203,12 +203,12 @@ def read_page(html: str) -> Balanced:
 
 
 def page_of(skill: Skill, *results: Result, thefts: Thefts | None = None) -> str:
-    return page(PageParts(Report(results), skill.content.sentences, ["lines.jsonl"], MADE, None, thefts))
+    return html_report(PageParts(Report(results), skill.content.sentences, ["lines.jsonl"], MADE, None, thefts))
 
 
 def test_the_page_needs_nothing_but_itself(spanish: Skill) -> None:
     html = page_of(spanish, *RESULTS)
-    read = read_page(html)
+    read = read_web_labels(html)
     assert not read.tags & {"script", "link", "img", "iframe", "object"}
     assert read.links == []
     assert not re.search(r"https?:|@import|url\(|javascript:", html)
@@ -217,7 +217,7 @@ def test_the_page_needs_nothing_but_itself(spanish: Skill) -> None:
 
 
 def test_the_page_shows_figures_confusions_and_what_was_refused(spanish: Skill) -> None:
-    text = " ".join(read_page(page_of(spanish, *RESULTS)).text.split())
+    text = " ".join(read_web_labels(page_of(spanish, *RESULTS)).text.split())
     for wanted in ("33.3%right", "4wrong", "remedy_heat taken for remedy_cold 2", "a warm bath lines.jsonl:3",
                    "food=banana, got food=tomato", "the moon lines.jsonl:6", "2026-11-01 12:30"):  # fmt: skip
         assert wanted in text
@@ -246,7 +246,7 @@ def test_the_pictures_have_a_cell_for_each_pair_and_a_bar_for_each_count(spanish
 
 def test_what_stands_in_the_lines_is_shown_and_never_carried_out(spanish: Skill) -> None:
     html = page_of(spanish, result(HOSTILE, HOSTILE, "none", heard=HOSTILE), result(HOSTILE, "x", HOSTILE))
-    assert '<script>alert("1")</script> & \\x1b[31m\\x00 \\ud800 \\ufffe ]]>' in read_page(html).text
+    assert '<script>alert("1")</script> & \\x1b[31m\\x00 \\ud800 \\ufffe ]]>' in read_web_labels(html).text
     assert "<script" not in html
     assert html.encode()
     assert not set(html) & {"\x1b", "\x00", "\ud800"}
@@ -255,11 +255,11 @@ def test_what_stands_in_the_lines_is_shown_and_never_carried_out(spanish: Skill)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.text(), st.text(), st.text(min_size=1)), max_size=5))
 def test_any_lines_give_a_page_that_can_be_read(spanish: Skill, lines: list[tuple[str, str, str]]) -> None:
-    read_page(page_of(spanish, *(result(text, expected or None, got) for text, expected, got in lines)))
+    read_web_labels(page_of(spanish, *(result(text, expected or None, got) for text, expected, got in lines)))
 
 
 def test_without_expectations_nothing_is_called_right_or_wrong(spanish: Skill) -> None:
-    text = read_page(page_of(spanish, result("hello", None, "greeting"))).text
+    text = read_web_labels(page_of(spanish, result("hello", None, "greeting"))).text
     assert "No line says what it should mean" in text
     assert "right" not in text.split("No line")[0]
 
@@ -295,7 +295,7 @@ def test_a_template_whose_every_sentence_is_stolen_is_unreachable(stolen: Thefts
     whole = [theft.template.text for theft in stolen.found if theft.is_whole]
     assert whole == ["me duele el corazón con (el|este) calor"]
     html = page_of(spanish, *RESULTS, thefts=stolen)
-    text = read_page(html).text
+    text = read_web_labels(html).text
     assert "2 of 31 templates have sentences that mean another intent." in text
     assert "me duele el corazón con (el|este) calor" in text.split("Unreachable templates")[1]
     assert "ponerme calor" not in text.split("Unreachable templates")[1]

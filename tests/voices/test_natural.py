@@ -11,7 +11,7 @@ from tests.support.sound import as_array, chunks_of, embedded, recorded, seconds
 from voice_helper.audio.devices import SilentPlayer
 from voice_helper.dialogue.conversation import State
 from voice_helper.errors import EngineMissingError
-from voice_helper.runtime.assistant import Assistant, Happening
+from voice_helper.runtime.assistant import Assistant, LoopEvent
 from voice_helper.runtime.speaker import PAUSE_SAMPLES, Speaker
 from voice_helper.skill import Skill
 from voice_helper.voices import WORDS_PER_MINUTE, Voice, open_voice
@@ -103,7 +103,7 @@ def test_the_pauses_between_sentences_are_those_of_every_voice(voice: Voice) -> 
 
 
 def test_stop_in_the_middle_of_a_sentence_silences_it(voice: Voice, skill: Skill) -> None:
-    happened: list[Happening] = []
+    happened: list[LoopEvent] = []
     player = SilentPlayer(keep=True)
     assistant = Assistant(
         skill.conversation, embedded(skill), Speaker(voice, player), state=State(hands_free=True), headset=True,

@@ -40,7 +40,7 @@ IN_SESSION: Final = EndpointSettings(start_seconds=0.12, silence_seconds=0.35)
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Segment:
     """What one chunk did: chunks that belong to the utterance now, and whether it is over."""
 
     chunks: tuple[AudioChunk, ...] = ()
@@ -72,7 +72,7 @@ class Endpointer:
         """Somebody is speaking, or has just paused."""
         return self._in_utterance
 
-    def accept(self, chunk: AudioChunk, is_speech: bool) -> Cut:
+    def accept(self, chunk: AudioChunk, is_speech: bool) -> Segment:
         """Take a chunk with whether it is speech; give what belongs to the utterance."""
         if self._in_utterance:
             return self._continue(chunk, is_speech)
@@ -85,27 +85,27 @@ class Endpointer:
         kept = (self.settings.kept_seconds + self.settings.start_seconds) * SAMPLE_RATE
         while sum(held.samples for held in self._before) - self._before[0].samples >= kept:
             self._before.popleft()
-        return Cut()
+        return Segment()
 
-    def finish(self) -> Cut:
+    def finish(self) -> Segment:
         """The source has ended: what is open is over; speech too short to have started counts as nothing."""
         over = self._in_utterance
         self._reset()
-        return Cut(is_over=over)
+        return Segment(is_over=over)
 
-    def _begin(self) -> Cut:
+    def _begin(self) -> Segment:
         chunks = tuple(self._before)
         self._reset()
         self._in_utterance = True
         self._utterance_samples = sum(chunk.samples for chunk in chunks)
-        return Cut(chunks)
+        return Segment(chunks)
 
-    def _continue(self, chunk: AudioChunk, is_speech: bool) -> Cut:
+    def _continue(self, chunk: AudioChunk, is_speech: bool) -> Segment:
         self._utterance_samples += chunk.samples
         self._silence_samples = 0 if is_speech else self._silence_samples + chunk.samples
         silent = self._silence_samples >= self.settings.silence_seconds * SAMPLE_RATE
         too_long = self._utterance_samples + CHUNK_SAMPLES > self.settings.most_seconds * SAMPLE_RATE
         if silent or too_long:
             self._reset()
-            return Cut((chunk,), is_over=True)
-        return Cut((chunk,))
+            return Segment((chunk,), is_over=True)
+        return Segment((chunk,))

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from voice_helper.runtime.assistant import Assistant, Happening
+from voice_helper.runtime.assistant import Assistant, LoopEvent
 
 _LETTERS: Final = "small"
 _FEW_WORDS: Final = 2
@@ -39,7 +39,7 @@ class GuideView:
         with Live(console=self._console, auto_refresh=False, transient=False) as self._live:
             yield
 
-    def tell(self, happening: Happening) -> None:
+    def tell(self, happening: LoopEvent) -> None:
         """Take what happened."""
         if happening.event == "say":
             step = happening.fields.get("step")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
 
     from voice_helper.audio.devices import Player, SilentPlayer, Source
     from voice_helper.cli.guide_view import GuideView
-    from voice_helper.runtime.assistant import Assistant, Happening
+    from voice_helper.runtime.assistant import Assistant, LoopEvent
     from voice_helper.skill import Skill
     from voice_helper.voices import Voice
 
@@ -235,11 +235,11 @@ def _view(skill: Skill, listening: Listening, manner: _Manner, console: Console,
     return GuideView(console, sayable.help.text if can_hear and sayable is not None else "Ctrl-C ends")
 
 
-def _teller(listening: Listening, console: Console, view: GuideView | None) -> Callable[[Happening], None]:
+def _teller(listening: Listening, console: Console, view: GuideView | None) -> Callable[[LoopEvent], None]:
     if listening.events:
-        from voice_helper.runtime.json_output import happening_form
+        from voice_helper.runtime.json_output import loop_event_form
 
-        return lambda happening: print_line(happening_form(happening))
+        return lambda happening: print_line(loop_event_form(happening))
     return view.tell if view is not None else _shower(console)
 
 
@@ -305,10 +305,10 @@ def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bo
     return player, microphone
 
 
-def _shower(console: Console) -> Callable[[Happening], None]:
+def _shower(console: Console) -> Callable[[LoopEvent], None]:
     hints = {NONE_INTENT: _NOT_UNDERSTOOD}
 
-    def show(happening: Happening) -> None:
+    def show(happening: LoopEvent) -> None:
         fields = happening.fields
         at, text = f"{happening.at_seconds:8.1f}", plain(str(fields.get("text", "")))
         if happening.event == "heard":

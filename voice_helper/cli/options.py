@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
     from rich.console import Console
 
     from voice_helper.audio.devices import Loudspeaker, Source
-    from voice_helper.recognizers import Choice, Recognizer
+    from voice_helper.recognizers import OpenedRecognizer, Recognizer
     from voice_helper.skill import Skill
     from voice_helper.types import Match, Row
     from voice_helper.voices import Voice
@@ -227,15 +227,15 @@ def open_recognizer(options: Options, skill: Skill) -> Recognizer:
     return choose_recognizer(options, skill).recognizer
 
 
-def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Choice:
+def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> OpenedRecognizer:
     """Open the recognizer that was asked for, and give what opens more for others who speak at the same time."""
-    from voice_helper.recognizers import Choice, open_recognizer
+    from voice_helper.recognizers import OpenedRecognizer, open_recognizer
     from voice_helper.runtime.supervision import GuardedRecognizer
     from voice_helper.skill import phrases_of
 
     content = skill.content
 
-    def opened(workers: int = 0) -> Choice:
+    def opened(workers: int = 0) -> OpenedRecognizer:
         return open_recognizer(
             options.engine,
             phrases=phrases_of(content),
@@ -250,7 +250,7 @@ def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Choic
     choice = opened(workers)
     if choice.advice:
         note(choice.advice)
-    return Choice(guarded(choice.recognizer), lambda: guarded(choice.another()), choice.advice)
+    return OpenedRecognizer(guarded(choice.recognizer), lambda: guarded(choice.another()), choice.advice)
 
 
 def open_voice(options: Options) -> Voice:

@@ -86,7 +86,7 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
     with needs_package("the page", "web"):
         import starlette  # noqa: F401
         import uvicorn
-    from voice_helper.servers.web.app import Served, create_app
+    from voice_helper.servers.web.app import WebService, create_app
     from voice_helper.servers.web.page_files import page_files
 
     _check_certificate(cert, key)
@@ -100,7 +100,7 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
         skill.load_all()
         _, another_recognizer = _recognizers(options, skill, workers)
         token = None if is_loopback(host) else _new_token()
-        served = Served(
+        served = WebService(
             skill.conversation,
             page_files(skill.content, skill.content.page, needs_token=token is not None),
             another_recognizer,
@@ -139,13 +139,13 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
         import wyoming  # noqa: F401
     import asyncio
 
-    from voice_helper.servers.wyoming.server import Served, WyomingServer
+    from voice_helper.servers.wyoming.server import WyomingServer, WyomingService
 
     with listening_socket(host, port) as listener:
         skill = open_skill(options)
         skill.load_all()
         name, another_recognizer = _recognizers(options, skill, workers)
-        served = Served(
+        served = WyomingService(
             skill.conversation,
             skill.content.language.code,
             name,

@@ -278,11 +278,11 @@ def _junit(report: Report) -> str:
 
 
 def _page(skill: Skill, files: Sequence[Path], batch: Batch, report: Report, comparison: Comparison | None) -> str:
-    from voice_helper.tester.report_html import PageParts, page
+    from voice_helper.tester.report_html import PageParts, html_report
     from voice_helper.tester.report_thefts import find_thefts
 
     templates = counted(skill.content.sentences.templates, "looking for thefts")
-    return page(
+    return html_report(
         PageParts(
             report,
             skill.content.sentences,

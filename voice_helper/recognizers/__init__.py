@@ -33,7 +33,7 @@ class Recognizer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class OpenedRecognizer:
     """The engine that was opened, and what it cannot do, if anything."""
 
     recognizer: Recognizer
@@ -45,7 +45,7 @@ class Choice:
 
 def open_recognizer(
     engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None, workers: int = 0
-) -> Choice:
+) -> OpenedRecognizer:
     """Open a recognizer by its name: `auto`, `vosk`, `embedded`, `pocketsphinx` or `whisper`.
 
     `auto` takes the engine of the `model` that is given; without one Vosk when there is a model for the language,
@@ -74,7 +74,7 @@ def open_recognizer(
     return _open_embedded(phrases, workers)
 
 
-def _open_embedded(phrases: Phrases, workers: int) -> Choice:
+def _open_embedded(phrases: Phrases, workers: int) -> OpenedRecognizer:
     from voice_helper.recognizers.embedded import network
 
     if not network.is_available():  # no wheel for this platform: PocketSphinx hears everything
@@ -88,25 +88,25 @@ def _open_embedded(phrases: Phrases, workers: int) -> Choice:
         from voice_helper.recognizers.embedded.engine import EmbeddedModels
 
         models = EmbeddedModels(phrases)
-    return Choice(models.recognizer(), models.recognizer)
+    return OpenedRecognizer(models.recognizer(), models.recognizer)
 
 
-def _open_pocketsphinx(phrases: Phrases) -> Choice:
+def _open_pocketsphinx(phrases: Phrases) -> OpenedRecognizer:
     from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
 
-    return Choice(PocketSphinxRecognizer(phrases), lambda: PocketSphinxRecognizer(phrases))
+    return OpenedRecognizer(PocketSphinxRecognizer(phrases), lambda: PocketSphinxRecognizer(phrases))
 
 
-def _open_vosk(model: Path, phrases: Phrases) -> Choice:
+def _open_vosk(model: Path, phrases: Phrases) -> OpenedRecognizer:
     from voice_helper.recognizers.vosk import VoskRecognizer
 
     recognizer = VoskRecognizer(model, phrases)
     unknown = ", ".join(recognizer.unknown_words)
     advice = f"the model in {model} cannot hear: {unknown}" if unknown else None
-    return Choice(recognizer, lambda: VoskRecognizer(model, phrases, recognizer.loaded), advice)
+    return OpenedRecognizer(recognizer, lambda: VoskRecognizer(model, phrases, recognizer.loaded), advice)
 
 
-def _open_whisper(model: Path, phrases: Phrases, language: str) -> Choice:
+def _open_whisper(model: Path, phrases: Phrases, language: str) -> OpenedRecognizer:
     from voice_helper.recognizers.buffered import WithWordsSoFar
     from voice_helper.recognizers.whisper import WhisperRecognizer, prompt_of
 
@@ -119,4 +119,4 @@ def _open_whisper(model: Path, phrases: Phrases, language: str) -> Choice:
         return WithWordsSoFar(whole, PocketSphinxRecognizer(phrases, commands_only=True))
 
     advice = None if language == "en" else 'with this model a "stop" counts only when you pause after it'
-    return Choice(another(), another, advice)
+    return OpenedRecognizer(another(), another, advice)

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final, Literal, Protocol
 
 from voice_helper.audio.devices import Source, chime
-from voice_helper.audio.endpoint import IN_SESSION, Cut, Endpointer, EndpointSettings
+from voice_helper.audio.endpoint import IN_SESSION, Endpointer, EndpointSettings, Segment
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.errors import EngineFaultError
 from voice_helper.recognizers import Recognizer
@@ -41,7 +41,7 @@ from voice_helper.types import (
 )
 from voice_helper.understanding.understand import HELP_NOW
 
-HappeningName = Literal["heard", "partly", "say", "hush", "tone", "error", "end"]
+LoopEventName = Literal["heard", "partly", "say", "hush", "tone", "error", "end"]
 
 ADDRESSED_SECONDS: Final = 8.0
 STARTED_SECONDS: Final = 30.0
@@ -56,11 +56,11 @@ _KEPT_SAMPLES: Final = SAMPLE_RATE  # an utterance that begins now may hold soun
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class LoopEvent:
     """One thing that happened, on the clock of the sound."""
 
     at_seconds: float
-    event: HappeningName
+    event: LoopEventName
     fields: dict[str, object] = field(default_factory=dict)
 
 
@@ -71,7 +71,7 @@ class _Spoken:
     starts: int
     ends: int
     words: tuple[TimedWord, ...]
-    happening: Happening
+    happening: LoopEvent
     told: bool = False
 
 
@@ -108,7 +108,7 @@ class Listener:
         self._kept_back: list[AudioChunk] = []
         self._has_paused = False
 
-    def recognize(self, cut: Cut) -> Iterator[str | Transcript]:
+    def recognize(self, cut: Segment) -> Iterator[str | Transcript]:
         """Give the words so far as they come: of what is being said as text, at a pause as a transcript."""
         pauses = self.endpointer.has_paused
         if self._has_paused and (pauses or cut.is_over):
@@ -153,7 +153,7 @@ class Assistant:
         headset: bool = False,
         wake: Spotter | None = None,
         waits_to_be_addressed: bool = False,
-        tell: Callable[[Happening], None] = lambda happening: None,
+        tell: Callable[[LoopEvent], None] = lambda happening: None,
         understood: Callable[[Understood], None] = lambda understood: None,
     ) -> None:
         self.state = state
@@ -325,7 +325,7 @@ class Assistant:
             self._event(Outage("hearing", fault.message))
             return False
 
-    def _mind_the_utterance(self, cut: Cut, *, is_new: bool) -> None:
+    def _mind_the_utterance(self, cut: Segment, *, is_new: bool) -> None:
         """Note who it may be from, while its sound goes on."""
         utterance = self._utterance
         utterance.addressed = utterance.addressed or self.is_addressed
@@ -437,7 +437,7 @@ class Assistant:
         since_last = self._time_line_ends() - self._spoke_until
         pause = max(0, PAUSE_SAMPLES - since_last)
         length, words = self._speaker.say(row.text, pause)
-        name: HappeningName = "say" if say.because is None else "error"
+        name: LoopEventName = "say" if say.because is None else "error"
         more: dict[str, object] = {} if say.step is None else {"step": say.step}
         if say.because is not None:
             more["reason"] = say.because
@@ -459,7 +459,7 @@ class Assistant:
 
     def _put_on_time_line(
         self,
-        event: HappeningName,
+        event: LoopEventName,
         samples: int,
         words: tuple[TimedWord, ...] = (),
         pause_samples: int = 0,
@@ -469,7 +469,7 @@ class Assistant:
         ends = self._time_line_ends() + samples
         starts = min(ends, self._time_line_ends() + pause_samples)
         fields["until"] = round(ends / SAMPLE_RATE, 2)
-        self._time_line.append(_Spoken(starts, ends, words, Happening(round(starts / SAMPLE_RATE, 2), event, fields)))
+        self._time_line.append(_Spoken(starts, ends, words, LoopEvent(round(starts / SAMPLE_RATE, 2), event, fields)))
         self._was_playing = True
 
     def _hush(self, hush: Hush) -> None:
@@ -511,8 +511,8 @@ class Assistant:
             **({"overheard": True} if understood.overheard else {}),
         )
 
-    def _happened(self, event: HappeningName, **fields: object) -> None:
-        self._tell(Happening(round(self.seconds, 2), event, fields))
+    def _happened(self, event: LoopEventName, **fields: object) -> None:
+        self._tell(LoopEvent(round(self.seconds, 2), event, fields))
 
 
 def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSettings) -> Transcript:

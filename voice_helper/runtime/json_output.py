@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voice_helper.runtime.assistant import Happening
+    from voice_helper.runtime.assistant import LoopEvent
     from voice_helper.types import Answer, Match, Transcript
 
 
@@ -33,6 +33,6 @@ def answer_form(transcript: Transcript, engine: str | None, match: Match, answer
     return form
 
 
-def happening_form(happening: Happening) -> dict[str, Any]:
+def loop_event_form(happening: LoopEvent) -> dict[str, Any]:
     """Give one happening as `--events` prints it."""
     return {"at": happening.at_seconds, "event": happening.event, **happening.fields}

@@ -26,7 +26,7 @@ def situation_at(host: str) -> dict[str, str]:
     return {} if is_loopback(host) else {"serving": "on"}
 
 
-class Places:
+class RecognizerPool:
     """So many people are heard at a time; a recognizer is loaded for each and handed on to the next."""
 
     def __init__(self, most: int, open_recognizer: Callable[[], Recognizer]) -> None:

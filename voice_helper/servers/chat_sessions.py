@@ -27,7 +27,7 @@ MOST_TALKS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ChatTurn:
     """What is said in a turn, and where the talk stands after it."""
 
     reply: Reply
@@ -45,7 +45,7 @@ class _Talk:
     """Turns of one talk come one after the other, those of others meanwhile."""
 
 
-class Talks:
+class ChatSessions:
     """Keeps apart who says what, and knows how long ago; several threads may use it."""
 
     def __init__(
@@ -80,7 +80,7 @@ class Talks:
         """Say something in a talk, which begins with it where there is none; give what is said to it."""
         return self.take_turn(talk, text).reply
 
-    def take_turn(self, talk: str, text: str, place: str | None = None) -> Turn:
+    def take_turn(self, talk: str, text: str, place: str | None = None) -> ChatTurn:
         """Do as `say` does, and tell where the talk stands then.
 
         At a `place`, the device that hears, a session goes on under a new id, too: Home Assistant gives one after
@@ -91,7 +91,7 @@ class Talks:
             now = self._clock()
             kept.state, reply = take_turn(self._conversation, kept.state, text, max(0.0, now - kept.since))
             kept.since = now
-            return Turn(reply, kept.state)
+            return ChatTurn(reply, kept.state)
 
     def in_session(self) -> State | None:
         """Give the state of the talk that was gone on with last, not long ago, among those with a session."""

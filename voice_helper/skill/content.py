@@ -19,7 +19,7 @@ from voice_helper.dialogue.guide import Guide, read_guide
 from voice_helper.dialogue.scope import Subject, read_subject
 from voice_helper.errors import IntentsError
 from voice_helper.skill.phrasebook import Phrasebook, read_phrasebook
-from voice_helper.skill.web_labels import PageWords, read_page
+from voice_helper.skill.web_labels import WebLabels, read_web_labels
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, OUT_OF_SCOPE, Phrases, Row
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.safety import SafetyRules, read_safety
@@ -52,7 +52,7 @@ class Content:
     wordings_text: str
     phrasebook: Phrasebook
     follow_ups: FollowUps
-    page: PageWords | None
+    page: WebLabels | None
     """`None` where the folder has no `page.yaml`."""
 
     subject: Subject | None
@@ -171,7 +171,7 @@ def _read(
     if "follow_ups.yaml" in documents:
         follow_ups = read_follow_ups(documents["follow_ups.yaml"], language, sources, problems)
         _check_follow_ups(follow_ups, answers, sentences, safety, problems)
-    page = read_page(documents["page.yaml"], sentences, problems) if "page.yaml" in documents else None
+    page = read_web_labels(documents["page.yaml"], sentences, problems) if "page.yaml" in documents else None
     learned_from = {folder / name for name in _LEARNED_FROM} | set(sentence_files)
     drawn_from = {folder / name for name in _DRAWN_FROM} | set(sentence_files)
     keys = files.key(), files.key(learned_from.__contains__), files.key(drawn_from.__contains__), rules_key

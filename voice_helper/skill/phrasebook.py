@@ -20,7 +20,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
+class Section:
     """A part of the page."""
 
     title: str
@@ -33,7 +33,7 @@ class Phrasebook:
     """What `phrases.yaml` holds."""
 
     title: str
-    topics: tuple[Topic, ...]
+    topics: tuple[Section, ...]
     opening: str = ""
     written: Mapping[str, str] = field(default_factory=dict)
     """Words that are written in another way than they are compared: `{"i": "I"}`."""
@@ -51,14 +51,14 @@ def read_phrasebook(item: Item | None, sentences: Sentences, problems: Problems)
     """Read `phrases.yaml`; what is wrong goes to `problems`."""
     if item is None:
         groups = dict.fromkeys(sentences.group_of.values())
-        topics_of_groups = (Topic(group, _of_group(sentences, group)) for group in groups)
+        topics_of_groups = (Section(group, _of_group(sentences, group)) for group in groups)
         return Phrasebook(sentences.language.code, tuple(_each_once(topics_of_groups)))
     top = item.mapping(problems, "phrases.yaml", known=_TOP_KEYS)
 
     def text(key: str) -> str:
         return top[key].text(problems, key) if key in top else ""
 
-    topics: list[Topic] = []
+    topics: list[Section] = []
     for number, entry in enumerate(top["topics"].items(problems, "topics") if "topics" in top else [], 1):
         topics.append(_read_topic(entry, f"topic {number}", sentences, problems))
     written = top["written"].mapping(problems, "written") if "written" in top else {}
@@ -71,7 +71,7 @@ def read_phrasebook(item: Item | None, sentences: Sentences, problems: Problems)
     )
 
 
-def _read_topic(item: Item, what: str, sentences: Sentences, problems: Problems) -> Topic:
+def _read_topic(item: Item, what: str, sentences: Sentences, problems: Problems) -> Section:
     fields = item.mapping(problems, what, known=_TOPIC_KEYS)
     if "title" not in fields:
         problems.add(item.place, f"{what} has no title")
@@ -85,18 +85,18 @@ def _read_topic(item: Item, what: str, sentences: Sentences, problems: Problems)
             problems.add(fields["groups"].place, f'{what}: there is no group "{group}"')
         intents.update(dict.fromkeys(_of_group(sentences, group)))
     title = fields["title"].text(problems, f"{what}, title") if "title" in fields else ""
-    return Topic(title, tuple(intents), fields["text"].text(problems, f"{what}, text") if "text" in fields else "")
+    return Section(title, tuple(intents), fields["text"].text(problems, f"{what}, text") if "text" in fields else "")
 
 
 def _of_group(sentences: Sentences, group: str) -> tuple[str, ...]:
     return tuple(intent for intent in sentences.intents if sentences.group_of[intent] == group)
 
 
-def _each_once(topics: Iterable[Topic]) -> Iterable[Topic]:
+def _each_once(topics: Iterable[Section]) -> Iterable[Section]:
     """An intent stands under the first topic that has it."""
     seen: set[str] = {OUT_OF_SCOPE}
     for topic in topics:
-        yield Topic(topic.title, tuple(intent for intent in topic.intents if intent not in seen), topic.text)
+        yield Section(topic.title, tuple(intent for intent in topic.intents if intent not in seen), topic.text)
         seen.update(topic.intents)
 
 

@@ -40,7 +40,7 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
-class PageWords:
+class WebLabels:
     """What `page.yaml` holds."""
 
     labels: Mapping[str, str]
@@ -57,7 +57,7 @@ class PageWords:
     """Questions to begin with."""
 
 
-def read_page(item: Item, sentences: Sentences, problems: Problems) -> PageWords:
+def read_web_labels(item: Item, sentences: Sentences, problems: Problems) -> WebLabels:
     """Read `page.yaml`; what is wrong or missing goes to `problems`."""
     top = item.mapping(problems, "page.yaml", known=_TOP_KEYS)
     empty = Item(item.place, {})
@@ -68,7 +68,7 @@ def read_page(item: Item, sentences: Sentences, problems: Problems) -> PageWords
 
     commands = _whole(top.get("commands", empty), "commands", COMMANDS, problems)
     places = top["places"].items(problems, "places") if "places" in top else []
-    return PageWords(
+    return WebLabels(
         labels=texts("labels", LABELS),
         kinds=texts("kinds", KINDS),
         commands={intent: _read_button(entry, intent, sentences, problems) for intent, entry in commands.items()},

@@ -71,7 +71,7 @@ class PageParts:
     """`None` when nobody looked for them."""
 
 
-def page(parts: PageParts) -> str:
+def html_report(parts: PageParts) -> str:
     """Write the page (HTML). Whatever stands in the lines or templates is shown as it is."""
     report = parts.report
     body = [

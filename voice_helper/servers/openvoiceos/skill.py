@@ -22,7 +22,7 @@ from voice_helper.errors import SettingsError
 from voice_helper.exporters import openvoiceos
 from voice_helper.exporters.folder import write_folder
 from voice_helper.exporters.openvoiceos import locale_files, subject_of
-from voice_helper.servers.chat_sessions import Talks
+from voice_helper.servers.chat_sessions import ChatSessions
 from voice_helper.skill import open_skill
 from voice_helper.support.paths import cache_folder, data_folder, intents_folder, settings_file
 from voice_helper.support.settings import read_settings
@@ -50,7 +50,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
     Settings: `number`, the emergency number it names, and `language`, a folder of `intents/`.
     """
 
-    _talks: Talks
+    _talks: ChatSessions
     _opened_with: tuple[str, str] | None = None
     """Language and number."""
 
@@ -94,7 +94,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
             named = skill.content.answers.settings.get("number", "")
             self.log.warning(f'in an emergency it names "{named}"; name yours: "number" in {self.settings_path}')
         skill.understanding.nearest.rank(subject.name)  # loads the sentence model
-        self._talks = Talks(skill.conversation.by_turns(), subject, situation={"assistant": "on"})
+        self._talks = ChatSessions(skill.conversation.by_turns(), subject, situation={"assistant": "on"})
         self._opened_with = (self.language, number)
 
     def _own_number(self) -> str:

@@ -96,7 +96,7 @@ class KeepersLostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TypedTurn:
     """What somebody said, in which conversation, as the how manieth."""
 
     session: str
@@ -104,7 +104,7 @@ class Turn:
     text: str
 
 
-def read_turn(body: bytes) -> Turn:
+def read_turn(body: bytes) -> TypedTurn:
     """Read `{"session": ..., "turn": 1, "text": ...}`; raises `ValueError` for whatever else it is."""
     try:
         form = json.loads(body)
@@ -119,7 +119,7 @@ def read_turn(body: bytes) -> Turn:
         raise ValueError("turn is no number from 1")
     if not (isinstance(text, str) and len(text) <= MAX_CHARACTERS):
         raise ValueError("text is none, or too long")
-    return Turn(session, number, text)
+    return TypedTurn(session, number, text)
 
 
 def reply_form(reply: Reply) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class Turns:
             return JSONResponse({"error": "a later turn was taken", "turn": kept.turn}, 409)
         return Response(kept.reply, media_type="application/json", headers={"cache-control": "no-store"})
 
-    async def take(self, turn: Turn) -> Kept:
+    async def take(self, turn: TypedTurn) -> Kept:
         """Take a turn, once, and give the conversation after it; where a later one was taken, after that."""
         newest = await self._newest(turn)
         if newest is not None and newest.turn >= turn.number:
@@ -175,7 +175,7 @@ class Turns:
         await self._ask("put", turn.session, kept)
         return kept
 
-    async def _newest(self, turn: Turn) -> Kept | None:
+    async def _newest(self, turn: TypedTurn) -> Kept | None:
         answers = await self._ask("get", turn.session)
         newest: Kept | None = max(filter(None, answers), key=lambda kept: kept.turn, default=None)
         last = newest.turn if newest is not None else 0

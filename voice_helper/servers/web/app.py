@@ -23,7 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
-from voice_helper.servers.admission import HELLO_SECONDS, Places, is_loopback, situation_at
+from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, is_loopback, situation_at
 from voice_helper.servers.web.live import Ask, Begin, BeQuiet, Hear, LiveConversation, Message, Order, Played, Release
 from voice_helper.types import SAMPLE_RATE
 from voice_helper.understanding.normalize import MAX_CHARACTERS
@@ -65,7 +65,7 @@ _HEADERS: Final = {
 
 
 @dataclass(frozen=True)
-class Served:
+class WebService:
     """What the page serves, and to whom."""
 
     conversation: Conversation
@@ -83,9 +83,9 @@ class Served:
     """So many conversations at a time."""
 
 
-def create_app(served: Served) -> Starlette:
+def create_app(served: WebService) -> Starlette:
     """Give the page and its WebSocket as an ASGI application."""
-    places = Places(served.most, served.open_recognizer)
+    places = RecognizerPool(served.most, served.open_recognizer)
     wrong_tokens = asyncio.Lock()
 
     async def file(request: Request) -> Response:
@@ -112,7 +112,7 @@ def create_app(served: Served) -> Starlette:
     )
 
 
-def _is_for_us(connection: HTTPConnection, served: Served) -> bool:
+def _is_for_us(connection: HTTPConnection, served: WebService) -> bool:
     """A page elsewhere whose name was made to lead to this machine is told by the name."""
     return not is_loopback(served.host) or is_loopback(_split(f"//{connection.headers.get('host', '')}").hostname or "")
 
@@ -156,7 +156,9 @@ class RefusedError(Exception):
 class _Connection:
     """One page that is connected."""
 
-    def __init__(self, socket: WebSocket, served: Served, places: Places, wrong_tokens: asyncio.Lock) -> None:
+    def __init__(
+        self, socket: WebSocket, served: WebService, places: RecognizerPool, wrong_tokens: asyncio.Lock
+    ) -> None:
         self._socket, self._served, self._places, self._wrong_tokens = socket, served, places, wrong_tokens
         self._loop = asyncio.get_running_loop()
         self._unsent: asyncio.Queue[Message | int] = asyncio.Queue()

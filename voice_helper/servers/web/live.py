@@ -19,8 +19,8 @@ from voice_helper.audio.endpoint import PATIENT, EndpointSettings
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.errors import EngineFaultError
 from voice_helper.recognizers import Recognizer
-from voice_helper.runtime.assistant import ADDRESSED_SECONDS, Assistant, Happening
-from voice_helper.runtime.json_output import happening_form
+from voice_helper.runtime.assistant import ADDRESSED_SECONDS, Assistant, LoopEvent
+from voice_helper.runtime.json_output import loop_event_form
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Row, Understood
 from voice_helper.understanding.understand import HELP_NOW
@@ -275,10 +275,10 @@ class LiveConversation:
         self._hearing = None
         self._send({"event": "listened", "heard": self._has_heard})
 
-    def _tell(self, happening: Happening) -> None:
+    def _tell(self, happening: LoopEvent) -> None:
         self._show()  # first where it is said, then what
         if happening.event in _SHOWN:
-            form = happening_form(happening)
+            form = loop_event_form(happening)
             self._send({name: form[name] for name in _SHOWN[happening.event] if name in form})
 
     def _tell_understood(self, understood: Understood) -> None:

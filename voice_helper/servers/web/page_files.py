@@ -11,7 +11,7 @@ from typing import Final
 
 from voice_helper.exporters.phrasebook import examples_of
 from voice_helper.skill.content import Content
-from voice_helper.skill.web_labels import Button, PageWords
+from voice_helper.skill.web_labels import Button, WebLabels
 
 _GROUND: Final = "#0e141b"  # around the page while it opens
 _ICONS: Final = (("icon.svg", "any", "image/svg+xml"), ("icon-192.png", "192x192", "image/png"))
@@ -24,7 +24,7 @@ _IN_SCRIPTS: Final = (
 )  # fmt: skip
 
 
-def page_files(content: Content, words: PageWords, *, needs_token: bool) -> dict[str, bytes]:
+def page_files(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str, bytes]:
     """Give the files of the page by name."""
     page = resources.files("voice_helper.servers.web").joinpath("page")
     files = {entry.name: entry.read_bytes() for entry in page.iterdir()}
@@ -35,7 +35,7 @@ def page_files(content: Content, words: PageWords, *, needs_token: bool) -> dict
     return files
 
 
-def _manifest(content: Content, words: PageWords) -> bytes:
+def _manifest(content: Content, words: WebLabels) -> bytes:
     """Give what makes the page installable."""
     manifest = {
         "name": words.labels["title"],
@@ -52,7 +52,7 @@ def _manifest(content: Content, words: PageWords) -> bytes:
     return json.dumps(manifest, ensure_ascii=False).encode("utf-8")
 
 
-def _parts(content: Content, words: PageWords, *, needs_token: bool) -> dict[str, str]:
+def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str, str]:
     """Give what stands in the place of each placeholder, as HTML."""
     book, sentences = content.phrasebook, content.sentences
     number = content.answers.settings.get("number", "")

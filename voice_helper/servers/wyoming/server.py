@@ -30,11 +30,11 @@ from voice_helper.audio.devices import silence
 from voice_helper.dialogue.conversation import Conversation
 from voice_helper.errors import EngineFaultError, SoundFormatError, VoiceHelperError
 from voice_helper.recognizers import Recognizer
-from voice_helper.servers.admission import HELLO_SECONDS, Places, situation_at
-from voice_helper.servers.chat_sessions import Talks, Turn
+from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, situation_at
+from voice_helper.servers.chat_sessions import ChatSessions, ChatTurn
 from voice_helper.servers.utterance import Hearing
 from voice_helper.servers.wyoming.frames import MOST_LINE_BYTES, FrameError, read_frame
-from voice_helper.servers.wyoming.text_chunker import Reading
+from voice_helper.servers.wyoming.text_chunker import TextChunker
 from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, SAMPLE_RATE
 from voice_helper.types import Transcript as Words
 from voice_helper.voices import SENTENCE_PAUSE_SECONDS, Voice
@@ -73,7 +73,7 @@ _PACKAGES: Final = {
 
 
 @dataclass(frozen=True)
-class Served:
+class WyomingService:
     """What is served, and to whom."""
 
     conversation: Conversation
@@ -97,7 +97,7 @@ class RefusedError(Exception):
         self.code = code
 
 
-def programs(served: Served) -> Info:
+def programs(served: WyomingService) -> Info:
     """Give the answer to `describe`: what is there, in which version, and whose work it is."""
     language, ours = [served.language], Attribution(_NAME, "")
     handle = HandleModel(_NAME, ours, True, _ABOUT, __version__, language)
@@ -127,7 +127,7 @@ def _made_by(engine: str) -> tuple[Attribution, bool, str, str]:
     return made_by, True, f"{engine} ({package})", about["Version"]
 
 
-def reply_event(turn: Turn) -> Event:
+def reply_event(turn: ChatTurn) -> Event:
     """Give what is said in a turn as an event.
 
     Home Assistant speaks the text of both kinds. What is about something else, or was not understood outside a
@@ -136,7 +136,7 @@ def reply_event(turn: Turn) -> Event:
     return (Handled if _is_handled(turn) else NotHandled)(turn.reply.text).event()
 
 
-def _is_handled(turn: Turn) -> bool:
+def _is_handled(turn: ChatTurn) -> bool:
     if turn.reply.ended is not None:
         return True
     intent = turn.reply.match.intent if turn.reply.match is not None else NONE_INTENT
@@ -146,12 +146,12 @@ def _is_handled(turn: Turn) -> bool:
 class WyomingServer:
     """Serves until it is cancelled."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: WyomingService) -> None:
         self.served = served
         self.info = programs(served).event()
-        self.places = Places(served.most, served.open_recognizer)
+        self.places = RecognizerPool(served.most, served.open_recognizer)
         situation = {"assistant": "on", **situation_at(served.host)}
-        self.talks = Talks(served.conversation.by_turns(), situation=situation)
+        self.talks = ChatSessions(served.conversation.by_turns(), situation=situation)
         self.turns = ThreadPoolExecutor(_TURNS_AT_ONCE, "turn")
         self.hearings = ThreadPoolExecutor(served.most, "hearing")
         self.speech = ThreadPoolExecutor(1, "speech")  # one voice, and one call of it at a time
@@ -199,7 +199,7 @@ class _Connection:
         self._number = next(_numbers)
         self._hearing: Hearing | None = None
         self._hears_since = 0.0
-        self._reading: Reading | None = None
+        self._reading: TextChunker | None = None
         self._has_spoken = False
         self._answers: dict[str, Callable[[Event], Awaitable[None]]] = {
             "describe": self._describe,
@@ -343,7 +343,7 @@ class _Connection:
         await self._end_reading()
 
     async def _begin_reading(self, event: Event) -> None:
-        self._reading, self._has_spoken = Reading(), False
+        self._reading, self._has_spoken = TextChunker(), False
 
     async def _read_on(self, event: Event) -> None:
         if self._reading is None:

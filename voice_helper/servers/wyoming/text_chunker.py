@@ -14,7 +14,7 @@ MOST_PIECE_CHARACTERS: Final = 300
 _COMPLETE = re.compile(r".*[.?!]\s+", re.DOTALL)
 
 
-class Reading:
+class TextChunker:
     """Gathers text; gives sentences as soon as they are complete."""
 
     def __init__(self) -> None:
