@@ -54,7 +54,7 @@ from voice_helper.understanding.normalize import MAX_CHARACTERS
 from voice_helper.voices import NoVoice
 
 HANG_SECONDS: Final = 10
-_MOST_CHANGES: Final = 8
+_MAX_CHANGES: Final = 8
 _NUMBERS: Final = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 _NASTY: Final = (
     "\x00", "\x1b[2J", "\u202e", "\u2028", "\ufeff", "\U000e0001", "\N{DOUBLE CIRCLED DIGIT ONE}", "'", '"', "{", "}",
@@ -100,7 +100,7 @@ class HangError(Exception):
 def damaged(raw: bytes, chance: random.Random) -> bytes:
     """Give bytes with some of them changed, doubled, taken away or put in."""
     made = bytearray(raw)
-    for _ in range(chance.randint(0, _MOST_CHANGES)):
+    for _ in range(chance.randint(0, _MAX_CHANGES)):
         place = chance.randrange(len(made) + 1) if chance.random() < 0.5 else chance.randrange(min(len(made), 64) + 1)
         kind = chance.randrange(6)
         if kind == 0:
@@ -123,7 +123,7 @@ def damaged(raw: bytes, chance: random.Random) -> bytes:
 def damaged_text(text: str, chance: random.Random) -> str:
     """Give a text with some of it changed, doubled, taken away or put in."""
     made = list(text)
-    for _ in range(chance.randint(0, _MOST_CHANGES)):
+    for _ in range(chance.randint(0, _MAX_CHANGES)):
         place, kind = chance.randrange(len(made) + 1), chance.randrange(5)
         if kind == 0:
             made[place:place] = chance.choice(_NASTY)

@@ -34,7 +34,7 @@ _LENGTHS = (1, 2, 5, 10, 20)
 _COMMON_WORDS = 150
 """So many of the words are taken to hold sentences together."""
 
-_MOST_OF_HASSIL = 3  # times as many templates: with more it takes minutes
+_MAX_TIMES_FOR_HASSIL = 3  # times as many templates: with more it takes minutes
 _WORD = re.compile(r"(?<![\w{<:'])[a-z]+(?![\w}>:'])")
 _QUESTION = "does putting heat on my calf help when it cramps at night"
 
@@ -92,7 +92,7 @@ def by_templates(texts: Sequence[str], times: Sequence[int]) -> dict[str, object
         tracemalloc.stop()
         row = {"times": each, "templates": len(many.templates), "exact_milliseconds": milliseconds(many.exact, texts)}
         row |= {"first_seconds": read_seconds, "index_megabytes": held}
-        if each <= _MOST_OF_HASSIL:
+        if each <= _MAX_TIMES_FOR_HASSIL:
             row["hassil_milliseconds"] = _hassil_milliseconds(many, texts)
         rows.append({name: round(value, 3) for name, value in row.items()})
         print(rows[-1], flush=True)

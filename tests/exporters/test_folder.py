@@ -11,7 +11,7 @@ import pytest
 from tests.support.programs import Run
 from voice_helper.errors import VoiceHelperError
 from voice_helper.exporters.folder import LIST_FILE, write_folder
-from voice_helper.exporters.openvoiceos import MOST_SENTENCES, MOST_SIGNS, locale_files
+from voice_helper.exporters.openvoiceos import MAX_SENTENCES, MAX_SIGNS, locale_files
 from voice_helper.skill import Skill
 from voice_helper.support.paths import intents_folder
 
@@ -51,7 +51,7 @@ def test_the_files_are_small_and_say_nothing_twice(files: dict[str, str]) -> Non
     for name, text in files.items():
         if name.endswith(".intent"):
             assert len(text.splitlines()) <= (
-                MOST_SIGNS if name in {"emergency.intent", "urgent.intent"} else MOST_SENTENCES
+                MAX_SIGNS if name in {"emergency.intent", "urgent.intent"} else MAX_SENTENCES
             )
 
 

@@ -177,7 +177,7 @@ def test_a_session_ends_after_ten_minutes_and_is_forgotten_after_fifteen(talks: 
 def test_of_very_many_talks_the_oldest_is_forgotten_those_without_a_session_first(
     talks: ChatSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voice_helper.servers.chat_sessions.MOST_TALKS", 4)
+    monkeypatch.setattr("voice_helper.servers.chat_sessions.MAX_TALKS", 4)
     talks.say("first", "help i have a cramp")
     for number in range(6):
         talks.say(str(number), "hello")

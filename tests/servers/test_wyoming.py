@@ -50,14 +50,14 @@ from voice_helper.errors import SoundFormatError
 from voice_helper.servers.chat_sessions import ChatSessions
 from voice_helper.servers.wyoming import frames
 from voice_helper.servers.wyoming.frames import (
-    MOST_DATA_BYTES,
-    MOST_LINE_BYTES,
-    MOST_PAYLOAD_BYTES,
+    MAX_DATA_BYTES,
+    MAX_LINE_BYTES,
+    MAX_PAYLOAD_BYTES,
     FrameError,
     read_frame,
 )
-from voice_helper.servers.wyoming.server import MOST_CLIENTS, MOST_SPOKEN_CHARACTERS, reply_event
-from voice_helper.servers.wyoming.text_chunker import MOST_PIECE_CHARACTERS, TextChunker
+from voice_helper.servers.wyoming.server import MAX_CLIENTS, MAX_SPOKEN_CHARACTERS, reply_event
+from voice_helper.servers.wyoming.text_chunker import MAX_PIECE_CHARACTERS, TextChunker
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE
 
@@ -316,7 +316,7 @@ def test_a_language_that_is_not_ours_is_refused(port: int) -> None:
 def test_a_piece_that_is_longer_than_an_utterance_is_refused_unheard(port: int) -> None:
     async def tried() -> Error:
         async with connected(port) as client:
-            await send(client, AudioChunk(4_000, 1, 1, bytes(MOST_PAYLOAD_BYTES)))
+            await send(client, AudioChunk(4_000, 1, 1, bytes(MAX_PAYLOAD_BYTES)))
             return await refused(client)
 
     assert wait(tried()).code == "too-long"
@@ -410,7 +410,7 @@ def test_several_are_spoken_to_at_once(port: int) -> None:
     [
         ((SynthesizeChunk("a"),), "bad-event"),
         ((SynthesizeStop(),), "bad-event"),
-        ((Synthesize("word " * (MOST_SPOKEN_CHARACTERS // 5 + 1)),), "too-long"),
+        ((Synthesize("word " * (MAX_SPOKEN_CHARACTERS // 5 + 1)),), "too-long"),
     ],
 )
 def test_what_cannot_be_read_aloud_is_refused(port: int, events: tuple[Synthesize], code: str) -> None:
@@ -427,7 +427,7 @@ def test_no_word_is_lost_however_a_text_comes(parts: list[str]) -> None:
     reading = TextChunker()
     pieces = [piece for part in parts for piece in reading.add(part)] + reading.rest()
     assert "".join("".join(pieces).split()) == "".join("".join(parts).split())
-    assert all(0 < len(piece) <= MOST_PIECE_CHARACTERS for piece in pieces)
+    assert all(0 < len(piece) <= MAX_PIECE_CHARACTERS for piece in pieces)
 
 
 # Rubbish, and what is too much
@@ -461,15 +461,15 @@ def line(**header: object) -> bytes:
         (b"\xff\xfe\n", "bad-frame"),
         (b'{"type":' + b"[" * 30_000 + b"\n", "bad-frame"),
         (b'{"type":"describe"', "bad-frame"),
-        (b"x" * (MOST_LINE_BYTES * 3), "bad-frame"),
+        (b"x" * (MAX_LINE_BYTES * 3), "bad-frame"),
         (line(type=7), "bad-frame"),
         (line(type="ping", data=[1]), "bad-frame"),
-        (line(type="ping", data_length=MOST_DATA_BYTES + 1), "bad-frame"),
+        (line(type="ping", data_length=MAX_DATA_BYTES + 1), "bad-frame"),
         (line(type="ping", data_length=-1), "bad-frame"),
         (line(type="ping", data_length="9"), "bad-frame"),
         (line(type="ping", data_length=4) + b"null", "bad-frame"),
         (line(type="ping", data_length=40) + b"{}", "bad-frame"),
-        (line(type="audio-chunk", payload_length=MOST_PAYLOAD_BYTES + 1), "bad-frame"),
+        (line(type="audio-chunk", payload_length=MAX_PAYLOAD_BYTES + 1), "bad-frame"),
         (line(type="audio-chunk", payload_length=10**30), "bad-frame"),
         (line(type="audio-chunk", payload_length=1e9), "bad-frame"),
         (line(type="transcript"), "bad-event"),
@@ -535,7 +535,7 @@ def test_whatever_is_sent_it_goes_on(port: int, whole: list[bytes], broken: byte
 @example([line(type="a", data_length=2) + b"{}"])
 def test_any_bytes_are_frames_or_refused(sent: list[bytes]) -> None:
     async def read_all() -> list[Event]:
-        reader = asyncio.StreamReader(limit=MOST_LINE_BYTES)
+        reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
         reader.feed_data(b"".join(sent))
         reader.feed_eof()
         events = []
@@ -571,7 +571,7 @@ def test_a_client_that_never_finishes_a_frame_is_not_waited_for(monkeypatch: pyt
 
 def test_one_client_too_many_is_refused_and_gets_the_place_when_it_is_free(port: int) -> None:
     async def tried() -> Error:
-        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST_CLIENTS)]
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MAX_CLIENTS)]
         for _, writer in held:
             writer.write(line(type="ping"))
         for reader, _ in held:
@@ -584,7 +584,7 @@ def test_one_client_too_many_is_refused_and_gets_the_place_when_it_is_free(port:
         return error
 
     error = wait(tried())
-    assert (error.code, error.text) == ("busy", f"{MOST_CLIENTS} clients are connected already")
+    assert (error.code, error.text) == ("busy", f"{MAX_CLIENTS} clients are connected already")
     for _ in range(100):
         event = wait(said(port, "chest pain", conversation_id=next(names)))
         if Handled.is_type(event.type):

@@ -37,7 +37,7 @@ def server() -> Iterator[Server]:
 
 
 def fetched(server: Server, part: Path, seen: list[int] | None = None) -> bytes:
-    fetch(f"{server.address}/m.zip", part, most_bytes=MOST, progress=lambda have, whole: (seen or []).append(have))
+    fetch(f"{server.address}/m.zip", part, max_bytes=MOST, progress=lambda have, whole: (seen or []).append(have))
     assert not part.with_name(f"{part.name}.version").exists(), "nothing is kept beside a whole file"
     return part.read_bytes()
 

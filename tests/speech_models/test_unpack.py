@@ -163,7 +163,7 @@ def test_files_that_share_their_bytes_are_not_unpacked_without_end(tmp_path: Pat
 
 
 def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MOST_FILES", 5)
+    monkeypatch.setattr(archives, "MAX_FILES", 5)
     files = [(f"m/{number}", b"x") for number in range(6)]
     assert "more than a model does" in refusal(packed(tmp_path / "m.zip", files), tmp_path)
     (tmp_path / "m").mkdir()

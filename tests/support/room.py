@@ -21,7 +21,7 @@ from voice_helper.audio.devices import import_sounddevice
 from voice_helper.errors import SoundDeviceError
 from voice_helper.support.paths import cache_folder
 
-MOST_SECONDS = 90.0
+MAX_SECONDS = 90.0
 _PROGRAMS = ("pulseaudio", "pactl", "paplay", "parec")
 
 
@@ -167,7 +167,7 @@ class Room:
             [*under, VOICE_HELPER, *arguments], env={**self.environment, **more}, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        timer = threading.Timer(MOST_SECONDS, process.kill)  # a test that waits for what never comes fails
+        timer = threading.Timer(MAX_SECONDS, process.kill)  # a test that waits for what never comes fails
         timer.daemon = True
         timer.start()
         return process

@@ -41,7 +41,7 @@ def read_safety_lines(split: str) -> list[SafetyLine]:
     return [SafetyLine(entry["text"], entry["intent"], entry["kind"]) for entry in entries]
 
 
-def least_share(right: int, lines: int) -> float:
+def min_share(right: int, lines: int) -> float:
     """The lower end of the 95 % interval of a share (Wilson, 1927)."""
     z, share = 1.96, right / lines
     middle = share + z * z / (2 * lines)
@@ -62,7 +62,7 @@ def tally(skill: Skill, meant: Iterable[tuple[SafetyLine, str]]) -> dict[str, di
     for name in sorted(lines):
         share = right[name] / lines[name]
         shares[name] = {"lines": lines[name], "share": round(share, 4)}
-        shares[name]["at_least_95"] = round(least_share(right[name], lines[name]), 4)
+        shares[name]["at_least_95"] = round(min_share(right[name], lines[name]), 4)
         if name.endswith(_HELP_NOW_ENDINGS):
             shares[name] |= {"answered_with_a_tip": tips[name], "answered_lower": lower[name]}
     return shares

@@ -17,7 +17,7 @@ from voice_helper.understanding.ranking import Ranking
 from voice_helper.understanding.safety import read_safety
 from voice_helper.understanding.sentences import read_sentences
 from voice_helper.understanding.understand import (
-    LEAST_KNOWN_SHARE,
+    MIN_KNOWN_SHARE,
     USUAL_THRESHOLDS,
     Context,
     Thresholds,
@@ -149,7 +149,7 @@ EXACT = understanding()
     ],
 )  # fmt: skip
 def test_signs_come_first_then_short_commands_then_templates(text: str, context: Context, match: Match) -> None:
-    near = understanding({"emergency/airway": 0.1, "urgent/vein": 0.1}, known=LEAST_KNOWN_SHARE)
+    near = understanding({"emergency/airway": 0.1, "urgent/vein": 0.1}, known=MIN_KNOWN_SHARE)
     found = near.understand(text, context)
     if match.decided_by == "none":
         found = understanding(known=0.0).understand(text, context)
@@ -242,8 +242,8 @@ def test_what_is_believed_of_the_first_leaves_the_rest_for_the_second() -> None:
 
 def test_nearness_means_nothing_where_too_few_words_are_known() -> None:
     shares = {"remedy_heat": 0.9, "emergency/chest": 0.1}
-    assert understanding(shares, LEAST_KNOWN_SHARE).understand("warm").intent == "remedy_heat"
-    assert understanding(shares, LEAST_KNOWN_SHARE - 0.01).understand("warm") == Match(
+    assert understanding(shares, MIN_KNOWN_SHARE).understand("warm").intent == "remedy_heat"
+    assert understanding(shares, MIN_KNOWN_SHARE - 0.01).understand("warm") == Match(
         "none", score=0.0, decided_by="none"
     )
 

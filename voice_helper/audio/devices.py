@@ -31,14 +31,14 @@ _CHIME_SECONDS, _CHIME_FROM, _CHIME_TO, _CHIME_LOUDNESS = 0.5, 150.0, 7_000.0, 0
 _SILENT_BELOW: Final = 100
 _ONSET_SAMPLES: Final = round(0.02 * SAMPLE_RATE)  # an "h" begins softly
 _BLOCK_FRAMES: Final = 16_384
-_MOST_CHANNELS: Final = 64
-_LEAST_RATE, _MOST_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
+_MAX_CHANNELS: Final = 64
+_MIN_RATE, _MAX_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
 _DEVICE_RATES: Final = (48_000, 44_100)
 _BUSY: Final = -9985  # PortAudio's paDeviceUnavailable
 _MICROPHONE_WAIT_SECONDS: Final = 5.0
 _MISSED_SECONDS: Final = 3.0  # sound servers deliver in bursts, and clocks drift apart
 _SETTLED_SECONDS: Final = 2.0  # what a sound server kept while we slept has come by then
-_MOST_MISSED_SECONDS: Final = 15 * 60.0  # by then no session goes on
+_MAX_MISSED_SECONDS: Final = 15 * 60.0  # by then no session goes on
 _SYSTEMS_CHOICE: Final = (
     "default", "sysdefault", "pulse", "pipewire",  # Linux
     "microsoft sound mapper - input", "microsoft sound mapper - output",
@@ -47,7 +47,7 @@ _SYSTEMS_CHOICE: Final = (
 _STALLED_SECONDS: Final = 5.0  # a loudspeaker that takes nothing for so long is as good as gone
 _LOOK_SECONDS: Final = 0.1
 _LOOK_AGAIN_CHUNKS: Final = 3 * SAMPLE_RATE // CHUNK_SAMPLES
-_MOST_PLAYED_SECONDS: Final = 5  # are kept where nobody asks for them
+_MAX_PLAYED_SECONDS: Final = 5  # are kept where nobody asks for them
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE // CHUNK_SAMPLES
 
 
@@ -84,9 +84,9 @@ class WavSource:
         with _open_sound(path) as sound:
             if sound.frames == 0:
                 raise AudioFileError(f"{path} has no sound in it", hint="record the question again")
-            if sound.channels > _MOST_CHANNELS:
+            if sound.channels > _MAX_CHANNELS:
                 raise AudioFileError(f"{path} has {sound.channels} channels", hint="save it with one or two")
-            if not _LEAST_RATE <= sound.samplerate <= _MOST_RATE:
+            if not _MIN_RATE <= sound.samplerate <= _MAX_RATE:
                 raise AudioFileError(
                     f"{path} has {sound.samplerate} samples a second", hint="save it with 16000 or 44100"
                 )
@@ -134,7 +134,7 @@ class RawSound:
 
         Raises `SoundFormatError` for a form that no sound has.
         """
-        if not _LEAST_RATE <= rate <= _MOST_RATE or not 1 <= width <= 4 or not 1 <= channels <= _MOST_CHANNELS:
+        if not _MIN_RATE <= rate <= _MAX_RATE or not 1 <= width <= 4 or not 1 <= channels <= _MAX_CHANNELS:
             raise SoundFormatError(
                 f"sound of {rate} samples a second, {width} bytes a sample and {channels} channels cannot be read",
                 hint="send 16000 samples a second, 2 bytes a sample, 1 channel",
@@ -182,7 +182,7 @@ class QuietRoom:
         """Give silence as time goes by."""
         due = self._since
         while True:
-            due = max(due + CHUNK_SAMPLES / SAMPLE_RATE, clock_seconds() - _MOST_MISSED_SECONDS)
+            due = max(due + CHUNK_SAMPLES / SAMPLE_RATE, clock_seconds() - _MAX_MISSED_SECONDS)
             time.sleep(max(0.0, due - clock_seconds()))
             yield AudioChunk(bytes(CHUNK_SAMPLES * 2))
 
@@ -511,7 +511,7 @@ class Loudspeaker(_Device):
                 self._drained.set()
             out[:] = sound.ljust(wanted, b"\0")
             self._played += out
-            del self._played[: max(0, len(self._played) - self._rate * 2 * _MOST_PLAYED_SECONDS)]
+            del self._played[: max(0, len(self._played) - self._rate * 2 * _MAX_PLAYED_SECONDS)]
 
 
 class Microphone(_Device):
@@ -557,7 +557,7 @@ class Microphone(_Device):
     def _missed_seconds(self, seconds: float) -> float:
         """Give for how long nothing was heard before a sound of some seconds, once it is clear that nothing comes."""
         now = clock_seconds()
-        self._due = max(self._due + seconds, now - _MOST_MISSED_SECONDS)
+        self._due = max(self._due + seconds, now - _MAX_MISSED_SECONDS)
         late = now - self._due
         if late < _MISSED_SECONDS:
             self._due, self._late_since = min(self._due, now), None

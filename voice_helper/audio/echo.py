@@ -33,18 +33,18 @@ _DISTORTED: Final = 0.01  # of what comes back no linear filter can foresee: sma
 _SOMEBODY: Final = 2.0
 """A person is heard where twice as much is left as the filter's own doubt explains: 3 dB."""
 
-_MOST_ECHO: Final = 4.0
+_MAX_ECHO: Final = 4.0
 """So many times what came back of our voice until now may come back of it in a moment: 6 dB for a louder sound."""
 
 _AT_FIRST: Final = 1e3  # how much of it comes back is not known yet
 _DELAY: Final = 8  # chunks: the longest way from the loudspeaker to the microphone
-_LEAST_ECHO: Final = 1e-3
+_MIN_ECHO: Final = 1e-3
 _ECHO_RISES: Final = 1.05
 """From chunk to chunk, at most: somebody's first words do not count for our echo, a turned knob does in a second."""
 
 _OUR_REST: Final = 0.05  # what is left where nobody but us is heard is made this soft
 
-_LEAST: Final = 1e-6
+_MIN_POWER: Final = 1e-6
 
 Spectra = npt.NDArray[np.complex128]
 Powers = npt.NDArray[np.float64]
@@ -85,7 +85,7 @@ class EchoCanceller:
             left_power = _power(left_spectrum)
             doubt = (played_power * self._doubt).sum() + _DISTORTED * _power(expected).sum()
             self._learn(left_spectrum, left_power, played_power)
-        doubt = min(doubt, self._most_echo(heard, now))
+        doubt = min(doubt, self._max_echo(heard, now))
         self.hears_us_alone = bool(left_power.sum() < _SOMEBODY * doubt)
         if np.square(left).sum() > np.square(heard).sum():  # it knows the room too little to help
             left = heard
@@ -93,7 +93,7 @@ class EchoCanceller:
             left = left * _OUR_REST
         return AudioChunk(bytes(np.clip(left * 32768, -32768, 32767).astype("<i2").tobytes())[: len(chunk.pcm)])
 
-    def _most_echo(self, heard: npt.NDArray[np.float64], played: npt.NDArray[np.float64]) -> float:
+    def _max_echo(self, heard: npt.NDArray[np.float64], played: npt.NDArray[np.float64]) -> float:
         """Give the most that our voice can be of this chunk, by how much of it came back in the last half second.
 
         The filter's own doubt falls slowly; with a headset, or where nothing comes back, people are heard sooner.
@@ -101,15 +101,17 @@ class EchoCanceller:
         self._heard_powers = np.append(self._heard_powers[1:], np.square(heard).sum())
         self._played_powers = np.append(self._played_powers[1:], np.square(played).sum())
         soonest, latest = self._played_powers[_DELAY:].sum(), self._played_powers[:-_DELAY].sum()
-        if min(soonest, latest) > max(soonest, latest) / _MOST_ECHO + _LEAST:  # not where we have just begun or ended
+        if (
+            min(soonest, latest) > max(soonest, latest) / _MAX_ECHO + _MIN_POWER
+        ):  # not where we have just begun or ended
             echo = self._heard_powers.sum() / max(soonest, latest)
-            self._echo = max(_LEAST_ECHO, min(echo, self._echo * _ECHO_RISES))
-        return float(_MOST_ECHO * self._echo * self._played_powers.max() * CHUNK_SAMPLES)  # the doubt is one of spectra
+            self._echo = max(_MIN_ECHO, min(echo, self._echo * _ECHO_RISES))
+        return float(_MAX_ECHO * self._echo * self._played_powers.max() * CHUNK_SAMPLES)  # the doubt is one of spectra
 
     def _learn(self, left: Spectra, left_power: Powers, played_power: Powers) -> None:
         """Move what is known of the room towards what would have left nothing, as far as it can be trusted."""
         self._person = _SMOOTHING * self._person + (1 - _SMOOTHING) * left_power
-        spread = (played_power * self._doubt).sum(axis=0) + self._person + _LEAST
+        spread = (played_power * self._doubt).sum(axis=0) + self._person + _MIN_POWER
         trust = self._doubt * self._played.conj() / spread
         steps = np.fft.irfft(trust * left, axis=1)
         steps[:, CHUNK_SAMPLES:] = 0.0  # a partition is no longer than a chunk

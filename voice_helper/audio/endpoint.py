@@ -25,7 +25,7 @@ class EndpointSettings:
     silence_seconds: float = 0.6
     """Less cuts people off in mid-sentence."""
 
-    most_seconds: float = 15.0
+    max_seconds: float = 15.0
     """An utterance is ended here even when nobody paused."""
 
 
@@ -104,7 +104,7 @@ class Endpointer:
         self._utterance_samples += chunk.samples
         self._silence_samples = 0 if is_speech else self._silence_samples + chunk.samples
         silent = self._silence_samples >= self.settings.silence_seconds * SAMPLE_RATE
-        too_long = self._utterance_samples + CHUNK_SAMPLES > self.settings.most_seconds * SAMPLE_RATE
+        too_long = self._utterance_samples + CHUNK_SAMPLES > self.settings.max_seconds * SAMPLE_RATE
         if silent or too_long:
             self._reset()
             return Segment((chunk,), is_over=True)

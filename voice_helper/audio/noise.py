@@ -21,10 +21,10 @@ FLOOR: Final = 0.2
 _WINDOW: Final = 512
 _HOP: Final = 128
 _QUIET_SHARE: Final = 6  # one frame in so many is taken for noise alone
-_LEAST_QUIET_FRAMES: Final = 8
+_MIN_QUIET_FRAMES: Final = 8
 _SMOOTHING: Final = 0.96
-_LEAST_RATIO: Final = 10**-2.5
-_LEAST_NOISE: Final = 1e-8
+_MIN_RATIO: Final = 10**-2.5
+_MIN_NOISE: Final = 1e-8
 _OVERLAP_GAIN: Final = 1.5  # of squared Hann windows, a quarter apart
 
 Samples = npt.NDArray[np.float32]
@@ -43,8 +43,8 @@ def suppressed(samples: Samples) -> Samples:
     spectra = np.fft.rfft(frames * window, axis=1)
     power = np.square(np.abs(spectra))
     heard = power[_WINDOW // _HOP : -_WINDOW // _HOP]  # without the silence that was put around
-    quietest = np.argsort(heard.sum(axis=1))[: max(_LEAST_QUIET_FRAMES, len(heard) // _QUIET_SHARE)]
-    above_noise = power / (heard[quietest].mean(axis=0) + _LEAST_NOISE)
+    quietest = np.argsort(heard.sum(axis=1))[: max(_MIN_QUIET_FRAMES, len(heard) // _QUIET_SHARE)]
+    above_noise = power / (heard[quietest].mean(axis=0) + _MIN_NOISE)
     cleaned = np.fft.irfft(spectra * _gains(above_noise), axis=1) * window
     sound = np.zeros(len(around))
     for number, frame in enumerate(cleaned):
@@ -58,7 +58,7 @@ def _gains(above_noise: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     speech_before = np.zeros(above_noise.shape[1])
     for number, ratio in enumerate(above_noise):
         expected = _SMOOTHING * speech_before + (1 - _SMOOTHING) * np.maximum(ratio - 1, 0.0)
-        expected = np.maximum(expected, _LEAST_RATIO)
+        expected = np.maximum(expected, _MIN_RATIO)
         gain = expected / (1 + expected)
         speech_before = np.square(gain) * ratio
         gains[number] = np.maximum(gain, FLOOR)

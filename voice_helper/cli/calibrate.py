@@ -106,13 +106,13 @@ def calibrate(
 
 
 def _refuse_few(names: str, trials: Sequence[Trial]) -> None:
-    from voice_helper.understanding.calibration import LEAST_LINES
+    from voice_helper.understanding.calibration import MIN_LINES
 
     ours = sum(not each.is_outside for each in trials)
     for kind, count in (("about our subject", ours), ("labelled out_of_scope", len(trials) - ours)):
-        if count < LEAST_LINES:
+        if count < MIN_LINES:
             raise VoiceHelperError(
-                f"{names}: {count} lines {kind}, fewer than {LEAST_LINES}: a threshold would be set by chance",
+                f"{names}: {count} lines {kind}, fewer than {MIN_LINES}: a threshold would be set by chance",
                 hint='add lines such as {"text": "does warmth help", "intent": "remedy_heat"}',
             )
 

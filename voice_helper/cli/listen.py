@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
 
 _OVERHEARD: Final = "(taken for talk with others: say it again with the word cramp in it; a sign of danger, just again)"
 _NOT_UNDERSTOOD: Final = "(not understood: say it again; if it cuts you off, --patient waits longer)"
-_MOST_LINE_BYTES: Final = 4_096  # a terminal gives no longer line
+_MAX_LINE_BYTES: Final = 4_096  # a terminal gives no longer line
 _PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
 
 
@@ -264,7 +264,7 @@ def _enter_key() -> Callable[[], bool]:
         was = False
         while is_open and select.select([keyboard], [], [], 0)[0]:
             try:
-                line = os.read(keyboard, _MOST_LINE_BYTES)
+                line = os.read(keyboard, _MAX_LINE_BYTES)
             except OSError:  # the terminal is gone
                 line = b""
             is_open = bool(line)

@@ -37,10 +37,10 @@ WYOMING_PORT: Final = 10500
 CLUSTER_PORT: Final = 10601
 _RUBBISH: Final = ("Invalid HTTP request", "Invalid UTF-8 sequence")
 _LONG_SECONDS: Final = 3600
-_MOST_CONNECTIONS: Final = 64
+_MAX_CONNECTIONS: Final = 64
 _STOP_SECONDS: Final = 1
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::", "[::]")
-_MOST_NAME_BYTES: Final = 63  # of a service in a network
+_MAX_NAME_BYTES: Final = 63  # of a service in a network
 _TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
 
 
@@ -177,7 +177,7 @@ async def _announce_in_network(host: str, port: int) -> None:
 
     with needs_package("--zeroconf", "wyoming"):
         from wyoming.zeroconf import HomeAssistantZeroconf
-    name = f"voice-helper on {socket.gethostname()}".encode()[:_MOST_NAME_BYTES].decode(errors="ignore")
+    name = f"voice-helper on {socket.gethostname()}".encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
     try:
         await HomeAssistantZeroconf(port, name, None if host in _EVERY_ADDRESS else host).register_server()
     except Exception as error:  # whatever the network's library raises
@@ -229,7 +229,7 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
 
 def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
     """Give how uvicorn serves the page: quiet, small and bounded."""
-    from voice_helper.servers.web.app import MOST_MESSAGE_BYTES
+    from voice_helper.servers.web.app import MAX_MESSAGE_BYTES
 
     return {
         "log_level": "warning",
@@ -238,9 +238,9 @@ def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
         "proxy_headers": False,
         "lifespan": "off",
         "ws": "websockets-sansio",  # newer versions take it of themselves; the other one is going away
-        "ws_max_size": MOST_MESSAGE_BYTES,
+        "ws_max_size": MAX_MESSAGE_BYTES,
         "ws_per_message_deflate": False,
-        "limit_concurrency": _MOST_CONNECTIONS,
+        "limit_concurrency": _MAX_CONNECTIONS,
         "timeout_graceful_shutdown": _STOP_SECONDS,
         "ssl_certfile": cert,
         "ssl_keyfile": key,

@@ -13,7 +13,7 @@ from voice_helper.types import Answer, Disclaimer, DisclaimerRule, Kind, Match, 
 KINDS: Final = get_args(Kind)
 RULES: Final = get_args(DisclaimerRule)
 ANY, NO_VALUE, OTHER = "any", "none", "other"
-MOST_VALUES: Final = 3
+MAX_VALUES: Final = 3
 """So many values of one slot are answered: nobody keeps more in mind while listening."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -190,7 +190,7 @@ def _is_rule(text: str) -> TypeGuard[DisclaimerRule]:
 
 
 def _split(value: str) -> list[str]:
-    return [part for part in value.split(", ") if part][:MOST_VALUES]
+    return [part for part in value.split(", ") if part][:MAX_VALUES]
 
 
 def _named_values(rows: Iterable[Row], slot: str) -> frozenset[str]:

@@ -24,7 +24,7 @@ PREFIX: Final = "voice_helper_"
 """Before each name, for Home Assistant has intents, lists and rules of its own."""
 
 _DRAWS: Final = 24
-_MOST_WRITTEN_OUT: Final = 400
+_MAX_WRITTEN_OUT: Final = 400
 _BEFORE, _AFTER = f"{PREFIX}before", f"{PREFIX}after"
 _REFERENCE: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(\w+)>")
 _WIDTH: Final = 118
@@ -122,7 +122,7 @@ def _understood(skill: Skill, template: Template) -> Iterator[tuple[Match, str]]
     if all(match == first for match, _ in drawn):
         drawn = [(first, template.text)]
     else:
-        drawn = _with_meaning(skill, template, _MOST_WRITTEN_OUT)
+        drawn = _with_meaning(skill, template, _MAX_WRITTEN_OUT)
         alarms = [(match, text) for match, text in drawn if match.intent in HELP_NOW]
         own = Match(template.intent)
         if own.intent not in HELP_NOW and all(match == own for match, _ in drawn if match.intent not in HELP_NOW):

@@ -22,11 +22,11 @@ from voice_helper.types import COMMAND_GROUP, GUIDE_START, TALK_GROUP
 from voice_helper.understanding.ranking import NothingIsNear
 from voice_helper.understanding.understand import HELP_NOW, Understanding
 
-MOST_SENTENCES: Final = 30
+MAX_SENTENCES: Final = 30
 """Of each file. More make OpenVoiceOS slow: one of its matchers reads all of them again for every utterance, and again
 for every file. Words in other forms reach the skill as a fallback."""
 
-MOST_SIGNS: Final = 60
+MAX_SIGNS: Final = 60
 """The same for signs of danger."""
 
 _DRAWN_OF_TEMPLATE: Final = 2
@@ -54,7 +54,7 @@ def locale_files(folder: Path) -> dict[str, str]:
     words = _Words(content, subject, conversation)
     files = {"skill.json": _metadata(subject)}
     for name, intents in _asked_together(content).items():
-        most = MOST_SIGNS if name in HELP_NOW else MOST_SENTENCES
+        most = MAX_SIGNS if name in HELP_NOW else MAX_SENTENCES
         asked = tuple(islice(_in_turn(_sentences(words, intent) for intent in intents), most))
         if asked:
             files[f"{name}.intent"] = "\n".join(asked) + "\n"

@@ -12,7 +12,7 @@ _EXAMPLES: Final = 3
 _CANDIDATES: Final = 10
 """The first templates of an intent are what people say most."""
 
-_MOST_WORDS: Final = 9
+_MAX_WORDS: Final = 9
 
 
 def phrases_page(book: Phrasebook, sentences: Sentences, answers: Answers) -> str:
@@ -40,7 +40,7 @@ def choose_examples(intent: str, sentences: Sentences) -> tuple[str, ...]:
     """Choose a few plain sentences of an intent that are unlike each other."""
     templates = [template for template in sentences.templates if template.intent == intent]
     plain = dict.fromkeys(sentences.plainest(template) for template in templates[:_CANDIDATES])
-    left = [text for text in plain if len(text.split()) <= _MOST_WORDS] or list(plain)
+    left = [text for text in plain if len(text.split()) <= _MAX_WORDS] or list(plain)
     chosen: list[str] = []
     while left and len(chosen) < _EXAMPLES:
         best = min(left, key=lambda text: max((_alike(text, other) for other in chosen), default=0.0))

@@ -35,7 +35,7 @@ RESTS_SECONDS: Final = 10.0
 """What looks at every chunk and failed twice on one is tried again after so much sound: opening it takes its time."""
 
 _LOOK_SECONDS: Final = 0.5
-_MOST_CHARACTERS: Final = 10_000  # nobody says so much in one utterance
+_MAX_CHARACTERS: Final = 10_000  # nobody says so much in one utterance
 _LONGEST_WORD_SECONDS: Final = 3.0
 _HINT: Final = "voice-helper doctor checks the engines; --engine and --voice choose others"
 Given = TypeVar("Given")
@@ -55,9 +55,9 @@ class _Worker:
         self._jobs.put((job, done))
         return done
 
-    def do(self, job: Callable[[], Given], most_seconds: float) -> Given:
+    def do(self, job: Callable[[], Given], max_seconds: float) -> Given:
         """Give what a job gives; raises what it raises, and `EngineFaultError` when it takes too long."""
-        return result_of(self.start(job), most_seconds)
+        return result_of(self.start(job), max_seconds)
 
     def leave(self) -> None:
         """Need it no longer: it ends after the job that it is at, if that ends."""
@@ -82,12 +82,12 @@ def _worker_of(owner: object) -> _Worker:
     return worker
 
 
-def result_of(done: Future[Given], most_seconds: float) -> Given:
+def result_of(done: Future[Given], max_seconds: float) -> Given:
     """Wait for a result; raises what the job raised, and `EngineFaultError` when it takes too long.
 
     Time in which this whole process stood still counts as a moment only.
     """
-    for _ in range(max(1, round(most_seconds / _LOOK_SECONDS))):
+    for _ in range(max(1, round(max_seconds / _LOOK_SECONDS))):
         try:
             return done.result(_LOOK_SECONDS)
         except TimeoutError:
@@ -319,7 +319,7 @@ def _fault(what: str, why: object) -> EngineFaultError:
 
 
 def _is_text(given: object) -> bool:
-    return isinstance(given, str) and len(given) <= _MOST_CHARACTERS
+    return isinstance(given, str) and len(given) <= _MAX_CHARACTERS
 
 
 def _is_transcript(given: object) -> bool:
@@ -336,5 +336,5 @@ def _is_speech(sound: object, text: str, words_per_minute: float) -> bool:
         return False
     if not any(character.isalnum() for character in text):
         return True
-    most_seconds = (1 + len(text.split())) * _LONGEST_WORD_SECONDS * max(1.0, 150 / words_per_minute)
-    return 0 < len(sound) <= most_seconds * SAMPLE_RATE * 2 and any(sound)
+    max_seconds = (1 + len(text.split())) * _LONGEST_WORD_SECONDS * max(1.0, 150 / words_per_minute)
+    return 0 < len(sound) <= max_seconds * SAMPLE_RATE * 2 and any(sound)

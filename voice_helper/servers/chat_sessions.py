@@ -22,7 +22,7 @@ LONGEST_ANSWER_SECONDS: Final = 60.0
 LONGEST_STEP_SECONDS: Final = 120.0
 """Whoever is led through a session says something within this time, most often."""
 
-MOST_TALKS: Final = 1_000
+MAX_TALKS: Final = 1_000
 """Of more, the one that was silent longest is forgotten, those without a session first."""
 
 
@@ -136,7 +136,7 @@ class ChatSessions:
             now = self._forget_old()
             kept = self._talks.pop(talk, None) or self._session_at(place) or _Talk(self._first, now, place)
             self._talks[talk] = kept
-            if len(self._talks) > MOST_TALKS:
+            if len(self._talks) > MAX_TALKS:
                 others = list(self._talks)[:-1]
                 without = (name for name in others if not self._talks[name].state.session)
                 del self._talks[next(without, others[0])]

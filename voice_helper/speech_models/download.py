@@ -60,7 +60,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def fetch(url: str, part: Path, *, most_bytes: int, progress: Progress) -> None:
+def fetch(url: str, part: Path, *, max_bytes: int, progress: Progress) -> None:
     """Fetch an address into a file; of what is there already only the rest is asked for.
 
     Raises `ModelInstallError` with what went wrong, and `OSError` where the file cannot be written; what came until
@@ -69,7 +69,7 @@ def fetch(url: str, part: Path, *, most_bytes: int, progress: Progress) -> None:
     failed, most = 0, _size(part)
     while True:
         try:
-            _fetch_rest(url, part, most_bytes, progress)
+            _fetch_rest(url, part, max_bytes, progress)
         except (requests.exceptions.RequestException, ConnectionError) as error:
             failed = 1 if _size(part) > most else failed + 1
             most = max(most, _size(part))
@@ -80,7 +80,7 @@ def fetch(url: str, part: Path, *, most_bytes: int, progress: Progress) -> None:
             return
 
 
-def _fetch_rest(url: str, part: Path, most_bytes: int, progress: Progress) -> None:
+def _fetch_rest(url: str, part: Path, max_bytes: int, progress: Progress) -> None:
     have, headers = _what_to_ask(part)
     with (
         _session(url) as session,
@@ -96,16 +96,16 @@ def _fetch_rest(url: str, part: Path, most_bytes: int, progress: Progress) -> No
         goes_on = answer.status_code == requests.codes.partial_content
         if goes_on and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             _begin_anew(part)
-        _keep_body(url, part, answer, have if goes_on else 0, most_bytes, progress)
+        _keep_body(url, part, answer, have if goes_on else 0, max_bytes, progress)
 
 
-def _keep_body(url: str, part: Path, answer: requests.Response, have: int, most_bytes: int, progress: Progress) -> None:
+def _keep_body(url: str, part: Path, answer: requests.Response, have: int, max_bytes: int, progress: Progress) -> None:
     """Write what comes behind the `have` bytes that are there."""
     length = answer.headers.get("Content-Length", "")
     whole = have + int(length) if length.isdecimal() else None
     if "html" in answer.headers.get("Content-Type", ""):
         raise _web_page(url)
-    if (whole or 0) > most_bytes:
+    if (whole or 0) > max_bytes:
         raise _too_large(url)
     if not have:
         _tag(part).write_text(_version(answer), encoding="utf-8")
@@ -115,7 +115,7 @@ def _keep_body(url: str, part: Path, answer: requests.Response, have: int, most_
             if not have and block.lstrip().lower().startswith(_WEB_PAGE):
                 raise _web_page(url)
             have += len(block)
-            if have > most_bytes:
+            if have > max_bytes:
                 file.truncate(0)
                 raise _too_large(url)
             file.write(block)

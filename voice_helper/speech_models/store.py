@@ -188,8 +188,8 @@ def not_installed(name: str) -> ModelInstallError:
 def _fetch(url: str, file: KnownFile, part: Path, progress: Progress) -> None:
     from voice_helper.speech_models.download import fetch
 
-    most_bytes = file.bytes if file.sha256 else file.bytes * _UNSURE_TIMES
-    fetch(url, part, most_bytes=most_bytes, progress=lambda have, whole: progress(f"fetching {file.name}", have, whole))
+    max_bytes = file.bytes if file.sha256 else file.bytes * _UNSURE_TIMES
+    fetch(url, part, max_bytes=max_bytes, progress=lambda have, whole: progress(f"fetching {file.name}", have, whole))
     if file.sha256 is None:
         return
     checksum = _sha256_of(part)

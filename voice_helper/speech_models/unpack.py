@@ -21,9 +21,9 @@ from voice_helper.errors import ModelInstallError
 Count = Callable[[int], None]
 """Told how many bytes were written so far."""
 
-MOST_FILES: Final = 10_000
-_MOST_TIMES: Final = 20  # a model is never so many times larger than its archive; a bomb is a thousand times
-_LEAST_LIMIT_BYTES: Final = 1_000_000  # small archives may hold long runs of the same byte
+MAX_FILES: Final = 10_000
+_MAX_TIMES: Final = 20  # a model is never so many times larger than its archive; a bomb is a thousand times
+_MIN_LIMIT_BYTES: Final = 1_000_000  # small archives may hold long runs of the same byte
 _BLOCK_BYTES: Final = 1 << 18
 _METHODS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _KINDS: Final = {0, stat.S_IFREG, stat.S_IFDIR}  # 0: made on a system without file kinds
@@ -52,7 +52,7 @@ def unpack(archive: Path, folder: Path, *, count: Count) -> None:
     """
     with _opened(archive) as opened:
         members = opened.infolist()
-        most = max(_MOST_TIMES * archive.stat().st_size, _LEAST_LIMIT_BYTES)
+        most = max(_MAX_TIMES * archive.stat().st_size, _MIN_LIMIT_BYTES)
         _check_members(archive.name, members, most)
         check_room(folder.parent, sum(member.file_size for member in members))
         folder.mkdir()
@@ -98,8 +98,8 @@ def _reading(what: str) -> Iterator[None]:
         raise ModelInstallError(f"{what}: it leads outside of itself", hint=_AGAIN) from error
 
 
-def _check_members(archive: str, members: list[zipfile.ZipInfo], most_bytes: int) -> None:
-    if len(members) > MOST_FILES or sum(member.file_size for member in members) > most_bytes:
+def _check_members(archive: str, members: list[zipfile.ZipInfo], max_bytes: int) -> None:
+    if len(members) > MAX_FILES or sum(member.file_size for member in members) > max_bytes:
         raise ModelInstallError(f"{archive} holds more than a model does", hint=_AGAIN)
     for member in members:
         wrong = _wrong_with(member)
@@ -145,12 +145,12 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
         yield block
 
 
-def _write(path: Path, blocks: Iterator[bytes], done: int, most_bytes: int | None, count: Count) -> int:
+def _write(path: Path, blocks: Iterator[bytes], done: int, max_bytes: int | None, count: Count) -> int:
     """Write one file; give the bytes of all files so far. What the archive's list says of them is not trusted."""
     with path.open("xb") as file:
         for block in blocks:
             done += len(block)
-            if most_bytes is not None and done > most_bytes:
+            if max_bytes is not None and done > max_bytes:
                 raise ModelInstallError(f"{path.name} is larger than a model", hint=_AGAIN)
             file.write(block)
             count(done)
@@ -167,7 +167,7 @@ def _checked_files(source: Path) -> list[Path]:
                 f"{wrong[0]} is a link or a device, which no model has",
                 hint="copy the folder with what its links lead to (cp -rL), and import the copy",
             )
-        if len(files) > MOST_FILES:
+        if len(files) > MAX_FILES:
             raise ModelInstallError(f"{source} holds more than a model does", hint="give the folder of the model")
     return sorted(files)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # many who keep something here do without it
     import numpy.typing as npt
 
 _DIGEST_BYTES = 32
-_MOST_KEPT = 8
+_MAX_KEPT = 8
 
 Made = TypeVar("Made")
 Arrays: TypeAlias = "Mapping[str, npt.NDArray[np.generic]]"
@@ -102,7 +102,7 @@ class _Unpickler(pickle.Unpickler):
 
 def _remove_oldest(paths: Iterable[Path]) -> None:
     """Leave the newest few: who edits the words makes another file with every start."""
-    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-_MOST_KEPT]:
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-_MAX_KEPT]:
         path.unlink(missing_ok=True)
 
 

@@ -16,8 +16,8 @@ from voice_helper.tester.report_thefts import Thefts
 from voice_helper.tester.run import Case, Result
 from voice_helper.understanding.sentences import Sentences
 
-_MOST_CONFUSIONS: Final = 20
-_MOST_SENTENCES: Final = 3
+_MAX_CONFUSIONS: Final = 20
+_MAX_SENTENCES: Final = 3
 _BINS: Final = 20
 _CELL: Final = 18
 _LETTER: Final = 7.2  # a letter's width in a label
@@ -222,12 +222,12 @@ def _confusions(confusions: Sequence[Confusion]) -> str:
     if not confusions:
         return "<p>None.</p>"
     parts = []
-    for each in confusions[:_MOST_CONFUSIONS]:
+    for each in confusions[:_MAX_CONFUSIONS]:
         taken = "with other values" if each.got == each.expected else f"taken for {_code(each.got)}"
         lines = "".join(f"<li>{_wrong_line(result)}</li>" for result in each.results)
         parts.append(f'<h3>{_code(each.expected)} {taken} <span class="soft">{len(each.results)}</span></h3>')
         parts.append(f'<ul class="lines">{lines}</ul>')
-    more = len(confusions) - _MOST_CONFUSIONS
+    more = len(confusions) - _MAX_CONFUSIONS
     return "".join(parts) + (f'<p class="soft">And {more} more pairs.</p>' if more > 0 else "")
 
 
@@ -297,7 +297,7 @@ def _thefts(thefts: Thefts) -> str:
         return asked
     rows = [
         (
-            "<br>".join(map(_text, theft.texts[:_MOST_SENTENCES])),
+            "<br>".join(map(_text, theft.texts[:_MAX_SENTENCES])),
             f"{len(theft.texts)} of {theft.drawn}",
             _code(theft.template.intent),
             _code(" ".join((theft.match.intent, theft.match.family or "")).strip()),

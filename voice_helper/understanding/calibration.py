@@ -13,10 +13,10 @@ from voice_helper.understanding.understand import Thresholds, logistic
 
 Outcome = Literal["right", "wrong", "refused"]
 
-MOST_REFUSED: Final = 0.05
+MAX_REFUSED: Final = 0.05
 """Of the lines about our subject so many may be left without an answer."""
 
-LEAST_LINES: Final = 20
+MIN_LINES: Final = 20
 """Of each kind: on fewer lines a threshold is set by chance."""
 
 _SURE: Final = tuple(number / 50 for number in range(1, 46))
@@ -25,7 +25,7 @@ _TENTHS: Final = 10
 _NEWTON_STEPS: Final = 30
 _STEADY: Final = 1e-6
 _EDGE: Final = 1e-4  # nearer to 0 or 1 than this, log odds say too much
-_LEAST_WRONG: Final = 5
+_MIN_WRONG: Final = 5
 """So many right and so many wrong near meanings are needed to say how far scores can be believed."""
 
 _LINE: Final = re.compile(r"""(?P<key>\w+):\s+(?:"[^"]*"|'[^']*'|[^#"']*?)(?P<comment>\s*(?:\s#.*)?)""")
@@ -116,7 +116,7 @@ def point(trials: Sequence[Trial], thresholds: Thresholds) -> Point:
     )
 
 
-def best(points: Sequence[Point], most_refused: float = MOST_REFUSED) -> Point:
+def best(points: Sequence[Point], most_refused: float = MAX_REFUSED) -> Point:
     """Give the best of the points that refuse few enough lines about our subject.
 
     Where none does, the one that refuses fewest. Of those that are as good, the one with the smallest margin, and in
@@ -158,7 +158,7 @@ def with_score(thresholds: Thresholds, trials: Sequence[Trial]) -> Thresholds:
     near = [trial for trial in trials if trial.is_near and _EDGE < trial.nearness < 1.0 - _EDGE]
     right = [trial.best == trial.wanted for trial in near]
     count, wrong_count = sum(right), len(right) - sum(right)
-    if min(count, wrong_count) < _LEAST_WRONG:
+    if min(count, wrong_count) < _MIN_WRONG:
         return thresholds
     odds = [math.log(trial.nearness / (1 - trial.nearness)) for trial in near]
     targets = [(count + 1) / (count + 2) if each else 1 / (wrong_count + 2) for each in right]

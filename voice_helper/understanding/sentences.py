@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
 _GROUPED = re.compile(r"[(\[|]")
-_MOST_MISHEARD_WORDS = 3
-_LEAST_MISHEARD_LETTERS = 5  # shorter words are like too many others
+_MAX_MISHEARD_WORDS = 3
+_MIN_MISHEARD_LETTERS = 5  # shorter words are like too many others
 _MISHEARD_LIKENESS = 80
 _FILE_KEYS = frozenset({"language", "intents", "lists", "expansion_rules"})
 
@@ -144,12 +144,12 @@ class Sentences:
         words = comparable.split()
         spans = [
             words[start : start + count]
-            for count in range(1, _MOST_MISHEARD_WORDS + 1)
+            for count in range(1, _MAX_MISHEARD_WORDS + 1)
             for start in range(len(words) - count + 1)
         ]
         windows = {"".join(span) for span in spans if not self._known_words.issuperset(span)}
         joined = {phrase.replace(" ", ""): value for phrase, value in values.items()}
-        phrases = [phrase for phrase in joined if len(phrase) >= _LEAST_MISHEARD_LETTERS]
+        phrases = [phrase for phrase in joined if len(phrase) >= _MIN_MISHEARD_LETTERS]
         alike = (process.extractOne(window, phrases, scorer=fuzz.ratio) for window in sorted(windows))
         best = max((each for each in alike if each), key=lambda each: each[1], default=None)
         return joined[best[0]] if best and best[1] >= _MISHEARD_LIKENESS else ""

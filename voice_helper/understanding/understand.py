@@ -29,7 +29,7 @@ HELP_NOW: Final = ("emergency", "urgent")
 _FEW_WORDS: Final = 3
 """Fewer, such as "thank you", are said by everybody to everybody."""
 
-LEAST_KNOWN_SHARE: Final = 0.34
+MIN_KNOWN_SHARE: Final = 0.34
 """Fewer known words than this, and nearness means nothing."""
 
 
@@ -197,7 +197,7 @@ class Understanding:
 
     def _ranked(self, comparable: str) -> Ranking:
         """Give how near a text is to every meaning, where enough of its words are known."""
-        is_known = self.nearest.known_share(comparable) >= LEAST_KNOWN_SHARE
+        is_known = self.nearest.known_share(comparable) >= MIN_KNOWN_SHARE
         return self.nearest.rank(comparable) if is_known else NOTHING_NEAR
 
     def _alarm_threshold(self, confidence: float, *, is_cut: bool) -> float:

@@ -35,18 +35,18 @@ from voice_helper.understanding.normalize import MAX_CHARACTERS
 
 APPLICATION: Final = "voice-helper"
 KEEPERS: Final = ("keeper-1", "keeper-2")
-MOST_CONVERSATIONS: Final = 100_000
+MAX_CONVERSATIONS: Final = 100_000
 """About a kilobyte each; the one that was silent longest is forgotten for a new one."""
 
 FORGOTTEN_SECONDS: Final = 3600.0
 _KEEPER_SECONDS: Final = 2.0  # a machine that has just died does not say so
 _COPY_SECONDS: Final = 30.0
-_MOST_BYTES: Final = 16 * 1024
-_MOST_ID_CHARACTERS: Final = 64
+_MAX_BYTES: Final = 16 * 1024
+_MAX_ID_CHARACTERS: Final = 64
 _REPLICA_CPUS: Final = 0.99  # so that a keeper finds room on a machine whose cores all have a replica
 _KEEPER_CPUS: Final = 0.001  # of those that want none Ray does not heed on which machine they are wished
 _ONGOING: Final = 4  # turns that one replica has at a time before another replica is wanted
-_MOST_QUEUED: Final = 500  # more are refused with 503
+_MAX_QUEUED: Final = 500  # more are refused with 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Keeper:
             return
         self._kept[session] = kept
         self._kept.move_to_end(session)
-        while len(self._kept) > MOST_CONVERSATIONS or next(iter(self._kept.values())).at < kept.at - FORGOTTEN_SECONDS:
+        while len(self._kept) > MAX_CONVERSATIONS or next(iter(self._kept.values())).at < kept.at - FORGOTTEN_SECONDS:
             self._kept.popitem(last=False)
 
 
@@ -113,7 +113,7 @@ def read_turn(body: bytes) -> TypedTurn:
     if not isinstance(form, dict) or form.keys() != {"session", "turn", "text"}:
         raise ValueError("it is no turn")
     session, number, text = form["session"], form["turn"], form["text"]
-    if not (isinstance(session, str) and 0 < len(session) <= _MOST_ID_CHARACTERS):
+    if not (isinstance(session, str) and 0 < len(session) <= _MAX_ID_CHARACTERS):
         raise ValueError("session is no id")
     if type(number) is not int or number < 1:
         raise ValueError("turn is no number from 1")
@@ -149,7 +149,7 @@ class Turns:
         if request.headers.get("content-type") != "application/json":  # which no page elsewhere can send unasked
             return Response(status_code=415)
         body = await request.body()
-        if len(body) > _MOST_BYTES:
+        if len(body) > _MAX_BYTES:
             return Response(status_code=413)
         try:
             turn = read_turn(body)
@@ -216,7 +216,7 @@ def deploy(
         name="turns",
         autoscaling_config=AutoscalingConfig(min_replicas=least, max_replicas=most, target_ongoing_requests=_ONGOING),
         max_ongoing_requests=4 * _ONGOING,
-        max_queued_requests=_MOST_QUEUED,
+        max_queued_requests=_MAX_QUEUED,
         ray_actor_options={"num_cpus": _REPLICA_CPUS},
         logging_config=_SILENT,
     )

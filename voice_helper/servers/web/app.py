@@ -29,7 +29,7 @@ from voice_helper.types import SAMPLE_RATE
 from voice_helper.understanding.normalize import MAX_CHARACTERS
 from voice_helper.voices import Voice
 
-MOST_MESSAGE_BYTES: Final = 16 * 1024
+MAX_MESSAGE_BYTES: Final = 16 * 1024
 """No message of the page is larger: a tenth of a second of sound is 3,200 bytes."""
 
 WRONG_TOKEN, BUSY, RUBBISH, TOO_FAST, IDLE, FAULT = 4001, 4002, 4003, 4004, 4005, 4006
@@ -38,9 +38,9 @@ WRONG_TOKEN, BUSY, RUBBISH, TOO_FAST, IDLE, FAULT = 4001, 4002, 4003, 4004, 4005
 _CLOSES: Final = {"closed": 1000, "idle": IDLE, "fault": FAULT}
 _SOUND_BYTES_A_SECOND: Final = SAMPLE_RATE * 2
 _SOUND_AHEAD_SECONDS: Final = 10.0  # what a cut of the network kept back comes all at once
-_LEAST_SOUND_BYTES: Final = 256  # a smaller piece counts as one of this size
+_MIN_SOUND_BYTES: Final = 256  # a smaller piece counts as one of this size
 _MESSAGES_A_SECOND, _MESSAGES_AT_ONCE = 20.0, 60.0
-_MOST_UNSENT: Final = 500  # messages to a page that does not take them
+_MAX_UNSENT: Final = 500  # messages to a page that does not take them
 WRONG_TOKEN_SECONDS: Final = 1.0  # one try a second, however many try at once
 _HEARINGS: Final = ("held", "once", "open")
 _TYPES: Final = {
@@ -224,7 +224,7 @@ class _Connection:
         while True:
             content = _content(await self._socket.receive())
             is_sound = isinstance(content, bytes)
-            in_time = sound.spend(max(len(content), _LEAST_SOUND_BYTES)) if is_sound else messages.spend(1)
+            in_time = sound.spend(max(len(content), _MIN_SOUND_BYTES)) if is_sound else messages.spend(1)
             if not in_time or not live.put(read_order(content)):
                 raise RefusedError(TOO_FAST)
 
@@ -247,7 +247,7 @@ class _Connection:
         """Put a message behind those that are on their way; may be called from any thread."""
 
         def put() -> None:
-            if self._unsent.qsize() < _MOST_UNSENT:
+            if self._unsent.qsize() < _MAX_UNSENT:
                 self._unsent.put_nowait(message)
 
         with suppress(RuntimeError):  # the server has ended meanwhile

@@ -47,7 +47,7 @@ _SHOWN: Final = {
     "error": ("event", "text"),
     "end": ("event", "reason"),
 }
-_MOST_WAITING: Final = 1_000  # pieces of sound, half a minute: a machine that slow cannot follow
+_MAX_WAITING: Final = 1_000  # pieces of sound, half a minute: a machine that slow cannot follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class LiveConversation:
         self._send, self._ended = send, ended
         self._player = FarPlayer(send)
         self._speaker = Speaker(voice, self._player, words_per_minute)
-        self._orders: queue.Queue[Order | bytes | None] = queue.Queue(_MOST_WAITING)
+        self._orders: queue.Queue[Order | bytes | None] = queue.Queue(_MAX_WAITING)
         self._hearing: Hearing | None = None
         self._waited_samples = 0
         self._has_heard = False

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from wyoming.event import Event
 
-MOST_LINE_BYTES: Final = 64 * 1024
-MOST_DATA_BYTES: Final = 64 * 1024
-MOST_PAYLOAD_BYTES: Final = 1024 * 1024
+MAX_LINE_BYTES: Final = 64 * 1024
+MAX_DATA_BYTES: Final = 64 * 1024
+MAX_PAYLOAD_BYTES: Final = 1024 * 1024
 """Ten seconds of a studio's sound; Home Assistant sends a tenth of a second or less at a time."""
 
 FRAME_SECONDS: Final = 15.0
@@ -47,13 +47,13 @@ async def _rest(first: bytes, reader: asyncio.StreamReader) -> Event:
     try:
         line = first if first == b"\n" else first + await reader.readuntil(b"\n")
     except asyncio.LimitOverrunError:
-        raise FrameError(f"the first line of a frame may have {MOST_LINE_BYTES} bytes") from None
+        raise FrameError(f"the first line of a frame may have {MAX_LINE_BYTES} bytes") from None
     header = _read_object(line)
     kind, data = header.get("type"), header.get("data") or {}
     if not isinstance(kind, str) or not isinstance(data, dict):
         raise FrameError('a frame needs a "type", which is text, and its "data" is an object')
-    data_bytes = _length(header, "data_length", MOST_DATA_BYTES)
-    payload_bytes = _length(header, "payload_length", MOST_PAYLOAD_BYTES)
+    data_bytes = _length(header, "data_length", MAX_DATA_BYTES)
+    payload_bytes = _length(header, "payload_length", MAX_PAYLOAD_BYTES)
     if data_bytes:
         data = data | _read_object(await reader.readexactly(data_bytes))
     return Event(kind, data, await reader.readexactly(payload_bytes) if payload_bytes else None)

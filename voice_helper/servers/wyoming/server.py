@@ -33,32 +33,32 @@ from voice_helper.recognizers import Recognizer
 from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, situation_at
 from voice_helper.servers.chat_sessions import ChatSessions, ChatTurn
 from voice_helper.servers.utterance import Hearing
-from voice_helper.servers.wyoming.frames import MOST_LINE_BYTES, FrameError, read_frame
+from voice_helper.servers.wyoming.frames import MAX_LINE_BYTES, FrameError, read_frame
 from voice_helper.servers.wyoming.text_chunker import TextChunker
 from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, SAMPLE_RATE
 from voice_helper.types import Transcript as Words
 from voice_helper.voices import SENTENCE_PAUSE_SECONDS, Voice
 
-MOST_CLIENTS: Final = 64
+MAX_CLIENTS: Final = 64
 IDLE_SECONDS: Final = 60.0
 """A connection on which nothing comes for so long is closed."""
 
 SEND_SECONDS: Final = 15.0
 """A client takes what is sent to it within this time."""
 
-MOST_SOUND_SECONDS: Final = 60
+MAX_SOUND_SECONDS: Final = 60
 """An utterance is no longer."""
 
-MOST_HEARING_SECONDS: Final = 2 * MOST_SOUND_SECONDS
+MAX_HEARING_SECONDS: Final = 2 * MAX_SOUND_SECONDS
 """Nor does it take longer to come."""
 
-MOST_SPOKEN_CHARACTERS: Final = 5_000
+MAX_SPOKEN_CHARACTERS: Final = 5_000
 """No more text is read aloud at a time: five minutes."""
 
 _NAME: Final = "voice-helper"
 _ABOUT: Final = "Leg cramps"
 _CHUNK_BYTES: Final = 4_096
-_MOST_ID_CHARACTERS: Final = 200
+_MAX_ID_CHARACTERS: Final = 200
 _LINGER_SECONDS: Final = 1.0  # for a client to read why it is refused, before what it has sent resets the connection
 _TURNS_AT_ONCE: Final = 4  # the networks of the understanding leave Python free for another
 _PACKAGES: Final = {
@@ -160,7 +160,7 @@ class WyomingServer:
 
     async def serve(self, listener: socket.socket, ready: Callable[[], Awaitable[None]] | None = None) -> None:
         """Serve at a socket that listens; `ready` is awaited once when it does."""
-        server = await asyncio.start_server(self._accept, sock=listener, limit=MOST_LINE_BYTES)
+        server = await asyncio.start_server(self._accept, sock=listener, limit=MAX_LINE_BYTES)
         if ready is not None:
             await ready()
         async with server:
@@ -174,16 +174,16 @@ class WyomingServer:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if self._clients < MOST_CLIENTS:
+            if self._clients < MAX_CLIENTS:
                 self._clients += 1
                 try:
                     await _Connection(self, reader, writer).serve()
                 finally:
                     self._clients -= 1
-            elif self._refused < MOST_CLIENTS:
+            elif self._refused < MAX_CLIENTS:
                 self._refused += 1
                 try:
-                    await _refuse(reader, writer, "busy", f"{MOST_CLIENTS} clients are connected already")
+                    await _refuse(reader, writer, "busy", f"{MAX_CLIENTS} clients are connected already")
                 finally:
                     self._refused -= 1
         finally:
@@ -282,8 +282,8 @@ class _Connection:
             raise RefusedError("bad-event", f"{event.type} needs rate, width and channels, which are numbers")
         hearing, sound = await self._begun_hearing(), event.payload or b""
         seconds = hearing.samples / SAMPLE_RATE + len(sound) / max(1, rate * width * channels)
-        if seconds > MOST_SOUND_SECONDS or self._loop.time() - self._hears_since > MOST_HEARING_SECONDS:
-            raise RefusedError("too-long", f"an utterance may have {MOST_SOUND_SECONDS} seconds")
+        if seconds > MAX_SOUND_SECONDS or self._loop.time() - self._hears_since > MAX_HEARING_SECONDS:
+            raise RefusedError("too-long", f"an utterance may have {MAX_SOUND_SECONDS} seconds")
         try:
             await self._in_turn(hearing.take, sound, rate, width, channels)
         except SoundFormatError as error:
@@ -349,8 +349,8 @@ class _Connection:
         if self._reading is None:
             raise RefusedError("bad-event", "synthesize-chunk comes after synthesize-start")
         ready = self._reading.add(_text(event))
-        if self._reading.characters > MOST_SPOKEN_CHARACTERS:
-            raise RefusedError("too-long", f"a text may have {MOST_SPOKEN_CHARACTERS} characters")
+        if self._reading.characters > MAX_SPOKEN_CHARACTERS:
+            raise RefusedError("too-long", f"a text may have {MAX_SPOKEN_CHARACTERS} characters")
         await self._speak_all(ready)
 
     async def _read_to_end(self, event: Event) -> None:
@@ -405,7 +405,7 @@ async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, co
         await _send(writer, Error(text, code).event())
         writer.write_eof()
         async with asyncio.timeout(_LINGER_SECONDS):
-            while await reader.read(MOST_LINE_BYTES):
+            while await reader.read(MAX_LINE_BYTES):
                 pass
 
 
@@ -428,4 +428,4 @@ def _text(event: Event) -> str:
 
 def _id(context: dict[str, object], name: str) -> str | None:
     given = context.get(name)
-    return given if isinstance(given, str) and 0 < len(given) <= _MOST_ID_CHARACTERS else None
+    return given if isinstance(given, str) and 0 < len(given) <= _MAX_ID_CHARACTERS else None

@@ -8,7 +8,7 @@ from typing import Final
 
 from voice_helper.runtime.speaker import sentences_of
 
-MOST_PIECE_CHARACTERS: Final = 300
+MAX_PIECE_CHARACTERS: Final = 300
 """A longer sentence is cut between two words, so that nobody waits long for its sound."""
 
 _COMPLETE = re.compile(r".*[.?!]\s+", re.DOTALL)
@@ -40,4 +40,4 @@ class TextChunker:
 
 
 def _pieces(text: str) -> list[str]:
-    return [piece for sentence in sentences_of(text) for piece in textwrap.wrap(sentence, MOST_PIECE_CHARACTERS)]
+    return [piece for sentence in sentences_of(text) for piece in textwrap.wrap(sentence, MAX_PIECE_CHARACTERS)]
