@@ -145,7 +145,7 @@ class Conversation:
         return replace(self, guide=self.guide.article_only() if self.guide is not None else None)
 
     def by_turns(self) -> Conversation:
-        """Give the conversation for doors that speak only when they are spoken to: see `turns`."""
+        """Give the conversation for doors that speak only when they are spoken to: see `turn_taking`."""
         return replace(self, guide=self.guide.by_turns() if self.guide is not None else None)
 
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:

@@ -1,6 +1,6 @@
 """One live conversation with a far microphone and loudspeaker, on a thread of its own.
 
-What is far is one more source of sound and one more player: the loop of `assistant` is the same as everywhere.
+What is far is one more source of sound and one more player: the loop of `runtime.assistant` is the same as everywhere.
 """
 
 from __future__ import annotations
