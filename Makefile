@@ -4,9 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two workers; each file stays with one of them, for what its tests share.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
-CORE_TESTS := answers calibration content conversation documents endpoint export_homeassistant exporting \
-	follow_ups glance grounding guide guide_moves hostile_input languages learn nearest page phrasebook safety \
-	safety_rules saved scenarios skill spelling talks text turns understand understand_order vocabulary
+CORE_TESTS := audio/test_endpoint.py content dialogue exporters servers/test_chat_sessions.py skill test_hostile_input.py \
+	tester/test_vocabulary.py understanding
 
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
@@ -24,7 +23,7 @@ test: $(VENV)/.installed-dev
 # newer starlette than the page does.
 LOWEST := .venv-lowest
 test-lowest: $(VENV)/.installed-dev
-	$(BIN)/python -m tests.lowest > $(VENV)/lowest.txt
+	$(BIN)/python -m tests.support.lowest > $(VENV)/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(VENV)/lowest.txt -e ".[natural,web,whisper,wyoming]" pytest pytest-xdist hypothesis types-PyYAML packaging
 	$(LOWEST)/bin/voice-helper ask "would a warm flannel be any good" --voice none
@@ -33,9 +32,9 @@ test-lowest: $(VENV)/.installed-dev
 	$(LOWEST)/bin/voice-helper check intents/en
 	$(LOWEST)/bin/python -m pytest -q $(LOWEST_TESTS)
 
-LOWEST_TESTS := tests/test_answers.py tests/test_audio.py tests/test_cache.py tests/test_content.py tests/test_conversation.py \
-	tests/test_endpoint.py tests/test_guide.py tests/test_safety.py tests/test_text.py tests/test_understand.py tests/test_voices.py \
-	tests/test_web.py tests/test_wyoming.py
+LOWEST_TESTS := tests/dialogue/test_answers.py tests/audio/test_devices.py tests/test_cache.py tests/skill/test_content.py tests/dialogue/test_conversation.py \
+	tests/audio/test_endpoint.py tests/dialogue/test_guide.py tests/understanding/test_safety.py tests/understanding/test_normalize.py tests/understanding/test_understand.py tests/voices/test_engines.py \
+	tests/servers/test_web.py tests/servers/test_wyoming.py
 
 test-ovos: $(OVOS_VENV)/.installed
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OVOS_VENV)/bin/python -m pytest tests/openvoiceos
@@ -54,9 +53,9 @@ format: $(VENV)/.installed-dev
 # starts that are killed and started again.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
-	$(BIN)/python -m pytest tests/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
-	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/test_export_homeassistant.py -q -k sentence_of_a_template
-	$(BIN)/python -m pytest tests/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
+	$(BIN)/python -m pytest tests/servers/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
+	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/exporters/test_homeassistant.py -q -k sentence_of_a_template
+	$(BIN)/python -m pytest tests/dialogue/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
 	$(BIN)/python -m bench.fuzz --seconds 240 --most 400000
 	$(BIN)/python -m bench.kills 200
 
@@ -69,7 +68,7 @@ pictures: $(VENV)/.installed-dev
 
 # Branch coverage of the core, by the tests that need no sound, no server and no recognizer.
 coverage: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= $(CORE_TESTS:%=tests/test_%.py)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= $(CORE_TESTS:%=tests/%)
 	$(BIN)/coverage report --skip-covered --include "$$($(BIN)/python -m tests.test_layers)"
 
 # Changes the code that decides in some thousand small ways, and shows which change no test notices: an hour or so.

@@ -23,8 +23,8 @@ class LocaleFiles(BuildHookInterface[Any]):
         root = Path(self.root)
         sys.path.insert(0, str(root))
         try:
-            from voice_helper.exports.folder import write_folder
-            from voice_helper.exports.openvoiceos import locale_files
+            from voice_helper.exporters.folder import write_folder
+            from voice_helper.exporters.openvoiceos import locale_files
         finally:
             sys.path.remove(str(root))
         self._made = Path(tempfile.mkdtemp(prefix="voice-helper-locale-"))

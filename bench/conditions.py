@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from bench.speech import Condition, mixed, with_noise
-from voice_helper.audio import to_pcm
+from bench.speech import Condition
+from tests.support.speech import mixed, with_noise
+from voice_helper.audio.devices import to_pcm
 from voice_helper.types import SAMPLE_RATE
 
 _TESTDATA: Final = Path("/usr/share/pocketsphinx/test/data")  # Debian's pocketsphinx-testdata

@@ -21,8 +21,8 @@ from packaging.requirements import Requirement
 
 from bench.lines import machine, write_result
 from bench.programs import PYTHON, VOICE_HELPER, Took, best_of, instructions, run
-from tests.sound import RECORDINGS, heard_from
-from voice_helper.audio import silence, write_wav
+from tests.support.sound import RECORDINGS, heard_from
+from voice_helper.audio.devices import silence, write_wav
 from voice_helper.types import SAMPLE_RATE
 
 _QUESTION = ("ask", "does heat help", "--voice", "none")
@@ -41,7 +41,7 @@ _ALL_IN_USE = """
 from voice_helper.recognizers import open_recognizer
 from voice_helper.skill import open_skill, phrases_of
 from voice_helper.types import AudioChunk
-from voice_helper.vad import VoiceActivity
+from voice_helper.audio.vad import VoiceActivity
 skill = open_skill()
 recognizer = open_recognizer("embedded", phrases=phrases_of(skill.content)).recognizer
 speech = VoiceActivity()

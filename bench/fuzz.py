@@ -35,25 +35,26 @@ import soundfile
 
 from bench.lines import machine, read_result, write_result
 from bench.load import port_of, served
-from tests.served import serving as served_page
-from tests.served import talking
-from tests.sound import CHECKOUT, RECORDINGS
-from voice_helper.archives import unpack
-from voice_helper.audio import WavSource
-from voice_helper.content import content_of, read_files
-from voice_helper.conversation import State
-from voice_helper.documents import Problems
+from tests.support.served import serving as served_page
+from tests.support.served import talking
+from tests.support.sound import CHECKOUT, RECORDINGS
+from voice_helper.audio.devices import WavSource
+from voice_helper.content.documents import Problems
+from voice_helper.content.files import read_files
+from voice_helper.content.yaml_documents import read_document
+from voice_helper.dialogue.conversation import State
 from voice_helper.errors import VoiceHelperError
-from voice_helper.paths import intents_folder
-from voice_helper.servers.web import RefusedError, read_order
+from voice_helper.servers.web.app import RefusedError, read_order
 from voice_helper.skill import open_skill
-from voice_helper.text import MAX_CHARACTERS
+from voice_helper.skill.content import content_of
+from voice_helper.speech_models.unpack import unpack
+from voice_helper.support.paths import intents_folder
 from voice_helper.types import SAMPLE_RATE, Heard, Transcript
+from voice_helper.understanding.normalize import MAX_CHARACTERS
 from voice_helper.voices import NoVoice
-from voice_helper.yaml_documents import read_document
 
 HANG_SECONDS: Final = 10
-_MOST_CHANGES: Final = 8
+_MAX_CHANGES: Final = 8
 _NUMBERS: Final = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 _NASTY: Final = (
     "\x00", "\x1b[2J", "\u202e", "\u2028", "\ufeff", "\U000e0001", "\N{DOUBLE CIRCLED DIGIT ONE}", "'", '"', "{", "}",
@@ -99,7 +100,7 @@ class HangError(Exception):
 def damaged(raw: bytes, chance: random.Random) -> bytes:
     """Give bytes with some of them changed, doubled, taken away or put in."""
     made = bytearray(raw)
-    for _ in range(chance.randint(0, _MOST_CHANGES)):
+    for _ in range(chance.randint(0, _MAX_CHANGES)):
         place = chance.randrange(len(made) + 1) if chance.random() < 0.5 else chance.randrange(min(len(made), 64) + 1)
         kind = chance.randrange(6)
         if kind == 0:
@@ -122,7 +123,7 @@ def damaged(raw: bytes, chance: random.Random) -> bytes:
 def damaged_text(text: str, chance: random.Random) -> str:
     """Give a text with some of it changed, doubled, taken away or put in."""
     made = list(text)
-    for _ in range(chance.randint(0, _MOST_CHANGES)):
+    for _ in range(chance.randint(0, _MAX_CHANGES)):
         place, kind = chance.randrange(len(made) + 1), chance.randrange(5)
         if kind == 0:
             made[place:place] = chance.choice(_NASTY)

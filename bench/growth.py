@@ -22,18 +22,19 @@ from dataclasses import replace
 
 from hassil import Intents, recognize_all
 
-from bench.lines import machine, read_lines, write_result
-from voice_helper.content import load_content
-from voice_helper.paths import intents_folder
-from voice_helper.sentences import Sentences, Template
+from bench.lines import machine, write_result
+from tests.support.labelled_lines import read_lines
 from voice_helper.skill import open_skill
+from voice_helper.skill.content import load_content
+from voice_helper.support.paths import intents_folder
+from voice_helper.understanding.sentences import Sentences, Template
 
 _TIMES = (1, 3, 10, 30)
 _LENGTHS = (1, 2, 5, 10, 20)
 _COMMON_WORDS = 150
 """So many of the words are taken to hold sentences together."""
 
-_MOST_OF_HASSIL = 3  # times as many templates: with more it takes minutes
+_MAX_TIMES_FOR_HASSIL = 3  # times as many templates: with more it takes minutes
 _WORD = re.compile(r"(?<![\w{<:'])[a-z]+(?![\w}>:'])")
 _QUESTION = "does putting heat on my calf help when it cramps at night"
 
@@ -91,7 +92,7 @@ def by_templates(texts: Sequence[str], times: Sequence[int]) -> dict[str, object
         tracemalloc.stop()
         row = {"times": each, "templates": len(many.templates), "exact_milliseconds": milliseconds(many.exact, texts)}
         row |= {"first_seconds": read_seconds, "index_megabytes": held}
-        if each <= _MOST_OF_HASSIL:
+        if each <= _MAX_TIMES_FOR_HASSIL:
             row["hassil_milliseconds"] = _hassil_milliseconds(many, texts)
         rows.append({name: round(value, 3) for name, value in row.items()})
         print(rows[-1], flush=True)

@@ -18,18 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from bench.conditions import conditions
-from bench.lines import HELP_NOW, Line, Score, machine, read_lines, write_result
+from bench.lines import Score, machine, write_result
 from bench.session import COMMANDS
 from bench.speech import Condition, kept_voices, spoken
 from bench.talk import human_talk, least_and_most, noises, other_talk
-from voice_helper.assistant import Listener
-from voice_helper.audio import silence
-from voice_helper.conversation import State
-from voice_helper.endpoint import IN_SESSION, PAUSE_SECONDS, EndpointSettings
+from tests.support.labelled_lines import HELP_NOW, Line, read_lines
+from voice_helper.audio.devices import silence
+from voice_helper.audio.endpoint import IN_SESSION, PAUSE_SECONDS, EndpointSettings
+from voice_helper.audio.vad import VoiceActivity
+from voice_helper.dialogue.conversation import State
 from voice_helper.errors import VoiceHelperError
 from voice_helper.recognizers import Recognizer, open_recognizer
+from voice_helper.runtime.assistant import Listener
 from voice_helper.skill import Skill, open_skill, phrases_of
-from voice_helper.tester import ask
+from voice_helper.tester.run import ask
 from voice_helper.types import (
     CHUNK_SAMPLES,
     SAMPLE_RATE,
@@ -43,7 +45,6 @@ from voice_helper.types import (
     Transcript,
     Understood,
 )
-from voice_helper.vad import VoiceActivity
 
 ENGINES = ("embedded", "pocketsphinx", "vosk", "whisper")
 EVERY_VOICE = ("clean", "10 dB")

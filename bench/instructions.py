@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from bench.lines import machine, write_result
-from bench.listener import filled_chunks_of
 from bench.programs import PYTHON, instructions, run
-from tests.sound import heard_from, recording
+from tests.support.listener import filled_chunks_of
+from tests.support.sound import heard_from, recording
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 
 _KEPT: Final = Path(__file__).parent / "results" / "instructions.json"

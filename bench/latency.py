@@ -20,14 +20,15 @@ from typing import Any, Final
 import numpy as np
 
 from bench.hearing import packaged_whisper
-from bench.lines import machine, read_lines, write_result
+from bench.lines import machine, write_result
 from bench.speech import kept_voices, spoken, voices
-from voice_helper.assistant import Assistant
-from voice_helper.audio import SilentPlayer, silence
-from voice_helper.conversation import State
+from tests.support.labelled_lines import read_lines
+from voice_helper.audio.devices import SilentPlayer, silence
+from voice_helper.dialogue.conversation import State
 from voice_helper.recognizers import Recognizer, open_recognizer
+from voice_helper.runtime.assistant import Assistant
+from voice_helper.runtime.speaker import Speaker
 from voice_helper.skill import Skill, open_skill, phrases_of
-from voice_helper.speaking import Speaker
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Transcript, Understood
 from voice_helper.voices import Voice, open_voice
 

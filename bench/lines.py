@@ -1,47 +1,16 @@
-"""The labelled lines that are measured on; `dev` may be tuned on, `test` never, nor `unseen`.
-
-`unseen` was written by somebody who had seen the names of the intents and the article, but no template and no code.
-"""
+"""The scores of labelled lines, and the files that results are written to."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HELP_NOW = frozenset({"emergency", "urgent"})
-REFUSED = frozenset({"none", "unsure", "out_of_scope"})
+from tests.support.labelled_lines import HELP_NOW, REFUSED, Line
+
 _FOLDER = Path(__file__).parent
-_UNSEEN = "unseen"
-SPLITS = ("dev", "test", _UNSEEN)
 _RESULTS = _FOLDER / "results"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    text: str
-    intent: str
-    kind: str = ""
-    slots: Mapping[str, str] = field(default_factory=dict)
-    has_slots: bool = False
-    """Whether somebody has written down which slots are right, be it none."""
-
-    @property
-    def is_ordinary(self) -> bool:
-        """Neither a red flag nor something to refuse."""
-        return self.intent not in HELP_NOW and self.intent != "out_of_scope"
-
-
-def read_lines(split: str) -> list[Line]:
-    name = "understanding-test.jsonl" if split == _UNSEEN else "utterances.jsonl"
-    entries = [json.loads(raw) for raw in (_FOLDER / name).read_text(encoding="utf-8").splitlines()]
-    return [
-        Line(entry["text"], entry["intent"], entry.get("kind", ""), entry.get("slots", {}), "slots" in entry)
-        for entry in entries
-        if split == _UNSEEN or entry["split"] == split
-    ]
 
 
 @dataclass(slots=True)

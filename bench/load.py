@@ -32,9 +32,10 @@ from wyoming.event import Event
 
 from bench.lines import machine, write_result
 from bench.programs import VOICE_HELPER
-from bench.speech import FLITE_VOICES, flite, spoken
-from voice_helper.audio import silence
-from voice_helper.endpoint import PATIENT
+from bench.speech import FLITE_VOICES, spoken
+from tests.support.speech import flite
+from voice_helper.audio.devices import silence
+from voice_helper.audio.endpoint import PATIENT
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 
 TARGET_MS: Final = 500.0

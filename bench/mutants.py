@@ -14,7 +14,7 @@ _SURVIVED = (0, 33)  # exit codes of the tests; 33 where there is none that reac
 
 def main() -> None:
     """Print the table, and write it."""
-    rows = {path.name.removesuffix(".py.meta"): counted(path) for path in sorted(_MUTATED.glob("*.meta"))}
+    rows = {path.name.removesuffix(".py.meta"): counted(path) for path in sorted(_MUTATED.rglob("*.meta"))}
     print("| module | mutants | killed | survived | not run | share that survived |")
     print("|---|---|---|---|---|---|")
     for module, row in rows.items():

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.lines import machine, read_lines, write_result
-from bench.simulated_room import Played, play_session
-from bench.speech import kept_voices, spoken, with_noise
-from voice_helper.audio import silence
+from bench.lines import machine, write_result
+from bench.speech import kept_voices, spoken
+from tests.support.labelled_lines import read_lines
+from tests.support.simulated_room import Played, play_session
+from tests.support.speech import with_noise
+from voice_helper.audio.devices import silence
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
 from voice_helper.types import SAMPLE_RATE

@@ -22,9 +22,9 @@ from typing import Any
 
 from bench.latency import measure
 from bench.lines import machine, write_result
-from bench.listener import filled_chunks_of, listener
-from tests.sound import heard_from, recording
-from voice_helper.audio import silence
+from tests.support.listener import filled_chunks_of, listener
+from tests.support.sound import heard_from, recording
+from voice_helper.audio.devices import silence
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE

@@ -29,7 +29,7 @@ from bench.lines import machine, write_result
 from bench.load import DOORS, Server, in_real_time, page_socket, port_of, questions, served, talk
 from voice_helper.types import SAMPLE_RATE
 
-_MOST_MINUTES: Final = 24 * 60
+_MAX_MINUTES: Final = 24 * 60
 _PEOPLE_A_DOOR: Final = 2
 _THINKS_SECONDS: Final = (3.0, 10.0)  # listens to the answer, and thinks
 _TROUBLE_SECONDS: Final = (10.0, 30.0)  # from one who dies or sends rubbish to the next
@@ -221,11 +221,11 @@ def drift(looks: Sequence[Look]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=60.0, help=f"at most {_MOST_MINUTES}")
+    parser.add_argument("--minutes", type=float, default=60.0, help=f"at most {_MAX_MINUTES}")
     parser.add_argument("--look", type=float, default=_LOOK_MINUTES, help="minutes from one look to the next")
     options = parser.parse_args()
-    if not (0 < options.minutes <= _MOST_MINUTES and options.look > 0):
-        parser.error(f"--minutes is a number up to {_MOST_MINUTES}, --look one above 0")
+    if not (0 < options.minutes <= _MAX_MINUTES and options.look > 0):
+        parser.error(f"--minutes is a number up to {_MAX_MINUTES}, --look one above 0")
     sounds = questions()
     tracebacks: dict[str, int] = {}
     with ExitStack() as opened:

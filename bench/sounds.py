@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from hama import G2PModel
 
-from voice_helper.paths import data_folder
-from voice_helper.recognizers.language_model import english_words, frequent_words
-from voice_helper.recognizers.phonetic import FREQUENT_WORDS
-from voice_helper.recognizers.spelling import phones_of
+from voice_helper.recognizers.embedded.engine import FREQUENT_WORDS
+from voice_helper.recognizers.embedded.g2p import phones_of
+from voice_helper.recognizers.embedded.language_model import english_words, frequent_words
 from voice_helper.skill import open_skill, phrases_of
+from voice_helper.support.paths import data_folder
 
 _OPENING = """\
 # How hama 1.7 (Apache-2.0) spells words into sounds where the CMU dictionary has it otherwise: the 8,000 most frequent

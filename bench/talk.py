@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 
 from bench.conditions import human_speech
-from bench.speech import flite, spoken
-from voice_helper.audio import silence
+from bench.speech import spoken
+from tests.support.speech import flite
+from voice_helper.audio.devices import silence
 from voice_helper.types import SAMPLE_RATE
 
 _TALK: Final = Path(__file__).parent / "other-talk.txt"

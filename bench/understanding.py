@@ -6,10 +6,11 @@ import statistics
 import sys
 import time
 
-from bench.lines import SPLITS, Line, Score, machine, read_lines, write_result
-from voice_helper.calibration import calibration_error, reliability
+from bench.lines import Score, machine, write_result
+from tests.support.labelled_lines import SPLITS, Line, read_lines
 from voice_helper.skill import Skill, open_skill
-from voice_helper.understand import Context
+from voice_helper.understanding.calibration import calibration_error, reliability
+from voice_helper.understanding.understand import Context
 
 
 def measure(split: str) -> dict[str, object]:

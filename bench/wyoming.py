@@ -22,9 +22,10 @@ from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 from wyoming.tts import Synthesize
 
-from bench.lines import machine, read_lines, write_result
+from bench.lines import machine, write_result
 from bench.load import Server, in_real_time, port_of, served
-from tests.sound import heard_from, recording
+from tests.support.labelled_lines import read_lines
+from tests.support.sound import heard_from, recording
 from voice_helper.types import SAMPLE_RATE
 
 _SAID = ("put_heat_on_it", "bananas", "what_is_a_cramp", "stretching")

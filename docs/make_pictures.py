@@ -17,13 +17,13 @@ from rich.rule import Rule
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from voice_helper.assistant import Assistant, Happening
-from voice_helper.audio import SilentPlayer
-from voice_helper.conversation import State
-from voice_helper.recognizers.embedded import EmbeddedModels
+from voice_helper.audio.devices import SilentPlayer
+from voice_helper.cli.guide_view import GuideView
+from voice_helper.dialogue.conversation import State
+from voice_helper.recognizers.embedded.engine import EmbeddedModels
+from voice_helper.runtime.assistant import Assistant, LoopEvent
+from voice_helper.runtime.speaker import Speaker
 from voice_helper.skill import open_skill, phrases_of
-from voice_helper.speaking import Speaker
-from voice_helper.view import GuideView
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
 _DOCS: Final = Path(__file__).resolve().parent
@@ -81,7 +81,7 @@ def guide() -> Console:
     view = GuideView(console, skill.content.guide.help.text if skill.content.guide else "")
     said: list[object] = []
 
-    def tell(happening: Happening) -> None:
+    def tell(happening: LoopEvent) -> None:
         view.tell(happening)
         said.append(happening.fields.get("text"))
 

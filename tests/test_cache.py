@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.sound import CHECKOUT
-from voice_helper.cache import Arrays, kept_arrays, kept_texts, write_whole
-from voice_helper.paths import cache_folder
+from tests.support.sound import CHECKOUT
+from voice_helper.support.cache import Arrays, kept_arrays, kept_texts, write_whole
+from voice_helper.support.paths import cache_folder
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def test_a_full_disk_leaves_no_half_file_behind(folder: Path) -> None:
     script = """
 import resource, numpy
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-from voice_helper.cache import kept_arrays
+from voice_helper.support.cache import kept_arrays
 made = kept_arrays("numbers", "key", lambda: {"noise": numpy.random.default_rng(1).random(5000)})
 print(len(made["noise"]))
 """

@@ -16,13 +16,13 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.programs import VOICE_HELPER, environment
-from tests.sound import CHECKOUT, recording
-from voice_helper import doctor
-from voice_helper.cli import cli
-from voice_helper.content import check_folder
+from tests.support.programs import VOICE_HELPER, environment
+from tests.support.sound import CHECKOUT, recording
+from voice_helper.cli import diagnosis as doctor
+from voice_helper.cli.entry_point import cli
 from voice_helper.skill import open_skill
-from voice_helper.tester import read_cases
+from voice_helper.skill.content import check_folder
+from voice_helper.tester.run import read_cases
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((CHECKOUT / "docs").glob("*.md"))}

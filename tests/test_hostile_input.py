@@ -15,20 +15,20 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.programs import call
-from tests.sound import RECORDINGS, recording, write_pcm
-from voice_helper.audio import WavSource
-from voice_helper.content import check_folder, load_content
-from voice_helper.conversation import State
-from voice_helper.documents import Problems
+from tests.support.programs import call
+from tests.support.sound import RECORDINGS, recording, write_pcm
+from voice_helper.audio.devices import WavSource
+from voice_helper.content.documents import Problems
+from voice_helper.content.wordings import read_wordings
+from voice_helper.content.yaml_documents import read_document
+from voice_helper.dialogue.conversation import State
 from voice_helper.errors import AudioFileError, IntentsError
-from voice_helper.paths import intents_folder
 from voice_helper.skill import Skill
-from voice_helper.templates import parse_fault
-from voice_helper.text import MAX_CHARACTERS
+from voice_helper.skill.content import check_folder, load_content
+from voice_helper.support.paths import intents_folder
 from voice_helper.types import Heard, Say, Transcript
-from voice_helper.wordings import read_wordings
-from voice_helper.yaml_documents import read_document
+from voice_helper.understanding.hassil_adapter import parse_fault
+from voice_helper.understanding.normalize import MAX_CHARACTERS
 
 patient = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 WORDS = (

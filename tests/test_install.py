@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import call
-from tests.sound import CHECKOUT
-from voice_helper.exports.openvoiceos import locale_files
+from tests.support.programs import call
+from tests.support.sound import CHECKOUT
+from voice_helper.exporters.openvoiceos import locale_files
 
 OUTER_PACKAGES = sysconfig.get_path("purelib")
 FORMS = ("checkout", "editable", "wheel")
@@ -70,9 +70,8 @@ def test_a_question_is_answered_from_another_folder(python: tuple[str, Path], tm
 
 def test_intents_recording_and_registry_are_there(python: tuple[str, Path], tmp_path: Path) -> None:
     form, interpreter = python
-    script = (
-        "from voice_helper.paths import data_folder; print(data_folder('intents'), data_folder('models'), sep='\\n')"
-    )
+    places = "data_folder('intents'), data_folder('models')"
+    script = f"from voice_helper.support.paths import data_folder; print({places}, sep='\\n')"
     ran = call(["-c", script], folder=tmp_path, program=interpreter)
     intents, models = (Path(line) for line in ran.lines)
     assert (intents.is_relative_to(CHECKOUT)) == (form != "wheel")
@@ -85,7 +84,7 @@ def test_intents_recording_and_registry_are_there(python: tuple[str, Path], tmp_
 
 def test_a_wheel_carries_the_locale_files_of_its_own_sentences(python: tuple[str, Path], tmp_path: Path) -> None:
     form, interpreter = python
-    script = "from voice_helper.paths import data_folder; print(data_folder('openvoiceos'))"
+    script = "from voice_helper.support.paths import data_folder; print(data_folder('openvoiceos'))"
     folder = Path(call(["-c", script], folder=tmp_path, program=interpreter).lines[0])
     if form != "wheel":  # there the skill makes them when it starts
         assert not folder.exists()

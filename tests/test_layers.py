@@ -1,8 +1,10 @@
-"""The import rules: values know nothing of ours, core knows values, edges know no core, only doors choose engines."""
+"""The imports between packages: they go one way, from the values up to the command line."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,125 +12,179 @@ import pytest
 import voice_helper
 
 PACKAGE = Path(voice_helper.__file__).parent
-VALUES = {"types", "errors", "paths"}
-CORE = {
-    "documents", "text", "wordings", "sentences", "nearest", "safety", "understand", "answers", "guide", "phrasebook",
-    "page", "content", "conversation", "endpoint", "spoken", "fragments", "glance", "templates", "ranking",
-    "yaml_documents", "follow_ups", "calibration", "saved", "turns", "subject", "own_voice",
+VALUES = {"types", "errors"}
+MAY_IMPORT: Mapping[str, set[str]] = {
+    "support": set(),
+    "content": set(),
+    "audio": {"support"},
+    "understanding": {"support", "content"},
+    "dialogue": {"content", "understanding"},
+    "speech_models": {"support"},
+    "recognizers": {"support", "audio", "speech_models"},
+    "voices": {"support", "audio"},
+    "skill": {"support", "content", "understanding", "dialogue"},
+    "runtime": {"audio", "understanding", "dialogue", "recognizers", "voices"},
+    "exporters": {"content", "understanding", "dialogue", "skill"},
+    "servers": {
+        "support", "content", "audio", "understanding", "dialogue", "recognizers", "voices", "skill", "runtime",
+        "exporters",
+    },
+    "tester": {
+        "content", "understanding", "dialogue", "speech_models", "recognizers", "skill", "runtime",
+    },
+    "cli": {
+        "support", "content", "audio", "understanding", "dialogue", "speech_models", "recognizers", "voices", "skill",
+        "runtime", "exporters", "servers", "tester",
+    },
 }  # fmt: skip
-EDGES = {
-    "audio", "embedding", "networks", "noise", "quiet", "vad", "echo", "models", "registry", "archives", "downloads",
-    "model_store", "cache", "loudness", "settings", "recognizers", "voices", "guarded", "temporary",
+"""Each package and the others that it may import, beside the values."""
+
+ROOT = {"types", "errors", "testing", "__main__"}
+CORE_PACKAGES = {"content", "understanding", "dialogue"}
+CORE_MODULES = {
+    "audio.endpoint", "exporters.phrasebook", "exporters.review_page", "runtime.self_hearing", "skill.content",
+    "skill.phrasebook", "skill.web_labels",
 }  # fmt: skip
-JOINED = {"skill", "watched", "assistant", "speaking"}
-DOORS = {
-    "cli", "commands", "view", "doctor", "tester", "reports", "vocabulary", "forms", "servers", "exports",
-    "ray_cluster",
-}  # fmt: skip
+RUNS_A_NETWORK = {"understanding.embedder"}
+"""It is no core: it runs a neural network, and keeps the results in a file."""
+
 DEVICES = {
-    "sounddevice",
-    "socket",
-    "threading",
-    "time",
-    "subprocess",
-    "asyncio",
-    "queue",
-    "tempfile",
-    "vosk",
-    "pyttsx3",
-}
-ENGINES = ("voice_helper.recognizers.", "voice_helper.voices.")
+    "sounddevice", "socket", "threading", "time", "subprocess", "asyncio", "queue", "tempfile", "vosk", "pyttsx3",
+}  # fmt: skip
+CLIENTS = {"requests", "urllib3", "http", "ftplib", "httpx", "websockets"}
+LISTENERS = {"socket", "asyncio", "ssl", "uvicorn", "starlette"}  # what fetches needs some of it, too
+ENGINES = ("recognizers.", "voices.")
+
+
+def all_modules() -> dict[str, Path]:
+    """Every module by its name below the package; a package has its own name, the root the name ""."""
+    names = {
+        path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in PACKAGE.rglob("*.py")
+    }
+    return {
+        name.removesuffix("__init__").removesuffix("."): path
+        for name, path in names.items()
+        if not name.startswith("data.")
+    }
+
+
+FILES = all_modules()
 
 
 def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports, inside of functions too; those of ours by their name below the package."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            if node.module in {"voice_helper", "voice_helper.recognizers", "voice_helper.voices"}:
-                found |= {f"{node.module}.{alias.name}" for alias in node.names if alias.name.islower()}
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner.removeprefix("voice_helper.") in FILES else node.module)
     return found
 
 
-def layer_part(module: str) -> str:
-    return module.split(".")[1] if "." in module else ""
+IMPORTS = {name: imports_of(path) for name, path in FILES.items()}
+OURS = {
+    name: {each.removeprefix("voice_helper.") for each in found if each.startswith("voice_helper.")}
+    for name, found in IMPORTS.items()
+}
 
 
-def modules() -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for path in PACKAGE.rglob("*.py"):
-        name = path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
-        if name not in {"__init__", "testing"} and not name.startswith("data."):
-            found[name] = imports_of(path)
-    return found
+def package_of(name: str) -> str:
+    return name.split(".", maxsplit=1)[0]
 
 
-MODULES = modules()
+def outside(name: str) -> set[str]:
+    """The top-level packages of others that a module imports."""
+    return {package_of(each) for each in IMPORTS[name]} - {"voice_helper"}
 
 
-def ours(name: str) -> set[str]:
-    return {layer_part(module) for module in MODULES[name] if module.startswith("voice_helper.")} - {""}
+def importing(names: set[str]) -> set[str]:
+    return {name for name in FILES if outside(name) & names}
 
 
-def test_every_module_belongs_to_a_layer() -> None:
-    assert {name.split(".")[0] for name in MODULES} <= VALUES | CORE | EDGES | JOINED | DOORS
+def who_imports(module: str) -> set[str]:
+    return {name for name, found in OURS.items() if module in found}
+
+
+def core() -> list[str]:
+    inside = {name for name in FILES if package_of(name) in CORE_PACKAGES}
+    return sorted((inside | CORE_MODULES) - RUNS_A_NETWORK)
+
+
+def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """The members of a circle; none where there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_module_lies_in_the_root_but_the_values() -> None:
+    flat = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert VALUES <= flat <= VALUES | ROOT
+
+
+def test_every_package_is_named_here() -> None:
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert folders == set(MAY_IMPORT)
 
 
 @pytest.mark.parametrize("name", sorted(VALUES))
 def test_values_import_nothing_of_ours(name: str) -> None:
-    assert ours(name) == set()
+    assert OURS[name] == set()
 
 
-@pytest.mark.parametrize("name", sorted(CORE))
-def test_the_core_knows_only_values_and_core(name: str) -> None:
-    assert ours(name) <= VALUES | CORE
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_imports_only_those_below_it(package: str) -> None:
+    imported = {
+        package_of(each) for name, found in OURS.items() if package_of(name) == package for each in found
+    } - VALUES
+    assert imported - {package} <= MAY_IMPORT[package]
 
 
-@pytest.mark.parametrize("name", sorted(CORE))
+def test_no_circle_leads_through_packages() -> None:
+    assert circle(MAY_IMPORT) == []
+
+
+def test_no_circle_leads_through_files() -> None:
+    """The table of a package (its `__init__`) may open its own modules, which import its protocol."""
+    graph = {
+        name: {each for each in found if not (each.startswith(f"{name}.") and name in MAY_IMPORT)}
+        for name, found in OURS.items()
+    }
+    assert circle(graph) == []
+
+
+@pytest.mark.parametrize("name", core())
 def test_the_core_has_no_device_clock_or_network(name: str) -> None:
-    assert {module.split(".")[0] for module in MODULES[name]} & DEVICES == set()
+    assert outside(name) & DEVICES == set()
 
 
-@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.split(".")[0] in EDGES))
-def test_the_edges_know_no_core(name: str) -> None:
-    assert ours(name) <= VALUES | EDGES
-
-
-@pytest.mark.parametrize("name", ["assistant", "speaking"])
+@pytest.mark.parametrize("name", sorted(name for name in FILES if package_of(name) == "runtime"))
 def test_the_loop_knows_no_engine(name: str) -> None:
-    assert not [module for module in MODULES[name] if module.startswith(ENGINES)]
-    assert ours(name) <= VALUES | CORE | EDGES | {"speaking"}
-
-
-@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.split(".")[0] not in DOORS))
-def test_nothing_imports_a_door(name: str) -> None:
-    assert ours(name) & DOORS == set()
-
-
-CLIENTS = {"requests", "urllib3", "http", "ftplib", "httpx", "websockets"}
-SERVERS = {"socket", "asyncio", "ssl", "uvicorn", "starlette"}  # what fetches needs some of it, too
-
-
-def importing(names: set[str]) -> set[str]:
-    return {name for name in MODULES if {module.split(".")[0] for module in MODULES[name]} & names}
+    assert not {each for each in OURS[name] if each.startswith(ENGINES)}
 
 
 def test_only_the_command_that_installs_models_reaches_the_network() -> None:
-    assert importing(CLIENTS) == {"downloads"}
-    assert {name for name in MODULES if "voice_helper.downloads" in MODULES[name]} == {"model_store"}
-    assert {name for name in MODULES if "voice_helper.model_store" in MODULES[name]} == {"commands.models"}
+    assert importing(CLIENTS) == {"speech_models.download"}
+    assert who_imports("speech_models.download") == {"speech_models.store"}
+    assert who_imports("speech_models.store") == {"cli.models"}
 
 
 def test_only_serve_is_reached_over_a_network() -> None:
-    servers = {"servers.web", "servers.wyoming", "servers.frames", "servers.cluster"}
-    assert importing(SERVERS) == servers | {"commands.serving", "downloads", "ray_cluster"}
-    assert importing({"ray"}) == {"ray_cluster", "servers.cluster"}
-    assert {name for name in MODULES if "servers" in ours(name) and not name.startswith("servers")} == {
-        "commands.serving"
+    listening = {name for name in importing(LISTENERS) if package_of(name) != "servers"}
+    assert listening == {"cli.serve", "speech_models.download"}
+    assert {package_of(name) for name in importing({"ray"})} == {"servers", "tester"}
+    using = {
+        name
+        for name, found in OURS.items()
+        if package_of(name) != "servers" and any(package_of(each) == "servers" for each in found)
     }
+    assert using == {"cli.serve", "cli.test_intents"}
 
 
 if __name__ == "__main__":
-    print(",".join(f"voice_helper/{name}.py" for name in sorted(CORE)))
+    print(",".join(f"voice_helper/{name.replace('.', '/')}.py" for name in core() if name not in MAY_IMPORT))

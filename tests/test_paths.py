@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sound import CHECKOUT
-from voice_helper.paths import cache_folder, data_folder, intents_folder, user_models_folder
+from tests.support.sound import CHECKOUT
+from voice_helper.support.paths import cache_folder, data_folder, intents_folder, user_models_folder
 
 
 @pytest.mark.parametrize("name", ["intents", "models"])

@@ -21,14 +21,14 @@ from pathlib import Path
 import pytest
 from wyoming.tts import Synthesize
 
-from tests.assist import heard, said, sound_events, spoken, wait
-from tests.programs import VOICE_HELPER, Ran, checked, environment
-from tests.room import Room, next_event
-from tests.served import talking
-from tests.sound import RECORDINGS, heard_from, pcm_of, recording
-from tests.terminal import Terminal
-from voice_helper.audio import KeptSource, WavSource
-from voice_helper.paths import cache_folder
+from tests.support.assist import heard, said, sound_events, spoken, wait
+from tests.support.programs import VOICE_HELPER, Ran, checked, environment
+from tests.support.room import Room, next_event
+from tests.support.served import talking
+from tests.support.sound import RECORDINGS, heard_from, pcm_of, recording
+from tests.support.terminal import Terminal
+from voice_helper.audio.devices import KeptSource, WavSource
+from voice_helper.support.paths import cache_folder
 
 _CALLS = "socket,connect,bind,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
 _WRITES = re.compile(r"\b(?:openat|open|creat)\((?:AT_FDCWD, |\d+, )?\"([^\"]+)\"(?:, ([A-Z_|]+))?.* = \d+")

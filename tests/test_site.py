@@ -14,9 +14,9 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser import launched
-from tests.programs import environment
-from tests.sound import CHECKOUT
+from tests.support.browser import launched
+from tests.support.programs import environment
+from tests.support.sound import CHECKOUT
 
 LOADED = re.compile(r"""<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)""")
 IN_STYLE = re.compile(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""")

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from tests.lowest import RUNTIME_EXTRAS, constraints
-from tests.sound import CHECKOUT
+from tests.support.lowest import RUNTIME_EXTRAS, constraints
+from tests.support.sound import CHECKOUT
 
 PROJECT: Mapping[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NOTICE = (CHECKOUT / "NOTICE").read_text(encoding="utf-8")

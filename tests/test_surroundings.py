@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.kills import kill_often
-from tests.programs import VOICE_HELPER, Ran, call, checked, environment
-from tests.sound import CHECKOUT, recording
-from tests.terminal import Terminal
-from voice_helper.cache import read_checked
-from voice_helper.paths import cache_folder
+from tests.support.kills import kill_often
+from tests.support.programs import VOICE_HELPER, Ran, call, checked, environment
+from tests.support.sound import CHECKOUT, recording
+from tests.support.terminal import Terminal
+from voice_helper.support.cache import read_checked
+from voice_helper.support.paths import cache_folder
 
 QUESTION = "does heat help"
 ANSWER = "The article says heat can ease cramps."

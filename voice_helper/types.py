@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 SAMPLE_RATE = 16_000
-"""Samples a second of all sound inside (hertz); `audio` converts at the door."""
+"""Samples a second of all sound inside (hertz); `audio.devices` converts at the door."""
 
 CHUNK_SAMPLES = 512
 """Samples in one chunk: 32 ms, what the voice activity model takes at a time."""

@@ -18,9 +18,9 @@ from ovos_bus_client.session import Session
 from ovoscope import CaptureSession, MiniCroft, get_minicroft
 
 from tests.openvoiceos.conftest import SKILL_ID
-from voice_helper.paths import settings_file
-from voice_helper.servers.ovos import VoiceHelperSkill, locale_folder
-from voice_helper.settings import keep_setting
+from voice_helper.servers.openvoiceos.skill import VoiceHelperSkill, locale_folder
+from voice_helper.support.paths import settings_file
+from voice_helper.support.settings import keep_setting
 
 PIPELINE = [
     "ovos-stop-pipeline-plugin-high",
@@ -106,7 +106,7 @@ def bedroom(core: MiniCroft, loaded: VoiceHelperSkill) -> Satellite:
 
 def test_it_is_loaded_by_its_entry_point(loaded: VoiceHelperSkill) -> None:
     found = [entry.value for entry in entry_points(group="opm.skill") if entry.name == SKILL_ID]
-    assert found == ["voice_helper.servers.ovos:VoiceHelperSkill"]
+    assert found == ["voice_helper.servers.openvoiceos.skill:VoiceHelperSkill"]
     assert isinstance(loaded, VoiceHelperSkill)
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from voice_helper.errors import EngineMissingError, ModelMissingError
-from voice_helper.models import engine_of, find_model, find_vosk_model
+from voice_helper.speech_models.find import engine_of, find_model, find_vosk_model
 from voice_helper.types import AudioChunk, Phrases, Transcript
 
 if TYPE_CHECKING:
-    from voice_helper.recognizers.embedded import EmbeddedModels
-    from voice_helper.recognizers.workers import EmbeddedWorkers
+    from voice_helper.recognizers.embedded.engine import EmbeddedModels
+    from voice_helper.recognizers.embedded.workers import EmbeddedWorkers
 
 ENGINE_NAMES: Final = ("auto", "vosk", "embedded", "pocketsphinx", "whisper")
 
@@ -37,7 +37,7 @@ class Recognizer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class OpenedRecognizer:
     """The engine that was opened, and what it cannot do, if anything."""
 
     recognizer: Recognizer
@@ -49,7 +49,7 @@ class Choice:
 
 def open_recognizer(
     engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None, workers: int = 0
-) -> Choice:
+) -> OpenedRecognizer:
     """Open a recognizer by its name: `auto`, `vosk`, `embedded`, `pocketsphinx` or `whisper`.
 
     `auto` takes the engine of the `model` that is given; without one Vosk when there is a model for the language,
@@ -78,22 +78,22 @@ def open_recognizer(
     return _open_embedded(phrases, workers)
 
 
-def _open_embedded(phrases: Phrases, workers: int) -> Choice:
-    from voice_helper.recognizers.embedded import EmbeddedModels
+def _open_embedded(phrases: Phrases, workers: int) -> OpenedRecognizer:
+    from voice_helper.recognizers.embedded.engine import EmbeddedModels
 
     models: EmbeddedModels | EmbeddedWorkers
     if workers:
-        from voice_helper.recognizers.workers import EmbeddedWorkers
+        from voice_helper.recognizers.embedded.workers import EmbeddedWorkers
 
         models = EmbeddedWorkers(phrases, workers)
     else:
         models = EmbeddedModels(phrases)
-    return Choice(models.recognizer(), models.recognizer)
+    return OpenedRecognizer(models.recognizer(), models.recognizer)
 
 
 def _embedded_models(phrases: Phrases) -> EmbeddedModels | None:
     """Return the embedded recognizer's models if its packages are there: it gives words so far beside other engines."""
-    from voice_helper.recognizers.embedded import EmbeddedModels
+    from voice_helper.recognizers.embedded.engine import EmbeddedModels
 
     try:
         return EmbeddedModels(phrases)
@@ -101,24 +101,24 @@ def _embedded_models(phrases: Phrases) -> EmbeddedModels | None:
         return None
 
 
-def _open_pocketsphinx(phrases: Phrases) -> Choice:
+def _open_pocketsphinx(phrases: Phrases) -> OpenedRecognizer:
     from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
 
-    return Choice(PocketSphinxRecognizer(phrases), lambda: PocketSphinxRecognizer(phrases))
+    return OpenedRecognizer(PocketSphinxRecognizer(phrases), lambda: PocketSphinxRecognizer(phrases))
 
 
-def _open_vosk(model: Path, phrases: Phrases) -> Choice:
+def _open_vosk(model: Path, phrases: Phrases) -> OpenedRecognizer:
     from voice_helper.recognizers.vosk import VoskRecognizer
 
     recognizer = VoskRecognizer(model, phrases)
     unknown = ", ".join(recognizer.unknown_words)
     advice = f"the model in {model} cannot hear: {unknown}" if unknown else None
-    return Choice(recognizer, lambda: VoskRecognizer(model, phrases, recognizer.loaded), advice)
+    return OpenedRecognizer(recognizer, lambda: VoskRecognizer(model, phrases, recognizer.loaded), advice)
 
 
-def _open_whisper(model: Path, phrases: Phrases, language: str) -> Choice:
+def _open_whisper(model: Path, phrases: Phrases, language: str) -> OpenedRecognizer:
+    from voice_helper.recognizers.buffered import WithWordsSoFar
     from voice_helper.recognizers.whisper import WhisperRecognizer, prompt_of
-    from voice_helper.recognizers.whole import WithWordsSoFar
 
     so_far = _embedded_models(phrases) if language == "en" else None
 
@@ -127,4 +127,4 @@ def _open_whisper(model: Path, phrases: Phrases, language: str) -> Choice:
         return WithWordsSoFar(whole, so_far.words_so_far()) if so_far else whole
 
     advice = None if so_far else 'with this model a "stop" counts only when you pause after it'
-    return Choice(another(), another, advice)
+    return OpenedRecognizer(another(), another, advice)

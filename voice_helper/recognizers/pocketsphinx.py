@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from voice_helper.errors import needs_package
-from voice_helper.temporary import temporary_folder
+from voice_helper.support.tempdir import temporary_folder
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
 _COMMAND_GENERAL_WORDS: Final = 600
@@ -26,7 +26,7 @@ class PocketSphinxRecognizer:
         Raises `EngineMissingError` when pocketsphinx does not load.
         """
         engine = import_pocketsphinx()
-        from voice_helper.recognizers import language_model
+        from voice_helper.recognizers.embedded import language_model
 
         if commands_only:
             sentences, count = phrases.commands, _COMMAND_GENERAL_WORDS
@@ -86,7 +86,7 @@ class PocketSphinxRecognizer:
 
 def import_pocketsphinx() -> Any:
     """Import pocketsphinx; raises `EngineMissingError` when it does not load."""
-    with needs_package("hearing with PocketSphinx"):
+    with needs_package("hearing with PocketSphinx", "pocketsphinx"):
         return importlib.import_module("pocketsphinx")
 
 

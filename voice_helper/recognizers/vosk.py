@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from voice_helper.errors import ModelMissingError, needs_package
-from voice_helper.quiet import quiet_stderr
+from voice_helper.support.silence_stderr import quiet_stderr
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
 _UNKNOWN: Final = "[unk]"

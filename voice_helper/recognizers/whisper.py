@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from voice_helper.errors import ModelMissingError, needs_package
-from voice_helper.recognizers.whole import Samples, WholeUtterance
+from voice_helper.recognizers.buffered import Samples, WholeUtterance
 from voice_helper.types import Transcript
 
 _MOST_PROMPT_WORDS: Final = 60  # the prompt may take half of what the model reads, 224 pieces of words

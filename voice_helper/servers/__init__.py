@@ -1,1 +1,1 @@
-"""Servers: the same conversation over a network, for a browser."""
+"""Serve the skill over a network: the web page, Wyoming, OpenVoiceOS and a Ray cluster."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from voice_helper.audio import spoken_part, to_pcm
+from voice_helper.audio.devices import spoken_part, to_pcm
 from voice_helper.errors import EngineMissingError, install_hint, needs_package
 
 _PACE: Final = 1 / 216  # its own pace is 216 words a minute, pauses left out

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from voice_helper.audio import spoken_part, to_pcm
+from voice_helper.audio.devices import spoken_part, to_pcm
 from voice_helper.errors import EngineMissingError, install_hint
-from voice_helper.temporary import temporary_folder
+from voice_helper.support.tempdir import temporary_folder
 
 _ESPEAK_PACE: Final = 150 / 188  # asked for 150 words a minute espeak speaks 188, pauses left out
 _TRIES: Final = 3

@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import gc
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.sound import (
+    as_array,
+    as_pcm,
+    heard_from,
+    joined,
+    loudest_hertz,
+    loudness,
+    noise,
+    pcm_of,
+    recorded,
+    recording,
+    seconds_of,
+    silence,
+    tone,
+    write_pcm,
+    write_sound,
+)
+from voice_helper.audio.devices import SilentPlayer, WavSource, louder, to_pcm, write_wav
+from voice_helper.errors import AudioFileError
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
+
+RATES = (8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000)
+WIDTHS = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+CHANNELS = (1, 2, 6)
+
+# Files of every common form
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("rate", RATES)
+def test_a_tone_keeps_its_length_pitch_and_loudness(tmp_path: Path, rate: int, width: str, channels: int) -> None:
+    samples = np.repeat(tone(0.7, hertz=440, rate=rate)[:, None], channels, axis=1)
+    pcm = heard_from(write_sound(tmp_path / "tone.wav", samples, rate=rate, subtype=width))
+    assert len(pcm) // 2 == pytest.approx(len(samples) * SAMPLE_RATE / rate, abs=1)
+    assert loudest_hertz(pcm) == pytest.approx(440, abs=2)
+    assert loudness(pcm) == pytest.approx(0.5 * 32767 / np.sqrt(2), rel=0.02)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_every_chunk_but_the_last_has_512_samples(tmp_path: Path, rate: int) -> None:
+    path = write_sound(tmp_path / "tone.wav", tone(1.03, rate=rate), rate=rate)
+    sizes = [chunk.samples for chunk in WavSource(path).chunks()]
+    assert len(sizes) > 1
+    assert set(sizes[:-1]) == {CHUNK_SAMPLES}
+    assert 0 < sizes[-1] <= CHUNK_SAMPLES
+
+
+def test_what_only_one_channel_holds_is_heard(tmp_path: Path) -> None:
+    samples = np.zeros((SAMPLE_RATE, 6))
+    samples[:, 4] = tone(1.0, hertz=1000)
+    pcm = heard_from(write_sound(tmp_path / "six.wav", samples))
+    assert loudest_hertz(pcm) == pytest.approx(1000, abs=2)
+
+
+def test_sounds_too_high_for_16_khz_do_not_fold_back(tmp_path: Path) -> None:
+    pcm = heard_from(write_sound(tmp_path / "high.wav", tone(1.0, hertz=12_000, rate=48_000), rate=48_000))
+    assert loudness(pcm) < 0.01 * 32767
+
+
+def test_a_file_of_16_khz_and_16_bit_is_taken_as_it_is() -> None:
+    pcm = recorded("bananas")
+    assert np.abs(as_array(heard_from(recording("bananas"))) - as_array(pcm)).max() <= 1
+
+
+def test_a_source_gives_the_same_sound_every_time() -> None:
+    source = WavSource(recording("stop"))
+    assert joined(source.chunks()) == joined(source.chunks())
+
+
+def test_a_long_file_is_read_piece_by_piece(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "long.wav", np.zeros((8_000 * 600, 1)), rate=8_000, subtype="PCM_U8")
+    first = next(iter(WavSource(path).chunks()))
+    assert first.samples == CHUNK_SAMPLES
+    assert sum(chunk.samples for chunk in WavSource(path).chunks()) == 600 * SAMPLE_RATE
+
+
+def test_float_samples_beyond_full_scale_or_not_numbers_are_cut_off(tmp_path: Path) -> None:
+    samples = np.concatenate([np.full(600, 3.0), np.full(600, -3.0), np.full(600, np.nan), np.full(600, np.inf)])
+    numbers = as_array(heard_from(write_sound(tmp_path / "wild.wav", samples, subtype="FLOAT")))
+    assert len(numbers) == 2400
+    assert numbers[:600].min() == 32767
+    assert numbers[600:1200].max() <= -32767
+    assert set(numbers[1200:1800]) == {0}
+
+
+# Properties
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    length=st.one_of(
+        st.integers(1, 3 * CHUNK_SAMPLES),
+        st.integers(16_384 - 3, 16_384 + 3),
+        st.integers(2 * 16_384 - 3, 2 * 16_384 + 3),
+        st.integers(1, 100_000),
+    ),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_no_sample_is_lost_or_doubled(tmp_path: Path, length: int, seed: int) -> None:
+    pcm = np.random.default_rng(seed).integers(-32768, 32767, length, dtype="<i2", endpoint=True).tobytes()
+    heard = heard_from(write_pcm(tmp_path / "any.wav", pcm))
+    assert len(heard) == len(pcm)
+    assert np.abs(as_array(heard) - as_array(pcm)).max() <= 1
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(length=st.integers(1, 60_000), rate=st.sampled_from(RATES), channels=st.integers(1, 4))
+def test_no_time_is_lost_at_any_rate(tmp_path: Path, length: int, rate: int, channels: int) -> None:
+    path = write_sound(tmp_path / "any.wav", np.zeros((length, channels)), rate=rate)
+    assert len(heard_from(path)) // 2 == pytest.approx(length * SAMPLE_RATE / rate, abs=1)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damage=st.dictionaries(st.integers(0, 47), st.integers(0, 255), min_size=1, max_size=6))
+def test_any_damage_to_a_header_gives_sound_or_a_clear_error(tmp_path: Path, damage: dict[int, int]) -> None:
+    content = bytearray(write_pcm(tmp_path / "good.wav", noise(0.05)).read_bytes())
+    for place, byte in damage.items():
+        content[place] = byte
+    path = tmp_path / "damaged.wav"
+    path.write_bytes(content)
+    refusal = refused_reading(path)
+    assert refusal is None or str(path) in refusal
+
+
+def refused_reading(path: Path) -> str | None:
+    """What is said against a file; nothing when its first seconds are sound."""
+    try:
+        sizes = [chunk.samples for chunk in itertools.islice(WavSource(path).chunks(), 200)]
+    except AudioFileError as error:
+        return error.message
+    assert all(0 < size <= CHUNK_SAMPLES for size in sizes)
+    return None
+
+
+# Broken files
+
+
+def good_wav(tmp_path: Path) -> bytes:
+    return write_pcm(tmp_path / "good.wav", noise(1.0)).read_bytes()
+
+
+def test_a_broken_header_is_a_clear_error(tmp_path: Path) -> None:
+    assert_refused(tmp_path, b"RIFX" + good_wav(tmp_path)[4:12] + b"nothing here" * 40)
+
+
+@pytest.mark.parametrize("kept", [1, 4, 12, 20, 35, 40])
+def test_a_file_cut_off_within_its_header_is_a_clear_error(tmp_path: Path, kept: int) -> None:
+    assert_refused(tmp_path, good_wav(tmp_path)[:kept])
+
+
+def test_a_file_cut_off_after_its_header_is_a_clear_error(tmp_path: Path) -> None:
+    assert_refused(tmp_path, good_wav(tmp_path)[:44])
+
+
+def test_an_empty_file_is_a_clear_error(tmp_path: Path) -> None:
+    assert_refused(tmp_path, b"")
+
+
+def test_a_text_named_wav_is_a_clear_error(tmp_path: Path) -> None:
+    assert_refused(tmp_path, b"why do my calves cramp at night\n" * 100)
+
+
+def test_an_unknown_coding_is_a_clear_error(tmp_path: Path) -> None:
+    content = bytearray(good_wav(tmp_path))
+    content[20:22] = b"\xff\x7e"
+    assert_refused(tmp_path, bytes(content))
+
+
+def assert_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.wav"
+    path.write_bytes(content)
+    with pytest.raises(AudioFileError) as caught:
+        heard_from(path)
+    assert str(path) in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_file_without_a_sample_is_a_clear_error(tmp_path: Path) -> None:
+    path = write_pcm(tmp_path / "nothing.wav", b"")
+    with pytest.raises(AudioFileError, match=r"nothing\.wav has no sound in it") as caught:
+        WavSource(path)
+    assert caught.value.hint
+
+
+def test_a_missing_file_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(AudioFileError, match=r"there is no file .*missing\.wav") as caught:
+        WavSource(tmp_path / "missing.wav")
+    assert caught.value.hint
+
+
+def test_a_folder_is_a_clear_error(tmp_path: Path) -> None:
+    folder = tmp_path / "folder.wav"
+    folder.mkdir()
+    with pytest.raises(AudioFileError, match=r"folder\.wav") as caught:
+        WavSource(folder)
+    assert caught.value.hint
+
+
+def test_a_recording_cut_off_in_the_middle_is_heard_as_far_as_it_goes(tmp_path: Path) -> None:
+    whole = recording("bananas").read_bytes()
+    path = tmp_path / "half.wav"
+    path.write_bytes(whole[: len(whole) // 2])
+    assert seconds_of(heard_from(path)) == pytest.approx((len(whole) // 2 - 44) / 2 / SAMPLE_RATE, abs=0.001)
+
+
+# Writing
+
+
+def test_written_sound_reads_back(tmp_path: Path) -> None:
+    write_wav(tmp_path / "answer.wav", recorded("stop"))
+    assert pcm_of(tmp_path / "answer.wav") == recorded("stop")
+
+
+@pytest.mark.parametrize("place", ["nowhere/answer.wav", "."])
+def test_a_place_that_cannot_be_written_is_a_clear_error_and_nothing_else(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ignored: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    hint, message = refused_writing(tmp_path / place)
+    gc.collect()
+    assert "cannot be written" in message
+    assert str(tmp_path / place) in message
+    assert hint
+    assert ignored == []
+
+
+def refused_writing(path: Path) -> tuple[str | None, str]:
+    try:
+        write_wav(path, recorded("stop"))
+    except AudioFileError as error:
+        return error.hint, error.message
+    pytest.fail("it was written")
+
+
+def test_other_rates_become_16_khz() -> None:
+    pcm = to_pcm(tone(1.0, hertz=300, rate=22_050).astype(np.float32), 22_050)
+    assert seconds_of(pcm) == pytest.approx(1.0, abs=0.001)
+    assert loudest_hertz(pcm) == pytest.approx(300, abs=1)
+
+
+# The player without a device
+
+
+def test_what_is_played_stands_at_its_time() -> None:
+    player = SilentPlayer(keep=True)
+    player.advance(100)
+    player.play(as_pcm(np.full(50, 0.5)))
+    playing = [player.is_playing]
+    player.advance(80)
+    playing.append(player.is_playing)
+    assert playing == [True, False]
+    player.play(as_pcm(np.full(10, 0.25)))
+    numbers = as_array(player.finish())
+    assert list(np.flatnonzero(numbers)) == [*range(100, 150), *range(180, 190)]
+    assert numbers[100] == 16383
+    assert numbers[180] == 8191
+
+
+def test_hush_leaves_silence_from_that_moment() -> None:
+    player = SilentPlayer(keep=True)
+    player.play(as_pcm(np.full(1000, 0.5)))
+    player.advance(300)
+    player.hush()
+    assert not player.is_playing
+    player.advance(200)
+    numbers = as_array(player.finish())
+    assert len(numbers) == 500
+    assert list(np.flatnonzero(numbers)) == list(range(300))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 3_000)), max_size=20))
+def test_the_time_line_is_as_long_as_the_time_and_loses_no_sound(steps: list[tuple[int, int]]) -> None:
+    player = SilentPlayer(keep=True)
+    for played, passed in steps:
+        player.play(as_pcm(np.full(played, 0.5)))
+        player.advance(passed)
+    numbers = as_array(player.finish())
+    assert len(numbers) >= sum(passed for _, passed in steps)
+    assert np.count_nonzero(numbers) == sum(played for played, _ in steps)
+
+
+def test_without_keeping_nothing_is_kept() -> None:
+    player = SilentPlayer()
+    player.play(silence(1.0))
+    player.advance(SAMPLE_RATE)
+    assert player.finish() == b""
+
+
+# Louder and softer
+
+
+def test_louder_is_cut_off_at_full_scale_and_not_wrapped() -> None:
+    assert list(as_array(louder(as_pcm(np.array([0.1, 0.9, -0.9])), 4.0))) == [13104, 32767, -32768]
+
+
+def test_softer_is_softer() -> None:
+    assert loudness(louder(recorded("stop"), 0.5)) == pytest.approx(loudness(recorded("stop")) / 2, rel=0.01)
+
+
+@given(st.floats(0.25, 4.0), st.binary(max_size=200).filter(lambda pcm: len(pcm) % 2 == 0))
+def test_loudness_never_changes_the_length(factor: float, pcm: bytes) -> None:
+    assert len(louder(pcm, factor)) == len(pcm)
+
+
+def test_the_player_plays_louder_when_told() -> None:
+    player = SilentPlayer(keep=True)
+    player.play(as_pcm(np.full(10, 0.25)), 2.0)
+    assert set(as_array(player.finish())) == {16382}

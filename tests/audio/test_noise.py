@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.sound import as_array, noise, recorded, silence
+from tests.support.speech import with_noise
+from voice_helper.audio.noise import FLOOR, Samples, suppressed
+
+
+def samples_of(pcm: bytes) -> Samples:
+    return (as_array(pcm) / 32768).astype(np.float32)
+
+
+def power(samples: Samples) -> float:
+    return float(np.mean(np.square(samples)))
+
+
+SPEECH = silence(0.5) + recorded("bananas") + silence(0.5)
+
+
+def test_clean_speech_stays_as_it_is() -> None:
+    speech = samples_of(SPEECH)
+    assert power(suppressed(speech) - speech) < 0.01 * power(speech)
+
+
+def test_noise_alone_is_made_soft_but_never_silent() -> None:
+    left = power(suppressed(samples_of(noise(3.0)))) / power(samples_of(noise(3.0)))
+    assert FLOOR**2 * 0.8 < left < 0.25
+
+
+def test_speech_in_noise_comes_nearer_to_the_speech() -> None:
+    speech, noisy = samples_of(SPEECH), samples_of(with_noise(SPEECH, 10.0, 1))
+    assert power(suppressed(noisy) - speech) < 0.5 * power(noisy - speech)
+
+
+@pytest.mark.parametrize("length", [0, 1, 511, 1600, 16_001])
+def test_the_length_stays_whatever_it_is(length: int) -> None:
+    assert len(suppressed(np.zeros(length, dtype=np.float32))) == length

@@ -1,0 +1,802 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.programs import VOICE_HELPER, Ran, Run, call, checked, environment
+from tests.support.sound import (
+    CHECKOUT,
+    loudness,
+    noise,
+    pcm_of,
+    recorded,
+    recording,
+    seconds_of,
+    silence,
+    write_pcm,
+)
+from voice_helper.audio.devices import import_sounddevice
+from voice_helper.errors import SoundDeviceError, VoiceHelperError
+from voice_helper.support.paths import cache_folder
+from voice_helper.tester.run import read_cases
+from voice_helper.understanding.understand import USUAL_THRESHOLDS
+
+ASK_KEYS = [
+    "transcript", "confidence", "engine", "intent", "slots", "score", "decided_by", "family", "template", "runner_up",
+    "rows", "disclaimer", "spoken",
+]  # fmt: skip
+COMMANDS = (
+    "start",
+    "setup",
+    "ask",
+    "listen",
+    "guide",
+    "test-intents",
+    "check",
+    "learn",
+    "doctor",
+    "voices",
+    "serve",
+    "demo",
+    "export",
+)
+ESCAPES = "\x1b[31mdoes\x07 heat\x1b]0;title\x07 help\x9b2J"
+
+KEPT = cache_folder().parent
+"""The cache of the person who runs the tests: drawing phrases anew takes some seconds."""
+
+
+def forms(text: str) -> list[dict[str, Any]]:
+    """Lines of JSON; anything else on the output fails."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+# Help and wrong usage
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
+    ran = run(command, "--help")
+    assert ran.code == 0
+    assert f"Example: voice-helper {command}" in " ".join(ran.out.split())
+
+
+def test_the_help_names_every_command_and_the_disclaimer(run: Run) -> None:
+    ran = run("--help")
+    assert ran.code == 0
+    for command in COMMANDS:
+        assert f"\n  {command} " in ran.out
+    assert "For education only" in " ".join(ran.out.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["ask", "--nonsense"],
+        ["ask", "does heat help", "--wav", "question.wav"],
+        ["ask", "does heat help", "--engine", "\x1b[31mmagic"],
+        ["ask", "does heat help", "--voice", "robot"],
+        ["ask", "does heat help", "--rate", "5"],
+        ["guide", "--place", "elbow"],
+        ["test-intents", "x.txt", "--fail-under", "2"],
+        ["test-intents", "x.txt", "--format", "xml"],
+        ["serve", "web", "--port", "70000"],
+        ["serve", "web", "--most", "0"],
+        ["serve", "wyoming", "--most", "0"],
+        ["export", "homeassistant"],
+    ],
+)
+def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
+    ran = run(*arguments)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "Error" in ran.err
+
+
+# ask
+
+
+def test_a_typed_question_as_json_has_exactly_these_keys_in_this_order(run: Run) -> None:
+    ran = run("ask", "does heat help", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    (answer,) = forms(ran.out)
+    assert list(answer) == ASK_KEYS
+    assert (answer["transcript"], answer["confidence"], answer["engine"]) == ("does heat help", None, None)
+    assert (answer["intent"], answer["decided_by"], answer["score"]) == ("remedy_heat", "exact", 1.0)
+    assert answer["disclaimer"] == "full"
+    assert list(answer["runner_up"]) == ["intent", "score"]
+    for row in answer["rows"]:
+        assert list(row) in (["text", "kind"], ["text", "kind", "fact"], ["text", "kind", "source"])
+    assert answer["spoken"].startswith(" ".join(row["text"] for row in answer["rows"]))
+
+
+def test_an_unsure_answer_names_its_two_candidates(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    never_sure = replace(USUAL_THRESHOLDS, sure=0.0, margin=1.0, unsure=0.0, safety=0.9)
+    monkeypatch.setattr("voice_helper.skill.content.read_thresholds", lambda item, problems: never_sure)
+    (answer,) = forms(run("ask", "does it help", "--json").out)
+    assert (answer["intent"], answer["decided_by"]) == ("unsure", "unsure")
+    assert list(answer) == [*ASK_KEYS, "candidates"]
+    assert len(answer["candidates"]) == len(set(answer["candidates"])) == 2
+    assert answer["spoken"].startswith("Did you mean")
+
+
+def test_a_question_that_is_not_understood_is_answered_with_none(run: Run) -> None:
+    ran = run("ask", "qwxz vrrgl", "--json")
+    (answer,) = forms(ran.out)
+    assert ran.code == 0
+    assert (answer["intent"], answer["decided_by"], answer["template"]) in [
+        ("none", "none", None),
+        ("none", "none", answer["template"]),
+    ]
+    assert list(answer) == ASK_KEYS
+    assert answer["spoken"]
+
+
+def test_an_emergency_names_its_family_and_the_number_of_the_environment(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICE_HELPER_NUMBER", "112")
+    (answer,) = forms(run("ask", "my leg is numb and i cannot move it", "--json").out)
+    assert (answer["intent"], answer["decided_by"]) == ("emergency", "safety")
+    assert answer["family"]
+    assert "112" in answer["spoken"]
+
+
+def test_a_recorded_question_is_heard_and_answered(run: Run) -> None:
+    ran = run("ask", "--wav", recording("put_heat_on_it"), "--json")
+    (answer,) = forms(ran.out)
+    assert ran.code == 0
+    assert list(answer) == ASK_KEYS
+    assert (answer["transcript"], answer["engine"]) == ("should i put heat on it", "embedded")
+    assert 0 < answer["confidence"] <= 1
+    assert answer["intent"] == "remedy_heat"
+
+
+def test_a_typed_answer_is_shown_with_where_it_comes_from(run: Run) -> None:
+    ran = run("ask", "does", "heat", "help")  # words need no quotation marks
+    assert "intent: remedy_heat" in ran.out
+    assert "(article: remedy.heat)" in ran.out
+    assert "These answers are for education only." in ran.out
+
+
+@pytest.mark.parametrize("wav", ["missing.wav", ".", "text.wav", "empty.wav"])
+def test_a_file_that_is_no_sound_is_named(run: Run, tmp_path: Path, wav: str) -> None:
+    (tmp_path / "text.wav").write_text("hello", encoding="utf-8")
+    (tmp_path / "empty.wav").touch()
+    ran = run("ask", "--wav", tmp_path / wav)
+    assert (ran.code, ran.out) == (1, "")
+    assert str(tmp_path / wav) in ran.err
+    assert "hint: " in ran.err
+
+
+def test_a_recording_without_words_is_an_error_with_a_hint(run: Run, tmp_path: Path) -> None:
+    ran = run("ask", "--wav", write_pcm(tmp_path / "silence.wav", silence(1.0)))
+    assert ran.code == 1
+    assert "no words were heard" in ran.err
+    assert "hint: " in ran.err
+
+
+def test_the_saved_answer_is_not_silence(without_portaudio: dict[str, str], tmp_path: Path) -> None:
+    ran = call(["ask", "does heat help", "--save", "answer.wav", "--json"], folder=tmp_path, more=without_portaudio)
+    (answer,) = forms(ran.out)
+    pcm = pcm_of(tmp_path / "answer.wav")
+    assert loudness(pcm) > 500
+    assert len(answer["spoken"].split()) / (seconds_of(pcm) / 60) == pytest.approx(120, rel=0.25)
+
+
+def test_a_place_that_cannot_be_written_is_named(without_portaudio: dict[str, str], tmp_path: Path) -> None:
+    ran = call(["ask", "does heat help", "--save", "nowhere/answer.wav"], folder=tmp_path, more=without_portaudio)
+    assert ran.code == 1
+    assert "nowhere/answer.wav cannot be written" in ran.err
+
+
+# What people type
+
+
+def test_100_kilobytes_of_text_are_taken(run: Run) -> None:
+    ran = run("ask", "does heat help " * 6_900, "--json")
+    assert ran.code == 0
+    assert list(forms(ran.out)[0])[: len(ASK_KEYS)] == ASK_KEYS
+
+
+ODD_TEXTS = (
+    "?!",
+    "🦵🔥",
+    "%s %d {number} [red]x[/red]",
+    "--",
+    "'; drop table",
+    "\u202eleh",
+    "a" * 500,
+    "\x00",
+    "\x1b[31mred\x07",
+)
+
+
+def test_odd_texts_are_answered(run: Run, tmp_path: Path) -> None:
+    lines = "\n".join(json.dumps({"text": text}) for text in ODD_TEXTS)
+    (tmp_path / "odd.jsonl").write_text(lines, encoding="utf-8")
+    results = forms(run("test-intents", "odd.jsonl", "--format", "jsonl").out)
+    assert [result["transcript"] for result in results] == list(ODD_TEXTS)
+    assert all(result["spoken"] for result in results)
+
+
+def test_json_has_no_terminal_escapes_either(run: Run) -> None:
+    (answer,) = forms(run("ask", "--json", "does heat help\x9b2J").out)
+    assert answer["transcript"] == "does heat help\x9b2J"
+
+
+def test_no_words_at_all_are_answered(run: Run) -> None:
+    ran = run("ask", "--json", " \t\n")
+    assert ran.code == 0
+    assert forms(ran.out)[0]["decided_by"] == "none"
+
+
+def test_terminal_escapes_are_not_printed_raw(run: Run) -> None:
+    assert run("ask", ESCAPES).code == 0
+
+
+@pytest.mark.parametrize("given", ["--wav", "--language"])
+def test_terminal_escapes_in_options_are_not_printed_raw(run: Run, given: str) -> None:
+    assert run("ask", given, ESCAPES).code == 1
+
+
+def test_a_json_line_keeps_its_line(run: Run) -> None:
+    (answer,) = forms(run("ask", "does heat\nhelp\x1b[31m", "--json").out)
+    assert answer["transcript"] == "does heat\nhelp\x1b[31m"
+
+
+# Languages, models, engines
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["ask", "does heat help"], ["listen"], ["test-intents"], ["voices"], ["demo"]],
+)
+def test_an_unknown_language_names_the_known_ones(run: Run, command: list[str]) -> None:
+    ran = run(*command, "--language", "xx")
+    assert ran.code == 1
+    assert 'there is no language "xx"' in ran.err
+    assert "languages: en" in ran.err
+
+
+@pytest.mark.parametrize("language", ["..", ".", "", "../intents/en"])
+def test_a_language_is_a_name_and_not_a_path(run: Run, language: str) -> None:
+    ran = run("ask", "does heat help", "--language", language)
+    assert ran.code == 1
+    assert "hint: " in ran.err
+
+
+def test_a_model_folder_that_is_no_model_says_what_is_missing(run: Run, tmp_path: Path) -> None:
+    ran = run("ask", "--wav", recording("stop"), "--model", tmp_path)
+    assert (ran.code, ran.out) == (1, "")
+    assert f"{tmp_path} is not a Vosk model: am/final.mdl is missing" in ran.err
+    assert "hint: " in ran.err
+
+
+def test_vosk_without_a_model_says_how_to_get_one(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(KEPT))
+    ran = run("ask", "--wav", recording("stop"), "--engine", "vosk")
+    assert ran.code == 1
+    assert 'no Vosk model for the language "en"' in ran.err
+    assert "--model" in ran.err
+
+
+# A machine that lacks something
+
+
+@pytest.fixture(scope="module")
+def without_portaudio(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A machine without PortAudio: importing sounddevice fails as it does there."""
+    folder = tmp_path_factory.mktemp("shim")
+    (folder / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n', encoding="utf-8")
+    return {"PYTHONPATH": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def without_espeak(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A machine without any espeak: neither the package nor the library of the system."""
+    folder = tmp_path_factory.mktemp("shim")
+    (folder / "espeakng_loader.py").write_text('raise ImportError("not installed")\n', encoding="utf-8")
+    (folder / "sitecustomize.py").write_text(
+        "import ctypes\n"
+        "class NoEspeak(ctypes.CDLL):\n"
+        "    def __init__(self, name, *rest, **more):\n"
+        "        if name and 'espeak' in str(name):\n"
+        "            raise OSError(f'{name}: cannot open shared object file: No such file or directory')\n"
+        "        super().__init__(name, *rest, **more)\n"
+        "ctypes.CDLL = NoEspeak\n"
+        "ctypes.cdll._dlltype = NoEspeak\n",
+        encoding="utf-8",
+    )
+    return {"PYTHONPATH": str(folder)}
+
+
+def test_without_portaudio_a_question_is_shown_and_saved(without_portaudio: dict[str, str], tmp_path: Path) -> None:
+    ran = call(["ask", "does heat help", "--save", "answer.wav"], folder=tmp_path, more=without_portaudio)
+    assert ran.code == 0
+    assert "The article says heat can ease cramps." in ran.out
+    assert ran.err.count("no sound device") == 1
+    assert "libportaudio2" in ran.err
+    assert loudness(pcm_of(tmp_path / "answer.wav")) > 500
+
+
+def test_without_portaudio_the_microphone_is_a_clear_error(without_portaudio: dict[str, str], tmp_path: Path) -> None:
+    ran = call(["listen", "--voice", "none"], folder=tmp_path, more=without_portaudio)
+    assert ran.code == 1
+    assert "PortAudio library is missing" in ran.err
+    assert "libportaudio2" in ran.err
+
+
+def test_without_espeak_a_question_is_shown(without_espeak: dict[str, str], tmp_path: Path) -> None:
+    ran = call(["ask", "does heat help", "--voice", "pyttsx3"], folder=tmp_path, more=without_espeak)
+    assert ran.code == 0
+    assert "The article says heat can ease cramps." in ran.out
+    assert "voice does not start" in ran.err
+    assert "espeak" in ran.err
+
+
+def test_without_espeak_the_doctor_says_what_to_install(without_espeak: dict[str, str], tmp_path: Path) -> None:
+    ran = call(["doctor", "--json"], folder=tmp_path, more=without_espeak)
+    (voice,) = [check for check in json.loads(ran.out)["checks"] if check["name"] == "voice"]
+    assert ran.code == 0
+    assert voice["ok"] is False
+    assert "espeak" in voice["mend"]
+
+
+def has_sound_hardware() -> bool:
+    try:
+        return len(import_sounddevice().query_devices()) > 0
+    except SoundDeviceError:
+        return False
+
+
+no_hardware = pytest.mark.skipif(has_sound_hardware(), reason="this machine has sound hardware")
+
+
+@no_hardware
+def test_without_sound_hardware_the_question_is_answered_all_the_same(tmp_path: Path) -> None:
+    ran = call(["ask", "does heat help"], folder=tmp_path)
+    assert ran.code == 0
+    assert "The article says heat can ease cramps." in ran.out
+    assert len(ran.err.splitlines()) == 1
+    assert "shown, not spoken" in ran.err
+
+
+@no_hardware
+def test_without_sound_hardware_the_microphone_is_a_clear_error(tmp_path: Path) -> None:
+    ran = call(["ask", "--voice", "none"], folder=tmp_path)
+    assert ran.code == 1
+    assert "microphone" in ran.err
+    assert "hint: " in ran.err
+
+
+@no_hardware
+def test_without_sound_hardware_the_guide_shows_its_text(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [VOICE_HELPER, "guide", "--place", "calf", "--save", "guide.wav"],
+        cwd=tmp_path, env=environment(PYTHONUNBUFFERED="1"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    shown = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    checked(Ran(process.returncode, shown + out, err))
+    assert "Sit or lie somewhere safe." in shown
+    assert process.returncode == 130
+    assert (tmp_path / "guide.wav").is_file()
+
+
+@no_hardware
+def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
+    ran = call(["ask", "does heat help", "--device", "kazoo"], folder=tmp_path)
+    assert ran.code == 1
+    assert 'no loudspeaker named "kazoo"' in ran.err
+
+
+# Ctrl-C
+
+
+def interrupted(arguments: list[str | Path], folder: Path, until: str, sent: signal.Signals, **more: str) -> Ran:
+    """Run until something is printed, with --events on the output, else on the error stream, then interrupt."""
+    process = subprocess.Popen(
+        [VOICE_HELPER, *arguments], cwd=folder, env=environment(**more), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    printed = process.stdout if "--events" in arguments else process.stderr
+    assert printed
+    seen = ""
+    for line in printed:
+        seen += line
+        if until in line:
+            break
+    process.send_signal(sent)
+    out, err = process.communicate(timeout=3)  # "always ends at once"
+    return checked(Ran(process.returncode, out, seen + err))
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_listening_at_once_with_130(tmp_path: Path, sent: signal.Signals) -> None:
+    write_pcm(tmp_path / "evening.wav", pcm_of(recording("bananas")) + noise(10.0, 0.01) * 60)
+    listening: list[str | Path] = ["listen", "--source", "evening.wav", "--save", "spoken.wav", "--events"]
+    ran = interrupted(listening, tmp_path, "heard", sent)
+    assert ran.code == 130
+
+
+def test_ctrl_c_ends_learning_at_once_and_leaves_what_was_learned_before(tmp_path: Path) -> None:
+    folder = tmp_path / "en"
+    shutil.copytree(CHECKOUT / "intents" / "en", folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    ran = interrupted(["learn", folder], tmp_path, "learning", signal.SIGINT)
+    assert ran.code == 130
+    assert ran.out == ""
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+# listen and guide
+
+
+@pytest.fixture(scope="module")
+def evening(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
+    """A question, then a cramp, then "stop", listened to from a file."""
+    folder = tmp_path_factory.mktemp("evening")
+    sound = (
+        recorded("put_heat_on_it")
+        + silence(20.0)
+        + recorded("have_a_cramp")
+        + silence(3.2)
+        + recorded("stop")
+        + silence(1.0)
+    )
+    write_pcm(folder / "evening.wav", sound)
+    arguments = ["listen", "--source", "evening.wav", "--events", "--save", "spoken.wav", "--voice", "pyttsx3"]
+    return call(arguments, folder=folder), folder
+
+
+def test_events_of_listening_have_their_forms(evening: tuple[Ran, Path]) -> None:
+    ran, _ = evening
+    assert ran.code == 0
+    keys = {
+        "heard": [["at", "event", "text", "intent", "confidence"]],
+        "partly": [["at", "event", "text"]],
+        "say": [["at", "event", "text", "kind", "until"], ["at", "event", "text", "kind", "step", "until"]],
+        "hush": [["at", "event", "by"]],
+        "end": [["at", "event", "reason"]],
+    }
+    events = forms(ran.out)
+    for event in events:
+        assert list(event) in keys[event["event"]]
+    assert {event["event"] for event in events} >= {"heard", "say", "hush", "end"}
+
+
+def test_listening_answers_guides_and_stops(evening: tuple[Ran, Path]) -> None:
+    events = forms(evening[0].out)
+    assert [event["intent"] for event in events if event["event"] == "heard"] == [
+        "remedy_heat",
+        "guide_start",
+        "guide_stop",
+    ]
+    assert [event["reason"] for event in events if event["event"] == "end"] == ["stopped", "source_ended"]
+    assert next(event["step"] for event in events if "step" in event) == 1
+
+
+def test_times_of_listening_rise(evening: tuple[Ran, Path]) -> None:
+    times = [event["at"] for event in forms(evening[0].out)]
+    assert times == sorted(times)
+
+
+def test_the_saved_sound_is_as_long_as_the_time_that_went_by(evening: tuple[Ran, Path]) -> None:
+    ran, folder = evening
+    spoken = pcm_of(folder / "spoken.wav")
+    events = forms(ran.out)
+    assert seconds_of(spoken) == pytest.approx(events[-1]["at"], abs=0.05)
+    assert seconds_of(spoken) >= seconds_of(pcm_of(folder / "evening.wav")) - 0.05
+    says = [event["at"] for event in events if event["event"] == "say"]
+    assert loudness(spoken[: round(says[0] * 16_000) * 2 - 2048]) == 0
+    assert loudness(spoken[round(says[0] * 16_000) * 2 :][:32_000]) > 500
+
+
+def test_listening_for_people_shows_who_said_what(run: Run) -> None:
+    ran = run("listen", "--source", recording("put_heat_on_it"))
+    assert ran.code == 0
+    assert "you   should i put heat on it" in ran.out
+    assert "The article says heat can ease cramps." in ran.out
+
+
+def test_the_guide_starts_at_once_for_the_place_that_was_named(run: Run, tmp_path: Path) -> None:
+    source = write_pcm(tmp_path / "night.wav", silence(8.0) + recorded("stop") + silence(1.0))
+    ran = run("guide", "--place", "foot", "--source", source, "--events")
+    events = forms(ran.out)
+    assert ran.code == 0
+    says = [event["text"] for event in events if event["event"] == "say"]
+    assert says[0] == "Sit or lie somewhere safe."
+    assert "Put your foot flat on the floor." in says
+    assert (events[0]["event"], events[0]["step"], events[0]["at"]) == ("say", 1, 0)
+    assert "stopped" in [event["reason"] for event in events if event["event"] == "end"]
+
+
+def test_a_source_that_is_no_sound_is_named(run: Run, tmp_path: Path) -> None:
+    ran = run("listen", "--source", tmp_path / "missing.wav", "--events")
+    assert (ran.code, ran.out) == (1, "")
+    assert "missing.wav" in ran.err
+
+
+# test-intents
+
+LINES = """\
+# two lines of text and two of JSON
+does heat help
+{"text": "are bananas good for cramps", "intent": "remedy_foods", "slots": {"food": "banana"}}
+
+{"text": "say that again", "intent": "guide_repeat", "context": "guide"}
+{"text": "what is the capital of france", "intent": "none"}
+"""
+
+
+def test_a_batch_as_jsonl_gives_one_object_a_line_in_order(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "lines.jsonl").write_text(LINES, encoding="utf-8")
+    ran = run("test-intents", "lines.jsonl", "--format", "jsonl")
+    results = forms(ran.out)
+    assert ran.code == 0
+    assert [result["text"] for result in results] == [
+        "does heat help", "are bananas good for cramps", "say that again", "what is the capital of france",
+    ]  # fmt: skip
+    for result in results:
+        assert [key for key in result if key != "candidates"] == [
+            *ASK_KEYS,
+            "text",
+            "context",
+            "after",
+            "expected",
+            "ok",
+        ]
+    assert [result["ok"] for result in results] == [None, True, True, True]
+    assert [result["expected"] for result in results] == [None, "remedy_foods", "guide_repeat", "none"]
+    assert results[1]["slots"] == {"food": "banana"}
+
+
+def test_a_batch_as_a_table_shows_what_is_wrong_and_fails_under_a_share(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "lines.jsonl").write_text(
+        '{"text": "does heat help", "intent": "remedy_heat"}\n{"text": "does heat help", "intent": "remedy_cold"}\n',
+        encoding="utf-8",
+    )
+    ran = run("test-intents", "lines.jsonl", "--fail-under", "0.95")
+    assert ran.code == 1
+    assert "1 of 2 right (50.0%)" in ran.out
+    assert "NO" in ran.out
+    assert "remedy_cold" in ran.out
+    assert "50.0% are right, less than 95.0%" in ran.err
+
+
+def test_a_batch_may_be_yaml(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "heat.yaml").write_text(
+        'language: en\ntests:\n  - intent: remedy_heat\n    sentences: ["does heat help", "will heat help"]\n',
+        encoding="utf-8",
+    )
+    ran = run("test-intents", "heat.yaml", "--fail-under", "1")
+    assert ran.code == 0
+    assert "2 of 2 right (100.0%)" in ran.out
+
+
+def test_a_batch_may_come_through_standard_input(tmp_path: Path) -> None:
+    ran = call(["test-intents", "-", "--format", "jsonl", "--explain"], folder=tmp_path, typed="does heat help\n")
+    (result,) = forms(ran.out)
+    assert result["intent"] == "remedy_heat"
+    assert any("word for word" in line for line in result["explanation"])
+
+
+def test_explaining_shows_why(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("does heat help\n", encoding="utf-8")
+    ran = run("test-intents", "lines.txt", "--explain")
+    assert "remedy_heat matches word for word" in ran.out
+    assert "nearest meanings" in ran.out
+    assert "decided by exact" in ran.out
+
+
+def test_the_prompt_reads_lines_and_shows_all_there_is_to_see(tmp_path: Path) -> None:
+    typed = b"does heat help\n\n" + ESCAPES.encode() + b"\ndoes heat \xff\xfe help\nexit\nare bananas good\n"
+    ran = call(["test-intents"], folder=tmp_path, typed=typed)
+    assert ran.code == 0
+    for name in ("text", "intent", "score", "template", "runner-up", "slots", "spoken"):
+        assert ("\n" + ran.out).count(f"\n{name} ") == 3
+    assert "remedy_heat" in ran.out
+    assert "decided by exact" in ran.out
+    assert "bananas" not in ran.out
+
+
+def test_the_context_of_a_guided_session_changes_the_meaning(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("stop\n", encoding="utf-8")
+    (result,) = forms(run("test-intents", "lines.txt", "--context", "guide", "--format", "jsonl").out)
+    assert (result["intent"], result["decided_by"]) == ("guide_stop", "command")
+
+
+def test_recordings_are_tested_as_files_and_as_a_list(run: Run, tmp_path: Path) -> None:
+    shutil.copy(recording("bananas"), tmp_path / "bananas.wav")
+    (tmp_path / "list.jsonl").write_text('{"wav": "bananas.wav", "intent": "remedy_foods"}\n', encoding="utf-8")
+    ran = run("test-intents", "--audio", "list.jsonl", tmp_path / "bananas.wav", "--format", "jsonl")
+    listed, given = forms(ran.out)
+    assert (listed["ok"], given["ok"]) == (True, None)
+    assert listed["transcript"] == given["transcript"] == "are bananas good for cramps"
+    assert listed["engine"] == "embedded"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"text": "does heat help"', "is not JSON"),
+        ('{"intent": "remedy_heat"}', 'has no "text"'),
+        ('{"text": 5}', 'has no "text"'),
+        ('{"text": "x", "intnt": "remedy_heat"}', 'unknown key "intnt"'),
+        ('{"text": "x", "context": "kitchen"}', '"context" must be none or guide'),
+        ('{"text": "x", "slots": ["calf"]}', '"slots" must be an object'),
+        ('{"text": "x", "after": 3}', '"after" must be the name of an intent'),
+    ],
+)
+def test_a_wrong_line_is_named_by_file_and_line(line: str, problem: str) -> None:
+    with pytest.raises(VoiceHelperError, match=re.escape(f"lines.jsonl:3: {problem}")):
+        list(read_cases(Path("lines.jsonl"), f"does heat help\n\n{line}\n"))
+
+
+def test_a_wrong_line_ends_a_batch_with_its_place(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "lines.jsonl").write_text('does heat help\n\n{"text": 5}\n', encoding="utf-8")
+    ran = run("test-intents", "lines.jsonl")
+    assert (ran.code, ran.out) == (1, "")
+    assert 'lines.jsonl:3: has no "text"' in ran.err
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "latin.txt"])
+def test_a_list_that_cannot_be_read_is_named(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "latin.txt").write_bytes(b"does h\xe9at help")
+    ran = run("test-intents", tmp_path / name)
+    assert ran.code == 1
+    assert f"{tmp_path / name} cannot be read" in ran.err
+
+
+@pytest.mark.parametrize("key", ["intent", "after"])
+def test_an_intent_that_does_not_exist_harms_nothing(run: Run, tmp_path: Path, key: str) -> None:
+    (tmp_path / "lines.jsonl").write_text(json.dumps({"text": "say that again", key: "nonsense"}), encoding="utf-8")
+    assert run("test-intents", "lines.jsonl", "--format", "jsonl").code in {0, 1}
+
+
+def test_escapes_and_marks_in_an_expected_intent_are_shown_plainly(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "lines.jsonl").write_text(
+        json.dumps({"text": "does heat help", "intent": "\x1b[31m[bold]x"}), encoding="utf-8"
+    )
+    assert "[bold]x" in run("test-intents", "lines.jsonl").out
+
+
+# check
+
+
+def test_the_shipped_folder_has_no_problems(run: Run) -> None:
+    ran = run("check")
+    assert ran.code == 0
+    assert "no problems" in ran.out
+
+
+def test_every_problem_of_a_folder_is_shown_with_file_and_line(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "intents" / "en"
+    shutil.copytree(CHECKOUT / "intents" / "en", folder)
+    (folder / "sentences" / "wrong.yaml").write_text(
+        "language: en\nintents:\n  about_moon:\n    data:\n      - sentences:\n"
+        '          - "the moon (is"\n          - "the <nonsense> moon"\n          - "does heat help"\n',
+        encoding="utf-8",
+    )
+    ran = run("check", folder)
+    assert ran.code == 1
+    assert "sentences/wrong.yaml:6:" in ran.out
+    assert "sentences/wrong.yaml:7:" in ran.out
+    assert f"{len(ran.lines)} problems in {folder}" in ran.err
+    assert len(ran.lines) >= 3
+
+
+def test_problems_are_shown_without_terminal_escapes(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "en" / "sentences").mkdir(parents=True)
+    for name in ("language.yaml", "answers.yaml", "sentences/x.yaml"):
+        (tmp_path / "en" / name).write_text('"\\e[31mred": "\\x07bell"\n', encoding="utf-8")
+    assert run("check", tmp_path / "en").code == 1
+
+
+@pytest.mark.parametrize("name", ["missing", "empty", "file"])
+def test_what_is_no_intents_folder_is_refused(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    ran = run("check", tmp_path / name)
+    assert ran.code == 1
+    assert "hint: " in ran.err
+
+
+# doctor, voices, demo
+
+
+def test_the_doctor_names_all_that_is_used_and_what_mends_it(run: Run) -> None:
+    ran = run("doctor", "--json")
+    report = json.loads(ran.out)
+    assert ran.code == 0
+    assert list(report) == ["ok", "checks"]
+    assert report["ok"] is True
+    names = [check["name"] for check in report["checks"]]
+    for name in ("sentences and answers", "embedded recognizer", "vosk model", "voice", "microphone", "loudspeaker"):
+        assert name in names
+    for check in report["checks"]:
+        assert list(check) == ["name", "ok", "needed", "detail", "mend", "gives"]
+        assert check["ok"] or check["mend"]
+
+
+def test_the_doctor_for_people_says_what_is_missing(tmp_path: Path) -> None:
+    ran = call(["doctor"], folder=tmp_path, more={"XDG_DATA_HOME": str(tmp_path)})
+    assert ran.code == 0
+    missing = {" ".join(line.split()[:3]) for line in ran.lines if line.startswith("missing")}
+    assert {"missing emergency number"} <= missing
+    assert "VOICE_HELPER_NUMBER" in ran.out
+    assert "optional  vosk model" in ran.out
+    assert "it would give: may hear English better than what is built in" in " ".join(ran.out.split())
+    asked_for = call(["doctor", "--language", "de"], folder=tmp_path, more={"XDG_DATA_HOME": str(tmp_path)})
+    assert "missing   vosk model" in asked_for.out
+
+
+def test_nobody_is_told_again_and_again_of_models_that_are_not_there(tmp_path: Path) -> None:
+    ran = call(["ask", "--wav", recording("bananas"), "--voice", "none"], folder=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_the_doctor_of_an_unknown_language_still_reports(run: Run) -> None:
+    ran = run("doctor", "--json", "--language", "xx")
+    assert ran.code == 1
+    assert json.loads(ran.out)["ok"] is False
+
+
+def test_voices_are_listed_and_the_one_that_is_used_is_marked(run: Run, tmp_path: Path) -> None:
+    ran = run("voices", "--voice", "none")
+    assert "none  (used)" in ran.lines
+    assert "pyttsx3" in ran.lines
+
+
+def test_the_demo_hears_answers_and_saves(without_portaudio: dict[str, str], tmp_path: Path) -> None:
+    ran = call(["demo", "--save", "spoken.wav"], folder=tmp_path, more=without_portaudio)
+    assert ran.code == 0
+    assert "why do my calves cramp at night" in ran.out
+    assert "intent: causes_overview" in ran.out
+    assert "These answers are for education only." in ran.out
+    assert loudness(pcm_of(tmp_path / "spoken.wav")) > 500
+
+
+def test_a_reader_that_goes_away_does_no_harm(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        ["bash", "-c", f"{VOICE_HELPER} ask --help | true; exit ${{PIPESTATUS[0]}}"],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ran.stderr == ""
+    assert ran.returncode in {0, 1, 141}
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("voice-helper gu", "guide"),
+        ("voice-helper ask --sa", "--save"),
+        ("voice-helper guide --place ", "foot"),
+        ("voice-helper models install f", "faster-whisper-tiny.en"),
+    ],
+)
+def test_the_shell_completes_commands_options_and_their_values(words: str, completed: str, tmp_path: Path) -> None:
+    place = str(len(words.split(" ")) - 1)
+    more = {"_VOICE_HELPER_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": place}
+    assert f"plain,{completed}" in call([], folder=tmp_path, more=more).lines
+
+
+def test_the_doctor_looks_at_the_device_that_was_chosen(run: Run) -> None:
+    checks = {check["name"]: check for check in json.loads(run("doctor", "--json", "--device", "kazoo").out)["checks"]}
+    for kind in ("microphone", "loudspeaker"):
+        assert not checks[kind]["ok"]
+        assert "kazoo" in checks[kind]["detail"] or "no sound device" in checks[kind]["detail"]

@@ -1,0 +1,260 @@
+"""The microphone and the loudspeaker: PulseAudio null sinks are real devices for PortAudio."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.programs import Ran, checked
+from tests.support.room import Room, next_event, wait_until
+from tests.support.sound import as_array, loudness, seconds_of
+from voice_helper.audio.devices import Microphone
+from voice_helper.support.paths import intents_folder
+from voice_helper.types import SAMPLE_RATE
+
+pytestmark = pytest.mark.sound
+
+
+def test_a_question_into_the_microphone_is_answered_from_the_loudspeaker(room: Room, tmp_path: Path) -> None:
+    with room.recorder(tmp_path / "speaker.raw"):
+        process = room.start("ask", "--json", "--rate", "240")
+        room.wait_for_listener(1)
+        room.speak("bananas")
+        out, err = process.communicate(timeout=60)
+    ran = checked(Ran(process.returncode, out, err))
+    assert ran.code == 0
+    answer = json.loads(ran.out)
+    assert answer["intent"] == "remedy_foods"
+    assert answer["slots"] == {"food": "banana"}
+    spoken = (tmp_path / "speaker.raw").read_bytes()
+    assert loudness(spoken) > 300
+    heard_seconds = (abs(as_array(spoken)) > 300).sum() / 16_000
+    assert heard_seconds > 0.15 * seconds_of(spoken)
+    assert seconds_of(spoken) > len(answer["spoken"].split()) / 350 * 60
+
+
+def answered_question(room: Room, process: subprocess.Popen[str], others: int) -> dict[str, Any]:
+    """Ask a program that listens; give its answer."""
+    room.wait_for_listener(others)
+    room.speak("bananas")
+    out, err = process.communicate(timeout=60)
+    answer: dict[str, Any] = json.loads(checked(Ran(process.returncode, out, err)).out)
+    return answer
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (44_100, 2), (48_000, 4), (96_000, 1)])
+def test_microphones_and_loudspeakers_of_every_rate_and_so_many_channels_do(
+    room: Room, tmp_path: Path, rate: int, channels: int
+) -> None:
+    with room.other_devices(rate, channels), room.recorder(tmp_path / "speaker.raw"):
+        answer = answered_question(room, room.start("ask", "--json", "--rate", "240"), 1)
+        assert answer["intent"] == "remedy_foods"
+        assert loudness((tmp_path / "speaker.raw").read_bytes()) > 300
+
+
+_HARDWARE = """
+import sys
+import sounddevice
+from voice_helper.cli import main
+rate, fault, about = int(sys.argv[1]), int(sys.argv[2]), sounddevice.query_devices
+class Hardware(sounddevice.RawInputStream):
+    def __init__(self, **settings):
+        if fault or settings["samplerate"] != rate:
+            raise sounddevice.PortAudioError("refused", fault or -9997)  # paInvalidSampleRate
+        super().__init__(**settings)
+sounddevice.RawInputStream = Hardware
+sounddevice.query_devices = lambda *given: {**about(*given), "default_samplerate": float(rate)} if given else about()
+main(sys.argv[4:])
+"""
+"""Runs the program over a microphone that has one rate only, as hardware without a sound server, or a fault."""
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000])
+def test_a_question_into_a_microphone_that_has_one_rate_only_is_heard(room: Room, rate: int) -> None:
+    hardware = [sys.executable, "-c", _HARDWARE, str(rate), "0"]
+    answer = answered_question(room, room.start("ask", "--json", "--voice", "none", under=hardware), 0)
+    assert (answer["intent"], answer["slots"]) == ("remedy_foods", {"food": "banana"})
+
+
+def test_a_microphone_that_another_program_holds_is_told_as_busy(room: Room) -> None:
+    busy = [sys.executable, "-c", _HARDWARE, "16000", "-9985"]  # paDeviceUnavailable
+    process = room.start("ask", "--voice", "none", under=busy)
+    out, err = process.communicate(timeout=30)
+    assert checked(Ran(process.returncode, out, err)).code == 1
+    assert "the microphone is busy: another program holds it" in err
+
+
+def test_a_microphone_of_which_the_sound_server_gives_nothing_is_told(room: Room) -> None:
+    with room.microphone_held_back():
+        process = room.start("ask", "--voice", "none")
+        out, err = process.communicate(timeout=30)
+    assert checked(Ran(process.returncode, out, err)).code == 1
+    assert "microphone" in err
+
+
+def test_listening_answers_hushes_on_stop_and_ends_on_ctrl_c(room: Room, tmp_path: Path) -> None:
+    with room.recorder(tmp_path / "speaker.raw"):
+        process = room.start("listen", "--events")
+        try:
+            room.wait_for_listener(1)
+            room.speak("put_heat_on_it")
+            heard = next_event(process, "heard")
+            assert (heard["text"], heard["intent"]) == ("should i put heat on it", "remedy_heat")
+            assert next_event(process, "say")["text"] == "Yes. The article says heat can ease cramps."
+            time.sleep(1.0)
+            room.speak("stop")
+            stopped = next_event(process, "heard")
+            assert stopped["intent"] == "guide_stop"
+            assert next_event(process, "hush")["by"] == "stop"
+            time.sleep(2.5)
+        finally:
+            process.send_signal(signal.SIGINT)
+            started = time.monotonic()
+            out, err = process.communicate(timeout=20)
+    assert time.monotonic() - started < 2.0
+    assert checked(Ran(process.returncode, out, err)).code == 130
+    spoken = (tmp_path / "speaker.raw").read_bytes()
+    assert loudness(spoken) > 100
+    assert loudness(spoken[-2 * 16_000 :]) < 5
+
+
+def test_a_live_session_holds_as_long_as_it_should_and_hears_what_is_said(room: Room, tmp_path: Path) -> None:
+    """Spoken to by another process; the hold is measured in the sound that came out of the loudspeaker."""
+    if shutil.which("flite") is None:
+        pytest.skip("flite is not installed")
+    with room.recorder(tmp_path / "speaker.raw"):
+        process = room.start("guide", "--events", "--no-chime")
+        hold = event_where(process, "say", text="Hold.")
+        rest = event_where(process, "say", text="And rest.")
+        time.sleep(2.0)
+        room.say("next", tmp_path)
+        assert next_event(process, "heard")["intent"] == "guide_next"
+        assert event_where(process, "say", step=3)["kind"] == "safety"
+        room.say("it's better", tmp_path)
+        assert event_where(process, "heard", intent="guide_better")
+        assert next_event(process, "end")["reason"] == "better"
+        out, err = process.communicate(timeout=40)
+    assert checked(Ran(process.returncode, out, err)).code == 0
+    parts = loud_parts(tmp_path / "speaker.raw")
+    begins = parts[0][0]  # the first instruction is said when the clock of the session begins
+    hold_ends = max(stop for _, stop in parts if stop - begins < hold["until"] + 0.25)
+    rest_begins = min(start for start, _ in parts if start - begins > rest["at"] - 0.5)
+    assert rest_begins - hold_ends == pytest.approx(20.0, abs=0.3)
+
+
+def test_a_session_goes_on_without_microphone_and_loudspeaker_and_hears_again_when_they_are_back(room: Room) -> None:
+    process = room.start("guide", "--events", "--no-chime")
+    next_event(process, "say")
+    room.unplug()
+    assert event_where(process, "error")["text"] == "Sorry, I cannot hear you. The microphone is gone."
+    assert event_where(process, "say", text="Hold.")["step"] == 2
+    room.plug_in()
+    for _ in range(9):  # until it has found the microphone
+        if process.poll() is None:
+            room.speak("stop")
+            time.sleep(2.0)
+    assert event_where(process, "end")["reason"] == "stopped"
+    out, err = process.communicate(timeout=20)
+    assert checked(Ran(process.returncode, out, err)).code == 0
+    assert "the microphone is back" in err
+    assert "the loudspeaker is back" in err
+
+
+def test_a_loudspeaker_that_goes_away_in_the_middle_of_an_answer_is_named_and_the_answer_is_shown(room: Room) -> None:
+    process = room.start("ask", "does", "heat", "help")
+    assert process.stdout
+    shown = [process.stdout.readline() for _ in range(4)]  # all of it, before it speaks
+    wait_until(lambda: bool(room._pactl("list", "short", "sink-inputs").stdout))
+    room.unplug()
+    try:
+        out, err = process.communicate(timeout=20)
+    finally:
+        room.plug_in()
+    assert checked(Ran(process.returncode, "".join(shown) + out, err)).code == 1
+    assert "The article says heat can ease cramps." in "".join(shown)
+    assert "the loudspeaker went away" in err
+
+
+def test_a_session_that_was_asleep_for_too_long_closes_and_sends_for_help(room: Room, tmp_path: Path) -> None:
+    """Its limit is set to some seconds here; the process is stopped as a laptop that sleeps is."""
+    folder = tmp_path / "en"
+    shutil.copytree(intents_folder("en"), folder)
+    guide = (folder / "guide.yaml").read_text(encoding="utf-8")
+    (folder / "guide.yaml").write_text(guide.replace("limit_seconds: 600", "limit_seconds: 9"), encoding="utf-8")
+    start = f"""
+import pathlib, sys
+from voice_helper.cli.entry_point import options
+options.language_folder = lambda options: pathlib.Path({str(folder)!r})
+from voice_helper.cli import main
+main(sys.argv[2:])
+"""
+    process = room.start("guide", "--events", "--no-chime", under=[sys.executable, "-c", start])
+    next_event(process, "say")
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(9)
+    process.send_signal(signal.SIGCONT)
+    woken = time.monotonic()
+    assert next_event(process, "end")["reason"] == "ten_minutes"
+    assert time.monotonic() - woken < 5
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert checked(Ran(process.returncode, out, err)).code == 130
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "missed"),
+    [
+        ([0.1 * number for number in range(1, 100)], 0.0),  # as it should be
+        ([*(0.1 * number for number in range(1, 10)), *(2.0,) * 11, *(2.0 + 0.1 * n for n in range(1, 50))], 0),
+        ([0.1, *(60.0 + 0.1 * number for number in range(60))], 60),  # asleep, and nothing was kept
+        ([0.1, *(60.0 + 0.001 * number for number in range(599)), *(60.6 + 0.1 * n for n in range(60))], 0),  # all kept
+        ([0.1, *(36_000.0 + 0.1 * number for number in range(60))], 900),  # by then no session goes on
+        ([0.1001 * number for number in range(1, 2_000)], 0),  # clocks that differ
+        ([0.0999 * number for number in range(1, 2_000)], 0),
+    ],
+    ids=["steady", "in bursts", "asleep", "kept meanwhile", "asleep for hours", "slow device", "fast device"],
+)  # fmt: skip
+def test_time_in_which_nothing_was_heard_is_made_up_for_once(
+    arrivals: list[float], missed: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A microphone that delivers a tenth of a second at a time."""
+    microphone = object.__new__(Microphone)
+    microphone._due, microphone._late_since = 0.0, None
+    made_up = 0.0
+    for now in arrivals:
+        monkeypatch.setattr("voice_helper.audio.devices.clock_seconds", lambda now=now: now)
+        made_up += microphone._missed_seconds(0.1)
+    assert made_up == pytest.approx(missed, abs=0.5)
+
+
+def event_where(process: subprocess.Popen[str], name: str, **fields: object) -> dict[str, Any]:
+    """Read what the program tells until an event of this name has these fields."""
+    while True:
+        event = next_event(process, name)
+        if all(event.get(key) == value for key, value in fields.items()):
+            return event
+
+
+def loud_parts(path: Path) -> list[tuple[float, float]]:
+    """Give when each stretch of sound begins and ends, in seconds; a gap of a fifth of a second divides two."""
+    loud = np.flatnonzero(np.abs(as_array(path.read_bytes())) > 300) / SAMPLE_RATE
+    breaks = np.flatnonzero(np.diff(loud) > 0.2)
+    return list(zip(loud[[0, *(breaks + 1)]], loud[[*breaks, -1]], strict=True))
+
+
+@pytest.mark.sound
+def test_the_doctor_says_that_a_microphone_gives_no_sound_at_all(room: Room) -> None:
+    process = room.start("doctor", "--json")
+    out, _ = process.communicate(timeout=60)
+    checks = {check["name"]: check for check in json.loads(out)["checks"]}
+    assert checks["microphone"]["ok"]
+    assert "no sound at all" in checks["microphone"]["detail"]

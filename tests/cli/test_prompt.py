@@ -1,0 +1,302 @@
+"""The prompt of the intent tester, typed at in a real terminal and through a pipe, while the words are being edited."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs import Run, call
+from tests.support.terminal import Terminal
+from voice_helper.errors import IntentsError
+from voice_helper.skill import LEARNED_FILE, Skill
+from voice_helper.support.cache import write_arrays
+from voice_helper.support.paths import cache_folder
+from voice_helper.tester.live_reload import WatchedSkill
+from voice_helper.understanding import classifier
+
+KEPT = str(cache_folder().parent)
+"""The cache of the person who runs the tests: what the Spanish words teach is in it."""
+
+Edit = Callable[[str], None]
+
+
+@pytest.fixture
+def folder(spanish_folder: Path, spanish: Skill, tmp_path: Path) -> Path:
+    """A copy of the Spanish words, to be edited."""
+    folder = tmp_path / "intents" / "es"
+    shutil.copytree(spanish_folder, folder)
+    return folder
+
+
+@pytest.fixture
+def greet(folder: Path) -> Edit:
+    """Puts another sentence for a greeting into its place."""
+    path = folder / "sentences" / "topics.yaml"
+    text = path.read_text(encoding="utf-8")
+
+    def edit(template: str) -> None:
+        path.write_text(text.replace('"hola"', f'"{template}"'), encoding="utf-8")
+
+    return edit
+
+
+@pytest.fixture
+def place(folder: Path) -> str:
+    """Where the greeting stands."""
+    lines = (folder / "sentences" / "topics.yaml").read_text(encoding="utf-8").splitlines()
+    number = next(number for number, line in enumerate(lines, 1) if '"hola"' in line)
+    return f"topics.yaml:{number}: greeting, sentence 1"
+
+
+@pytest.fixture
+def start(folder: Path, tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    """Starts the prompt in a terminal, in a home of its own."""
+    opened: list[Terminal] = []
+
+    def start(*arguments: str, **more: str) -> Terminal:
+        home = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CACHE_HOME": KEPT, **more}
+        terminal = Terminal(["test-intents", "--intents", folder, *arguments], tmp_path, **home)
+        opened.append(terminal)
+        terminal.wait_for("\n> ")
+        return terminal
+
+    yield start
+    for terminal in opened:
+        terminal.process.kill()
+        terminal.process.wait()
+
+
+# In a terminal
+
+
+def test_a_sentence_is_shown_in_colour_and_ctrl_d_ends(start: Callable[..., Terminal]) -> None:
+    terminal = start()
+    terminal.type("¿por qué me dan calambres por la noche?")
+    shown = terminal.wait_for("\n> ")
+    assert "causes_overview" in shown
+    assert "decided by exact" in shown
+    assert "\x1b[1;32mcauses_overview" in terminal.raw
+    terminal.type("me duele el pecho")
+    terminal.wait_for("family chest_pain")
+    assert "\x1b[1;31memergency" in terminal.raw
+    terminal.wait_for("\n> ")
+    terminal.type("", keys="\x04")
+    assert terminal.end() == 0
+
+
+def test_the_tab_key_completes_words_commands_and_intents(start: Callable[..., Terminal]) -> None:
+    terminal = start()
+    terminal.type("a qué se debe", keys="\t")
+    terminal.wait_for("n")  # of "deben"; the rest may have been shown already
+    terminal.type(" los calambres")
+    terminal.wait_for("decided by exact")
+    terminal.wait_for("\n> ")
+    terminal.type(":aft", keys="\t")
+    terminal.wait_for("er")
+    terminal.type(" remedy_h", keys="\t")
+    terminal.wait_for("eat")
+    terminal.type("")
+    terminal.wait_for("lines are said after remedy_heat")
+    terminal.wait_for("after remedy_heat > ")
+
+
+def test_what_was_typed_comes_back_in_the_next_run_and_is_for_nobody_else(
+    start: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    first = start()
+    first.type("me dan calambres por beber poca agua")
+    first.wait_for("cause_dehydration")
+    first.wait_for("\n> ")
+    first.type(":quit")
+    assert first.end() == 0
+    kept = tmp_path / "state" / "voice-helper" / "test-intents-history"
+    assert str(kept) in first.shown.replace("\r\n", "")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    second = start()
+    second.type("", keys="\x1b[A")  # the arrow up: the end of the first run, and once more: the sentence
+    second.wait_for(":quit")
+    second.type("", keys="\x1b[A")
+    second.wait_for("me dan calambres por beber poca agua")
+    second.type("")
+    second.wait_for("cause_dehydration")
+
+
+def test_where_no_history_can_be_kept_the_prompt_works_all_the_same(
+    start: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    terminal = start(XDG_STATE_HOME=str(tmp_path / "file"))
+    assert "is not kept" in terminal.shown
+    terminal.type("hola")
+    terminal.wait_for("greeting")
+
+
+@pytest.mark.parametrize("how", ["key", "SIGTERM"])
+def test_ctrl_c_ends_at_once_with_130(start: Callable[..., Terminal], how: str) -> None:
+    terminal = start("--no-history")
+    if how == "key":
+        terminal.type("half a sentence", keys="\x03")
+    else:
+        terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.end(seconds=10) == 130
+
+
+def test_several_pasted_lines_are_asked_one_by_one(start: Callable[..., Terminal]) -> None:
+    terminal = start("--no-history")
+    terminal.type("\x1b[200~hola\nbasta\x1b[201~")
+    terminal.wait_for("greeting")
+    terminal.wait_for("guide_stop")
+
+
+def test_an_edit_counts_from_the_next_line_on_and_a_mistake_takes_nothing_down(
+    start: Callable[..., Terminal], greet: Edit, place: str
+) -> None:
+    terminal = start("--no-history")
+    greet("(qué tal|hola)")
+    terminal.type("qué tal")
+    terminal.wait_for("read anew (sentences/topics.yaml)")
+    terminal.wait_for("voice-helper learn")
+    terminal.wait_for("template   (qué tal|hola)")
+    terminal.wait_for("\n> ")
+    greet("(qué tal|saludos")
+    terminal.type("qué tal")
+    terminal.wait_for(place)
+    terminal.wait_for("stay in use until then")
+    terminal.wait_for("template   (qué tal|hola)")
+    terminal.wait_for("\n> ")
+    terminal.type("qué tal")
+    terminal.wait_for("the words from before the edit are in use")
+    terminal.wait_for("\n> ")
+    greet("(qué tal|saludos)")
+    terminal.type("saludos")
+    terminal.wait_for("template   (qué tal|saludos)")
+    assert terminal.shown.count("voice-helper learn") == 1
+
+
+# Through a pipe
+
+
+def test_commands_work_through_a_pipe_too(folder: Path, tmp_path: Path) -> None:
+    (folder / "guide.yaml").unlink()
+    typed = "\n".join(
+        (
+            ":explain", "hola", ":explain off", "hola", ":explain me duele el pecho", ":after remedy_heat",
+            ":after nonsense", ":after", ":context kitchen", ":context guide", ":reload", ":unknown", ":he", ":",
+            ":quit", "hola",
+        )
+    )  # fmt: skip
+    ran = call(["test-intents", "--intents", folder], folder=tmp_path, typed=typed)
+    assert ran.code == 0
+    assert ("\n" + ran.out).count("\nintent ") == 3
+    assert "greeting matches word for word" in ran.out.split("\nintent ")[0] + ran.out.split("\nintent ")[1]
+    assert "word for word" not in ran.out.split("\nintent ")[1].split("text ")[1]
+    assert "red flag or redirect chest_pain" in ran.out
+    assert ":context [guide|none]" in ran.out
+    for told in (
+        "explanations are on", "explanations are off", "lines are said after remedy_heat",
+        "lines are said after nothing", 'there is no intent "nonsense"', 'there is no context "kitchen"',
+        "there is no guided session in these words", "read anew (all): 29 templates, 10 intents",
+        "there is no command :unknown", "there is no command :\n",
+    ):  # fmt: skip
+        assert told in ran.err
+    assert not (tmp_path / ".local").exists()
+
+
+def test_the_state_that_was_set_is_the_state_that_lines_are_said_in(folder: Path) -> None:
+    typed = "hola \xff\xfe\nya\n:context guide\nya\n:context\nrepite\n:after remedy_heat\nrepite\n"
+    told = typed.encode("latin-1")  # not UTF-8: it is read as far as it goes
+    ran = call(["test-intents", "--intents", folder], folder=folder, typed=told, more={"LC_ALL": "C.UTF-8"})
+    decided = [line.split()[-1] for line in ran.lines if line.startswith("score ")]
+    assert decided[1] != "command"
+    assert decided[2] == "command"
+    spoken = ran.out.split("\nspoken ")
+    assert "Todavía no he dicho nada." in spoken[4]
+    assert "el calor puede aliviarlos" in spoken[5]
+
+
+def test_a_folder_with_a_mistake_from_the_start_is_refused_with_its_place(
+    run: Run, folder: Path, greet: Edit, place: str
+) -> None:
+    greet("(hola")
+    ran = run("test-intents", "--intents", folder)
+    assert ran.code == 1
+    assert place in ran.err
+
+
+# The words that are watched
+
+
+def is_stale(watched: WatchedSkill) -> bool:
+    return watched.skill.is_stale
+
+
+def test_what_was_learned_is_used_stale_and_said_once_until_it_is_learned_anew(
+    folder: Path, greet: Edit, spanish: Skill
+) -> None:
+    told: list[str] = []
+    watched = WatchedSkill(folder, {}, told.append)
+    assert [watched.changed, told] == [(), []]
+    for template in ("(qué tal|hola)", "(saludos|hola)"):
+        greet(template)
+        assert list(watched.changed) == ["sentences/topics.yaml"]
+        watched.read_anew()
+        assert not watched.changed
+    assert len(told) == 1
+    assert is_stale(watched)
+    assert watched.skill.understanding.understand("saludos").decided_by == "exact"
+    assert watched.skill.understanding.understand("ayuda mucho el calorcito").intent == "remedy_heat"
+
+    learned = replace(watched.skill.memory.learned, learned_from=watched.skill.content.learning_key)
+    write_arrays(folder / LEARNED_FILE, classifier.to_arrays(learned))
+    assert list(watched.changed) == [LEARNED_FILE]
+    watched.read_anew()
+    assert not is_stale(watched)
+    greet("(muy buenas|hola)")
+    watched.read_anew()
+    assert len(told) == 2
+
+
+def test_an_answer_and_a_sign_that_are_edited_count_too(folder: Path) -> None:
+    watched = WatchedSkill(folder, {}, print)
+    answers, safety = folder / "answers.yaml", folder / "safety.yaml"
+    answers.write_text(answers.read_text("utf-8").replace("Vale, me callo.", "De acuerdo."), encoding="utf-8")
+    safety.write_text(safety.read_text("utf-8").replace("[pecho, corazón]", "[pecho, tórax]"), encoding="utf-8")
+    watched.read_anew()
+    assert watched.skill.content.answers.entries["guide_stop"].rows[0].text == "De acuerdo."
+    found = watched.skill.content.safety.find
+    assert [bool(found(text).raised) for text in ("me duele el tórax", "me duele el corazón")] == [True, False]
+
+
+def test_an_intent_that_goes_and_comes_back_is_known_again(folder: Path) -> None:
+    watched = WatchedSkill(folder, {}, print)
+    whole = {
+        path: path.read_text(encoding="utf-8") for path in (folder / "answers.yaml", folder / "sentences/topics.yaml")
+    }
+    for path, text in whole.items():
+        path.write_text(text[: text.index("  greeting:")], encoding="utf-8")
+    watched.read_anew()
+    assert "greeting" not in dict(watched.skill.understanding.nearest.rank("hola").scores())
+    for path, text in whole.items():
+        path.write_text(text, encoding="utf-8")
+    watched.read_anew()
+    assert "greeting" in dict(watched.skill.understanding.nearest.rank("hola").scores())
+
+
+def test_a_file_that_goes_away_is_a_mistake_until_it_is_back(folder: Path) -> None:
+    watched = WatchedSkill(folder, {}, print)
+    answers = folder / "answers.yaml"
+    text = answers.read_text(encoding="utf-8")
+    answers.unlink()
+    assert watched.changed == ("answers.yaml",)
+    with pytest.raises(IntentsError, match=r"answers.yaml:1: this file is missing"):
+        watched.read_anew()
+    assert [watched.is_behind] == [True]
+    assert watched.skill.understanding.understand("hola").intent == "greeting"
+    answers.write_text(text, encoding="utf-8")
+    watched.read_anew()
+    assert [watched.is_behind] == [False]

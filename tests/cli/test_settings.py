@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.programs import Run, call
+from tests.support.sound import pcm_of, recording, write_pcm
+from voice_helper.audio.devices import Microphone, spoken_part
+from voice_helper.cli.entry_point import _COMMANDS, _SERVERS
+from voice_helper.errors import SettingsError, SoundDeviceError
+from voice_helper.support.settings import SETTINGS, begin_settings, keep_setting, read_settings
+from voice_helper.types import SAMPLE_RATE
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config" / "voice-helper" / "settings.toml"
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def test_without_a_file_nothing_is_set(file: Path) -> None:
+    assert read_settings(file) == {}
+
+
+def test_what_is_kept_is_read_back_and_other_lines_stay_as_they_are(file: Path) -> None:
+    write(file, '# mine\nrate = 130\nnumber = "112"  # here\n')
+    keep_setting(file, "number", "999")
+    assert read_settings(file) == {"rate": 130, "number": "999"}
+    assert file.read_text(encoding="utf-8").startswith("# mine\nrate = 130\n")
+
+
+def test_a_new_file_says_what_it_is_for(file: Path) -> None:
+    begin_settings(file)
+    keep_setting(file, "microphone", 'a "good" one')
+    assert file.read_text(encoding="utf-8").startswith("# ")
+    assert read_settings(file) == {"microphone": 'a "good" one'}
+
+
+@given(st.dictionaries(st.sampled_from(SETTINGS), st.text(max_size=20), max_size=4))
+def test_any_text_is_kept_as_it_is_or_refused_and_then_nothing_is_changed(
+    tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]
+) -> None:
+    file = tmp_path_factory.mktemp("settings") / "settings.toml"
+    kept: dict[str, str] = {}
+    for name, value in values.items():
+        try:
+            keep_setting(file, name, value)
+            kept[name] = value
+        except SettingsError:
+            pass
+        assert read_settings(file) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("number = 112\nnumbr = 3\n", 'settings.toml:2: unknown setting "numbr"'),
+        ("\nrate = [1]\n", "settings.toml:2: rate must be a text or a number"),
+        ("rate =\n", "line 1"),
+        ("voice = true\n", "settings.toml:1: voice must be a text or a number"),
+        ('patient = "yes"\n', "settings.toml:1: patient must be true or false"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_never_written_over(file: Path, text: str, said: str) -> None:
+    write(file, text)
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        keep_setting(file, "number", "112")
+    assert file.read_text(encoding="utf-8") == text
+
+
+def test_settings_are_the_defaults_of_every_command_and_the_environment_and_options_come_before_them(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(file, 'number = "999"\n')
+    assert "Call 999 now." in run("ask", "chest pain").out
+    monkeypatch.setenv("VOICE_HELPER_NUMBER", "112")
+    assert "Call 112 now." in run("ask", "chest pain").out
+    assert "Call 000 now." in run("ask", "chest pain", "--number", "000").out
+
+
+def test_every_command_takes_a_file_of_settings(run: Run, file: Path) -> None:
+    write(file, 'number = "999"\nmicrophone = "none"\n')
+    (file.parent / "lines.txt").write_text("does heat help\n", encoding="utf-8")
+    assert "remedy_heat" in run("test-intents", file.parent / "lines.txt").out
+    for command in _COMMANDS:
+        assert run(command, "--help").code == 0
+    for server in _SERVERS:
+        assert run("serve", server, "--help").code == 0
+
+
+def test_whoever_speaks_slowly_is_given_time_from_the_file(run: Run, file: Path) -> None:
+    pause = bytes(round(1.1 * SAMPLE_RATE) * 2)
+    said = spoken_part(pcm_of(recording("bananas"))) + pause + spoken_part(pcm_of(recording("put_heat_on_it")))
+    file.parent.mkdir(parents=True)
+    write_pcm(file.parent / "slow.wav", said)
+    listening = ("listen", "--source", file.parent / "slow.wav", "--events", "--voice", "none")
+    assert run(*listening).out.count('"event": "heard"') == 2
+    write(file, "patient = true\n")
+    assert run(*listening).out.count('"event": "heard"') == 1
+
+
+def test_a_value_that_no_option_takes_is_named_with_the_file(run: Run, file: Path) -> None:
+    write(file, 'rate = "fast"\n')
+    ran = run("ask", "does heat help")
+    assert ran.code == 1
+    assert "settings.toml: rate: 'fast' is not a valid" in ran.err.replace("\n", " ")
+
+
+def test_a_broken_file_is_an_error_with_a_hint(run: Run, file: Path) -> None:
+    write(file, "what\n")
+    ran = run("doctor")
+    assert ran.code == 1
+    assert "settings.toml" in ran.err
+    assert 'number = "112"' in ran.err
+
+
+@pytest.mark.parametrize("setting", ['microphone = "kazoo"', 'device = "kazoo"'])
+def test_a_device_that_is_not_there_is_named_with_the_file_that_names_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    write(file, setting)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(file.parent.parent))
+    monkeypatch.setattr("voice_helper.audio.devices.import_sounddevice", NoDevices)
+    with pytest.raises(SoundDeviceError) as caught:
+        Microphone("kazoo")
+    assert caught.value.message == f'there is no microphone named "kazoo", which {file} names'
+    assert "voice-helper setup" in str(caught.value.hint)
+    with pytest.raises(SoundDeviceError, match=r'^there is no microphone named "comb"$'):
+        Microphone("comb")
+
+
+class NoDevices:
+    """What sounddevice is on a machine without devices."""
+
+    PortAudioError = OSError
+    RawInputStream = None
+
+    def query_devices(self) -> list[dict[str, object]]:
+        return []
+
+
+@pytest.mark.parametrize("command", ["start", "setup"])
+def test_what_asks_questions_needs_a_terminal(command: str, tmp_path: Path) -> None:
+    ran = call([command], folder=tmp_path)
+    assert ran.code == 1
+    assert "needs a terminal" in ran.err
+
+
+def test_without_a_terminal_and_arguments_the_help_is_shown(tmp_path: Path) -> None:
+    ran = call([], folder=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("Usage: voice-helper")

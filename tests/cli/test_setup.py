@@ -1,0 +1,134 @@
+"""The first minutes, on a terminal, with a microphone and a loudspeaker."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.room import Room
+from tests.support.terminal import Terminal
+from voice_helper.support.settings import read_settings
+
+pytestmark = pytest.mark.sound
+SOUND = ("HOME", "XDG_RUNTIME_DIR", "PULSE_SERVER", "XDG_CACHE_HOME")
+
+
+@contextmanager
+def sitting(room: Room, folder: Path, *arguments: str) -> Iterator[Terminal]:
+    """Somebody before a terminal in the room, whose settings are in `folder`."""
+    sound = {name: room.environment[name] for name in SOUND}
+    terminal = Terminal(arguments, folder, **sound, XDG_CONFIG_HOME=str(folder))
+    try:
+        yield terminal
+    finally:
+        terminal.process.kill()
+
+
+def test_the_first_start_tries_the_sound_keeps_the_number_and_offers_what_there_is(room: Room, tmp_path: Path) -> None:
+    with sitting(room, tmp_path) as terminal:
+        terminal.wait_for("not take the place of advice")
+        terminal.wait_for('Say aloud: "Does heat help"')
+        terminal.wait_for("s left")
+        room.wait_for_listener(0)
+        room.speak("put_heat_on_it")
+        terminal.wait_for('Heard: "should i put heat on it", which is understood.')
+        terminal.wait_for("The level is good.")
+        terminal.wait_for("Did you hear it?")
+        terminal.type("y")
+        terminal.wait_for("in an emergency?")
+        terminal.type("none")
+        terminal.wait_for("not one")
+        terminal.wait_for("in an emergency?")
+        terminal.type("112")
+        terminal.wait_for("or a letter")
+        terminal.type("a")
+        terminal.wait_for("Your question")
+        terminal.type("chest pain")
+        terminal.wait_for("Call 112 now.", 60)
+        terminal.wait_for("or a letter", 60)
+        terminal.type("q")
+        assert terminal.end() == 0
+    assert read_settings(tmp_path / "voice-helper" / "settings.toml") == {"number": "112"}
+
+
+def test_what_was_misheard_is_said_and_can_be_said_again(room: Room, tmp_path: Path) -> None:
+    with sitting(room, tmp_path, "setup", "--voice", "none") as terminal:
+        for again in ("Once more, say aloud", "Once more, say aloud", "--patient, or"):
+            terminal.wait_for("s left", 60)
+            room.wait_for_listener(0)
+            room.speak("what_is_a_cramp")
+            terminal.wait_for('Heard: "what is a cramp", which is not what was to be said.')
+            terminal.wait_for(again)
+        terminal.wait_for("(the system's own choice)")
+        terminal.wait_for("a: the same again")
+        terminal.type("a")
+        terminal.wait_for("s left", 60)
+        room.wait_for_listener(0)
+        room.speak("put_heat_on_it")
+        terminal.wait_for("which is understood.")
+        terminal.wait_for("in an emergency?")
+        terminal.type("")
+        terminal.wait_for("kept in")
+        assert terminal.end() == 0
+    assert not read_settings(tmp_path / "voice-helper" / "settings.toml")
+
+
+def test_enter_listens_and_then_guides_and_ctrl_c_ends_listening_and_then_the_program(
+    room: Room, tmp_path: Path
+) -> None:
+    file = tmp_path / "voice-helper" / "settings.toml"
+    file.parent.mkdir()
+    file.write_text('number = "112"\nvoice = "none"\n', encoding="utf-8")
+    with sitting(room, tmp_path) as terminal:
+        terminal.wait_for("or a letter")
+        assert "Microphone" not in terminal.shown
+        terminal.type("")
+        terminal.wait_for("listening", 60)
+        room.wait_for_listener(0)
+        room.speak("bananas")
+        terminal.wait_for("remedy_foods")
+        terminal.type("")
+        terminal.wait_for("Sit or lie somewhere safe.")
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.wait_for("or a letter")
+        terminal.type("a")
+        terminal.wait_for("Your question")
+        terminal.type("does heat help")
+        terminal.wait_for("heat can ease cramps")
+        terminal.wait_for("or a letter")
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_the_program_from_outside_ends_all_of_it(room: Room, tmp_path: Path, number: signal.Signals) -> None:
+    file = tmp_path / "voice-helper" / "settings.toml"
+    file.parent.mkdir()
+    file.write_text('number = "112"\nvoice = "none"\n', encoding="utf-8")
+    with sitting(room, tmp_path) as terminal:
+        terminal.wait_for("or a letter")
+        terminal.type("")
+        terminal.wait_for("listening", 60)
+        terminal.process.send_signal(number)
+        assert terminal.end() == 130
+
+
+def test_a_microphone_that_gives_nothing_is_named_and_another_can_be_chosen(room: Room, tmp_path: Path) -> None:
+    with sitting(room, tmp_path, "setup", "--voice", "none") as terminal:
+        terminal.wait_for("gives nothing at all", 60)
+        terminal.wait_for("1  ")
+        terminal.wait_for("Its number")
+        terminal.type("1")
+        terminal.wait_for("s left", 60)
+        room.wait_for_listener(0)
+        room.speak("put_heat_on_it")
+        terminal.wait_for("The level is good.")
+        terminal.wait_for("in an emergency?")
+        terminal.type("")
+        terminal.wait_for("kept in")
+        assert terminal.end() == 0
+    assert list(read_settings(tmp_path / "voice-helper" / "settings.toml")) == ["microphone"]

@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from voice_helper.dialogue.conversation import STEADY_SECONDS, SURE_OF_COMMAND, State
+from voice_helper.skill import Skill
+from voice_helper.types import (
+    SAMPLE_RATE,
+    Action,
+    DoneSpeaking,
+    End,
+    Event,
+    Heard,
+    Hush,
+    Outage,
+    Pace,
+    PartlyHeard,
+    Quiet,
+    Say,
+    Transcript,
+    Understood,
+)
+
+
+class Talk:
+    """One conversation, event by event."""
+
+    def __init__(self, skill: Skill, *, hands_free: bool = False) -> None:
+        self.state = State(hands_free=hands_free)
+        self._step = skill.conversation.step
+
+    def __call__(self, event: Event | str) -> tuple[Action, ...]:
+        heard = Heard(Transcript(event)) if isinstance(event, str) else event
+        self.state, actions = self._step(self.state, heard)
+        return actions
+
+    def says(self, event: Event | str) -> list[str]:
+        return [row.text for action in self(event) if isinstance(action, Say) for row in action.rows]
+
+
+@pytest.fixture
+def talk(skill: Skill) -> Talk:
+    return Talk(skill)
+
+
+@pytest.fixture
+def open_talk(skill: Skill) -> Talk:
+    return Talk(skill, hands_free=True)
+
+
+def test_the_full_disclaimer_comes_first_then_the_short_one(skill: Skill, talk: Talk) -> None:
+    answers = skill.content.answers
+    assert talk.says("does heat help")[-1] == answers.full.text
+    talk(DoneSpeaking())
+    assert talk.says("does heat help")[-1] == answers.short.text
+
+
+def test_a_disclaimer_that_was_cut_off_does_not_count(skill: Skill, talk: Talk) -> None:
+    talk("does heat help")
+    talk("stop")
+    talk(DoneSpeaking())
+    assert talk.says("should i rub it")[-1] == skill.content.answers.full.text
+
+
+def test_what_is_not_understood_is_asked_again_more_helpfully_each_time(skill: Skill, talk: Talk) -> None:
+    answers = skill.content.answers
+    assert talk.says("flurb wozzle gronk") == [answers.again.text]
+    assert talk.says("flurb wozzle gronk") == [answers.samples.text]
+    assert "112" in talk.says("flurb wozzle gronk")[0]
+    assert "112" in talk.says("flurb wozzle gronk")[0]
+
+
+def test_an_answer_starts_the_re_prompts_over(skill: Skill, talk: Talk) -> None:
+    talk("flurb wozzle gronk")
+    talk("does heat help")
+    assert talk.says("flurb wozzle gronk") == [skill.content.answers.again.text]
+
+
+@pytest.mark.parametrize("text", ["flurb wozzle gronk", "what's the weather", "play some jazz"])
+def test_open_listening_is_silent_on_speech_that_is_not_for_us(open_talk: Talk, text: str) -> None:
+    assert open_talk.says(text) == []
+
+
+def test_yes_takes_the_first_of_two_that_were_asked_about(skill: Skill) -> None:
+    talk = Talk(skill)
+    talk.state = State(candidates=("remedy_heat", "remedy_massage"))
+    assert talk.says("yes")[0] == "Yes. The article says heat can ease cramps."
+
+
+def test_the_word_takes_the_one_that_was_meant(skill: Skill) -> None:
+    talk = Talk(skill)
+    talk.state = State(candidates=("remedy_heat", "remedy_massage"))
+    assert "massage" in talk.says("massage")[0]
+
+
+def test_say_that_again_repeats_the_last_answer(talk: Talk) -> None:
+    first = talk.says("does heat help")
+    talk(DoneSpeaking())
+    assert talk.says("say that again")[0] == first[0]
+
+
+def test_a_red_flag_in_half_an_utterance_is_acted_on_when_it_stands_steady(open_talk: Talk) -> None:
+    open_talk(PartlyHeard("i have chest pain"))
+    assert open_talk(Quiet(round(STEADY_SECONDS * SAMPLE_RATE / 2))) == ()
+    actions = open_talk(Quiet(SAMPLE_RATE))
+    assert any(isinstance(action, Hush) for action in actions)
+    assert any(isinstance(action, Say) and "Call 112 now" in action.rows[0].text for action in actions)
+
+
+def test_a_red_flag_that_flickers_by_is_not_acted_on(open_talk: Talk) -> None:
+    open_talk(PartlyHeard("working out in the bleeding"))
+    open_talk(Quiet(512))
+    open_talk(PartlyHeard("working out in the boiling heat"))
+    assert open_talk(Quiet(SAMPLE_RATE)) == ()
+
+
+def test_what_was_acted_on_early_is_not_said_twice_when_the_utterance_ends(open_talk: Talk) -> None:
+    open_talk(PartlyHeard("i have chest pain"))
+    open_talk(Quiet(SAMPLE_RATE))
+    assert open_talk.says("i have chest pain") == []
+
+
+def test_an_emergency_is_said_again_after_ten_seconds_while_it_goes_on_listening(skill: Skill, open_talk: Talk) -> None:
+    once = open_talk.says("i can't breathe")
+    assert len(once) == 1
+    assert open_talk(Quiet(9 * SAMPLE_RATE)) == ()
+    assert open_talk.says(Quiet(2 * SAMPLE_RATE)) == [*once, skill.content.answers.short.text]
+
+
+def test_our_own_prompt_never_raises_the_flag_that_it_names(open_talk: Talk) -> None:
+    prompt = "For chest pain or trouble breathing, call 112 now."
+    open_talk(PartlyHeard("just pain", own=prompt))
+    assert open_talk(Quiet(SAMPLE_RATE)) == ()
+    assert open_talk(Heard(Transcript("just pain or trouble"), "just pain or trouble", prompt)) == ()
+
+
+def test_another_flag_over_our_own_prompt_is_acted_on(open_talk: Talk) -> None:
+    prompt = "For chest pain or trouble breathing, call 112 now."
+    heard = Heard(Transcript("my husband collapsed"), "my husband collapsed", prompt)
+    assert "Call 112 now. I cannot call for you." in open_talk.says(heard)
+
+
+def test_an_ordinary_question_over_our_own_voice_is_left_alone_and_a_command_is_not(open_talk: Talk) -> None:
+    prompt = "The article lists bananas."
+    assert open_talk(Heard(Transcript("does heat help"), "does heat help", prompt)) == ()
+    assert any(isinstance(action, Hush) for action in open_talk(Heard(Transcript("stop"), "stop", prompt)))
+
+
+@pytest.mark.parametrize(("text", "faster"), [("slower please", False), ("faster", True)])
+def test_the_pace_changes_on_wish(talk: Talk, text: str, faster: bool) -> None:
+    pace = next(action for action in talk(text) if isinstance(action, Pace))
+    assert (pace.rate > 1) == faster
+
+
+def test_a_denied_flag_is_answered_with_care_first(talk: Talk) -> None:
+    assert talk.says("no chest pain but does heat help")[:2] == [
+        "If that changes, call 112.",
+        "Yes. The article says heat can ease cramps.",
+    ]
+
+
+def test_recording_changes_the_privacy_answer(skill: Skill) -> None:
+    plain, recording = Talk(skill), Talk(skill)
+    recording.state = State(situation={"recording": "on"})
+    assert plain.says("are you recording me") != recording.says("are you recording me")
+
+
+def test_another_guess_of_the_recognizer_is_taken_where_the_first_means_nothing(skill: Skill) -> None:
+    talk = Talk(skill)
+    heard = Heard(Transcript("flurb wozzle", 0.5, ("does heat help",)))
+    assert talk.says(heard)[0] == "Yes. The article says heat can ease cramps."
+
+
+# Talk that is not for us
+
+
+def overheard(skill: Skill, text: str, confidence: float = 0.95, **state: Any) -> tuple[Action, ...]:
+    heard = Heard(Transcript(text, confidence), overheard=True)
+    return skill.conversation.step(State(hands_free=True, **state), heard)[1]
+
+
+def speaks(actions: tuple[Action, ...]) -> bool:
+    return any(isinstance(action, Say) for action in actions)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["does heat help", "why do my calves cramp at night", "help i have a cramp", "are you recording me", "ow my calf"],
+)
+def test_a_question_in_our_words_is_answered_also_where_nobody_has_called_us(skill: Skill, text: str) -> None:
+    assert speaks(overheard(skill, text))
+
+
+@pytest.mark.parametrize("text", ["yes", "no", "thank you", "next", "again", "go forward", "all better", "stop"])
+def test_what_means_something_only_between_us_is_let_pass_when_overheard(skill: Skill, text: str) -> None:
+    assert not speaks(overheard(skill, text))
+    answer = skill.conversation.step(State(hands_free=True), Heard(Transcript(text)))[1]
+    assert answer  # said to us it means something
+
+
+def test_an_overheard_sign_of_danger_is_answered(skill: Skill) -> None:
+    assert speaks(overheard(skill, "i have chest pain and i can't breathe", confidence=0.3))
+
+
+def test_an_overheard_near_meaning_needs_words_that_were_heard_well(skill: Skill) -> None:
+    text = "would a hot bath sort my cramping out"
+    match = skill.understanding.understand(text)
+    assert match.decided_by == "nearest"
+    assert speaks(overheard(skill, text))
+    assert not speaks(overheard(skill, text, confidence=0.3))
+
+
+def test_an_answer_to_our_own_question_is_never_taken_for_overheard(skill: Skill) -> None:
+    assert speaks(overheard(skill, "yes", candidates=("remedy_heat", "remedy_massage")))
+
+
+def test_what_is_said_while_a_button_is_held_is_never_overheard(skill: Skill) -> None:
+    heard = Heard(Transcript("thank you"), overheard=True)
+    assert speaks(skill.conversation.step(State(hands_free=False), heard)[1])
+
+
+def test_what_was_let_pass_is_still_told(skill: Skill) -> None:
+    (understood,) = overheard(skill, "thank you")
+    assert isinstance(understood, Understood)
+    assert understood.answer is None
+
+
+def test_an_overheard_red_flag_counts_where_another_recognizer_heard_one_or_the_words_are_clear(skill: Skill) -> None:
+    def answered(confidence: float, so_far: str = "") -> bool:
+        heard = Heard(Transcript("he's bleeding a lot", confidence), overheard=True, so_far=so_far)
+        _, actions = skill.conversation.step(State(hands_free=True), heard)
+        return speaks(actions)
+
+    assert not answered(0.7, "he's leading a lot")
+    assert answered(0.7, "he's bleeding a lot")
+    assert answered(0.9, "he's leading a lot")
+    assert answered(0.7), "a recognizer without words so far has nothing to say against it"
+
+
+def test_a_red_flag_in_half_an_overheard_utterance_waits_for_its_end(skill: Skill) -> None:
+    talk = Talk(skill, hands_free=True)
+    talk(PartlyHeard("i have chest pain", overheard=True))
+    assert talk(Quiet(SAMPLE_RATE)) == ()
+    said = talk.says(Heard(Transcript("i have chest pain", 0.7), overheard=True, so_far="i have chest pain"))
+    assert "Call 112 now" in said[0]
+
+
+# What of ours gives out
+
+
+def test_hearing_that_fails_again_and_again_is_spoken_of_twice_until_words_are_heard(skill: Skill, talk: Talk) -> None:
+    said, failed = skill.content.answers.outages, Outage("hearing", "the engine broke")
+    assert talk.says(failed) == [said["hearing"].text]
+    assert talk.says(failed) == [said["hearing_again"].text]
+    assert talk.says(failed) == []
+    talk("does heat help")
+    assert talk(failed) == (Say((said["hearing"],), because="the engine broke"),)
+
+
+def test_a_microphone_that_goes_away_and_comes_back_is_told_and_a_session_stays_where_it_is(skill: Skill) -> None:
+    talk, said = in_session(skill), skill.content.answers.outages
+    before = talk.state
+    assert talk.says(Outage("microphone", "unplugged")) == [said["microphone"].text]
+    assert talk.says(Outage("microphone", "plugged in", is_over=True)) == [said["microphone_back"].text]
+    assert talk.state == before
+
+
+# A session from the side of the door
+
+
+def in_session(skill: Skill) -> Talk:
+    """A talk in which the first step of a session is being said."""
+    talk = Talk(skill, hands_free=True)
+    talk.state, _ = skill.conversation.begin_guide(talk.state)
+    return talk
+
+
+@pytest.mark.parametrize("then", ["flurb wozzle gronk", Outage("hearing", "it broke")], ids=["noise", "lost"])
+def test_a_step_that_fell_silent_for_a_command_is_said_again_where_none_came(skill: Skill, then: Event | str) -> None:
+    talk = in_session(skill)
+    assert skill.content.guide is not None
+    step = [row.text for row in skill.content.guide.steps[0].say]
+    assert talk(PartlyHeard("next")) == ()
+    assert talk(Quiet(SAMPLE_RATE // 10)) == (Hush("command"),)
+    assert talk.says(then)[: len(step)] == step
+
+
+def test_a_step_that_fell_silent_for_a_command_is_not_said_again_where_the_command_came(skill: Skill) -> None:
+    talk = in_session(skill)
+    talk(PartlyHeard("next"))
+    talk(Quiet(SAMPLE_RATE // 10))
+    assert [action.step for action in talk("next") if isinstance(action, Say)] == [2]
+
+
+def test_stop_ends_a_session_while_it_is_being_spoken_and_nothing_more_when_it_has_been(skill: Skill) -> None:
+    talk = in_session(skill)
+    assert End("stopped") in talk(PartlyHeard("stop"))
+    assert talk("stop") == ()
+
+
+def test_no_is_no_answer_where_the_session_has_not_asked(skill: Skill) -> None:
+    talk = in_session(skill)
+    before = talk.state
+    assert talk.says("no") == []
+    assert talk.state == before
+
+
+def test_it_tells_how_far_a_session_is(skill: Skill, talk: Talk) -> None:
+    conversation = skill.conversation
+    assert (conversation.steps(talk.state), conversation.seconds_left(talk.state)) == (None, None)
+    talk.state, _ = conversation.begin_guide(talk.state)
+    talk(DoneSpeaking())
+    assert (conversation.steps(talk.state), conversation.seconds_left(talk.state)) == ((2, 6), None)
+    talk(DoneSpeaking())
+    talk(Quiet(5 * SAMPLE_RATE))
+    assert conversation.seconds_left(talk.state) == (15.0, 20.0)
+
+
+def test_a_folder_without_a_guide_has_no_session(skill: Skill) -> None:
+    conversation = replace(skill.conversation, guide=None)
+    for form in (conversation, conversation.article_only(), conversation.by_turns()):
+        assert form.begin_guide(State()) == (State(), ())
+        state, actions = form.step(State(hands_free=True), Heard(Transcript("help i have a cramp")))
+        assert state.session is None
+        assert not any(isinstance(action, End) for action in actions)
+
+
+def test_a_short_command_is_taken_for_what_was_heard_only_in_a_session_and_where_it_fits(skill: Skill) -> None:
+    conversation = skill.conversation
+    session, _ = conversation.begin_guide(State(hands_free=True))
+
+    def taken(text: str, fit: float, *, over_speech: bool, command: str = "next", state: State = session) -> str:
+        heard = Transcript(text, 0.4, command=command, command_fit=fit)
+        return conversation.words_in_session(state, heard, over_speech=over_speech).text
+
+    assert taken("text", 1.0, over_speech=False) == "next"
+    assert taken("text", 1.0, over_speech=False, state=State()) == "text"
+    assert taken("text", 0.1, over_speech=False) == "text"
+    assert taken("text", SURE_OF_COMMAND, over_speech=True) == "text", "it may be our own prompt"
+    assert taken("text", SURE_OF_COMMAND, over_speech=True, command="stop") == "stop"
+    assert taken("chest pain", 1.0, over_speech=False) == "chest pain"
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "is_taken"),
+    [
+        ("should i put heat on it", 0.9, True),
+        ("should i put heat on it", 0.5, False),
+        ("does heat help", 0.9, False),
+        ("slower please", 0.9, True),
+        ("slower please", 0.5, False),
+        ("yes", 0.9, False),
+        ("next", 0.9, False),
+        ("stop", 0.1, True),
+    ],
+)
+def test_over_our_own_answer_only_what_our_echo_cannot_be_counts(
+    open_talk: Talk, text: str, confidence: float, is_taken: bool
+) -> None:
+    open_talk("are bananas good for cramps")
+    actions = open_talk(Heard(Transcript(text, confidence), text, "Bananas are on the article's list."))
+    assert any(isinstance(action, Understood) for action in actions) == is_taken
+
+
+def test_another_reading_of_our_own_echo_does_not_count(open_talk: Talk) -> None:
+    heard = Transcript("the dog", 0.9, alternatives=("stop it hurts", "chest pain"))
+    assert open_talk(Heard(heard, "the dog", "The doctor knows.")) == ()
+
+
+def test_nothing_said_is_nothing_to_answer(talk: Talk) -> None:
+    assert talk("") == ()

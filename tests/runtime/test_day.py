@@ -1,0 +1,32 @@
+"""A few minutes of a day, in virtual time: nothing grows, and the clock is the sound's."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.support.day import drift, hour_of, live_through, room
+from tests.support.sound import recorded, seconds_of, silence
+
+MINUTE = 60.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_nothing_grows_from_minute_to_minute() -> None:
+    said = [recorded(name) for name in ("put_heat_on_it", "bananas", "stop", "what_is_a_cramp")]
+    talk = recorded("privacy") + silence(0.3) + recorded("stretching")
+    minutes = list(live_through(3, said, [talk], MINUTE))
+    grown = drift(minutes)
+    assert grown["clock_off_seconds"] == 0.0
+    assert (grown["open_files"], grown["threads"]) == (0, 0)
+    assert grown["resident_megabytes_most"] < 20.0  # the last of what is loaded when it is first needed
+    assert minutes[-1].heard >= 3 * 3
+    assert minutes[-1].said > minutes[0].said
+
+
+def test_an_hour_is_as_long_as_it_should_be_with_all_that_is_said_in_it() -> None:
+    said = [recorded("put_heat_on_it"), recorded("bananas")]
+    chunks = list(hour_of(said, room(), MINUTE))
+    assert seconds_of(b"".join(chunk.pcm for chunk in chunks)) == pytest.approx(MINUTE, abs=0.04)
+    assert b"".join(chunk.pcm for chunk in chunks).startswith(said[0])

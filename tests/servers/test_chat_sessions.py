@@ -1,0 +1,236 @@
+"""Talks with an assistant that has other skills and several satellites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.labelled_lines import read_lines
+from tests.support.sound import CHECKOUT
+from voice_helper.dialogue.scope import GOING_ON_SECONDS
+from voice_helper.errors import IntentsError
+from voice_helper.servers.chat_sessions import KEPT_SECONDS, ChatSessions
+from voice_helper.skill import Skill
+
+FULL = "These answers are for education only. They do not take the place of advice from a medical expert."
+SHORT = "For education only. Not a medical expert's advice."
+
+
+@dataclass
+class Clock:
+    """A clock that goes on when it is told."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def talks(skill: Skill, clock: Clock) -> ChatSessions:
+    return talks_of(skill, clock)
+
+
+def talks_of(skill: Skill, clock: Clock) -> ChatSessions:
+    subject = skill.content.subject
+    assert subject is not None
+    return ChatSessions(skill.conversation.by_turns(), subject, situation={"assistant": "on"}, clock=clock)
+
+
+OURS = (
+    "why do my calves cramp at night", "help i have a cramp", "my calf has seized up", "ow ow ow my leg",
+    "chest pain", "i can't breathe", "what is a charley horse", "should i see a doctor about my leg",
+    "how much magnesium should i take for cramps", "does heap help leg cramps",
+)  # fmt: skip
+NOT_OURS = (
+    "what's the weather", "play some jazz", "help", "stop", "next", "yes", "thank you", "hello", "what helps",
+    "what should i eat", "does heat help", "how long does it last", "are bananas good for you", "repeat that",
+    "spell cramp", "louder", "how many inches in a foot", "why", "tell me more", "set a timer for ten minutes", "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", OURS)
+def test_words_that_name_the_subject_or_an_emergency_are_ours(talks: ChatSessions, text: str) -> None:
+    assert talks.is_ours("kitchen", text)
+
+
+@pytest.mark.parametrize("text", NOT_OURS)
+def test_words_that_do_not_are_left_to_other_skills(talks: ChatSessions, text: str) -> None:
+    assert not talks.is_ours("kitchen", text)
+    assert not talks.is_ours("kitchen", text, is_last=True)
+
+
+def test_hardly_any_words_about_something_else_are_taken(skill: Skill, clock: Clock) -> None:
+    talks = talks_of(skill, clock)
+    others = [line.text for line in read_lines("dev") if line.intent == "out_of_scope"]
+    others += (CHECKOUT / "bench" / "other-talk.txt").read_text(encoding="utf-8").splitlines()[1::20]
+    taken = [text for text in others if talks.is_ours("kitchen", text)]
+    assert len(others) > 90
+    assert len(taken) <= 0.03 * len(others), taken
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("does heat help leg cramps", "what about magnesium"),
+        ("does heat help leg cramps", "why"),
+        ("what causes leg cramps", "tell me more"),
+        ("what causes leg cramps", "what should i eat"),
+        ("what causes leg cramps", "is this medical advice"),
+    ],
+)
+def test_after_an_answer_words_that_go_on_with_it_are_ours_for_a_while(
+    talks: ChatSessions, clock: Clock, first: str, then: str
+) -> None:
+    assert not talks.is_ours("kitchen", then)
+    talks.say("kitchen", first)
+    clock.now += GOING_ON_SECONDS
+    assert talks.is_ours("kitchen", then)
+    assert not talks.is_ours("bedroom", then)
+    clock.now += 1
+    assert not talks.is_ours("kitchen", then)
+
+
+@pytest.mark.parametrize("text", ["what's the weather", "thank you", "play some jazz", "next", "yes", "stop", "hello"])
+def test_after_an_answer_other_words_are_still_left_to_other_skills(talks: ChatSessions, text: str) -> None:
+    talks.say("kitchen", "does heat help leg cramps")
+    assert not talks.is_ours("kitchen", text)
+
+
+@pytest.mark.parametrize("text", ["next", "it's better", "wait", "yes", "blue monkey carburettor", "chest pain"])
+def test_in_a_session_words_are_ours_also_when_they_are_not_understood(talks: ChatSessions, text: str) -> None:
+    talks.say("kitchen", "help i have a cramp")
+    assert talks.is_ours("kitchen", text)
+
+
+def test_in_a_session_words_about_something_else_are_ours_when_no_other_skill_wants_them(talks: ChatSessions) -> None:
+    talks.say("kitchen", "help i have a cramp")
+    assert not talks.is_ours("kitchen", "what's the weather")
+    assert talks.is_ours("kitchen", "what's the weather", is_last=True)
+    assert talks.say("kitchen", "what's the weather").text.startswith("Sorry, say that again?")
+
+
+def test_looking_whether_words_are_ours_changes_nothing(talks: ChatSessions) -> None:
+    talks.say("kitchen", "help i have a cramp")
+    assert talks.is_ours("kitchen", "stop")
+    assert talks.is_going_on("kitchen")
+
+
+def test_two_talks_are_kept_apart(talks: ChatSessions) -> None:
+    assert talks.say("kitchen", "help i have a cramp").expects_words
+    assert not talks.is_going_on("bedroom")
+    assert talks.say("bedroom", "does heat help").text.endswith(FULL)
+    assert talks.say("bedroom", "does massage help").text.endswith(SHORT)
+    assert talks.say("kitchen", "next").text.startswith("Do not rub")
+    assert not talks.stop("bedroom")
+    assert talks.is_going_on("kitchen")
+
+
+def test_stop_ends_what_was_going_on_and_tells_whether_there_was_anything(talks: ChatSessions) -> None:
+    assert not talks.stop("kitchen")
+    talks.say("kitchen", "does heat help")
+    assert not talks.stop("kitchen")
+    talks.say("kitchen", "help i have a cramp")
+    assert talks.stop("kitchen")
+    assert not talks.stop("kitchen")
+    assert talks.say("kitchen", "does heat help").text.endswith(FULL)
+
+
+def test_what_was_said_within_a_minute_may_still_be_spoken(talks: ChatSessions, clock: Clock) -> None:
+    assert not talks.has_just_spoken("kitchen")
+    talks.say("kitchen", "does heat help")
+    clock.now += 60
+    assert talks.has_just_spoken("kitchen")
+    assert not talks.has_just_spoken("bedroom")
+    clock.now += 1
+    assert not talks.has_just_spoken("kitchen")
+
+
+def test_stopping_all_ends_every_session(talks: ChatSessions) -> None:
+    assert not talks.stop_all()
+    talks.say("kitchen", "help i have a cramp")
+    talks.say("bedroom", "help i have a cramp")
+    assert talks.stop_all()
+    assert not talks.is_going_on("kitchen")
+    assert not talks.is_going_on("bedroom")
+
+
+def test_a_session_ends_after_ten_minutes_and_is_forgotten_after_fifteen(talks: ChatSessions, clock: Clock) -> None:
+    talks.say("kitchen", "help i have a cramp")
+    talks.say("bedroom", "help i have a cramp")
+    clock.now += 600
+    assert talks.is_ours("kitchen", "next")
+    assert talks.say("kitchen", "next").ended == "ten_minutes"
+    clock.now += KEPT_SECONDS - 600
+    assert not talks.is_going_on("bedroom")
+    assert not talks.is_ours("bedroom", "next", is_last=True)
+
+
+def test_of_very_many_talks_the_oldest_is_forgotten_those_without_a_session_first(
+    talks: ChatSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voice_helper.servers.chat_sessions.MAX_TALKS", 4)
+    talks.say("first", "help i have a cramp")
+    for number in range(6):
+        talks.say(str(number), "hello")
+    assert len(talks) == 4
+    assert talks.is_going_on("first")
+    for number in range(4):
+        talks.say(f"session {number}", "help i have a cramp")
+    assert len(talks) == 4
+    assert not talks.is_going_on("first")
+    assert talks.is_going_on("session 3")
+
+
+def test_a_session_in_which_something_was_just_said_is_known(talks: ChatSessions, clock: Clock) -> None:
+    assert talks.in_session() is None
+    talks.say("kitchen", "help i have a cramp")
+    talks.say("bedroom", "hello")
+    clock.now += 120
+    session = talks.in_session()
+    assert session is not None
+    assert session.session is not None
+    clock.now += 1
+    assert talks.in_session() is None
+
+
+def test_a_session_goes_on_at_its_place_under_a_new_name(talks: ChatSessions) -> None:
+    talks.take_turn("first", "help i have a cramp", "bed")
+    assert talks.take_turn("second", "next", "bed").reply.text.startswith("Do not rub")
+    talks.take_turn("second", "stop", "bed")
+    assert talks.in_session() is None
+    assert talks.take_turn("third", "does heat help", "bed").reply.text.endswith(FULL)
+
+
+def test_it_says_what_it_does_with_words_and_speaks_for_itself_alone(talks: ChatSessions) -> None:
+    text = talks.say("kitchen", "are you recording me").text
+    assert text.endswith("I send nothing on. The assistant that hears you has its own rules.")
+    assert "Nothing is sent" not in text
+
+
+@settings(max_examples=100)
+@given(text=st.text(max_size=60), is_last=st.booleans())
+def test_any_words_get_a_verdict(skill: Skill, text: str, is_last: bool) -> None:
+    talks = talks_of(skill, Clock())
+    assert talks.is_ours("kitchen", text, is_last=is_last) in {True, False}
+
+
+def test_problems_of_the_file_are_named_with_their_line(skill: Skill) -> None:
+    from voice_helper.content.files import read_files
+    from voice_helper.skill.content import content_of
+
+    files = read_files(skill.content.folder)
+    path = skill.content.folder / "assistant.yaml"
+    broken = {**files.read, path: b"language: en\nname: Leg cramps\nexamples: [what is the weather in rome today]\n"}
+    with pytest.raises(IntentsError) as caught:
+        content_of(type(files)(files.folder, broken), {})
+    assert 'assistant.yaml needs "subject"' in caught.value.message
+    assert 'assistant.yaml:3: examples: "what is the weather in rome today" matches no sentence' in caught.value.message

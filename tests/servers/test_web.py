@@ -1,0 +1,558 @@
+"""What the page and the server tell each other: real connections on this machine, the real recognizer and voice."""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.exceptions import InvalidStatus
+
+from tests.support.programs import VOICE_HELPER, Run, environment
+from tests.support.room import wait_until
+from tests.support.served import serving, talking
+from tests.support.sound import chunks_of, embedded, recorded, silence
+from voice_helper.audio.devices import louder
+from voice_helper.dialogue.conversation import State
+from voice_helper.runtime.assistant import Assistant
+from voice_helper.servers.admission import is_loopback
+from voice_helper.servers.web import live
+from voice_helper.servers.web.app import BUSY, IDLE, RUBBISH, TOO_FAST, WRONG_TOKEN, RefusedError, read_order
+from voice_helper.servers.web.live import Ask, FarPlayer, Hear, LiveConversation, Message, Played
+from voice_helper.skill import Skill
+from voice_helper.skill.content import check_folder
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+from voice_helper.voices import NoVoice
+from voice_helper.voices.pyttsx3 import Pyttsx3Voice
+
+FILES = ("", "app.js", "line.js", "sound.js", "capture.js", "style.css", "service-worker.js", "manifest.webmanifest",
+         "icon.svg", "icon-192.png")  # fmt: skip
+TOO_LONG = json.dumps({"do": "ask", "text": "a" * 1_001})
+TOLD = {
+    "welcome": {"event"},
+    "partly": {"event", "text"},
+    "answer": {"event", "heard", "alarm", "rows", "disclaimer"},
+    "say": {"event", "text", "kind", "step"},
+    "silence": {"event"},
+    "listened": {"event", "heard"},
+    "session": {"event", "step", "left", "whole", "paused"},
+    "end": {"event", "reason"},
+}
+
+
+@pytest.fixture(scope="module")
+def address(skill: Skill, voice: Pyttsx3Voice) -> Iterator[str]:
+    with serving(skill, voice) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def quiet_address(skill: Skill) -> Iterator[str]:
+    """A server without a voice, for what is not about speech."""
+    with serving(skill, NoVoice()) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def far_address(skill: Skill) -> Iterator[str]:
+    """A server that other machines can reach."""
+    with serving(skill, NoVoice(), host="0.0.0.0", token="good-word") as address:
+        yield address
+
+
+# Coming and going
+
+
+def test_a_conversation_that_is_over_leaves_nothing_behind(skill: Skill) -> None:
+    """Looking for garbage is left to nobody: a network for each who came is much to keep until then."""
+    ended, had = threading.Event(), list[weakref.ref[Assistant]]()
+
+    class Remembered(LiveConversation):
+        def _take(self, chunk: AudioChunk) -> None:
+            had[:] = [weakref.ref(self._assistant)]
+            super()._take(chunk)
+
+    gc.disable()
+    try:
+        talk = Remembered(
+            skill.conversation, lambda: embedded(skill), NoVoice(), 150, state=State(),
+            send=lambda message: None, ended=lambda why, recognizer: ended.set(),
+        )  # fmt: skip
+        talk.put(Hear("once"))
+        for chunk in chunks_of(silence(0.5)):
+            talk.put(chunk.pcm)
+        wait_until(lambda: bool(had))
+        talk.close()
+        assert ended.wait(10)
+        assert had[0]() is None
+    finally:
+        gc.enable()
+
+
+# Talking
+
+
+def test_a_typed_question_is_answered_with_where_it_comes_from_and_spoken(address: str) -> None:
+    with talking(address) as talk:
+        talk.send(do="ask", text="does heat help")
+        answer = talk.wait("answer")
+        assert answer["heard"] == "does heat help"
+        assert [row["kind"] for row in answer["rows"]] == ["article", "safety"]
+        assert "Cleveland Clinic" in answer["rows"][1]["source"]
+        assert "medical expert" in answer["disclaimer"]
+        assert not answer["alarm"]
+        assert talk.wait("say")["text"] == answer["rows"][0]["text"]
+    assert talk.spoken_samples > 3 * SAMPLE_RATE
+
+
+def test_a_spoken_question_is_heard_while_it_is_spoken(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        talk.say(recorded("put_heat_on_it"), pace=1.0)
+        talk.send(do="release")
+        answer = talk.wait("answer")
+        assert answer["heard"] == "should i put heat on it"
+        assert answer["rows"][0]["text"].startswith("Yes. The article says")
+    names = [told["event"] for told in talk.told]
+    assert "partly" in names[: names.index("answer")]
+
+
+def test_a_question_after_one_press_ends_with_the_silence_after_it(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        talk.say(recorded("put_heat_on_it") + silence(1.5), how="once")
+        assert talk.wait("listened")["heard"]
+    assert "answer" in [told["event"] for told in talk.told]
+
+
+def test_silence_while_the_button_is_held_says_that_no_words_were_heard(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        talk.say(silence(0.5))
+        talk.send(do="release")
+        assert not talk.wait("listened")["heard"]
+
+
+def test_words_that_mean_nothing_are_asked_for_again(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        talk.send(do="ask", text="qwxz vrrgl")
+        assert talk.wait("answer")["rows"][0]["text"] == "Sorry, say that again?"
+
+
+def test_words_start_a_session_and_buttons_lead_it(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        talk.send(do="ask", text="help i have a cramp in my foot")
+        assert talk.wait("session")["step"] == [1, 6]
+        counted = talk.wait("session", lambda told: told["left"] is not None)
+        assert (counted["step"], counted["whole"]) == ([2, 6], 20)
+        assert 19 < counted["left"] <= 20
+        began = time.monotonic()
+        talk.wait("session", lambda told: told["left"] < 19)
+        assert 0.8 < time.monotonic() - began < 1.5  # in real time
+        talk.send(do="ask", text="next")
+        assert talk.wait("session")["step"] == [3, 6]
+        talk.send(do="ask", text="wait")
+        assert talk.wait("session", lambda told: told["paused"])
+        talk.send(do="ask", text="stop")
+        assert talk.wait("session", lambda told: told["step"] is None)
+        assert talk.wait("end")["reason"] == "stopped"
+
+
+def test_a_spoken_stop_ends_a_session_while_it_speaks(address: str) -> None:
+    with talking(address) as talk:
+        talk.send(do="begin")
+        talk.wait("say")
+        talk.say(silence(0.4) + recorded("stop") + silence(0.6), how="open", pace=1.0)
+        assert talk.wait("end")["reason"] == "stopped"
+    assert [told["text"] for told in talk.told if told["event"] == "say"] == ["Sit or lie somewhere safe."]
+    assert "silence" in [told["event"] for told in talk.told]
+
+
+def test_an_emergency_is_answered_first_and_ends_a_session(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        talk.send(do="begin")
+        talk.wait("session")
+        talk.send(do="ask", text="my chest hurts and i can't breathe")
+        answer = talk.wait("answer")
+        assert answer["alarm"]
+        assert "Call 112 now." in answer["rows"][0]["text"]
+        assert talk.wait("end")["reason"] == "emergency"
+
+
+def test_what_is_told_holds_no_meaning_that_could_be_read_as_a_judgement(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        for text in ("my chest hurts", "does heat help", "qwxz", "help i have a cramp", "stop"):
+            talk.send(do="ask", text=text)
+            talk.wait("answer")
+        talk.wait("end")
+    for told in talk.told:
+        assert set(told) <= TOLD[told["event"]]
+        for row in told.get("rows", ()):
+            assert set(row) <= {"text", "kind", "source"}
+
+
+def test_being_quiet_ends_what_is_said_and_not_the_conversation(address: str) -> None:
+    with talking(address) as talk:
+        talk.plays = False
+        talk.send(do="ask", text="does heat help")
+        talk.wait("say")
+        talk.send(do="quiet")
+        talk.wait("silence")
+        talk.send(do="ask", text="are bananas good for cramps")
+        assert talk.wait("answer")["rows"]
+
+
+# Who may talk
+
+
+@pytest.mark.parametrize("origin", [None, "https://elsewhere.example", "http://127.0.0.1:1", "null", "http://["])
+def test_another_page_is_refused(quiet_address: str, origin: str | None) -> None:
+    with pytest.raises(InvalidStatus) as refused, talking(quiet_address, origin=origin):
+        pass
+    assert refused.value.response.status_code == 403
+
+
+def test_a_name_that_was_made_to_lead_here_is_refused(quiet_address: str) -> None:
+    host = "rebound.example:80"
+    for name in (host, "127.0.0.1.example", "[::1", "127.0.0.1@rebound.example"):
+        assert requests.get(quiet_address, headers={"Host": name}, timeout=5).status_code in {400, 421}
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        talking(quiet_address, origin=f"http://{host}", additional_headers={"Host": host}),
+    ):
+        pass
+    assert refused.value.response.status_code in {400, 403}
+
+
+@pytest.mark.parametrize("wrong", ["", "bad-word", "good-wor", "good-word2", "\ud800", 3, None, ["good-word"]])
+def test_a_wrong_token_is_refused(far_address: str, wrong: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voice_helper.servers.web.app.WRONG_TOKEN_SECONDS", 0.0)
+    with talking(far_address, token=wrong) as talk:
+        assert talk.closed() == WRONG_TOKEN
+
+
+def test_nothing_is_heard_before_the_token(far_address: str) -> None:
+    with talking(far_address, hello=False) as talk:
+        talk.send(do="ask", text="does heat help")
+        assert talk.closed() == RUBBISH
+
+
+def test_beyond_this_machine_it_says_where_words_go(far_address: str) -> None:
+    with talking(far_address, token=" Good-Word ") as talk:  # as people type it
+        talk.send(do="ask", text="are you recording me")
+        spoken = " ".join(row["text"] for row in talk.wait("answer")["rows"])
+    assert "It goes to the machine that runs me" in spoken
+
+
+def test_wrong_tokens_are_tried_one_after_the_other_and_hold_up_nobody_else(
+    far_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voice_helper.servers.web.app.WRONG_TOKEN_SECONDS", 0.5)
+    started = time.monotonic()
+    with ExitStack() as connected:
+        guesses = [connected.enter_context(talking(far_address, token="guess")) for _ in range(3)]
+        with talking(far_address, token="good-word") as talk:
+            talk.wait("welcome")
+        assert time.monotonic() - started < 0.5
+        assert [guess.closed() for guess in guesses] == [WRONG_TOKEN] * 3
+    assert time.monotonic() - started >= 1.5
+
+
+def test_somebody_whose_session_is_over_gives_the_place_back_too(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "IDLE_SECONDS", 0.3)
+    with serving(skill, NoVoice()) as address, talking(address) as talk:
+        talk.send(do="begin")
+        talk.wait("session")
+        talk.say(silence(0.2), how="open")
+        talk.send(do="ask", text="stop")
+        talk.wait("end")
+        talk.say(silence(0.2), how="open")  # sent before the page knew
+        assert talk.closed() == IDLE
+
+
+def test_being_quiet_does_not_hold_up_a_session(address: str) -> None:
+    with talking(address) as talk:
+        talk.send(do="begin")
+        talk.wait("say")
+        talk.send(do="quiet")
+        assert talk.wait("session", lambda told: told["step"] == [2, 6])
+
+
+def test_half_characters_are_answered_like_any_text(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        talk.send(do="ask", text="does heat help \ud800")
+        assert talk.wait("answer")["rows"]
+
+
+def test_one_too_many_is_told_and_gets_the_place_when_it_is_free(skill: Skill) -> None:
+    with serving(skill, NoVoice(), most=1) as address:
+        with talking(address) as first:
+            first.wait("welcome")
+            with talking(address) as second:
+                assert second.closed() == BUSY
+        for _ in range(20):  # the first one's thread ends in its own time
+            with talking(address) as third:
+                if third.closed_at_once() is None:
+                    return
+            time.sleep(0.1)
+    pytest.fail("the place was not given back")
+
+
+def test_somebody_who_does_nothing_gives_the_place_back(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "IDLE_SECONDS", 0.3)
+    with serving(skill, NoVoice()) as address, talking(address) as talk:
+        assert talk.closed() == IDLE
+
+
+# Rubbish
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "", "x", "[]", "3", "null", "{}", '{"do": "dance"}', '{"do": "ask"}', '{"do": "ask", "text": 3}',
+        '{"do": "hear"}', '{"do": "hear", "how": "loud"}', '{"do": "hear", "how": []}', '{"do": "played"}', "[" * 5_000,
+        '{"do": "played", "number": true}', '{"do": "played", "number": 1e9}', TOO_LONG, b"\0",
+    ],
+    ids=lambda message: repr(message)[:40],
+)  # fmt: skip
+def test_rubbish_ends_the_connection_and_nothing_else(quiet_address: str, message: str | bytes) -> None:
+    with talking(quiet_address) as talk:
+        talk.wait("welcome")
+        talk.socket.send(message)
+        assert talk.closed() == RUBBISH
+
+
+@given(st.one_of(st.binary(max_size=64), st.text(max_size=64), st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.sampled_from(["ask", "hear", "held"])),
+    lambda inner: st.dictionaries(st.sampled_from(["do", "text", "how", "number"]), inner, max_size=4), max_leaves=6,
+).map(json.dumps)))  # fmt: skip
+def test_any_message_is_an_order_or_refused(message: str | bytes) -> None:
+    try:
+        order = read_order(message)
+    except RefusedError:
+        return
+    if isinstance(message, bytes):
+        assert order == message
+    if isinstance(order, Ask):
+        assert json.loads(message) == {**json.loads(message), "do": "ask", "text": order.text}
+
+
+def test_orders_are_read_as_they_are_meant() -> None:
+    assert read_order('{"do": "hear", "how": "once"}') == Hear("once")
+    assert read_order('{"do": "played", "number": 7}') == Played(7)
+
+
+def test_a_message_that_is_too_large_ends_the_connection(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        talk.wait("welcome")
+        talk.socket.send(bytes(100_000))
+        assert talk.closed() == 1009
+
+
+def test_more_sound_than_time_ends_the_connection(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        talk.wait("welcome")
+        talk.say(silence(30))
+        assert talk.closed() == TOO_FAST
+
+
+def test_more_questions_than_anybody_asks_end_the_connection(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        talk.wait("welcome")
+        for _ in range(100):
+            talk.send(do="quiet")
+        assert talk.closed() == TOO_FAST
+
+
+def test_nobody_waits_for_somebody_who_says_no_hello(quiet_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voice_helper.servers.web.app.HELLO_SECONDS", 0.2)
+    with talking(quiet_address, hello=False) as talk:
+        assert talk.closed() == RUBBISH
+
+
+# The files
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_page_comes_from_here_alone(quiet_address: str, name: str) -> None:
+    got = requests.get(f"{quiet_address}/{name}", timeout=5)
+    assert got.status_code == 200
+    policy = got.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert got.headers["x-content-type-options"] == "nosniff"
+    if not name.endswith(".png"):
+        addresses = set(re.findall(r"\b(?:https?|wss?)://[^\s\"'`]+", got.text))
+        assert addresses <= {"http://www.w3.org/2000/svg"}
+        assert "{{" not in got.text
+
+
+def test_the_page_has_no_inline_script_or_style(quiet_address: str) -> None:
+    page = requests.get(quiet_address, timeout=5).text
+    assert not re.search(r"\son\w+=|\sstyle=|<style", page)
+    assert set(re.findall(r"<script ([^>]*)>", page)) == {
+        'id="words" type="application/json"', 'type="module" src="app.js"'
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["nothing", "../web.py", "%2e%2e/web.py", "page/index.html", "conversation"])
+def test_nothing_else_is_served(quiet_address: str, path: str) -> None:
+    assert requests.get(f"{quiet_address}/{path}", timeout=5).status_code == 404
+    assert requests.post(quiet_address, timeout=5).status_code == 405
+
+
+def test_the_files_are_those_that_the_page_is_kept_of(quiet_address: str) -> None:
+    folder = Path(live.__file__).parent / "page"
+    assert {path.name for path in folder.iterdir()} == {name or "index.html" for name in FILES} - {
+        "manifest.webmanifest"
+    }
+    kept = re.search(r"FILES = \[(.*)\]", (folder / "service-worker.js").read_text(encoding="utf-8"))
+    assert kept is not None
+    assert set(re.findall('"(.*?)"', kept[1])) == {name or "./" for name in FILES} - {
+        "service-worker.js",
+        "icon-192.png",
+    }
+
+
+def test_a_button_that_says_what_means_something_else_is_a_problem(skill: Skill, tmp_path: Path) -> None:
+    folder = tmp_path / "intents" / "en"
+    folder.mkdir(parents=True)
+    for path in skill.content.folder.iterdir():
+        (folder / path.name).symlink_to(path)
+    page = folder / "page.yaml"
+    text = page.read_text(encoding="utf-8")
+    page.unlink()
+    changed = text.replace("says: next", "says: does heat help").replace("  welcome:", "  wellcome:")
+    page.write_text(changed.replace("what causes cramps", "tell me a joke about qwxz"), encoding="utf-8")
+    problems = "\n".join(check_folder(folder)[1])
+    line = next(number for number, each in enumerate(text.splitlines(), 1) if "guide_next" in each)
+    assert f'intents/en/page.yaml:{line}: guide_next: "does heat help" matches no sentence of it' in problems
+    assert "labels: welcome is missing" in problems
+    assert 'unknown key "wellcome"' in problems
+    assert 'examples: "tell me a joke about qwxz" matches no sentence' in problems
+
+
+# Parts
+
+
+def playing(player: FarPlayer) -> bool:
+    return player.is_playing
+
+
+def test_far_speech_is_over_when_it_was_played_there_or_too_late() -> None:
+    sent: list[Message] = []
+    player = FarPlayer(sent.append)
+    player.play(bytes(2 * CHUNK_SAMPLES), 0.5)
+    assert sent == [(1).to_bytes(4, "little") + louder(bytes(2 * CHUNK_SAMPLES), 0.5)]
+    player.advance(CHUNK_SAMPLES)
+    assert playing(player)
+    player.heard(99)
+    assert not playing(player)
+    player.play(bytes(2 * CHUNK_SAMPLES))
+    for _ in range(3 * SAMPLE_RATE // CHUNK_SAMPLES):
+        player.advance(CHUNK_SAMPLES)
+    assert not playing(player)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "[::1]", "localhost"])
+def test_an_address_that_only_this_machine_reaches_is_known(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "localhost.example", "", "127.0.0.1.example"])
+def test_an_address_that_others_reach_is_known(host: str) -> None:
+    assert not is_loopback(host)
+
+
+# The command
+
+
+def test_a_port_that_is_taken_is_a_clear_error(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = run("serve", "web", "--port", str(taken.getsockname()[1]))
+    assert ran.code == 1
+    assert "Address already in use" in ran.err
+    assert "--port" in ran.err
+
+
+def test_without_its_packages_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    ran = run("serve", "web")
+    assert ran.code == 1
+    assert 'pip install ".[web]"' in ran.err
+
+
+def test_a_certificate_needs_its_key_and_both_must_be_ones(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "rubbish.pem").write_text("rubbish", encoding="utf-8")
+    assert run("serve", "web", "--cert", "rubbish.pem").code == 2
+    ran = run("serve", "web", "--cert", "rubbish.pem", "--key", "nothing.pem")
+    assert (ran.code, "there is no file nothing.pem" in ran.err) == (1, True)
+    ran = run("serve", "web", "--cert", "rubbish.pem", "--key", "rubbish.pem")
+    assert (ran.code, "no certificate with its key" in ran.err) == (1, True)
+
+
+def test_an_address_that_is_not_of_this_machine_is_a_clear_error(run: Run) -> None:
+    ran = run("serve", "web", "--host", "203.0.113.7")
+    assert ran.code == 1
+    assert "203.0.113.7 port 10600 cannot be served" in ran.err
+
+
+def test_ctrl_c_ends_it_at_once_while_somebody_talks(tmp_path: Path, certificate: Path) -> None:
+    secure = ["--cert", str(certificate), "--key", str(certificate)]
+    arguments = ["serve", "web", "--host", "0.0.0.0", "--port", "0", "--voice", "none", *secure]
+    process = subprocess.Popen(
+        [VOICE_HELPER, *arguments], cwd=tmp_path, env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    address, token = process.stdout.readline().strip(), process.stdout.readline().strip()
+    assert re.fullmatch(r"https://0\.0\.0\.0:\d+/", address)
+    found = re.fullmatch(r"token: ((?:[a-z2-9]{4}-){3}[a-z2-9]{4})", token)
+    assert found is not None
+    trusting = ssl.create_default_context(cafile=certificate)
+    with talking(address.rstrip("/").replace("0.0.0.0", "127.0.0.1"), token=found[1], ssl=trusting) as talk:
+        talk.send(do="begin")
+        talk.wait("session")
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert time.monotonic() - started < 2.0
+    assert "Traceback" not in err
+    assert "token" in err
+
+
+def test_rubbish_of_clients_does_not_fill_the_log(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [VOICE_HELPER, "serve", "web", "--port", "0", "--voice", "none"], cwd=tmp_path, env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    address = process.stdout.readline().strip().rstrip("/")
+    port = int(address.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(b"\x16\x03\x01 is no request\r\n\r\n")
+        assert b"400" in connection.recv(1_000)
+    with talking(address) as talk:
+        talk.wait("welcome")
+        talk.socket.socket.sendall(b"\x81\x82\0\0\0\0\xc3\x28")  # a text that is no UTF-8
+        assert talk.closed() == 1007
+    for _ in range(5):
+        with talking(address) as talk:  # and is gone before it is refused
+            talk.socket.send("no order")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert not re.search("Traceback|Invalid|WARNING|ERROR", err), err

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from voice_helper.errors import IntentsError
+from voice_helper.skill.content import Content, check_folder, draw_phrases, load_content
+from voice_helper.support.paths import intents_folder
+
+ANSWERS = """language: en
+sources: {nhs: {name: "NHS, Leg cramps", read: "November 2026"}}
+disclaimers: {full: "Full.", short: "Short."}
+not_understood: {again: "Again?", samples: ["One"], waiting: {text: "Waiting.", kind: talk}}
+answers:
+  remedy_heat:
+    disclaimer: topic
+    rows:
+      - {text: "Heat can help.", kind: article, fact: remedy.heat}
+  greeting:
+    disclaimer: none
+    rows:
+      - {text: "Hello.", kind: talk}
+"""
+SENTENCES = """language: en
+lists:
+  mineral: {values: [calcium, potassium]}
+expansion_rules:
+  help: "(help|work)"
+intents:
+  remedy_heat:
+    data:
+      - sentences:
+          - "does heat <help>"
+  greeting:
+    data:
+      - sentences:
+          - "hello [there]"
+"""
+FACTS = 'language: en\nfacts: {remedy.heat: "Heat can ease cramps.", disclaimer: "For education."}\n'
+
+Change = Callable[[str], str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sentences").mkdir()
+    (tmp_path / "language.yaml").write_text("language: en\ngroups: [all]\n", encoding="utf-8")
+    (tmp_path / "facts.yaml").write_text(FACTS, encoding="utf-8")
+    (tmp_path / "answers.yaml").write_text(ANSWERS, encoding="utf-8")
+    (tmp_path / "sentences" / "all.yaml").write_text(SENTENCES, encoding="utf-8")
+    return tmp_path
+
+
+def line_of(path: Path, text: str) -> int:
+    return next(n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if text in line)
+
+
+def test_the_shipped_folder_has_no_problem() -> None:
+    assert check_folder(intents_folder("en"))[1] == ()
+
+
+def test_a_small_folder_is_enough(folder: Path) -> None:
+    content, problems = check_folder(folder)
+    assert problems == ()
+    assert content is not None
+    assert content.sentences.intents == ("remedy_heat", "greeting")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("sentences/all.yaml", '"hello [there]"', '"hello [there"', '"[" at character 7 is never closed'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello (there|you"', '"(" at character 7 is never closed'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello (there]"', 'is closed by "]"'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello <helo>"', "there is no rule <helo>"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello {minerals}"', "there is no list {minerals}"),
+        ("sentences/all.yaml", 'help: "(help|work)"', 'help: "<help> me"', "leads back to itself"),
+        ("sentences/all.yaml", 'help: "(help|work)"', 'help: "(help"', "is never closed"),
+        ("sentences/all.yaml", 'help: "(help|work)"', 'help: "<halp>"', "the rule <help>: there is no rule <halp>"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello )"', '")" at character 7 was never opened'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello []"', "is not a template"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello {}"', "is not a template"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello <>"', "is not a template"),
+        ("sentences/all.yaml", "{values: [calcium, potassium]}", "{value: [calcium]}", '{mineral} has no "values"'),
+        ("sentences/all.yaml", "{values: [calcium, potassium]}", "{values: []}", "the list {mineral} is empty"),
+        ("sentences/all.yaml", "[calcium, potassium]", "[{in: calcium}]", 'value 1 needs "in" (what is said)'),
+        ("sentences/all.yaml", "[calcium, potassium]", '["(calcium"]', "value 1: "),
+        ("sentences/all.yaml", "[calcium, potassium]", '["<help> me"]', "a list value cannot use lists or rules"),
+        ("sentences/all.yaml", "greeting:\n    data:", "greeting:\n    date:", 'greeting has no "data"'),
+        ("sentences/all.yaml", "  greeting:", "  greting:", "has sentences but no answer"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello"\n          - "does heat help"', "is claimed by"),
+        ("sentences/all.yaml", 'sentences:\n          - "hello', 'sentence:\n          - "hello', "unknown key"),
+        ("answers.yaml", "  greeting:", "  greetings:", "has no intent"),
+        ("answers.yaml", "Heat can", "Call {number}. Heat can", "{number} is no list and not under"),
+        ("answers.yaml", "fact: remedy.heat", "fact: remedy.hat", 'there is no fact "remedy.hat"'),
+        ("answers.yaml", "kind: article, fact: remedy.heat", "kind: article", 'needs "fact:"'),
+        ("answers.yaml", "kind: article, fact: remedy.heat", "kind: safety", 'needs "source:"'),
+        ("answers.yaml", "kind: article, fact: remedy.heat", "kind: safety, source: nsh", 'there is no source "nsh"'),
+        ("answers.yaml", "disclaimer: topic", "disclaimer: sometimes", 'needs "disclaimer:"'),
+        ("answers.yaml", "disclaimer: topic", "disclamer: topic", 'unknown key "disclamer"'),
+        ("answers.yaml", "  greeting:", "  greeting: &a\n    x: 1\n  other: *a", "anchors (&) and aliases (*)"),
+        ("answers.yaml", "  greeting:", "\tgreeting:", "indent with spaces, not with tabs"),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello.}", 'row 1 needs "text" and "kind"'),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: chat}", 'kind "chat" is none of'),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, fact: remedy.heat}",
+         "makes no health claim"),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, when: {name: [you]}}",
+         '"when" names the slot name, but there is no list {name}'),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, when: {mineral: [iron]}}",
+         '"when" names mineral "iron", which is no value of it'),
+        ("answers.yaml", "none\n    rows:", "none\n    rows: []\n    lines:", "the answer greeting has no rows"),
+        ("answers.yaml", '{name: "NHS, Leg cramps", read', "{nam: x, read", "the source nhs has no name"),
+        ("answers.yaml", 'full: "Full.", ', "", 'answers.yaml needs "disclaimers:" with "full"'),
+        ("facts.yaml", "facts:", "fact:", 'facts.yaml has no "facts"'),
+        ("language.yaml", "groups: [all]", "group: [all]", 'language.yaml: unknown key "group"'),
+        ("language.yaml", "groups: [all]", "spellings: [a]", "spellings must have keys, not be a list"),
+        ("answers.yaml", "answers:\n", 'unsure: "{frist}?"\nanswers:\n', "unsure needs {first} and {second}"),
+        ("answers.yaml", "answers:\n", 'last_of_several: "or"\nanswers:\n', "last_of_several needs {before} and"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_file_and_line(folder: Path, file: str, old: str, new: str, message: str) -> None:
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    _, problems = check_folder(folder)
+    hits = [problem for problem in problems if message in problem]
+    assert hits, problems
+    assert re.search(rf"{re.escape(path.name)}:\d+: ", hits[0])
+
+
+def test_the_line_is_the_line_of_the_mistake(folder: Path) -> None:
+    path = folder / "sentences" / "all.yaml"
+    path.write_text(SENTENCES.replace("hello [there]", "hello [there"), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert any(f"all.yaml:{line_of(path, 'hello [there')}: greeting, sentence 1" in problem for problem in problems)
+
+
+def test_all_problems_come_at_once(folder: Path) -> None:
+    (folder / "sentences" / "all.yaml").write_text(SENTENCES.replace("<help>", "<halp>"), encoding="utf-8")
+    (folder / "answers.yaml").write_text(ANSWERS.replace("remedy.heat", "remedy.hat"), encoding="utf-8")
+    with pytest.raises(IntentsError) as caught:
+        load_content(folder)
+    assert len(caught.value.problems) >= 2
+
+
+def test_a_file_that_cannot_be_read_is_the_only_problem_until_it_can(folder: Path) -> None:
+    path = folder / "answers.yaml"
+    path.write_text(ANSWERS.replace("answers:\n", "answers:\n  a: b: c\n", 1), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert len(problems) == 1
+    assert f"answers.yaml:{line_of(path, 'a: b: c')}: is not YAML" in problems[0]
+    assert "needs quotes" in problems[0]
+
+
+def test_a_sentence_that_another_intent_has_is_told_with_the_place_of_the_other(folder: Path) -> None:
+    path = folder / "sentences" / "all.yaml"
+    path.write_text(SENTENCES.replace('"hello [there]"', '"does heat help"'), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert any(re.search(r'claimed by remedy_heat too \(.*all\.yaml:\d+: "does', problem) for problem in problems)
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_its_line(folder: Path) -> None:
+    (folder / "facts.yaml").write_bytes(b"language: en\nfacts: {a: \xff}\n")
+    _, problems = check_folder(folder)
+    assert any("facts.yaml:2: is not UTF-8" in problem for problem in problems)
+
+
+def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+    _, problems = check_folder(tmp_path / "nowhere")
+    assert "there is no such intents folder" in problems[0]
+
+
+def test_a_typo_in_a_copy_of_the_shipped_folder_is_the_only_problem(tmp_path: Path) -> None:
+    copy = tmp_path / "en"
+    shutil.copytree(intents_folder("en"), copy)
+    path = copy / "sentences" / "talk.yaml"
+    text = path.read_text(encoding="utf-8")
+    place = text.index('"', text.index("sentences:"))
+    path.write_text(f'{text[:place]}"is it (broken"\n          - {text[place:]}', encoding="utf-8")
+    _, problems = check_folder(copy)
+    assert len(problems) == 1
+    assert "is never closed" in problems[0]
+
+
+def test_a_file_that_is_missing_is_named(folder: Path) -> None:
+    (folder / "answers.yaml").unlink()
+    (folder / "sentences" / "all.yaml").unlink()
+    _, problems = check_folder(folder)
+    assert "answers.yaml:1: this file is missing" in problems
+    assert "sentences:1: there are no sentence files (*.yaml) here" in problems
+
+
+def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
+    (folder / "sentences" / "more.yaml").mkdir()
+    _, problems = check_folder(folder)
+    assert [problem.rpartition("more.yaml")[2] for problem in problems] == [":1: cannot be read: Is a directory"]
+
+
+def test_what_two_sentence_files_define_is_named_where_it_stands_again(folder: Path) -> None:
+    again = (
+        "lists: {mineral: {values: [iron]}}",
+        "expansion_rules: {help: aid}",
+        "intents: {greeting: {data: [{sentences: [hi]}]}}",
+    )
+    (folder / "sentences" / "more.yaml").write_text("\n".join(again), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert len(problems) == 3
+    for line, message in enumerate(
+        ("the list {mineral} is defined already, at ", "the rule <help> is defined already, at ",
+         "greeting has sentences in all.yaml already"), 1,
+    ):  # fmt: skip
+        assert any(f"more.yaml:{line}: {message}" in problem for problem in problems)
+
+
+def test_words_that_are_heard_otherwise_are_read(folder: Path) -> None:
+    (folder / "pronunciation.yaml").write_text("language: en\nwords: {calcium: [K AE L]}\n", encoding="utf-8")
+    assert load_content(folder).pronunciations == {"calcium": ("K AE L",)}
+
+
+def test_recognizers_are_told_what_people_say_and_what_must_be_heard_while_we_speak(content: Content) -> None:
+    phrases = draw_phrases(content)
+    assert {"what's a muscle cramp", "tell me more"} <= set(phrases.questions)
+    assert any("it is" in text for text in phrases.questions)
+    assert any("it's" in text for text in phrases.questions)
+    assert {"stop", "my chest hurts"} <= set(phrases.commands)
+    assert {"stop", "next", "ready"} <= set(phrases.session)
+    assert all(len(text.split()) <= 5 for text in phrases.session)
+    assert "i have a cramp help me" in set(phrases.commands) - set(phrases.session)
+    assert phrases.sounds == content.pronunciations

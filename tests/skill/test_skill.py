@@ -1,0 +1,266 @@
+"""What was read of an intents folder is kept for the next start."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.sound import CHECKOUT
+from voice_helper import skill as skill_module
+from voice_helper.content.documents import Place
+from voice_helper.errors import IntentsError, VoiceHelperError
+from voice_helper.skill import LEARNED_FILE, PHRASES_FILE, Skill, keep_phrases, open_skill, phrases_of
+from voice_helper.skill.content import Content, draw_phrases, load_content
+from voice_helper.support.cache import kept_values, text_in, write_arrays, write_checked
+from voice_helper.support.paths import cache_folder
+
+QUESTIONS = (
+    "¿El calor ayuda?",
+    "me duele el pecho",
+    "no me duele el pecho",
+    "para",
+    "me dan calambres por beber poca agua",
+)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own, not made yet."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return cache_folder()
+
+
+@pytest.fixture
+def folder(spanish_folder: Path, tmp_path: Path, spanish: Skill) -> Path:
+    """A copy of the Spanish folder, with what was learned in it."""
+    from voice_helper.understanding import classifier
+
+    copy = tmp_path / "intents" / "es"
+    shutil.copytree(spanish_folder, copy)
+    write_arrays(copy / LEARNED_FILE, classifier.to_arrays(spanish.memory.learned))
+    return copy
+
+
+def kept(cache: Path) -> list[Path]:
+    return sorted(cache.glob("content-*")) if cache.is_dir() else []
+
+
+def must_not_read(*_: object) -> Content:
+    pytest.fail("the folder was read again")
+
+
+def meanings(skill: Skill) -> list[object]:
+    found = [skill.understanding.understand(text) for text in QUESTIONS]
+    return [*found, skill.content.answers.answer(found[0], full_given=False)]
+
+
+def test_the_second_start_reads_what_the_first_has_kept(
+    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_skill(folder=folder)
+    assert len(kept(cache)) == 1
+    monkeypatch.setattr(skill_module, "content_of", must_not_read)
+    second = open_skill(folder=folder)
+    assert meanings(second) == meanings(first)
+    same = ("thresholds", "content_key", "learning_key", "wordings", "guide", "page", "facts", "phrasebook")
+    assert [getattr(second.content, name) for name in same] == [getattr(first.content, name) for name in same]
+    assert second.content.sentences.templates == first.content.sentences.templates
+    assert second.content.folder == folder
+
+
+def test_an_edited_folder_is_read_anew(folder: Path, cache: Path) -> None:
+    open_skill(folder=folder)
+    answers = folder / "answers.yaml"
+    answers.write_text(answers.read_text("utf-8").replace("Vale, me callo.", "De acuerdo."), encoding="utf-8")
+    assert open_skill(folder=folder).content.answers.entries["guide_stop"].rows[0].text == "De acuerdo."
+    assert len(kept(cache)) == 2
+
+
+def test_a_mistake_is_named_whatever_was_kept_before(folder: Path, cache: Path) -> None:
+    open_skill(folder=folder)
+    (folder / "sentences" / "more.yaml").write_text('intents: {x: {data: [{sentences: ["(a"]}]}}', encoding="utf-8")
+    for _ in range(2):
+        with pytest.raises(IntentsError, match="never closed"):
+            open_skill(folder=folder)
+    assert len(kept(cache)) == 1
+
+
+def test_other_settings_and_another_place_are_read_for_themselves(folder: Path, tmp_path: Path) -> None:
+    open_skill(folder=folder)
+    assert open_skill(folder=folder, settings={"number": "061"}).content.answers.settings["number"] == "061"
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(folder, moved)
+    assert open_skill(folder=moved).content.sentences.templates[0].place.file.startswith(moved.as_posix())
+
+
+def test_other_code_reads_the_folder_anew(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_skill(folder=folder)
+    monkeypatch.setattr(skill_module, "_READERS", (*skill_module._READERS, "support/cache"))
+    open_skill(folder=folder)
+    assert len(kept(cache)) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda whole: b"", id="empty"),
+        pytest.param(lambda whole: whole[: len(whole) // 2], id="half"),
+        pytest.param(lambda whole: whole[:-9] + bytes(9), id="other bytes"),
+        pytest.param(lambda whole: b"not what it should be\n" * 99, id="text"),
+    ],
+)
+def test_a_damaged_file_is_made_anew_in_silence(
+    folder: Path, cache: Path, damage: Callable[[bytes], bytes], capfd: pytest.CaptureFixture[str]
+) -> None:
+    wanted = meanings(open_skill(folder=folder))
+    path = kept(cache)[0]
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    assert meanings(open_skill(folder=folder)) == wanted
+    assert path.stat().st_size > len(whole) // 2
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_cache_that_cannot_be_written_only_costs_time(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in the way").write_text("", encoding="utf-8")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "in the way"))
+    assert meanings(open_skill(folder=folder)) == meanings(open_skill(folder=folder))
+
+
+def test_two_programs_that_start_at_once_both_answer(folder: Path, cache: Path) -> None:
+    script = f"""
+from pathlib import Path
+from voice_helper.skill import open_skill
+print(open_skill(folder=Path({str(folder)!r})).understanding.understand("para").intent)
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", script], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [program.communicate(timeout=60)[0] for program in started] == ["guide_stop\n"] * 3
+    assert len(kept(cache)) == 1
+
+
+# What was learned
+
+
+def test_what_it_was_learned_from_is_known_without_reading_the_rest(folder: Path) -> None:
+    skill = open_skill(folder=folder)
+    assert "learned" not in vars(skill.memory)
+    assert skill.memory.learned_from == skill.memory.learned.learned_from
+
+
+def test_a_text_is_found_among_arrays(tmp_path: Path) -> None:
+    from voice_helper.support.cache import read_checked
+
+    write_arrays(tmp_path / "file", {"one": np.array("wadenkrämpfe"), "none": np.array(""), "number": np.array(3)})
+    content = read_checked(tmp_path / "file")
+    assert (text_in(content, "one"), text_in(content, "none")) == ("wadenkrämpfe", "")
+    with pytest.raises(ValueError, match="number is no text"):
+        text_in(content, "number")
+    with pytest.raises(KeyError):
+        text_in(content, "other")
+    with pytest.raises(ValueError, match="not a zip"):
+        text_in(b"something else", "one")
+
+
+def test_a_learned_file_of_something_else_is_named(folder: Path) -> None:
+    write_checked(folder / LEARNED_FILE, b"something else")
+    with pytest.raises(VoiceHelperError, match=r"nearest\.learned: cannot be read"):
+        open_skill(folder=folder)
+
+
+def test_a_question_that_a_template_matches_loads_neither_numpy_nor_the_sentence_model() -> None:
+    script = """
+import sys
+from voice_helper.cli.entry_point import run
+run(["ask", "does heat help", "--voice", "none"])
+print(sorted({"numpy", "onnxruntime", "rapidfuzz", "vosk"} & sys.modules.keys()))
+"""
+    ran = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert ran.stdout.endswith("[]\n")
+
+
+# Values
+
+
+class Stranger:
+    """Of no module that is read back."""
+
+
+PLACES = frozenset({"voice_helper.content.documents"})
+
+
+def test_only_classes_that_are_named_are_read_back() -> None:
+    command = b"cos\nsystem\n(S'exit 3'\ntR."  # what would run something
+    for content in (command, pickle.dumps(Stranger()), pickle.dumps(Place)[:-1]):
+        write_checked(cache_folder() / "thing-key.values", content)
+        assert kept_values("thing", "key", lambda: Place("made", 1), PLACES) == Place("made", 1)
+        (cache_folder() / "thing-key.values").unlink()
+
+
+def test_values_come_back_as_they_were() -> None:
+    value = {"places": (Place("a", 1), Place("b", 2)), "words": frozenset({"x"})}
+    assert kept_values("thing", "key", lambda: value, PLACES) == value
+    assert kept_values("thing", "key", lambda: pytest.fail("it was made again"), PLACES) == value
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="this system knows no rights of others")
+def test_a_file_that_others_may_have_written_is_not_read() -> None:
+    kept_values("thing", "key", lambda: "written by us", PLACES)
+    (cache_folder() / "thing-key.values").chmod(0o666)
+    assert kept_values("thing", "key", lambda: "made anew", PLACES) == "made anew"
+
+
+def test_only_the_newest_few_are_kept(cache: Path) -> None:
+    for number in range(20):
+        kept_values("thing", str(number), lambda: "made", PLACES)
+    assert len(list(cache.iterdir())) < 10
+    assert kept_values("thing", "19", lambda: pytest.fail("it was made again"), PLACES) == "made"
+
+
+def test_after_all_was_loaded_the_first_near_question_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    skill = open_skill("en")
+    skill.load_all()
+    monkeypatch.setattr("onnxruntime.InferenceSession", None)
+    monkeypatch.setattr("voice_helper.skill.arrays_of", None)
+    assert skill.understanding.understand("my poor legs seize up whenever i have been running").decided_by == "nearest"
+
+
+# The phrases that recognizers expect
+
+
+def test_the_shipped_phrases_are_those_that_are_drawn_from_the_shipped_sentences(content: Content, cache: Path) -> None:
+    kept = phrases_of(content)
+    assert not cache.exists(), "they were drawn anew: run voice-helper learn"
+    assert kept == draw_phrases(content)
+
+
+def test_an_edited_folder_has_its_own_phrases(folder: Path, cache: Path) -> None:
+    keep_phrases(load_content(folder))
+    before = phrases_of(load_content(folder))
+    assert before == draw_phrases(load_content(folder))
+    assert not list(cache.glob("phrases-*"))
+    (folder / "wordings.txt").write_text("[greeting]\nmuy buenas a todos\n", encoding="utf-8")
+    assert "muy buenas a todos" in set(phrases_of(load_content(folder)).questions) - set(before.questions)
+    assert len(list(cache.glob("phrases-*"))) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 100, zlib.compress(b"[]")], ids=["empty", "other", "a list"])
+def test_damaged_phrases_are_as_if_they_were_not_there(folder: Path, damage: bytes) -> None:
+    content = load_content(folder)
+    (folder / PHRASES_FILE).write_bytes(damage)
+    assert phrases_of(content) == draw_phrases(content)
+    write_checked(folder / PHRASES_FILE, damage)
+    assert phrases_of(content) == draw_phrases(content)

@@ -1,0 +1,270 @@
+"""Files fetched from a real server on this machine: what a cut, a lie or a stall does, and what is said of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.fileserver import Server, serving
+from voice_helper.errors import ModelInstallError
+from voice_helper.speech_models import download as downloads
+from voice_helper.speech_models.download import check_address, fetch
+
+CONTENT = bytes(range(256)) * 4_000
+MOST = 2_000_000
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that waits for nobody, and knows no proxy."""
+    monkeypatch.setattr(downloads, "_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(downloads, "_STALL_SECONDS", 0.2)
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as served:
+        served.content = CONTENT
+        yield served
+
+
+def fetched(server: Server, part: Path, seen: list[int] | None = None) -> bytes:
+    fetch(f"{server.address}/m.zip", part, max_bytes=MOST, progress=lambda have, whole: (seen or []).append(have))
+    assert not part.with_name(f"{part.name}.version").exists(), "nothing is kept beside a whole file"
+    return part.read_bytes()
+
+
+def refusal(server: Server, part: Path) -> str:
+    with pytest.raises(ModelInstallError) as caught:
+        fetched(server, part)
+    assert caught.value.hint
+    return caught.value.message
+
+
+# Cuts
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    cuts=st.lists(st.integers(0, len(CONTENT)), max_size=3),
+    ranges=st.booleans(),
+    names_length=st.booleans(),
+    version=st.sampled_from([None, '"one"', 'W/"weak"']),
+)
+def test_what_is_fetched_over_any_cuts_is_what_the_server_has(
+    server: Server, tmp_path: Path, cuts: list[int], ranges: bool, names_length: bool, version: str | None
+) -> None:
+    if not names_length:  # then a cut cannot be told from the end
+        cuts = []
+    server.cuts, server.ranges, server.names_length, server.version = list(cuts), ranges, names_length, version
+    part = tmp_path / "part"
+    part.unlink(missing_ok=True)
+    assert fetched(server, part) == CONTENT
+
+
+def test_after_a_cut_only_the_rest_is_asked_for(server: Server, tmp_path: Path) -> None:
+    server.cuts = [300_000, 200_000]
+    seen: list[int] = [0]
+    assert fetched(server, tmp_path / "part", seen) == CONTENT
+    starts = [int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0 for asked in server.asked]
+    assert starts == [0, 300_000, 500_000]
+    assert seen == sorted(seen), "the progress never goes back"
+
+
+def test_it_goes_on_the_next_time_with_what_came_before_the_last_cut(server: Server, tmp_path: Path) -> None:
+    server.cuts = [300_000, 0, 0, 0, 0]
+    assert "was cut after 0.3 MB" in refusal(server, tmp_path / "part")
+    server.cuts = []
+    assert fetched(server, tmp_path / "part") == CONTENT
+    assert server.asked[-1] == "bytes=300000-"
+
+
+def test_a_file_that_has_changed_on_the_server_is_not_mixed_with_the_old_one(server: Server, tmp_path: Path) -> None:
+    server.version, server.cuts = '"one"', [300_000, 0, 0, 0, 0]
+    refusal(server, tmp_path / "part")
+    server.version, server.cuts, server.content = '"two"', [], b"new" * 300_000
+    assert fetched(server, tmp_path / "part") == server.content
+
+
+def test_a_part_that_is_longer_than_the_file_is_begun_anew(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "part").write_bytes(b"x" * (len(CONTENT) + 1))
+    assert fetched(server, tmp_path / "part") == CONTENT
+
+
+def test_what_is_there_whole_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "part").write_bytes(CONTENT)
+    assert fetched(server, tmp_path / "part") == CONTENT
+    assert server.asked == [f"bytes={len(CONTENT)}-"]
+
+
+def test_a_server_that_names_too_large_a_length_ends_all_the_same(server: Server, tmp_path: Path) -> None:
+    server.claims_more = 1_000
+    assert fetched(server, tmp_path / "part") == CONTENT
+
+
+def test_parts_that_do_not_fit_together_are_never_joined(server: Server, tmp_path: Path) -> None:
+    server.wrong_range, server.cuts = True, [1_000] * 9
+    assert "do not fit together" in refusal(server, tmp_path / "part")
+
+
+# What goes wrong has its own words
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"status": 404}, "answers 404 Not Found"),
+        ({"status": 500}, "answers 500 Internal Server Error"),
+        ({"kind": "text/html; charset=utf-8"}, "gives a web page, not a model"),
+        ({"content": b"\n<!DOCTYPE html><title>Log in</title>"}, "gives a web page, not a model"),
+        ({"content": b"x" * (MOST + 1)}, "gives more than the model"),
+        ({"content": b"x" * (MOST + 1), "names_length": False}, "gives more than the model"),
+        ({"stalls_after": 0}, "has stopped answering, after 0.0 MB"),
+        ({"stalls_after": 131_072, "ranges": False}, "has stopped answering, after 0.1 MB"),
+        ({"cuts": [0] * 9}, "was cut after 0.0 MB"),
+        ({"address": "http://127.0.0.1:9"}, "127.0.0.1 refuses the connection"),
+        ({"leads_to": "http://127.0.0.2:9/m.zip"}, "leads to an address that is not encrypted"),
+        ({"leads_to": "/m.zip"}, "leads in a circle"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_goes_wrong_is_named(server: Server, tmp_path: Path, change: dict[str, object], words: str) -> None:
+    for name, value in change.items():
+        setattr(server, name, value)
+    assert words in refusal(server, tmp_path / "part")
+
+
+def test_what_names_itself_too_large_is_not_begun_and_what_turns_out_so_is_not_kept(
+    server: Server, tmp_path: Path
+) -> None:
+    server.content = bytes(MOST + 1)
+    refusal(server, tmp_path / "part")
+    assert not (tmp_path / "part").exists()
+    server.names_length = False
+    refusal(server, tmp_path / "part")
+    assert (tmp_path / "part").stat().st_size == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), 'there is no server "example.org"'),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), 'the name "example.org" cannot be looked up'),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "cannot be reached: there is no network"),
+    ],
+    ids=["unknown name", "no name server", "no network"],
+)
+def test_without_a_network_it_says_so_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
+) -> None:
+    asked = []
+
+    def look_up(*arguments: object, **more: object) -> None:
+        asked.append(arguments)
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    server = Server(address="https://example.org")
+    assert words in refusal(server, tmp_path / "part")
+    assert len(asked) == 1, "trying again does not help"
+
+
+def test_a_proxy_that_refuses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    assert "proxy" in refusal(Server(address="https://example.org"), tmp_path / "part")
+
+
+def test_a_full_disk_is_no_fault_of_the_network(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        fetched(server, tmp_path / "part")
+    assert len(server.asked) == 1
+
+
+# Encryption
+
+
+def test_a_certificate_that_nobody_has_signed_is_refused(
+    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    with serving(certificate) as server:
+        assert "certificate of 127.0.0.1 is not to be trusted: self-signed" in refusal(server, tmp_path / "part")
+        assert server.asked == []
+
+
+def test_over_a_trusted_connection_it_is_fetched_over_cuts_too(
+    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with serving(certificate) as server:
+        server.content, server.cuts = CONTENT, [500_000]
+        assert fetched(server, tmp_path / "part") == CONTENT
+
+
+def test_a_certificate_of_another_server_is_refused(
+    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with serving(certificate) as server:
+        server.address = server.address.replace("127.0.0.1", "localhost")
+        assert "certificate of localhost is not to be trusted: Hostname mismatch" in refusal(server, tmp_path / "part")
+
+
+def test_a_server_that_does_not_speak_https_is_named(server: Server, tmp_path: Path) -> None:
+    server.address = server.address.replace("http:", "https:")
+    assert "127.0.0.1 does not speak https" in refusal(server, tmp_path / "part")
+
+
+def test_a_redirection_away_from_encryption_is_not_followed(
+    certificate: Path, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with serving(certificate) as encrypted:
+        encrypted.leads_to = f"{server.address}/m.zip"
+        assert "not encrypted" in refusal(encrypted, tmp_path / "part")
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("url", "is_mirror"),
+    [
+        ("https://example.org/m.zip", False),
+        ("http://127.0.0.1:1/m.zip", False),
+        ("http://[::1]/m.zip", False),
+        ("http://localhost/m.zip", False),
+        ("http://192.168.1.5/m.zip", True),
+    ],
+)
+def test_encrypted_addresses_mirrors_and_this_machine_are_fetched_from(url: str, is_mirror: bool) -> None:
+    check_address(url, is_mirror=is_mirror)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_mirror", "words"),
+    [
+        ("http://example.org/m.zip", False, "not be encrypted"),
+        ("http://localhost.example.org/m.zip", False, "not be encrypted"),
+        ("ftp://example.org/m.zip", True, "is no address"),
+        ("file:///etc/passwd", True, "is no address"),
+        ("192.168.1.5:8000", True, "is no address"),
+        ("/media/stick", True, "is no address"),
+        ("http://", True, "is no address"),
+        ("http://[::1", True, "is no address"),
+        ("https://me:secret@example.org/m.zip", False, "^the address of example.org has a user"),
+    ],
+)
+def test_other_addresses_are_refused(url: str, is_mirror: bool, words: str) -> None:
+    with pytest.raises(ModelInstallError, match=words) as caught:
+        check_address(url, is_mirror=is_mirror)
+    assert caught.value.hint

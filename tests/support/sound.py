@@ -1,0 +1,136 @@
+"""Sound for the tests: recordings, tones, files of every form, and measures of what came out."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from voice_helper.audio.devices import WavSource
+from voice_helper.recognizers import Recognizer
+from voice_helper.recognizers.embedded.engine import EmbeddedModels
+from voice_helper.skill import Skill, phrases_of
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Phrases
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+RECORDINGS = CHECKOUT / "tests" / "recordings"
+Samples = npt.NDArray[np.float64]
+
+
+def recording(name: str) -> Path:
+    """The file of a recording."""
+    return RECORDINGS / f"{name}.wav"
+
+
+def recorded(name: str) -> bytes:
+    """The sound of a recording."""
+    return pcm_of(recording(name))
+
+
+def pcm_of(path: Path) -> bytes:
+    """The sound of a 16 kHz, 16-bit, mono WAV file."""
+    with wave.open(str(path), "rb") as file:
+        assert (file.getframerate(), file.getsampwidth(), file.getnchannels()) == (SAMPLE_RATE, 2, 1)
+        return file.readframes(file.getnframes())
+
+
+def tone(seconds: float, *, hertz: float = 440.0, rate: int = SAMPLE_RATE, level: float = 0.5) -> Samples:
+    """A tone, in samples from -1 to 1."""
+    time = np.arange(round(seconds * rate)) / rate
+    return level * np.sin(2 * np.pi * hertz * time)
+
+
+def noise(seconds: float, level: float = 0.2) -> bytes:
+    """White noise, the same every time."""
+    samples = np.random.default_rng(1).standard_normal(round(seconds * SAMPLE_RATE)) * level
+    return as_pcm(samples)
+
+
+def as_pcm(samples: Samples) -> bytes:
+    """Samples from -1 to 1 as 16-bit sound."""
+    return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+
+
+def as_array(pcm: bytes) -> npt.NDArray[np.int64]:
+    """16-bit sound as numbers."""
+    return np.frombuffer(pcm, dtype="<i2").astype(np.int64)
+
+
+def silence(seconds: float) -> bytes:
+    """So much silence."""
+    return bytes(2 * round(seconds * SAMPLE_RATE))
+
+
+def write_sound(path: Path, samples: Samples, *, rate: int = SAMPLE_RATE, subtype: str = "PCM_16") -> Path:
+    """Write samples (frames, or frames by channels) to a WAV file."""
+    soundfile.write(str(path), samples, rate, subtype=subtype, format="WAV")
+    return path
+
+
+def write_pcm(path: Path, pcm: bytes) -> Path:
+    """Write 16 kHz, 16-bit sound to a WAV file."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(pcm)
+    return path
+
+
+def loudness(pcm: bytes) -> float:
+    """Root mean square, from 0 to 32768."""
+    samples = as_array(pcm)
+    return float(np.sqrt(np.mean(samples.astype(np.float64) ** 2))) if len(samples) else 0.0
+
+
+def loudest_hertz(pcm: bytes) -> float:
+    """The frequency that carries most."""
+    samples = as_array(pcm).astype(np.float64) * np.hanning(len(pcm) // 2)
+    return float(np.argmax(np.abs(np.fft.rfft(samples)))) * SAMPLE_RATE / len(samples)
+
+
+def seconds_of(pcm: bytes) -> float:
+    """How long it lasts."""
+    return len(pcm) / 2 / SAMPLE_RATE
+
+
+def chunks_of(pcm: bytes, samples: int = CHUNK_SAMPLES) -> Iterator[AudioChunk]:
+    """Sound as chunks of a size."""
+    for start in range(0, len(pcm), samples * 2):
+        yield AudioChunk(pcm[start : start + samples * 2])
+
+
+def heard_from(path: Path) -> bytes:
+    """All that a sound file gives as a source."""
+    return joined(WavSource(path).chunks())
+
+
+def joined(chunks: Iterable[AudioChunk]) -> bytes:
+    """Chunks put together again."""
+    return b"".join(chunk.pcm for chunk in chunks)
+
+
+_phrases: list[tuple[Skill, Phrases]] = []
+_embedded: list[tuple[Skill, Recognizer]] = []
+
+
+def phrases(skill: Skill) -> Phrases:
+    """What people say to a skill; made once."""
+    for known, made in _phrases:
+        if known is skill:
+            return made
+    _phrases.append((skill, phrases_of(skill.content)))
+    return _phrases[-1][1]
+
+
+def embedded(skill: Skill) -> Recognizer:
+    """The embedded recognizer for a skill; loaded once for all test modules."""
+    for known, loaded in _embedded:
+        if known is skill:
+            return loaded
+    _embedded.append((skill, EmbeddedModels(phrases(skill)).recognizer()))
+    return _embedded[-1][1]

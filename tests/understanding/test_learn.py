@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.support.sky import ANSWERS, SENTENCES, write_sky
+from voice_helper.cli.entry_point import cli
+from voice_helper.errors import VoiceHelperError
+from voice_helper.skill import LEARNED_FILE, open_skill
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_sky(tmp_path / "intents" / "en")
+
+
+@pytest.fixture(scope="module")
+def learning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """A folder that was learned from, once for all tests, and what the command said."""
+    folder = write_sky(tmp_path_factory.mktemp("learned") / "intents" / "en")
+    (folder / "wordings.txt").write_text("[about_moon]\nthat pale thing up there\n", encoding="utf-8")
+    return folder, CliRunner().invoke(cli, ["learn", str(folder)])
+
+
+@pytest.fixture
+def learned(learning: tuple[Path, Result], tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    return Path(shutil.copytree(learning[0], tmp_path / "learned" / "en"))
+
+
+def test_learning_says_where_it_keeps_what_it_learned(learning: tuple[Path, Result]) -> None:
+    folder, ran = learning
+    assert ran.exit_code == 0
+    assert str(folder / LEARNED_FILE) in ran.output
+    assert (folder / LEARNED_FILE).is_file()
+
+
+def test_what_was_learned_lies_in_the_folder_until_the_sentences_change(learned: Path) -> None:
+    announced: list[str] = []
+    assert open_skill("en", folder=learned, announce=announced.append).understanding.understand("moon").intent
+    assert announced == []
+
+    sentences = learned / "sentences" / "sky.yaml"
+    sentences.write_text(SENTENCES.replace('"sun"', '"sun", "sunshine"'), encoding="utf-8")
+    stale = open_skill("en", folder=learned, announce=announced.append)
+    assert stale.understanding.understand("sunshine").intent == "about_sun", "new sentences count at once"
+    assert ["voice-helper learn" in each for each in announced] == [True]
+
+
+def test_peoples_own_wordings_are_learned_from_beside_the_sentences(learned: Path) -> None:
+    nearest = open_skill("en", folder=learned).understanding.nearest
+    assert nearest.rank("what is that pale thing").scores()[0][0] == "about_moon"
+
+
+def test_an_intent_that_is_gone_is_no_longer_meant(learned: Path) -> None:
+    without = SENTENCES[: SENTENCES.index("  about_sun")]
+    (learned / "sentences" / "sky.yaml").write_text(without, encoding="utf-8")
+    (learned / "answers.yaml").write_text(ANSWERS[: ANSWERS.index("  about_sun")], encoding="utf-8")
+    skill = open_skill("en", folder=learned)
+    assert {intent for intent, _ in skill.understanding.nearest.rank("is the sun hot").scores()} == {"about_moon"}
+
+
+def test_a_damaged_file_is_named_with_what_to_do(folder: Path) -> None:
+    (folder / LEARNED_FILE).write_bytes(b"x" * 100)
+    with pytest.raises(VoiceHelperError, match="damaged") as caught:
+        open_skill("en", folder=folder)
+    assert caught.value.hint == f"run: voice-helper learn {folder}"
+
+
+def test_a_folder_with_problems_is_not_learned_from(folder: Path) -> None:
+    (folder / "sentences" / "sky.yaml").write_text("language: en\nintents: [", encoding="utf-8")
+    ran = CliRunner().invoke(cli, ["learn", str(folder)])
+    assert ran.exit_code != 0
+    assert not (folder / LEARNED_FILE).exists()

@@ -1,0 +1,118 @@
+"""The blind lines of bench/safety-test.jsonl in every state: none of the must-never-miss list may ever be missed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.safety_lines import read_safety_lines, tally, typed, unlearned
+from voice_helper.dialogue.conversation import State
+from voice_helper.skill import Skill
+from voice_helper.types import SAMPLE_RATE, Heard, PartlyHeard, Quiet, Say, Transcript, Understood
+from voice_helper.understanding.understand import HELP_NOW, Context
+
+NEVER_MISS = [(line.text, line.intent) for line in read_safety_lines("test") if line.kind == "must_never_miss"]
+AS_IT_COMES = (
+    "{}",
+    "it's probably nothing but {}",
+    "{} but my wife says it's nothing",
+    "um well {} please",
+    "how do i stop a cramp and also {}",
+    "does heat help oh and {}",
+    "no chest problems before today but now {}",
+    "next {}",
+    "worse and {}",
+)
+
+
+def enough(wanted: str, intent: str) -> bool:
+    """An urgent sign may be answered as an emergency, never the other way round."""
+    return intent == wanted or (wanted == "urgent" and intent in HELP_NOW)
+
+
+@pytest.mark.parametrize("context", ["none", "guide"])
+@pytest.mark.parametrize("form", AS_IT_COMES)
+def test_none_of_the_must_never_miss_list_is_missed_however_it_comes(skill: Skill, form: str, context: Context) -> None:
+    missed = [
+        text
+        for text, wanted in NEVER_MISS
+        if not enough(wanted, skill.understanding.understand(form.format(text), context).intent)
+    ]
+    assert missed == []
+
+
+def test_the_list_has_sixty_lines_or_more() -> None:
+    assert len(NEVER_MISS) >= 60
+
+
+@pytest.mark.parametrize("guided", [False, True])
+@pytest.mark.parametrize("hands_free", [False, True])
+def test_it_is_acted_on_in_every_state_whatever_the_confidence(skill: Skill, guided: bool, hands_free: bool) -> None:
+    for text, wanted in NEVER_MISS:
+        state = State(hands_free=hands_free, candidates=("remedy_heat", "remedy_cold"))
+        if guided:
+            state, _ = skill.conversation.begin_guide(state)
+        state, actions = skill.conversation.step(state, Heard(Transcript(text, 0.05)))
+        understood = next(action for action in actions if isinstance(action, Understood))
+        assert enough(wanted, understood.match.intent), text
+        assert understood.match.decided_by == "safety"
+        assert state.session is None
+        said = next(action for action in actions if isinstance(action, Say))
+        assert all(row.kind in {"safety", "talk"} or row.fact == "disclaimer" for row in said.rows), "no tip beside it"
+
+
+def test_an_emergency_is_acted_on_before_the_sentence_is_over(skill: Skill) -> None:
+    for text, wanted in NEVER_MISS:
+        if wanted == "emergency" and skill.understanding.urgent_flag(text):
+            state, _ = skill.conversation.begin_guide(State(hands_free=True))
+            state, _ = skill.conversation.step(state, PartlyHeard(f"{text} and"))
+            state, actions = skill.conversation.step(state, Quiet(SAMPLE_RATE // 2))
+            assert any(isinstance(action, Say) for action in actions), text
+            assert state.session is None
+
+
+def test_wordings_that_no_rule_knows_are_raised_by_their_nearness(skill: Skill) -> None:
+    unknown = [
+        wording
+        for wording in skill.content.wordings
+        if wording.intent in HELP_NOW and skill.understanding.urgent_flag(wording.text) is None
+    ]
+    assert len(unknown) > 300
+    matches = [skill.understanding.understand(wording.text) for wording in unknown[::8]]
+    raised = [match for match in matches if match.intent in HELP_NOW]
+    assert len(raised) / len(matches) > 0.93
+    assert all(match.decided_by == "safety" and match.family for match in raised if match.template)
+
+
+def test_the_blind_lines_are_answered_as_well_as_the_safety_case_says(skill: Skill) -> None:
+    """Floors a little below the figures of bench/RESULTS.md, so that a change for the worse is seen."""
+    shares = tally(skill, typed(skill, unlearned(skill, read_safety_lines("test"))))
+    floors = {
+        "must_never_miss, emergency": 1.0, "must_never_miss, urgent": 1.0, "red_flag, emergency": 0.92,
+        "red_flag, urgent": 0.90, "ordinary": 0.96, "idiom": 0.90, "denied": 0.75, "redirect": 0.79,
+    }  # fmt: skip
+    assert {name: shares[name]["share"] for name in floors if shares[name]["share"] < floors[name]} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "learn it by heart", "cold hands warm heart", "this bleeding computer", "what's your poison", "you silly clot",
+        "she fell in love", "i can't get up early", "my tea's gone cold", "take a deep breath", "come here",
+        "i fell asleep on the sofa", "a bite to eat", "the wait was unbearable", "it broke my heart",
+    ],
+)  # fmt: skip
+def test_an_idiom_is_near_to_no_red_flag_either(skill: Skill, text: str) -> None:
+    assert skill.understanding.understand(text).intent not in HELP_NOW
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "it broke my heart and now i have chest pain", "i can't take a deep breath", "i can't breathe in",
+        "come here i've fallen and i can't get up", "i fell asleep and now my leg is cold and white",
+        "i ate poisonous mushrooms", "the kids ate poisonous plants",
+        "my tea has gone cold and so has my foot it's white and numb", "a bite to eat then i coughed up blood",
+    ],
+)  # fmt: skip
+def test_an_idiom_hides_no_sign_beside_it(skill: Skill, text: str) -> None:
+    assert skill.understanding.understand(text).intent in HELP_NOW

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voice_helper.content.documents import Problems
+from voice_helper.content.yaml_documents import read_document
+from voice_helper.skill.content import Content, load_content
+from voice_helper.support.paths import intents_folder
+from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.safety import LEVELS, read_safety
+
+
+def highest(content: Content, text: str) -> tuple[str, str] | None:
+    flag = content.safety.find(text).highest
+    return (flag.level, flag.family) if flag else None
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "family"),
+    [
+        ("chest pain", "emergency", "chest_pain"),
+        ("i've got this crushing feeling in my chest", "emergency", "chest_pain"),
+        ("just pain and i can't breathe", "emergency", "chest_pain"),
+        ("breathless", "emergency", "breathing"),
+        ("i can't breeze", "emergency", "breathing"),
+        ("my husband collapsed", "emergency", "fainted"),
+        ("past out", "emergency", "fainted"),
+        ("her speech is slurred", "emergency", "stroke"),
+        ("my foot has gone white and cold", "emergency", "limb_in_danger"),
+        ("overdose", "emergency", "poison"),
+        ("i want to die", "emergency", "wish_to_die"),
+        ("i have no will to live", "emergency", "wish_to_die"),
+        ("a snake bit me", "emergency", "snake_bite"),
+        ("my wife says it's nothing but i'm coughing blood", "emergency", "coughing_blood"),
+        ("my calf is red and swollen", "urgent", "swollen_leg"),
+        ("blood cloth", "urgent", "clot"),
+        ("my pee is dark brown", "urgent", "dark_urine"),
+        ("i felt a pop in my calf", "urgent", "pop"),
+        ("it's been half an hour and it's still cramping", "urgent", "too_long"),
+        ("i fell down the stairs", "urgent", "fall"),
+    ],
+)
+def test_a_sign_raises_its_family(content: Content, text: str, level: str, family: str) -> None:
+    assert highest(content, text) == (level, family)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this cramp is killing me", "i'm dying here", "shooting pain in my calf", "charley horse",
+        "does heat help", "hot water bottle", "are bananas good for cramps", "i fell asleep",
+        "does your foot go white in a cramp", "should i breathe out while i stretch",
+    ],
+)  # fmt: skip
+def test_idioms_and_ordinary_questions_raise_nothing(content: Content, text: str) -> None:
+    flag = content.safety.find(text).highest
+    assert flag is None or flag.level not in ("emergency", "urgent")
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("no chest pain", ""),
+        ("i don't have chest pain but does heat help", "i does heat help"),
+        ("it isn't swollen", "it"),
+        ("no fever or swelling just a cramp", "just a cramp"),
+        ("no it isn't swollen next step", "no it next step"),
+    ],
+)
+def test_a_clear_denial_is_cut_and_the_rest_stays(content: Content, text: str, rest: str) -> None:
+    flags = content.safety.find(text)
+    assert flags.highest is None
+    assert flags.denied
+    assert flags.rest == rest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "i don't have chest pain but i can't breathe",
+        "no i can't breathe",
+        "i did not sleep because my chest hurts",
+        "i don't think i have chest pain",
+        "he's not responding",
+        "not chest pain as such more a tightness in my chest",
+    ],
+)
+def test_an_unsure_denial_counts_as_said(content: Content, text: str) -> None:
+    flag = content.safety.find(text).highest
+    assert flag is not None
+    assert flag.level == "emergency"
+
+
+@pytest.mark.parametrize(
+    ("text", "raised"),
+    [
+        ("is it a clot", False),
+        ("how do i stop a cramp and also a clot", True),
+        ("does heat help oh and dialysis", True),
+        ("does a cramp make your leg swell and also go red", False),
+    ],
+)
+def test_what_is_added_to_a_question_counts_as_told(content: Content, text: str, raised: bool) -> None:
+    assert any(flag.level == "urgent" for flag in content.safety.find(text).raised) is raised
+
+
+def test_the_highest_of_several_levels_wins(content: Content) -> None:
+    flags = content.safety.find("my calf is swollen and i have chest pain and how much ibuprofen can i take")
+    levels = [flag.level for flag in flags.raised]
+    assert levels[0] == "emergency"
+    assert "urgent" in levels
+    assert levels == sorted(levels, key=LEVELS.index)
+
+
+# The look before
+
+
+def piece_of_rule(content: Content) -> st.SearchStrategy[str]:
+    """Words and stretches of the rules themselves, and what stands around them."""
+    rules = re.sub(
+        r"[^a-z' ]+", " ", (intents_folder("en") / "safety.yaml").read_text(encoding="utf-8").lower()
+    ).split()
+    stretches = st.integers(0, len(rules) - 4).flatmap(
+        lambda at: st.integers(1, 4).map(lambda length: " ".join(rules[at : at + length]))
+    )
+    around = st.sampled_from(
+        ["no", "not", "but", "is", "does", "my", "killing me", "and", "i can breathe fine", "never"]
+    )
+    lines = st.sampled_from([wording.text for wording in content.wordings if wording.intent in LEVELS])
+    return stretches | around | lines
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_the_rules_find_the_same_in_a_text_as_the_few_that_may_match(content: Content, data: st.DataObject) -> None:
+    text = " ".join(data.draw(st.lists(piece_of_rule(content), min_size=1, max_size=4)))
+    comparable = content.language.comparable(text)
+    assert content.safety.find(text) == content.safety._find(comparable)
+
+
+@pytest.mark.parametrize(
+    ("sign", "text"),
+    [
+        ("swell*", "it is swelling"),
+        ("(a|b) c", "b c"),
+        ("<limb> + (blue|turn* white)", "my toes turning white"),
+        ("a[b", "a b"),
+        ("half (an|1) hour", "half an hour"),
+    ],
+)
+def test_a_sign_is_found_by_what_it_needs(sign: str, text: str) -> None:
+    problems = Problems()
+    document = f'groups: {{limb: [leg, toes]}}\nfamilies: {{f: {{level: urgent, signs: ["{sign}"]}}}}'
+    rules = read_safety(read_document(document, "safety.yaml", problems), Language(), problems)
+    assert problems.lines() == ()
+    assert [flag.family for flag in rules.find(text).raised] == ["f"]
+    assert rules.find("nothing at all").raised == ()
+
+
+def test_no_rule_is_compiled_before_a_text_needs_it() -> None:
+    rules = load_content(intents_folder("en")).safety
+    rules.find("does heat help")
+    compiled = sum(
+        "compiled" in vars(part) for family in rules.families for sign in family.signs for part in sign.parts
+    )
+    assert compiled < 10

@@ -1,0 +1,476 @@
+"""What decides a meaning, and in which order: a few sentences and rules, and a nearness that is given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voice_helper.content.documents import Problems
+from voice_helper.content.yaml_documents import read_document
+from voice_helper.types import Match, RunnerUp, Transcript
+from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.ranking import Ranking
+from voice_helper.understanding.safety import read_safety
+from voice_helper.understanding.sentences import read_sentences
+from voice_helper.understanding.understand import (
+    MIN_KNOWN_SHARE,
+    USUAL_THRESHOLDS,
+    Context,
+    Thresholds,
+    Understanding,
+    logistic,
+    read_thresholds,
+)
+
+SAFETY = """
+negators: ["no", not]
+idioms: [killing me]
+negation_ends: [but]
+questions: [does]
+generic: [people]
+families:
+  chest: {level: emergency, signs: [chest pain]}
+  swollen: {level: urgent, signs: ["swollen <leg>"]}
+  dose: {level: ask_medicine, signs: [tablets]}
+  often: {level: see_doctor, signs: [every night]}
+groups: {leg: [leg, calf]}
+"""
+SENTENCES = {
+    "safety": """
+lists: {muscle: {values: [calf, leg]}}
+intents:
+  emergency: {data: [{sentences: ["i cannot breathe"]}]}
+  urgent: {data: [{sentences: ["swollen {muscle}", "it is a clot"]}]}
+  ask_diagnosis: {data: [{sentences: ["is it bad", "is it bad every night"]}]}
+  see_doctor: {data: [{sentences: ["it is bad every night", "are tablets bad"]}]}
+""",
+    "guide": """
+intents:
+  guide_next: {data: [{sentences: ["next", "go on", "is it bad", "go on with heat"]}]}
+  guide_start: {data: [{sentences: ["my {muscle} cramps"]}]}
+""",
+    "remedies": """
+intents:
+  remedy_heat:
+    data: [{sentences: ["does heat help", "does heat help my {muscle}", "heat tablets", "go on with heat"]}]
+  remedy_cold: {data: [{sentences: ["does cold help"]}]}
+""",
+    "talk": """
+intents:
+  thanks: {data: [{sentences: ["thanks", "thank you so much"]}]}
+  out_of_scope: {data: [{sentences: ["the weather"]}]}
+""",
+}
+THRESHOLDS = Thresholds(
+    sure=0.5, margin=0.2, unsure=0.3, safety=0.4, safety_misheard=0.6, confident=0.7, safety_cut=0.8, emergency=0.25,
+    overheard=0.6, overheard_safety=0.9, overheard_confident=0.75, overheard_clear=0.85,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """Texts that are as near to every meaning as it was told."""
+
+    shares: dict[str, float] = field(default_factory=dict)
+    known: float = 1.0
+    compares: str | None = None
+    """The only text that it compares."""
+
+    def rank(self, comparable: str) -> Ranking:
+        shares = self.shares if self.compares in {None, comparable} else {}
+        return Ranking(tuple(shares), tuple(shares.values()))
+
+    def known_share(self, comparable: str) -> float:
+        return self.known if self.compares in {None, comparable} else 0.0
+
+    def nearest_template(self, comparable: str, intent: str) -> str | None:
+        return f"{comparable} like {intent}"
+
+
+def understanding(
+    shares: dict[str, float] | None = None, known: float = 1.0, compares: str | None = None
+) -> Understanding:
+    problems = Problems()
+    language = Language(
+        groups=("safety", "guide", "remedies", "talk"), contractions={"it is": "it's"}, fillers=("um",),
+        in_session={"ready": "guide_next", "it's": "yes"},
+    )  # fmt: skip
+    documents = {group: read_document(text, f"{group}.yaml", problems) for group, text in SENTENCES.items()}
+    sentences = read_sentences(documents, language, problems)
+    safety = read_safety(read_document(SAFETY, "safety.yaml", problems), language, problems)
+    assert problems.lines() == ()
+    return Understanding(sentences, safety, Nearness(shares or {}, known, compares), THRESHOLDS)
+
+
+EXACT = understanding()
+
+
+# By rule and by template
+
+
+@pytest.mark.parametrize(
+    ("text", "context", "match"),
+    [
+        ("chest pain", "none", Match("emergency", {}, 1.0, "safety", "chest")),
+        ("next chest pain", "guide", Match("emergency", {}, 1.0, "safety", "chest")),
+        ("my swollen calf cramps", "none", Match("urgent", {"muscle": "calf"}, 1.0, "safety", "swollen")),
+        ("swollen leg", "none", Match("urgent", {"muscle": "leg"}, 1.0, "safety", "swollen")),
+        ("i cannot breathe", "none", Match("emergency", {}, 1.0, "safety", "airway", "i cannot breathe")),
+        ("um i cannot breathe", "none", Match("emergency", {}, 1.0, "safety", "airway", "i cannot breathe")),
+        ("it is a clot", "none", Match("urgent", {}, 1.0, "safety", "vein", "it is a clot")),
+        ("it is bad every night", "none",
+         Match("see_doctor", {}, 1.0, "safety", "often", "it is bad every night")),
+        ("is it bad every night", "none", Match("ask_diagnosis", {}, 1.0, "safety", None, "is it bad every night")),
+        ("are tablets bad", "none", Match("ask_medicine", {}, 1.0, "safety", "dose", "are tablets bad")),
+        ("heat tablets", "none", Match("remedy_heat", {}, 1.0, "exact", None, "heat tablets")),
+        ("does heat help", "none", Match("remedy_heat", {}, 1.0, "exact", None, "does heat help")),
+        ("does heat help my calf", "none",
+         Match("remedy_heat", {"muscle": "calf"}, 1.0, "exact", None, "does heat help my {muscle}")),
+        ("next", "none", Match("guide_next", {}, 1.0, "command", None, "next")),
+        ("next", "guide", Match("guide_next", {}, 1.0, "command", None, "next")),
+        ("ready", "guide", Match("guide_next", decided_by="command")),
+        ("it is", "guide", Match("yes", decided_by="command")),
+        ("ready", "none", Match("none", score=0.0, decided_by="none")),
+        ("is it bad", "none", Match("ask_diagnosis", {}, 1.0, "safety", None, "is it bad")),
+        ("is it bad", "guide", Match("ask_diagnosis", {}, 1.0, "safety", None, "is it bad")),
+        ("does heat help", "guide", Match("remedy_heat", {}, 1.0, "exact", None, "does heat help")),
+        ("thanks", "none", Match("thanks", {}, 1.0, "exact", None, "thanks")),
+        ("no chest pain", "none", Match("none", score=0.0, decided_by="none", denied=True)),
+        ("no chest pain but does heat help", "none",
+         Match("remedy_heat", {}, 1.0, "exact", None, "does heat help", denied=True)),
+        ("no chest pain but tablets", "none", Match("ask_medicine", {}, 1.0, "safety", "dose", denied=True)),
+        ("tablets for my leg", "none", Match("ask_medicine", {}, 1.0, "safety", "dose")),
+        ("", "none", Match("none", score=0.0, decided_by="none")),
+        ("?!", "guide", Match("none", score=0.0, decided_by="none")),
+    ],
+)  # fmt: skip
+def test_signs_come_first_then_short_commands_then_templates(text: str, context: Context, match: Match) -> None:
+    near = understanding({"emergency/airway": 0.1, "urgent/vein": 0.1}, known=MIN_KNOWN_SHARE)
+    found = near.understand(text, context)
+    if match.decided_by == "none":
+        found = understanding(known=0.0).understand(text, context)
+    assert found == match
+
+
+def test_a_sign_that_a_template_matches_is_of_the_family_it_is_nearest_to() -> None:
+    near = understanding({"emergency/airway": 0.1, "emergency/heart": 0.2}, compares="i cannot breathe")
+    assert near.understand("um i cannot breathe").family == "heart"
+
+
+def test_in_a_session_its_commands_win_over_every_template_but_those_of_safety() -> None:
+    problems = Problems()
+    guide_last = replace(EXACT.sentences.language, groups=("remedies", "guide", "safety", "talk"))
+    documents = {group: read_document(text, group, problems) for group, text in SENTENCES.items()}
+    understanding = replace(EXACT, sentences=read_sentences(documents, guide_last, problems))
+    assert understanding.understand("go on with heat").intent == "remedy_heat"
+    assert understanding.understand("go on with heat", "guide").intent == "guide_next"
+    assert understanding.understand("is it bad").intent == "guide_next"
+    assert understanding.understand("is it bad", "guide").intent == "ask_diagnosis"
+
+
+def test_a_command_is_known_word_for_word() -> None:
+    commands = {text: EXACT.command(text) for text in ("next", "um go on", "ready", "does heat help", "is it bad", "x")}
+    assert commands == {"next": "guide_next", "um go on": "guide_next", "ready": "guide_next", "does heat help": None,
+                        "is it bad": "guide_next", "x": None}  # fmt: skip
+
+
+def test_only_an_emergency_or_an_urgent_sign_is_certain_in_half_an_utterance() -> None:
+    flags = {text: EXACT.urgent_flag(text) for text in ("my chest pain is", "swollen leg", "tablets", "heat")}
+    assert {text: flag.family if flag else None for text, flag in flags.items()} == {
+        "my chest pain is": "chest", "swollen leg": "swollen", "tablets": None, "heat": None,
+    }  # fmt: skip
+
+
+# By nearness
+
+
+def near(shares: dict[str, float], text: str = "warm my leg", confidence: float = 1.0) -> Match:
+    return understanding(shares).understand(text, confidence=confidence)
+
+
+def test_the_nearest_meaning_is_given_with_what_came_second_and_the_values_it_needs() -> None:
+    assert near({"remedy_cold": 0.125, "remedy_heat": 0.75, "thanks": 0.125}) == Match(
+        "remedy_heat", {"muscle": "leg"}, 0.75, "nearest", template="warm my leg like remedy_heat",
+        runner_up=RunnerUp("remedy_cold", 0.125),
+    )  # fmt: skip
+
+
+def test_the_only_meaning_has_nothing_second() -> None:
+    assert near({"remedy_cold": 1.0}) == Match(
+        "remedy_cold", {}, 1.0, "nearest", template="warm my leg like remedy_cold", runner_up=RunnerUp("none", 0.0)
+    )
+
+
+def test_two_near_meanings_are_asked_about() -> None:
+    assert near({"remedy_cold": 0.4, "remedy_heat": 0.45, "thanks": 0.15}) == Match(
+        "unsure", {}, 0.45, "unsure", template="warm my leg like remedy_heat",
+        runner_up=RunnerUp("remedy_cold", 0.4), candidates=("remedy_heat", "remedy_cold"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "shares", [{"remedy_heat": 0.45, "out_of_scope": 0.4}, {"out_of_scope": 0.45, "remedy_heat": 0.4}]
+)
+def test_nobody_is_asked_whether_it_was_about_something_else(shares: dict[str, float]) -> None:
+    match = near({**shares, "thanks": 0.15})
+    assert (match.intent, match.decided_by, match.slots, match.candidates) == ("none", "none", {}, ())
+
+
+def test_an_alarm_too_weak_to_raise_is_left_out_of_the_scores() -> None:
+    match = near({"emergency/chest": 0.1, "urgent/vein": 0.1, "remedy_heat": 0.6, "remedy_cold": 0.2})
+    assert (match.intent, match.score, match.runner_up) == ("remedy_heat", 0.75, RunnerUp("remedy_cold", 0.25))
+    assert near({"urgent/vein": 0.3}) == Match("none", score=0.0, decided_by="none")
+    none_left = near({"urgent/vein": 0.3, "remedy_heat": 0.0})
+    assert (none_left.intent, none_left.score) == ("none", 0.0)
+
+
+def test_scores_are_rounded_to_what_can_be_told() -> None:
+    match = near({"remedy_heat": 2 / 3, "remedy_cold": 1 / 3})
+    assert (match.score, match.runner_up) == (0.6667, RunnerUp("remedy_cold", 0.3333))
+
+
+def test_what_is_believed_of_the_first_leaves_the_rest_for_the_second() -> None:
+    doubtful = replace(THRESHOLDS, score_offset=math.log(1 / 3))  # 0.75 is right in half of the cases
+    match = replace(understanding({"remedy_heat": 0.75, "remedy_cold": 0.15, "thanks": 0.1}), thresholds=doubtful)
+    found = match.understand("warm my leg")
+    assert (found.score, found.runner_up) == (0.5, RunnerUp("remedy_cold", 0.3))
+
+
+def test_nearness_means_nothing_where_too_few_words_are_known() -> None:
+    shares = {"remedy_heat": 0.9, "emergency/chest": 0.1}
+    assert understanding(shares, MIN_KNOWN_SHARE).understand("warm").intent == "remedy_heat"
+    assert understanding(shares, MIN_KNOWN_SHARE - 0.01).understand("warm") == Match(
+        "none", score=0.0, decided_by="none"
+    )
+
+
+def test_fillers_are_left_out_of_what_is_compared() -> None:
+    match = understanding({"remedy_heat": 1.0}, compares="warm it's").understand("um warm it is")
+    assert (match.intent, match.template) == ("remedy_heat", "warm it's like remedy_heat")
+
+
+# Alarms by nearness
+
+
+@pytest.mark.parametrize(
+    ("shares", "confidence", "intent"),
+    [
+        ({"emergency/chest": 0.1, "urgent/vein": 0.3, "remedy_heat": 0.6}, 1.0, "emergency"),
+        ({"emergency/chest": 0.09, "urgent/vein": 0.31, "remedy_heat": 0.6}, 1.0, "urgent"),
+        ({"emergency/chest": 0.4, "remedy_heat": 0.6}, 1.0, "emergency"),
+        ({"urgent/vein": 0.4, "remedy_heat": 0.6}, 1.0, "urgent"),
+        ({"urgent/vein": 0.39, "remedy_heat": 0.61}, 1.0, "remedy_heat"),
+        ({"urgent/vein": 0.4, "remedy_heat": 0.6}, 0.7, "urgent"),
+        ({"urgent/vein": 0.4, "remedy_heat": 0.6}, 0.69, "remedy_heat"),
+        ({"urgent/vein": 0.6, "remedy_heat": 0.4}, 0.69, "urgent"),
+    ],
+)
+def test_an_alarm_is_raised_from_the_threshold_on_and_as_an_emergency_when_in_doubt(
+    shares: dict[str, float], confidence: float, intent: str
+) -> None:
+    assert near(shares, confidence=confidence).intent == intent
+
+
+def test_an_alarm_names_its_score_its_family_and_what_came_second() -> None:
+    shares = {"urgent/vein": 0.2, "urgent/muscle": 0.15, "emergency/chest": 0.30014, "remedy_heat": 0.34986}
+    assert near(shares) == Match(
+        "emergency", {}, 0.6501, "safety", "chest", "warm my leg like emergency", RunnerUp("urgent", 0.35)
+    )
+    match = near({"urgent/vein": 0.45, "urgent/muscle": 0.15, "remedy_heat": 0.4})
+    assert (match.family, match.runner_up) == ("vein", RunnerUp("remedy_heat", 0.4))
+
+
+def test_an_alarm_is_not_raised_by_a_question_about_anybody() -> None:
+    shares = {"urgent/vein": 0.6, "remedy_heat": 0.4}
+    assert near(shares, "does that happen to people").intent == "remedy_heat"
+    assert near(shares, "it happens to people").intent == "urgent"
+
+
+@pytest.mark.parametrize(("share", "intent"), [(0.8, "urgent"), (0.79, "remedy_heat")])
+def test_beside_a_denied_sign_an_alarm_must_be_nearer(share: float, intent: str) -> None:
+    match = near({"urgent/vein": share, "remedy_heat": 1 - share}, "no chest pain but warm my leg")
+    assert (match.intent, match.denied) == (intent, True)
+    assert match.template == f"warm my leg like {intent}"
+
+
+@pytest.mark.parametrize(("share", "intent"), [(0.8, "urgent"), (0.79, "remedy_heat")])
+def test_an_idiom_raises_no_alarm_and_what_is_left_of_it_must_be_nearer(share: float, intent: str) -> None:
+    shares = {"urgent/vein": share, "remedy_heat": 1 - share}
+    assert understanding(shares, compares="killing me").understand("killing me").intent == "remedy_heat"
+    assert understanding({"urgent/vein": 1.0}, compares="my leg").understand("my leg killing me").intent == "urgent"
+    left = understanding(shares).understand("my leg is killing me um it is")
+    assert (left.intent, left.denied) == (intent, False)
+    what = "my leg is it's" if intent == "urgent" else "my leg is killing me it's"
+    assert left.template == f"{what} like {intent}"
+
+
+def test_what_was_denied_is_left_out_of_what_is_compared_unless_nothing_else_was_said() -> None:
+    match = understanding({"remedy_heat": 1.0}, compares="warm").understand("no chest pain but warm")
+    assert match.intent == "remedy_heat"
+    alone = understanding({"remedy_heat": 1.0}, compares="no chest pain").understand("no chest pain")
+    assert (alone.intent, alone.denied) == ("remedy_heat", True)
+
+
+def test_an_alarm_wins_over_the_lower_signs_and_those_over_nearness() -> None:
+    alarmed = near({"urgent/vein": 0.4, "remedy_heat": 0.6}, "tablets for my leg")
+    assert (alarmed.intent, alarmed.family) == ("urgent", "vein")
+    assert near({"remedy_heat": 1.0}, "tablets for my leg") == Match("ask_medicine", {}, 1.0, "safety", "dose")
+
+
+# What came second
+
+
+def test_a_runner_up_is_looked_for_where_nearness_was_not_needed() -> None:
+    exact = understanding({"remedy_heat": 0.8, "thanks": 0.12345, "remedy_cold": 0.07655}, compares="does heat help")
+    match = exact.understand("um does heat help")
+    assert match.runner_up is None
+    assert exact.with_runner_up("um does heat help", match) == replace(match, runner_up=RunnerUp("thanks", 0.1235))
+    settled = replace(match, runner_up=RunnerUp("thanks", 0.5))
+    assert exact.with_runner_up("um does heat help", settled) == settled
+    assert understanding().with_runner_up("does heat help", match).runner_up is None
+
+
+# Words that were overheard
+
+
+@pytest.mark.parametrize(
+    ("text", "match", "is_for_us"),
+    [
+        ("next", Match("guide_next", decided_by="command"), False),
+        ("my calf cramps", Match("guide_start", decided_by="command"), True),
+        ("does heat help", Match("remedy_heat"), True),
+        ("thanks", Match("thanks"), False),
+        ("thank you", Match("thanks"), False),
+        ("thank you so", Match("thanks"), True),
+    ],
+)
+def test_overheard_words_of_ours_are_for_us_unless_everybody_says_them(
+    text: str, match: Match, is_for_us: bool
+) -> None:
+    assert EXACT.is_for_us(Transcript(text, 0.1), match) is is_for_us
+
+
+@pytest.mark.parametrize(
+    ("intent", "score", "confidence", "is_for_us"),
+    [
+        ("remedy_heat", 0.6, 0.75, True),
+        ("remedy_heat", 0.59, 0.75, False),
+        ("remedy_heat", 0.6, 0.74, False),
+        ("thanks", 1.0, 1.0, False),
+        ("guide_next", 1.0, 1.0, False),
+        ("ask_medicine", 0.6, 0.75, True),
+        ("none", 1.0, 1.0, True),
+    ],
+)
+def test_an_overheard_near_meaning_must_be_near_and_heard_well(
+    intent: str, score: float, confidence: float, is_for_us: bool
+) -> None:
+    match = Match(intent, score=score, decided_by="nearest")
+    assert EXACT.is_for_us(Transcript("warm my leg", confidence), match) is is_for_us
+
+
+SECOND = RunnerUp("remedy_heat", 0.1)
+
+
+@pytest.mark.parametrize("intent", ["emergency", "urgent"])
+@pytest.mark.parametrize(
+    ("score", "second", "confidence", "so_far", "is_for_us"),
+    [
+        (1.0, None, 0.1, "", True),
+        (1.0, None, 0.1, "warm", False),
+        (1.0, None, 0.1, "my chest pain", True),
+        (1.0, None, 0.85, "warm", True),
+        (1.0, None, 0.84, "warm", False),
+        (0.9, SECOND, 0.1, "", True),
+        (0.89, SECOND, 1.0, "chest pain", False),
+        (0.89, None, 0.1, "", True),
+        (1.0, SECOND, 0.1, "", True),
+    ],
+)
+def test_an_overheard_sign_of_danger_must_be_near_and_clear_or_heard_twice(
+    intent: str, score: float, second: RunnerUp | None, confidence: float, so_far: str, is_for_us: bool
+) -> None:
+    match = Match(intent, score=score, decided_by="safety", runner_up=second)
+    assert EXACT.is_for_us(Transcript("words", confidence), match, so_far) is is_for_us
+
+
+def test_a_recognizer_without_words_so_far_has_nothing_to_say_against_a_sign_of_danger() -> None:
+    assert EXACT.is_for_us(Transcript("words", 0.1), Match("emergency", decided_by="safety"))
+
+
+# Thresholds
+
+
+@pytest.mark.parametrize(
+    ("score", "second", "may_ask", "decision"),
+    [
+        (0.5, 0.3, True, "nearest"),
+        (0.5, 0.31, True, "unsure"),
+        (0.5, 0.31, False, "none"),
+        (0.49, 0.0, True, "none"),
+        (0.49, 0.01, True, "unsure"),
+        (0.3, 0.2, True, "unsure"),
+        (0.29, 0.28, True, "none"),
+        (0.3, 0.19, True, "none"),
+    ],
+)
+def test_two_scores_lead_to_an_answer_a_question_or_neither(
+    score: float, second: float, may_ask: bool, decision: str
+) -> None:
+    assert THRESHOLDS.decision(score, second, may_ask=may_ask) == decision
+
+
+def test_log_odds_stand_for_a_share() -> None:
+    assert [logistic(odds) for odds in (0.0, math.log(3), -math.log(3))] == pytest.approx([0.5, 0.75, 0.25])
+    assert logistic(1000.0) == 1.0
+    assert logistic(-1000.0) == 0.0
+
+
+def test_a_score_is_believed_as_far_as_its_slope_and_offset_say() -> None:
+    doubtful = replace(THRESHOLDS, score_slope=2.0, score_offset=-math.log(3))
+    assert doubtful.believed(0.75) == pytest.approx(0.75)  # odds of 3, squared, by 3
+    assert doubtful.believed(0.5) == pytest.approx(0.25)
+    assert [doubtful.believed(score) for score in (0.0, 1.0)] == [0.0, 1.0]
+
+
+@given(st.floats(0.0, 1.0))
+def test_a_score_is_believed_as_it_is_where_nothing_was_fitted(score: float) -> None:
+    assert THRESHOLDS.believed(score) == pytest.approx(score)
+
+
+NEEDED = ("sure", "margin", "unsure", "safety", "safety_misheard", "confident", "safety_cut", "emergency",
+          "overheard", "overheard_safety", "overheard_confident", "overheard_clear")  # fmt: skip
+
+
+def read(text: str) -> tuple[Thresholds, list[str]]:
+    problems = Problems()
+    found = read_thresholds(read_document(text, "thresholds.yaml", problems), problems)
+    return found, [line.removeprefix("thresholds.yaml:").partition(" (known: ")[0] for line in problems.lines()]
+
+
+def test_thresholds_are_read_as_they_are_written() -> None:
+    lines = [f"{name}: 0.{number:02}" for number, name in enumerate(NEEDED, 1)]
+    rest = ["language: en", "set_on: lines", "figures: {}", "score_slope: 3", "score_offset: -2"]
+    found, problems = read("\n".join([*lines, *rest]))
+    assert problems == []
+    given = {name: number / 100 for number, name in enumerate(NEEDED, 1)}
+    assert found == replace(USUAL_THRESHOLDS, **given, score_slope=3.0, score_offset=-2.0)
+    assert read("\n".join(lines)) == (replace(found, score_slope=1.0, score_offset=0.0), [])
+
+
+def test_every_mistake_in_the_thresholds_is_named_with_its_line() -> None:
+    found, problems = read("sure: 1.1\nmargin: a\ncolour: 1\nscore_slope: b\nunsure: -0.1\nsafety: 0\nconfident: 1")
+    missing = {f'1: thresholds.yaml needs "{name}", a number from 0 to 1' for name in NEEDED}
+    given = {f'1: thresholds.yaml needs "{name}", a number from 0 to 1' for name in
+             ("sure", "margin", "unsure", "safety", "confident")}  # fmt: skip
+    assert set(problems) == (missing - given) | {
+        "1: sure must be from 0 to 1, not 1.1", '2: margin must be a number, not "a"',
+        '3: thresholds.yaml: unknown key "colour"', '4: score_slope must be a number, not "b"',
+        "5: unsure must be from 0 to 1, not -0.1",
+    }  # fmt: skip
+    assert (found.safety, found.confident, found.overheard, found.margin) == (0.0, 1.0, 0.0, 0.0)
+    assert read("[]")[1][0] == "1: thresholds.yaml must have keys, not be a list"

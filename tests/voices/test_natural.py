@@ -1,0 +1,137 @@
+"""The natural voice (extra `natural`), heard back; what all voices have in common is in test_voices."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.support.programs import Run
+from tests.support.sound import as_array, chunks_of, embedded, recorded, seconds_of, silence
+from voice_helper.audio.devices import SilentPlayer
+from voice_helper.dialogue.conversation import State
+from voice_helper.errors import EngineMissingError
+from voice_helper.runtime.assistant import Assistant, LoopEvent
+from voice_helper.runtime.speaker import PAUSE_SAMPLES, Speaker
+from voice_helper.skill import Skill
+from voice_helper.voices import WORDS_PER_MINUTE, Voice, open_voice
+
+pytest.importorskip("hibari", reason="the extra natural is not installed")
+
+SENTENCES = (
+    "Gently pull your toes towards your shin.",
+    "The article says heat can ease cramps.",
+    "Drink some water.",
+    "Hold for twenty seconds.",
+)
+
+
+@pytest.fixture(scope="module")
+def voice() -> Voice:
+    return open_voice("natural")
+
+
+class TimedPlayer(SilentPlayer):
+    """Notes when sound came, and what."""
+
+    def __init__(self) -> None:
+        super().__init__(keep=True)
+        self.came: list[tuple[float, bytes]] = []
+
+    def play(self, pcm: bytes, loudness: float = 1.0) -> None:
+        self.came.append((time.perf_counter(), pcm))
+        super().play(pcm, loudness)
+
+
+def heard(skill: Skill, pcm: bytes) -> str:
+    """What our own recognizer hears, with the short silence around that it has in a conversation."""
+    recognizer = embedded(skill)
+    for chunk in chunks_of(silence(0.3) + pcm + silence(0.3)):
+        recognizer.accept(chunk)
+    return recognizer.finish().text
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_what_it_says_is_heard_back_word_for_word(voice: Voice, skill: Skill, sentence: str) -> None:
+    assert heard(skill, voice.speak(sentence, WORDS_PER_MINUTE)) == sentence.casefold().rstrip(".")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Stretch it for 20 sec., approx. 3 times.", "stretch it for twenty seconds approximately three times"),
+        ("Does 5 mg of magnesium help?", "does five milligrams of magnesium help"),
+        ("Take 1.5 hrs. of rest.", "take one point five hours of rest"),
+    ],
+)
+def test_figures_and_abbreviations_are_said_in_words(voice: Voice, skill: Skill, written: str, said: str) -> None:
+    assert heard(skill, voice.speak(written, WORDS_PER_MINUTE)) == said
+
+
+def test_the_first_sound_comes_within_a_tenth_of_a_second(voice: Voice, skill: Skill) -> None:
+    answer = skill.content.answers.entries["causes_overview"].rows[0].text
+
+    def seconds_to_first_sound() -> float:
+        player = TimedPlayer()
+        asked = time.perf_counter()
+        Speaker(voice, player).say(answer)
+        return player.came[0][0] - asked
+
+    assert min(seconds_to_first_sound() for _ in range(3)) < 0.1  # the machine may be busy with something else
+
+
+def test_each_sentence_is_played_as_soon_as_it_is_spoken(voice: Voice) -> None:
+    player = TimedPlayer()
+    length, words = Speaker(voice, player).say(" ".join(SENTENCES), PAUSE_SAMPLES)
+    assert len(player.came) == len(SENTENCES)
+    assert sum(len(pcm) for _, pcm in player.came) == 2 * length
+    assert [word.word for word in words] == " ".join(SENTENCES).casefold().replace(".", "").split()
+
+
+def test_the_pauses_between_sentences_are_those_of_every_voice(voice: Voice) -> None:
+    player = TimedPlayer()
+    length, words = Speaker(voice, player).say(" ".join(SENTENCES), PAUSE_SAMPLES)
+    samples = as_array(player.finish())
+    starts = [word.starts for word in words if word.word in {"the", "drink", "hold"}]
+    assert len(starts) == 3
+    assert words[-1].ends == length - PAUSE_SAMPLES
+    for start in starts:
+        pause = samples[start : start + PAUSE_SAMPLES]  # the first pause stands before all words
+        assert abs(pause).max() == 0
+    spoken = sum(seconds_of(voice.speak(sentence, WORDS_PER_MINUTE)) for sentence in SENTENCES)
+    assert seconds_of(player.finish()) == pytest.approx(spoken + 4 * 0.5, abs=0.01)
+
+
+def test_stop_in_the_middle_of_a_sentence_silences_it(voice: Voice, skill: Skill) -> None:
+    happened: list[LoopEvent] = []
+    player = SilentPlayer(keep=True)
+    assistant = Assistant(
+        skill.conversation, embedded(skill), Speaker(voice, player), state=State(hands_free=True), headset=True,
+        tell=happened.append,
+    )  # fmt: skip
+    assistant.begin_guide("calf")
+    stop = recorded("stop")
+    for chunk in chunks_of(silence(1.0) + stop + silence(1.0)):
+        assistant.take(chunk)
+    (cut,) = [each for each in happened if each.event == "hush"]
+    (first, *_) = [each for each in happened if each.event == "say"]
+    assert 1.0 < cut.at_seconds < 1.0 + seconds_of(stop) + 0.5
+    assert float(str(first.fields["until"])) > cut.at_seconds
+    assert not player.is_playing
+    assert [each.fields["reason"] for each in happened if each.event == "end"] == ["stopped"]
+
+
+def test_auto_takes_the_natural_voice_where_it_is_installed() -> None:
+    assert open_voice("auto").name == "natural"
+
+
+def test_in_another_language_auto_takes_the_system_s_voice() -> None:
+    assert open_voice("auto", "es").name == "pyttsx3"
+    with pytest.raises(EngineMissingError, match='speaks English only, not "es"') as caught:
+        open_voice("natural", "es")
+    assert caught.value.hint == "take another one: --voice pyttsx3"
+
+
+def test_voices_and_doctor_list_it(run: Run) -> None:
+    assert "natural  (used)" in run("voices", "--voice", "natural").lines
+    assert '"natural voice", "ok": true' in run("doctor", "--json").out

@@ -1,0 +1,1 @@
+"""Sound in and out: devices, levels, noise, echo, and where speech begins and ends."""

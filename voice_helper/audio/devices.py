@@ -1,0 +1,688 @@
+"""Sound in and out: WAV files, the microphone, the loudspeaker. Inside, all sound is 16 kHz, 16-bit, mono."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import math
+import queue
+import threading
+import time
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Literal, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from voice_helper.errors import AudioFileError, SoundDeviceError, SoundFormatError
+from voice_helper.support.cache import write_whole
+from voice_helper.support.settings import file_that_sets
+from voice_helper.support.silence_stderr import quiet_stderr
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+
+DeviceKind = Literal["microphone", "loudspeaker"]
+
+_CHIME_SECONDS, _CHIME_FROM, _CHIME_TO, _CHIME_LOUDNESS = 0.5, 150.0, 7_000.0, 0.1
+_SILENT_BELOW: Final = 100
+_ONSET_SAMPLES: Final = round(0.02 * SAMPLE_RATE)  # an "h" begins softly
+_BLOCK_FRAMES: Final = 16_384
+_MAX_CHANNELS: Final = 64
+_MIN_RATE, _MAX_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
+_DEVICE_RATES: Final = (48_000, 44_100)
+_BUSY: Final = -9985  # PortAudio's paDeviceUnavailable
+_MICROPHONE_WAIT_SECONDS: Final = 5.0
+_MISSED_SECONDS: Final = 3.0  # sound servers deliver in bursts, and clocks drift apart
+_SETTLED_SECONDS: Final = 2.0  # what a sound server kept while we slept has come by then
+_MAX_MISSED_SECONDS: Final = 15 * 60.0  # by then no session goes on
+_SYSTEMS_CHOICE: Final = (
+    "default", "sysdefault", "pulse", "pipewire",  # Linux
+    "microsoft sound mapper - input", "microsoft sound mapper - output",
+    "primary sound capture driver", "primary sound driver",
+)  # fmt: skip
+_STALLED_SECONDS: Final = 5.0  # a loudspeaker that takes nothing for so long is as good as gone
+_LOOK_SECONDS: Final = 0.1
+_LOOK_AGAIN_CHUNKS: Final = 3 * SAMPLE_RATE // CHUNK_SAMPLES
+_MAX_PLAYED_SECONDS: Final = 5  # are kept where nobody asks for them
+_CHUNKS_A_SECOND: Final = SAMPLE_RATE // CHUNK_SAMPLES
+
+
+class Source(Protocol):
+    """Where sound comes from."""
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give the sound, `CHUNK_SAMPLES` at a time; the last chunk may be shorter."""
+
+
+class Player(Protocol):
+    """Where speech goes to."""
+
+    def play(self, pcm: bytes, loudness: float = 1.0) -> None:
+        """Put 16 kHz sound behind what is being played."""
+
+    def hush(self) -> None:
+        """Be silent at once."""
+
+    def advance(self, samples: int) -> bytes:
+        """So much time went by on the clock of the source; gives the sound that was played in it, 16 kHz."""
+
+    @property
+    def is_playing(self) -> bool:
+        """Something is still to be heard."""
+
+
+class WavSource:
+    """A sound file, as chunks. Reads it piece by piece, whatever its length."""
+
+    def __init__(self, path: Path) -> None:
+        """Open nothing yet; raises `AudioFileError` when the file is not there, not sound, or empty."""
+        self.path = path
+        with _open_sound(path) as sound:
+            if sound.frames == 0:
+                raise AudioFileError(f"{path} has no sound in it", hint="record the question again")
+            if sound.channels > _MAX_CHANNELS:
+                raise AudioFileError(f"{path} has {sound.channels} channels", hint="save it with one or two")
+            if not _MIN_RATE <= sound.samplerate <= _MAX_RATE:
+                raise AudioFileError(
+                    f"{path} has {sound.samplerate} samples a second", hint="save it with 16000 or 44100"
+                )
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give the sound of the file from its start."""
+        waiting = bytearray()
+        for samples in self._blocks():
+            waiting += _pcm(samples)
+            whole = len(waiting) - len(waiting) % (CHUNK_SAMPLES * 2)
+            for start in range(0, whole, CHUNK_SAMPLES * 2):
+                yield AudioChunk(bytes(waiting[start : start + CHUNK_SAMPLES * 2]))
+            del waiting[:whole]
+        if waiting:
+            yield AudioChunk(bytes(waiting))
+
+    def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        with _open_sound(self.path) as sound:
+            resample = soxr.ResampleStream(sound.samplerate, SAMPLE_RATE, 1, dtype="float32")
+            while True:
+                try:
+                    block = sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
+                except (RuntimeError, ValueError) as error:
+                    raise AudioFileError(f"{self.path} breaks off: {error}", hint="record it again") from error
+                last = len(block) < _BLOCK_FRAMES
+                mono = np.nan_to_num(block.mean(axis=1)).astype(np.float32)
+                yield np.asarray(resample.resample_chunk(mono, last=last), dtype=np.float32)
+                if last:
+                    return
+
+
+def clock_seconds() -> float:
+    """Give the time of a clock that nobody sets and that goes on while the machine sleeps, where it has one."""
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; macOS, where only this one goes on
+        if hasattr(time, name):
+            return time.clock_gettime(getattr(time, name))
+    return time.monotonic()
+
+
+class RawSound:
+    """Sound without a header, as it comes over a network: pieces of any length become 16 kHz, 16-bit, mono sound."""
+
+    def __init__(self, rate: int, width: int, channels: int) -> None:
+        """Take samples a second, bytes a sample (little-endian; of one byte they are unsigned) and channels.
+
+        Raises `SoundFormatError` for a form that no sound has.
+        """
+        if not _MIN_RATE <= rate <= _MAX_RATE or not 1 <= width <= 4 or not 1 <= channels <= _MAX_CHANNELS:
+            raise SoundFormatError(
+                f"sound of {rate} samples a second, {width} bytes a sample and {channels} channels cannot be read",
+                hint="send 16000 samples a second, 2 bytes a sample, 1 channel",
+            )
+        self.form = (rate, width, channels)
+        self._as_inside = self.form == (SAMPLE_RATE, 2, 1)
+        self._resample = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        self._waiting = bytearray()
+
+    def take(self, raw: bytes) -> bytes:
+        """Take a piece; give the sound that is complete. Half a sample waits for its other half."""
+        self._waiting += raw
+        _, width, channels = self.form
+        whole = len(self._waiting) - len(self._waiting) % (width * channels)
+        ready = bytes(self._waiting[:whole])
+        del self._waiting[:whole]
+        if self._as_inside:
+            return ready
+        mono = _from_raw(ready, width).reshape(-1, channels).mean(axis=1).astype(np.float32)
+        return _pcm(np.asarray(self._resample.resample_chunk(mono), dtype=np.float32))
+
+    def finish(self) -> bytes:
+        """Nothing more comes: give what was kept to resample it."""
+        if self._as_inside:
+            return b""
+        return _pcm(np.asarray(self._resample.resample_chunk(np.zeros(0, np.float32), last=True), dtype=np.float32))
+
+
+def _from_raw(raw: bytes, width: int) -> npt.NDArray[np.float32]:
+    """Give samples of 1 to 4 bytes as numbers from -1.0 to 1.0."""
+    given = np.frombuffer(raw, dtype=np.uint8).reshape(-1, width)
+    wide = np.zeros((len(given), 4), dtype=np.uint8)
+    wide[:, 4 - width :] = given ^ 0x80 if width == 1 else given
+    return (wide.view("<i4").ravel() / 2.0**31).astype(np.float32)
+
+
+class QuietRoom:
+    """No microphone: silence in real time, so that what is shown keeps its pace."""
+
+    def __init__(self, since: float | None = None) -> None:
+        """Begin now, or at an earlier time of the clock."""
+        self._since = clock_seconds() if since is None else since
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give silence as time goes by."""
+        due = self._since
+        while True:
+            due = max(due + CHUNK_SAMPLES / SAMPLE_RATE, clock_seconds() - _MAX_MISSED_SECONDS)
+            time.sleep(max(0.0, due - clock_seconds()))
+            yield AudioChunk(bytes(CHUNK_SAMPLES * 2))
+
+
+class LastingMicrophone:
+    """The microphone, or silence in real time while it is away: it is looked for until it is back."""
+
+    def __init__(self, microphone: Microphone, device: str | None, announce: Callable[[str], None]) -> None:
+        """Take an open microphone; `announce` is told when it goes away and when it is back."""
+        self._microphone: Microphone | None = microphone
+        self._device, self._announce = device, announce
+        self.away: str | None = None
+        """Why there is no microphone now."""
+
+    def close(self) -> None:
+        """Give the device back."""
+        if self._microphone is not None:
+            self._microphone.close()
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give what is heard as it comes, silence while there is no microphone."""
+        while True:
+            if self._microphone is not None:
+                yield from self._heard(self._microphone)
+            room = QuietRoom(clock_seconds() - _MICROPHONE_WAIT_SECONDS).chunks()
+            while self._microphone is None:
+                for _, chunk in zip(range(_LOOK_AGAIN_CHUNKS), room, strict=False):
+                    yield chunk
+                with contextlib.suppress(SoundDeviceError), quiet_stderr():
+                    self._microphone = Microphone(self._device)
+            self.away = None
+            self._announce("the microphone is back")
+
+    def _heard(self, microphone: Microphone) -> Iterator[AudioChunk]:
+        try:
+            yield from microphone.chunks()
+        except SoundDeviceError as error:
+            self._announce(f"{error.message}; it goes on, and listens again when the microphone is back")
+            self.away = error.message
+            microphone.close()
+            self._microphone = None
+
+
+class KeptSource:
+    """A source whose sound is also kept: one WAV file in a folder, and nothing else of it anywhere.
+
+    The file is whole up to the last second, whatever ends the program. Where the disk is full, only the keeping ends.
+    """
+
+    def __init__(self, source: Source, folder: Path, name: str, announce: Callable[[str], None]) -> None:
+        """Make the folder and the file; raises `AudioFileError` when that cannot be done.
+
+        `announce` is told when no more can be kept.
+        """
+        self._source, self._announce = source, announce
+        self.path = folder / f"{name}.wav"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._opened = self.path.open("xb")
+        except OSError as error:
+            raise AudioFileError(
+                f"{self.path} cannot be written: {error.strerror}", hint="choose another folder for --debug-recording"
+            ) from error
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give the sound of the source, and keep it."""
+        file, is_kept = _wav_writer(self._opened), True
+        try:
+            for number, chunk in enumerate(self._source.chunks(), 1):
+                is_kept = is_kept and self._keep(file, number, chunk)
+                yield chunk
+        finally:
+            with contextlib.suppress(OSError):
+                file.close()
+            with contextlib.suppress(OSError):
+                self._opened.close()
+
+    def _keep(self, file: wave.Wave_write, number: int, chunk: AudioChunk) -> bool:
+        """Write a chunk; tells whether more can be kept."""
+        try:
+            if number % _CHUNKS_A_SECOND:
+                file.writeframesraw(chunk.pcm)
+            else:
+                file.writeframes(chunk.pcm)  # sets the length in the header right, too
+                self._opened.flush()
+        except OSError as error:
+            self._announce(f"what is heard is no longer kept: {error.strerror}")
+            return False
+        return True
+
+
+def _quiet_chunks(seconds: float) -> Iterator[AudioChunk]:
+    for _ in range(round(seconds * SAMPLE_RATE / CHUNK_SAMPLES)):
+        yield AudioChunk(bytes(CHUNK_SAMPLES * 2))
+
+
+def silence(seconds: float) -> bytes:
+    """Give so much silence."""
+    return bytes(2 * round(seconds * SAMPLE_RATE))
+
+
+def chime() -> bytes:
+    """Give the tone that says that we listen: soft, rising through all that a voice has, half a second."""
+    seconds = np.arange(round(_CHIME_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
+    rise = math.log(_CHIME_TO / _CHIME_FROM) / _CHIME_SECONDS
+    phase = 2 * np.pi * _CHIME_FROM * (np.exp(rise * seconds) - 1) / rise
+    swell = np.sin(np.pi * seconds / _CHIME_SECONDS) ** 0.5
+    return _pcm((_CHIME_LOUDNESS * swell * np.sin(phase)).astype(np.float32)) + silence(0.2)
+
+
+def to_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
+    """Give samples from -1.0 to 1.0 of any rate (hertz) as 16 kHz, 16-bit sound."""
+    if rate != SAMPLE_RATE:
+        samples = np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), dtype=np.float32)
+    return _pcm(samples)
+
+
+def spoken_part(pcm: bytes) -> bytes:
+    """Leave out the silence that voices put before and after a sentence: the pauses are ours."""
+    loud = np.flatnonzero(np.abs(_samples(pcm).astype(np.int32)) > _SILENT_BELOW)
+    if not len(loud):
+        return b""
+    starts = max(0, int(loud[0]) - _ONSET_SAMPLES)
+    return pcm[starts * 2 : (int(loud[-1]) + 1) * 2]
+
+
+def write_wav(path: Path, pcm: bytes) -> None:
+    """Write 16 kHz sound to a WAV file, whole or not at all; raises `AudioFileError` when that cannot be done."""
+    try:
+        made = io.BytesIO()
+        with _wav_writer(made) as file:
+            file.writeframes(pcm)
+        write_whole(path, made.getvalue())
+    except OSError as error:
+        raise AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
+
+
+def _wav_writer(opened: BinaryIO) -> wave.Wave_write:
+    file = wave.Wave_write(opened)
+    file.setnchannels(1)
+    file.setsampwidth(2)
+    file.setframerate(SAMPLE_RATE)
+    return file
+
+
+def _open_sound(path: Path) -> Any:
+    import soundfile
+
+    if not path.is_file():
+        raise AudioFileError(f"there is no file {path}", hint="check the path")
+    try:
+        return soundfile.SoundFile(str(path))
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        reason = str(error).rsplit(": ", 1)[-1].strip()
+        raise AudioFileError(f"{path} is not a sound file that can be read: {reason}", hint="save it as WAV") from error
+
+
+def _pcm(samples: npt.NDArray[np.float32]) -> bytes:
+    return bytes((np.clip(samples, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
+
+
+# The loudspeaker, without one and with one
+
+
+class SilentPlayer:
+    """Plays on the clock of the source and keeps what was played, for a WAV file on the same time line."""
+
+    def __init__(self, *, keep: bool = False) -> None:
+        self._waiting = bytearray()
+        self._keep = keep
+        self._played = bytearray()
+
+    def play(self, pcm: bytes, loudness: float = 1.0) -> None:
+        """Put sound behind what is being played."""
+        self._waiting += louder(pcm, loudness)
+
+    def hush(self) -> None:
+        """Be silent at once."""
+        self._waiting.clear()
+
+    def advance(self, samples: int) -> bytes:
+        """Play so many samples, and give them."""
+        playing = bytes(self._waiting[: samples * 2]).ljust(samples * 2, b"\0")
+        del self._waiting[: samples * 2]
+        if self._keep:
+            self._played += playing
+        return playing
+
+    @property
+    def is_playing(self) -> bool:
+        """Something is still to be heard."""
+        return bool(self._waiting)
+
+    def finish(self) -> bytes:
+        """Give all that was played, and what was still waiting."""
+        return bytes(self._played + self._waiting)
+
+
+class _Device:
+    """An open sound device that is given back when its block ends."""
+
+    _stream: Any
+
+    def close(self) -> None:
+        """Give the device back."""
+        with contextlib.suppress(Exception):
+            self._stream.abort()
+            self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Loudspeaker(_Device):
+    """Plays through PortAudio; being silent is emptying a buffer.
+
+    Where the device goes away, time goes by as if it were still there, and it is looked for until it is back.
+    """
+
+    def __init__(self, device: str | None = None, announce: Callable[[str], None] = lambda text: None) -> None:
+        """Open the device; `announce` is told when it goes away and when it is back.
+
+        Raises `SoundDeviceError` when there is none that works.
+        """
+        self._device, self._announce = device, announce
+        self._chunks_away = 0
+        self._stalled_seconds, self._looked = 0.0, clock_seconds()
+        self._lock = threading.Lock()
+        self._waiting = bytearray()
+        self._drained = threading.Event()
+        self._drained.set()
+        self._played, self._in_step, self._owed = bytearray(), bytearray(), 0
+        self._open()
+
+    def _open(self) -> None:
+        sounddevice = import_sounddevice()
+        self._stream, self._rate = _open_stream(sounddevice.RawOutputStream, self._device, self._fill, "loudspeaker")
+        self._latency_seconds = float(self._stream.latency)
+        self._at_16_khz = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
+        _start(self._stream, "loudspeaker")
+
+    def play(self, pcm: bytes, loudness: float = 1.0) -> None:
+        """Put sound behind what is being played."""
+        sound = _at_rate(louder(pcm, loudness), self._rate)
+        with self._lock:
+            self._waiting += sound
+            if self._waiting:
+                self._drained.clear()
+
+    def hush(self) -> None:
+        """Be silent at once."""
+        with self._lock:
+            self._waiting.clear()
+            self._drained.set()
+
+    def advance(self, samples: int) -> bytes:
+        """Give so much of what the device played, in step with what is heard: sample for sample since it began."""
+        if not self._stream.active or self._stalled_seconds > _STALLED_SECONDS:
+            return self._advance_without_device(samples)
+        with self._lock:
+            sound = bytes(self._played)
+            self._played.clear()
+        self._mind_stalling(has_played=bool(sound))
+        self._in_step += (
+            sound if self._rate == SAMPLE_RATE else self._at_16_khz.resample_chunk(_samples(sound)).tobytes()
+        )
+        late = min(self._owed, len(self._in_step))  # it was asked for before the device had played it
+        del self._in_step[:late]
+        playing = bytes(self._in_step[: samples * 2])
+        del self._in_step[: samples * 2]
+        self._owed += samples * 2 - len(playing) - late
+        if not self.is_playing and not any(self._in_step):  # two clocks drift apart: begin anew
+            self._in_step.clear()
+            self._owed = 0
+        return playing
+
+    def _mind_stalling(self, *, has_played: bool) -> None:
+        """Count for how long it has taken nothing; time in which the machine slept is but a moment."""
+        now = clock_seconds()
+        went_by, self._looked = min(now - self._looked, _LOOK_SECONDS), now
+        self._stalled_seconds = 0.0 if has_played or not self.is_playing else self._stalled_seconds + went_by
+
+    def _advance_without_device(self, samples: int) -> bytes:
+        if not self._chunks_away:
+            self._announce("the loudspeaker went away; it goes on, and speaks again when it is back")
+        self._chunks_away += 1
+        with self._lock:
+            del self._waiting[: round(samples * self._rate / SAMPLE_RATE) * 2]
+            if not self._waiting:
+                self._drained.set()
+        if self._chunks_away % _LOOK_AGAIN_CHUNKS == 0:
+            self.close()
+            with contextlib.suppress(SoundDeviceError), quiet_stderr():
+                self._open()
+                self._chunks_away, self._stalled_seconds = 0, 0.0
+            if not self._chunks_away:
+                self._announce("the loudspeaker is back")
+        return bytes(samples * 2)
+
+    @property
+    def is_playing(self) -> bool:
+        """Something is still to be heard."""
+        return not self._drained.is_set()
+
+    def wait(self) -> None:
+        """Wait until all of it was heard; raises `SoundDeviceError` where the loudspeaker goes away meanwhile."""
+        left, stalled_seconds = len(self._waiting), 0.0
+        while not self._drained.wait(_LOOK_SECONDS):
+            stalled_seconds = 0.0 if len(self._waiting) < left else stalled_seconds + _LOOK_SECONDS
+            left = len(self._waiting)
+            if not self._stream.active or stalled_seconds > _STALLED_SECONDS:
+                raise SoundDeviceError("the loudspeaker went away", hint="plug it in again, then: voice-helper doctor")
+        time.sleep(self._latency_seconds)  # what the device still holds
+
+    def _fill(self, out: Any, frames: int, when: object, status: object) -> None:
+        wanted = frames * 2
+        with self._lock:
+            sound = bytes(self._waiting[:wanted])
+            del self._waiting[:wanted]
+            if not self._waiting:
+                self._drained.set()
+            out[:] = sound.ljust(wanted, b"\0")
+            self._played += out
+            del self._played[: max(0, len(self._played) - self._rate * 2 * _MAX_PLAYED_SECONDS)]
+
+
+class Microphone(_Device):
+    """The microphone, as chunks. Nothing is lost while the caller is busy.
+
+    For time in which the device gave nothing, as when the machine slept, silence is given, so that clocks stay right.
+    """
+
+    def __init__(self, device: str | None = None) -> None:
+        """Open the device; raises `SoundDeviceError` when there is none that works."""
+        self._sound: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+        sounddevice = import_sounddevice()
+        self._stream, self._rate = _open_stream(sounddevice.RawInputStream, device, self._take, "microphone")
+        self._due = clock_seconds()
+        self._late_since: float | None = None
+        _start(self._stream, "microphone")
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        """Give what is heard, as it comes; raises `SoundDeviceError` when the microphone goes away."""
+        resample = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
+        waiting = bytearray()
+        while True:
+            waits_since = clock_seconds()
+            try:
+                missed_seconds, pcm = self._sound.get(timeout=_MICROPHONE_WAIT_SECONDS)
+            except queue.Empty:
+                if clock_seconds() - waits_since > _MICROPHONE_WAIT_SECONDS + 1:
+                    continue  # we slept, too: it may need a moment
+                raise SoundDeviceError(
+                    "the microphone gives no sound any more", hint="plug it in again, then: voice-helper doctor"
+                ) from None
+            yield from _quiet_chunks(missed_seconds)
+            if self._rate != SAMPLE_RATE:
+                pcm = resample.resample_chunk(_samples(pcm)).tobytes()
+            waiting += pcm
+            while len(waiting) >= CHUNK_SAMPLES * 2:
+                yield AudioChunk(bytes(waiting[: CHUNK_SAMPLES * 2]))
+                del waiting[: CHUNK_SAMPLES * 2]
+
+    def _take(self, sound: Any, frames: int, when: object, status: object) -> None:
+        self._sound.put((self._missed_seconds(frames / self._rate), bytes(sound)))  # a copy: the buffer is PortAudio's
+
+    def _missed_seconds(self, seconds: float) -> float:
+        """Give for how long nothing was heard before a sound of some seconds, once it is clear that nothing comes."""
+        now = clock_seconds()
+        self._due = max(self._due + seconds, now - _MAX_MISSED_SECONDS)
+        late = now - self._due
+        if late < _MISSED_SECONDS:
+            self._due, self._late_since = min(self._due, now), None
+            return 0.0
+        if self._late_since is None:
+            self._late_since = now
+        if now - self._late_since < _SETTLED_SECONDS:
+            return 0.0
+        self._due, self._late_since = now, None
+        return late
+
+
+def louder(pcm: bytes, factor: float) -> bytes:
+    """Give sound louder or softer by a factor, cut off at full scale."""
+    if factor == 1.0:
+        return pcm
+    samples = _samples(pcm).astype(np.float32) * factor
+    return bytes(np.clip(samples, -32768, 32767).astype("<i2").tobytes())
+
+
+def import_sounddevice() -> Any:
+    """Import sounddevice; raises `SoundDeviceError` with what to install when PortAudio is missing."""
+    try:
+        return importlib.import_module("sounddevice")
+    except (OSError, ImportError) as error:
+        raise SoundDeviceError(
+            "there is no sound device: the PortAudio library is missing",
+            hint="on Debian or Ubuntu: sudo apt-get install libportaudio2; typed questions and --wav work without it",
+        ) from error
+
+
+def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKind) -> tuple[Any, int]:
+    sounddevice = import_sounddevice()
+    chosen = _device_by_name(sounddevice, device, kind) if device else None
+    reason = ""
+    for rate in dict.fromkeys((SAMPLE_RATE, *_own_rates(sounddevice, chosen, kind), *_DEVICE_RATES)):
+        try:
+            stream = opener(
+                samplerate=rate, channels=1, dtype="int16", device=chosen, callback=callback,
+                blocksize=round(rate * CHUNK_SAMPLES / SAMPLE_RATE),
+            )  # fmt: skip
+        except (sounddevice.PortAudioError, ValueError) as error:
+            if _BUSY in error.args:
+                raise SoundDeviceError(
+                    f"the {kind} is busy: another program holds it, or it has just gone away",
+                    hint="end that program, or choose another device: voice-helper setup",
+                ) from error
+            reason = str(error)
+            continue
+        return stream, rate
+    if not device and not _devices(sounddevice, kind):
+        raise no_device(kind)
+    raise SoundDeviceError(
+        f"no {kind} can be opened: {reason}", hint="voice-helper setup tries them, doctor lists them"
+    )
+
+
+def _own_rates(sounddevice: Any, chosen: int | None, kind: DeviceKind) -> list[int]:
+    """Give the rate that a device has by itself: some hardware has no other, and it may be 8 or 96 kHz."""
+    try:
+        about = sounddevice.query_devices(chosen, "input" if kind == "microphone" else "output")
+    except (sounddevice.PortAudioError, ValueError):
+        return []
+    return [round(about["default_samplerate"])]
+
+
+def _start(stream: Any, what: str) -> None:
+    try:
+        stream.start()
+    except import_sounddevice().PortAudioError as error:
+        raise SoundDeviceError(
+            f"the {what} does not start: {error}", hint="voice-helper doctor lists the sound devices"
+        ) from error
+
+
+def device_names(kind: DeviceKind) -> list[str]:
+    """Give the names of the microphones or loudspeakers that this machine has; raises `SoundDeviceError`."""
+    return [name for _, name in _devices(import_sounddevice(), kind)]
+
+
+def no_device(kind: DeviceKind) -> SoundDeviceError:
+    """Give the error of a machine that has no microphone, or no loudspeaker."""
+    return SoundDeviceError(f"there is no {kind}", hint="plug one in; typed questions and --wav work without it")
+
+
+def is_systems_choice(name: str) -> bool:
+    """Tell whether a name stands for no device, but for the one that the settings of the system choose."""
+    return name.casefold() in _SYSTEMS_CHOICE
+
+
+def device_named(device: str, kind: DeviceKind) -> str:
+    """Give the whole name of the device that part of a name, or a number, stands for; raises `SoundDeviceError`."""
+    sounddevice = import_sounddevice()
+    return str(sounddevice.query_devices(_device_by_name(sounddevice, device, kind))["name"])
+
+
+def _devices(sounddevice: Any, kind: DeviceKind) -> list[tuple[int, str]]:
+    wants = "max_input_channels" if kind == "microphone" else "max_output_channels"
+    return [(index, entry["name"]) for index, entry in enumerate(sounddevice.query_devices()) if entry[wants] > 0]
+
+
+def _device_by_name(sounddevice: Any, device: str, kind: DeviceKind) -> int:
+    devices = _devices(sounddevice, kind)
+    fitting = (
+        [index for index, name in devices if name == device]
+        or [index for index, _ in devices if device == str(index)]
+        or [index for index, name in devices if device.casefold() in name.casefold()]
+    )
+    if fitting:
+        return fitting[0]
+    names = ", ".join(f'{index} "{name}"' for index, name in devices)
+    path = file_that_sets(device, (kind, "device"))
+    where = f", which {path} names" if path else ""
+    raise SoundDeviceError(
+        f'there is no {kind} named "{device}"{where}',
+        hint=f"there are: {names or 'none'}; voice-helper setup chooses another",
+    )
+
+
+def _samples(pcm: bytes) -> npt.NDArray[np.int16]:
+    return np.frombuffer(pcm, dtype="<i2")
+
+
+def _at_rate(pcm: bytes, rate: int) -> bytes:
+    if rate == SAMPLE_RATE or not pcm:
+        return pcm
+    resampled = soxr.resample(_samples(pcm), SAMPLE_RATE, rate)
+    return bytes(np.asarray(resampled, dtype="<i2").tobytes())

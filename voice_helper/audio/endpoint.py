@@ -1,0 +1,111 @@
+"""Where an utterance starts and ends, in samples: no device, no clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+
+PAUSE_SECONDS: Final = 0.125
+"""After so much silence it is worth looking at the words: the utterance may end here."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """How long speech and silence must last, in seconds."""
+
+    start_seconds: float = 0.25
+    """Speech shorter than this is a click or a cough."""
+
+    kept_seconds: float = 0.5
+    """Sound from before the start that belongs to the utterance: soft first sounds."""
+
+    silence_seconds: float = 0.6
+    """Less cuts people off in mid-sentence."""
+
+    max_seconds: float = 15.0
+    """An utterance is ended here even when nobody paused."""
+
+
+ONE_QUESTION: Final = EndpointSettings(silence_seconds=1.5)
+"""For a recording that holds one question: a pause to think does not cut it in two."""
+
+PATIENT: Final = EndpointSettings(silence_seconds=1.5)
+"""For people who speak slowly."""
+
+IN_SESSION: Final = EndpointSettings(start_seconds=0.12, silence_seconds=0.35)
+"""For the short commands of a guided session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What one chunk did: chunks that belong to the utterance now, and whether it is over."""
+
+    chunks: tuple[AudioChunk, ...] = ()
+    is_over: bool = False
+
+
+class Endpointer:
+    """Cuts a stream of chunks into utterances, without losing or doubling a sample."""
+
+    def __init__(self, settings: EndpointSettings | None = None) -> None:
+        self.settings = settings or EndpointSettings()
+        self._before: deque[AudioChunk] = deque()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._before.clear()
+        self._speech_samples = 0
+        self._silence_samples = 0
+        self._utterance_samples = 0
+        self._in_utterance = False
+
+    @property
+    def has_paused(self) -> bool:
+        """Nobody has spoken for `PAUSE_SECONDS`: the utterance may be over."""
+        return self._in_utterance and self._silence_samples >= PAUSE_SECONDS * SAMPLE_RATE
+
+    @property
+    def in_utterance(self) -> bool:
+        """Somebody is speaking, or has just paused."""
+        return self._in_utterance
+
+    def accept(self, chunk: AudioChunk, is_speech: bool) -> Segment:
+        """Take a chunk with whether it is speech; give what belongs to the utterance."""
+        if self._in_utterance:
+            return self._continue(chunk, is_speech)
+        self._before.append(chunk)
+        self._speech_samples = (
+            self._speech_samples + chunk.samples if is_speech else max(0, self._speech_samples - chunk.samples)
+        )
+        if self._speech_samples >= self.settings.start_seconds * SAMPLE_RATE:
+            return self._begin()
+        kept = (self.settings.kept_seconds + self.settings.start_seconds) * SAMPLE_RATE
+        while sum(held.samples for held in self._before) - self._before[0].samples >= kept:
+            self._before.popleft()
+        return Segment()
+
+    def finish(self) -> Segment:
+        """The source has ended: what is open is over; speech too short to have started counts as nothing."""
+        over = self._in_utterance
+        self._reset()
+        return Segment(is_over=over)
+
+    def _begin(self) -> Segment:
+        chunks = tuple(self._before)
+        self._reset()
+        self._in_utterance = True
+        self._utterance_samples = sum(chunk.samples for chunk in chunks)
+        return Segment(chunks)
+
+    def _continue(self, chunk: AudioChunk, is_speech: bool) -> Segment:
+        self._utterance_samples += chunk.samples
+        self._silence_samples = 0 if is_speech else self._silence_samples + chunk.samples
+        silent = self._silence_samples >= self.settings.silence_seconds * SAMPLE_RATE
+        too_long = self._utterance_samples + CHUNK_SAMPLES > self.settings.max_seconds * SAMPLE_RATE
+        if silent or too_long:
+            self._reset()
+            return Segment((chunk,), is_over=True)
+        return Segment((chunk,))

@@ -1,0 +1,104 @@
+"""Suppress steady noise in an utterance, as it comes, before it is recognized.
+
+A Wiener filter with a decision-directed estimate of how far each frequency stands above the noise, which is learned
+from the quietest moments of the utterance so far: it begins with half a second from before the first word. The filter
+never takes away more than `FLOOR`, since what it gets wrong costs more than the noise it leaves.
+
+Sources: Ephraim and Malah, Speech enhancement using a minimum mean-square error short-time spectral amplitude
+estimator, 1984; Scalart and Vieira Filho, Speech enhancement based on a priori signal to noise estimation, 1996.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+FLOOR: Final = 0.2
+"""The softest that anything is made: of 0.1, 0.2 and 0.3 the one with the fewest word errors at 10 dB."""
+
+_WINDOW: Final = 512
+_HOP: Final = 128
+_QUIET_SHARE: Final = 6  # one frame in so many is taken for noise alone
+_MIN_QUIET_FRAMES: Final = 8
+_SMOOTHING: Final = 0.96
+_MIN_RATIO: Final = 10**-2.5
+_MIN_NOISE: Final = 1e-8
+_HANN: Final = np.hanning(_WINDOW + 1)[:_WINDOW]
+_MIN_FRAMES: Final = 8  # fewer do not tell noise from speech
+_OVERLAP_GAIN: Final = 1.5  # of squared Hann windows, a quarter apart
+
+Samples = npt.NDArray[np.float32]
+
+
+class NoiseSuppressor:
+    """The filter over one utterance: sound in (16 kHz, -1.0 to 1.0), as much sound out, 24 ms later."""
+
+    def __init__(self) -> None:
+        self._samples = np.zeros(_WINDOW, dtype=np.float32)
+        self._overlap = np.zeros(_WINDOW, dtype=np.float64)
+        self._powers = np.zeros((0, _WINDOW // 2 + 1))
+        self._speech_before = np.zeros(_WINDOW // 2 + 1)
+        self._frames = 0
+        self._to_drop = _WINDOW  # what comes out first belongs to the silence put before the sound
+        self._length = 0
+
+    def accept(self, samples: Samples) -> Samples:
+        """Take sound; return what is ready of it."""
+        self._length += len(samples)
+        self._samples = np.concatenate([self._samples, samples])
+        return self._ready()
+
+    def finish(self) -> Samples:
+        """The utterance is over: return the sound that is left."""
+        left = self._length
+        self._samples = np.concatenate([self._samples, np.zeros(2 * _WINDOW, dtype=np.float32)])
+        return self._ready()[:left]
+
+    def _ready(self) -> Samples:
+        count = (len(self._samples) - _WINDOW) // _HOP + 1
+        if count <= 0:
+            return np.zeros(0, dtype=np.float32)
+        frames = np.lib.stride_tricks.sliding_window_view(self._samples, _WINDOW)[: count * _HOP : _HOP]
+        spectra = np.fft.rfft(frames * _HANN, axis=1)
+        cleaned = np.fft.irfft(spectra * self._gains(np.square(np.abs(spectra))), axis=1) * _HANN
+        sound = np.concatenate([self._overlap, np.zeros(count * _HOP)])
+        for number, frame in enumerate(cleaned):
+            sound[number * _HOP : number * _HOP + _WINDOW] += frame
+        self._samples = self._samples[count * _HOP :]
+        self._overlap = sound[count * _HOP :]
+        ready = np.asarray(sound[: count * _HOP] / _OVERLAP_GAIN, dtype=np.float32)
+        dropped = min(self._to_drop, len(ready))
+        self._to_drop -= dropped
+        self._length -= len(ready) - dropped
+        return ready[dropped:]
+
+    def _gains(self, powers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return how much of each frequency is kept in each frame."""
+        before = max(0, _WINDOW // _HOP - self._frames)  # frames that hold some of the silence put before the sound
+        self._frames += len(powers)
+        self._powers = np.concatenate([self._powers, powers[before:]])
+        if len(self._powers) < _MIN_FRAMES:
+            return np.ones_like(powers)
+        above_noise = powers / (self._noise() + _MIN_NOISE)
+        gains = np.empty_like(above_noise)
+        for number, ratio in enumerate(above_noise):
+            expected = _SMOOTHING * self._speech_before + (1 - _SMOOTHING) * np.maximum(ratio - 1, 0.0)
+            expected = np.maximum(expected, _MIN_RATIO)
+            gain = expected / (1 + expected)
+            self._speech_before = np.square(gain) * ratio
+            gains[number] = np.maximum(gain, FLOOR)
+        return gains
+
+    def _noise(self) -> npt.NDArray[np.float64]:
+        """Return the mean power of the quietest frames so far."""
+        count = max(_MIN_QUIET_FRAMES, len(self._powers) // _QUIET_SHARE)
+        quietest = np.argpartition(self._powers.sum(axis=1), min(count, len(self._powers) - 1))[:count]
+        return np.asarray(self._powers[quietest].mean(axis=0))
+
+
+def suppressed(samples: Samples) -> Samples:
+    """Return a whole utterance (16 kHz, -1.0 to 1.0) of the same length with its steady noise made soft."""
+    suppressor = NoiseSuppressor()
+    return np.concatenate([suppressor.accept(samples), suppressor.finish()])

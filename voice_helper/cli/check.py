@@ -1,0 +1,94 @@
+"""Work on the words: `check` and `learn`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from voice_helper.cli.options import note, progress, share_done, write_file
+from voice_helper.errors import VoiceHelperError
+from voice_helper.support.paths import intents_folder
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from voice_helper.skill.content import Content
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--page", type=click.Path(path_type=Path), help="Write every sentence it can say, for a clinician to read."
+)
+@click.option(
+    "--phrases", type=click.Path(path_type=Path), help="Write what can be said to it, by topic, for people to read."
+)
+@click.option("--words", is_flag=True, help="Show the words that the recognizers of this machine cannot hear.")
+@click.option("--model", type=click.Path(path_type=Path), help="With --words: the folder of a Vosk model to look at.")
+def check(folder: Path | None, page: Path | None, phrases: Path | None, words: bool, model: Path | None) -> None:
+    """Check an intents folder: every problem at once, with file and line.
+
+    Example: voice-helper check intents/en
+
+    Example: voice-helper check --page content.md --phrases what-can-i-say.md
+
+    Example: voice-helper check --words
+    """
+    from voice_helper.exporters.phrasebook import phrases_page
+    from voice_helper.exporters.review_page import review_page
+    from voice_helper.skill.content import check_folder
+
+    where = folder or intents_folder()
+    with progress("checking every sentence"):
+        content, problems = check_folder(where)
+    if problems or content is None:
+        for problem in problems:
+            click.echo(problem)
+        count = len(problems)
+        raise VoiceHelperError(
+            f"{count} problem{'' if count == 1 else 's'} in {where}", hint="mend the lines named above and check again"
+        )
+    sentences = content.sentences
+    click.echo(f"{where}: {len(sentences.templates)} templates, {len(sentences.intents)} intents, no problems")
+    if page is not None:
+        write_file(page, review_page(content))
+        click.echo(f"every sentence it can say is in {page}")
+    if phrases is not None:
+        write_file(phrases, phrases_page(content.phrasebook, content.sentences, content.answers))
+        click.echo(f"what can be said to it is in {phrases}")
+    if words:
+        _show_unheard(content, model)
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def learn(folder: Path | None) -> None:
+    """Learn the nearest meaning anew from the sentences and wordings of an intents folder.
+
+    Takes about a minute the first time, and less after an edit: what was learned from before is kept in the cache.
+    Until then new sentences are matched word for word only.
+
+    Example: voice-helper learn intents/en
+    """
+    from voice_helper.skill import learn_folder
+
+    with share_done("learning the sentences") as done:
+        path = learn_folder(folder or intents_folder(), done)
+    click.echo(f"learned; kept in {path}")
+
+
+def _show_unheard(content: Content, model: Path | None) -> None:
+    from voice_helper.tester.report import printable
+    from voice_helper.tester.vocabulary import unheard_words
+
+    looked_at, skipped = unheard_words(content, model)
+    for each in looked_at:
+        count = len(content.sentences.words)
+        if not each.words:
+            click.echo(f"{each.recognizer}: can hear all {count} words of the templates")
+            continue
+        click.echo(f"{each.recognizer}: cannot hear {len(each.words)} of {count} words of the templates; {each.mend}")
+        for word, template in each.words:
+            click.echo(f"{template.place}: {printable(word)}")
+    for reason in skipped:
+        note(f"not looked at: {reason}")

@@ -1,0 +1,152 @@
+"""A check of this machine: what works, what does not, and the command that mends it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from voice_helper.audio.devices import (
+    DeviceKind,
+    Microphone,
+    device_named,
+    device_names,
+    import_sounddevice,
+    is_systems_choice,
+    no_device,
+)
+from voice_helper.audio.levels import LevelMeter
+from voice_helper.errors import VoiceHelperError, install_hint
+from voice_helper.recognizers.embedded import network
+from voice_helper.recognizers.embedded.word_search import import_search
+from voice_helper.skill.content import load_content
+from voice_helper.speech_models.find import find_vosk_model
+from voice_helper.support.paths import intents_folder
+from voice_helper.voices import open_voice
+
+_CHUNKS_LISTENED: Final = 20  # two thirds of a second
+EXTRAS: Final = (
+    ("web page", "starlette", "web", "voice-helper serve web: in a browser"),
+    ("home assistant", "wyoming", "wyoming", "voice-helper serve wyoming: in Home Assistant"),
+    ("whisper", "faster_whisper", "whisper", "--engine whisper: hears with a Whisper model"),
+    ("pocketsphinx", "pocketsphinx", "pocketsphinx", "--engine pocketsphinx: hears with PocketSphinx"),
+    ("openvoiceos", "ovos_workshop", "ovos", "a skill for OpenVoiceOS"),
+    ("cluster", "ray", "cluster", "voice-helper serve cluster: on several machines"),
+)
+"""What is installed beside: its name, a package, the extra that brings it, and what it gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str | None = None
+    needed: bool = False
+    """Without it no question can be answered."""
+
+    gives: str | None = None
+    """What it would give; `None` for what everybody should have."""
+
+    def form(self) -> dict[str, Any]:
+        """Give it as `doctor --json` prints it."""
+        names = ("name", "ok", "needed", "detail", "mend", "gives")
+        return {name: getattr(self, name) for name in names}
+
+
+def examine(
+    language: str,
+    model: Path | None,
+    number: str | None,
+    microphone: str | None = None,
+    loudspeaker: str | None = None,
+) -> list[Finding]:
+    """Look at everything the skill uses; nothing is changed."""
+    return [
+        Finding("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
+        _look("sentences and answers", lambda: _content(language), needed=True),
+        _look("embedded recognizer", _embedded),
+        _vosk_model(language, model),
+        _look("voice", lambda: open_voice("pyttsx3").name),
+        _look("natural voice", lambda: open_voice("natural").name, gives="a calmer voice for English"),
+        *(_extra(*extra) for extra in EXTRAS),
+        _look("sound library", lambda: str(import_sounddevice().get_portaudio_version()[1])),
+        _look("microphone", lambda: _microphone(microphone)),
+        _look("loudspeaker", lambda: _device("loudspeaker", loudspeaker)),
+        _number(language, number),
+    ]
+
+
+def _look(name: str, look: Callable[[], str], *, needed: bool = False, gives: str | None = None) -> Finding:
+    try:
+        return Finding(name, True, look(), None, needed, gives)
+    except VoiceHelperError as error:
+        return Finding(name, False, error.message, error.hint, needed, gives)
+
+
+def _content(language: str) -> str:
+    content = load_content(intents_folder(language))
+    templates, answers = len(content.sentences.templates), len(content.answers.entries)
+    return f"{templates} templates, {answers} answers; reviewed by no clinician"
+
+
+def _embedded() -> str:
+    network.PhoneNetwork()
+    import_search()
+    return "hama's network in numpy, and kaldi-decoder; nothing to download"
+
+
+def _vosk_model(language: str, model: Path | None) -> Finding:
+    if language == "en" and model is None:
+        gives = "may hear English better than what is built in, and hears other languages"
+        return _look("vosk model", lambda: str(find_vosk_model(language, None)), gives=gives)
+    return _look("vosk model", lambda: str(find_vosk_model(language, model)))  # it was asked for
+
+
+def _extra(name: str, package: str, extra: str, gives: str) -> Finding:
+    if find_spec(package) is None:
+        return Finding(name, False, "not installed", install_hint(extra), gives=gives)
+    return Finding(name, True, gives, gives=gives)
+
+
+def _microphone(chosen: str | None) -> str:
+    """Name the microphone, and say where it gives nothing at all for a moment."""
+    named = _device("microphone", chosen)
+    meter = LevelMeter()
+    with Microphone(chosen) as microphone:
+        for chunk in islice(microphone.chunks(), _CHUNKS_LISTENED):
+            meter.accept(chunk)
+    if meter.verdict() != "silent":
+        return named
+    return f"{named}; just now it gives no sound at all, as where it is muted: voice-helper setup tries it"
+
+
+def _device(kind: DeviceKind, chosen: str | None) -> str:
+    sounddevice = import_sounddevice()
+    if chosen:
+        return f"{device_named(chosen, kind)}, as chosen"
+    try:
+        device = sounddevice.query_devices(kind="input" if kind == "microphone" else "output")
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise no_device(kind) from error
+    others = [name for name in device_names(kind) if name != device["name"]]
+    choice = " (the system's own choice)" if is_systems_choice(device["name"]) else ""
+    named = f"{device['name']}{choice}, {device['default_samplerate']:.0f} hertz"
+    return f"{named}; others, for --{kind}: {', '.join(others)}" if others else named
+
+
+def _number(language: str, number: str | None) -> Finding:
+    if number:
+        return Finding("emergency number", True, number)
+    mend = 'voice-helper setup asks for it; or: export VOICE_HELPER_NUMBER="112"'
+    try:
+        named = load_content(intents_folder(language)).answers.settings.get("number", "")
+    except VoiceHelperError:
+        return Finding("emergency number", False, "not set", mend)
+    return Finding("emergency number", False, f'not set: it says "{named}"', mend)

@@ -1,0 +1,99 @@
+"""This machine: `doctor` and `voices`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from voice_helper.cli.options import (
+    Options,
+    common,
+    open_skill,
+    plain,
+    plain_lines,
+    print_line,
+    speak,
+    terminal,
+)
+from voice_helper.errors import VoiceHelperError, install_hint
+from voice_helper.voices import VOICE_NAMES, has_natural
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from voice_helper.cli.diagnosis import Finding
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@common
+def doctor(options: Options, as_json: bool) -> None:
+    """Show what works on this machine, what does not, and the command that mends it.
+
+    Example: voice-helper doctor
+    """
+    from voice_helper.cli.diagnosis import examine
+
+    findings = examine(
+        options.language, options.model, options.number, options.microphone_device, options.loudspeaker_device
+    )
+    if as_json:
+        print_line(
+            {"ok": all(each.ok or not each.needed for each in findings), "checks": [each.form() for each in findings]}
+        )
+    else:
+        from rich.table import Table
+
+        console = terminal()
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for _ in range(3):
+            table.add_column(overflow="fold")
+        for each in findings:
+            table.add_row(_mark(each), plain(each.name), plain_lines("\n".join(_lines(each))))
+        console.print(table)
+    if any(each.needed and not each.ok for each in findings):
+        raise VoiceHelperError("something that every question needs does not work", hint="see the lines above")
+
+
+def _mark(finding: Finding) -> str:
+    if finding.ok:
+        return "[green]works[/green]"
+    if finding.needed:
+        return "[red]broken[/red]"
+    return "[dim]optional[/dim]" if finding.gives else "[yellow]missing[/yellow]"
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    yield finding.detail
+    if finding.gives and not finding.ok:
+        yield f"it would give: {finding.gives}"
+    if finding.mend:
+        yield f"-> {finding.mend}"
+
+
+@click.command()
+@click.option("--save", type=click.Path(path_type=Path), help="Write the sample to this WAV file.")
+@common
+def voices(options: Options, save: Path | None) -> None:
+    """List the voices, and say a sample with the one that is used.
+
+    Example: voice-helper voices
+
+    Example: voice-helper voices --voice natural
+    """
+    from voice_helper.voices import open_voice
+    from voice_helper.voices.pyttsx3 import Pyttsx3Voice
+
+    skill = open_skill(options)
+    voice = open_voice(options.voice, options.language)
+    for name in VOICE_NAMES:
+        if name == "natural" and not has_natural():
+            click.echo(f"{name}  (not installed: {install_hint('natural')})")
+        elif name != "auto":
+            click.echo(f"{name}{'  (used)' if name == voice.name else ''}")
+    if isinstance(voice, Pyttsx3Voice):
+        names = voice.voices()
+        click.echo(f"  {len(names)} voices of the system: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
+    sample = skill.content.answers.short
+    speak(options, (sample,), save)

@@ -1,0 +1,161 @@
+"""The command line: every command with an example in its help."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final
+
+import click
+from click.core import ParameterSource
+
+from voice_helper import __version__
+from voice_helper.cli.options import disclaimer, show_error
+from voice_helper.errors import Terminated, VoiceHelperError
+from voice_helper.support.paths import settings_file
+
+_INTERRUPTED: Final = 130
+_OBJECTS_TO_COLLECT: Final = 50_000
+"""What starts makes hundreds of thousands of objects that stay: looking for garbage after each 700 takes a tenth."""
+
+
+_COMMANDS: Final = {
+    "ask": "ask", "listen": "listen", "guide": "listen", "test-intents": "test_intents", "check": "check",
+    "calibrate": "calibrate", "learn": "check", "models": "models", "doctor": "doctor", "voices": "doctor",
+    "serve": "serve", "demo": "ask", "start": "setup", "setup": "setup", "export": "export",
+}  # fmt: skip
+"""Each command and its module, which is imported when the command is run or its help is shown."""
+
+_SERVERS: Final = ("web", "wyoming", "cluster")
+"""The commands below `serve`."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"voice_helper.cli.{_COMMANDS[name]}"), name.replace("-", "_"))
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    epilog=disclaimer(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="voice-helper")
+def cli() -> None:
+    """Ask aloud about leg cramps, offline, and be guided hands-free when one is there.
+
+    Example: voice-helper ask "does heat help"
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    _open_streams()
+    gc.set_threshold(_OBJECTS_TO_COLLECT)
+    code = run(list(sys.argv[1:] if arguments is None else arguments))
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # the terminal was closed, or the disk that it goes to is full
+        os._exit(code or 1)
+    if code == _INTERRUPTED or threading.active_count() > 1:
+        os._exit(code)  # at once: threads of engines and of sound libraries may be in the middle of something
+    sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Give the streams that were closed before the start to nobody; let others take what they cannot write."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif number and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; give the exit code: 0 done, 1 the user can fix it, 2 wrong usage, 130 interrupted."""
+    if threading_is_main():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, _on_terminate)
+    try:
+        given = arguments or (["start"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--help"])
+        cli.main(args=given, prog_name="voice-helper", standalone_mode=False, default_map=_defaults())
+    except VoiceHelperError as error:
+        show_error(error)
+        return 1
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.BadParameter as error:
+        return _wrong_parameter(error)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _INTERRUPTED
+    except OSError as error:
+        return _output_lost(error)
+    return 0
+
+
+def _output_lost(error: OSError) -> int:
+    """Give the exit code where what we print can no longer be written; any other error is raised again."""
+    if error.errno == errno.EPIPE:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if error.errno == errno.EIO:  # the terminal was closed
+        return _INTERRUPTED
+    if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
+        show_error(VoiceHelperError("there is no room on the disk", hint="make room, then try again"))
+        return 1
+    raise error
+
+
+def _defaults() -> dict[str, Any]:
+    """What a person has set, for every command and for those below `serve`."""
+    path = settings_file()
+    if not path.is_file():
+        return {}
+    from voice_helper.support.settings import read_settings
+
+    settings = read_settings(path)
+    return {**dict.fromkeys(_COMMANDS, settings), "serve": dict.fromkeys(_SERVERS, settings)}
+
+
+def _wrong_parameter(error: click.BadParameter) -> int:
+    """Show what is wrong with an option, and where it was set."""
+    name = error.param.name if error.param is not None else None
+    if error.ctx is not None and name and error.ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
+        path = settings_file()
+        show_error(VoiceHelperError(f"{path}: {name}: {error.message}", hint="mend that line"))
+        return 1
+    error.show()
+    return error.exit_code
+
+
+def threading_is_main() -> bool:
+    """Tell whether this is the main thread, the only one that may set signal handlers."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _on_terminate(number: int, frame: object) -> None:
+    raise Terminated

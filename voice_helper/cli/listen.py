@@ -1,0 +1,326 @@
+"""Go on listening: `listen` and `guide`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from voice_helper.cli.options import (
+    DEBUG_RECORDING,
+    Options,
+    common,
+    kept_in,
+    note,
+    note_number,
+    open_loudspeaker,
+    open_recognizer,
+    open_skill,
+    open_voice_or_none,
+    packed,
+    plain,
+    print_line,
+    refuse_silent_save,
+    situation,
+    terminal,
+)
+from voice_helper.types import NONE_INTENT
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from rich.console import Console
+
+    from voice_helper.audio.devices import Player, SilentPlayer, Source
+    from voice_helper.cli.guide_view import GuideView
+    from voice_helper.runtime.assistant import Assistant, LoopEvent
+    from voice_helper.skill import Skill
+    from voice_helper.voices import Voice
+
+_OVERHEARD: Final = "(taken for talk with others: say it again with the word cramp in it; a sign of danger, just again)"
+_NOT_UNDERSTOOD: Final = "(not understood: say it again; if it cuts you off, --patient waits longer)"
+_MAX_LINE_BYTES: Final = 4_096  # a terminal gives no longer line
+_PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What the commands that go on listening share."""
+
+    source: str
+    save: Path | None
+    events: bool
+    recording: Path | None
+    headset: bool
+    article_only: bool
+    patient: bool
+    plain: bool
+    chime: bool
+
+    @property
+    def is_live(self) -> bool:
+        """A microphone is listened to, and no sound file."""
+        return self.source == "mic"
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How it is begun with, in which the commands differ."""
+
+    guide: bool = False
+    """With a session, which is also the end of it."""
+
+    place: str | None = None
+    wake: str | None = None
+    push_to_talk: bool = False
+
+
+_LISTENING_OPTIONS: Final = (
+    click.option("--source", default="mic", show_default=True, help="mic, or a sound file, in virtual time."),
+    click.option("--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file."),
+    click.option("--events", is_flag=True, help="Print one JSON object for each thing that happens."),
+    DEBUG_RECORDING,
+    click.option("--headset", is_flag=True, help="The microphone cannot hear the loudspeaker: no caution is needed."),
+    click.option("--article-only", is_flag=True, help="A session with the article's own words, without first aid."),
+    click.option("--patient", is_flag=True, help="Wait longer before an utterance counts as over."),
+    click.option("--plain", is_flag=True, help="Plain lines, for screen readers: no large letters, no bar."),
+    click.option(
+        "--chime/--no-chime", default=True, help="A soft tone when it begins to listen; it learns the room from it."
+    ),
+)
+
+
+def _conversing(command: Callable[..., None]) -> Any:
+    """Give a command that goes on listening its options, before those that all share."""
+    return packed(Listening, _LISTENING_OPTIONS, common(command))
+
+
+@click.command()
+@click.option("--wake", metavar="PHRASE", help='Answer only after this phrase, such as "hey helper"; danger always.')
+@click.option("--push-to-talk", is_flag=True, help="Answer only after the Enter key; danger always.")
+@_conversing
+def listen(options: Options, listening: Listening, wake: str | None, push_to_talk: bool) -> None:
+    """Go on listening and answering, hands-free. A cramp starts the guide, so does the Enter key. Ctrl-C ends.
+
+    Example: voice-helper listen
+
+    Example: voice-helper listen --wake "hey helper"
+
+    Example: voice-helper listen --source evening.wav --events --save spoken.wav
+    """
+    _converse(options, listening, _Manner(wake=wake, push_to_talk=push_to_talk))
+
+
+@click.command()
+@click.option("--place", type=click.Choice(sorted(_PLACES)), help="Where the cramp is.")
+@_conversing
+def guide(options: Options, listening: Listening, place: str | None) -> None:
+    """Be guided through a cramp at once, hands-free. Say "stop" to end.
+
+    Example: voice-helper guide --place foot
+
+    Example: voice-helper guide --article-only --plain
+    """
+    _converse(options, listening, _Manner(guide=True, place=place))
+
+
+def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
+    from voice_helper.audio.devices import LastingMicrophone, QuietRoom, SilentPlayer, WavSource, write_wav
+    from voice_helper.audio.endpoint import PATIENT, EndpointSettings
+    from voice_helper.dialogue.conversation import State
+    from voice_helper.recognizers.wake_word import WakeWord
+    from voice_helper.runtime.assistant import Assistant
+    from voice_helper.runtime.speaker import Speaker
+    from voice_helper.runtime.supervision import GuardedEcho, GuardedSpotter
+    from voice_helper.voices import ReadingPace
+
+    save, recording = listening.save, listening.recording
+    refuse_silent_save(options, save)
+    file = None if listening.is_live else WavSource(Path(listening.source))
+    wake = manner.wake
+    spotter = GuardedSpotter(note, lambda: WakeWord(wake)) if wake is not None else None
+    skill = open_skill(options)
+    recognizer = open_recognizer(options, skill)
+    voice = _open_voice(options, save, is_live=file is None)
+    console = terminal()
+    with ExitStack() as opened:
+        kept = SilentPlayer(keep=save is not None)
+        player, heard = (kept, file) if file is not None else _live(options, kept, opened, needed=not manner.guide)
+        view = _view(skill, listening, manner, console, can_hear=not isinstance(heard, QuietRoom))
+        assistant = Assistant(
+            skill.conversation.article_only() if listening.article_only else skill.conversation,
+            recognizer,
+            Speaker(voice, player, options.rate),
+            state=State(hands_free=True, situation=situation(recording)),
+            endpoint=PATIENT if listening.patient else EndpointSettings(),
+            echo=None if listening.headset else GuardedEcho(note),
+            headset=listening.headset or voice.name == ReadingPace.name,
+            wake=spotter,
+            waits_to_be_addressed=manner.push_to_talk,
+            tell=_teller(listening, console, view),
+        )
+        lasting = heard if isinstance(heard, LastingMicrophone) else None
+        heard = kept_in(heard, recording)
+        try:
+            _begin(assistant, skill, options, listening, manner)
+            if view is not None:
+                opened.enter_context(view.open())
+            for _ in _hear(assistant, heard, listening, manner):
+                if lasting is not None:
+                    assistant.mind_the_microphone(lasting.away)
+                if view is not None:
+                    view.tick(assistant)
+        finally:
+            if save is not None:
+                write_wav(save, kept.finish())
+        if listening.events and file is not None:
+            print_line({"at": round(assistant.seconds, 2), "event": "end", "reason": "source_ended"})
+
+
+def _hear(assistant: Assistant, source: Source, listening: Listening, manner: _Manner) -> Iterator[None]:
+    """Hear until the sound ends and all is said, or the guide that was asked for is over; yields after each chunk."""
+    pressed = _enter_key() if listening.is_live and not manner.guide else _no_key
+    act_on_key = assistant.address if manner.push_to_talk else assistant.begin_guide
+    for _ in assistant.hear(source):
+        yield
+        if pressed():
+            act_on_key()
+        if manner.guide and listening.is_live and not assistant.is_busy:
+            return
+    if not listening.is_live:
+        for _ in assistant.stay():
+            pass
+
+
+def _open_voice(options: Options, save: Path | None, *, is_live: bool) -> Voice:
+    """Open the voice; where there is none, people have the time to read."""
+    from voice_helper.voices import ReadingPace
+
+    voice = open_voice_or_none(options, needed=save is not None)
+    return ReadingPace() if is_live and voice.name == "none" else voice
+
+
+def _begin(assistant: Assistant, skill: Skill, options: Options, listening: Listening, manner: _Manner) -> None:
+    """Say, play and show what comes before anything is heard."""
+    if listening.is_live:
+        note_number(options, skill)
+    if listening.is_live and listening.chime and not listening.headset and options.voice != "none":
+        assistant.chime()
+    if listening.recording is not None:
+        assistant.say_first((skill.content.answers.recording_notice,))
+    if manner.guide:
+        assistant.begin_guide(_PLACES.get(manner.place or ""))
+    elif listening.is_live and not listening.events:
+        note(_how_to_begin(manner))
+
+
+def _how_to_begin(manner: _Manner) -> str:
+    if manner.wake is not None:
+        return f'listening for "{manner.wake}"; signs of danger are always heard. Ctrl-C ends'
+    if manner.push_to_talk:
+        return "press Enter, then speak; signs of danger are always heard. Ctrl-C ends"
+    return 'listening; ask about leg cramps, or say "help, I have a cramp", or press Enter for that. Ctrl-C ends'
+
+
+def _view(skill: Skill, listening: Listening, manner: _Manner, console: Console, *, can_hear: bool) -> GuideView | None:
+    """Give the large letters of a session; `None` where they are not wanted, or nobody would see them."""
+    if not (manner.guide and console.is_terminal and listening.is_live) or listening.plain or listening.events:
+        return None
+    from voice_helper.cli.guide_view import GuideView
+
+    sayable = skill.content.guide
+    return GuideView(console, sayable.help.text if can_hear and sayable is not None else "Ctrl-C ends")
+
+
+def _teller(listening: Listening, console: Console, view: GuideView | None) -> Callable[[LoopEvent], None]:
+    if listening.events:
+        from voice_helper.runtime.json_output import loop_event_form
+
+        return lambda happening: print_line(loop_event_form(happening))
+    return view.tell if view is not None else _shower(console)
+
+
+def _no_key() -> bool:
+    return False
+
+
+def _enter_key() -> Callable[[], bool]:
+    """Give what tells whether Enter was pressed since it was last asked. Nothing is read ahead of it."""
+    if not sys.stdin.isatty():
+        return _no_key
+    if sys.platform == "win32":
+        return _pressed_on_windows
+    import os
+    import select
+
+    keyboard = sys.stdin.fileno()
+    is_open = True
+
+    def pressed() -> bool:
+        nonlocal is_open
+        was = False
+        while is_open and select.select([keyboard], [], [], 0)[0]:
+            try:
+                line = os.read(keyboard, _MAX_LINE_BYTES)
+            except OSError:  # the terminal is gone
+                line = b""
+            is_open = bool(line)
+            was = was or line.endswith(b"\n")
+        return was
+
+    return pressed
+
+
+def _pressed_on_windows() -> bool:
+    was = False
+    if sys.platform == "win32":
+        import msvcrt
+
+        while msvcrt.kbhit():
+            was = msvcrt.getwch() == "\r" or was
+    return was
+
+
+def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bool) -> tuple[Player, Source]:
+    """Open the sound devices; where the microphone is not `needed`, a session without one shows its text."""
+    from voice_helper.audio.devices import LastingMicrophone, Microphone, QuietRoom
+    from voice_helper.errors import SoundDeviceError
+
+    player: Player = kept
+    if options.voice != "none":
+        loudspeaker = open_loudspeaker(options)
+        if loudspeaker is not None:
+            player = opened.enter_context(loudspeaker)
+    try:
+        microphone = LastingMicrophone(Microphone(options.microphone_device), options.microphone_device, note)
+    except SoundDeviceError as error:
+        if needed or options.microphone_device:
+            raise
+        note(f"nothing can be heard, the steps are shown: {error.message}")
+        return player, QuietRoom()
+    opened.callback(microphone.close)
+    return player, microphone
+
+
+def _shower(console: Console) -> Callable[[LoopEvent], None]:
+    hints = {NONE_INTENT: _NOT_UNDERSTOOD}
+
+    def show(happening: LoopEvent) -> None:
+        fields = happening.fields
+        at, text = f"{happening.at_seconds:8.1f}", plain(str(fields.get("text", "")))
+        if happening.event == "heard":
+            intent = str(fields["intent"])
+            beside = _OVERHEARD if "overheard" in fields else hints.pop(intent, intent)  # once is enough
+            console.print(f"[dim]{at}[/dim]  you   {text}  [dim]{beside}[/dim]", highlight=False)
+        elif happening.event == "say":
+            console.print(f"[dim]{at}[/dim]        {text}", highlight=False)
+        elif happening.event == "error":
+            reason = plain(str(fields["reason"]))
+            console.print(f"[dim]{at}[/dim]  [red]![/red]     {text}  [dim]{reason}[/dim]", highlight=False)
+        elif happening.event == "end":
+            console.print(f"[dim]{at}  ended: {fields['reason']}[/dim]", highlight=False)
+
+    return show

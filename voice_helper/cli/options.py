@@ -1,0 +1,409 @@
+"""What all commands share: their options, what they open, and how they show things."""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
+
+import click
+
+from voice_helper.errors import VoiceHelperError
+from voice_helper.recognizers import ENGINE_NAMES
+from voice_helper.support.paths import data_folder, intents_folder
+from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from rich.console import Console
+
+    from voice_helper.audio.devices import Loudspeaker, Source
+    from voice_helper.recognizers import OpenedRecognizer, Recognizer
+    from voice_helper.skill import Skill
+    from voice_helper.types import Match, Row
+    from voice_helper.voices import Voice
+
+Item = TypeVar("Item")
+_PYTHONS_OWN: Final = gc.get_threshold()
+_PATIENCE_SECONDS: Final = 1.0  # what takes no longer needs no bar
+# JSON leaves them as they are; terminals act on some, and half a character cannot be printed
+_CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every command shares."""
+
+    engine: str = "auto"
+    model: Path | None = None
+    voice: str = "auto"
+    rate: float = WORDS_PER_MINUTE
+    device: str | None = None
+    microphone: str | None = None
+    loudspeaker: str | None = None
+    number: str | None = None
+    language: str = "en"
+
+    @property
+    def microphone_device(self) -> str | None:
+        """Part of the name of the microphone that was chosen."""
+        return self.microphone or self.device
+
+    @property
+    def loudspeaker_device(self) -> str | None:
+        """Part of the name of the loudspeaker that was chosen."""
+        return self.loudspeaker or self.device
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What replaces the settings of the content."""
+        return {"number": self.number} if self.number else {}
+
+
+def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option that all commands share, also as an environment variable VOICE_HELPER_..."""
+    variable = f"VOICE_HELPER_{names[0].removeprefix('--').upper()}"
+    return click.option(*names, envvar=variable, show_envvar=True, **settings)
+
+
+_SHARED_OPTIONS: Final = (
+    _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="The recognizer."),
+    _shared("--model", type=click.Path(path_type=Path), help="Folder of a Vosk model."),
+    _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="The voice."),
+    _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Words a minute."),
+    _shared("--device", help="Part of the name of the sound device."),
+    _shared("--microphone", help="The same for the microphone alone."),
+    _shared("--loudspeaker", help="The same for the loudspeaker alone."),
+    _shared("--number", help="The emergency number it names, such as 112."),
+    _shared("--language", default="en", show_default=True, help="The intents folder to use."),
+)  # fmt: skip
+
+
+DEBUG_RECORDING: Final = click.option(
+    "--debug-recording",
+    "recording",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the sound that is heard in this folder; it says so first. Nothing is kept without this.",
+)
+
+
+def packed(value: type[Any], options: Sequence[Callable[[Any], Any]], command: Callable[..., None]) -> Any:
+    """Give a command these options, packed into one value: its first argument, before those already packed."""
+
+    @wraps(command)
+    def with_options(*before: Any, **given: Any) -> None:
+        own = {name: given.pop(name) for name in value.__dataclass_fields__}
+        command(value(**own), *before, **given)
+
+    wrapped: Any = with_options
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def common(command: Callable[..., None]) -> Any:
+    """Give a command the options that all share, as its first argument."""
+    return packed(Options, _SHARED_OPTIONS, command)
+
+
+def disclaimer() -> str:
+    """Give what help pages and the demo say about the answers."""
+    return (
+        "For education only: the answers do not take the place of advice from a medical expert, "
+        "and no clinician has reviewed them."
+    )
+
+
+def kept_in(source: Source, recording: Path | None) -> Source:
+    """Give a source whose sound is kept in a folder, where one was named; else the source as it is."""
+    from voice_helper.audio.devices import KeptSource
+
+    if recording is None:
+        return source
+    kept = KeptSource(source, recording, time.strftime("heard-%Y-%m-%d-%H-%M-%S-") + str(os.getpid()), note)
+    note(f"what is heard is kept in {kept.path}")
+    return kept
+
+
+def situation(recording: Path | None) -> dict[str, str]:
+    """Give the situation the conversation is told of: whether the sound is kept."""
+    return {"recording": "on"} if recording is not None else {}
+
+
+def slots(match: Match) -> str:
+    """Give the slots of a match as they are shown behind its intent."""
+    return "".join(f" {name}={plain(value)}" for name, value in match.slots.items())
+
+
+def plain(text: str) -> str:
+    """Text as it is: brackets are not markup, control characters do not reach the terminal."""
+    from rich.markup import escape
+
+    return escape("".join(character if character.isprintable() else " " for character in text))
+
+
+def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
+    """Speak the rows on the loudspeaker, and into a WAV file where `save` names one."""
+    if options.voice == "none" and save is None:
+        return
+    from voice_helper.audio.devices import SilentPlayer, write_wav
+    from voice_helper.errors import EngineMissingError
+    from voice_helper.runtime.speaker import Speaker
+
+    try:
+        voice = open_voice(options)
+    except EngineMissingError as error:
+        if save is not None:
+            raise
+        note(f"{error.message}; {error.hint}")
+        return
+    if save is not None:
+        player = SilentPlayer(keep=True)
+        speaker = Speaker(voice, player, options.rate)
+        speaker.say_all(row.text for row in rows)
+        if speaker.fault is not None:
+            raise speaker.fault
+        write_wav(save, player.finish())
+        note(f"the spoken answer is in {save}")
+    if options.voice == "none":
+        return
+    loudspeaker = open_loudspeaker(options)
+    if loudspeaker is None:
+        return
+    with loudspeaker:
+        speaker = Speaker(voice, loudspeaker, options.rate)
+        speaker.say_all(row.text for row in rows)
+        loudspeaker.wait()
+    if speaker.fault is not None:
+        note(f"{speaker.fault.message}; {speaker.fault.hint}")
+
+
+def open_loudspeaker(options: Options) -> Loudspeaker | None:
+    """Open the loudspeaker; `None`, with a note, where there is none and none was named."""
+    from voice_helper.audio.devices import Loudspeaker
+    from voice_helper.errors import SoundDeviceError
+
+    try:
+        return Loudspeaker(options.loudspeaker_device, note)
+    except SoundDeviceError as error:
+        if options.loudspeaker_device:
+            raise
+        note(f"the answer is shown, not spoken: {error.message}; {error.hint}")
+        return None
+
+
+def open_skill(options: Options, folder: Path | None = None) -> Skill:
+    """Open the skill of an intents folder, of the language that was asked for where none is given."""
+    from voice_helper.skill import open_skill
+
+    return open_skill(folder=folder or language_folder(options), settings=options.settings, announce=note)
+
+
+def refuse_silent_save(options: Options, save: Path | None) -> None:
+    """Refuse to save what would not be spoken. Raises `click.UsageError`."""
+    if save is not None and options.voice == "none":
+        raise click.UsageError("with --voice none nothing is spoken, so there is nothing to --save")
+
+
+def language_folder(options: Options) -> Path:
+    """Give the intents folder of the language. Raises `VoiceHelperError` where there is none."""
+    known = sorted(path.name for path in data_folder("intents").iterdir() if path.is_dir())
+    if options.language not in known:
+        raise VoiceHelperError(f'there is no language "{options.language}"', hint=f"languages: {', '.join(known)}")
+    return intents_folder(options.language)
+
+
+def open_recognizer(options: Options, skill: Skill) -> Recognizer:
+    """Open the recognizer that was asked for, made ready for the words of the skill."""
+    return choose_recognizer(options, skill).recognizer
+
+
+def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> OpenedRecognizer:
+    """Open the recognizer that was asked for, and give what opens more for others who speak at the same time."""
+    from voice_helper.recognizers import OpenedRecognizer, open_recognizer
+    from voice_helper.runtime.supervision import GuardedRecognizer
+    from voice_helper.skill import phrases_of
+
+    content = skill.content
+
+    def opened(workers: int = 0) -> OpenedRecognizer:
+        return open_recognizer(
+            options.engine,
+            phrases=phrases_of(content),
+            language=content.language.code,
+            model=options.model,
+            workers=workers,
+        )
+
+    def guarded(recognizer: Recognizer) -> Recognizer:
+        return GuardedRecognizer(recognizer, lambda: opened().recognizer)  # it shares nothing with what failed
+
+    choice = opened(workers)
+    if choice.advice:
+        note(choice.advice)
+    return OpenedRecognizer(guarded(choice.recognizer), lambda: guarded(choice.another()), choice.advice)
+
+
+def open_voice(options: Options) -> Voice:
+    """Open the voice that was asked for, under guard. Raises `EngineMissingError`."""
+    from voice_helper.runtime.supervision import GuardedVoice
+    from voice_helper.voices import open_voice
+
+    def opened() -> Voice:
+        return open_voice(options.voice, options.language)
+
+    return GuardedVoice(opened(), opened)
+
+
+def keep_what_is_loaded() -> None:
+    """All is loaded that stays: from now on garbage is looked for beside it, as often as Python does of itself.
+
+    Who comes and goes leaves rings of objects behind, and with them the memory that engines hold.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_PYTHONS_OWN)
+
+
+def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
+    """Open the voice; where there is none and none is `needed`, the words are only shown."""
+    from voice_helper.errors import EngineMissingError
+    from voice_helper.voices import NoVoice
+
+    try:
+        return open_voice(options)
+    except EngineMissingError as error:
+        if needed:
+            raise
+        note(f"the answers are shown, not spoken: {error.message}; {error.hint}")
+        return NoVoice()
+
+
+def note_number(options: Options, skill: Skill) -> None:
+    """Say which emergency number is named where nobody has set one."""
+    if not options.number:
+        named = skill.content.answers.settings.get("number", "")
+        note(f'in an emergency it names "{named}"; name yours: voice-helper setup, or --number 112')
+
+
+def terminal(file: TextIO | None = None) -> Console:
+    """Give the console for what the person asked for, or for a file of it."""
+    from rich.console import Console
+
+    return Console(file=file, soft_wrap=not (file or sys.stdout).isatty())
+
+
+@cache
+def error_terminal() -> Console:
+    """Give the console for what stands beside the answer: one, so that a note stands above what is still turning."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def note(text: str) -> None:
+    """Tell the person something beside the answer, on the error stream."""
+    error_terminal().print(plain(text), style="dim", highlight=False, soft_wrap=True)
+
+
+def print_line(form: dict[str, Any], file: TextIO | None = None) -> None:
+    """Print one JSON object on a line of its own."""
+    is_unicode = (getattr(file or sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    line = json.dumps(form, ensure_ascii=not is_unicode)
+    click.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line), file=file)
+
+
+def counted(items: Sequence[Item], text: str) -> Iterator[Item]:
+    """Give items one by one; on a terminal a bar shows how far it is, once a second has gone by."""
+    from rich.progress import Progress
+
+    console = error_terminal()
+    if not console.is_terminal:
+        yield from items
+        return
+    started = time.monotonic()
+    with ExitStack() as opened:
+        bar: Progress | None = None
+        for given, item in enumerate(items):
+            if bar is None and time.monotonic() - started > _PATIENCE_SECONDS:
+                bar = opened.enter_context(Progress(console=console, transient=True))
+                bar.add_task(text, total=len(items))
+            if bar is not None:
+                bar.update(bar.task_ids[0], completed=given)
+            yield item
+
+
+@contextmanager
+def written_to(output: Path | None) -> Iterator[TextIO]:
+    """Give what a report is printed to: the output, or a file that is written whole at the end, or not at all.
+
+    Raises `VoiceHelperError` when the file cannot be written.
+    """
+    if output is None:
+        yield sys.stdout
+        return
+    report = io.StringIO()
+    yield report
+    write_file(output, report.getvalue())
+    note(f"the report is in {output}")
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text whole or not at all. Raises `VoiceHelperError`."""
+    from voice_helper.support.cache import write_whole
+
+    try:
+        write_whole(path, text.encode(errors="backslashreplace"))
+    except OSError as error:
+        raise VoiceHelperError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Show on a terminal that something is going on."""
+    console = error_terminal()
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+@contextmanager
+def share_done(text: str) -> Iterator[Callable[[float], None]]:
+    """Show how much of something is done: a bar on a terminal, else a line at the start."""
+    console = error_terminal()
+    if not console.is_terminal:
+        note(f"{text} ...")
+        yield lambda share: None
+        return
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    with Bar(
+        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console, transient=True
+    ) as bar:
+        task = bar.add_task(text, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+def plain_lines(text: str) -> str:
+    """Give several lines, each as it is."""
+    return "\n".join(plain(line) for line in text.splitlines())
+
+
+def show_error(error: VoiceHelperError) -> None:
+    """Show what is wrong and what to do about it, on the error stream."""
+    console = error_terminal()
+    console.print(f"[red]error:[/red] {plain_lines(error.message)}", highlight=False, soft_wrap=True)
+    if error.hint:
+        console.print(f"[dim]hint:[/dim] {plain(error.hint)}", highlight=False, soft_wrap=True)

@@ -1,0 +1,283 @@
+"""The prompt of the intent tester: a sentence in, its meaning out, while the intents are being edited."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from voice_helper.cli.options import note, plain, progress, show_error, terminal
+from voice_helper.errors import VoiceHelperError
+from voice_helper.support.paths import state_folder
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from prompt_toolkit.completion import Completer
+    from prompt_toolkit.history import History
+    from rich.console import Console
+
+    from voice_helper.skill import Skill
+    from voice_helper.tester.live_reload import WatchedSkill
+    from voice_helper.tester.run import Result
+
+_COMMANDS: Final = {
+    ":explain [on|off]": "say why, from here on; :explain TEXT for one sentence",
+    ":context [guide|none]": "the state that lines are said in: in a guided session, or not",
+    ":after [INTENT]": "the intent of the answer before; without one, nothing was said before",
+    ":reload": "read the intents folder anew; edits are noticed by themselves, too",
+    ":help": "show this",
+    ":quit": "end; so do exit and Ctrl-D",
+}
+_ENDS: Final = frozenset({"exit", "quit", ":q", ":quit"})
+_COLOURS: Final = {"safety": "bold red", "unsure": "bold yellow", "none": "bold yellow", "nearest": "bold cyan"}
+
+
+@dataclass(slots=True)
+class Asking:
+    """How lines are asked."""
+
+    explain: bool = False
+    context: Literal["none", "guide"] = "none"
+    after: str | None = None
+
+    def shown(self) -> str:
+        """Say what is not as usual, as the prompt shows it."""
+        return " ".join(
+            (["guide"] if self.context == "guide" else []) + ([f"after {self.after}"] if self.after else [])
+        )
+
+
+def run_prompt(folder: Path, settings: Mapping[str, str], asking: Asking, *, history: bool) -> None:
+    """Ask line by line until the end. Raises `IntentsError` when the folder has problems from the start."""
+    from voice_helper.tester.live_reload import WatchedSkill
+
+    told: list[str] = []
+    with progress("reading the words"):
+        watched = WatchedSkill(folder, settings, told.append)
+    prompt = _Prompt(watched, asking, told)
+    is_live = sys.stdin.isatty() and sys.stdout.isatty()
+    for line in _typed_lines(prompt, keep=history) if is_live else _plain_lines():
+        if line in _ENDS:
+            return
+        if line:
+            prompt.take(line)
+
+
+def _plain_lines() -> Iterator[str]:
+    """Lines of a file or a pipe, with nothing around them."""
+    if sys.stdin.isatty():
+        note("type a sentence to see its intent; Ctrl-D ends")
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="replace")
+    for line in sys.stdin:
+        yield line.strip()
+
+
+def _typed_lines(prompt: _Prompt, *, keep: bool) -> Iterator[str]:
+    """Lines of somebody at a terminal, with history and completion."""
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+    from prompt_toolkit.styles import Style
+
+    history, where = _history(keep=keep)
+    session: PromptSession[str] = PromptSession(
+        history=history,
+        auto_suggest=AutoSuggestFromHistory(),
+        completer=_completer(prompt),
+        complete_in_thread=True,
+        complete_while_typing=False,
+        style=Style.from_dict({"mark": "ansicyan bold", "state": "ansiyellow"}),
+    )
+    note("type a sentence to see its intent; :help shows more, Tab completes, Ctrl-D ends")
+    note(where)
+    while True:
+        state = prompt.asking.shown()
+        try:
+            typed = session.prompt([("class:state", state + " " * bool(state)), ("class:mark", "> ")])
+        except EOFError:
+            return
+        for line in typed.splitlines():  # several may be pasted at once
+            yield line.strip()
+
+
+def _history(*, keep: bool) -> tuple[History, str]:
+    """Give where typed lines are kept, and what to say about it."""
+    from prompt_toolkit.history import FileHistory, InMemoryHistory
+
+    class Kept(FileHistory):
+        def store_string(self, string: str) -> None:
+            with suppress(OSError):  # a full disk only costs the line
+                super().store_string(string)
+
+    if not keep:
+        return InMemoryHistory(), "what you type is not kept"
+    path = state_folder() / "test-intents-history"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        return InMemoryHistory(), f"what you type is not kept: {path} cannot be written: {error.strerror}"
+    return Kept(str(path)), f"what you type is kept in {path}, on this machine only; --no-history keeps nothing"
+
+
+def _completer(prompt: _Prompt) -> Completer:
+    from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+    from prompt_toolkit.document import Document
+
+    class Words(Completer):
+        def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+            before = document.text_before_cursor
+            begun = before.split(" ")[-1]
+            if not begun and not before.startswith(":"):
+                return
+            for choice in prompt.choices(before):
+                if choice.startswith(begun) and choice != begun:
+                    yield Completion(choice, -len(begun))
+
+    return Words()
+
+
+class _Prompt:
+    """Takes lines: sentences, and commands that begin with a colon."""
+
+    def __init__(self, watched: WatchedSkill, asking: Asking, told: list[str]) -> None:
+        """Take the skill, and what it tells, which is passed on when nothing else is being shown."""
+        self.asking = asking
+        self._watched, self._told = watched, told
+        self._pass_on()
+        self._commands: Mapping[str, Callable[[str], None]] = {
+            ":explain": self._explain,
+            ":context": self._context,
+            ":after": self._after,
+            ":reload": self._reload,
+            ":help": self._help,
+        }
+
+    def take(self, line: str) -> None:
+        """Carry out a command, or show what a sentence means; mistakes are told."""
+        try:
+            if line.startswith(":"):
+                name, _, rest = line.partition(" ")
+                self._command(name)(rest.strip())
+            else:
+                self._ask(line, explain=self.asking.explain)
+        except VoiceHelperError as error:
+            show_error(error)
+
+    def choices(self, before: str) -> Iterable[str]:
+        """Give what may stand where the last word of a line is being typed."""
+        sentences = self._watched.skill.content.sentences
+        command, is_begun, _ = before.partition(" ")
+        if not command.startswith(":"):
+            return sentences.words
+        if not is_begun:
+            return (*self._commands, ":quit")
+        if command == ":explain":
+            return ("on", "off", *sentences.words)
+        return {":context": ("guide", "none"), ":after": sentences.intents}.get(command, ())
+
+    def _command(self, name: str) -> Callable[[str], None]:
+        if name in self._commands:
+            return self._commands[name]
+        near = [known for known in self._commands if name != ":" and known.startswith(name)]
+        if len(near) == 1:
+            return self._commands[near[0]]
+        raise VoiceHelperError(f"there is no command {name}", hint=":help shows them; a sentence begins with no colon")
+
+    def _ask(self, text: str, *, explain: bool) -> None:
+        from voice_helper.tester.run import Case, run_case
+
+        changed = self._watched.changed
+        if changed:
+            self._read(", ".join(changed))
+        elif self._watched.is_behind:
+            note("the words from before the edit are in use; :reload shows what is to be mended")
+        skill = self._watched.skill
+        result = run_case(skill, Case(text, context=self.asking.context, after=self.asking.after))
+        show_result(terminal(), skill, result, explain=explain)
+
+    def _read(self, what: str) -> None:
+        try:
+            with progress("reading the words anew"):
+                self._watched.read_anew()
+        except VoiceHelperError as error:
+            show_error(VoiceHelperError(error.message, hint="mend it; the words from before stay in use until then"))
+        else:
+            sentences = self._watched.skill.content.sentences
+            note(f"read anew ({what}): {len(sentences.templates)} templates, {len(sentences.intents)} intents")
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        while self._told:
+            note(self._told.pop(0))
+
+    # commands
+
+    def _explain(self, rest: str) -> None:
+        if rest and rest not in {"on", "off"}:
+            self._ask(rest, explain=True)
+            return
+        self.asking.explain = rest == "on" if rest else not self.asking.explain
+        note(f"explanations are {'on' if self.asking.explain else 'off'}")
+
+    def _context(self, rest: str) -> None:
+        if rest not in {"guide", "none", ""}:
+            raise VoiceHelperError(f'there is no context "{rest}"', hint="contexts: guide, none")
+        if rest == "guide" and self._watched.skill.content.guide is None:
+            raise VoiceHelperError("there is no guided session in these words", hint="a guide.yaml makes one")
+        self.asking.context = "guide" if rest == "guide" else "none"
+        note(f"lines are said {'in' if rest == 'guide' else 'outside'} a guided session")
+
+    def _after(self, rest: str) -> None:
+        known = self._watched.skill.content.answers.entries
+        if rest not in {"", "none", *known}:
+            raise VoiceHelperError(f'there is no intent "{rest}"', hint=f"intents: {', '.join(known)}")
+        self.asking.after = rest if rest in known else None
+        note(f"lines are said after {self.asking.after or 'nothing'}")
+
+    def _reload(self, rest: str) -> None:
+        self._read("all")
+
+    def _help(self, rest: str) -> None:
+        from rich.table import Table
+
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for command, what in _COMMANDS.items():
+            table.add_row(f"[bold]{plain(command)}[/bold]", plain(what))
+        terminal().print("Type a sentence to see what it means, or:", table, sep="\n")
+
+
+def show_result(console: Console, skill: Skill, result: Result, *, explain: bool) -> None:
+    """Show all there is to see of one line: what it means, how that was decided, what would be said."""
+    from voice_helper.tester.run import explain as explain_result
+
+    match = result.match
+    colour = _COLOURS.get(match.decided_by, "bold green")
+    rows = [("text", plain(result.case.text))]
+    if result.engine:
+        rows.append(("heard", plain(result.transcript.text)))
+    if match.candidates:
+        rows.append(("between", plain(" or ".join(match.candidates))))
+    family = f"  (family {plain(match.family)})" if match.family else ""
+    rows += [
+        ("intent", f"[{colour}]{plain(match.intent)}[/]{family}"),
+        ("score", f"{match.score:.2f}, decided by {match.decided_by}"),
+        ("template", plain(match.template or "none")),
+        ("runner-up", plain(f"{match.runner_up.intent} {match.runner_up.score:.2f}" if match.runner_up else "none")),
+        ("slots", plain(", ".join(f"{name}={value}" for name, value in match.slots.items()) or "none")),
+        ("spoken", plain(result.answer.spoken())),
+    ]
+    if explain:
+        rows += [("because", plain(line)) for line in explain_result(skill, result)]
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False, highlight=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value)
+    console.print(table)
+    console.print()

@@ -1,0 +1,322 @@
+"""Serve the same conversation over a network: `serve web` for a browser, `serve wyoming` for Home Assistant."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from voice_helper.cli.options import (
+    Options,
+    choose_recognizer,
+    common,
+    keep_what_is_loaded,
+    language_folder,
+    note,
+    note_number,
+    open_skill,
+    open_voice_or_none,
+)
+from voice_helper.errors import VoiceHelperError, needs_package
+from voice_helper.servers.admission import is_loopback
+from voice_helper.voices import VoiceWithMemory
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    import socket
+
+    from voice_helper.recognizers import Recognizer
+    from voice_helper.skill import Skill
+
+WEB_PORT: Final = 10600
+WYOMING_PORT: Final = 10500
+CLUSTER_PORT: Final = 10601
+_RUBBISH: Final = ("Invalid HTTP request", "Invalid UTF-8 sequence")
+_LONG_SECONDS: Final = 3600
+_MAX_CONNECTIONS: Final = 64
+_STOP_SECONDS: Final = 1
+_EVERY_ADDRESS: Final = ("0.0.0.0", "::", "[::]")
+_MAX_NAME_BYTES: Final = 63  # of a service in a network
+_TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
+
+
+def _address(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options that say where it serves."""
+    host = click.option(
+        "--host", default="127.0.0.1", show_default=True, help="The address to serve; 0.0.0.0 is all of them."
+    )
+    ports = click.IntRange(0, 65_535)
+    at = click.option("--port", type=ports, default=port, show_default=True, help="0 takes a free one.")
+    return lambda command: host(at(command))
+
+
+@click.group()
+def serve() -> None:
+    """Answer over a network.
+
+    Example: voice-helper serve web
+
+    Example: voice-helper serve wyoming
+    """
+
+
+@serve.command()
+@_address(WEB_PORT)
+@click.option("--cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate file (PEM), for https.")
+@click.option("--key", type=click.Path(path_type=Path, dir_okay=False), help="Its private key (PEM).")
+@click.option("--most", type=click.IntRange(1, 64), default=4, show_default=True, help="So many people at a time.")
+@click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
+@common
+def web(options: Options, host: str, port: int, cert: Path | None, key: Path | None, most: int, workers: int) -> None:
+    """Serve a page for a browser: speak or type, hear the answer, be guided. Ctrl-C ends.
+
+    Beyond this machine (--host) people type a token, which is printed at the start. Browsers give a microphone to
+    secure pages only, so give --cert and --key there; without them people can type and use the buttons.
+
+    Example: voice-helper serve web
+
+    Example: voice-helper serve web --host 0.0.0.0 --cert helper.pem --key helper-key.pem
+    """
+    if (cert is None) != (key is None):
+        raise click.UsageError("--cert and --key go together")
+    with needs_package("the page", "web"):
+        import starlette  # noqa: F401
+        import uvicorn
+    from voice_helper.servers.web.app import WebService, create_app
+    from voice_helper.servers.web.page_files import page_files
+
+    _check_certificate(cert, key)
+    with listening_socket(host, port) as listener:
+        skill = open_skill(options)
+        if skill.content.page is None:
+            raise VoiceHelperError(
+                f"{language_folder(options)} has no page.yaml, so there are no words for the page",
+                hint="translate the one of intents/en",
+            )
+        skill.load_all()
+        _, another_recognizer = _recognizers(options, skill, workers)
+        token = None if is_loopback(host) else _new_token()
+        served = WebService(
+            skill.conversation,
+            page_files(skill.content, skill.content.page, needs_token=token is not None),
+            another_recognizer,
+            VoiceWithMemory(open_voice_or_none(options, needed=False)),
+            options.rate,
+            host=host,
+            token=token,
+            most=most,
+        )
+        config = uvicorn.Config(create_app(served), **server_settings(cert, key))
+        note_number(options, skill)
+        _announce(listener, token, host, is_secure=cert is not None)
+        logging.getLogger("uvicorn.error").addFilter(_is_no_rubbish)
+        keep_what_is_loaded()
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@serve.command()
+@_address(WYOMING_PORT)
+@click.option("--most", type=click.IntRange(1, 64), default=4, show_default=True, help="So many are heard at a time.")
+@click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
+@click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant find it in the network by itself.")
+@common
+def wyoming(options: Options, host: str, port: int, most: int, workers: int, announces: bool) -> None:
+    """Serve Home Assistant: a conversation agent, speech-to-text and text-to-speech. Ctrl-C ends.
+
+    The Wyoming protocol has no password: beyond this machine (--host) everybody who reaches the port can use it.
+
+    Example: voice-helper serve wyoming
+
+    Example: voice-helper serve wyoming --host 0.0.0.0 --zeroconf --number 112
+    """
+    if announces and is_loopback(host):
+        raise click.UsageError("--zeroconf tells other machines where it is: give --host, too")
+    with needs_package("Home Assistant", "wyoming"):
+        import wyoming  # noqa: F401
+    import asyncio
+
+    from voice_helper.servers.wyoming.server import WyomingServer, WyomingService
+
+    with listening_socket(host, port) as listener:
+        skill = open_skill(options)
+        skill.load_all()
+        name, another_recognizer = _recognizers(options, skill, workers)
+        served = WyomingService(
+            skill.conversation,
+            skill.content.language.code,
+            name,
+            another_recognizer,
+            open_voice_or_none(options, needed=False),  # any text may be spoken, so none is kept
+            options.rate,
+            host=host,
+            most=most,
+        )
+
+        async def ready() -> None:
+            if announces:
+                await _announce_in_network(host, listener.getsockname()[1])
+            note_number(options, skill)
+            click.echo(f"tcp://{_shown(host)}:{listener.getsockname()[1]}")
+            note("in Home Assistant: Settings, Devices & services, Add integration, Wyoming Protocol. Ctrl-C ends")
+            if not is_loopback(host):
+                note(
+                    "everybody who reaches this port can use it: the protocol has no password, and nothing is encrypted"
+                )
+
+        keep_what_is_loaded()
+        asyncio.run(WyomingServer(served).serve(listener, ready))
+
+
+async def _announce_in_network(host: str, port: int) -> None:
+    """Tell the network by mDNS where it is. Raises `VoiceHelperError` where that cannot be done."""
+    import socket
+
+    with needs_package("--zeroconf", "wyoming"):
+        from wyoming.zeroconf import HomeAssistantZeroconf
+    name = f"voice-helper on {socket.gethostname()}".encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
+    try:
+        await HomeAssistantZeroconf(port, name, None if host in _EVERY_ADDRESS else host).register_server()
+    except Exception as error:  # whatever the network's library raises
+        raise VoiceHelperError(
+            f"the network cannot be told of it: {error or type(error).__name__}",
+            hint="leave --zeroconf out, and type host and port into Home Assistant",
+        ) from error
+
+
+@serve.command()
+@click.option(
+    "--address",
+    envvar="RAY_ADDRESS",
+    metavar="HOST:PORT",
+    help="A Ray cluster to join; without it one is started here.",
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=CLUSTER_PORT, show_default=True, help="On every machine."
+)
+@click.option("--least", type=click.IntRange(1), default=2, show_default=True, help="So many replicas at any time.")
+@click.option("--replicas", type=click.IntRange(1), default=64, show_default=True, help="So many at the most.")
+@common
+def cluster(options: Options, address: str | None, port: int, least: int, replicas: int) -> None:
+    """Take typed turns on several machines, for programs of yours. Ctrl-C ends it on all of them.
+
+    POST {"session": "an id of yours", "turn": 1, "text": "does heat help"} as JSON to /turn; the next turn is 2. It is
+    served to each machine itself (127.0.0.1) and to no other: what people reach is for you to put in front of it.
+
+    Example: voice-helper serve cluster
+
+    Example: voice-helper serve cluster --address 10.0.0.1:6379
+    """
+    from voice_helper.servers.ray.cluster import joined
+
+    language_folder(options)
+    with joined(address):
+        from voice_helper.servers.ray.service import deploy, remove
+
+        try:
+            deploy(options.language, options.settings, port=port, least=min(least, replicas), most=replicas)
+            click.echo(f"http://127.0.0.1:{port}/turn")
+            note("POST turns there, on any machine of the cluster. Ctrl-C ends")
+            note("Ray has ports of its own, which other machines may reach: keep a firewall before them")
+            while True:
+                time.sleep(_LONG_SECONDS)
+        finally:
+            remove()
+
+
+def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
+    """Give how uvicorn serves the page: quiet, small and bounded."""
+    from voice_helper.servers.web.app import MAX_MESSAGE_BYTES
+
+    return {
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "lifespan": "off",
+        "ws": "websockets-sansio",  # newer versions take it of themselves; the other one is going away
+        "ws_max_size": MAX_MESSAGE_BYTES,
+        "ws_per_message_deflate": False,
+        "limit_concurrency": _MAX_CONNECTIONS,
+        "timeout_graceful_shutdown": _STOP_SECONDS,
+        "ssl_certfile": cert,
+        "ssl_keyfile": key,
+    }
+
+
+def _is_no_rubbish(record: logging.LogRecord) -> bool:
+    """Tell whether a message is not about what a client sent that is no HTTP or no text: that would fill the log."""
+    return not record.getMessage().startswith(_RUBBISH)
+
+
+def _recognizers(options: Options, skill: Skill, workers: int = 0) -> tuple[str, Callable[[], Recognizer]]:
+    """Give the name of the recognizer, and what opens one for each who speaks.
+
+    The first is opened at once: what cannot be opened is said now, not to the first who asks.
+    """
+    choice = choose_recognizer(options, skill, workers)
+    opened = [choice.recognizer]
+
+    def another() -> Recognizer:
+        with suppress(IndexError):
+            return opened.pop()
+        return choice.another()
+
+    return choice.recognizer.name, another
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Take a port of this machine, 0 for a free one. Raises `VoiceHelperError` where that cannot be had."""
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family)
+    except OSError as error:
+        raise VoiceHelperError(
+            f"{host} port {port} cannot be served: {error.strerror or error}",
+            hint="choose another one with --port, or an address of this machine with --host",
+        ) from error
+
+
+def _check_certificate(cert: Path | None, key: Path | None) -> None:
+    import ssl
+
+    if cert is None or key is None:
+        return
+    for path in (cert, key):
+        if not path.is_file():
+            raise VoiceHelperError(f"there is no file {path}", hint="check the path")
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+        raise VoiceHelperError(
+            f"{cert} and {key} are no certificate with its key: {reason}",
+            hint="both are PEM files, and the key has no password",
+        ) from error
+
+
+def _new_token() -> str:
+    import secrets
+
+    letters = "".join(secrets.choice(_TOKEN_LETTERS) for _ in range(16))
+    return "-".join(letters[start : start + 4] for start in range(0, 16, 4))
+
+
+def _announce(listener: socket.socket, token: str | None, host: str, *, is_secure: bool) -> None:
+    click.echo(f"{'https' if is_secure else 'http'}://{_shown(host)}:{listener.getsockname()[1]}/")
+    if token is None:
+        note("open this address in a browser on this machine. Ctrl-C ends")
+        return
+    click.echo(f"token: {token}")
+    note("open it from other machines with this machine's name; everybody who types the token can use it. Ctrl-C ends")
+    if not is_secure:
+        note("without --cert and --key browsers give no microphone, and what is typed can be read on the way")
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,294 @@
+"""The first minutes: `start` greets and offers what there is, `setup` tries the sound and asks for the number."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from voice_helper.cli.options import (
+    Options,
+    common,
+    disclaimer,
+    open_recognizer,
+    open_skill,
+    plain,
+    progress,
+    show_error,
+    terminal,
+)
+from voice_helper.errors import SoundDeviceError, Terminated, VoiceHelperError
+from voice_helper.support.paths import settings_file
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from rich.console import Console
+    from rich.live import Live
+
+    from voice_helper.audio.devices import DeviceKind, Source
+    from voice_helper.audio.levels import LevelMeter, Verdict
+    from voice_helper.recognizers import Recognizer
+    from voice_helper.skill import Skill
+    from voice_helper.types import AudioChunk
+
+_PATIENCE_SECONDS: Final = 12.0
+_TRIES: Final = 3
+_BAR_WIDTH: Final = 30  # with the figures behind it, a line of a narrow terminal
+_CHUNKS_A_PICTURE: Final = 3  # about ten pictures a second
+_NUMBER: Final = re.compile(r"[0-9+*#][0-9 +*#-]{1,18}")
+_LEVELS: Final = {
+    "silent": "The microphone gives nothing at all: it is switched off or muted, or another one is meant.",
+    "soft": "That came very softly: come closer, or turn the input level up in the sound settings of the system.",
+    "good": "The level is good.",
+    "loud": "That was cut off: turn the input level down in the sound settings of the system, or move away a little.",
+}
+_AS_SAID: Final = "which is understood."
+_MISHEARD: Final = "which is not what was to be said."
+_HEAR_BETTER: Final = (
+    "Come closer to the microphone, or somewhere quieter. If you were cut off, let it wait longer: listen --patient, or"
+    " patient = true in the file that is named below. A larger model to hear with may help: voice-helper models list"
+)
+_CHOICES: Final = {
+    "": "listen: ask aloud, or say that a cramp is there",
+    "a": "ask: type a question",
+    "g": "guide: a cramp is there now",
+    "t": "test: type sentences and see what they mean",
+    "s": "set up the sound and the emergency number",
+    "q": "end",
+}
+
+
+@click.command()
+@click.pass_context
+@common
+def start(options: Options, context: click.Context) -> None:
+    """Greet, try the sound at the first time, and offer what can be done; the Enter key alone begins to listen.
+
+    Ctrl-C ends what was begun, and once more the program. This is also what voice-helper does on a terminal with
+    nothing behind it.
+
+    Example: voice-helper start
+    """
+    _needs_terminal("start")
+    console = terminal()
+    console.print("[bold]voice_helper[/bold]: ask aloud about leg cramps, and be guided when one is there.")
+    console.print(disclaimer(), style="dim")
+    if not settings_file().is_file():
+        console.print("\nLet us try the sound first. Ctrl-C ends it at any time.")
+        options = _set_up(options, console)
+    while True:
+        console.print()
+        for key, what in _CHOICES.items():
+            console.print(f"  [bold]{key or 'Enter':5}[/bold]  {what}", highlight=False)
+        chosen = _asked("Enter, or a letter", lambda text: text.lower() in _CHOICES).lower()
+        if chosen == "q":
+            return
+        if chosen == "s":
+            options = _set_up(options, console)
+            continue
+        kept = {name: getattr(options, name) for name in ("number", "microphone", "loudspeaker")}
+        try:
+            _begin(context, chosen, {**context.params, **kept})
+        except VoiceHelperError as error:
+            show_error(error)
+        except (KeyboardInterrupt, click.Abort) as interrupt:
+            if isinstance(interrupt, Terminated) or isinstance(interrupt.__context__, Terminated):
+                raise
+            console.print("\nCtrl-C once more, or q, ends the program.")
+
+
+@click.command()
+@common
+def setup(options: Options) -> None:
+    """Try the microphone and the loudspeaker, and keep the emergency number. What is said is not kept.
+
+    Example: voice-helper setup
+    """
+    _needs_terminal("setup")
+    _set_up(options, terminal())
+
+
+def _needs_terminal(command: str) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise VoiceHelperError(
+            f"{command} asks questions, and needs a terminal for that",
+            hint='voice-helper doctor looks at the machine; the number can be set so: export VOICE_HELPER_NUMBER="112"',
+        )
+
+
+def _begin(context: click.Context, chosen: str, options: dict[str, object]) -> None:
+    from voice_helper.cli.ask import ask
+    from voice_helper.cli.listen import guide, listen
+    from voice_helper.cli.test_intents import test_intents
+
+    if chosen == "a":
+        question = click.prompt("Your question", default="", show_default=False).split()
+        if question:
+            context.invoke(ask, question=tuple(question), **options)
+        return
+    if chosen == "t":
+        context.invoke(test_intents, **options)
+        return
+    patient = bool(context.lookup_default("patient"))  # as these commands read it where nobody leads to them
+    context.invoke(guide if chosen == "g" else listen, patient=patient, **options)
+
+
+def _set_up(options: Options, console: Console) -> Options:
+    """Go through microphone, loudspeaker and number; gives the options with what was chosen, which is kept, too."""
+    from voice_helper.support.settings import begin_settings, keep_setting
+
+    def keep(name: str, value: str) -> Options:
+        keep_setting(settings_file(), name, value)
+        changed: Any = {name: value}
+        return replace(options, **changed)
+
+    begin_settings(settings_file())
+    skill = open_skill(options)
+    tried: dict[DeviceKind, Callable[[Options, Skill, Console], bool]] = {"microphone": _hears, "loudspeaker": _speaks}
+    for kind, works in tried.items():
+        console.print(f"\n[bold]{kind.capitalize()}[/bold]")
+        while not works(options, skill, console):
+            another = _another(kind, console)
+            if another is None:
+                break
+            options = keep(kind, another) if another else options
+    console.print("\n[bold]Emergency number[/bold]")
+    number = _number(options)
+    if number:
+        options = keep("number", number)
+    console.print(f"What you chose is kept in {plain(str(settings_file()))}", style="dim", highlight=False)
+    return options
+
+
+def _hears(options: Options, skill: Skill, console: Console) -> bool:
+    """Show the level of the microphone while somebody says a sentence, and what was heard; tells whether it works."""
+    from voice_helper.audio.devices import Microphone
+    from voice_helper.runtime.speaker import sentences_of
+
+    try:
+        Microphone(options.microphone_device).close()  # where there is none, nothing need be loaded
+    except SoundDeviceError as error:
+        show_error(error)
+        return options.microphone_device is None  # with none at all there is nothing to choose
+    with progress("loading the recognizer"):
+        recognizer: Recognizer = open_recognizer(options, skill)
+        sentence = sentences_of(skill.content.answers.samples.text)[-1].rstrip(".")
+        wanted = skill.understanding.understand(sentence).intent
+    for number in range(_TRIES):
+        console.print(f'{"Once more, say" if number else "Say"} aloud: "{plain(sentence)}"', highlight=False)
+        heard, verdict = _heard(options, recognizer, console)
+        if not heard:
+            console.print("No words were heard." if verdict == "good" else _LEVELS[verdict])
+            return False
+        is_right = skill.understanding.understand(heard).intent == wanted
+        console.print(f'Heard: "{plain(heard)}", {_AS_SAID if is_right else _MISHEARD}', highlight=False)
+        console.print(_LEVELS[verdict])
+        if is_right:
+            return True
+    console.print(_HEAR_BETTER)
+    return False
+
+
+def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[str, Verdict]:
+    """Give what somebody says, if anything, and how loud it came."""
+    from voice_helper.audio.devices import Microphone
+    from voice_helper.audio.endpoint import EndpointSettings
+    from voice_helper.audio.levels import LevelMeter
+    from voice_helper.runtime.assistant import hear_question
+
+    meter = LevelMeter()
+    with Microphone(options.microphone_device) as microphone:
+        heard = hear_question(_Metered(microphone, meter, console), recognizer, EndpointSettings())
+    return heard.text, meter.verdict()
+
+
+class _Metered:
+    """A source whose loudness is shown while it is heard; it ends when nobody has spoken for long."""
+
+    def __init__(self, source: Source, meter: LevelMeter, console: Console) -> None:
+        self._source, self._meter, self._console = source, meter, console
+
+    def chunks(self) -> Iterator[AudioChunk]:
+        from rich.live import Live
+
+        seconds = 0.0
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            for number, chunk in enumerate(self._source.chunks()):
+                level = self._meter.accept(chunk)
+                if number % _CHUNKS_A_PICTURE == 0:
+                    self._show(live, level, _PATIENCE_SECONDS - seconds)
+                seconds += chunk.seconds
+                yield chunk
+                if seconds > _PATIENCE_SECONDS:
+                    return
+
+    def _show(self, live: Live, decibels: float, seconds_left: float) -> None:
+        from rich.text import Text
+
+        from voice_helper.audio.levels import QUIETEST_DECIBELS
+
+        filled = round(_BAR_WIDTH * (1 - decibels / QUIETEST_DECIBELS))
+        bar = Text("#" * filled, style="green") + Text("-" * (_BAR_WIDTH - filled), style="dim")
+        left = f"listening, {max(0, math.ceil(seconds_left))} s left"
+        live.update(bar + Text(f" {decibels:4.0f} dB, {left}"), refresh=True)
+
+
+def _speaks(options: Options, skill: Skill, console: Console) -> bool:
+    """Say a sentence; tells whether the person has heard it, or nothing can be chosen."""
+    from voice_helper.audio.devices import Loudspeaker
+    from voice_helper.cli.options import note, open_voice_or_none
+    from voice_helper.runtime.speaker import Speaker
+
+    if options.voice == "none":
+        console.print("Answers are only shown: --voice none was set.")
+        return True
+    voice = open_voice_or_none(options, needed=False)
+    try:
+        loudspeaker = Loudspeaker(options.loudspeaker_device, note)
+    except SoundDeviceError as error:
+        show_error(error)
+        return options.loudspeaker_device is None
+    with loudspeaker:
+        sentence = skill.content.answers.short.text
+        console.print(f'It says: "{plain(sentence)}"', highlight=False)
+        Speaker(voice, loudspeaker, options.rate).say_all((sentence,))
+        loudspeaker.wait()
+    return click.confirm("Did you hear it?", default=True)
+
+
+def _another(kind: DeviceKind, console: Console) -> str | None:
+    """Let the person choose another device; gives its name, "" to try the same again, `None` to leave it at that."""
+    from voice_helper.audio.devices import device_names, is_systems_choice
+
+    names = device_names(kind)
+    for number, name in enumerate(names, 1):
+        what = "  [dim](the system's own choice)[/dim]" if is_systems_choice(name) else ""
+        console.print(f"  {number}  {plain(name)}{what}", highlight=False)
+    chosen = _asked(
+        f"Another {kind}? Its number (a: the same again; Enter: leave it as it is)",
+        lambda text: text == "a" or (text.isascii() and text.isdigit() and 1 <= int(text) <= len(names)),
+    )
+    if chosen == "a":
+        return ""
+    return names[int(chosen) - 1] if chosen else None
+
+
+def _number(options: Options) -> str:
+    if options.number:
+        prompt = f"It names {options.number}. Another one? (Enter: leave it)"
+    else:
+        prompt = "Which number do you call in an emergency? (Enter: not now)"
+    return _asked(prompt, lambda text: bool(_NUMBER.fullmatch(text)))
+
+
+def _asked(prompt: str, fits: Callable[[str], bool]) -> str:
+    """Ask until the answer fits or is empty."""
+    while True:
+        answer: str = click.prompt(prompt, default="", show_default=False).strip()
+        if not answer or fits(answer):
+            return answer
+        click.echo("That is not one.")

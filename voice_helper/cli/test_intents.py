@@ -1,0 +1,294 @@
+"""The intent tester: `test-intents`, a prompt to type at, or a batch with a report."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
+
+import click
+
+from voice_helper.cli.options import (
+    Options,
+    common,
+    counted,
+    language_folder,
+    note,
+    open_recognizer,
+    open_skill,
+    packed,
+    plain,
+    print_line,
+    slots,
+    terminal,
+    written_to,
+)
+from voice_helper.cli.prompt import Asking, run_prompt, show_result
+from voice_helper.errors import VoiceHelperError
+
+if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+    from rich.console import Console
+
+    from voice_helper.recognizers import Recognizer
+    from voice_helper.skill import Skill
+    from voice_helper.tester.report import Report
+    from voice_helper.tester.report_comparison import Comparison, Earlier, Key
+    from voice_helper.tester.run import Case, Result
+    from voice_helper.types import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was asked of a batch."""
+
+    audio: bool
+    context: Literal["none", "guide"]
+    form: str
+    explain: bool
+    output: Path | None
+    compare: Path | None
+    draws: int
+    cluster: bool
+    fail_under: float | None
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether any option was given that has no sense at the prompt."""
+        is_shown_otherwise = self.form != "table" or bool(self.output or self.compare)
+        return self.audio or self.cluster or is_shown_otherwise or self.fail_under is not None
+
+
+_STYLES: Final = {"broken": "red", "mended": "green"}
+_BATCH_OPTIONS: Final = (
+    click.option("--audio", is_flag=True, help="The files are sound files, or JSON lines with a wav each."),
+    click.option(
+        "--context",
+        type=click.Choice(["none", "guide"]),
+        default="none",
+        show_default=True,
+        help="The state the lines are said in.",
+    ),
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "jsonl", "html", "junit"]),
+        default="table",
+        show_default=True,
+        help="The report.",
+    ),
+    click.option("--explain", is_flag=True, help="Say why, for each line."),
+    click.option(
+        "--output",
+        type=click.Path(path_type=Path),
+        help="Write the report to this file, whole or not at all, in place of the screen.",
+    ),
+    click.option(
+        "--compare",
+        type=click.Path(path_type=Path),
+        metavar="OLD.jsonl",
+        help="What --format jsonl printed earlier: show what was broken and mended since.",
+    ),
+    click.option(
+        "--draws",
+        type=click.IntRange(0, 50),
+        default=1,
+        show_default=True,
+        help="html: so many sentences are drawn from each template to look for thefts; 0 for none.",
+    ),
+    click.option(
+        "--cluster", is_flag=True, help="Spread the lines over the Ray cluster at RAY_ADDRESS, or over this machine."
+    ),
+    click.option("--fail-under", type=click.FloatRange(0, 1), help="Exit with 1 when a smaller share is right."),
+)
+
+
+def _tested(command: Callable[..., None]) -> Any:
+    """Give a command the options of a batch, before those that all share."""
+    return packed(Batch, _BATCH_OPTIONS, common(command))
+
+
+@click.command("test-intents")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--intents", type=click.Path(path_type=Path), help="Another intents folder than that of the language.")
+@click.option("--history/--no-history", default=True, help="Keep the lines typed at the prompt, on this machine only.")
+@_tested
+def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], intents: Path | None, history: bool) -> None:
+    """Test what texts mean: a prompt to type at, or a batch from files (- is standard input).
+
+    At the prompt ":help" shows the commands; edits to the intents count from the next line on.
+    Files hold a text a line, JSON lines with text, intent, slots, context and after, or the YAML of tests/sentences.
+
+    Example: voice-helper test-intents
+
+    Example: voice-helper test-intents tests/sentences/examples.yaml --fail-under 0.95
+
+    Example: voice-helper test-intents lines.jsonl --format html --output report.html --compare old.jsonl
+    """
+    if batch.explain and batch.form in {"html", "junit"}:
+        raise click.UsageError("--explain goes with the table and with jsonl")
+    folder = intents or language_folder(options)
+    if not files:
+        if batch.is_asked_for:
+            raise click.UsageError("this needs files to test: name them, or - for standard input")
+        run_prompt(folder, options.settings, Asking(explain=batch.explain, context=batch.context), history=history)
+        return
+    if batch.cluster and batch.audio:
+        raise click.UsageError("--cluster spreads texts, not sounds")
+    earlier = _earlier(batch)
+    skill = open_skill(options, folder)
+    cases = [
+        replace(case, context="guide") if batch.context == "guide" else case
+        for case in read_case_files(files, audio=batch.audio)
+    ]
+    with written_to(batch.output) as out:
+        given = _spread(options, skill, intents, cases) if batch.cluster else _in_turn(options, skill, cases, batch)
+        report = _tested_lines(skill, cases, given, batch, out)
+        comparison = _comparison(batch, earlier, report)
+        if batch.form == "table":
+            _print_table(terminal(out), report, comparison)
+        elif batch.form == "html":
+            click.echo(_page(skill, files, batch, report, comparison), file=out, nl=False)
+        elif batch.form == "junit":
+            click.echo(_junit(report), file=out, nl=False)
+    if comparison is not None and batch.form in {"jsonl", "junit"}:
+        for line in comparison.lines():
+            note(line)
+    if batch.fail_under is not None and report.accuracy < batch.fail_under:
+        raise VoiceHelperError(
+            f"{report.accuracy:.1%} are right, less than {batch.fail_under:.1%}",
+            hint=f"{'the lines marked NO show' if batch.form == 'table' else 'the report shows'} which are not",
+        )
+
+
+def _earlier(batch: Batch) -> dict[Key, Earlier] | None:
+    """Read what to compare with, before anything that takes longer."""
+    from voice_helper.tester.report_comparison import read_results
+
+    return read_results(batch.compare) if batch.compare is not None else None
+
+
+def _comparison(batch: Batch, earlier: dict[Key, Earlier] | None, report: Report) -> Comparison | None:
+    from voice_helper.tester.report_comparison import compare
+
+    return compare(batch.compare, earlier, report.results) if batch.compare and earlier is not None else None
+
+
+def read_case_files(files: Sequence[Path], *, audio: bool = False) -> Iterator[Case]:
+    """Read the lines of files (- is standard input). Raises `VoiceHelperError` with file and line."""
+    from voice_helper.content.documents import Place
+    from voice_helper.tester.run import Case, read_cases
+
+    for path in files:
+        if audio and path.suffix.casefold() == ".wav":
+            yield Case(str(path), place=Place(str(path), 1))
+            continue
+        try:
+            text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+            raise VoiceHelperError(f"{path} cannot be read: {reason}", hint="check the path") from error
+        for case in read_cases(path, text):
+            yield replace(case, text=str(path.parent / case.text)) if audio else case
+
+
+def _tested_lines(skill: Skill, cases: Sequence[Case], given: Iterator[Result], batch: Batch, out: TextIO) -> Report:
+    """Take the results line by line; what is shown for each line is shown as soon as it is there."""
+    from voice_helper.tester.report import Report
+    from voice_helper.tester.run import explain
+
+    is_shown_meanwhile = batch.form == "jsonl" or (batch.form == "table" and batch.explain)
+    results: list[Result] = []
+    lines = cases if is_shown_meanwhile and out.isatty() else counted(cases, "testing")
+    for _, result in zip(lines, given, strict=True):
+        results.append(result)
+        if batch.form == "jsonl":
+            print_line(result.form() | ({"explanation": explain(skill, result)} if batch.explain else {}), out)
+        elif is_shown_meanwhile:
+            show_result(terminal(out), skill, result, explain=True)
+    return Report(tuple(results))
+
+
+def _in_turn(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch) -> Iterator[Result]:
+    recognizer = open_recognizer(options, skill) if batch.audio else None
+    for case in cases:
+        yield _result(skill, case, recognizer)
+
+
+def _spread(options: Options, skill: Skill, folder: Path | None, cases: Sequence[Case]) -> Iterator[Result]:
+    from voice_helper.servers.ray.cluster import joined
+    from voice_helper.tester.spread import spread
+
+    with joined(os.environ.get("RAY_ADDRESS")):
+        yield from spread(cases, skill, folder.resolve() if folder else None, options.settings, note)
+
+
+def _result(skill: Skill, case: Case, recognizer: Recognizer | None) -> Result:
+    from voice_helper.tester.run import run_case
+
+    started = time.perf_counter()
+    heard, engine = (_hear_file(recognizer, Path(case.text)), recognizer.name) if recognizer else (None, None)
+    result = run_case(skill, case, heard=heard, engine=engine)
+    return replace(result, seconds=time.perf_counter() - started)
+
+
+def _hear_file(recognizer: Recognizer, path: Path) -> Transcript:
+    from voice_helper.audio.devices import WavSource
+    from voice_helper.audio.endpoint import ONE_QUESTION
+    from voice_helper.runtime.assistant import hear_question
+
+    return hear_question(WavSource(path), recognizer, ONE_QUESTION)
+
+
+def _print_table(console: Console, report: Report, comparison: Comparison | None) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "text", "intent", "score", "by", "expected"):
+        table.add_column(column, overflow="fold")
+    for result in report.results:
+        mark = {True: "ok", False: "[red]NO[/red]", None: ""}[result.is_right]
+        expected = plain(result.case.intent or "") if result.is_right is False else ""
+        table.add_row(
+            mark,
+            plain(result.case.text),
+            result.match.intent + slots(result.match),
+            f"{result.match.score:.2f}",
+            result.match.decided_by,
+            expected,
+        )
+    console.print(table)
+    if report.expected:
+        missed = f"not understood: {report.not_understood}"
+        share = f"{report.right} of {report.expected} right ({report.accuracy:.1%})"
+        console.print(f"{share}; {missed}", highlight=False)
+    if comparison is not None:
+        for line in comparison.lines():
+            console.print(plain(line), style=_STYLES.get(line.partition(":")[0]), highlight=False)
+
+
+def _junit(report: Report) -> str:
+    from voice_helper.tester.report_junit import junit_report
+
+    return junit_report(report)
+
+
+def _page(skill: Skill, files: Sequence[Path], batch: Batch, report: Report, comparison: Comparison | None) -> str:
+    from voice_helper.tester.report_html import PageParts, html_report
+    from voice_helper.tester.report_thefts import find_thefts
+
+    templates = counted(skill.content.sentences.templates, "looking for thefts")
+    return html_report(
+        PageParts(
+            report,
+            skill.content.sentences,
+            files=[str(path) for path in files],
+            made=datetime.now().astimezone(),
+            comparison=comparison,
+            thefts=find_thefts(skill, batch.draws, templates) if batch.draws else None,
+        )
+    )

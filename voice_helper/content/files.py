@@ -1,0 +1,82 @@
+"""The files of an intents folder, read once and kept as they are: bytes, texts and YAML documents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from voice_helper.content.documents import Item, Place, Problems
+
+NEEDED = ("language.yaml", "answers.yaml")
+OPTIONAL = (
+    "facts.yaml", "guide.yaml", "safety.yaml", "thresholds.yaml", "pronunciation.yaml", "phrases.yaml", "page.yaml",
+    "follow_ups.yaml", "assistant.yaml",
+)  # fmt: skip
+WORDINGS = "wordings.txt"
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of an intents folder as they lie there."""
+
+    folder: Path
+    read: Mapping[Path, bytes | OSError]
+
+    @property
+    def shown(self) -> str:
+        """What problems call the folder."""
+        return shown_path(self.folder, self.folder)
+
+    def key(self, belongs: Callable[[Path], bool] = lambda path: True) -> str:
+        """Give a hash of the files that belong to something: the same words, the same key."""
+        digest = hashlib.sha256()
+        for path, raw in self.read.items():
+            if isinstance(raw, bytes) and belongs(path):
+                digest.update(path.name.encode() + b"\0" + raw + b"\0")
+        return digest.hexdigest()
+
+
+def read_files(folder: Path) -> Files:
+    """Read the files of an intents folder, those that can be read."""
+    paths = [folder / name for name in (*NEEDED, *OPTIONAL) if (folder / name).is_file()]
+    paths += sorted((folder / "sentences").glob("*.yaml"))
+    paths += [path for path in (folder / WORDINGS,) if path.is_file()]
+    return Files(folder, {path: _raw(path) for path in paths})
+
+
+def _raw(path: Path) -> bytes | OSError:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        return error
+
+
+def document_of(files: Files, path: Path, problems: Problems) -> Item:
+    """Return a YAML file of the folder as a document; problems are noted."""
+
+    from voice_helper.content.yaml_documents import read_document  # with yaml, when there is something to read
+
+    shown, text = shown_path(path, files.folder), text_of(files, path, problems)
+    return Item(Place(shown, 1), {}) if text is None else read_document(text, shown, problems)
+
+
+def shown_path(path: Path, folder: Path) -> str:
+    """Return the path of a file as problems name it."""
+    return path.relative_to(folder.parent.parent).as_posix() if folder.parent.name == "intents" else path.as_posix()
+
+
+def text_of(files: Files, path: Path, problems: Problems) -> str | None:
+    """Give the text of a file; what cannot be read is noted, and given as `None` as is a file that is not there."""
+    raw = files.read.get(path, b"")
+    shown = shown_path(path, files.folder)
+    if isinstance(raw, OSError):
+        problems.add(Place(shown, 1), f"cannot be read: {raw.strerror}")
+        return None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        problems.add(Place(shown, line), "is not UTF-8 text: save the file as UTF-8")
+    return None

@@ -1,0 +1,1 @@
+"""Decide what happens next: an event and the state so far become a new state and actions."""

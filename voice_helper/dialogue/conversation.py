@@ -1,0 +1,575 @@
+"""The core of the skill: `step(state, event)` gives a new state and what is to be done.
+
+No device, clock, thread, network or randomness: typed text, a sound file, the microphone
+and a server all drive this same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from voice_helper.dialogue import guide as guided
+from voice_helper.dialogue.answers import Answers
+from voice_helper.dialogue.follow_ups import FollowUp, FollowUps
+from voice_helper.dialogue.guide import Guide, Move, Session
+from voice_helper.types import (
+    GUIDE_START,
+    NONE_INTENT,
+    OUT_OF_SCOPE,
+    SAMPLE_RATE,
+    UNSURE_INTENT,
+    Action,
+    Answer,
+    End,
+    Event,
+    Heard,
+    Hush,
+    Match,
+    Outage,
+    Pace,
+    PartlyHeard,
+    Quiet,
+    Row,
+    Say,
+    Transcript,
+    Understood,
+)
+from voice_helper.understanding.safety import Flag
+from voice_helper.understanding.understand import HELP_NOW, Context, Understanding
+
+REPEAT_AFTER_SECONDS: Final = 10
+"""An emergency or urgent reply is said again after this, while it goes on listening."""
+
+STEADY_SECONDS: Final = 0.25
+"""A red flag in half an utterance must stand for so long: words so far flicker while they are guessed."""
+
+COMMAND_STEADY_SECONDS: Final = 0.1
+"""A command in half an utterance must stand for so long before we fall silent for it."""
+
+SURE_OF_COMMAND: Final = 0.2
+"""From this fit on, an utterance in a session is the short command that it sounds most like."""
+
+SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
+"""The same while our own prompt is played, which may be misheard for a command; "stop" needs no more than ever."""
+
+SURE_OVER_SPEECH: Final = 0.65
+"""A command or question that is heard over our own voice needs this confidence."""
+
+QUESTION_WORDS_OVER_SPEECH: Final = 4
+"""So many words at least has a question that is heard over our own voice."""
+
+_PACES: Final = {
+    "speak_slower": Pace(rate=1 / 1.2),
+    "speak_faster": Pace(rate=1.2),
+    "speak_louder": Pace(loudness=1.5),
+    "speak_softer": Pace(loudness=1 / 1.5),
+}
+_STOP: Final = "guide_stop"
+_ANYWHERE: Final = (GUIDE_START, "guide_repeat", "help", *_PACES)
+"""Commands that mean something without a session, too."""
+
+_CERTAIN: Final = ("safety", "command", "exact")
+_FIRM: Final = ("safety", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a conversation stands."""
+
+    hands_free: bool = False
+    """Open listening: speech that is not for us is met with silence."""
+
+    can_lead: bool = False
+    """Time goes by here, so that words can start a session where listening is not open, too."""
+
+    full_given: bool = False
+    """The full disclaimer was heard to its end since start-up."""
+
+    full_on_the_way: bool = False
+    """It is being said; cut off, it does not count."""
+
+    session: Session | None = None
+    owed: Answer | None = None
+    """An emergency or urgent reply that is to be said a second time."""
+
+    owed_in_samples: int = 0
+    misheard: int = 0
+    """Utterances in a row that were not understood."""
+
+    candidates: tuple[str, ...] = ()
+    """The two meanings of a question that was asked."""
+
+    last_match: Match | None = None
+    last_rows: tuple[Row, ...] | None = None
+    """What was said to it, where that was not its first answer."""
+
+    topic: Match | None = None
+    """What "why" and "tell me more" are about."""
+
+    pages_given: int = 0
+    """How often more was said about it."""
+
+    hot_weather: bool = False
+    acted_on: str | None = None
+    """What was acted on while it was still being spoken, so that its end does not act again."""
+
+    suspected: Flag | None = None
+    """A red flag in the words so far, and since when it stands there."""
+
+    suspected_samples: int = 0
+    situation: Mapping[str, str] = field(default_factory=dict)
+    commanded: str | None = None
+    """The command that the words so far are, and since when they stand there; it hushes us before it is carried out."""
+
+    commanded_samples: int = 0
+    hushed_for: str | None = None
+    """The command that we fell silent for, while its words are still being heard."""
+
+    lost: int = 0
+    """Utterances in a row in which the recognizer gave out."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Joins understanding, answers and the guided session."""
+
+    understanding: Understanding
+    answers: Answers
+    guide: Guide | None = None
+    follow_ups: FollowUps = field(default_factory=FollowUps)
+
+    def article_only(self) -> Conversation:
+        """Give the conversation whose sessions say the article's own words alone, with the safety rows beside them."""
+        return replace(self, guide=self.guide.article_only() if self.guide is not None else None)
+
+    def by_turns(self) -> Conversation:
+        """Give the conversation for doors that speak only when they are spoken to: see `turn_taking`."""
+        return replace(self, guide=self.guide.by_turns() if self.guide is not None else None)
+
+    def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
+        """Take one event; give the new state and the actions, in order."""
+        if isinstance(event, Outage):
+            return self._gave_out(state, event)
+        if isinstance(event, Heard):
+            begun = replace(_without_words_so_far(state), lost=0)
+            after, actions = self._heard(begun, event, already=state.acted_on, expected=state.hushed_for)
+            return self._say_step_again(after, actions) if state.hushed_for is not None else (after, actions)
+        if isinstance(event, PartlyHeard):
+            return self._partly_heard(state, event)
+        if isinstance(event, Quiet):
+            return self._time_passed(state, event.samples)
+        return self._done_speaking(state)
+
+    def begin_guide(self, state: State, muscle: str | None = None) -> tuple[State, tuple[Action, ...]]:
+        """Start the guided session at once, as a key press does."""
+        if self.guide is None:
+            return state, ()
+        move = guided.begin(self.guide, self.answers.short, muscle=muscle, hot_weather=state.hot_weather)
+        move = replace(move, hush=True)
+        return self._moved(replace(state, owed=None, misheard=0, topic=None), move)
+
+    def seconds_left(self, state: State) -> tuple[float, float] | None:
+        """Give what is left of the hold, rest or wait that is being counted, and its whole length, in seconds."""
+        if state.session is None or self.guide is None:
+            return None
+        return guided.seconds_left(self.guide, state.session)
+
+    def steps(self, state: State) -> tuple[int, int] | None:
+        """Give the number of the step that a session is at, and of the last one."""
+        if state.session is None or self.guide is None:
+            return None
+        return guided.steps(self.guide, state.session)
+
+    def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
+        """Give what was heard; in a session, where all of it sounds like a short command, that command."""
+        if state.session is None or not heard.command:
+            return heard
+        may_be_us = over_speech and not self.is_stop(heard.command)
+        if heard.command_fit < (SURE_OF_COMMAND_OVER_SPEECH if may_be_us else SURE_OF_COMMAND):
+            return heard
+        if self.understanding.urgent_flag(heard.text):
+            return heard
+        return replace(heard, text=heard.command, confidence=max(heard.confidence, heard.command_fit), alternatives=())
+
+    def context(self, state: State) -> Context:
+        """The context that words are understood in."""
+        return "guide" if state.session is not None else "none"
+
+    def _gave_out(self, state: State, outage: Outage) -> tuple[State, tuple[Action, ...]]:
+        """Say what happened behind what is being said: a session stays where it is.
+
+        Of hearing that fails again and again it speaks twice: each sorry would be one more thing to hear.
+        """
+        name: str = f"{outage.part}_back" if outage.is_over else outage.part
+        again: tuple[Action, ...] = ()
+        if name == "hearing":
+            was_hushed = state.hushed_for is not None
+            state = replace(_without_words_so_far(state), lost=state.lost + 1)
+            if was_hushed:
+                state, again = self._say_step_again(state, ())
+            name = {1: "hearing", 2: "hearing_again"}.get(state.lost, "")
+        row = self.answers.outages.get(name)
+        return state, (*again, Say((row,), because=outage.reason)) if row else again
+
+    # heard
+
+    def _partly_heard(self, state: State, event: PartlyHeard) -> tuple[State, tuple[Action, ...]]:
+        """Act before the utterance is over on what cannot wait: a red flag, and "stop" in a session.
+
+        Words so far that were overheard are waited out: in talk that is not for us most red flags are misheard.
+        """
+        if state.acted_on is not None or (event.overheard and state.hands_free and state.session is None):
+            return state, ()
+        text = event.text
+        flag = self.understanding.urgent_flag(text)
+        if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # words so far may be our own, misheard
+            known = state.suspected is not None and state.suspected.family == flag.family
+            state = replace(state, suspected=flag, suspected_samples=state.suspected_samples if known else 0)
+        else:
+            state = replace(state, suspected=None)
+        if state.session is not None and self.is_stop(text):
+            return self._heard(replace(state, acted_on=_STOP), Heard(Transcript(text)), already=None, expected=None)
+        if state.session is not None and state.hushed_for is None:
+            command = self.understanding.command(text)
+            known = command is not None and command == state.commanded
+            state = replace(state, commanded=command, commanded_samples=state.commanded_samples if known else 0)
+        return state, ()
+
+    def _say_step_again(self, state: State, actions: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
+        """Say the step of a session again that we fell silent in, unless the words that we did it for are acted on."""
+        acted = any(isinstance(action, (Say, Hush, End, Pace)) for action in actions)
+        if acted or state.session is None or self.guide is None or state.session.stage != "saying":
+            return state, actions
+        state, again = self._moved(state, guided.repeat(self.guide, state.session))
+        return state, (*actions, *again)
+
+    def _may_be_us(
+        self, state: State, event: Heard, transcript: Transcript, match: Match, *, expected: str | None
+    ) -> bool:
+        """Tell whether words heard while we spoke may be our own, misheard.
+
+        "Stop" never waits for certainty, nor what two recognizers agree on; a sign of danger is doubted only where our
+        own words name it. A question counts where it is one of our sentences, and too long to be chance.
+        """
+        if event.over_speech is None or match.intent in (_STOP, expected):
+            return False
+        if match.decided_by == "safety":
+            return match.family in self._own_families(event.own)
+        if transcript.confidence < SURE_OVER_SPEECH:
+            return True
+        if match.decided_by == "command":
+            return state.session is None and not state.candidates and match.intent not in _ANYWHERE
+        return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
+
+    def _own_families(self, own: str) -> frozenset[str | None]:
+        """The red flags that our own prompt names: while it is played, hearing them proves nothing."""
+        if not own:
+            return frozenset()
+        return frozenset(flag.family for flag in self.understanding.safety.find(own).raised)
+
+    def _act_on_suspicion(self, state: State, flag: Flag) -> tuple[State, tuple[Action, ...]]:
+        match = Match(flag.level, decided_by="safety", family=flag.family)
+        state, actions = self._help_now(state, Transcript(flag.words), match)
+        return replace(state, acted_on=match.intent, suspected=None), actions
+
+    def is_stop(self, text: str) -> bool:
+        """Tell whether a text is the command that is never ignored."""
+        claims = self.understanding.sentences.exact(text, only=(_STOP,))
+        return bool(claims)
+
+    def _heard(
+        self, state: State, event: Heard, *, already: str | None, expected: str | None
+    ) -> tuple[State, tuple[Action, ...]]:
+        """Act on a whole utterance.
+
+        `already` is what was acted on while it was spoken, `expected` the command that we fell silent for.
+        """
+        transcript, match = self._meaning(state, event)
+        if not transcript.text:
+            return state, ()
+        if self._may_be_us(state, event, transcript, match, expected=expected):
+            return state, ()
+        if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
+            return state, ()
+        match = self._answering_our_question(state, match, transcript.text)
+        if not event.addressed and state.session is None and not self.understanding.urgent_flag(transcript.text):
+            return state, ()
+        is_overheard = event.overheard and state.hands_free and not state.candidates
+        if is_overheard and not self.understanding.is_for_us(transcript, match, event.so_far):
+            return state, (Understood(transcript, match, overheard=True),)
+        if match.intent in HELP_NOW:
+            return self._help_now(state, transcript, match)
+        if match.intent == "cause_heat" or "hot_weather" in match.slots:
+            state = replace(state, hot_weather=True)
+        if state.session is not None and self.guide is not None:
+            return self._heard_in_session(state, transcript, match, self.guide, state.session)
+        if state.topic is not None and not is_overheard:
+            match = self._going_on(state.topic, transcript.text, match)
+            kind = self.follow_ups.kind(transcript.text)
+            if kind is not None:
+                return self._followed(state, state.topic, transcript, kind)
+        elif self._needs_topic(transcript.text, match):
+            match = Match(NONE_INTENT, score=0.0, decided_by="none")
+        return self._asked(state, transcript, match)
+
+    def _needs_topic(self, text: str, match: Match) -> bool:
+        """Tell whether words mean nothing by themselves, whatever they come near to: a bare "why"."""
+        if match.decided_by not in ("nearest", "unsure"):
+            return False
+        return self.follow_ups.kind(text) is not None or self.follow_ups.choice(text) is not None
+
+    def _asked(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
+        if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
+            return self._not_understood(state, transcript, match)
+        if match.intent == GUIDE_START and self.guide is not None and (state.hands_free or state.can_lead):
+            state, actions = self.begin_guide(state, match.slots.get("muscle"))
+            return replace(state, last_match=match), (Understood(transcript, match), *actions)
+        if match.intent == _STOP:
+            answer = self._answer(state, match)
+            silent = replace(state, owed=None, misheard=0, full_on_the_way=False)
+            said = () if state.hands_free else (Say(answer.spoken_rows()),)
+            return silent, (Understood(transcript, match, answer), Hush("stop"), *said)
+        if match.intent == "guide_repeat" and state.last_match is not None:
+            return self._say_answer(state, transcript, match, self._last_answer(state, state.last_match))
+        return self._say_and_remember(state, transcript, match)
+
+    def _say_and_remember(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
+        state, actions = self._say_answer(state, transcript, match, self._answer(state, match))
+        pace = _PACES.get(match.intent)
+        if match.decided_by != "command":
+            topic = match if match.intent in self.follow_ups.topics else None
+            state = replace(state, last_match=match, last_rows=None, topic=topic, pages_given=0)
+        return state, ((pace, *actions) if pace else actions)
+
+    def _last_answer(self, state: State, match: Match) -> Answer:
+        if state.last_rows is None:
+            return self._answer(state, match)
+        return self.answers.going_on(state.last_rows, full_given=state.full_given)
+
+    def _going_on(self, topic: Match, text: str, match: Match) -> Match:
+        """Take "what about magnesium" as a question of the kind that was answered last, or else of another kind."""
+        if match.decided_by in _FIRM:
+            return match
+        group_of = self.understanding.sentences.group_of
+        own = group_of.get(topic.intent, "")
+        near: list[Match] = []
+        for group, whole in self.follow_ups.framed(text, own):
+            meant = self.understanding.understand(whole)
+            if group_of.get(meant.intent) != group or (group != own and match.decided_by == "exact"):
+                continue
+            if meant.decided_by == "exact":
+                return meant
+            if meant.slots and match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
+                near.append(meant)
+        return near[0] if near else match
+
+    def _followed(
+        self, state: State, topic: Match, transcript: Transcript, kind: FollowUp
+    ) -> tuple[State, tuple[Action, ...]]:
+        """Answer "why", "how" and "tell me more" after an answer."""
+        told = self.follow_ups.topics[topic.intent]
+        other = told.leads_to.get(kind)
+        if other is not None:
+            slots = {name: topic.slots[name] for name in self._slots_of(other) if name in topic.slots}
+            return self._say_and_remember(state, transcript, Match(other, slots))
+        pages, given = told.pages.get(kind, ()), state.pages_given if kind == "more" else 0
+        rows = self.answers.rows_for(pages[given], topic) if given < len(pages) else ()
+        rows = rows or (self.follow_ups.nothing[kind],)
+        answer = self.answers.going_on(rows, full_given=state.full_given)
+        state, actions = self._say_answer(state, transcript, replace(topic, decided_by="exact", score=1.0), answer)
+        return replace(state, last_rows=rows, pages_given=state.pages_given + (kind == "more")), actions
+
+    def _slots_of(self, intent: str) -> tuple[str, ...]:
+        return self.understanding.sentences.slots_of.get(intent, ())
+
+    def _meaning(self, state: State, event: Heard) -> tuple[Transcript, Match]:
+        """Give the words of an utterance and what they mean where the conversation stands."""
+        heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
+        if event.over_speech is None:
+            return self._best_explained(heard, self.context(state))
+        whole = self.understanding.understand(event.over_speech, self.context(state))
+        are_most_theirs = 2 * len(heard.text.split()) >= len(event.over_speech.split())
+        if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
+            return replace(heard, text=event.over_speech), whole
+        return self._best_explained(replace(heard, alternatives=()), self.context(state))  # they are our echo, mostly
+
+    def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
+        """Give the words and their meaning; where they have none, words as likely that mean something for certain."""
+        match = self.understanding.understand(transcript.text, context, transcript.confidence)
+        if match.intent in (NONE_INTENT, UNSURE_INTENT):
+            for other in transcript.alternatives:
+                meant = self.understanding.understand(other, context)
+                if meant.decided_by in _CERTAIN and meant.intent != OUT_OF_SCOPE:
+                    return replace(transcript, text=other, alternatives=()), meant
+        return transcript, match
+
+    def _answering_our_question(self, state: State, match: Match, text: str) -> Match:
+        """Take "yes", "the first", or one of the two names as the answer to "Did you mean ..., or ...?"."""
+        if not state.candidates:
+            return match
+        number = 0 if match.intent == "yes" else self.follow_ups.choice(text)
+        if number is None and match.intent in (NONE_INTENT, UNSURE_INTENT):
+            number = self._named(state.candidates, text)
+        if number is None:
+            return match
+        return Match(state.candidates[number], match.slots, match.score, "exact")
+
+    def _named(self, intents: tuple[str, ...], text: str) -> int | None:
+        """Give the place of the intent whose title a text is, or has most of the words that are its alone."""
+        language = self.understanding.sentences.language
+        titles = [language.words(self.answers.entries[intent].title) for intent in intents]
+        words = language.words(language.essence(text))
+        if words in titles:
+            return titles.index(words)
+        own = [set(title).difference(*(other for other in titles if other != title)) for title in titles]
+        named = [number for number, mine in enumerate(own) if 2 * len(mine.intersection(words)) >= len(words)]
+        return named[0] if len(named) == 1 else None
+
+    def _not_understood(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
+        if match.intent == UNSURE_INTENT and not state.hands_free:
+            question = self.answers.did_you_mean(*match.candidates)
+            asked = replace(state, candidates=match.candidates, misheard=0)
+            answer = Answer((question,))
+            return asked, (Understood(transcript, match, answer), Say(answer.rows))
+        asked_before = bool(state.candidates)
+        if state.hands_free and not asked_before:
+            return state, (Understood(transcript, match),)
+        ladder = (self.answers.again, self.answers.samples, self.answers.filled(self.answers.waiting))
+        answer = Answer((ladder[min(state.misheard, len(ladder) - 1)],))
+        missed = replace(state, misheard=state.misheard + 1, candidates=())
+        return missed, (Understood(transcript, match, answer), Say(answer.rows))
+
+    def _help_now(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
+        """The action first, in every state; the reply once more after ten seconds, then the disclaimer."""
+        answer = self._answer(state, match)
+        once = answer.rows if state.hands_free or state.session else answer.spoken_rows()
+        repeats = state.hands_free or state.session is not None
+        actions: list[Action] = [Understood(transcript, match, answer), Hush(match.intent), Say(once)]
+        if state.session is not None:
+            actions.append(End(match.intent))
+        over = replace(
+            state,
+            session=None,
+            owed=answer if repeats else None,
+            owed_in_samples=REPEAT_AFTER_SECONDS * SAMPLE_RATE,
+            misheard=0,
+            candidates=(),
+            full_on_the_way=False,
+            last_match=match,
+        )
+        return over, tuple(actions)
+
+    def _heard_in_session(
+        self, state: State, transcript: Transcript, match: Match, guide: Guide, session: Session
+    ) -> tuple[State, tuple[Action, ...]]:
+        pace = _PACES.get(match.intent)
+        if pace is not None:
+            return state, (Understood(transcript, match), pace)
+        if match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
+            return state, (Understood(transcript, match),)
+        move, answer = _commanded_move(guide, session, match), None
+        if move is None:  # no command: a question, answered in between
+            answer = self._answer(state, match)
+            move = guided.say_between(guide, session, answer.spoken_rows())
+        state, actions = self._moved(replace(state, misheard=0), move)
+        return state, (Understood(transcript, match, answer), *actions)
+
+    # time
+
+    def _time_passed(self, state: State, samples: int) -> tuple[State, tuple[Action, ...]]:
+        if state.suspected is not None:
+            state = replace(state, suspected_samples=state.suspected_samples + samples)
+            if state.suspected is not None and state.suspected_samples >= STEADY_SECONDS * SAMPLE_RATE:
+                return self._act_on_suspicion(state, state.suspected)
+        if state.commanded is not None and state.hushed_for is None:
+            state = replace(state, commanded_samples=state.commanded_samples + samples)
+            if state.commanded_samples >= COMMAND_STEADY_SECONDS * SAMPLE_RATE:
+                return replace(state, commanded=None, hushed_for=state.commanded), (Hush("command"),)
+        if state.owed is not None:
+            left = state.owed_in_samples - samples
+            if left > 0:
+                return replace(state, owed_in_samples=left), ()
+            rows = state.owed.rows + ((state.owed.disclaimer_row,) if state.owed.disclaimer_row else ())
+            return replace(state, owed=None, owed_in_samples=0), (Say(rows),)
+        if state.session is not None and self.guide is not None:
+            return self._moved(state, guided.pass_time(self.guide, state.session, samples))
+        return state, ()
+
+    def _done_speaking(self, state: State) -> tuple[State, tuple[Action, ...]]:
+        if state.full_on_the_way:
+            state = replace(state, full_given=True, full_on_the_way=False)
+        if state.session is not None and self.guide is not None:
+            return self._moved(state, guided.done_speaking(self.guide, state.session))
+        return state, ()
+
+    # helpers
+
+    def _moved(self, state: State, move: Move) -> tuple[State, tuple[Action, ...]]:
+        rows = move.say
+        if move.full_disclaimer:
+            rows = (*rows, self.answers.full)
+        actions: list[Action] = []
+        if move.hush:
+            actions.append(Hush("stop" if move.end == "stopped" else move.end or "command"))
+        if rows:
+            actions.append(Say(rows, move.step))
+        if move.end is not None:
+            actions.append(End(move.end))
+            state = replace(state, last_match=None, last_rows=None)  # there is no answer to say again
+        on_the_way = move.full_disclaimer or (state.full_on_the_way and not move.hush)
+        return replace(state, session=move.session, full_on_the_way=on_the_way), tuple(actions)
+
+    def _answer(self, state: State, match: Match) -> Answer:
+        return self.answers.answer(match, full_given=state.full_given, situation=state.situation)
+
+    def _say_answer(
+        self, state: State, transcript: Transcript, match: Match, answer: Answer
+    ) -> tuple[State, tuple[Action, ...]]:
+        full = answer.disclaimer == "full"
+        said = replace(state, misheard=0, candidates=(), full_on_the_way=full)
+        return said, (Understood(transcript, match, answer), Hush("question"), Say(answer.spoken_rows()))
+
+
+def _without_words_so_far(state: State) -> State:
+    """Give the state where an utterance is over: what was made of its words so far no longer counts."""
+    return replace(state, acted_on=None, suspected=None, commanded=None, hushed_for=None)
+
+
+def _commanded_move(guide: Guide, session: Session, match: Match) -> Move | None:  # noqa: PLR0912 - a line a command
+    """Give what a command does in a session; `None` for what is no command."""
+    muscle = match.slots.get("muscle")
+    match match.intent:
+        case "guide_next" | "guide_resume" | "yes":
+            return guided.resume(guide, session)
+        case "guide_back":
+            return guided.go_back(guide, session)
+        case "guide_repeat":
+            return guided.repeat(guide, session)
+        case "guide_restart":
+            return guided.restart(guide, session)
+        case "guide_pause":
+            return guided.pause(session)
+        case "guide_stop":
+            return guided.stop()
+        case "guide_better":
+            return guided.better(guide)
+        case "guide_worse":
+            return guided.worse(guide)
+        case "guide_same" | "no":
+            asks = guided.current_step(guide, session).asks
+            return guided.same(guide, session) if asks else Move(session)  # it goes on; the check comes later
+        case "guide_place":
+            return guided.place(guide, session, muscle)
+        case "guide_start":
+            return guided.place(guide, session, muscle or session.muscle or "calf")
+        case "guide_stand":
+            return guided.stand(guide, session)
+        case "guide_where":
+            return guided.which_step(guide, session)
+        case "guide_time":
+            return guided.how_long(guide, session)
+        case "help":
+            return guided.say_between(guide, session, (guide.help,))
+    return None

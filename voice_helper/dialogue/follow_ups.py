@@ -1,0 +1,152 @@
+"""What people say after an answer and mean its topic: "why", "how", "tell me more", "what about magnesium"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, Literal, get_args
+
+from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.dialogue.answers import Sources, read_row, read_rows
+from voice_helper.types import Row
+from voice_helper.understanding.normalize import Language
+
+FollowUp = Literal["why", "how", "more"]
+
+KINDS: Final[tuple[FollowUp, ...]] = get_args(FollowUp)
+CHOICES: Final = ("first", "second")
+_WORDS: Final = "{words}"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What is said when somebody goes on asking after the answer of one intent."""
+
+    intent: str
+    place: Place
+    leads_to: Mapping[str, str] = field(default_factory=dict)
+    """Intent whose answer is given, by kind of follow-up."""
+
+    pages: Mapping[str, tuple[tuple[Row, ...], ...]] = field(default_factory=dict)
+    """Rows by kind of follow-up: those of the first time, of the second ..."""
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Give every row."""
+        return tuple(row for pages in self.pages.values() for page in pages for row in page)
+
+
+@dataclass(frozen=True)
+class FollowUps:
+    """The follow-ups of a language, read from `follow_ups.yaml`."""
+
+    language: Language = field(default_factory=Language)
+    phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """How each kind of follow-up is said."""
+
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """How the first and the second of two are named."""
+
+    openers: tuple[str, ...] = ()
+    """What stands before the new word of a question that goes on: "what about"."""
+
+    frames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Whole questions around that word, by the group of the topic: "does {words} help cramps"."""
+
+    nothing: Mapping[str, Row] = field(default_factory=dict)
+    """What is said where there is nothing for a kind of follow-up."""
+
+    topics: Mapping[str, Topic] = field(default_factory=dict)
+
+    @property
+    def every_phrase(self) -> tuple[str, ...]:
+        """Give every phrase that stands for itself."""
+        return tuple(phrase for phrases in (*self.phrases.values(), *self.choices.values()) for phrase in phrases)
+
+    def kind(self, text: str) -> FollowUp | None:
+        """Give the kind of follow-up that a text is, word for word; `None` where it is none."""
+        return self._kinds.get(self.language.comparable(text), self._kinds.get(self.language.essence(text)))
+
+    def choice(self, text: str) -> int | None:
+        """Give which of two things a text names, 0 or 1; `None` where it names none."""
+        return self._choices.get(self.language.comparable(text), self._choices.get(self.language.essence(text)))
+
+    def framed(self, text: str, group: str) -> Iterator[tuple[str, str]]:
+        """Give whole questions for one that goes on, each with its group, those of `group` first.
+
+        After a remedy "what about magnesium" asks whether it helps, after a cause whether it is one.
+        """
+        comparable = self.language.comparable(text)
+        opener = next((each for each in self._openers if comparable.startswith(f"{each} ")), None)
+        if opener is None:
+            return
+        words = comparable.removeprefix(opener).strip()
+        for name in sorted(self.frames, key=lambda name: name != group):
+            yield from ((name, frame.replace(_WORDS, words)) for frame in self.frames[name])
+
+    @cached_property
+    def _kinds(self) -> dict[str, FollowUp]:
+        return {self.language.comparable(phrase): kind for kind in KINDS for phrase in self.phrases.get(kind, ())}
+
+    @cached_property
+    def _choices(self) -> dict[str, int]:
+        return {
+            self.language.comparable(phrase): number
+            for number, name in enumerate(CHOICES)
+            for phrase in self.choices.get(name, ())
+        }
+
+    @cached_property
+    def _openers(self) -> tuple[str, ...]:
+        return tuple(sorted(map(self.language.comparable, self.openers), key=len, reverse=True))
+
+
+def read_follow_ups(item: Item, language: Language, sources: Sources, problems: Problems) -> FollowUps:
+    """Read `follow_ups.yaml`; what is wrong goes to `problems`."""
+    known = frozenset({"language", "phrases", "choices", "openers", "frames", "nothing", "topics"})
+    top = item.mapping(problems, "follow_ups.yaml", known=known)
+
+    def entries(key: str, names: tuple[str, ...] | None = None) -> dict[str, Item]:
+        if key not in top:
+            return {}
+        return top[key].mapping(problems, key, known=frozenset(names) if names else None)
+
+    frames = {name: entry.texts(problems, f"frames, {name}") for name, entry in entries("frames").items()}
+    for name, entry in entries("frames").items():
+        if name not in language.groups:
+            problems.add(entry.place, f'frames: "{name}" is no group of language.yaml')
+        if any(frame.count(_WORDS) != 1 for frame in frames[name]):
+            problems.add(entry.place, f"frames: each of {name} needs {_WORDS} once")
+    nothing = {
+        name: read_row(entry, f"nothing, {name}", sources, problems)
+        for name, entry in entries("nothing", KINDS).items()
+    }
+    for kind in KINDS:
+        if kind not in nothing:
+            problems.add(item.place, f'follow_ups.yaml needs "nothing:" with "{kind}"')
+    return FollowUps(
+        language,
+        phrases={kind: entry.texts(problems, f"phrases, {kind}") for kind, entry in entries("phrases", KINDS).items()},
+        choices={
+            name: entry.texts(problems, f"choices, {name}") for name, entry in entries("choices", CHOICES).items()
+        },
+        openers=top["openers"].texts(problems, "openers") if "openers" in top else (),
+        frames=frames,
+        nothing={name: row for name, row in nothing.items() if row is not None},
+        topics={name: _read_topic(name, entry, sources, problems) for name, entry in entries("topics").items()},
+    )
+
+
+def _read_topic(intent: str, item: Item, sources: Sources, problems: Problems) -> Topic:
+    leads_to: dict[str, str] = {}
+    pages: dict[str, tuple[tuple[Row, ...], ...]] = {}
+    for kind, entry in item.mapping(problems, f"the topic {intent}", known=frozenset(KINDS)).items():
+        what = f"{intent}, {kind}"
+        if not isinstance(entry.value, list):
+            leads_to[kind] = entry.text(problems, what)
+        elif kind == "more":
+            pages[kind] = tuple(read_rows(page, what, sources, problems) for page in entry.items(problems, what))
+        else:
+            pages[kind] = (read_rows(entry, what, sources, problems),)
+    return Topic(intent, item.place, leads_to, pages)

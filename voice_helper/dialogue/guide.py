@@ -1,0 +1,478 @@
+"""The guided session: somebody has a cramp now and is led through it, hands-free.
+
+Pure: time comes in as samples, what to say goes out. The words and times are data (`guide.yaml`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from voice_helper.content.documents import Item, Problems
+from voice_helper.dialogue.answers import NO_VALUE, Sources, filled, read_row, read_rows
+from voice_helper.types import SAMPLE_RATE, Row
+
+WORDS_PER_MINUTE: Final = 150
+PAUSE_SECONDS: Final = 0.5
+
+_STEP_KEYS = frozenset(
+    {
+        "name", "number", "say", "say_again", "rounds", "hold_seconds", "rest_seconds", "wait_seconds",
+        "in_hold", "five_more", "rest", "asks", "repeat_from", "skip_when",
+    }
+)  # fmt: skip
+_TOP_KEYS = frozenset(
+    {
+        "language", "content_reviewed", "limit_seconds", "steps", "stand", "which_thigh", "help", "which_step",
+        "how_long", "count", "repeat", "when_done", "article_first", "good",
+        "close", "close_worse", "close_ten_minutes",
+    }
+)  # fmt: skip
+
+ROOM_IN_A_TURN_SECONDS: Final = 10
+"""In turns a wait that is no longer than this is not waited for."""
+
+EndReason = Literal["stopped", "better", "same", "worse", "ten_minutes"]
+Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what is said, and how long is held or waited afterwards."""
+
+    name: str
+    number: int
+    say: tuple[Row, ...]
+    say_again: tuple[Row, ...] = ()
+    rounds: int = 1
+    hold_seconds: float = 0.0
+    rest_seconds: float = 0.0
+    wait_seconds: float = 0.0
+    in_hold: tuple[Row, ...] = ()
+    five_more: Row | None = None
+    rest: Row | None = None
+    asks: bool = False
+    """It asks how the cramp is; silence counts as the same."""
+
+    repeat_from: str | None = None
+    """The step to go back to, once, when nothing changed."""
+
+    skip_when: str | None = None
+
+
+@dataclass(frozen=True)
+class Guide:
+    """The whole session as data."""
+
+    steps: tuple[Step, ...]
+    limit_seconds: float
+    stand: Step | None
+    which_thigh: Row
+    help: Row
+    which_step: Row
+    """With `{step}` and `{steps}` for the numbers."""
+
+    how_long: Row
+    """With `{seconds}` for what is left."""
+
+    count: Row
+    """With `{seconds}`: said where nobody counts a hold aloud."""
+
+    repeat: Row
+    """With `{rounds}`: said after it, where a hold is to be repeated."""
+
+    when_done: Row
+    """What to say next: where we cannot speak unasked, a turn ends with it."""
+
+    article_first: tuple[Row, ...]
+    """Said before everything else where only the article's own words are wanted."""
+
+    good: Row
+    close: tuple[Row, ...]
+    close_worse: tuple[Row, ...]
+    close_ten_minutes: tuple[Row, ...]
+
+    def article_only(self) -> Guide:
+        """Give the guide with the article's own words and the safety rows beside them, without first aid."""
+        steps = [replace(step, say=_without_first_aid(step.say), say_again=(), in_hold=()) for step in self.steps]
+        kept = [step for step in steps if any(row.kind in {"article", "talk"} for row in step.say)]
+        kept[:1] = [replace(step, say=(*self.article_first, *step.say)) for step in kept[:1]]
+        first = kept[0].name if kept else None
+        return replace(
+            self,
+            steps=tuple(replace(step, repeat_from=first if step.repeat_from else None) for step in kept),
+            stand=None,
+        )
+
+    def by_turns(self) -> Guide:
+        """Give the guide for doors that speak only when they are spoken to: nothing moves on by time, but for the end.
+
+        The person counts the holds; short waits are left out.
+        """
+        stand = self._by_turns(self.stand) if self.stand is not None else None
+        return replace(self, steps=tuple(self._by_turns(step) for step in self.steps), stand=stand)
+
+    def _by_turns(self, step: Step) -> Step:
+        if step.hold_seconds:
+            count = filled(self.count, {"seconds": f"{step.hold_seconds:g}"})
+            again = (filled(self.repeat, {"rounds": f"{step.rounds}"}),) if step.rounds > 1 else ()
+            return replace(
+                step, say=(*step.say, count, *again), rounds=1, hold_seconds=math.inf, five_more=None, rest=None
+            )
+        waits = step.asks or step.wait_seconds > ROOM_IN_A_TURN_SECONDS
+        return replace(step, wait_seconds=math.inf if waits else 0.0)
+
+    def index(self, name: str, otherwise: int = 0) -> int:
+        """Give the position of a step by its name; `otherwise` where there is none."""
+        return next((index for index, step in enumerate(self.steps) if step.name == name), otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where one guided session stands."""
+
+    position: int = 0
+    round: int = 1
+    stage: Stage = "saying"
+    stage_samples: int = 0
+    total_samples: int = 0
+    five_said: bool = False
+    asking_thigh: bool = False
+    standing: bool = False
+    repeated: bool = False
+    hot_weather: bool = False
+    muscle: str | None = None
+    owed: tuple[Row, ...] = ()
+    """Rows that wait for room in a hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a session does next."""
+
+    session: Session | None
+    """`None` when it is over."""
+
+    say: tuple[Row, ...] = ()
+    step: int | None = None
+    hush: bool = False
+    end: EndReason | None = None
+    full_disclaimer: bool = False
+    """The full disclaimer follows what is said."""
+
+
+def _without_first_aid(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    return tuple(row for row in rows if row.kind != "first_aid")
+
+
+def begin(guide: Guide, short_disclaimer: Row, *, muscle: str | None = None, hot_weather: bool = False) -> Move:
+    """Start a session: the first instruction at once."""
+    owed = tuple(row for step in guide.steps for row in step.in_hold)
+    session = Session(muscle=muscle, hot_weather=hot_weather, owed=(*owed, short_disclaimer))
+    if not any(step.hold_seconds for step in guide.steps):  # no silence to fill with them
+        move = _enter(guide, replace(session, owed=()), 0)
+        return replace(move, say=(*move.say, *session.owed))
+    if muscle == "thigh":
+        return Move(replace(session, asking_thigh=True), (*_rows(guide.steps[0], session), guide.which_thigh), 1)
+    return _enter(guide, session, 0)
+
+
+def pass_time(guide: Guide, session: Session, samples: int) -> Move:
+    """Let time go by. The limit counts always, holds and waits only while they run."""
+    session = replace(session, total_samples=session.total_samples + samples)
+    if session.total_samples >= guide.limit_seconds * SAMPLE_RATE:
+        return Move(None, guide.close_ten_minutes, hush=True, end="ten_minutes", full_disclaimer=True)
+    if session.stage in {"saying", "paused"}:
+        return Move(session)
+    session = replace(session, stage_samples=session.stage_samples + samples)
+    step = current_step(guide, session)
+    seconds = session.stage_samples / SAMPLE_RATE
+    if session.stage == "holding":
+        if step.five_more and not session.five_said and seconds >= step.hold_seconds - 5:
+            return Move(replace(session, five_said=True), (step.five_more,), step.number)
+        if seconds >= step.hold_seconds:
+            return _after_hold(guide, session, step)
+    elif session.stage == "resting" and seconds >= step.rest_seconds:
+        again = replace(_at(session, "saying"), round=session.round + 1)
+        return Move(again, _rows(step, again), step.number)
+    elif session.stage == "waiting" and seconds >= step.wait_seconds:
+        return same(guide, session) if step.asks else _next(guide, session)
+    return Move(session)
+
+
+def done_speaking(guide: Guide, session: Session) -> Move:
+    """The voice has finished: a hold or a wait begins at this moment."""
+    if session.stage != "saying" or session.asking_thigh:
+        return Move(session)
+    step = current_step(guide, session)
+    if step.hold_seconds:
+        holding = _at(session, "holding")
+        fitting, later = _fitting(holding.owed, step.hold_seconds - 5)
+        return Move(replace(holding, owed=later), fitting, step.number if fitting else None)
+    if step.wait_seconds:
+        return Move(_at(session, "waiting"))
+    return _next(guide, session)
+
+
+def go_next(guide: Guide, session: Session) -> Move:
+    """Go to the next step, whatever is going on."""
+    return _at_once(_next(guide, replace(session, asking_thigh=False)))
+
+
+def go_back(guide: Guide, session: Session) -> Move:
+    """Go to the step before; from the first one, say it again."""
+    position = session.position if session.standing else max(0, session.position - 1)
+    return _at_once(_enter(guide, session, position))
+
+
+def restart(guide: Guide, session: Session) -> Move:
+    """Begin again; the ten-minute clock goes on."""
+    return _at_once(_enter(guide, replace(session, repeated=False), 0))
+
+
+def repeat(guide: Guide, session: Session) -> Move:
+    """Say the step again, and hold again from its end."""
+    step = current_step(guide, session)
+    again = _at(session, "saying")
+    said = (guide.which_thigh,) if session.asking_thigh else _rows(step, again)
+    return Move(again, said, step.number, hush=True)
+
+
+def pause(session: Session) -> Move:
+    """Hold everything but the ten-minute clock."""
+    return Move(_at(session, "paused"), hush=True)
+
+
+def resume(guide: Guide, session: Session) -> Move:
+    """Go on after a pause, from the start of the step; without a pause, go to the next step."""
+    if session.stage != "paused":
+        return go_next(guide, session)
+    return repeat(guide, session)
+
+
+def place(guide: Guide, session: Session, muscle: str | None) -> Move:
+    """The cramp is there: take the stretch for it; a bare thigh is asked about."""
+    if muscle is None:
+        return repeat(guide, session)
+    here = replace(session, muscle=muscle.split(", ")[-1])
+    if here.muscle == "thigh":
+        return Move(replace(_at(here, "saying"), asking_thigh=True), (guide.which_thigh,), hush=True)
+    stretch = guide.index("stretch", otherwise=session.position)
+    return _at_once(_enter(guide, replace(here, asking_thigh=False), stretch))
+
+
+def stand(guide: Guide, session: Session) -> Move:
+    """The standing stretch, only ever on wish."""
+    if guide.stand is None:
+        return repeat(guide, session)
+    standing = replace(_at(session, "saying"), standing=True, round=1)
+    return Move(standing, guide.stand.say, guide.stand.number, hush=True)
+
+
+def better(guide: Guide) -> Move:
+    """It is better: close."""
+    return Move(None, (guide.good, *guide.close), hush=True, end="better", full_disclaimer=True)
+
+
+def worse(guide: Guide) -> Move:
+    """It is worse: close at once, with the advice to get help."""
+    return Move(None, guide.close_worse, hush=True, end="worse", full_disclaimer=True)
+
+
+def same(guide: Guide, session: Session) -> Move:
+    """No change: the steps once more, then on to the end."""
+    step = current_step(guide, session)
+    if step.repeat_from and not session.repeated:
+        return _at_once(_enter(guide, replace(session, repeated=True), guide.index(step.repeat_from)))
+    return _at_once(_next(guide, session))
+
+
+def stop() -> Move:
+    """End in silence."""
+    return Move(None, hush=True, end="stopped")
+
+
+def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
+    """Answer something briefly; a step that was being said is said again after it."""
+    if session.stage == "saying":
+        step = current_step(guide, session)
+        return Move(session, (*rows, *_rows(step, session)), step.number, hush=True)
+    return Move(session, rows)
+
+
+def which_step(guide: Guide, session: Session) -> Move:
+    """Say which step it is."""
+    step, last = steps(guide, session)
+    return say_between(guide, session, (filled(guide.which_step, {"step": str(step), "steps": str(last)}),))
+
+
+def how_long(guide: Guide, session: Session) -> Move:
+    """Say how many seconds are left of what is being counted; where nothing is, which step it is."""
+    left = seconds_left(guide, session)
+    if left is None:
+        return which_step(guide, session)
+    return Move(session, (filled(guide.how_long, {"seconds": str(max(1, round(left[0])))}),))
+
+
+def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
+    """Give what is left of the hold, the rest or the wait, and its whole length; `None` where nothing is counted."""
+    step = current_step(guide, session)
+    whole = {"holding": step.hold_seconds, "resting": step.rest_seconds, "waiting": step.wait_seconds}
+    seconds = whole.get(session.stage)
+    return None if seconds in (None, math.inf) else (max(0.0, seconds - session.stage_samples / SAMPLE_RATE), seconds)
+
+
+def steps(guide: Guide, session: Session) -> tuple[int, int]:
+    """Give the number of the step the session is at, and of the last one."""
+    return current_step(guide, session).number, max(step.number for step in guide.steps)
+
+
+def current_step(guide: Guide, session: Session) -> Step:
+    """Give the step the session is at."""
+    return guide.stand if session.standing and guide.stand else guide.steps[session.position]
+
+
+def _at_once(move: Move) -> Move:
+    """The same move, and what is being said is cut off."""
+    return replace(move, hush=True)
+
+
+def _at(session: Session, stage: Stage) -> Session:
+    """The same session where a stage of it begins."""
+    return replace(session, stage=stage, stage_samples=0, five_said=False)
+
+
+def _enter(guide: Guide, session: Session, position: int) -> Move:
+    entered = replace(_at(session, "saying"), position=position, round=1, standing=False)
+    step = guide.steps[position]
+    return Move(entered, _rows(step, entered), step.number)
+
+
+def _next(guide: Guide, session: Session) -> Move:
+    position = session.position + 1
+    while position < len(guide.steps) and guide.steps[position].skip_when == "hot_weather" and session.hot_weather:
+        position += 1
+    if position >= len(guide.steps):
+        return Move(None, guide.close, end="same", full_disclaimer=True)
+    return _enter(guide, session, position)
+
+
+def _after_hold(guide: Guide, session: Session, step: Step) -> Move:
+    rest = (step.rest,) if step.rest else ()
+    if session.round < step.rounds:
+        return Move(_at(session, "resting"), rest, step.number)
+    move = _next(guide, session)
+    return replace(move, say=(*rest, *move.say))
+
+
+def _rows(step: Step, session: Session) -> tuple[Row, ...]:
+    rows = step.say_again if session.round > 1 and step.say_again else step.say
+    where = session.muscle or NO_VALUE
+    where = NO_VALUE if where == "thigh" else where
+    return tuple(row for row in rows if "muscle" not in row.when or where in row.when["muscle"])
+
+
+def seconds_to_say(rows: tuple[Row, ...]) -> float:
+    """Estimate how long some rows take at the usual pace."""
+    return sum(len(row.text.split()) * 60 / WORDS_PER_MINUTE + PAUSE_SECONDS for row in rows)
+
+
+def _fitting(rows: tuple[Row, ...], seconds: float) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """Split rows into those that fit into the time and the rest."""
+    count = len(rows)
+    while count and seconds_to_say(rows[:count]) > seconds:
+        count -= 1
+    return rows[:count], rows[count:]
+
+
+@dataclass
+class _Reader:
+    sources: Sources
+    problems: Problems
+    fill: Callable[[Row], Row]
+
+    def rows(self, fields: Mapping[str, Item], key: str, what: str) -> tuple[Row, ...]:
+        if key not in fields:
+            return ()
+        return tuple(self._keep(row) for row in read_rows(fields[key], f"{what}, {key}", self.sources, self.problems))
+
+    def row(self, fields: Mapping[str, Item], key: str, what: str) -> Row | None:
+        if key not in fields:
+            return None
+        row = read_row(fields[key], f"{what}, {key}", self.sources, self.problems)
+        return self._keep(row) if row else None
+
+    def number(self, fields: Mapping[str, Item], key: str, what: str, default: float) -> float:
+        return fields[key].number(self.problems, f"{what}, {key}") if key in fields else default
+
+    def text(self, fields: Mapping[str, Item], key: str, what: str) -> str | None:
+        return fields[key].text(self.problems, f"{what}, {key}") if key in fields else None
+
+    def _keep(self, row: Row) -> Row:
+        return replace(self.fill(row), when=row.when)
+
+    def step(self, item: Item, name: str, number: int) -> Step:
+        what = f"the step {name}"
+        fields = item.mapping(self.problems, what, known=_STEP_KEYS)
+        said = self.rows(fields, "say", what)
+        if not said:
+            self.problems.add(item.place, f"{what} says nothing")
+        return Step(
+            name=name,
+            number=int(self.number(fields, "number", what, number)),
+            say=said,
+            say_again=self.rows(fields, "say_again", what),
+            rounds=int(self.number(fields, "rounds", what, 1)),
+            hold_seconds=self.number(fields, "hold_seconds", what, 0),
+            rest_seconds=self.number(fields, "rest_seconds", what, 0),
+            wait_seconds=self.number(fields, "wait_seconds", what, 0),
+            in_hold=self.rows(fields, "in_hold", what),
+            five_more=self.row(fields, "five_more", what),
+            rest=self.row(fields, "rest", what),
+            asks=fields["asks"].truth(self.problems, f"{what}, asks") if "asks" in fields else False,
+            repeat_from=self.text(fields, "repeat_from", what),
+            skip_when=self.text(fields, "skip_when", what),
+        )
+
+
+def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problems: Problems) -> Guide:
+    """Read `guide.yaml`; `fill` puts settings such as the emergency number into a row."""
+    top = item.mapping(problems, "guide.yaml", known=_TOP_KEYS)
+    reader = _Reader(sources, problems, fill)
+    steps: list[Step] = []
+    entries = top["steps"].items(problems, "steps") if "steps" in top else []
+    for number, entry in enumerate(entries, 1):
+        name_item = entry.mapping(problems, f"step {number}").get("name")
+        steps.append(reader.step(entry, name_item.text(problems, "name") if name_item else f"{number}", number))
+    names = [step.name for step in steps]
+    if "stretch" not in names:
+        problems.add(item.place, 'guide.yaml needs a step named "stretch"')
+    for entry, step in zip(entries, steps, strict=True):
+        if step.repeat_from and step.repeat_from not in names:
+            problems.add(entry.place, f'the step {step.name} repeats from "{step.repeat_from}", which is no step')
+
+    def row(key: str) -> Row:
+        return reader.row(top, key, "guide.yaml") or Row("", "talk")
+
+    def rows(key: str) -> tuple[Row, ...]:
+        return reader.rows(top, key, "guide.yaml")
+
+    return Guide(
+        steps=tuple(steps),
+        limit_seconds=reader.number(top, "limit_seconds", "guide.yaml", 600),
+        stand=reader.step(top["stand"], "stand", 2) if "stand" in top else None,
+        which_thigh=row("which_thigh"),
+        help=row("help"),
+        which_step=row("which_step"),
+        how_long=row("how_long"),
+        count=row("count"),
+        repeat=row("repeat"),
+        when_done=row("when_done"),
+        article_first=rows("article_first"),
+        good=row("good"),
+        close=rows("close"),
+        close_worse=rows("close_worse"),
+        close_ten_minutes=rows("close_ten_minutes"),
+    )

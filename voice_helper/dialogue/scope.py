@@ -1,0 +1,130 @@
+"""What our subject is called, for assistants that have other skills, too: read from `assistant.yaml`.
+
+Nobody says there which skill is meant, so words are ours where they name the subject, go on with a talk of ours,
+or tell of an emergency.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from voice_helper.content.documents import Item, Problems
+from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.turn_taking import take_turn
+from voice_helper.types import (
+    COMMAND_GROUP,
+    GUIDE_START,
+    NONE_INTENT,
+    OUT_OF_SCOPE,
+    TALK_GROUP,
+    UNSURE_INTENT,
+    Match,
+    Transcript,
+)
+from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.sentences import Sentences
+from voice_helper.understanding.understand import HELP_NOW
+
+GOING_ON_SECONDS: Final = 120.0
+"""So long after an answer, words that do not name the subject may go on with it: "what about magnesium"."""
+
+_KEYS: Final = frozenset({"language", "name", "summary", "locale", "subject", "near", "examples"})
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What `assistant.yaml` holds."""
+
+    language: Language
+    name: str
+    summary: str
+    locale: str
+    """The language as assistants name it: `en-US`."""
+
+    names: tuple[str, ...]
+    """Who says one of these speaks of our subject."""
+
+    near_names: tuple[str, ...]
+    """Who says one of these may speak of it."""
+
+    examples: tuple[str, ...]
+
+    def is_named(self, text: str) -> bool:
+        """Tell whether a text names the subject."""
+        return self._any_name.search(self.language.comparable(text)) is not None
+
+    def may_be_named(self, text: str) -> bool:
+        """Tell whether a text names the subject, or what it has to do with."""
+        return self.is_named(text) or self._any_near_name.search(self.language.comparable(text)) is not None
+
+    @cached_property
+    def _any_name(self) -> re.Pattern[str]:
+        return _any_of(self.language.comparable(word) for word in self.names)
+
+    @cached_property
+    def _any_near_name(self) -> re.Pattern[str]:
+        return _any_of(self.language.comparable(word) for word in self.near_names)
+
+
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w'])(?:{'|'.join(re.escape(word) for word in words)})(?!\w)")
+
+
+def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subject:
+    """Read `assistant.yaml`; what is wrong goes to `problems`."""
+    top = item.mapping(problems, "assistant.yaml", known=_KEYS)
+    for key in sorted(_KEYS - {"language"} - top.keys()):
+        problems.add(item.place, f'assistant.yaml needs "{key}"')
+
+    def text(key: str) -> str:
+        return top[key].text(problems, key) if key in top else ""
+
+    def texts(key: str) -> tuple[str, ...]:
+        return top[key].texts(problems, key) if key in top else ()
+
+    for example in texts("examples"):
+        if not sentences.exact(example):
+            problems.add(top["examples"].place, f'examples: "{example}" matches no sentence word for word')
+    about = (text("name"), text("summary"), text("locale"))
+    return Subject(sentences.language, *about, texts("subject"), texts("near"), texts("examples"))
+
+
+def is_our_turn(
+    conversation: Conversation, subject: Subject, state: State, text: str, elapsed_seconds: float, *, is_last: bool
+) -> bool:
+    """Tell whether words that somebody says to an assistant are for us, so long after our last turn.
+
+    `is_last` says that no other skill wants them: in a session they are ours then, whatever they are.
+    """
+    _, reply = take_turn(conversation, state, text, elapsed_seconds)
+    match = reply.match
+    if match is None:
+        return False
+    if match.intent == OUT_OF_SCOPE:
+        return is_last and state.session is not None
+    if state.session is not None or match.intent in state.candidates:
+        return True
+    goes_on = state.last_match is not None and elapsed_seconds <= GOING_ON_SECONDS
+    if goes_on and _is_command(conversation, text):  # "next" may be for the music
+        return False
+    if (goes_on or match.intent in HELP_NOW) and conversation.understanding.is_for_us(Transcript(text), match):
+        return True
+    return _speaks_of_it(conversation, subject, text, match)
+
+
+def _is_command(conversation: Conversation, text: str) -> bool:
+    meant = conversation.understanding.understand(text)
+    return meant.decided_by == "command" and meant.intent != GUIDE_START
+
+
+def _speaks_of_it(conversation: Conversation, subject: Subject, text: str, match: Match) -> bool:
+    if subject.is_named(text):
+        return True
+    group = conversation.understanding.sentences.group_of.get(match.intent, "")
+    if group == TALK_GROUP or (group == COMMAND_GROUP and match.intent != GUIDE_START):
+        return False
+    return match.intent not in (NONE_INTENT, UNSURE_INTENT) and subject.may_be_named(text)

@@ -1,0 +1,119 @@
+"""Where a conversation stands, as a small JSON text that any process with the same words can take up.
+
+Written and read by the types of the frozen dataclasses: a field that is as it usually is is left out, and what does
+not fit its type, letter for letter, is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
+
+from voice_helper.dialogue.conversation import State
+from voice_helper.errors import SavedStateError
+
+VERSION: Final = 1
+"""Goes up with every change of `State`, or of what it holds, that would read an older text in another sense."""
+
+
+def to_json(state: State, key: str) -> str:
+    """Give a state as text; `key` is that of its words.
+
+    Of what was heard it holds the values found in the last questions ("pickle") and, only in the middle of an
+    utterance, the words that raise a red flag. Whoever can write the text decides what is said next: it is for
+    keeping, not for strangers.
+    """
+    return json.dumps({"version": VERSION, "key": key, "state": _written(state)}, separators=(",", ":"))
+
+
+def from_json(text: str, key: str) -> State:
+    """Give back the state of a text.
+
+    Raises `SavedStateError` for another version, other words than those of `key`, and what is no such text; the
+    conversation then begins anew.
+    """
+    try:
+        saved = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise SavedStateError("it is no JSON") from None
+    if not isinstance(saved, dict) or saved.keys() != {"version", "key", "state"}:
+        raise SavedStateError("it is no saved state")
+    if type(saved["version"]) is not int or saved["version"] != VERSION:
+        raise SavedStateError(f"it is of version {saved['version']!r}, and this one reads {VERSION}")
+    if saved["key"] != key:
+        raise SavedStateError("it belongs to other words than those that are spoken here")
+    state: State = _read(State, saved["state"], "state")
+    return state
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _written(value: Any) -> Any:
+    if is_dataclass(value):
+        values = {each.name: getattr(value, each.name) for each in fields(value) if not _is_usual(each, value)}
+        return {name: _written(held) for name, held in values.items()}
+    if isinstance(value, tuple):
+        return [_written(held) for held in value]
+    if isinstance(value, Mapping):
+        return {name: _written(held) for name, held in value.items()}
+    return value
+
+
+def _is_usual(each: Field[Any], owner: object) -> bool:
+    usual = each.default if each.default_factory is MISSING else each.default_factory()
+    return bool(getattr(owner, each.name) == usual)
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    """Give what stands in a text as a value of a type; `where` names it in the error."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return _read_one_of(arguments, value, where)
+    if origin is Literal and value in arguments:
+        return value
+    if origin is tuple and isinstance(value, list):
+        return tuple(_read(arguments[0], held, f"{where}[{number}]") for number, held in enumerate(value))
+    if origin is Mapping and isinstance(value, dict):
+        return {name: _read(arguments[1], held, f"{where}.{name}") for name, held in value.items()}
+    if is_dataclass(kind) and isinstance(value, dict):
+        return _read_fields(kind, value, where)
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind in (bool, int, float, str, NoneType) and type(value) is kind:
+        return value
+    raise SavedStateError(f"{where} is not what it should be")
+
+
+def _read_one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    for kind in kinds:
+        try:
+            return _read(kind, value, where)
+        except SavedStateError as error:
+            refused = error
+    raise refused
+
+
+def _read_fields(kind: Any, values: dict[str, Any], where: str) -> Any:
+    hints = _hints(kind)
+    if unknown := values.keys() - hints.keys():
+        raise SavedStateError(f"{where} has {', '.join(sorted(unknown))}, which it cannot have")
+    read = {name: _read(hints[name], held, f"{where}.{name}") for name, held in values.items()}
+    missing = [each.name for each in fields(kind) if each.name not in read and not _may_be_left_out(each)]
+    if missing:
+        raise SavedStateError(f"{where} lacks {', '.join(missing)}")
+    return kind(**read)
+
+
+def _may_be_left_out(each: Field[Any]) -> bool:
+    return each.default is not MISSING or each.default_factory is not MISSING
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)

@@ -1,0 +1,1 @@
+"""Write files for other programs: Home Assistant and OpenVoiceOS."""

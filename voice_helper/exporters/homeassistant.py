@@ -1,0 +1,216 @@
+"""The sentences as Home Assistant's own, and the answers as its `intent_script`.
+
+Home Assistant matches a sentence whole and keeps no conversation. What needs one is left out; instead of the red-flag
+rules, which look into a sentence, there are sentences with a sign of danger at their start or at their end.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import yaml
+
+from voice_helper.skill import Skill
+from voice_helper.skill.content import Content
+from voice_helper.types import COMMAND_GROUP, GUIDE_START, TALK_GROUP, Match
+from voice_helper.understanding.sentences import Template
+from voice_helper.understanding.understand import HELP_NOW
+
+PREFIX: Final = "voice_helper_"
+"""Before each name, for Home Assistant has intents, lists and rules of its own."""
+
+_DRAWS: Final = 24
+_MAX_WRITTEN_OUT: Final = 400
+_BEFORE, _AFTER = f"{PREFIX}before", f"{PREFIX}after"
+_REFERENCE: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(\w+)>")
+_WIDTH: Final = 118
+_ABOUT: Final = """\
+# Written by "voice-helper export homeassistant".
+# {about}
+#
+# For education only: the answers do not take the place of advice from a medical expert, and no clinician has reviewed
+# them. Leg cramps only, adults only.
+#
+# Emergencies come first:
+#   {first}
+# Home Assistant knows whole sentences only. A sign of danger is known where it is said as one of these sentences, or as
+# one of them with "and" or "but" before or after it and anything beyond that. Said in any other way it is missed here;
+# "voice-helper serve wyoming" looks into every sentence. Where somebody may need help, use that.
+#
+# Not carried over: those rules, other words for the same, going on after an answer ("why", "tell me more"), the guided
+# session with its commands, the short disclaimer after the first answer.
+"""
+_SENTENCES: Final = "Sentences about leg cramps: this file belongs into custom_sentences/{} of Home Assistant's folder."
+_ANSWERS: Final = """\
+Answers about leg cramps: this file belongs into packages of Home Assistant's folder, and configuration.yaml needs:
+#   homeassistant:
+#     packages: !include_dir_named packages"""
+
+
+@dataclass(slots=True)
+class _Meaning:
+    """An intent in Home Assistant: sentences that have the same answer."""
+
+    match: Match
+    templates: list[str] = field(default_factory=list)
+
+
+def export_files(
+    skill: Skill, each: Callable[[Sequence[Template]], Iterable[Template]] = lambda templates: templates
+) -> dict[str, str]:
+    """Give the files by their paths in Home Assistant's configuration folder.
+
+    Takes some ten seconds; `each` is given the templates and gives them one by one, so that it can show how far it is.
+    """
+    content, meanings = skill.content, _meanings(skill, each)
+    language = content.language.code
+    first = "\n#   ".join(name for name, meaning in meanings.items() if meaning.match.intent in HELP_NOW)
+    sentences = {"language": language, **_sentences(content, meanings)}
+    answers = {"intent_script": {name: _script(content, meaning) for name, meaning in meanings.items()}}
+    return {
+        f"custom_sentences/{language}/voice_helper.yaml": _text(_SENTENCES.format(language), first, sentences),
+        "packages/voice_helper.yaml": _text(_ANSWERS, first, answers),
+    }
+
+
+def _text(about: str, first: str, content: Mapping[str, Any]) -> str:
+    body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    return _ABOUT.format(about=about, first=first) + "\n" + body
+
+
+# Which sentence has which answer
+
+
+def _meanings(skill: Skill, each: Callable[[Sequence[Template]], Iterable[Template]]) -> dict[str, _Meaning]:
+    """Give the intents of Home Assistant by name, those that say to get help first."""
+    answers = skill.content.answers
+    names: dict[tuple[str, str], str] = {}
+    meanings: dict[str, _Meaning] = {}
+    for template in each(list(_exported(skill))):
+        for match, text in _understood(skill, template):
+            key = (match.intent, _spoken(skill.content, match, {}))
+            if key not in names:
+                names[key] = _name(match)
+                meanings[names[key]] = _Meaning(match)
+            meanings[names[key]].templates.append(text)
+    order = [*HELP_NOW, *answers.entries]
+    return dict(sorted(meanings.items(), key=lambda named: order.index(named[1].match.intent)))
+
+
+def _exported(skill: Skill) -> Iterator[Template]:
+    sentences = skill.content.sentences
+    groups = sentences.language.groups  # safety first
+    for template in sorted(sentences.templates, key=lambda each: groups.index(sentences.group_of[each.intent])):
+        is_of_left_out_group = sentences.group_of[template.intent] in (COMMAND_GROUP, TALK_GROUP)
+        is_left_out = is_of_left_out_group and template.intent != GUIDE_START
+        # a bare word that is no sign of danger, such as "help", stays Home Assistant's own
+        if not is_left_out and (template.intent in HELP_NOW or " " in sentences.plainest(template)):
+            yield template
+
+
+def _understood(skill: Skill, template: Template) -> Iterator[tuple[Match, str]]:
+    """Give a template with what it means; sentences of it that mean something else by themselves.
+
+    Where both fit, Home Assistant takes the intent whose name comes first: one that says to get help.
+    """
+    drawn = _with_meaning(skill, template, _DRAWS)
+    first = drawn[0][0]
+    if all(match == first for match, _ in drawn):
+        drawn = [(first, template.text)]
+    else:
+        drawn = _with_meaning(skill, template, _MAX_WRITTEN_OUT)
+        alarms = [(match, text) for match, text in drawn if match.intent in HELP_NOW]
+        own = Match(template.intent)
+        if own.intent not in HELP_NOW and all(match == own for match, _ in drawn if match.intent not in HELP_NOW):
+            drawn = [(own, template.text), *alarms]
+    yield from ((match, text) for match, text in drawn if match.intent in skill.content.answers.entries)
+
+
+def _with_meaning(skill: Skill, template: Template, count: int) -> list[tuple[Match, str]]:
+    return [(_meaning(skill, template, text), text) for text in skill.content.sentences.draw(template, count)]
+
+
+def _meaning(skill: Skill, template: Template, text: str) -> Match:
+    """What a sentence of a template means: a sign of danger in it counts more than the template."""
+    flags = skill.content.safety.find(text)
+    if template.intent not in HELP_NOW and not flags.raised and not flags.denied:
+        return Match(template.intent)
+    match = skill.understanding.understand(text)
+    plain = Match(match.intent)
+    if match.intent not in skill.content.answers.entries:
+        return plain
+    told = Match(match.intent, family=match.family, denied=match.denied)
+    return told if _spoken(skill.content, told, {}) != _spoken(skill.content, plain, {}) else plain
+
+
+def _name(match: Match) -> str:
+    level = [str(HELP_NOW.index(match.intent))] if match.intent in HELP_NOW else []
+    more = [*([match.family] if match.family else []), *(["denied"] if match.denied else [])]
+    return PREFIX + "_".join([*level, match.intent, *more])
+
+
+# Sentences
+
+
+def _sentences(content: Content, meanings: Mapping[str, _Meaning]) -> dict[str, Any]:
+    """Give intents, lists and rules, each under a name that is ours alone."""
+    signs = {name: f"{name}_sign" for name, meaning in meanings.items() if meaning.match.intent in HELP_NOW}
+    intents: dict[str, Any] = {}
+    rules: dict[str, str] = {}
+    for name, meaning in meanings.items():
+        templates = [_renamed(text) for text in meaning.templates]
+        if name in signs:
+            rules[signs[name]] = f"({'|'.join(templates)})"
+            templates = [*templates, *_with_more(signs[name], [each for each in signs.values() if each not in rules])]
+        intents[name] = {"data": [{"sentences": templates}]}
+    raw_lists, raw_rules = content.sentences.named_in(text for each in meanings.values() for text in each.templates)
+    lists: dict[str, Any] = {PREFIX + name: raw_lists[name] for name in sorted(raw_lists)}
+    lists |= {name: {"wildcard": True} for name in (_BEFORE, _AFTER)}
+    rules |= {PREFIX + name: _renamed(raw_rules[name]) for name in sorted(raw_rules)}
+    return {"intents": intents, "lists": lists, "expansion_rules": rules}
+
+
+def _with_more(sign: str, lower: Sequence[str]) -> list[str]:
+    """Give sentences that have a sign in them; beside one of a lower level it is this one that counts."""
+    both = [text for other in lower for text in (f"<{sign}> (and|but) <{other}>", f"<{other}> (and|but) <{sign}>")]
+    return [f"<{sign}> (and|but) {{{_AFTER}}}", f"{{{_BEFORE}}} (and|but) <{sign}>", *both]
+
+
+def _renamed(template: str) -> str:
+    def ours(found: re.Match[str]) -> str:
+        name, slot, rule = found.groups()
+        return f"<{PREFIX}{rule}>" if rule else f"{{{PREFIX}{name}:{slot or name}}}"
+
+    return _REFERENCE.sub(ours, template)
+
+
+# Answers
+
+
+def _script(content: Content, meaning: _Meaning) -> dict[str, Any]:
+    """Give what Home Assistant says; where a value in the sentence changes it, a template with every case."""
+    plain = _spoken(content, meaning.match, {})
+    cases: dict[tuple[str, str], list[str]] = {}
+    for slot, value in _values(content, meaning):
+        text = _spoken(content, meaning.match, {slot: value})
+        if text != plain:
+            cases.setdefault((slot, text), []).append(value)
+    said = ""
+    for (slot, text), values in cases.items():
+        said += f"{{% {'elif' if said else 'if'} ({slot} | default('')) in {json.dumps(values)} %}}{text}"
+    return {"speech": {"text": f"{said}{{% else %}}{plain}{{% endif %}}" if said else plain}}
+
+
+def _spoken(content: Content, match: Match, slots: Mapping[str, str]) -> str:
+    asked = Match(match.intent, slots, family=match.family, denied=match.denied)
+    return content.answers.answer(asked, full_given=False).spoken()
+
+
+def _values(content: Content, meaning: _Meaning) -> list[tuple[str, str]]:
+    """Give each slot that its sentences have with each of its values."""
+    named = dict.fromkeys(content.sentences.lists_named_in(meaning.templates))
+    return list(dict.fromkeys((slot, entry.value) for slot, name in named for entry in content.sentences.lists[name]))

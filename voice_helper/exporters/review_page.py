@@ -1,0 +1,137 @@
+"""Everything that can ever be said, as a clinician is given it to read: each answer, each row of the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from voice_helper.dialogue.answers import filled
+from voice_helper.dialogue.guide import Guide, Step
+from voice_helper.skill.content import Content
+from voice_helper.types import Row
+
+_PLACEHOLDER_NAMES: Final = {"first": "one thing", "second": "another"}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A row of the guided session and the place where it is said."""
+
+    where: str
+    row: Row
+
+
+def every_session_row(guide: Guide) -> Iterator[SessionRow]:
+    """Walk through every row of the guided session, in the order of the steps."""
+    for step in guide.steps:
+        yield from _step_rows(step, f"step {step.number}, {step.name}")
+    if guide.stand is not None:
+        yield from _step_rows(guide.stand, 'on "stand"')
+    yield SessionRow("on a bare thigh", guide.which_thigh)
+    yield SessionRow('on "help"', guide.help)
+    yield SessionRow('on "which step"', guide.which_step)
+    yield SessionRow('on "how long"', guide.how_long)
+    yield SessionRow("in a hold, where it speaks only when spoken to", guide.count)
+    yield SessionRow("the same, with several rounds", guide.repeat)
+    yield SessionRow("at the end of a turn there", guide.when_done)
+    yield from (SessionRow("first, with --article-only", row) for row in guide.article_first)
+    for where, rows in (
+        ("close, better", (guide.good,)),
+        ("close", guide.close),
+        ("close, worse", guide.close_worse),
+        ("after ten minutes", guide.close_ten_minutes),
+    ):
+        yield from (SessionRow(where, row) for row in rows)
+
+
+def every_prompt(content: Content) -> tuple[Row, ...]:
+    """Give the rows that are said when nothing, or two things, were understood, and the disclaimers."""
+    answers = content.answers
+    between = filled(Row(answers.unsure, "talk"), _PLACEHOLDER_NAMES)
+    rows = (answers.again, answers.samples, answers.waiting, between, answers.denied_flag, answers.recording_notice)
+    return (*rows, *answers.outages.values(), *content.follow_ups.nothing.values(), answers.full, answers.short)
+
+
+def review_page(content: Content) -> str:
+    """Write the page for a clinician: every sentence, where it comes from, and room for a mark (Markdown)."""
+    reviewed, settings = content.answers.reviewed, content.answers.settings
+
+    def table_row(when: str, row: Row) -> str:
+        text = content.answers.filled(row).text  # as a session's rows are already
+        return f"| {when} | {text} | {row.kind.replace('_', ' ')} | {_provenance(row)} | |"
+
+    lines = [
+        "# Everything it can say",
+        "",
+        "Made from `intents/" + content.language.code + "` by `voice-helper check --page`; do not edit it by hand.",
+        f"Reviewed by a clinician: {'nobody yet' if reviewed == 'none' else reviewed}.",
+        "",
+        "Each sentence is said exactly as it stands here; none is made up while it runs. *Article* rows say what the",
+        "article says, in our own plain words, and name the fact; *first aid* and *safety* rows name a public source;",
+        "*talk* makes no health claim. The words that can stand for a name in brackets are listed at the end.",
+        *(
+            f'Once the setting `{name}` has a value, that is said in place of "{usual}".'
+            for name, usual in settings.items()
+        ),
+        "",
+    ]
+    if content.facts:
+        lines += ["## What the article says", "", "| fact | text | correct? |", "|---|---|---|"]
+        lines += [f"| `{name}` | {text} | |" for name, text in content.facts.items()] + [""]
+    lines += ["## Answers, by what was asked", ""]
+    for intent, entry in content.answers.entries.items():
+        twice = ", said twice" if entry.said_twice else ""
+        lines += [f"### {intent}: {entry.title}", "", f"Disclaimer: {entry.disclaimer}{twice}.", "", *_TABLE_HEAD]
+        lines += [table_row(_when(row), row) for row in entry.rows] + [""]
+    lines += ["## When somebody goes on asking", "", *_TABLE_HEAD]
+    for topic in content.follow_ups.topics.values():
+        for kind, pages in topic.pages.items():
+            where = f'"{kind}" after {topic.intent}'
+            lines += [table_row(where + _with_when(row), row) for page in pages for row in page]
+    lines += [""]
+    if content.guide is not None:
+        lines += ["## The guided session", "", *_TABLE_HEAD]
+        lines += [table_row(each.where + _with_when(each.row), each.row) for each in every_session_row(content.guide)]
+        lines += [""]
+    lines += ["## Prompts and disclaimers", "", *_TABLE_HEAD]
+    lines += [table_row("", row) for row in every_prompt(content)]
+    lines += ["", "Where first aid and the article stand in one answer, each begins with its mark: "]
+    lines += [", ".join(f'"{marker}"' for marker in content.answers.markers.values()) + ".", ""]
+    lines += ["## Words that can stand in a sentence", ""]
+    for slot, words in _spoken_values(content).items():
+        lines += [f"`{{{slot}}}`: {', '.join(words)}.", ""]
+    return "\n".join(lines)
+
+
+_TABLE_HEAD: Final = ("| when | sentence | kind | from | correct? |", "|---|---|---|---|---|")
+
+
+def _spoken_values(content: Content) -> dict[str, list[str]]:
+    """The words of each list that some sentence names."""
+    rows = [row for entry in content.answers.entries.values() for row in entry.rows]
+    named = [slot for slot in content.sentences.lists if any(f"{{{slot}}}" in row.text for row in rows)]
+    return {
+        slot: sorted({content.answers.say(slot, entry.value) or "" for entry in content.sentences.lists[slot]} - {""})
+        for slot in named
+    }
+
+
+def _provenance(row: Row) -> str:
+    return f"`{row.fact}`" if row.fact else row.source or ""
+
+
+def _when(row: Row) -> str:
+    return "; ".join(f"{slot}: {', '.join(values)}" for slot, values in row.when.items())
+
+
+def _with_when(row: Row) -> str:
+    when = _when(row)
+    return f" ({when})" if when else ""
+
+
+def _step_rows(step: Step, where: str) -> Iterator[SessionRow]:
+    yield from (SessionRow(where, row) for row in step.say)
+    yield from (SessionRow(f"{where}, next rounds", row) for row in step.say_again)
+    yield from (SessionRow(f"{where}, in the hold", row) for row in step.in_hold)
+    yield from (SessionRow(f"{where}, in the hold", row) for row in (step.five_more, step.rest) if row)

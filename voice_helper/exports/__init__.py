@@ -1,1 +1,0 @@
-"""Our sentences and answers in the formats of other assistants."""

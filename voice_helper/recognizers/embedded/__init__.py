@@ -1,0 +1,1 @@
+"""The built-in recognizer: phonetic network, language model and session commands."""

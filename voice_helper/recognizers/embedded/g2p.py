@@ -1,0 +1,70 @@
+"""How hama's network hears words: its own way from letters to sounds, beside the dictionary's.
+
+The network was trained on pronunciations that its makers derived from spelling: it writes "to" as "toe", "of" as
+"off", "is" with an S, however they are spoken. A lexicon that knows those ways hears a third fewer words wrong
+(bench/RESULTS.md). `models/hama-sounds.txt` has them for frequent words and ours; others are asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from voice_helper.recognizers.embedded.language_model import dictionary_key, english_words
+from voice_helper.recognizers.embedded.phones import SIGNS_OF_PHONE, SIGNS_WITHOUT_SOUND
+from voice_helper.support.cache import kept_texts
+from voice_helper.support.paths import data_folder
+
+_FILE: Final = "hama-sounds.txt"
+_PHONE_OF_SIGN: Final = {
+    sign: phone for phone, signs in reversed(list(SIGNS_OF_PHONE.items())) for sign in signs.split()
+}
+_LONGEST_SIGN: Final = max(len(sign) for sign in _PHONE_OF_SIGN)
+
+
+def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Give the pronunciations of `own`, and hama's own ways: those kept, and of the words that nobody knows."""
+    kept = own_ways()
+    others = sorted({word for word in words if word not in kept})
+    ways = {**kept, **_asked(others)}
+    spoken = {word: way for word, way in ways.items() if way}
+    return {**own, **{word: tuple(dict.fromkeys((*own.get(word, ()), way))) for word, way in spoken.items()}}
+
+
+@lru_cache(maxsize=1)
+def own_ways() -> Mapping[str, str]:
+    """Give hama's own way of each word whose pronunciation is not among the dictionary's; empty where it has none."""
+    lines = (data_folder("models") / _FILE).read_text(encoding="utf-8").splitlines()
+    ways = (line.partition(" ") for line in lines if line and not line.startswith("#"))
+    return {word: way for word, _, way in ways}
+
+
+def _asked(words: list[str]) -> Mapping[str, str]:
+    """Ask hama for those words that no dictionary has; it takes 60 ms a word, so that the answers are kept."""
+
+    def ask() -> dict[str, str]:
+        unknown = [word for word in words if word not in english_words()]
+        if not unknown:
+            return {}
+        model: Any = importlib.import_module("hama").G2PModel()
+        return {word: phones_of(str(model.predict(word).ipa)) for word in unknown}
+
+    key = hashlib.sha256("\n".join((dictionary_key(), *words)).encode()).hexdigest()
+    return kept_texts("hama-sounds", key, ask)
+
+
+def phones_of(signs: str) -> str:
+    """Give hama's phonetic writing in the phones of the CMU dictionary; empty where it has a sign that is none."""
+    phones: list[str] = []
+    at = 0
+    while at < len(signs):
+        length = next((n for n in range(_LONGEST_SIGN, 0, -1) if signs[at : at + n] in _PHONE_OF_SIGN), 0)
+        if length:
+            phones.append(_PHONE_OF_SIGN[signs[at : at + length]])
+        elif signs[at] not in SIGNS_WITHOUT_SOUND and not signs[at].isspace():  # it takes "how's" for two words
+            return ""
+        at += max(1, length)
+    return " ".join(phones)

@@ -1,0 +1,177 @@
+"""A language model and a lexicon from our own phrases, so that recognizers expect what people ask us.
+
+The model is a back-off trigram in ARPA form, counted on sentences drawn from the templates;
+frequent English words are mixed in, so that an unforeseen word does not derail the known ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from voice_helper.support.cache import kept_texts
+from voice_helper.support.paths import data_folder
+
+UNKNOWN = "<unk>"
+GENERAL_SHARE = 0.2
+DISCOUNT = 0.75
+_START, _END = "<s>", "</s>"
+_MIN = 1e-9
+_FILE = "english-words.txt"
+
+
+@lru_cache(maxsize=1)
+def english_words() -> Mapping[str, tuple[float, tuple[str, ...]]]:
+    """Read the words of English: how likely each is, and its pronunciations, `{"calf": (1.7e-06, ("K AE F",))}`."""
+    lines = _dictionary_file().read_text(encoding="utf-8").splitlines()
+    entries = (line.split("\t") for line in lines if line and not line.startswith("#"))
+    return {word: (10 ** float(chance), tuple(sounds.split(", "))) for word, chance, sounds in entries}
+
+
+def dictionary_key() -> str:
+    """Tell one version of the dictionary from another, without reading it."""
+    status = _dictionary_file().stat()
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _dictionary_file() -> Path:
+    return data_folder("models") / _FILE
+
+
+@lru_cache(maxsize=4)
+def frequent_words(count: int) -> Mapping[str, float]:
+    """Return the most frequent words of English with their chances."""
+    words = english_words()
+    frequent = sorted(words, key=lambda word: (-words[word][0], word))[:count]
+    return {word: words[word][0] for word in frequent}
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A language model and how its words sound."""
+
+    arpa: str
+    sounds: Mapping[str, tuple[str, ...]]
+
+
+def build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], general_words: int) -> Built:
+    """Give the model of sentences whose every word can be pronounced, with general words mixed in.
+
+    It is kept in the cache under a key of all that goes into it.
+    """
+    digest = hashlib.sha256((inspect.getsource(sys.modules[__name__]) + dictionary_key()).encode())
+    digest.update(json.dumps([list(sentences), sorted(own_sounds.items()), general_words]).encode())
+
+    def make() -> dict[str, str]:
+        built = _build(sentences, own_sounds, general_words)
+        return {"arpa": built.arpa, "sounds": json.dumps(built.sounds)}
+
+    kept = kept_texts("language-model", digest.hexdigest(), make)
+    return Built(kept["arpa"], {word: tuple(sounds) for word, sounds in json.loads(kept["sounds"]).items()})
+
+
+def _build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], general_words: int) -> Built:
+    general = frequent_words(general_words)
+    words = {word for sentence in sentences for word in sentence.split()}
+    sounds = pronunciations(sorted(words | general.keys()), own_sounds)
+    sayable = [sentence for sentence in sentences if all(word in sounds for word in sentence.split())]
+    return Built(arpa(sayable, {word: chance for word, chance in general.items() if word in sounds}), sounds)
+
+
+def pronunciations(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Give the pronunciations of those of the words that have any; our own come first."""
+    known = english_words()
+    found: dict[str, tuple[str, ...]] = {}
+    for word in words:
+        sounds = tuple(dict.fromkeys((*own.get(word, ()), *(known[word][1] if word in known else ()))))
+        if sounds:
+            found[word] = sounds
+    return found
+
+
+def arpa(sentences: Iterable[str], general: Mapping[str, float] | None = None) -> str:
+    """Give a trigram model of sentences in ARPA form, as KenLM and PocketSphinx read it.
+
+    `general` are the chances of words in the language at large: they make `GENERAL_SHARE` of the
+    single-word model, so that a word no template has can still be heard. Absolute discounting,
+    interpolated (Ney, Essen and Kneser 1994): each longer context leans on the shorter one.
+    """
+    spoken = [word for sentence in sentences for word in (_START, *sentence.split(), _END)]
+    single = _single_word_chances(Counter(spoken), general or {})
+    words = sorted(single)  # grams sorted by the numbers of their words are then sorted by their words
+    number = {word: index for index, word in enumerate(words)}
+    said = np.fromiter((number[word] for word in spoken), dtype=np.int64, count=len(spoken))
+    goes_on = np.fromiter((word != _END for word in spoken), dtype=np.bool_, count=len(spoken))
+    pairs = (said[:-1] * len(words) + said[1:])[goes_on[:-1]]
+    threes = ((said[:-2] * len(words) + said[1:-1]) * len(words) + said[2:])[goes_on[:-2] & goes_on[1:-1]]
+    ones = _Grams(np.arange(len(words)), np.array([single[word] for word in words]), tuple(words))
+    twos, left_by_ones = _longer(pairs, ones, words, 1)
+    rest, left_by_twos = _longer(threes, twos, words, 2)
+    return _written([(ones, left_by_ones), (twos, left_by_twos), (rest, None)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Grams:
+    """Words in a row, each row once, sorted."""
+
+    keys: npt.NDArray[np.int64]
+    """The numbers of the words, as digits of one number."""
+
+    chances: npt.NDArray[np.float64]
+    """Of the last word after the others."""
+
+    texts: Sequence[str]
+
+
+def _longer(
+    said: npt.NDArray[np.int64], shorter: _Grams, words: Sequence[str], length: int
+) -> tuple[_Grams, list[float]]:
+    """Give the grams of one word more than `length`, from all said, and what each shorter one leaves to others."""
+    keys, counts = np.unique(said, return_counts=True)
+    before = np.searchsorted(shorter.keys, keys // len(words))
+    without_first = np.searchsorted(shorter.keys, keys % len(words) ** length)
+    totals = np.bincount(before, weights=counts, minlength=len(shorter.keys))
+    kinds = np.bincount(before, minlength=len(shorter.keys))
+    left = np.where(kinds, DISCOUNT * kinds / np.maximum(totals, 1), 1.0)
+    chances = (counts - DISCOUNT) / totals[before] + left[before] * shorter.chances[without_first]
+    pairs = zip(before.tolist(), (keys % len(words)).tolist(), strict=True)
+    texts = tuple(f"{shorter.texts[context]} {words[last]}" for context, last in pairs)
+    return _Grams(keys, chances, texts), left.tolist()
+
+
+def _single_word_chances(counts: Counter[str], general: Mapping[str, float]) -> dict[str, float]:
+    total = sum(count for word, count in counts.items() if word != _START)
+    general_total = sum(general.values()) or 1.0
+    share = GENERAL_SHARE if general else 0.0
+    chances = {word: (1 - share) * count / total for word, count in counts.items()}
+    for word, chance in general.items():
+        chances[word] = chances.get(word, 0.0) + share * chance / general_total
+    chances.setdefault(UNKNOWN, _MIN)
+    chances[_START] = _MIN  # it only ever stands before, never after a word
+    return chances
+
+
+def _written(levels: Sequence[tuple[_Grams, Sequence[float] | None]]) -> str:
+    """Write grams of one word, two and more, each with what it leaves to others."""
+    lines = ["\\data\\"]
+    lines += [f"ngram {length}={len(grams.texts)}" for length, (grams, _) in enumerate(levels, 1)]
+    for length, (grams, left) in enumerate(levels, 1):
+        lines += ["", f"\\{length}-grams:"]
+        said = zip(map(math.log10, grams.chances.tolist()), grams.texts, strict=True)
+        if left is None:
+            lines += [f"{chance:.4f}\t{text}" for chance, text in said]
+        else:
+            back = map(math.log10, left)
+            lines += [f"{chance:.4f}\t{text}\t{rest:.4f}" for (chance, text), rest in zip(said, back, strict=True)]
+    return "\n".join([*lines, "", "\\end\\", ""])

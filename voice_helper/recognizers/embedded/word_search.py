@@ -1,0 +1,187 @@
+"""Search a graph for the words that fit some frames best, as the frames come: kaldi-decoder's beam search.
+
+Source: Povey et al., The Kaldi speech recognition toolkit, 2011.
+"""
+
+from __future__ import annotations
+
+import heapq
+import importlib
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from voice_helper.errors import needs_package
+from voice_helper.support.silence_stderr import quiet_stderr
+
+Frames = npt.NDArray[np.float32]
+"""Log-probabilities, 50 rows a second, one column a phone."""
+
+_MAX_STEPS: Final = 20_000
+"""Of the search for other wordings: it takes more in babble only, where they say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """How wide a search looks."""
+
+    beam: float
+    """What costs more than the best by this (in natural logarithms) is given up."""
+
+    max_active: int
+    """At most so many states are followed from one frame to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """The best way through a graph."""
+
+    words: tuple[int, ...] = ()
+    """Numbers of the graph's words, from 1."""
+
+    changes: int = 0
+    """How often the label changes from one frame to the next: about two for each phone."""
+
+    sound_cost: float = 0.0
+    """The negative logarithm of how likely its labels are, whatever the language says."""
+
+    def fit(self, frames: Frames, phones: int) -> float:
+        """Return how much less likely the frames are as these words than as any phones, per phone (0.0 to 1.0)."""
+        free = float(frames.max(axis=1).sum())
+        return math.exp(min(0.0, (-self.sound_cost - free) / max(1, phones)))
+
+
+class Graph:
+    """A graph in a file, mapped into memory; any number of searches share it."""
+
+    def __init__(self, path: Path) -> None:
+        """Raise `EngineMissingError` when kaldi-decoder does not load, `ValueError` when the file holds no graph."""
+        transducers, self._decoders = import_search()
+        with quiet_stderr():  # it says there what is wrong with the file, and returns nothing
+            self._fst: Any = transducers.StdConstFst.read(str(path))
+        if self._fst is None:
+            raise ValueError(f"{path} holds no graph")
+        self._transducers = transducers
+
+    def search(self, width: Width) -> WordSearch:
+        """Return a search that has heard nothing yet."""
+        options = self._decoders.FasterDecoderOptions(beam=width.beam, max_active=width.max_active)
+        return WordSearch(self, self._decoders.FasterDecoder(self._fst, options))
+
+    def wordings(self, frames: Frames, beam: float, near: float) -> tuple[tuple[int, ...], ...]:
+        """Return the wordings whose cost is within `near` of the best one found in the beam, the best first."""
+        if not len(frames):
+            return ()
+        config = self._decoders.LatticeSimpleDecoderConfig(beam=beam, lattice_beam=near)
+        decoder = self._decoders.LatticeSimpleDecoder(self._fst, config)
+        decoder.init_decoding()
+        decoder.decode(self._decoders.DecodableCtc(frames))
+        is_whole, lattice = decoder.get_raw_lattice(True)
+        return _wordings(lattice.to_str(), near) if is_whole else ()
+
+
+class WordSearch:
+    """The search of one utterance, which goes on from where it was."""
+
+    def __init__(self, graph: Graph, decoder: Any) -> None:
+        """`Graph.search` makes it; it holds the graph, which the decoder does not."""
+        self._graph, self._decoder = graph, decoder
+        self._heard = 0
+        decoder.init_decoding()
+
+    def accept(self, frames: Frames) -> None:
+        """Take the frames that come next."""
+        if len(frames):
+            self._decoder.advance_decoding(self._graph._decoders.DecodableCtc(frames, self._heard))
+            self._heard += len(frames)
+
+    def best(self, *, is_over: bool) -> Hypothesis | None:
+        """Return the best way so far; once the utterance is over, one that may end there, if there is any."""
+        if not self._heard:
+            return None
+        found, lattice = self._decoder.get_best_path(is_over)
+        if not found:
+            return None
+        is_linear, labels, words, weight = self._graph._transducers.get_linear_symbol_sequence(lattice)
+        if not is_linear:
+            return None
+        changes = sum(1 for left, right in itertools.pairwise(labels) if left != right)
+        return Hypothesis(tuple(words), changes, float(weight.value2))
+
+
+def _wordings(lattice: str, near: float) -> tuple[tuple[int, ...], ...]:
+    """Return the distinct rows of words through a lattice in OpenFst's text form, by cost, best first."""
+    arcs, ends, states = _read_lattice(lattice)
+    rest = _costs_to_the_end(arcs, ends, states)
+    if math.isinf(rest.get(0, math.inf)):
+        return ()
+    most = rest[0] + near
+    waiting: list[tuple[float, int, float, int, tuple[int, ...]]] = [(rest[0], 0, 0.0, 0, ())]
+    seen, found, order = set[tuple[int, tuple[int, ...]]](), dict[tuple[int, ...], None](), itertools.count(1)
+    for _ in range(_MAX_STEPS):
+        if not waiting:
+            break
+        _, _, paid, state, words = heapq.heappop(waiting)
+        if (state, words) in seen:
+            continue
+        seen.add((state, words))
+        if state < 0:
+            found.setdefault(words)
+            continue
+        for to, word, cost in arcs.get(state, ()):
+            expected = paid + cost + rest.get(to, math.inf)
+            if expected <= most:
+                heapq.heappush(waiting, (expected, next(order), paid + cost, to, (*words, word) if word else words))
+        if state in ends and paid + ends[state] <= most:
+            heapq.heappush(waiting, (paid + ends[state], next(order), paid + ends[state], -1, words))
+    return tuple(found)
+
+
+_LatticeArcs = dict[int, list[tuple[int, int, float]]]
+
+
+def _read_lattice(lattice: str) -> tuple[_LatticeArcs, dict[int, float], int]:
+    """Read the arcs by origin (to, word, cost), the costs of ending, and how many states there are."""
+    arcs, ends, states = _LatticeArcs(), dict[int, float](), 0
+    for line in lattice.splitlines():
+        parts = line.split()
+        if len(parts) >= 4:
+            origin, to, word = int(parts[0]), int(parts[1]), int(parts[3])
+            arcs.setdefault(origin, []).append((to, word, _cost(parts[4:])))
+            states = max(states, origin + 1, to + 1)
+        elif parts:
+            ends[int(parts[0])] = _cost(parts[1:])
+    return arcs, ends, states
+
+
+def _cost(written: Sequence[str]) -> float:
+    return sum(map(float, written[0].split(","))) if written else 0.0
+
+
+def _costs_to_the_end(arcs: _LatticeArcs, ends: dict[int, float], states: int) -> dict[int, float]:
+    rest = dict(ends)
+    for state in reversed(range(states)):  # in the order of time, but for arcs within a frame
+        _relax(state, arcs, rest)
+    while sum(_relax(state, arcs, rest) for state in reversed(range(states))):
+        pass
+    return rest
+
+
+def _relax(state: int, arcs: _LatticeArcs, rest: dict[int, float]) -> bool:
+    best = min((cost + rest.get(to, math.inf) for to, _, cost in arcs.get(state, ())), default=math.inf)
+    if best < rest.get(state, math.inf):
+        rest[state] = best
+        return True
+    return False
+
+
+def import_search() -> tuple[Any, Any]:
+    """Import kaldifst and kaldi-decoder; raises `EngineMissingError` when they do not load."""
+    with needs_package("the embedded question recognizer", instead="take another one: --engine pocketsphinx"):
+        return importlib.import_module("kaldifst"), importlib.import_module("kaldi_decoder")

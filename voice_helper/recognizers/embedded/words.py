@@ -1,0 +1,106 @@
+"""Frames in, words out: the language's graph for whole sentences, and a closed set of short commands."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from voice_helper.recognizers.embedded.phones import ALPHABET
+from voice_helper.recognizers.embedded.word_search import Frames, Graph, Width
+from voice_helper.types import Transcript
+
+NEAR_SCORE: Final = 3.0
+"""A wording whose cost is no more than this above the best may be what was said."""
+
+MAX_ALTERNATIVES: Final = 8
+BLANK_PENALTY: Final = 1.5
+"""Taken from the log-probability of nothing being said: in noise the network falls silent too soon."""
+
+MIN_FIT: Final = 0.05
+"""A command that fits less is none."""
+
+_FINAL_WIDTH: Final = Width(beam=20.0, max_active=3_000)
+_COMMAND_WIDTH: Final = Width(beam=60.0, max_active=2_000)
+_WORDINGS_BEAM: Final = 13.0
+_MAX_WAYS: Final = 12  # of saying one phrase: each word may have several sounds
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of the language and their graph; shared by threads."""
+
+    graph: Graph
+    names: Sequence[str]
+    """Word N + 1 of the graph is name N."""
+
+    def text(self, words: Iterable[int]) -> str:
+        """Return the words as text."""
+        return " ".join(self.names[number - 1] for number in words)
+
+    def decode(self, frames: Frames) -> Transcript:
+        """Return the most likely words of an utterance, how well the sound fits, and what else it may have been."""
+        frames = with_less_silence(frames)
+        search = self.graph.search(_FINAL_WIDTH)
+        search.accept(frames)
+        best = search.best(is_over=True)
+        if best is None or not best.words:
+            return Transcript("", 0.0)
+        text = self.text(best.words)
+        near = (self.text(words) for words in self.graph.wordings(frames, _WORDINGS_BEAM, NEAR_SCORE))
+        others = tuple(dict.fromkeys(other for other in near if other and other != text))[:MAX_ALTERNATIVES]
+        return Transcript(text, best.fit(frames, best.changes), others)
+
+
+class CommandSpotter:
+    """Which of a closed set of short phrases a whole utterance is, and how well it fits: no other words beside it.
+
+    Each phrase stands in the graph as one word, so that the sound alone decides. Shared by threads.
+    """
+
+    def __init__(self, graph: Graph | None, phrases: Sequence[str], lengths: Sequence[int]) -> None:
+        """Take the phrases, their graph, and how many phones each has; `None` is no phrase at all."""
+        self._graph, self._phrases, self._lengths = graph, phrases, lengths
+
+    def spot(self, frames: Frames) -> tuple[str, float]:
+        """Return the phrase, empty when it is none, and how well the utterance fits it, from 0.0 to 1.0."""
+        if self._graph is None or not len(frames):
+            return "", 0.0
+        closed = frames.copy()  # a boundary between words is silence like any other here
+        closed[:, ALPHABET.blank] = closed[:, ALPHABET.boundary] = np.logaddexp(
+            frames[:, ALPHABET.blank], frames[:, ALPHABET.boundary]
+        )
+        search = self._graph.search(_COMMAND_WIDTH)
+        search.accept(closed)
+        best = search.best(is_over=True)
+        if best is None or len(best.words) != 1:
+            return "", 0.0
+        number = best.words[0] - 1
+        fit = best.fit(closed, self._lengths[number])
+        return (self._phrases[number], fit) if fit >= MIN_FIT else ("", 0.0)
+
+
+def sayable(phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Return the phrases whose every word has a sound, and the ways to say each, in phones."""
+    kept, ways = list[str](), list[list[str]]()
+    for phrase in dict.fromkeys(phrases):
+        words = phrase.split()
+        if words and all(word in sounds for word in words):
+            said = itertools.islice(itertools.product(*(sounds[word] for word in words)), _MAX_WAYS)
+            long_enough = [
+                way for way in (" ".join(each) for each in said) if " " in way
+            ]  # one phone is like any noise
+            if long_enough:
+                kept.append(phrase)
+                ways.append(long_enough)
+    return tuple(kept), ways
+
+
+def with_less_silence(frames: Frames) -> Frames:
+    """Return the frames with nothing being said made less likely."""
+    heard = frames.copy()
+    heard[:, ALPHABET.blank] -= BLANK_PENALTY
+    return heard

@@ -1,0 +1,94 @@
+"""The embedded recognizer for many speakers at a time: whole utterances are recognized in processes of their own.
+
+Network and search hold Python's lock for a good part of their work: in one process all other speakers would wait for
+each. The models are loaded once in each process, whatever the number of speakers.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+
+import numpy as np
+
+from voice_helper.errors import EngineMissingError
+from voice_helper.recognizers.buffered import Samples, WholeUtterance, WithWordsSoFar
+from voice_helper.recognizers.embedded.engine import EmbeddedModels
+from voice_helper.recognizers.embedded.recognizer import PhoneticRecognizer
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
+
+
+class EmbeddedWorkers:
+    """Processes that give the words of whole utterances; one that dies is replaced."""
+
+    def __init__(self, phrases: Phrases, processes: int) -> None:
+        """Start so many and wait until they are ready; raises `EngineMissingError` when the engines do not load."""
+        self._phrases, self._count = phrases, processes
+        self._models = EmbeddedModels(phrases)  # before the processes: what they need is in the cache then
+        self._replacing = threading.Lock()
+        self._pool = self._open()
+        try:
+            list(self._pool.map(_transcribed, [np.zeros(SAMPLE_RATE, dtype=np.float32)] * processes))
+        except BrokenProcessPool as error:
+            raise EngineMissingError("the processes that recognize do not start", hint="try --workers 0") from error
+
+    def recognizer(self) -> WithWordsSoFar:
+        """Give a recognizer for one more speaker, for a thread of its own."""
+        return WithWordsSoFar(_InAWorker(self), self._models.words_so_far())
+
+    def transcribed(self, samples: Samples) -> Transcript:
+        """Give the words of an utterance; where a process dies over it, another one tries once more."""
+        pool = self._pool
+        try:
+            return pool.submit(_transcribed, samples).result()
+        except BrokenProcessPool:
+            with self._replacing:
+                if self._pool is pool:
+                    self._pool = self._open()
+            return self._pool.submit(_transcribed, samples).result()
+
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.shutdown()
+
+    def _open(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self._count, get_context("spawn"), _begin, (self._phrases,))
+
+
+class _InAWorker(WholeUtterance):
+    name = "embedded"
+
+    def __init__(self, workers: EmbeddedWorkers) -> None:
+        super().__init__()
+        self._workers = workers
+
+    def transcribed(self, samples: Samples) -> Transcript:
+        return self._workers.transcribed(samples)
+
+
+# in a worker
+
+_recognizers: list[PhoneticRecognizer] = []
+
+
+def _begin(phrases: Phrases) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends us
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    _recognizers.append(EmbeddedModels(phrases).whole())
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)  # it was killed, and nobody will ever ask again
+
+
+def _transcribed(samples: Samples) -> Transcript:
+    recognizer = _recognizers[0]
+    recognizer.accept(AudioChunk((samples * 32768).astype("<i2").tobytes()))
+    return recognizer.finish()

@@ -1,0 +1,108 @@
+"""Hear one phrase and nothing else: the wake phrase, by its phones in the embedded recognizer's network.
+
+A row of states, one a phone, follows the frames; how much less likely the frames are as the phrase than as any phones
+at all, per phone, tells whether it was said (keyword against filler: Rose and Paul, A hidden Markov model based keyword
+recognition system, 1990).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from voice_helper.audio.endpoint import Endpointer, EndpointSettings
+from voice_helper.audio.vad import VoiceActivity
+from voice_helper.errors import EngineMissingError
+from voice_helper.recognizers.embedded.g2p import with_own_ways
+from voice_helper.recognizers.embedded.language_model import pronunciations
+from voice_helper.recognizers.embedded.network import PhoneNetwork, PhoneStream, samples_of
+from voice_helper.recognizers.embedded.phones import ALPHABET
+from voice_helper.recognizers.embedded.recognizer import SO_FAR_CONTEXT_FRAMES, STEP_SAMPLES
+from voice_helper.recognizers.embedded.word_search import Frames
+from voice_helper.types import AudioChunk
+
+THRESHOLD: Final = 0.2
+"""How well the phrase must fit, from 0.0 to 1.0; bench/RESULTS.md has the misses and false alarms."""
+
+_MAX_WAYS: Final = 24
+_ENDPOINT: Final = EndpointSettings(start_seconds=0.1, silence_seconds=0.8)
+
+
+class WakeWord:
+    """Spots a phrase in a stream of sound; the network runs only while somebody speaks."""
+
+    def __init__(self, phrase: str, threshold: float = THRESHOLD) -> None:
+        """Raise `EngineMissingError` when a word of the phrase has no known sound or the network does not load."""
+        self.phrase = " ".join(phrase.casefold().split())
+        words = self.phrase.split()
+        sounds = pronunciations(words, with_own_ways(words, {}))
+        unknown = [word for word in words if word not in sounds]
+        if unknown or not words:
+            raise EngineMissingError(
+                f'the wake phrase "{phrase}" cannot be listened for: no sound is known for "{" ".join(unknown)}"',
+                hint='choose plain English words, such as --wake "hey helper"',
+            )
+        said = itertools.islice(itertools.product(*(sounds[word] for word in words)), _MAX_WAYS)
+        self._rows = [PhraseRow([ALPHABET.phones[phone] for phone in " ".join(way).split()]) for way in said]
+        self._least = math.log(threshold)
+        self._network = PhoneNetwork()
+        self._activity, self._endpointer = VoiceActivity(), Endpointer(_ENDPOINT)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._stream: PhoneStream = self._network.stream(SO_FAR_CONTEXT_FRAMES)
+        self._waiting = bytearray()
+        self._forget()
+
+    def _forget(self) -> None:
+        for row in self._rows:
+            row.forget()
+
+    def accept(self, chunk: AudioChunk) -> bool:
+        """Take a chunk; return whether the phrase has just been heard."""
+        if not chunk.pcm:
+            return False
+        cut = self._endpointer.accept(chunk, self._activity.is_speech(chunk))
+        for part in cut.chunks:
+            self._waiting += part.pcm
+        is_heard = False
+        while len(self._waiting) >= 2 * STEP_SAMPLES:
+            samples = samples_of(self._waiting[: 2 * STEP_SAMPLES])
+            del self._waiting[: 2 * STEP_SAMPLES]
+            is_heard = self._follow(self._stream.accept(samples)) or is_heard
+        if cut.is_over:
+            is_heard = self._follow(self._stream.finish()) or is_heard
+            self._begin()
+        return is_heard
+
+    def _follow(self, frames: Frames) -> bool:
+        for frame in frames - frames.max(axis=1, keepdims=True):
+            if max(row.follow(frame) for row in self._rows) >= self._least:
+                self._forget()
+                return True
+        return False
+
+
+class PhraseRow:
+    """One way to say a phrase, followed through the frames."""
+
+    def __init__(self, phones: Sequence[int]) -> None:
+        self._phones = np.array(phones)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin again: nothing of the phrase was heard."""
+        self._scores: npt.NDArray[np.float32] = np.full(len(self._phones) + 1, -np.inf, dtype=np.float32)
+        self._scores[0] = 0.0  # it may begin at any frame
+
+    def follow(self, frame: npt.NDArray[np.float32]) -> float:
+        """Take a frame, relative to its likeliest phone; return how well the phrase that ends here fits, per phone."""
+        own = frame[self._phones]
+        stays = np.maximum(own, max(frame[ALPHABET.blank], frame[ALPHABET.boundary]))
+        self._scores[1:] = np.maximum(self._scores[1:] + stays, self._scores[:-1] + own)
+        return float(self._scores[-1]) / len(self._phones)

@@ -1,0 +1,1 @@
+"""Run the voice loop on the audio clock, and supervise its engines."""

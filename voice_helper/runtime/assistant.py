@@ -1,0 +1,532 @@
+"""The loop: sound comes in, events go to the core, its actions are carried out, all on the audio clock.
+
+It knows protocols, not engines; the doors choose those.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Final, Literal, Protocol
+
+from voice_helper.audio.devices import Source, chime
+from voice_helper.audio.endpoint import IN_SESSION, Endpointer, EndpointSettings, Segment
+from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.errors import EngineFaultError
+from voice_helper.recognizers import Recognizer
+from voice_helper.runtime.self_hearing import ECHO_SAMPLES, OwnWords, TimedWord, is_heard_in
+from voice_helper.runtime.speaker import PAUSE_SAMPLES, Speaker
+from voice_helper.runtime.supervision import GuardedActivity, Spotter
+from voice_helper.types import (
+    CHUNK_SAMPLES,
+    SAMPLE_RATE,
+    Action,
+    AudioChunk,
+    DoneSpeaking,
+    End,
+    Event,
+    Heard,
+    Hush,
+    Outage,
+    Pace,
+    PartlyHeard,
+    Quiet,
+    Row,
+    Say,
+    Transcript,
+    Understood,
+)
+from voice_helper.understanding.understand import HELP_NOW
+
+LoopEventName = Literal["heard", "partly", "say", "hush", "tone", "error", "end"]
+
+ADDRESSED_SECONDS: Final = 8.0
+STARTED_SECONDS: Final = 30.0
+"""After the wake word, a key, or our answer, what is said is said to us for so long."""
+
+AHEAD_SECONDS: Final = 2.0
+"""The next row is spoken into sound when no more than this is left to play: between two rows the loop listens."""
+
+SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
+_AHEAD_SAMPLES: Final = round(AHEAD_SECONDS * SAMPLE_RATE)
+_KEPT_SAMPLES: Final = SAMPLE_RATE  # an utterance that begins now may hold sound from before
+
+
+@dataclass(frozen=True, slots=True)
+class LoopEvent:
+    """One thing that happened, on the clock of the sound."""
+
+    at_seconds: float
+    event: LoopEventName
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Spoken:
+    """A row on the time line."""
+
+    starts: int
+    ends: int
+    words: tuple[TimedWord, ...]
+    happening: LoopEvent
+    told: bool = False
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """What is known of what is being said, besides its sound."""
+
+    begins: int = 0
+    """On the clock, in samples."""
+
+    partial: str = ""
+    """The words so far that were told last."""
+
+    so_far: str = ""
+    """The same, where the recognizer gives them while somebody speaks, not at a pause."""
+
+    own: str = ""
+    """What we said last while it was heard."""
+
+    over_speech: bool = False
+    addressed: bool = False
+    overheard: bool = True
+
+
+class Listener:
+    """Hands utterances to a recognizer: the words are looked for while it is still silent after them.
+
+    Silence after a pause is kept back: where it stays silent, `finish` has nothing more to decode.
+    """
+
+    def __init__(self, recognizer: Recognizer, endpoint: EndpointSettings) -> None:
+        self._recognizer = recognizer
+        self.endpointer = Endpointer(endpoint)
+        self._kept_back: list[AudioChunk] = []
+        self._has_paused = False
+
+    def recognize(self, cut: Segment) -> Iterator[str | Transcript]:
+        """Give the words so far as they come: of what is being said as text, at a pause as a transcript."""
+        pauses = self.endpointer.has_paused
+        if self._has_paused and (pauses or cut.is_over):
+            self._kept_back += cut.chunks
+            return
+        for part in (*self._kept_back, *cut.chunks):
+            yield self._recognizer.accept(part)
+        self._kept_back.clear()
+        self._has_paused = pauses
+        if pauses:
+            yield self._recognizer.pause()
+
+    def finish(self) -> Transcript:
+        """The utterance is over: give its words, ready for the next one."""
+        self._kept_back.clear()
+        self._has_paused = False
+        return self._recognizer.finish()
+
+
+class EchoRemover(Protocol):
+    """Takes what was played out of what is heard."""
+
+    hears_us_alone: bool
+    """Nobody but us is in what was left of the last chunk."""
+
+    def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
+        """Give a chunk as long as the one given, without what was played in the same time."""
+
+
+class Assistant:
+    """Drives one conversation from one source of sound."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        recognizer: Recognizer,
+        speaker: Speaker,
+        *,
+        state: State,
+        endpoint: EndpointSettings | None = None,
+        echo: EchoRemover | None = None,
+        headset: bool = False,
+        wake: Spotter | None = None,
+        waits_to_be_addressed: bool = False,
+        tell: Callable[[LoopEvent], None] = lambda happening: None,
+        understood: Callable[[Understood], None] = lambda understood: None,
+    ) -> None:
+        self.state = state
+        self._conversation = conversation
+        self._speaker = speaker
+        self.endpoint = endpoint or EndpointSettings()
+        """How utterances are cut outside a session; it may be changed at any time."""
+
+        self._listener = Listener(recognizer, self.endpoint)
+        self._endpointer = self._listener.endpointer
+        self._voice_activity = GuardedActivity()
+        self._echo = echo
+        self._headset = headset
+        self._wake = wake
+        self._is_open = wake is None and not waits_to_be_addressed
+        # whoever has just started it talks to it
+        self._addressed_until = round(STARTED_SECONDS * SAMPLE_RATE) if self._is_open else 0
+        self._never_ours = cache(conversation.is_stop)
+        self._tell = tell
+        self._understood = understood
+        self._clock_samples = 0
+        self._time_line: deque[_Spoken] = deque()
+        self._to_say: deque[tuple[Row, Say]] = deque()
+        self._was_playing = False
+        self._spoke_until = -PAUSE_SAMPLES
+        self._utterance = _Utterance()
+        self._is_voiceless = False
+        self._is_deaf = False
+        self.answered = False
+        """Something was understood, or asked back."""
+
+    @property
+    def seconds(self) -> float:
+        """The time on the clock of the sound."""
+        return self._clock_samples / SAMPLE_RATE
+
+    @property
+    def seconds_left(self) -> tuple[float, float] | None:
+        """What is left of the hold, rest or wait that is being counted, and its whole length, in seconds."""
+        return self._conversation.seconds_left(self.state)
+
+    @property
+    def step(self) -> tuple[int, int] | None:
+        """The number of the step of a session, and of the last one."""
+        return self._conversation.steps(self.state)
+
+    def address(self) -> None:
+        """What is said in the next seconds is said to us: a key was pressed, or the wake word heard."""
+        self._stay_addressed()
+        self.chime()
+
+    @property
+    def is_addressed(self) -> bool:
+        """What is said now is said to us."""
+        return self._is_open or self._is_talking_with_somebody
+
+    @property
+    def _is_talking_with_somebody(self) -> bool:
+        """A session goes on, or we were called, or have answered, in the last seconds."""
+        return self.state.session is not None or self._clock_samples <= self._addressed_until
+
+    def _stay_addressed(self) -> None:
+        self._addressed_until = self._clock_samples + round(ADDRESSED_SECONDS * SAMPLE_RATE)
+
+    def begin_guide(self, muscle: str | None = None) -> None:
+        """Start the guided session at once."""
+        self.state, actions = self._conversation.begin_guide(self.state, muscle)
+        speaks = any(spoken.words for spoken in self._time_line)  # a chime is not cut off
+        self._carry_out(tuple(action for action in actions if speaks or not isinstance(action, Hush)))
+
+    def read(self, text: str) -> None:
+        """Take words that were typed, as if they had been heard."""
+        self._event(Heard(Transcript(text)))
+
+    def hush(self) -> None:
+        """Be silent at once, outside a session: a key was pressed."""
+        self._hush(Hush("key"))
+
+    @property
+    def is_hearing(self) -> bool:
+        """Somebody is speaking, or has just paused."""
+        return self._endpointer.in_utterance
+
+    def end_utterance(self) -> None:
+        """Nothing more is said for now: what was heard counts as it is."""
+        self._utterance_over(self._endpointer.finish().is_over)
+
+    def say_first(self, rows: tuple[Row, ...]) -> None:
+        """Say something before anything was heard."""
+        self._carry_out((Say(rows),))
+
+    def mind_the_microphone(self, away: str | None) -> None:
+        """Say so where the microphone has gone away, for the reason given, or is back."""
+        if (away is not None) == self._is_deaf:
+            return
+        self._is_deaf = away is not None
+        self._event(Outage("microphone", away or "", is_over=away is None))
+
+    def chime(self) -> None:
+        """Play the soft rising tone that says that it listens; the canceller learns the room from it."""
+        self._say_ahead(math.inf)  # it comes behind all that is to be said
+        sound = chime()
+        self._speaker.player.play(sound, self._speaker.loudness)
+        self._put_on_time_line("tone", len(sound) // 2)
+        self._tell_time_line()
+
+    def hear(self, source: Source) -> Iterator[None]:
+        """Go through the sound of a source, chunk by chunk; the caller may stop between two."""
+        for chunk in source.chunks():
+            self.take(chunk)
+            yield
+        self.end_utterance()
+
+    def stay(self) -> Iterator[None]:
+        """Let silence follow, chunk by chunk, until all is said and no session is going on."""
+        quiet = AudioChunk(bytes(CHUNK_SAMPLES * 2))
+        limit = self._clock_samples + SILENCE_AFTER_SOURCE_SECONDS * SAMPLE_RATE
+        while self.is_busy and self._clock_samples < limit:
+            self.take(quiet)
+            yield
+
+    @property
+    def is_busy(self) -> bool:
+        """It speaks, leads a session, or has something to repeat."""
+        return bool(
+            self._speaker.player.is_playing
+            or self._was_playing
+            or self.state.session
+            or self.state.owed
+            or self._time_line
+            or self._to_say
+        )
+
+    def take(self, chunk: AudioChunk) -> None:
+        """Take one chunk of sound: hear it, and let its time go by."""
+        self._clock_samples += chunk.samples
+        played = self._speaker.player.advance(chunk.samples)
+        us_alone = False
+        if self._echo is not None:
+            chunk = self._echo.clean(chunk, played)
+            us_alone = self._echo.hears_us_alone
+        if self._wake is not None and self._wake.accept(chunk):
+            self._finished()  # the phrase itself is no part of the question
+            self.address()
+        self._endpointer.settings = self._endpoint_now
+        was_in_utterance = self._endpointer.in_utterance
+        cut = self._endpointer.accept(chunk, self._is_speech(chunk) and (was_in_utterance or not us_alone))
+        if cut.chunks:
+            self._mind_the_utterance(cut, is_new=not was_in_utterance)
+        try:
+            for so_far in self._listener.recognize(cut):
+                self._partly_heard(so_far)
+        except EngineFaultError as fault:
+            self._event(Outage("hearing", fault.message))
+        self._utterance_over(cut.is_over)
+        self._tell_time_line()
+        self._event(Quiet(chunk.samples))
+        self._say_ahead(_AHEAD_SAMPLES)
+        if self._was_playing and not self._speaker.player.is_playing:
+            self._was_playing = False
+            if self._is_open or self._clock_samples <= self._addressed_until:
+                self._stay_addressed()  # a question after the answer needs no new address
+            self._event(DoneSpeaking())
+
+    def _is_speech(self, chunk: AudioChunk) -> bool:
+        try:
+            return self._voice_activity.is_speech(chunk)
+        except EngineFaultError as fault:
+            self._event(Outage("hearing", fault.message))
+            return False
+
+    def _mind_the_utterance(self, cut: Segment, *, is_new: bool) -> None:
+        """Note who it may be from, while its sound goes on."""
+        utterance = self._utterance
+        utterance.addressed = utterance.addressed or self.is_addressed
+        utterance.overheard = utterance.overheard and not (self._is_talking_with_somebody or self._was_playing)
+        if is_new:
+            utterance.begins = self._clock_samples - sum(part.samples for part in cut.chunks)
+        own = self._own_text()
+        utterance.over_speech = utterance.over_speech or bool(own)
+        utterance.own = own or utterance.own
+
+    @property
+    def _endpoint_now(self) -> EndpointSettings:
+        if self.state.session:
+            return IN_SESSION
+        if self._speaker.player.is_playing:  # "stop" counts while we speak, and is short
+            return replace(self.endpoint, start_seconds=IN_SESSION.start_seconds)
+        return self.endpoint
+
+    def _partly_heard(self, so_far: str | Transcript) -> None:
+        utterance, own = self._utterance, self._own_words()
+        is_streamed = isinstance(so_far, str)
+        if isinstance(so_far, Transcript):
+            masked = own.masked(so_far)
+            meant = self._conversation.words_in_session(self.state, masked, over_speech=utterance.over_speech)
+            if utterance.over_speech and meant is masked:  # words beside our own prove too little before their end
+                return
+            so_far = meant.text
+        text = own.leave_out(so_far)
+        if text and text != utterance.partial:
+            utterance.partial = text
+            self._happened("partly", text=text)
+            if is_streamed:
+                utterance.so_far = text
+            self._event(PartlyHeard(text, self._own_text(), utterance.overheard))
+
+    def _utterance_over(self, is_over: bool) -> None:
+        if not is_over:
+            return
+        heard = self._finished()
+        masked = self._own_words().masked(heard)
+        utterance, self._utterance = self._utterance, _Utterance(self._utterance.begins)
+        if masked.text or masked.command:
+            whole = heard.text if utterance.over_speech else None
+            self._event(Heard(masked, whole, utterance.own, utterance.addressed, utterance.overheard, utterance.so_far))
+
+    def _finished(self) -> Transcript:
+        """The words of the utterance; none where the recognizer gave out, which is said."""
+        try:
+            return self._listener.finish()
+        except EngineFaultError as fault:
+            self._event(Outage("hearing", fault.message))
+            return Transcript("", 0.0)
+
+    def _own_words(self) -> OwnWords:
+        """The words that were played since this utterance began, or still hung in the room then, in order."""
+        begins, now = self._utterance.begins, self._clock_samples
+        words = (
+            timed.word
+            for spoken in self._time_line
+            for timed in spoken.words
+            if is_heard_in(timed, begins - spoken.starts, now - spoken.starts)
+            and spoken.starts + timed.starts < spoken.ends  # else it was cut off before
+        )
+        return OwnWords(() if self._headset else tuple(words), self._never_ours)
+
+    def _own_text(self) -> str:
+        """What is being played, or still hangs in the room."""
+        if self._headset:
+            return ""
+        now = self._clock_samples
+        return " ".join(
+            str(spoken.happening.fields.get("text", ""))
+            for spoken in self._time_line
+            if spoken.starts <= now <= spoken.ends + ECHO_SAMPLES
+        )
+
+    def _event(self, event: Event) -> None:
+        self.state, actions = self._conversation.step(self.state, event)
+        self._carry_out(actions)
+
+    def _carry_out(self, actions: tuple[Action, ...]) -> None:
+        for action in actions:
+            if isinstance(action, Say):
+                self._say(action)
+            elif isinstance(action, Hush):
+                self._hush(action)
+            elif isinstance(action, Understood):
+                self._tell_understood(action)
+            elif isinstance(action, Pace):
+                self._speaker.change_pace(action)
+            elif isinstance(action, End):
+                self._happened("end", reason=action.reason)
+
+    def _say(self, say: Say) -> None:
+        self._to_say += ((row, say) for row in say.rows)
+        self._say_ahead(_AHEAD_SAMPLES)
+
+    def _say_ahead(self, samples: float) -> None:
+        """Speak rows that wait until so much is left to play: a voice takes long for a whole answer.
+
+        A loop that is late has less left to play than the time line says: where nothing plays, the next row comes.
+        """
+        while self._to_say and (
+            self._time_line_ends() - self._clock_samples < samples or not self._speaker.player.is_playing
+        ):
+            self._say_row(*self._to_say.popleft())
+
+    def _say_row(self, row: Row, say: Say) -> None:
+        since_last = self._time_line_ends() - self._spoke_until
+        pause = max(0, PAUSE_SAMPLES - since_last)
+        length, words = self._speaker.say(row.text, pause)
+        name: LoopEventName = "say" if say.because is None else "error"
+        more: dict[str, object] = {} if say.step is None else {"step": say.step}
+        if say.because is not None:
+            more["reason"] = say.because
+        self._put_on_time_line(name, length, words, pause, text=row.text, kind=row.kind, **more)
+        self._spoke_until = self._time_line_ends()
+        self._tell_time_line()
+        self._mind_the_voice()
+
+    def _mind_the_voice(self) -> None:
+        """Show that the voice gave out, once until it speaks again."""
+        fault, self._speaker.fault = self._speaker.fault, None
+        was_voiceless, self._is_voiceless = self._is_voiceless, fault is not None
+        if fault is not None and not was_voiceless:
+            self._event(Outage("voice", fault.message))
+
+    def _time_line_ends(self) -> int:
+        """When all that is to be said will have been said, now at the earliest."""
+        return max([self._clock_samples, *(spoken.ends for spoken in self._time_line)])
+
+    def _put_on_time_line(
+        self,
+        event: LoopEventName,
+        samples: int,
+        words: tuple[TimedWord, ...] = (),
+        pause_samples: int = 0,
+        **fields: object,
+    ) -> None:
+        """So many samples, the pause at their beginning among them, are played behind all that is being played."""
+        ends = self._time_line_ends() + samples
+        starts = min(ends, self._time_line_ends() + pause_samples)
+        fields["until"] = round(ends / SAMPLE_RATE, 2)
+        self._time_line.append(_Spoken(starts, ends, words, LoopEvent(round(starts / SAMPLE_RATE, 2), event, fields)))
+        self._was_playing = True
+
+    def _hush(self, hush: Hush) -> None:
+        now = self._clock_samples
+        cut_off = self._speaker.player.is_playing
+        self._speaker.player.hush()
+        self._to_say.clear()
+        self._spoke_until = -PAUSE_SAMPLES
+        self._time_line = deque(
+            _Spoken(spoken.starts, min(spoken.ends, now), spoken.words, spoken.happening, spoken.told)
+            for spoken in self._time_line
+            if spoken.told
+        )
+        self._was_playing = False
+        if cut_off:
+            self._happened("hush", by=hush.by)
+
+    def _tell_time_line(self) -> None:
+        """Tell of each row as it begins to be heard; forget it when the room is quiet again."""
+        now = self._clock_samples
+        for spoken in self._time_line:
+            if not spoken.told and spoken.starts <= now:
+                spoken.told = True
+                self._tell(spoken.happening)
+        begins = self._utterance.begins if self._endpointer.in_utterance else now - _KEPT_SAMPLES
+        while self._time_line and self._time_line[0].told and self._time_line[0].ends + ECHO_SAMPLES < begins:
+            self._time_line.popleft()
+
+    def _tell_understood(self, understood: Understood) -> None:
+        self.answered = self.answered or understood.answer is not None
+        self._understood(understood)
+        if understood.overheard and understood.match.intent in HELP_NOW:
+            self._stay_addressed()  # whoever says it again means it
+        self._happened(
+            "heard",
+            text=understood.transcript.text,
+            intent=understood.match.intent,
+            confidence=round(understood.transcript.confidence, 2),
+            **({"overheard": True} if understood.overheard else {}),
+        )
+
+    def _happened(self, event: LoopEventName, **fields: object) -> None:
+        self._tell(LoopEvent(round(self.seconds, 2), event, fields))
+
+
+def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSettings) -> Transcript:
+    """Give the first words that are heard from a source; an empty transcript when there are none.
+
+    Speech goes to the recognizer while it goes on, so that the words are ready when it ends.
+    """
+    listener, voice_activity = Listener(recognizer, endpoint), GuardedActivity()
+    for chunk in source.chunks():
+        cut = listener.endpointer.accept(chunk, voice_activity.is_speech(chunk))
+        for _ in listener.recognize(cut):
+            pass
+        if cut.is_over:
+            heard = listener.finish()
+            if heard.text:
+                return heard
+    return listener.finish() if listener.endpointer.finish().is_over else Transcript("", 0.0)

@@ -1,0 +1,1 @@
+"""Run as a skill inside OpenVoiceOS."""

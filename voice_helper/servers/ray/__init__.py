@@ -1,0 +1,1 @@
+"""Serve typed turns from a Ray cluster."""

@@ -1,0 +1,252 @@
+"""Typed turns on many machines, through Ray Serve: any replica takes any turn.
+
+A replica keeps nothing. Where each conversation stands is held by two keepers, on two machines where there are two:
+when a machine dies, another replica goes on at the same step, and Ray starts a keeper anew, which fills itself from the
+other one. A turn has a number, so that it can be asked for again without being taken twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import ray
+from ray import serve
+from ray.serve.config import AutoscalingConfig, HTTPOptions
+from ray.serve.schema import LoggingConfig
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state_json import from_json, to_json
+from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
+from voice_helper.errors import SavedStateError
+from voice_helper.servers.ray.cluster import NAMESPACE
+from voice_helper.skill import open_skill
+from voice_helper.skill.content import key_of
+from voice_helper.understanding.normalize import MAX_CHARACTERS
+
+APPLICATION: Final = "voice-helper"
+KEEPERS: Final = ("keeper-1", "keeper-2")
+MAX_CONVERSATIONS: Final = 100_000
+"""About a kilobyte each; the one that was silent longest is forgotten for a new one."""
+
+FORGOTTEN_SECONDS: Final = 3600.0
+_KEEPER_SECONDS: Final = 2.0  # a machine that has just died does not say so
+_COPY_SECONDS: Final = 30.0
+_MAX_BYTES: Final = 16 * 1024
+_MAX_ID_CHARACTERS: Final = 64
+_REPLICA_CPUS: Final = 0.99  # so that a keeper finds room on a machine whose cores all have a replica
+_KEEPER_CPUS: Final = 0.001  # of those that want none Ray does not heed on which machine they are wished
+_ONGOING: Final = 4  # turns that one replica has at a time before another replica is wanted
+_MAX_QUEUED: Final = 500  # more are refused with 503
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A conversation after a turn."""
+
+    turn: int
+    at: float
+    """Seconds since 1970."""
+
+    state: str
+    reply: str
+
+
+class Keeper:
+    """Holds the last turn of each conversation, in memory."""
+
+    def __init__(self, other: str = "") -> None:
+        """Begin with nothing; begun anew by Ray, with what the `other` keeper holds."""
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        if other and ray.get_runtime_context().was_current_actor_reconstructed:
+            with suppress(ray.exceptions.RayError):  # it has died, too
+                held = ray.get(ray.get_actor(other, NAMESPACE).everything.remote(), timeout=_COPY_SECONDS)
+                self._kept.update(held)
+
+    def everything(self) -> dict[str, Kept]:
+        """Give all of them, the one that was silent longest first."""
+        return dict(self._kept)
+
+    def get(self, session: str) -> Kept | None:
+        """Give where a conversation stands."""
+        return self._kept.get(session)
+
+    def put(self, session: str, kept: Kept) -> None:
+        """Hold a turn, unless a later one is held; forget what is too old or too much."""
+        held = self._kept.get(session)
+        if held is not None and held.turn > kept.turn:
+            return
+        self._kept[session] = kept
+        self._kept.move_to_end(session)
+        while len(self._kept) > MAX_CONVERSATIONS or next(iter(self._kept.values())).at < kept.at - FORGOTTEN_SECONDS:
+            self._kept.popitem(last=False)
+
+
+class KeepersLostError(Exception):
+    """Where the conversation stands is not known now: the turn is not taken, and may be asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedTurn:
+    """What somebody said, in which conversation, as the how manieth."""
+
+    session: str
+    number: int
+    text: str
+
+
+def read_turn(body: bytes) -> TypedTurn:
+    """Read `{"session": ..., "turn": 1, "text": ...}`; raises `ValueError` for whatever else it is."""
+    try:
+        form = json.loads(body)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    if not isinstance(form, dict) or form.keys() != {"session", "turn", "text"}:
+        raise ValueError("it is no turn")
+    session, number, text = form["session"], form["turn"], form["text"]
+    if not (isinstance(session, str) and 0 < len(session) <= _MAX_ID_CHARACTERS):
+        raise ValueError("session is no id")
+    if type(number) is not int or number < 1:
+        raise ValueError("turn is no number from 1")
+    if not (isinstance(text, str) and len(text) <= MAX_CHARACTERS):
+        raise ValueError("text is none, or too long")
+    return TypedTurn(session, number, text)
+
+
+def reply_form(reply: Reply) -> dict[str, Any]:
+    """Give a reply as it is sent."""
+    return {
+        "text": reply.text,
+        "rows": [row.provenance() for row in reply.rows],
+        "ended": reply.ended,
+        "expects_words": reply.expects_words,
+    }
+
+
+class Turns:
+    """A replica: takes turns, and keeps nothing between them."""
+
+    def __init__(self, language: str, settings: Mapping[str, str]) -> None:
+        skill = open_skill(language, settings=settings)
+        skill.load_all()
+        self._conversation = skill.conversation.by_turns()
+        self._key = key_of(skill.content, "by turns")
+        self._keepers = [ray.get_actor(name, NAMESPACE) for name in KEEPERS]
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer over HTTP."""
+        if request.method != "POST":
+            return Response(status_code=405, headers={"allow": "POST"})
+        if request.headers.get("content-type") != "application/json":  # which no page elsewhere can send unasked
+            return Response(status_code=415)
+        body = await request.body()
+        if len(body) > _MAX_BYTES:
+            return Response(status_code=413)
+        try:
+            turn = read_turn(body)
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        try:
+            kept = await self.take(turn)
+        except KeepersLostError:
+            return Response(status_code=503, headers={"retry-after": "1"})
+        if kept.turn != turn.number:
+            return JSONResponse({"error": "a later turn was taken", "turn": kept.turn}, 409)
+        return Response(kept.reply, media_type="application/json", headers={"cache-control": "no-store"})
+
+    async def take(self, turn: TypedTurn) -> Kept:
+        """Take a turn, once, and give the conversation after it; where a later one was taken, after that."""
+        newest = await self._newest(turn)
+        if newest is not None and newest.turn >= turn.number:
+            return newest
+        state, silent_since = self._taken_up(newest)
+        now = time.time()
+        state, reply = take_turn(self._conversation, state, turn.text, max(0.0, now - silent_since))
+        kept = Kept(turn.number, now, to_json(state, self._key), json.dumps(reply_form(reply)))
+        await self._ask("put", turn.session, kept)
+        return kept
+
+    async def _newest(self, turn: TypedTurn) -> Kept | None:
+        answers = await self._ask("get", turn.session)
+        newest: Kept | None = max(filter(None, answers), key=lambda kept: kept.turn, default=None)
+        last = newest.turn if newest is not None else 0
+        if last < turn.number - 1 and len(answers) < len(KEEPERS):  # the one that does not answer may know more
+            raise KeepersLostError
+        return newest
+
+    def _taken_up(self, kept: Kept | None) -> tuple[State, float]:
+        if kept is not None:
+            with suppress(SavedStateError):  # of another version, or other words: it begins anew
+                return from_json(kept.state, self._key), kept.at
+        return replace(first_state(), situation={"serving": "on"}), time.time()
+
+    async def _ask(self, method: str, *arguments: object) -> list[Any]:
+        """Give what the keepers say that answer in time; one of two is enough."""
+        calls = (
+            asyncio.wait_for(getattr(keeper, method).remote(*arguments), _KEEPER_SECONDS) for keeper in self._keepers
+        )
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        given = [answer for answer in answers if not isinstance(answer, BaseException)]
+        if not given:
+            raise KeepersLostError
+        return given
+
+
+def deploy(
+    language: str, settings: Mapping[str, str], *, port: int, least: int, most: int, on_every_machine: bool = True
+) -> None:
+    """Begin to take turns at a port of each machine's own address 127.0.0.1, with so many replicas as are needed."""
+    _begin_keepers()
+    serve.start(
+        proxy_location="EveryNode" if on_every_machine else "HeadOnly",
+        http_options=HTTPOptions(host="127.0.0.1", port=port),
+        logging_config=_SILENT,
+    )
+    deployment = serve.deployment(
+        Turns,
+        name="turns",
+        autoscaling_config=AutoscalingConfig(min_replicas=least, max_replicas=most, target_ongoing_requests=_ONGOING),
+        max_ongoing_requests=4 * _ONGOING,
+        max_queued_requests=_MAX_QUEUED,
+        ray_actor_options={"num_cpus": _REPLICA_CPUS},
+        logging_config=_SILENT,
+    )
+    serve.run(deployment.bind(language, dict(settings)), name=APPLICATION, route_prefix="/turn")
+
+
+def remove() -> None:
+    """End it on all machines, with all that is kept, as far as it has begun."""
+    serve.delete(APPLICATION)
+    for name in KEEPERS:
+        with suppress(ValueError):  # there is none of that name
+            ray.kill(ray.get_actor(name, NAMESPACE))
+
+
+_SILENT: Final = LoggingConfig(enable_access_log=False, log_level="WARNING")
+
+
+def _begin_keepers() -> None:
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    for number, name in enumerate(KEEPERS):
+        ray.remote(Keeper).options(
+            name=name,
+            namespace=NAMESPACE,
+            lifetime="detached",
+            get_if_exists=True,
+            max_restarts=-1,
+            num_cpus=_KEEPER_CPUS,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(nodes[number % len(nodes)], soft=True),
+        ).remote(_other(name))
+
+
+def _other(name: str) -> str:
+    return next(other for other in KEEPERS if other != name)

@@ -1,0 +1,297 @@
+"""The page for a browser, and the WebSocket behind it. Everything comes from here: no address outside is named.
+
+The files of the page are read once at the start; who may connect is decided before anything of a conversation exists.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.recognizers import Recognizer
+from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, is_loopback, situation_at
+from voice_helper.servers.web.live import Ask, Begin, BeQuiet, Hear, LiveConversation, Message, Order, Played, Release
+from voice_helper.types import SAMPLE_RATE
+from voice_helper.understanding.normalize import MAX_CHARACTERS
+from voice_helper.voices import Voice
+
+MAX_MESSAGE_BYTES: Final = 16 * 1024
+"""No message of the page is larger: a tenth of a second of sound is 3,200 bytes."""
+
+WRONG_TOKEN, BUSY, RUBBISH, TOO_FAST, IDLE, FAULT = 4001, 4002, 4003, 4004, 4005, 4006
+"""Why a connection was closed, beside the codes of the WebSocket protocol."""
+
+_CLOSES: Final = {"closed": 1000, "idle": IDLE, "fault": FAULT}
+_SOUND_BYTES_A_SECOND: Final = SAMPLE_RATE * 2
+_SOUND_AHEAD_SECONDS: Final = 10.0  # what a cut of the network kept back comes all at once
+_MIN_SOUND_BYTES: Final = 256  # a smaller piece counts as one of this size
+_MESSAGES_A_SECOND, _MESSAGES_AT_ONCE = 20.0, 60.0
+_MAX_UNSENT: Final = 500  # messages to a page that does not take them
+WRONG_TOKEN_SECONDS: Final = 1.0  # one try a second, however many try at once
+_HEARINGS: Final = ("held", "once", "open")
+_TYPES: Final = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "webmanifest": "application/manifest+json; charset=utf-8",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+}
+_HEADERS: Final = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "cache-control": "no-cache",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "microphone=(self), camera=(), geolocation=()",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+@dataclass(frozen=True)
+class WebService:
+    """What the page serves, and to whom."""
+
+    conversation: Conversation
+    files: Mapping[str, bytes]
+    """The files of the page, by name."""
+
+    open_recognizer: Callable[[], Recognizer]
+    voice: Voice
+    words_per_minute: float
+    host: str = "127.0.0.1"
+    token: str | None = None
+    """What a person types once; `None` where only this machine can connect."""
+
+    most: int = 4
+    """So many conversations at a time."""
+
+
+def create_app(served: WebService) -> Starlette:
+    """Give the page and its WebSocket as an ASGI application."""
+    places = RecognizerPool(served.most, served.open_recognizer)
+    wrong_tokens = asyncio.Lock()
+
+    async def file(request: Request) -> Response:
+        name = request.path_params.get("name") or "index.html"
+        if not _is_for_us(request, served):
+            return PlainTextResponse("Misdirected request", 421, headers=_HEADERS)
+        if name not in served.files:
+            return PlainTextResponse("Not found", 404, headers=_HEADERS)
+        return Response(served.files[name], headers=_HEADERS, media_type=_TYPES[name.rsplit(".", 1)[-1]])
+
+    async def conversation(socket: WebSocket) -> None:
+        if not (_is_for_us(socket, served) and _is_our_page(socket)):
+            await socket.close()  # before it was accepted: refused with 403
+            return
+        await socket.accept()
+        await _Connection(socket, served, places, wrong_tokens).serve()
+
+    return Starlette(
+        routes=[
+            WebSocketRoute("/conversation", conversation),
+            Route("/", file, methods=["GET"]),
+            Route("/{name}", file, methods=["GET"]),
+        ]
+    )
+
+
+def _is_for_us(connection: HTTPConnection, served: WebService) -> bool:
+    """A page elsewhere whose name was made to lead to this machine is told by the name."""
+    return not is_loopback(served.host) or is_loopback(_split(f"//{connection.headers.get('host', '')}").hostname or "")
+
+
+def _is_our_page(socket: WebSocket) -> bool:
+    origin = _split(socket.headers.get("origin", ""))
+    scheme = "https" if socket.url.scheme == "wss" else "http"
+    return origin.scheme == scheme and origin.netloc == socket.headers.get("host")
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
+
+
+class _Budget:
+    """So much a second, and no more than so much at once."""
+
+    def __init__(self, a_second: float, at_once: float) -> None:
+        self._a_second, self._most = a_second, at_once
+        self._left, self._since = at_once, time.monotonic()
+
+    def spend(self, amount: float) -> bool:
+        """Take so much of it; false where it is spent."""
+        now = time.monotonic()
+        self._left = min(self._most, self._left + (now - self._since) * self._a_second) - amount
+        self._since = now
+        return self._left >= 0
+
+
+class RefusedError(Exception):
+    """A page is told with a code why its connection ends."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class _Connection:
+    """One page that is connected."""
+
+    def __init__(
+        self, socket: WebSocket, served: WebService, places: RecognizerPool, wrong_tokens: asyncio.Lock
+    ) -> None:
+        self._socket, self._served, self._places, self._wrong_tokens = socket, served, places, wrong_tokens
+        self._loop = asyncio.get_running_loop()
+        self._unsent: asyncio.Queue[Message | int] = asyncio.Queue()
+
+    async def serve(self) -> None:
+        """Go on until one of both ends it; the page is told why."""
+        try:
+            await self._greeted()
+            self._take_place()
+            live = LiveConversation(
+                self._served.conversation,
+                self._places.recognizer,
+                self._served.voice,
+                self._served.words_per_minute,
+                state=State(situation=situation_at(self._served.host)),
+                send=self._send,
+                ended=self._ended,
+            )
+            try:
+                await self._converse(live)
+            finally:
+                live.close()
+        except RefusedError as refused:
+            await self._close(refused.code)
+        except WebSocketDisconnect:
+            pass
+
+    async def _greeted(self) -> None:
+        try:
+            hello = await asyncio.wait_for(self._socket.receive(), HELLO_SECONDS)
+        except TimeoutError:
+            raise RefusedError(RUBBISH) from None
+        form = _read_object(_content(hello))
+        if form.get("do") != "hello":
+            raise RefusedError(RUBBISH)
+        expected, given = self._served.token, form.get("token", "")
+        if expected is None:
+            return
+        if not hmac.compare_digest(str(given).strip().lower().encode(errors="replace"), expected.encode()):
+            async with self._wrong_tokens:
+                await asyncio.sleep(WRONG_TOKEN_SECONDS)
+            raise RefusedError(WRONG_TOKEN)
+
+    def _take_place(self) -> None:
+        if not self._places.take():
+            raise RefusedError(BUSY)
+
+    async def _converse(self, live: LiveConversation) -> None:
+        self._send({"event": "welcome"})
+        tasks = {asyncio.create_task(self._receive(live)), asyncio.create_task(self._deliver())}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _receive(self, live: LiveConversation) -> None:
+        sound = _Budget(_SOUND_BYTES_A_SECOND * 1.1, _SOUND_BYTES_A_SECOND * _SOUND_AHEAD_SECONDS)
+        messages = _Budget(_MESSAGES_A_SECOND, _MESSAGES_AT_ONCE)
+        while True:
+            content = _content(await self._socket.receive())
+            is_sound = isinstance(content, bytes)
+            in_time = sound.spend(max(len(content), _MIN_SOUND_BYTES)) if is_sound else messages.spend(1)
+            if not in_time or not live.put(read_order(content)):
+                raise RefusedError(TOO_FAST)
+
+    async def _deliver(self) -> None:
+        while True:
+            message = await self._unsent.get()
+            if isinstance(message, int):
+                raise RefusedError(message)
+            if isinstance(message, bytes):
+                await self._socket.send_bytes(message)
+            else:
+                await self._socket.send_text(json.dumps(message))
+
+    async def _close(self, code: int) -> None:
+        if self._socket.client_state is WebSocketState.CONNECTED:
+            with suppress(WebSocketDisconnect, RuntimeError):  # it has gone away itself
+                await self._socket.close(code)
+
+    def _send(self, message: Message | int) -> None:
+        """Put a message behind those that are on their way; may be called from any thread."""
+
+        def put() -> None:
+            if self._unsent.qsize() < _MAX_UNSENT:
+                self._unsent.put_nowait(message)
+
+        with suppress(RuntimeError):  # the server has ended meanwhile
+            self._loop.call_soon_threadsafe(put)
+
+    def _ended(self, why: str, recognizer: Recognizer | None) -> None:
+        self._places.give_back(recognizer)
+        self._send(_CLOSES[why])
+
+
+def _content(message: Any) -> bytes | str:
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1000))
+    content: bytes | str | None = message.get("bytes")
+    return message["text"] if content is None else content
+
+
+def _read_object(content: bytes | str) -> dict[str, Any]:
+    if isinstance(content, bytes):
+        raise RefusedError(RUBBISH)
+    try:
+        form = json.loads(content)
+    except (ValueError, RecursionError):
+        raise RefusedError(RUBBISH) from None
+    if not isinstance(form, dict):
+        raise RefusedError(RUBBISH)
+    return form
+
+
+def read_order(content: bytes | str) -> Order | bytes:
+    """Read a message of the page: sound as it is, an object as an order; refuses whatever else it may be."""
+    if isinstance(content, bytes):
+        if len(content) % 2:
+            raise RefusedError(RUBBISH)
+        return content
+    form = _read_object(content)
+    do, text, how, number = (form.get(name) for name in ("do", "text", "how", "number"))
+    if do == "hear" and how in _HEARINGS:
+        return Hear(how)
+    if do == "ask" and isinstance(text, str) and len(text) <= MAX_CHARACTERS:
+        return Ask(text)
+    if do == "played" and type(number) is int:
+        return Played(number)
+    plain: dict[Any, Order] = {"release": Release(), "begin": Begin(), "quiet": BeQuiet()}
+    if isinstance(do, str) and do in plain:
+        return plain[do]
+    raise RefusedError(RUBBISH)

@@ -1,0 +1,101 @@
+"""The files of the page, its words put in from the intents folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from html import escape
+from importlib import resources
+from typing import Final
+
+from voice_helper.exporters.phrasebook import examples_of
+from voice_helper.skill.content import Content
+from voice_helper.skill.web_labels import Button, WebLabels
+
+_GROUND: Final = "#0e141b"  # around the page while it opens
+_ICONS: Final = (("icon.svg", "any", "image/svg+xml"), ("icon-192.png", "192x192", "image/png"))
+_PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
+_DIALLED: Final = re.compile(r"\+?[\d ]{2,}")
+_IN_SCRIPTS: Final = (
+    "step", "source", "you", "listening", "thinking", "talk", "session_listening", "session_deaf", "session_over",
+    "no_secure", "no_microphone", "no_words", "unreachable", "cut", "cut_session", "busy", "too_fast", "fault",
+    "token_wrong",
+)  # fmt: skip
+
+
+def page_files(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str, bytes]:
+    """Give the files of the page by name."""
+    page = resources.files("voice_helper.servers.web").joinpath("page")
+    files = {entry.name: entry.read_bytes() for entry in page.iterdir()}
+    parts = _parts(content, words, needs_token=needs_token)
+    template = files["index.html"].decode("utf-8")
+    files["index.html"] = _PLACEHOLDER.sub(lambda found: parts[found[1]], template).encode("utf-8")
+    files["manifest.webmanifest"] = _manifest(content, words)
+    return files
+
+
+def _manifest(content: Content, words: WebLabels) -> bytes:
+    """Give what makes the page installable."""
+    manifest = {
+        "name": words.labels["title"],
+        "short_name": words.labels["title"],
+        "description": words.labels["about"],
+        "lang": content.language.code,
+        "start_url": "./",
+        "scope": "./",
+        "display": "standalone",
+        "background_color": _GROUND,
+        "theme_color": _GROUND,
+        "icons": [{"src": name, "sizes": sizes, "type": kind} for name, sizes, kind in _ICONS],
+    }
+    return json.dumps(manifest, ensure_ascii=False).encode("utf-8")
+
+
+def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str, str]:
+    """Give what stands in the place of each placeholder, as HTML."""
+    book, sentences = content.phrasebook, content.sentences
+    number = content.answers.settings.get("number", "")
+    examples = (Button(book.shown(text), text) for text in words.examples)
+    in_scripts = {
+        "labels": {name: words.labels[name] for name in _IN_SCRIPTS},
+        "kinds": dict(words.kinds),
+        "needs_token": needs_token,
+    }
+    topics = (
+        (topic.title, topic.text, [shown for intent in topic.intents for shown in examples_of(intent, book, sentences)])
+        for topic in book.topics
+    )
+    return {
+        **{name: escape(label) for name, label in words.labels.items()},
+        **{intent: _button(button) for intent, button in words.commands.items()},
+        "language": escape(content.language.code),
+        "disclaimer": escape(content.answers.full.text),
+        "emergency": escape(words.labels["emergency"]).replace("{number}", _number(number)),
+        "place_buttons": _buttons(words.places),
+        "example_buttons": _buttons(examples),
+        "topics": "".join(_topic(title, text, sentences) for title, text, sentences in topics),
+        "words": json.dumps(in_scripts).replace("<", "\\u003c"),
+    }
+
+
+def _number(number: str) -> str:
+    """Give a number that a telephone can dial as a link."""
+    shown = escape(number)
+    if not _DIALLED.fullmatch(number):
+        return shown
+    return f'<a href="tel:{number.replace(" ", "")}">{shown}</a>'
+
+
+def _button(button: Button) -> str:
+    return f'<button type="button" data-says="{escape(button.says)}">{escape(button.label)}</button>'
+
+
+def _buttons(buttons: Iterable[Button]) -> str:
+    return "".join(_button(button) for button in buttons)
+
+
+def _topic(title: str, text: str, sentences: Iterable[str]) -> str:
+    buttons = "".join(f"<li>{_button(Button(sentence, sentence))}</li>" for sentence in sentences)
+    about = f"<p>{escape(text)}</p>" if text else ""
+    return f"<details><summary>{escape(title)}</summary>{about}<ul>{buttons}</ul></details>"

@@ -1,0 +1,1 @@
+"""Serve the Wyoming protocol, which Home Assistant speaks."""

@@ -1,0 +1,431 @@
+"""For Home Assistant: the conversation, the recognizer and the voice as programs of the Wyoming protocol.
+
+Home Assistant opens a connection for each utterance: it sends a `transcript` with the id of the conversation and reads
+one `handled` or `not-handled`, or sends sound and reads a `transcript`, or sends text and reads sound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, metadata
+from typing import Any, Final
+
+from wyoming.asr import Transcript
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.error import Error
+from wyoming.event import Event, async_write_event
+from wyoming.handle import Handled, NotHandled
+from wyoming.info import AsrModel, AsrProgram, Attribution, HandleModel, HandleProgram, Info, TtsProgram, TtsVoice
+from wyoming.ping import Pong
+from wyoming.tts import SynthesizeStopped
+
+from voice_helper import __version__
+from voice_helper.audio.devices import silence
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.errors import EngineFaultError, SoundFormatError, VoiceHelperError
+from voice_helper.recognizers import Recognizer
+from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, situation_at
+from voice_helper.servers.chat_sessions import ChatSessions, ChatTurn
+from voice_helper.servers.utterance import Hearing
+from voice_helper.servers.wyoming.frames import MAX_LINE_BYTES, FrameError, read_frame
+from voice_helper.servers.wyoming.text_chunker import TextChunker
+from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, SAMPLE_RATE
+from voice_helper.types import Transcript as Words
+from voice_helper.voices import SENTENCE_PAUSE_SECONDS, Voice
+
+MAX_CLIENTS: Final = 64
+IDLE_SECONDS: Final = 60.0
+"""A connection on which nothing comes for so long is closed."""
+
+SEND_SECONDS: Final = 15.0
+"""A client takes what is sent to it within this time."""
+
+MAX_SOUND_SECONDS: Final = 60
+"""An utterance is no longer."""
+
+MAX_HEARING_SECONDS: Final = 2 * MAX_SOUND_SECONDS
+"""Nor does it take longer to come."""
+
+MAX_SPOKEN_CHARACTERS: Final = 5_000
+"""No more text is read aloud at a time: five minutes."""
+
+_NAME: Final = "voice-helper"
+_ABOUT: Final = "Leg cramps"
+_CHUNK_BYTES: Final = 4_096
+_MAX_ID_CHARACTERS: Final = 200
+_LINGER_SECONDS: Final = 1.0  # for a client to read why it is refused, before what it has sent resets the connection
+_TURNS_AT_ONCE: Final = 4  # the networks of the understanding leave Python free for another
+_PACKAGES: Final = {
+    "embedded": "hama",
+    "vosk": "vosk",
+    "pocketsphinx": "pocketsphinx",
+    "whisper": "faster-whisper",
+    "natural": "hibari-tts",
+    "pyttsx3": "pyttsx3",
+}
+"""The package that each engine comes from."""
+
+
+@dataclass(frozen=True)
+class WyomingService:
+    """What is served, and to whom."""
+
+    conversation: Conversation
+    language: str
+    recognizer: str
+    """The name of the recognizer, as it names itself."""
+
+    open_recognizer: Callable[[], Recognizer]
+    voice: Voice
+    words_per_minute: float
+    host: str = "127.0.0.1"
+    most: int = 4
+    """So many people are heard at a time."""
+
+
+class RefusedError(Exception):
+    """A client is told why its connection ends."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def programs(served: WyomingService) -> Info:
+    """Give the answer to `describe`: what is there, in which version, and whose work it is."""
+    language, ours = [served.language], Attribution(_NAME, "")
+    handle = HandleModel(_NAME, ours, True, _ABOUT, __version__, language)
+    model = AsrModel(served.recognizer, *_made_by(served.recognizer), language)
+    info = Info(
+        asr=[AsrProgram(_NAME, ours, True, f"{_ABOUT}: hears what is said about them", __version__, [model])],
+        handle=[HandleProgram(_NAME, ours, True, _ABOUT, __version__, [handle])],
+    )
+    if served.voice.name != "none":
+        voice = TtsVoice(served.voice.name, *_made_by(served.voice.name), language)
+        spoken = TtsProgram(_NAME, ours, True, f"{_ABOUT}: a calm voice", __version__, [voice])
+        spoken.supports_synthesize_streaming = True
+        info.tts.append(spoken)
+    return info
+
+
+def _made_by(engine: str) -> tuple[Attribution, bool, str, str]:
+    """Give what Wyoming wants to know of the package of an engine: by whom it is, that it is installed, version."""
+    package = _PACKAGES.get(engine, engine)
+    try:
+        about = metadata(package)
+    except PackageNotFoundError:
+        return Attribution(package, ""), True, engine, ""
+    pages = dict(page.split(", ", 1) for page in about.get_all("Project-URL") or () if ", " in page)
+    maker, mail, page = ("".join(about.get_all(name) or ()) for name in ("Author", "Author-email", "Home-page"))
+    made_by = Attribution(maker or mail.split(" <")[0] or package, page or pages.get("Homepage", ""))
+    return made_by, True, f"{engine} ({package})", about["Version"]
+
+
+def reply_event(turn: ChatTurn) -> Event:
+    """Give what is said in a turn as an event.
+
+    Home Assistant speaks the text of both kinds. What is about something else, or was not understood outside a
+    session, is `not-handled`, so that an assistant with several agents asks the next one.
+    """
+    return (Handled if _is_handled(turn) else NotHandled)(turn.reply.text).event()
+
+
+def _is_handled(turn: ChatTurn) -> bool:
+    if turn.reply.ended is not None:
+        return True
+    intent = turn.reply.match.intent if turn.reply.match is not None else NONE_INTENT
+    return intent != OUT_OF_SCOPE and (intent != NONE_INTENT or turn.state.session is not None)
+
+
+class WyomingServer:
+    """Serves until it is cancelled."""
+
+    def __init__(self, served: WyomingService) -> None:
+        self.served = served
+        self.info = programs(served).event()
+        self.places = RecognizerPool(served.most, served.open_recognizer)
+        situation = {"assistant": "on", **situation_at(served.host)}
+        self.talks = ChatSessions(served.conversation.by_turns(), situation=situation)
+        self.turns = ThreadPoolExecutor(_TURNS_AT_ONCE, "turn")
+        self.hearings = ThreadPoolExecutor(served.most, "hearing")
+        self.speech = ThreadPoolExecutor(1, "speech")  # one voice, and one call of it at a time
+        self._clients = self._refused = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, listener: socket.socket, ready: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Serve at a socket that listens; `ready` is awaited once when it does."""
+        server = await asyncio.start_server(self._accept, sock=listener, limit=MAX_LINE_BYTES)
+        if ready is not None:
+            await ready()
+        async with server:
+            await server.serve_forever()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a client in a task of our own: asyncio's would show a traceback when the server ends."""
+        task = asyncio.create_task(self._connected(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if self._clients < MAX_CLIENTS:
+                self._clients += 1
+                try:
+                    await _Connection(self, reader, writer).serve()
+                finally:
+                    self._clients -= 1
+            elif self._refused < MAX_CLIENTS:
+                self._refused += 1
+                try:
+                    await _refuse(reader, writer, "busy", f"{MAX_CLIENTS} clients are connected already")
+                finally:
+                    self._refused -= 1
+        finally:
+            await _close(writer)
+
+
+class _Connection:
+    """One client that is connected."""
+
+    def __init__(self, server: WyomingServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._server, self._reader, self._writer = server, reader, writer
+        self._loop = asyncio.get_running_loop()
+        self._number = next(_numbers)
+        self._hearing: Hearing | None = None
+        self._hears_since = 0.0
+        self._reading: TextChunker | None = None
+        self._has_spoken = False
+        self._answers: dict[str, Callable[[Event], Awaitable[None]]] = {
+            "describe": self._describe,
+            "ping": self._ping,
+            "transcript": self._take_turn,
+            "transcribe": self._check_language,
+            "audio-start": self._hear,
+            "audio-chunk": self._hear,
+            "audio-stop": self._heard,
+            "synthesize": self._speak,
+            "synthesize-start": self._begin_reading,
+            "synthesize-chunk": self._read_on,
+            "synthesize-stop": self._read_to_end,
+        }
+
+    async def serve(self) -> None:
+        """Answer one event after the other, until one of both ends it; the client is told why."""
+        try:
+            await self._answer_all()
+        except RefusedError as refused:
+            await _refuse(self._reader, self._writer, refused.code, str(refused))
+        except FrameError as error:
+            await _refuse(self._reader, self._writer, "bad-frame", str(error))
+        except EngineFaultError as fault:
+            await _refuse(self._reader, self._writer, "fault", fault.message)
+        except (TimeoutError, ConnectionError):
+            pass
+        except Exception:
+            await _refuse(self._reader, self._writer, "fault", "something went wrong here")
+            raise
+        finally:
+            await self._give_back_place()
+
+    async def _answer_all(self) -> None:
+        has_greeted = False
+        while True:
+            is_waited_for = not has_greeted or self._hearing is not None
+            event = await read_frame(self._reader, HELLO_SECONDS if is_waited_for else IDLE_SECONDS)
+            if event is None:
+                return
+            answer = self._answers.get(event.type)
+            if answer is not None:  # the protocol grows: what a client sends beside it is left alone
+                await answer(event)
+            has_greeted = True
+
+    async def _describe(self, event: Event) -> None:
+        await self._send(self._server.info)
+
+    async def _ping(self, event: Event) -> None:
+        await self._send(Pong(_text(event) if "text" in event.data else None).event())
+
+    # a turn of a conversation
+
+    async def _take_turn(self, event: Event) -> None:
+        text, (talk, place) = _text(event), self._talk_and_place(event.data.get("context"))
+        take_turn = self._server.talks.take_turn
+        turn = await self._loop.run_in_executor(self._server.turns, take_turn, talk, text, place)
+        await self._send(reply_event(turn))
+
+    def _talk_and_place(self, context: object) -> tuple[str, str | None]:
+        """Whose turn it is, and where; whoever gives no id is known by the device, or by the connection."""
+        given = context if isinstance(context, dict) else {}
+        place = _id(given, "satellite_id") or _id(given, "device_id")
+        name = _id(given, "conversation_id")
+        if name is not None:
+            return f"conversation {name}", place
+        return f"place {place}" if place is not None else f"connection {self._number}", place
+
+    # sound to words
+
+    async def _check_language(self, event: Event) -> None:
+        asked = event.data.get("language")
+        ours = self._server.served.language
+        if isinstance(asked, str) and asked.replace("_", "-").split("-")[0].lower() != ours:
+            raise RefusedError("language", f"only {ours} is heard")
+
+    async def _hear(self, event: Event) -> None:
+        rate, width, channels = (event.data.get(name) for name in ("rate", "width", "channels"))
+        if type(rate) is not int or type(width) is not int or type(channels) is not int:
+            raise RefusedError("bad-event", f"{event.type} needs rate, width and channels, which are numbers")
+        hearing, sound = await self._begun_hearing(), event.payload or b""
+        seconds = hearing.samples / SAMPLE_RATE + len(sound) / max(1, rate * width * channels)
+        if seconds > MAX_SOUND_SECONDS or self._loop.time() - self._hears_since > MAX_HEARING_SECONDS:
+            raise RefusedError("too-long", f"an utterance may have {MAX_SOUND_SECONDS} seconds")
+        try:
+            await self._in_turn(hearing.take, sound, rate, width, channels)
+        except SoundFormatError as error:
+            raise RefusedError("sound-format", f"{error.message}; {error.hint}") from None
+
+    async def _heard(self, event: Event) -> None:
+        if self._hearing is None:
+            await self._send(Transcript("").event())
+            return
+        heard = await self._in_turn(self._words_of, self._hearing)
+        await self._give_back_place()
+        await self._send(Transcript(heard.text, language=self._server.served.language).event())
+
+    def _words_of(self, hearing: Hearing) -> Words:
+        heard = hearing.finish()
+        session = self._server.talks.in_session()
+        if session is None:
+            return heard
+        # Home Assistant does not tell whose sound it is: most likely it is this person's session
+        return self._server.served.conversation.words_in_session(session, heard, over_speech=False)
+
+    async def _begun_hearing(self) -> Hearing:
+        if self._hearing is None:
+            if not self._server.places.take():
+                raise RefusedError("busy", f"{self._server.served.most} people are being heard already")
+            self._hears_since = self._loop.time()
+            try:
+                self._hearing = await self._in_turn(lambda: Hearing(self._server.places.recognizer()))
+            except BaseException:
+                self._server.places.give_back(None)
+                raise
+        return self._hearing
+
+    async def _in_turn(self, work: Callable[..., Any], *arguments: object) -> Any:
+        return await self._loop.run_in_executor(self._server.hearings, work, *arguments)
+
+    async def _give_back_place(self) -> None:
+        """Give the place to somebody else, also where the client died in mid-sentence."""
+        hearing, self._hearing = self._hearing, None
+        if hearing is None:
+            return
+        recognizer: Recognizer | None = None
+        try:
+            with suppress(EngineFaultError):  # it is started anew
+                await self._in_turn(hearing.abandon)
+            recognizer = hearing.recognizer
+        finally:
+            self._server.places.give_back(recognizer)
+
+    # words to sound
+
+    async def _speak(self, event: Event) -> None:
+        if self._reading is not None:  # the whole text once more, for servers that take no parts
+            return
+        await self._begin_reading(event)
+        await self._read_on(event)
+        await self._end_reading()
+
+    async def _begin_reading(self, event: Event) -> None:
+        self._reading, self._has_spoken = TextChunker(), False
+
+    async def _read_on(self, event: Event) -> None:
+        if self._reading is None:
+            raise RefusedError("bad-event", "synthesize-chunk comes after synthesize-start")
+        ready = self._reading.add(_text(event))
+        if self._reading.characters > MAX_SPOKEN_CHARACTERS:
+            raise RefusedError("too-long", f"a text may have {MAX_SPOKEN_CHARACTERS} characters")
+        await self._speak_all(ready)
+
+    async def _read_to_end(self, event: Event) -> None:
+        if self._reading is None:
+            raise RefusedError("bad-event", "synthesize-stop comes after synthesize-start")
+        await self._end_reading()
+        await self._send(SynthesizeStopped().event())
+
+    async def _end_reading(self) -> None:
+        reading, self._reading = self._reading, None
+        await self._speak_all(reading.rest() if reading is not None else [])
+        if not self._has_spoken:
+            await self._send(_FORM.event())
+        await self._send(AudioStop().event())
+
+    async def _speak_all(self, pieces: list[str]) -> None:
+        served = self._server.served
+        for piece in pieces:
+            try:
+                sound = await self._loop.run_in_executor(
+                    self._server.speech, served.voice.speak, piece, served.words_per_minute
+                )
+            except VoiceHelperError as error:
+                raise RefusedError("voice", error.message) from error
+            if not sound:
+                continue
+            if self._has_spoken:
+                sound = silence(SENTENCE_PAUSE_SECONDS) + sound
+            else:
+                await self._send(_FORM.event())
+            self._has_spoken = True
+            for start in range(0, len(sound), _CHUNK_BYTES):
+                part = sound[start : start + _CHUNK_BYTES]
+                await self._send(AudioChunk(SAMPLE_RATE, 2, 1, part).event())
+
+    async def _send(self, event: Event) -> None:
+        await _send(self._writer, event)
+
+
+_numbers = itertools.count()
+_FORM: Final = AudioStart(SAMPLE_RATE, 2, 1)
+
+
+async def _send(writer: asyncio.StreamWriter, event: Event) -> None:
+    async with asyncio.timeout(SEND_SECONDS):
+        await async_write_event(event, writer)
+
+
+async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, code: str, text: str) -> None:
+    """Say why a connection ends, and wait a moment for the client to read it."""
+    with suppress(TimeoutError, ConnectionError):
+        await _send(writer, Error(text, code).event())
+        writer.write_eof()
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while await reader.read(MAX_LINE_BYTES):
+                pass
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, also to a client that takes nothing any more."""
+    writer.close()
+    try:
+        async with asyncio.timeout(_LINGER_SECONDS):
+            await writer.wait_closed()
+    except (TimeoutError, ConnectionError):
+        writer.transport.abort()
+
+
+def _text(event: Event) -> str:
+    text = event.data.get("text")
+    if not isinstance(text, str):
+        raise RefusedError("bad-event", f'{event.type} needs a "text"')
+    return text.encode(errors="replace").decode()  # half a character can neither be sent nor spoken
+
+
+def _id(context: dict[str, object], name: str) -> str | None:
+    given = context.get(name)
+    return given if isinstance(given, str) and 0 < len(given) <= _MAX_ID_CHARACTERS else None

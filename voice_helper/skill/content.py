@@ -1,0 +1,341 @@
+"""An intents folder, read whole and checked whole: every problem at once, each with file and line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.content.files import NEEDED, OPTIONAL, WORDINGS, Files, document_of, read_files, shown_path, text_of
+from voice_helper.content.wordings import Wording, read_wordings
+from voice_helper.dialogue.answers import Answers, Sources, placeholders, read_answers, read_facts, read_named_sources
+from voice_helper.dialogue.follow_ups import FollowUps, read_follow_ups
+from voice_helper.dialogue.guide import Guide, read_guide
+from voice_helper.dialogue.scope import Subject, read_subject
+from voice_helper.errors import IntentsError
+from voice_helper.skill.phrasebook import Phrasebook, read_phrasebook
+from voice_helper.skill.web_labels import WebLabels, read_web_labels
+from voice_helper.types import COMMAND_GROUP, GUIDE_START, OUT_OF_SCOPE, Phrases, Row
+from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.safety import SafetyRules, read_safety
+from voice_helper.understanding.sentences import Sentences, Template, read_sentences
+from voice_helper.understanding.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read_thresholds
+
+_LEARNED_FROM = ("language.yaml", WORDINGS)  # beside the sentences
+_DRAWN_FROM = (*_LEARNED_FROM, "follow_ups.yaml")
+_RULES_FROM = ("language.yaml", "safety.yaml")
+_THEFT_DRAWS = 12
+_KEY_LETTERS = 16
+
+
+@dataclass(frozen=True)
+class Content:
+    """All words of one language."""
+
+    folder: Path
+    language: Language
+    sentences: Sentences
+    safety: SafetyRules
+    answers: Answers
+    facts: Mapping[str, str]
+    guide: Guide | None
+    thresholds: Thresholds
+    pronunciations: Mapping[str, tuple[str, ...]]
+    """How a word sounds, in the phones of the CMU dictionary: `{"sciatica": ("S AY AE T IH K AH",)}`."""
+
+    wordings_file: str
+    wordings_text: str
+    phrasebook: Phrasebook
+    follow_ups: FollowUps
+    page: WebLabels | None
+    """`None` where the folder has no `page.yaml`."""
+
+    subject: Subject | None
+    """`None` where the folder has no `assistant.yaml`."""
+
+    content_key: str
+    """A hash of every file: the same words, the same key."""
+
+    learning_key: str
+    """A hash of the files that the nearest meaning learns from."""
+
+    drawing_key: str
+    """A hash of the files that phrases are drawn from."""
+
+    rules_key: str
+    """A hash of the files that the safety rules are made of."""
+
+    @cached_property
+    def wordings(self) -> tuple[Wording, ...]:
+        """People's own wordings."""
+        return read_wordings(self.wordings_text.splitlines(), self.wordings_file, Problems())
+
+    def packed(self) -> dict[str, Any]:
+        """Give everything but where it lies, to be kept."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "folder"}
+
+
+def unpacked(packed: dict[str, Any], folder: Path) -> Content:
+    """Give back what was packed and kept."""
+    answers = replace(packed["answers"], say=packed["sentences"].say)
+    return Content(folder, **{**packed, "answers": answers})
+
+
+def load_content(folder: Path, settings: Mapping[str, str] | None = None) -> Content:
+    """Read an intents folder, as `content_of` does with its files."""
+    return content_of(read_files(folder), settings or {})
+
+
+def content_of(files: Files, settings: Mapping[str, str], before: Content | None = None) -> Content:
+    """Give what the files of an intents folder hold.
+
+    `settings` replace the defaults of `answers.yaml`, such as `{"number": "112"}`. Of the content `before` an edit
+    the safety rules are taken, which take longest to make, where nothing of them has changed.
+    Raises `IntentsError` with every problem that was found.
+    """
+    problems = Problems()
+    content = _read(files, settings, problems, before)
+    if len(problems) or content is None:
+        raise IntentsError(problems.lines(), files.folder)
+    return content
+
+
+def key_of(content: Content, kind: str = "") -> str:
+    """Give the key of the words that a state leans on: the same files and settings, the same key.
+
+    `kind` tells sessions apart whose steps are made of the same words in another way, such as those by turns.
+    """
+    leans_on = json.dumps([content.content_key, sorted(content.answers.settings.items()), kind])
+    return hashlib.sha256(leans_on.encode()).hexdigest()[:_KEY_LETTERS]
+
+
+def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
+    """Read an intents folder and give all its problems, sentences that two intents claim among them."""
+    problems = Problems()
+    content = _read(read_files(folder), {}, problems)
+    if content is not None:
+        _check_thefts(content.sentences, problems)
+    return (content if not len(problems) else None), problems.lines()
+
+
+def _read(
+    files: Files, settings: Mapping[str, str], problems: Problems, before: Content | None = None
+) -> Content | None:
+    folder = files.folder
+    if not folder.is_dir():
+        problems.add(Place(str(folder), 1), "there is no such intents folder")
+        return None
+    documents: dict[str, Item] = {}
+    for name in (*NEEDED, *OPTIONAL):
+        if folder / name in files.read:
+            documents[name] = document_of(files, folder / name, problems)
+        elif name in NEEDED:
+            problems.add(Place(name, 1), "this file is missing")
+    sentence_files = [path for path in files.read if path.parent != folder]
+    if not sentence_files:
+        problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
+    sentence_documents = {path.stem: document_of(files, path, problems) for path in sentence_files}
+    if len(problems):  # every name in a file that cannot be read would be missed in all the others
+        return None
+    empty = Item(Place("", 1), {})
+    language = _read_language(documents.get("language.yaml", empty), problems)
+    sentences = read_sentences(sentence_documents, language, problems)
+    answers_item = documents.get("answers.yaml", empty)
+    facts = read_facts(documents["facts.yaml"], problems) if "facts.yaml" in documents else {}
+    sources = Sources(frozenset(facts), read_named_sources(answers_item, problems))
+    answers = read_answers(answers_item, sources, problems)
+    answers = replace(answers, settings={**answers.settings, **settings}, say=sentences.say)
+    guide = None
+    if "guide.yaml" in documents:
+        guide = read_guide(documents["guide.yaml"], sources, answers.filled, problems)
+    safety = SafetyRules(language)
+    rules_key = files.key({folder / name for name in _RULES_FROM}.__contains__)
+    if before is not None and before.rules_key == rules_key:
+        safety = before.safety
+    elif "safety.yaml" in documents:
+        safety = read_safety(documents["safety.yaml"], language, problems)
+    thresholds = USUAL_THRESHOLDS
+    if "thresholds.yaml" in documents:
+        thresholds = read_thresholds(documents["thresholds.yaml"], problems)
+    pronunciations = _read_pronunciations(documents.get("pronunciation.yaml", empty), problems)
+    _check_together(sentences, answers, safety, sentence_documents, problems)
+    wordings_file, wordings = shown_path(folder / WORDINGS, folder), text_of(files, folder / WORDINGS, problems) or ""
+    _check_wordings(read_wordings(wordings.splitlines(), wordings_file, problems), sentences, safety, problems)
+    phrasebook = read_phrasebook(documents.get("phrases.yaml"), sentences, problems)
+    follow_ups = FollowUps(language)
+    if "follow_ups.yaml" in documents:
+        follow_ups = read_follow_ups(documents["follow_ups.yaml"], language, sources, problems)
+        _check_follow_ups(follow_ups, answers, sentences, safety, problems)
+    page = read_web_labels(documents["page.yaml"], sentences, problems) if "page.yaml" in documents else None
+    learned_from = {folder / name for name in _LEARNED_FROM} | set(sentence_files)
+    drawn_from = {folder / name for name in _DRAWN_FROM} | set(sentence_files)
+    keys = files.key(), files.key(learned_from.__contains__), files.key(drawn_from.__contains__), rules_key
+    subject = None
+    if "assistant.yaml" in documents:
+        subject = read_subject(documents["assistant.yaml"], sentences, problems)
+    spoken = (answers, facts, guide, thresholds, pronunciations, wordings_file, wordings, phrasebook, follow_ups)
+    return Content(folder, language, sentences, safety, *spoken, page, subject, *keys)
+
+
+def _check_wordings(
+    wordings: tuple[Wording, ...], sentences: Sentences, safety: SafetyRules, problems: Problems
+) -> None:
+    levels = {family.name: family.level for family in safety.families}
+    for wording in wordings:
+        if wording.intent not in sentences.intents:
+            problems.add(wording.place, f'"{wording.text}" stands under [{wording.intent}], which is no intent')
+        elif wording.family is not None and levels.get(wording.family) != wording.intent:
+            problems.add(wording.place, f"{wording.family} is no family of {wording.intent} in safety.yaml")
+
+
+def _read_language(item: Item, problems: Problems) -> Language:
+    known = frozenset({"language", "groups", "contractions", "spellings", "fillers", "in_session"})
+    top = item.mapping(problems, "language.yaml", known=known)
+
+    def pairs(key: str) -> dict[str, str]:
+        if key not in top:
+            return {}
+        return {left: entry.text(problems, f"{key}, {left}") for left, entry in top[key].mapping(problems, key).items()}
+
+    return Language(
+        code=top["language"].text(problems, "language") if "language" in top else "en",
+        groups=top["groups"].texts(problems, "groups") if "groups" in top else (),
+        contractions=pairs("contractions"),
+        spellings=pairs("spellings"),
+        in_session=pairs("in_session"),
+        fillers=top["fillers"].texts(problems, "fillers") if "fillers" in top else (),
+    )
+
+
+def _read_pronunciations(item: Item, problems: Problems) -> dict[str, tuple[str, ...]]:
+    top = item.mapping(problems, "pronunciation.yaml", known=frozenset({"language", "words"}))
+    if "words" not in top:
+        return {}
+    words = top["words"].mapping(problems, "words")
+    return {word: entry.texts(problems, f"the sound of {word}") for word, entry in words.items()}
+
+
+def _check_together(
+    sentences: Sentences, answers: Answers, safety: SafetyRules, documents: Mapping[str, Item], problems: Problems
+) -> None:
+    first: dict[str, Template] = {}
+    for template in sentences.templates:
+        first.setdefault(template.intent, template)
+    for intent, template in first.items():
+        if intent not in answers.entries:
+            problems.add(template.place, f"the intent {intent} has sentences but no answer in answers.yaml")
+    named = _intents_named(documents)
+    for intent, entry in answers.entries.items():
+        if intent not in first and intent not in named:
+            problems.add(entry.place, f"the answer {intent} has no intent: no sentence file names it")
+    names = {*answers.settings, *sentences.lists, *(slot for slots in sentences.slots_of.values() for slot in slots)}
+    for intent, entry in answers.entries.items():
+        for row in entry.rows:
+            _check_when(intent, entry.place, row, sentences, safety, problems)
+            for name in sorted(placeholders(row.text) - names):
+                never_said = f'{{{name}}} is no list and not under "settings:" of answers.yaml, so it is never said'
+                problems.add(entry.place, f'{intent}: "{row.text}": {never_said}')
+
+
+def _check_follow_ups(
+    follow_ups: FollowUps, answers: Answers, sentences: Sentences, safety: SafetyRules, problems: Problems
+) -> None:
+    for topic in follow_ups.topics.values():
+        for intent in (topic.intent, *topic.leads_to.values()):
+            if intent not in answers.entries:
+                problems.add(topic.place, f"the topic {topic.intent}: there is no answer {intent} in answers.yaml")
+        for row in topic.rows:
+            _check_when(topic.intent, topic.place, row, sentences, safety, problems)
+
+
+def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
+    """Intents that a file names, also where every sentence of theirs is broken and was reported already."""
+    named: set[str] = set()
+    for document in documents.values():
+        if isinstance(document.value, dict) and "intents" in document.value:
+            intents = document.value["intents"].value
+            named.update(intents if isinstance(intents, dict) else ())
+    return frozenset(named)
+
+
+SITUATIONS = frozenset({"recording", "serving", "assistant"})
+"""What an answer may depend on beside the sentence: how the program was started."""
+
+
+def _check_when(
+    intent: str, place: Place, row: Row, sentences: Sentences, safety: SafetyRules, problems: Problems
+) -> None:
+    for slot, wanted in row.when.items():
+        if slot == "family":
+            known: frozenset[str] = safety.family_names
+        elif slot in SITUATIONS:
+            continue
+        elif slot in sentences.lists:
+            known = frozenset(entry.value for entry in sentences.lists[slot])
+        else:
+            problems.add(place, f'{intent}: "when" names the slot {slot}, but there is no list {{{slot}}}')
+            continue
+        for value in wanted:
+            if value not in known | {"any", "none", "other"}:
+                problems.add(place, f'{intent}: "when" names {slot} "{value}", which is no value of it')
+
+
+def _check_thefts(sentences: Sentences, problems: Problems) -> None:
+    """Report sentences that two intents would claim."""
+    claimed: dict[str, Template] = {}
+    places = {(template.intent, template.text): template.place for template in sentences.templates}
+    for template in sentences.templates:
+        drawn = sentences.draw(template, _THEFT_DRAWS)
+        for text in drawn:
+            comparable = sentences.language.comparable(text)
+            owner = claimed.setdefault(comparable, template)
+            if owner.intent != template.intent:
+                _report_theft(comparable, template, owner.intent, str(owner.place), problems)
+        if len(drawn) == 1:  # a plain sentence, as people add them: ask the matcher itself
+            for claim in sentences.exact(drawn[0]):
+                if claim.intent != template.intent:
+                    place = places.get((claim.intent, claim.template), "")
+                    _report_theft(drawn[0], template, claim.intent, f'{place}: "{claim.template}"', problems)
+
+
+def _report_theft(text: str, template: Template, other: str, where: str, problems: Problems) -> None:
+    problems.add(template.place, f'{template}: "{text}" is claimed by {other} too ({where})')
+
+
+DRAWING_VERSION = 1
+"""Counted up with every change of what is drawn from the same words."""
+
+_QUESTION_DRAWS = 24
+_SIGN_DRAWS = 4
+_COMMAND_DRAWS = 100
+_COMMAND_WORDS = 5
+
+
+def draw_phrases(content: Content) -> Phrases:
+    """Draw what people say to us: sentences of every kind, those that must be heard while we speak, short commands."""
+    sentences, language = content.sentences, content.language
+    questions: dict[str, None] = {}
+    commands: dict[str, None] = {}
+    session = dict.fromkeys(language.in_session)
+    for template in sentences.templates:
+        group = sentences.group_of[template.intent]
+        drawn = sentences.draw(template, _QUESTION_DRAWS)
+        for number, text in enumerate(drawn):
+            # people say both "it is" and "it's"
+            questions[language.comparable(text) if number % 2 else " ".join(language.words(text))] = None
+        if group == COMMAND_GROUP or template.intent in HELP_NOW:
+            commands.update(dict.fromkeys(" ".join(language.words(text)) for text in drawn[:_SIGN_DRAWS]))
+        if group == COMMAND_GROUP and template.intent != GUIDE_START:
+            spoken = (" ".join(language.words(text)) for text in sentences.draw(template, _COMMAND_DRAWS))
+            session.update(dict.fromkeys(text for text in spoken if text.count(" ") < _COMMAND_WORDS))
+    for phrase in content.follow_ups.every_phrase:
+        questions[" ".join(language.words(phrase))] = None
+    for wording in content.wordings:
+        if wording.intent != OUT_OF_SCOPE:
+            questions[" ".join(language.words(wording.text))] = None
+    return Phrases(tuple(questions), tuple(commands), tuple(session), content.pronunciations)

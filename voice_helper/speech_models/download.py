@@ -1,0 +1,234 @@
+"""Files from the network: resumed after a cut, bounded, encrypted. Only `models install` comes here."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from voice_helper.errors import ModelInstallError
+
+Progress = Callable[[int, int | None], None]
+"""Told the bytes that are there, and all that there will be where that is known."""
+
+_BLOCK_BYTES: Final = 1 << 16
+_CONNECT_SECONDS, _STALL_SECONDS = 10.0, 20.0
+_TRIES: Final = 4  # in a row, with nothing new coming
+_WAIT_SECONDS: Final = 0.5  # before it tries again; twice as long each time
+_WEB_PAGE: Final = (b"<!doctype html", b"<html")
+_AGAIN: Final = "run the same command again: it goes on where it was"
+_OFFLINE: Final = "check the network; without one, take it from a stick: voice-helper models import FILE"
+_ELSEWHERE: Final = "look whether it has moved, or take another address with --mirror"
+
+
+class _BegunAnewError(requests.exceptions.ConnectionError):
+    """What was there does not belong to what the server has: it is fetched from the start."""
+
+
+def check_address(url: str, *, is_mirror: bool = False) -> None:
+    """Raise `ModelInstallError` for an address that is not encrypted, but for this machine's own and for mirrors."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.hostname or parts.scheme not in {"https", "http"}:
+        raise ModelInstallError(f'"{url}" is no address to fetch from', hint="give one that begins with https://")
+    if "@" in parts.netloc:
+        raise ModelInstallError(
+            f"the address of {parts.hostname} has a user or a password in it", hint="put them into ~/.netrc instead"
+        )
+    if parts.scheme == "http" and not is_mirror and not _is_loopback(parts.hostname):
+        raise ModelInstallError(
+            f"{url} is not fetched: the connection would not be encrypted",
+            hint="take an address that begins with https://",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def fetch(url: str, part: Path, *, max_bytes: int, progress: Progress) -> None:
+    """Fetch an address into a file; of what is there already only the rest is asked for.
+
+    Raises `ModelInstallError` with what went wrong, and `OSError` where the file cannot be written; what came until
+    then stays in the file for the next time.
+    """
+    failed, most = 0, _size(part)
+    while True:
+        try:
+            _fetch_rest(url, part, max_bytes, progress)
+        except (requests.exceptions.RequestException, ConnectionError) as error:
+            failed = 1 if _size(part) > most else failed + 1
+            most = max(most, _size(part))
+            if failed >= _TRIES or not _is_passing(error):
+                raise _explained(url, _size(part), error) from error
+            time.sleep(_WAIT_SECONDS * 2**failed)
+        else:
+            return
+
+
+def _fetch_rest(url: str, part: Path, max_bytes: int, progress: Progress) -> None:
+    have, headers = _what_to_ask(part)
+    with (
+        _session(url) as session,
+        session.get(url, headers=headers, stream=True, timeout=(_CONNECT_SECONDS, _STALL_SECONDS)) as answer,
+    ):
+        if answer.status_code == requests.codes.requested_range_not_satisfiable and have:
+            if answer.headers.get("Content-Range") == f"bytes */{have}":
+                _tag(part).unlink(missing_ok=True)
+                return  # all of it is there
+            _begin_anew(part)
+        if answer.status_code not in {requests.codes.ok, requests.codes.partial_content}:
+            raise ModelInstallError(f"{url} answers {answer.status_code} {answer.reason}".strip(), hint=_ELSEWHERE)
+        goes_on = answer.status_code == requests.codes.partial_content
+        if goes_on and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            _begin_anew(part)
+        _keep_body(url, part, answer, have if goes_on else 0, max_bytes, progress)
+
+
+def _keep_body(url: str, part: Path, answer: requests.Response, have: int, max_bytes: int, progress: Progress) -> None:
+    """Write what comes behind the `have` bytes that are there."""
+    length = answer.headers.get("Content-Length", "")
+    whole = have + int(length) if length.isdecimal() else None
+    if "html" in answer.headers.get("Content-Type", ""):
+        raise _web_page(url)
+    if (whole or 0) > max_bytes:
+        raise _too_large(url)
+    if not have:
+        _tag(part).write_text(_version(answer), encoding="utf-8")
+    answer.raw.enforce_content_length = False  # it would throw away what came just before a cut; see the end of this
+    with part.open("ab" if have else "wb") as file:
+        for block in answer.iter_content(_BLOCK_BYTES):
+            if not have and block.lstrip().lower().startswith(_WEB_PAGE):
+                raise _web_page(url)
+            have += len(block)
+            if have > max_bytes:
+                file.truncate(0)
+                raise _too_large(url)
+            file.write(block)
+            progress(have, whole)
+    if whole is not None and have < whole:
+        raise requests.exceptions.ConnectionError(f"cut after {have} of {whole} bytes")
+    _tag(part).unlink(missing_ok=True)
+
+
+def _session(url: str) -> requests.Session:
+    """Give a session that follows no redirection to where the connection is not encrypted."""
+    session = requests.Session()
+    session.adapters.clear()
+    session.mount("https://", HTTPAdapter())
+    parts = urlsplit(url)
+    if parts.scheme == "http":
+        session.mount(f"http://{parts.netloc.lower()}/", HTTPAdapter())
+    return session
+
+
+def _what_to_ask(part: Path) -> tuple[int, dict[str, str]]:
+    """Give the bytes that are there, and the headers that ask for the rest of the same version."""
+    have, headers = _size(part), {"Accept-Encoding": "identity"}
+    if not have:
+        return 0, headers
+    version = _tag(part).read_text(encoding="utf-8") if _tag(part).is_file() else ""
+    return have, headers | {"Range": f"bytes={have}-"} | ({"If-Range": version} if version else {})
+
+
+def _version(answer: requests.Response) -> str:
+    """Give what the server calls this version of the file; empty where it says nothing that can be relied on."""
+    tag = str(answer.headers.get("ETag", ""))
+    return tag if tag.startswith('"') else str(answer.headers.get("Last-Modified", ""))
+
+
+def _tag(part: Path) -> Path:
+    """Give the file that keeps, while a file is being fetched, what the server calls its version."""
+    return part.with_name(f"{part.name}.version")
+
+
+def _begin_anew(part: Path) -> None:
+    part.unlink()
+    _tag(part).unlink(missing_ok=True)
+    raise _BegunAnewError
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+# What went wrong
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Tell whether trying again may help: the connection was there, or was slow; not where there was none."""
+    setting_up = (socket.gaierror, ssl.SSLError, ConnectionRefusedError)
+    wrong = (requests.exceptions.InvalidSchema, requests.exceptions.TooManyRedirects, requests.exceptions.ProxyError)
+    return not any(isinstance(cause, (*setting_up, *wrong)) or _is_unreachable(cause) for cause in _causes(error))
+
+
+def _explained(url: str, have: int, error: Exception) -> ModelInstallError:
+    host = urlsplit(url).hostname
+    for cause in _causes(error):
+        if isinstance(cause, requests.exceptions.ProxyError):
+            return ModelInstallError("the proxy of this network refuses", hint="check HTTPS_PROXY, and NO_PROXY")
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ModelInstallError(
+                f"the certificate of {host} is not to be trusted: {cause.verify_message}",
+                hint="check this machine's clock and the network; nothing was fetched",
+            )
+        if isinstance(cause, ssl.SSLError):
+            return ModelInstallError(f"{host} does not speak https: {cause.reason}", hint=_ELSEWHERE)
+        if isinstance(cause, socket.gaierror):
+            is_unknown = cause.errno == socket.EAI_NONAME
+            what = f'there is no server "{host}"' if is_unknown else f'the name "{host}" cannot be looked up'
+            return ModelInstallError(f"{what}: {cause.strerror}", hint=_OFFLINE)
+        if isinstance(cause, ConnectionRefusedError):
+            return ModelInstallError(f"{host} refuses the connection", hint=_ELSEWHERE)
+        if _is_unreachable(cause):
+            return ModelInstallError(f"{host} cannot be reached: there is no network", hint=_OFFLINE)
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        return ModelInstallError(f"{url} leads to an address that is not encrypted", hint=_ELSEWHERE)
+    if isinstance(error, requests.exceptions.TooManyRedirects):
+        return ModelInstallError(f"{url} leads in a circle", hint=_ELSEWHERE)
+    if isinstance(error, _BegunAnewError):
+        return ModelInstallError(f"{url} answers with parts that do not fit together", hint=_ELSEWHERE)
+    if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):  # in mid-answer it is wrapped
+        return ModelInstallError(f"{host} has stopped answering, after {have / 1e6:.1f} MB", hint=_AGAIN)
+    return ModelInstallError(f"the connection to {host} was cut after {have / 1e6:.1f} MB", hint=_AGAIN)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an error and what lies under it: requests and urllib3 wrap what the system said."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        cause = waiting.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+
+
+def _is_unreachable(cause: BaseException) -> bool:
+    return isinstance(cause, OSError) and cause.errno in {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}
+
+
+def _web_page(url: str) -> ModelInstallError:
+    return ModelInstallError(
+        f"{url} gives a web page, not a model", hint="this network may want a log-in first; or take --mirror"
+    )
+
+
+def _too_large(url: str) -> ModelInstallError:
+    return ModelInstallError(f"{url} gives more than the model that it should be", hint=_ELSEWHERE)

@@ -1,0 +1,404 @@
+"""The user's own speech models: installed, imported, verified and removed, each whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from filelock import FileLock, Timeout
+
+from voice_helper.errors import ModelInstallError, ModelMissingError
+from voice_helper.speech_models.catalogue import KnownFile, KnownModel, registry
+from voice_helper.speech_models.find import engine_of, find_model, missing_in, usable_models
+from voice_helper.speech_models.unpack import check_room, copy, unpack
+from voice_helper.support.paths import user_models_folder
+
+Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how many bytes of it are done, and of how many where that is known."""
+
+_RECEIPT: Final = "voice-helper.json"
+_LOCK: Final = ".lock"
+_COMING, _REMOVING, _PARTS = ".coming", ".removing", ".parts"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
+_UNSURE_TIMES: Final = 2  # a file without a checksum may have grown since it was listed
+_LOAD_SECONDS: Final = 300
+_NOT_HERE: Final = 77  # the exit code of a process that lacks the engine
+_LOADING: Final = {
+    "vosk": "import vosk; vosk.SetLogLevel(-1); load = vosk.Model",
+    "whisper": "import ctranslate2; load = ctranslate2.models.Whisper",
+}
+_LOADER: Final = "import sys\ntry:\n {}\nexcept (ImportError, OSError):\n sys.exit({})\nload(sys.argv[1])"
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a model is made from."""
+
+    origin: str
+    fill: Callable[[Path], object]
+    """Puts it into a folder that is not there yet."""
+
+    checksum: str | None = None
+    """That of the archive it comes in."""
+
+    name: str = ""
+    """Its name where its own folder does not tell it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A model that is here, or can be installed."""
+
+    name: str
+    engine: str
+    bytes: int
+    """On the disk, or to be fetched."""
+
+    known: KnownModel | None = None
+    path: Path | None = None
+    """Where it is; `None` when it is not here."""
+
+    is_own: bool = False
+    """Whether it was installed or imported by this program."""
+
+    is_used: bool = False
+    fetched_bytes: int = 0
+    """What is there of a model whose fetching was cut."""
+
+
+def installed() -> tuple[Path, ...]:
+    """Give the folders of the models that were installed or imported here."""
+    receipts = user_models_folder().glob(f"[!.]*/{_RECEIPT}")
+    return tuple(sorted(path.parent for path in receipts if not path.parent.is_symlink()))
+
+
+def find_installed(name: str) -> Path | None:
+    """Give the folder of a model that was installed or imported here; `None` where there is none of this name."""
+    return next((path for path in installed() if path.name == name), None)
+
+
+def listed(language: str) -> tuple[Listed, ...]:
+    """Give the models of the registry and all others that are here; `is_used` says which is taken for the language."""
+    used = [path for engine in _LOADING if (path := _used(engine, language))]
+    own = installed()
+    here = {path: engine for engine in _LOADING for path in usable_models(engine)}
+    here |= {path: engine_of(path) or "damaged" for path in own}
+    names = {path.name: path for path in reversed(own)}
+    rows = []
+    for model in registry():
+        path = names.get(model.name)
+        if path is None:
+            rows.append(Listed(model.name, model.engine, model.bytes, model, fetched_bytes=_fetched(model.name)))
+        else:
+            rows.append(Listed(model.name, here.pop(path), _bytes_in(path), model, path, True, path in used))
+    rest = (Listed(path.name, here[path], _bytes_in(path), None, path, path in own, path in used) for path in here)
+    return (*rows, *rest)
+
+
+def install(model: KnownModel, *, mirror: str | None, progress: Progress) -> Path:
+    """Fetch a model and keep it among the user's own; gives its folder.
+
+    `mirror` is the address of another folder with its files. Raises `ModelInstallError`; what came until then is used
+    the next time, unless it is what was wrong.
+    """
+    from voice_helper.speech_models.download import check_address
+
+    url = (mirror or model.url).rstrip("/")
+    check_address(url, is_mirror=mirror is not None)
+    with _locked() as models:
+        _refuse_a_second(models, model.name)
+        parts = _parts_of(model.name)
+        parts.mkdir(exist_ok=True)
+        try:
+            missing_bytes = model.bytes - _fetched(model.name)
+            check_room(models, missing_bytes + (model.unpacked_bytes if model.archive else 0))
+            for file in model.files:
+                _fetch(f"{url}/{file.name}", file, parts / file.name, progress)
+            path = _keep_fetched(models, model, parts, url, progress)
+        finally:
+            with suppress(OSError):  # something is in it, for the next time
+                parts.rmdir()
+        return path
+
+
+def import_model(source: Path, *, name: str | None, progress: Progress) -> Path:
+    """Keep a copy of a model in a zip archive or a folder; gives its folder.
+
+    Without `name` it is named as the registry names it, else as its own folder is. A model that is named as one of the
+    registry must be that one. Raises `ModelInstallError`.
+    """
+    with _locked() as models:
+        if not (source.is_file() or source.is_dir()):
+            raise ModelInstallError(
+                f"there is no file or folder {source}", hint="give the zip archive, or the unpacked folder"
+            )
+        path = source.resolve()
+        given = _copied(path, progress) if path.is_dir() else _packed(path, str(path), progress)
+        return _keep(models, name or _published_name(given.checksum), given, progress)
+
+
+def verify(folder: Path) -> tuple[str, ...]:
+    """Give the files of an installed model that are missing or are not as they were; raises `ModelInstallError`."""
+    try:
+        files = _receipt(folder)
+        return tuple(
+            name
+            for name, checksum in sorted(files.items())
+            if not (folder / name).is_file() or _sha256_of(folder / name) != checksum
+        )
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def check_removable(name: str) -> None:
+    """Raise `ModelInstallError` for a name under which nothing was installed, imported or fetched here."""
+    if not _NAME.fullmatch(name) or (find_installed(name) is None and not _parts_of(name).is_dir()):
+        raise not_installed(name)
+
+
+def remove(name: str) -> None:
+    """Remove a model that was installed or imported, and what was fetched of it; raises `ModelInstallError`."""
+    with _locked() as models:
+        check_removable(name)
+        folder = find_installed(name)
+        if folder is not None:
+            going = models / f".{name}{_REMOVING}"
+            folder.rename(going)
+            shutil.rmtree(going)
+        shutil.rmtree(_parts_of(name), ignore_errors=True)
+
+
+def not_installed(name: str) -> ModelInstallError:
+    """Give the error for a name under which nothing was installed here."""
+    names = ", ".join(path.name for path in installed()) or "none"
+    return ModelInstallError(f'no model "{name}" was installed here', hint=f"installed: {names}")
+
+
+def _fetch(url: str, file: KnownFile, part: Path, progress: Progress) -> None:
+    from voice_helper.speech_models.download import fetch
+
+    max_bytes = file.bytes if file.sha256 else file.bytes * _UNSURE_TIMES
+    fetch(url, part, max_bytes=max_bytes, progress=lambda have, whole: progress(f"fetching {file.name}", have, whole))
+    if file.sha256 is None:
+        return
+    checksum = _sha256_of(part)
+    if checksum != file.sha256:
+        part.unlink()
+        raise ModelInstallError(
+            f"what {url} gives is not {file.name}: its checksum is {checksum}, not {file.sha256}",
+            hint="try again, or another --mirror; nothing of it was kept",
+        )
+
+
+def _keep_fetched(models: Path, model: KnownModel, parts: Path, url: str, progress: Progress) -> Path:
+    """Make a model of its parts; what cannot become one is not kept for the next time."""
+    try:
+        archive = parts / model.archive.name if model.archive else None
+        source = _packed(archive, url, progress) if archive else _Source(url, parts.rename)
+        path = _keep(models, model.name, source, progress)
+    except ModelInstallError:
+        shutil.rmtree(parts, ignore_errors=True)
+        raise
+    shutil.rmtree(parts, ignore_errors=True)
+    return path
+
+
+def _packed(archive: Path, origin: str, progress: Progress) -> _Source:
+    def fill(folder: Path) -> None:
+        unpack(archive, folder, count=lambda done: progress("unpacking", done, None))
+
+    return _Source(origin, fill, _sha256_of(archive), archive.stem)
+
+
+def _copied(folder: Path, progress: Progress) -> _Source:
+    def fill(to: Path) -> None:
+        copy(folder, to, count=lambda done: progress("copying", done, None))
+
+    return _Source(str(folder), fill, name=folder.name)
+
+
+def _published_name(checksum: str | None) -> str | None:
+    """Give the name of the model of the registry whose archive has this checksum."""
+    archives = {model.archive.sha256: model.name for model in registry() if model.archive and model.archive.sha256}
+    return archives.get(checksum) if checksum else None
+
+
+def _keep(models: Path, name: str | None, source: _Source, progress: Progress) -> Path:
+    """Put a model beside the others under a temporary name, look whether it is one, then give it its own."""
+    if name:
+        _refuse_a_second(models, name)
+    coming = models / f".{name or 'import'}{_COMING}"
+    try:
+        source.fill(coming)
+        root, engine = _model_in(coming, source.origin)
+        name = name or (source.name if root == coming else root.name)
+        _refuse_a_second(models, name)
+        progress("checking", 0, None)
+        files = {path.relative_to(root).as_posix(): _sha256_of(path) for path in _files(root)}
+        _check_is_the_known(name, source.checksum, files)
+        _check_loads(root, engine, source.origin)
+        receipt = {"name": name, "engine": engine, "from": source.origin, "sha256": source.checksum, "files": files}
+        (root / _RECEIPT).write_text(json.dumps(receipt, indent=1) + "\n", encoding="utf-8")
+        _to_disk(root)
+        root.rename(models / name)
+        _folder_to_disk(models)
+    finally:
+        shutil.rmtree(coming, ignore_errors=True)
+    return models / name
+
+
+def _refuse_a_second(models: Path, name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ModelInstallError(
+            f'"{name}" cannot be the name of a model', hint="give another with --name, of letters, digits and -._+"
+        )
+    if (models / name).exists():
+        raise ModelInstallError(f'"{name}" is there already', hint=f"voice-helper models remove {name}")
+
+
+def _model_in(folder: Path, origin: str) -> tuple[Path, str]:
+    """Give the folder that is the model, this one or the one folder in it, and its engine."""
+    inner = [child for child in folder.iterdir() if child.is_dir()]
+    for candidate in (folder, *inner):
+        engine = engine_of(candidate)
+        if engine is not None:
+            return candidate, engine
+    nearest = inner[0] if len(inner) == 1 else folder
+    engine = "whisper" if (nearest / "model.bin").is_file() else "vosk"
+    raise ModelInstallError(
+        f"{origin} is not a {engine.capitalize()} model: {missing_in(nearest, engine)}",
+        hint="take another archive or folder",
+    )
+
+
+def _check_is_the_known(name: str, checksum: str | None, files: dict[str, str]) -> None:
+    """Raise `ModelInstallError` for a model that has the name of one of the registry and is another."""
+    model = next((model for model in registry() if model.name == name), None)
+    if model is None:
+        return
+    if model.archive:
+        is_it = not (checksum and model.archive.sha256) or checksum == model.archive.sha256
+    else:
+        is_it = all(file.sha256 in {None, files.get(file.name)} for file in model.files)
+    if not is_it:
+        raise ModelInstallError(
+            f"this is not the {name} of the registry: its checksum is another",
+            hint="take it from where it is published, or import it under another name with --name",
+        )
+
+
+def _check_loads(folder: Path, engine: str, origin: str) -> None:
+    """Load it in a process of its own: a broken model may end the process that loads it."""
+    command = [sys.executable, "-P", "-c", _LOADER.format(_LOADING[engine], _NOT_HERE), str(folder)]
+    try:
+        loaded = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_LOAD_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise ModelInstallError(f"the model from {origin} does not load in time", hint="take a smaller one") from None
+    if loaded.returncode not in {0, _NOT_HERE}:
+        raise ModelInstallError(
+            f"the model from {origin} does not load: it is broken, or larger than this machine's memory",
+            hint="fetch it again, or take a smaller one",
+        )
+
+
+@contextmanager
+def _locked() -> Iterator[Path]:
+    """Give the folder of the user's models to one process at a time; what a dead one left half-done is swept away."""
+    folder = user_models_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / _LOCK, timeout=0):
+            for left in folder.glob(".*"):
+                done = left.suffix == _PARTS and (folder / left.stem[1:]).exists()
+                if done or left.suffix in {_COMING, _REMOVING}:
+                    shutil.rmtree(left, ignore_errors=True)
+            yield folder
+    except Timeout:
+        raise ModelInstallError("another voice-helper is working on the models", hint="wait until it is done") from None
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: OSError) -> ModelInstallError:
+    """Give the error for what cannot be read or written, with what to do."""
+    path, why = error.filename or folder, error.strerror or str(error)
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return ModelInstallError(
+            f"there is too little room in {folder}: {why}", hint="make room on the disk; what was fetched is kept"
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return ModelInstallError(f"{path} cannot be read or written: {why}", hint="check its rights, or whose it is")
+    return ModelInstallError(f"{path} cannot be read or written: {why}", hint="check the folder and the disk")
+
+
+def _receipt(folder: Path) -> dict[str, str]:
+    """Give the checksums of a model's files as they were when it was installed."""
+    try:
+        receipt: dict[str, Any] = json.loads((folder / _RECEIPT).read_text(encoding="utf-8"))
+        return {str(name): str(checksum) for name, checksum in receipt["files"].items()}
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelInstallError(
+            f"{folder / _RECEIPT} cannot be understood",
+            hint=f"voice-helper models remove {folder.name}, and install it again",
+        ) from error
+
+
+def _used(engine: str, language: str) -> Path | None:
+    try:
+        return find_model(engine, language, None)
+    except ModelMissingError:
+        return None
+
+
+def _parts_of(name: str) -> Path:
+    """Give the folder for what is being fetched of a model."""
+    return user_models_folder() / f".{name}{_PARTS}"
+
+
+def _fetched(name: str) -> int:
+    return _bytes_in(_parts_of(name))
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in _files(folder))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _to_disk(root: Path) -> None:
+    """See to it that a model is on the disk before it gets its name."""
+    for path in _files(root):
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+    for folder in (root, *(path for path in root.rglob("*") if path.is_dir())):
+        _folder_to_disk(folder)
+
+
+def _folder_to_disk(folder: Path) -> None:
+    if os.name == "nt":  # keeps its folders itself
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,107 @@
+"""What a person has set once, in a small file of their own: `number = "112"` and the like (TOML)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Final
+
+from voice_helper.errors import SettingsError
+from voice_helper.support.cache import write_whole
+from voice_helper.support.paths import settings_file
+
+SETTINGS: Final = ("number", "microphone", "loudspeaker", "device", "voice", "rate", "engine", "model", "language")
+"""What can be set as a text or a number: each the name of an option of every command."""
+
+SWITCHES: Final = ("patient",)
+"""What can be set as true or false: an option of the commands that go on listening."""
+
+_KNOWN: Final = (*SETTINGS, *SWITCHES)
+
+Setting = str | float | bool
+
+
+def read_settings(path: Path) -> Mapping[str, Setting]:
+    """Read what was set; nothing where there is no file.
+
+    Raises `SettingsError` with file and line for what cannot be read.
+    """
+    if not path.is_file():
+        return {}
+    import tomllib
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        settings = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}", hint=_MEND) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}", hint=_MEND) from error
+    for name, value in settings.items():
+        if name not in _KNOWN:
+            raise SettingsError(
+                f'{path}:{_line_of(name, text)}: unknown setting "{name}"',
+                hint=f"known: {', '.join(_KNOWN)}",
+            )
+        if isinstance(value, bool) != (name in SWITCHES) or not isinstance(value, Setting | int):
+            needed = "true or false" if name in SWITCHES else "a text or a number"
+            raise SettingsError(f"{path}:{_line_of(name, text)}: {name} must be {needed}", hint=_MEND)
+    return settings
+
+
+def file_that_sets(value: str, names: Collection[str]) -> Path | None:
+    """Give the person's file of settings where one of these names has this value in it."""
+    path = settings_file()
+    try:
+        settings = read_settings(path)
+    except SettingsError:  # it is told of elsewhere
+        return None
+    return path if any(str(settings.get(name)) == value for name in names) else None
+
+
+def begin_settings(path: Path) -> None:
+    """Make the file, where there is none, with a line on what it is for. Raises `SettingsError`."""
+    if not path.exists():
+        _write(
+            path,
+            f"# What you set once for voice-helper: {', '.join(_KNOWN)}.\n",
+            "set what you need in the environment: export VOICE_HELPER_NUMBER=112",
+        )
+
+
+def keep_setting(path: Path, name: str, value: str) -> None:
+    """Set one thing, and leave every other line as it is. Raises `SettingsError` when it cannot be written."""
+    import tomllib
+
+    expected = {**read_settings(path), name: value}  # what cannot be read is not written over
+    before = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    kept = [line for line in before if not _sets(name).match(line)]
+    text = "".join(f"{line}\n" for line in (*kept, f"{name} = {json.dumps(value, ensure_ascii=False)}"))
+    try:
+        is_right = tomllib.loads(text) == expected
+    except tomllib.TOMLDecodeError:  # a value over several lines, or a sign that no text may have
+        is_right = False
+    if not is_right:
+        raise SettingsError(f"{path}: {name} cannot be set here", hint="set it in that file by hand")
+    _write(path, text, f'set it in the environment: export VOICE_HELPER_{name.upper()}="{value}"')
+
+
+def _write(path: Path, text: str, hint: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text.encode())
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be written: {error.strerror}", hint=hint) from error
+
+
+_MEND: Final = 'write lines such as: number = "112"'
+
+
+def _sets(name: str) -> re.Pattern[str]:
+    return re.compile(rf"""\s*["']?{re.escape(name)}["']?\s*=""")
+
+
+def _line_of(name: str, text: str) -> int:
+    return next((number for number, line in enumerate(text.splitlines(), 1) if _sets(name).match(line)), 1)

@@ -1,0 +1,1 @@
+"""Test what sentences mean, and report the results."""

@@ -1,0 +1,121 @@
+"""What a batch of tested lines shows: how many are right, for each intent, and what is taken for what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from voice_helper.tester.run import Result
+from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT
+
+REFUSED = frozenset({NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE})
+
+
+@dataclass(frozen=True, slots=True)
+class IntentFigures:
+    """How one intent fared."""
+
+    intent: str
+    expected: int
+    """Lines that should mean it."""
+
+    right: int
+    taken: int
+    """Lines of other intents that were taken for it."""
+
+    @property
+    def accuracy(self) -> float:
+        """The share of its lines that was right."""
+        return self.right / self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Lines of one intent that were taken for another."""
+
+    expected: str
+    got: str
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A batch of results."""
+
+    results: tuple[Result, ...]
+
+    @cached_property
+    def expected(self) -> int:
+        """How many had an expectation."""
+        return sum(result.is_right is not None for result in self.results)
+
+    @cached_property
+    def right(self) -> int:
+        """How many of those were as expected."""
+        return sum(result.is_right is True for result in self.results)
+
+    @property
+    def accuracy(self) -> float:
+        """The share that was right; 1.0 when nothing was expected."""
+        return self.right / self.expected if self.expected else 1.0
+
+    @cached_property
+    def not_understood(self) -> int:
+        """How many had no single meaning."""
+        return sum(result.match.intent in (NONE_INTENT, UNSURE_INTENT) for result in self.results)
+
+    @cached_property
+    def wrong(self) -> tuple[Result, ...]:
+        """Those that were not as expected, in order."""
+        return tuple(result for result in self.results if result.is_right is False)
+
+    @cached_property
+    def refused(self) -> tuple[Result, ...]:
+        """Those that were not answered: not understood, asked about, or about something else."""
+        return tuple(result for result in self.results if result.match.intent in REFUSED)
+
+    def by_intent(self) -> list[IntentFigures]:
+        """Give the figures of every expected intent, the worst first."""
+        expected = Counter(result.case.intent for result in self.results if result.case.intent)
+        right = Counter(result.case.intent for result in self.results if result.is_right)
+        taken = Counter(result.match.intent for result in self.wrong if result.match.intent != result.case.intent)
+        figures = [
+            IntentFigures(intent, count, right[intent], taken[intent]) for intent, count in expected.items() if intent
+        ]
+        return sorted(figures, key=lambda each: (each.accuracy, each.intent))
+
+    def confusions(self) -> list[Confusion]:
+        """Give what is taken for what, the most frequent first."""
+        pairs: dict[tuple[str, str], list[Result]] = {}
+        for result in self.wrong:
+            pairs.setdefault((result.case.intent or "", result.match.intent), []).append(result)
+        found = [Confusion(expected, got, tuple(results)) for (expected, got), results in pairs.items()]
+        return sorted(found, key=lambda each: (-len(each.results), each.expected, each.got))
+
+    def scores(self, bins: int) -> tuple[list[int], list[int]]:
+        """Give how many right and how many wrong results have a score in each of equal parts from 0 to 1."""
+        right, wrong = [0] * bins, [0] * bins
+        for result in self.results:
+            if result.is_right is not None:
+                counts = right if result.is_right else wrong
+                counts[min(int(result.match.score * bins), bins - 1)] += 1
+        return right, wrong
+
+    def matrix(self) -> Mapping[tuple[str, str], int]:
+        """Give how many lines of each expected intent (first) came to mean each intent (second)."""
+        return Counter((result.case.intent, result.match.intent) for result in self.results if result.case.intent)
+
+
+def in_order(intents: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Sort intents as the folder has them; those it does not have come last, by name."""
+    places = {intent: place for place, intent in enumerate(known)}
+    return sorted(set(intents), key=lambda intent: (places.get(intent, len(places)), intent))
+
+
+def printable(text: str) -> str:
+    """Give a text for a file that others show: control characters, line ends too, are written out (`\\\\x1b`)."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )

@@ -1,0 +1,63 @@
+"""Sentences of one intent that another would claim, found by asking what the templates' own sentences mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from voice_helper.skill import Skill
+from voice_helper.types import Match
+from voice_helper.understanding.sentences import Template
+
+_SURE_DRAWS = 12
+"""So many sentences of a template must all be claimed by others before it counts as unreachable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Theft:
+    """A template with sentences that come to mean another intent than its own."""
+
+    template: Template
+    texts: tuple[str, ...]
+    drawn: int
+    """So many of its sentences were asked about."""
+
+    match: Match
+    """What the first of them means."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the template is unreachable: every sentence that was drawn is claimed by another intent."""
+        return len(self.texts) == self.drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Thefts:
+    """What was found in the templates of a folder."""
+
+    found: tuple[Theft, ...]
+    templates: int
+    """So many were looked at."""
+
+
+def find_thefts(skill: Skill, draws: int, templates: Iterable[Template]) -> Thefts:
+    """Ask what sentences drawn from some templates mean, `draws` of each."""
+    found: list[Theft] = []
+    looked_at = 0
+    for template in templates:
+        looked_at += 1
+        theft = _theft(skill, template, draws)
+        if theft is not None and theft.is_whole:
+            theft = _theft(skill, template, _SURE_DRAWS)
+        if theft is not None:
+            found.append(theft)
+    return Thefts(tuple(found), looked_at)
+
+
+def _theft(skill: Skill, template: Template, draws: int) -> Theft | None:
+    texts = skill.content.sentences.draw(template, draws)
+    meant = [(text, skill.understanding.understand(text)) for text in texts]
+    stolen = [(text, match) for text, match in meant if match.intent != template.intent]
+    if not stolen:
+        return None
+    return Theft(template, tuple(text for text, _ in stolen), len(texts), stolen[0][1])

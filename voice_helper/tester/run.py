@@ -1,0 +1,244 @@
+"""The text-mode intent tester: what a text means, how that was decided, and what would be said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.dialogue.conversation import State
+from voice_helper.errors import VoiceHelperError
+from voice_helper.runtime.json_output import answer_form
+from voice_helper.skill import Skill
+from voice_helper.types import (
+    NONE_INTENT,
+    OUT_OF_SCOPE,
+    Answer,
+    Heard,
+    Match,
+    Say,
+    Transcript,
+    Understood,
+)
+from voice_helper.understanding.calibration import Trial
+from voice_helper.understanding.understand import HELP_NOW, Context
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One text to test, and what it should mean."""
+
+    text: str
+    intent: str | None = None
+    slots: Mapping[str, str] | None = None
+    context: Context = "none"
+    after: str | None = None
+    """Intent of the answer before."""
+
+    place: Place | None = None
+    """Where it stands; `None` when it was typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a case came to mean."""
+
+    case: Case
+    match: Match
+    answer: Answer
+    transcript: Transcript = field(default_factory=lambda: Transcript(""))
+    engine: str | None = None
+    seconds: float = 0.0
+    """How long it took, hearing included."""
+
+    @property
+    def is_right(self) -> bool | None:
+        """Whether it is as expected; `None` when nothing was expected."""
+        if self.case.intent is None:
+            return None
+        meant = self.match.intent
+        if self.case.intent in (OUT_OF_SCOPE, NONE_INTENT):
+            return meant in (OUT_OF_SCOPE, NONE_INTENT)
+        if meant != self.case.intent:
+            return False
+        return self.case.slots is None or dict(self.case.slots) == dict(self.match.slots)
+
+    def form(self) -> dict[str, Any]:
+        """Give it as a line of `test-intents --format jsonl`."""
+        form = answer_form(self.transcript, self.engine, self.match, self.answer)
+        case = self.case
+        said = {"text": case.text, "context": case.context, "after": case.after}
+        return {**form, **said, "expected": case.intent, "ok": self.is_right}
+
+
+def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engine: str | None = None) -> Result:
+    """Give one text its meaning and answer, in a conversation of its own.
+
+    `heard` and `engine` say what a recognizer heard, and which. Raises `VoiceHelperError` where it is to be said
+    after an intent that does not exist.
+    """
+    transcript = heard or Transcript(case.text)
+    state = State()
+    if case.context == "guide":
+        state, _ = skill.conversation.begin_guide(state)
+    if case.after is not None:
+        if case.after not in skill.content.answers.entries:
+            raise VoiceHelperError(f'{case.place}: "after" names {case.after}, which is no intent')
+        said = Match(case.after)
+        topic = said if case.after in skill.content.follow_ups.topics else None
+        state = replace(state, last_match=said, topic=topic)
+    asked = ask(skill, transcript, state)
+    match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
+    return Result(case, match, asked.answer, asked.transcript, engine)
+
+
+def trial(skill: Skill, case: Case) -> Trial:
+    """Give how near a labelled line comes to two meanings, whatever the thresholds for them."""
+    any_score = replace(skill.content.thresholds, sure=0.0, margin=0.0, unsure=0.0, score_slope=1.0, score_offset=0.0)
+    match = replace(skill.understanding, thresholds=any_score).understand(case.text)
+    wanted = OUT_OF_SCOPE if case.intent in (NONE_INTENT, OUT_OF_SCOPE, None) else case.intent
+    is_near = match.decided_by in ("nearest", "none")
+    best = OUT_OF_SCOPE if match.intent == NONE_INTENT else match.intent
+    second_score = match.runner_up.score if match.runner_up else 0.0
+    return Trial(str(wanted), best, match.score, second_score, is_near)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question that was asked."""
+
+    transcript: Transcript
+    """The words as they were understood, which may be another guess of the recognizer than its first."""
+
+    match: Match
+    answer: Answer
+
+
+def ask(skill: Skill, transcript: Transcript, state: State | None = None) -> Asked:
+    """Ask one question; give its meaning and its whole answer."""
+    _, actions = skill.conversation.step(state or State(), Heard(transcript))
+    said = tuple(row for action in actions if isinstance(action, Say) for row in action.rows)
+    for action in actions:
+        if isinstance(action, Understood):
+            return Asked(action.transcript, action.match, action.answer or Answer(said))
+    return Asked(transcript, Match(NONE_INTENT, score=0.0, decided_by="none"), Answer(said))
+
+
+def read_cases(path: Path, text: str) -> Iterator[Case]:
+    """Read text lines, JSON lines, or the YAML of `tests/sentences`.
+
+    Raises `VoiceHelperError` with file and line for what cannot be read.
+    """
+    if path.suffix in {".yaml", ".yml"}:
+        yield from _yaml_cases(path, text)
+        return
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        place = Place(str(path), number)
+        yield _json_case(line, place) if line.startswith("{") else Case(line, place=place)
+
+
+_CASE_KEYS = frozenset({"text", "intent", "slots", "context", "after", "wav", "split"})
+
+
+def json_object(line: str, place: Place, hint: str) -> dict[str, Any]:
+    """Read a line that is one JSON object; raises `VoiceHelperError` with its place."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise VoiceHelperError(f"{place}: is not JSON: {error}", hint=hint) from error
+    if not isinstance(entry, dict):
+        raise VoiceHelperError(f"{place}: must be an object with a text", hint=hint)
+    return entry
+
+
+def _json_case(line: str, place: Place) -> Case:
+    example = 'write one JSON object a line, such as {"text": "does heat help"}'
+    entry = json_object(line, place, example)
+    text = entry.get("text", entry.get("wav"))
+    if not isinstance(text, str) or not text.strip():
+        raise VoiceHelperError(f'{place}: has no "text"', hint=example)
+    unknown = sorted(entry.keys() - _CASE_KEYS)
+    if unknown:
+        raise VoiceHelperError(f'{place}: unknown key "{unknown[0]}"', hint=f"known: {', '.join(sorted(_CASE_KEYS))}")
+    intent, slots, after = entry.get("intent"), entry.get("slots"), entry.get("after")
+    if intent is not None and not isinstance(intent, str):
+        raise VoiceHelperError(f'{place}: "intent" must be a text')
+    if slots is not None and not isinstance(slots, dict):
+        raise VoiceHelperError(f'{place}: "slots" must be an object, such as {{"muscle": "calf"}}')
+    if after is not None and not isinstance(after, str):
+        raise VoiceHelperError(f'{place}: "after" must be the name of an intent')
+    return Case(text, intent, slots, read_context(entry.get("context"), place), after, place)
+
+
+def read_context(value: object, place: Place) -> Context:
+    """Read the context that a line is said in; raises `VoiceHelperError` with its place."""
+    if value == "guide":
+        return "guide"
+    if value in ("none", None):
+        return "none"
+    raise VoiceHelperError(f'{place}: "context" must be none or guide, not "{value}"', hint="leave it out for none")
+
+
+def _yaml_cases(path: Path, text: str) -> Iterator[Case]:
+    problems = Problems()
+    from voice_helper.content.yaml_documents import read_document
+
+    document = read_document(text, str(path), problems)
+    top = document.mapping(problems, "a test file", known=frozenset({"language", "tests"}))
+    cases: list[Case] = []
+    for test in top["tests"].items(problems, "tests") if "tests" in top else []:
+        cases.extend(_yaml_test(test, problems))
+    if len(problems):
+        raise VoiceHelperError("\n".join(problems.lines()), hint="see tests/sentences for the form")
+    yield from cases
+
+
+def _yaml_test(test: Item, problems: Problems) -> Iterator[Case]:
+    known = frozenset({"intent", "sentences", "slots", "context", "after"})
+    fields = test.mapping(problems, "a test", known=known)
+    intent = fields["intent"].text(problems, "intent") if "intent" in fields else None
+    slots = None
+    if "slots" in fields:
+        slots = {name: item.text(problems, name) for name, item in fields["slots"].mapping(problems, "slots").items()}
+    context: Context = "none"
+    if "context" in fields and fields["context"].text(problems, "context") == "guide":
+        context = "guide"
+    after = fields["after"].text(problems, "after") if "after" in fields else None
+    for sentence in fields["sentences"].items(problems, "sentences") if "sentences" in fields else []:
+        yield Case(sentence.text(problems, "a sentence"), intent, slots, context, after, sentence.place)
+
+
+def explain(skill: Skill, result: Result) -> list[str]:
+    """Say in plain lines why a text came to mean what it does."""
+    match, text = result.match, result.transcript.text
+    understanding = skill.understanding
+    lines = [f'compared as: "{skill.content.language.comparable(text)}"']
+    flags = understanding.safety.find(text)
+    for flag in flags.raised:
+        lines.append(f'red flag or redirect {flag.family} ({flag.level}) in "{flag.words}"')
+    for flag in flags.denied:
+        lines.append(f'{flag.family} ({flag.level}) in "{flag.words}" is denied')
+    claims = understanding.sentences.exact(text)
+    for claim in claims:
+        lines.append(f"{claim.intent} matches word for word: {claim.template}")
+    if not claims:
+        lines.append("no template matches word for word")
+    scores = understanding.nearest.rank(nearest_form(skill, text)).scores()
+    lines.append("nearest meanings: " + ", ".join(f"{intent} {score:.2f}" for intent, score in scores[:5]))
+    thresholds = understanding.thresholds
+    alarm = sum(score for intent, score in scores if intent in HELP_NOW)
+    lines.append(f"near to red flags: {alarm:.2f}, acted on from {thresholds.safety:.2f}")
+    lines.append(f"answered from {thresholds.sure:.2f}, asked about when nearer than {thresholds.margin:.2f}")
+    lines.append(f"decided by {match.decided_by}: {match.intent}")
+    return lines
+
+
+def nearest_form(skill: Skill, text: str) -> str:
+    """Give a text as the nearest meaning compares it."""
+    return skill.content.language.essence(text)

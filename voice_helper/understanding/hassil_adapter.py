@@ -1,0 +1,267 @@
+"""Sentence templates in full, as hassil parses them: walked through, drawn from and matched.
+
+Heavy, and slow for thousands of templates, so that `sentences` asks it only for those that matter.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache, reduce
+from typing import Any, NamedTuple
+
+from hassil.expression import (
+    Alternative,
+    Expression,
+    Group,
+    ListReference,
+    Permutation,
+    RuleReference,
+    Sentence,
+    TextChunk,
+)
+from hassil.intents import Intent, IntentData, Intents, SlotList
+from hassil.parse_expression import parse_sentence
+from hassil.parser import ParseError
+from hassil.recognize import recognize_all
+
+from voice_helper.understanding.fragments import Clauses
+from voice_helper.understanding.prefilter import Name
+from voice_helper.understanding.slots import SlotValue
+
+
+class Matched(NamedTuple):
+    """One way in which a template matches a text."""
+
+    intent: str
+    template: str
+    slots: Mapping[str, str]
+
+
+@lru_cache(maxsize=1 << 14)
+def parsed(template: str) -> Sentence:
+    """Parsed once, for it is looked at again and again; nobody changes it."""
+    sentence = parse_sentence(template, keep_text=True)
+    sentence.required_clauses = frozenset()  # hassil would look for the needed words as `sentences` has done already
+    return sentence
+
+
+def parse_fault(template: str) -> str | None:
+    """Say what is wrong with a template; `None` when it can be parsed."""
+    try:
+        parsed(template)
+    except (ParseError, ValueError, IndexError, AssertionError) as error:  # the last one for empty brackets
+        return f"is not a template: {error}"
+    return None
+
+
+@lru_cache(maxsize=1 << 14)
+def names_of(template: str) -> tuple[Name, ...]:
+    """Give the lists and rules that a template names, from left to right."""
+    return tuple(_names(parsed(template).expression))
+
+
+def needs_of(template: str) -> Clauses:
+    """Give the fragments that a text must have to match a template, as hassil finds them."""
+    return tuple(parse_sentence(template).get_required_clauses({}))
+
+
+def texts_of(template: str, limit: int = 200) -> list[str]:
+    """Give every text of a template without lists and rules, up to a limit."""
+    return _texts(parsed(template).expression, limit)
+
+
+class Templates:
+    """The lists and rules of a language, for templates that use them."""
+
+    def __init__(
+        self,
+        language: str,
+        lists: Mapping[str, tuple[SlotValue, ...]],
+        raw_lists: Mapping[str, Any],
+        raw_rules: Mapping[str, str],
+    ) -> None:
+        """Take the lists as they were read, and lists and rules as hassil takes them."""
+        self._language = language
+        self._lists = lists
+        self._raw_lists = raw_lists
+        self._rules = raw_rules
+        self._read_lists: dict[str, SlotList] = {}
+        self._rule_pieces: dict[str, _Pieces] = {}
+
+    def matches(self, text: str, candidates: Iterable[tuple[str, str]]) -> Iterator[Matched]:
+        """Give each way in which a text matches one of some templates, given as intent and template."""
+        by_intent: dict[str, list[str]] = {}
+        for intent, template in candidates:
+            by_intent.setdefault(intent, []).append(template)
+        intents = {name: _intent(name, templates) for name, templates in by_intent.items()}
+        lists, rules = self._named(template for templates in by_intent.values() for template in templates)
+        for result in recognize_all(text, Intents(self._language, intents, lists, rules)):
+            values: dict[str, dict[str, None]] = {}
+            for entity in result.entities_list:
+                values.setdefault(entity.name, {})[str(entity.value)] = None
+            slots = {name: ", ".join(found) for name, found in values.items()}
+            sentence = result.intent_sentence
+            yield Matched(result.intent.name, (sentence.text if sentence else None) or "", slots)
+
+    def _named(self, templates: Iterable[str]) -> tuple[dict[str, SlotList], dict[str, Sentence]]:
+        """Give the lists and rules that some templates need, those in rules too."""
+        lists: dict[str, SlotList] = {}
+        rules: dict[str, Sentence] = {}
+        left = list(dict.fromkeys(name for template in templates for name in names_of(template)))
+        while left:
+            name = left.pop()
+            if not name.is_rule:
+                lists[name.name] = self._list(name.name)
+            elif name.name not in rules:
+                rules[name.name] = parsed(self._rules[name.name])
+                left += names_of(self._rules[name.name])
+        return lists, rules
+
+    def _list(self, name: str) -> SlotList:
+        if name not in self._read_lists:
+            lists = {name: self._raw_lists[name]}
+            self._read_lists[name] = Intents.from_dict(
+                {"language": self._language, "intents": {}, "lists": lists}
+            ).slot_lists[name]
+        return self._read_lists[name]
+
+    def draw(self, template: str, count: int) -> tuple[str, ...]:
+        """Give up to `count` different sentences of a template, always the same ones."""
+        chance = random.Random(zlib.crc32(template.encode()))
+        expression = parsed(template).expression
+        drawn: dict[str, None] = {}
+        for _ in range(count * 3):
+            words = " ".join("".join(self._walk(expression, chance)).split())
+            if words:
+                drawn[words] = None
+            if len(drawn) == count:
+                break
+        return tuple(drawn)
+
+    def plainest(self, template: str) -> str:
+        """Give the plainest sentence of a template: the first of every choice, nothing that may be left out."""
+        return " ".join(self._plainest(parsed(template).expression).split())
+
+    def words(self, template: str) -> frozenset[str]:
+        """Give every word that any sentence of a template can have."""
+        pieces = self._pieces(parsed(template).expression)
+        return (pieces.words | pieces.alone | pieces.first | pieces.last) - {""}
+
+    def _rule(self, name: str) -> Expression:
+        return parsed(self._rules[name]).expression
+
+    def _walk(self, expression: Expression, chance: random.Random) -> Iterator[str]:
+        if isinstance(expression, TextChunk):
+            yield expression.original_text
+        elif isinstance(expression, Alternative):
+            yield from self._walk(chance.choice(expression.items), chance)
+        elif isinstance(expression, Group):
+            items = list(expression.items)
+            if isinstance(expression, Permutation):
+                chance.shuffle(items)
+            for item in items:
+                yield from self._walk(item, chance)
+        elif isinstance(expression, ListReference):
+            entry = chance.choice(self._lists[expression.list_name])
+            yield chance.choice(entry.phrases)
+        else:
+            yield from self._walk(self._rule(_rule_name(expression)), chance)
+
+    def _plainest(self, expression: Expression) -> str:
+        if isinstance(expression, TextChunk):
+            return expression.original_text
+        if isinstance(expression, Alternative):
+            return "" if expression.is_optional else self._plainest(expression.items[0])
+        if isinstance(expression, Group):
+            return "".join(self._plainest(item) for item in expression.items)
+        if isinstance(expression, ListReference):
+            return self._lists[expression.list_name][0].phrases[0]
+        return self._plainest(self._rule(_rule_name(expression)))
+
+    def _pieces(self, expression: Expression) -> _Pieces:
+        if isinstance(expression, TextChunk):
+            return _pieces_of(expression.original_text)
+        if isinstance(expression, Alternative):
+            return _any_of(self._pieces(item) for item in expression.items)
+        if isinstance(expression, Group):
+            return reduce(_joined, (self._pieces(item) for item in expression.items), _pieces_of(""))
+        if isinstance(expression, ListReference):
+            return _any_of(_pieces_of(text) for entry in self._lists[expression.list_name] for text in entry.phrases)
+        name = _rule_name(expression)
+        if name not in self._rule_pieces:
+            self._rule_pieces[name] = self._pieces(self._rule(name))
+        return self._rule_pieces[name]
+
+
+def _rule_name(expression: Expression) -> str:
+    """Give the rule that is named by an expression that is none of the others."""
+    assert isinstance(expression, RuleReference)
+    return expression.rule_name
+
+
+def _intent(name: str, templates: Iterable[str]) -> Intent:
+    data = IntentData([])
+    vars(data)["sentences"] = [parsed(template) for template in templates]  # it would parse them anew
+    return Intent(name, [data])
+
+
+class _Pieces(NamedTuple):
+    """The words in all texts of an expression; at its ends a word may go on beyond it ("cramp[s]")."""
+
+    words: frozenset[str]
+    alone: frozenset[str]
+    """Texts without a space in them."""
+
+    first: frozenset[str]
+    last: frozenset[str]
+
+
+def _pieces_of(text: str) -> _Pieces:
+    nothing: frozenset[str] = frozenset()
+    first, *inner = re.split(r"\s", text)
+    if not inner:
+        return _Pieces(nothing, frozenset({first}), nothing, nothing)
+    return _Pieces(frozenset(inner[:-1]), nothing, frozenset({first}), frozenset({inner[-1]}))
+
+
+def _joined(left: _Pieces, right: _Pieces) -> _Pieces:
+    def glued(befores: frozenset[str], afters: frozenset[str]) -> frozenset[str]:
+        return frozenset(before + after for before in befores for after in afters)
+
+    return _Pieces(
+        words=left.words | right.words | glued(left.last, right.first),
+        alone=glued(left.alone, right.alone),
+        first=left.first | glued(left.alone, right.first),
+        last=right.last | glued(left.last, right.alone),
+    )
+
+
+def _any_of(choices: Iterable[_Pieces]) -> _Pieces:
+    every = tuple(choices)
+    return _Pieces(*(frozenset().union(*(getattr(each, name) for each in every)) for name in _Pieces._fields))
+
+
+def _names(expression: Expression) -> Iterator[Name]:
+    if isinstance(expression, Group):
+        for item in expression.items:
+            yield from _names(item)
+    elif isinstance(expression, ListReference):
+        yield Name(expression.list_name, slot=expression.slot_name)
+    elif isinstance(expression, RuleReference):
+        yield Name(expression.rule_name, is_rule=True)
+
+
+def _texts(expression: Expression, limit: int) -> list[str]:
+    if isinstance(expression, TextChunk):
+        return [expression.original_text]
+    if isinstance(expression, Alternative):
+        return [text for item in expression.items for text in _texts(item, limit)][:limit]
+    if isinstance(expression, Group):
+        texts = [""]
+        for item in expression.items:
+            texts = [before + after for before in texts for after in _texts(item, limit)][:limit]
+        return texts
+    return []

@@ -1,0 +1,473 @@
+"""Red flags and redirects: words that beat every other meaning, in every state.
+
+The rules are data (`safety.yaml`): families of signs. A sign is one or more parts joined
+by `+`, found in any order within a few words of each other. A part is a phrase; in it
+`(a|b)` is a choice, `<name>` a named group of words, `ending*` any ending, and up to two
+small words may stand between its words. Clear denials ("no chest pain") and idioms
+("killing me") are taken out; anything unclear counts as said.
+
+A rule is compiled when a text has the pieces of words without which it cannot match.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, lru_cache
+from typing import Any, Final, TypeVar
+
+from voice_helper.content.documents import Item, Problems
+from voice_helper.understanding.fragments import Clauses, FragmentIndex, GroupReader, is_balanced
+from voice_helper.understanding.normalize import Language
+
+LEVELS: Final = ("emergency", "urgent", "ask_other_person", "ask_medicine", "ask_diagnosis", "see_doctor")
+"""The intents of the safety group, the one that wins first."""
+
+_NEAR_WORDS = 5
+"""A sign of two parts may spread over twice this many words, one of three over three times."""
+
+_CUT = "\N{PILCROW SIGN}"
+_INNERMOST = re.compile(r"\(([^()]*)\)")
+_NAME = re.compile(r"<(\w+)>")
+_AT_EDGES = re.compile(r"(?<=[(|])\s+|\s+(?=[|)])")  # spaces inside a choice: "( red | hot )"
+_DEEPEST_GROUP = 6
+_NO_BRACKETS = str.maketrans("", "", "[]")  # in a sign they are no brackets
+_NO_MARKS = str.maketrans("\0", " ")
+_DENIAL = "denial"
+_CAN_BE_DENIED = ("emergency", "urgent")
+
+_FAMILY_KEYS = frozenset({"level", "signs", "not_in_questions", "not_in_general", "unless"})
+_TOP_KEYS = frozenset(
+    {
+        "language",
+        "groups",
+        "families",
+        "idioms",
+        "negators",
+        "negation_ends",
+        "negation_passes",
+        "denials",
+        "hedges",
+        "questions",
+        "question_ends",
+        "persons",
+        "small_words",
+        "generic",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A family of signs was found in what was said."""
+
+    level: str
+    """One of `LEVELS`."""
+
+    family: str
+    words: str
+    """The words that raised it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What the rules found in one utterance."""
+
+    raised: tuple[Flag, ...] = ()
+    """Highest level first."""
+
+    denied: tuple[Flag, ...] = ()
+    """Signs that were named and clearly denied."""
+
+    rest: str = ""
+    """What is left of the text, in comparable form, without what was denied."""
+
+    plain: str | None = None
+    """What is left of it without idioms; `None` where it had none."""
+
+    @property
+    def highest(self) -> Flag | None:
+        """The flag to act on."""
+        return self.raised[0] if self.raised else None
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    source: str
+    needs: Clauses = ()
+    """What a text must have to match."""
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        return re.compile(self.source)
+
+    def __reduce__(self) -> tuple[type[_Pattern], tuple[str, Clauses]]:
+        return _Pattern, (self.source, self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    parts: tuple[_Pattern, ...]
+
+    @property
+    def needs(self) -> Clauses:
+        return tuple(clause for part in self.parts for clause in part.needs)
+
+
+@dataclass(frozen=True)
+class _Family:
+    name: str
+    level: str
+    signs: tuple[_Sign, ...]
+    not_in_questions: bool
+    """A question whether it is one is no sign: "is it a clot"."""
+
+    not_in_general: bool
+    """A question about anybody is no sign: "does your foot go white in a cramp"."""
+
+    unless: tuple[_Pattern, ...] = ()
+
+
+_Rule = TypeVar("_Rule", _Sign, _Pattern)
+
+
+@dataclass(frozen=True)
+class SafetyRules:
+    """The rules of one language."""
+
+    language: Language
+    families: tuple[_Family, ...] = ()
+    idioms: tuple[_Pattern, ...] = ()
+    negators: tuple[str, ...] = ()
+    negation_ends: tuple[str, ...] = ()
+    negation_passes: tuple[str, ...] = ()
+    """Words that a denial reaches over: "no sign of any swelling"."""
+
+    denials: tuple[_Pattern, ...] = ()
+    """Ways to say that all is well: "i can breathe"."""
+
+    hedges: tuple[_Pattern, ...] = ()
+    """Words that take the certainty out of a denial: "not chest pain as such"."""
+
+    questions: tuple[str, ...] = ()
+    question_ends: tuple[str, ...] = ()
+    """After these words a question is over and something is told."""
+
+    persons: frozenset[str] = field(default_factory=frozenset)
+    generic: frozenset[str] = field(default_factory=frozenset)
+    small_words: frozenset[str] = field(default_factory=frozenset)
+    """Words that only hold others together."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With what takes long to make."""
+        return {each.name: getattr(self, each.name) for each in fields(self)} | {"_index": self._index}
+
+    @cached_property
+    def family_names(self) -> frozenset[str]:
+        """Every family that can fire."""
+        return frozenset(family.name for family in self.families)
+
+    def find(self, text: str) -> Flags:
+        """Find the red flags and redirects in a text, also in half of one."""
+        comparable = self.language.comparable(text)
+        return self._that_may_match(comparable)._find(comparable)
+
+    def _that_may_match(self, comparable: str) -> SafetyRules:
+        """Give the few rules that may match a text or what is left of it when idioms and denials are cut out."""
+        may_match = {id(self._needing[each]) for each in self._index.candidates(comparable)}
+
+        def kept(rules: tuple[_Rule, ...]) -> tuple[_Rule, ...]:
+            return tuple(rule for rule in rules if id(rule) in may_match)
+
+        signs = ((family, kept(family.signs)) for family in self.families)
+        return replace(
+            self,
+            families=tuple(replace(family, signs=few, unless=kept(family.unless)) for family, few in signs if few),
+            idioms=kept(self.idioms),
+            denials=kept(self.denials),
+            hedges=kept(self.hedges),
+        )
+
+    @cached_property
+    def _needing(self) -> tuple[_Sign | _Pattern, ...]:
+        rules: list[_Sign | _Pattern] = [*self.idioms, *self.denials, *self.hedges]
+        for family in self.families:
+            rules += [*family.signs, *family.unless]
+        return tuple(rules)
+
+    @cached_property
+    def _index(self) -> FragmentIndex:
+        return FragmentIndex([rule.needs for rule in self._needing])
+
+    def _find(self, comparable: str) -> Flags:
+        plain = self._without_idioms(comparable)
+        clauses, denied = self._cut_denied(self._clauses(plain))
+        whole = " ".join(clauses)
+        raised: list[Flag] = []
+        for family in self.families:
+            texts = (*clauses, whole)
+            if self._is_only_asked(family, plain):  # "is it a clot", but "does heat help oh and my leg is blue"
+                texts = tuple(part for part in self._added(whole) if not self._is_only_asked(family, part))
+            words = next((words for sign in family.signs for words in self._said(sign, texts)), None)
+            if words is not None:
+                raised.append(Flag(family.level, family.name, words))
+        raised.sort(key=lambda flag: LEVELS.index(flag.level))
+        rest = " ".join(self._denial.sub(" ", whole).split())
+        return Flags(tuple(raised), tuple(denied), rest, plain if plain != comparable else None)
+
+    def _added(self, comparable: str) -> Iterator[str]:
+        """What is added to a question after it."""
+        for end in self.question_ends:
+            yield from comparable.split(f" {end} ")[1:]
+
+    def is_general_question(self, comparable: str) -> bool:
+        """Asked about anybody ("does your foot go white in a cramp"), with no person in it."""
+        words = set(comparable.split())
+        return self._is_question(comparable) and bool(words & self.generic) and not words & self.persons
+
+    def is_fragment(self, comparable: str) -> bool:
+        """Nothing but somebody and small words: "i have had", cut off there, is near to much and means nothing."""
+        return all(word in self.small_words or word in self.persons for word in comparable.split())
+
+    def _said(self, sign: _Sign, clauses: Iterable[str]) -> Iterator[str]:
+        for clause in clauses:
+            spans = _find_sign(sign, clause)
+            if spans:
+                yield clause[min(start for start, _ in spans) : max(end for _, end in spans)]
+
+    def _is_only_asked(self, family: _Family, comparable: str) -> bool:
+        """The sign is asked about, or stands in another sense, and so is not said of anybody."""
+        if family.not_in_questions and self._is_question(comparable):
+            return True
+        if family.not_in_general and self.is_general_question(comparable):
+            return True
+        return any(pattern.compiled.search(comparable) for pattern in family.unless)
+
+    def _cut_denied(self, clauses: Sequence[str]) -> tuple[list[str], list[Flag]]:
+        """Put a mark in place of every sign that is clearly denied: "no fever or swelling"."""
+        denied: list[Flag] = []
+        left: list[str] = []
+        for clause in clauses:
+            cut, before = clause, ""
+            for pattern in self.denials:
+                denied += [Flag(LEVELS[0], _DENIAL, found[0]) for found in pattern.compiled.finditer(cut)]
+                cut = pattern.compiled.sub(_CUT, cut)
+            while cut != before:  # one cut may bring the next sign into the reach of the negator
+                before = cut
+                for family in self.families:
+                    if family.level in _CAN_BE_DENIED:
+                        cut = self._cut_family(family, cut, denied)
+            left.append(cut)
+        return left, denied
+
+    def _cut_family(self, family: _Family, clause: str, denied: list[Flag]) -> str:
+        for sign in family.signs:
+            while span := self._denied_part(_find_sign(sign, clause) or (), clause):
+                start, end = span
+                denied.append(Flag(family.level, family.name, clause[start:end]))
+                clause = f"{clause[:start]}{_CUT}{clause[end:]}"
+        return clause
+
+    def _denied_part(self, spans: Sequence[tuple[int, int]], clause: str) -> tuple[int, int] | None:
+        """Give the part of a sign that is denied; a negator that belongs to the sign itself denies nothing."""
+        if any(hedge.compiled.search(clause) for hedge in self.hedges):
+            return None
+        for span in spans:
+            others = [other for other in spans if other[1] <= span[0]]
+            before = clause[: span[0]]
+            for start, end in sorted(others, reverse=True):
+                before = f"{before[:start]}{_CUT}{before[end:]}"
+            if self._is_denied(before):
+                return self._with_what_follows(span, spans, clause)
+        return None
+
+    def _with_what_follows(
+        self, span: tuple[int, int], spans: Sequence[tuple[int, int]], clause: str
+    ) -> tuple[int, int]:
+        """The other parts that come right after a denied one are denied with it: "no chest pain"."""
+        start, end = span
+        for other_start, other_end in sorted(spans):
+            if other_start >= end and all(word in self.negation_passes for word in clause[end:other_start].split()):
+                end = other_end
+        return start, end
+
+    def _is_denied(self, text_before: str) -> bool:
+        """Exactly one negator stands before, with nothing between that would make it unsure."""
+        before = text_before.split()
+        negators = 0
+        while before:
+            word = before.pop()
+            if word in self.negators:
+                negators += 1
+            elif word != _CUT and word not in self.negation_passes:
+                break
+        return negators == 1
+
+    @cached_property
+    def _denial(self) -> re.Pattern[str]:
+        """What was cut, with the words that denied it."""
+        words = "|".join(re.escape(word) for word in (*self.negators, *self.negation_passes))
+        return re.compile(rf"(?:(?<![\w'])(?:{words})\s+)*{_CUT}" if words else _CUT)
+
+    def _clauses(self, comparable: str) -> list[str]:
+        """Cut a text where a denial ends its reach: "no chest pain but i can't breathe"."""
+        clauses: list[list[str]] = [[]]
+        for word in comparable.split():
+            if word in self.negation_ends:
+                clauses.append([])
+            else:
+                clauses[-1].append(word)
+        return [" ".join(words) for words in clauses if words]
+
+    def _without_idioms(self, comparable: str) -> str:
+        for idiom in self.idioms:
+            comparable = " ".join(idiom.compiled.sub(" ", comparable).split())
+        return comparable
+
+    def _is_question(self, comparable: str) -> bool:
+        return comparable.startswith(tuple(f"{question} " for question in self.questions))
+
+
+def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRules:
+    """Read `safety.yaml`; what is wrong goes to `problems` and is left out."""
+    top = item.mapping(problems, "safety.yaml", known=_TOP_KEYS)
+
+    def texts(key: str) -> tuple[str, ...]:
+        return top[key].texts(problems, key) if key in top else ()
+
+    groups: dict[str, str] = {}
+    if "groups" in top:
+        for name, entry in top["groups"].mapping(problems, "groups").items():
+            groups[name] = "|".join(entry.texts(problems, f"the group <{name}>"))
+    pattern = _PatternReader(groups, language, texts("small_words"))
+    families: list[_Family] = []
+    if "families" in top:
+        for name, entry in top["families"].mapping(problems, "families").items():
+            family = _read_family(name, entry, pattern, problems)
+            if family is not None:
+                families.append(family)
+    return SafetyRules(
+        language=language,
+        families=tuple(families),
+        idioms=pattern.read_all(top.get("idioms"), "idioms", problems),
+        negators=texts("negators"),
+        negation_ends=texts("negation_ends"),
+        negation_passes=texts("negation_passes"),
+        denials=pattern.read_all(top.get("denials"), "denials", problems),
+        hedges=pattern.read_all(top.get("hedges"), "hedges", problems),
+        questions=tuple(language.comparable(question) for question in texts("questions")),
+        question_ends=tuple(language.comparable(end) for end in texts("question_ends")),
+        persons=frozenset(texts("persons")),
+        generic=frozenset(texts("generic")),
+        small_words=frozenset(texts("small_words")),
+    )
+
+
+def _read_family(name: str, entry: Item, pattern: _PatternReader, problems: Problems) -> _Family | None:
+    fields = entry.mapping(problems, f"the family {name}", known=_FAMILY_KEYS)
+    level = fields["level"].text(problems, f"{name}, level") if "level" in fields else ""
+    if level not in LEVELS:
+        problems.add(entry.place, f'the family {name} needs a level: one of {", ".join(LEVELS)}, not "{level}"')
+        return None
+    if "signs" not in fields:
+        problems.add(entry.place, f"the family {name} has no signs")
+        return None
+    signs: list[_Sign] = []
+    for number, sign in enumerate(fields["signs"].items(problems, f"{name}, signs"), 1):
+        what = f"{name}, sign {number}"
+        text = sign.text(problems, what)
+        parts = [pattern.read(part.strip(), what, sign, problems) for part in text.split("+")]
+        if all(parts):
+            signs.append(_Sign(tuple(part for part in parts if part)))
+
+    def truth(key: str) -> bool:
+        return fields[key].truth(problems, f"{name}, {key}") if key in fields else False
+
+    unless = pattern.read_all(fields.get("unless"), f"{name}, unless", problems)
+    return _Family(name, level, tuple(signs), truth("not_in_questions"), truth("not_in_general"), unless)
+
+
+class _PatternReader:
+    """Turns a part of a sign into a regular expression over comparable text."""
+
+    def __init__(self, groups: Mapping[str, str], language: Language, small_words: Sequence[str]) -> None:
+        self._groups = groups
+        self._language = language
+        words = "|".join(re.escape(word) for word in small_words)
+        self._starred = lru_cache(maxsize=None)(self._read_words)  # a group stands in many signs
+        self._reader = GroupReader(_INNERMOST, lambda found: self._reader.choice(found[1]), self._fragments)
+        self._gap = rf"(?:'s)?\s+(?:(?:{words})\s+){{0,2}}"
+
+    def read_all(self, item: Item | None, what: str, problems: Problems) -> tuple[_Pattern, ...]:
+        if item is None:
+            return ()
+        read = [
+            self.read(entry.text(problems, what), f"{what}, entry {number}", entry, problems)
+            for number, entry in enumerate(item.items(problems, what), 1)
+        ]
+        return tuple(pattern for pattern in read if pattern)
+
+    def read(self, part: str, what: str, item: Item, problems: Problems) -> _Pattern | None:
+        unfolded, problem = self._unfolded(part)
+        problem = problem or _mistake_in(unfolded, part)
+        if problem is not None:
+            problems.add(item.place, f"{what}: {problem}")
+            return None
+        pieces = "".join(self._piece(piece) for piece in re.findall(r"[()|]|[^()|]+", unfolded))
+        return _Pattern(rf"(?<![\w'])(?:{pieces})(?:'s)?(?![\w'])", self._reader.needs(unfolded.translate(_NO_MARKS)))
+
+    def _unfolded(self, part: str) -> tuple[str, str | None]:
+        """Put the words of the groups in place of their names; give what is wrong with a name beside it."""
+        for _ in range(_DEEPEST_GROUP):
+            names = set(_NAME.findall(part))
+            if not names:
+                return _AT_EDGES.sub("", part), None
+            unknown = sorted(names - self._groups.keys())
+            if unknown:
+                return part, f"there is no group <{unknown[0]}>"
+            part = _NAME.sub(lambda found: f"({self._groups[found[1]]})", part)
+        return part, "a group names itself"
+
+    def _piece(self, piece: str) -> str:
+        if piece in {")", "|"}:
+            return piece
+        if piece == "(":
+            return "(?:"
+        leading = self._gap if piece[0].isspace() else ""
+        trailing = self._gap if piece[-1].isspace() and piece.strip() else ""
+        words = [re.escape(word) + (r"[\w']*" if is_start else "") for word, is_start in self._starred(piece)]
+        return leading + self._gap.join(words) + trailing
+
+    def _fragments(self, piece: str) -> Iterator[str]:
+        """What of a piece must stand in a text: without the signs that a text in comparable form cannot have."""
+        for words, _ in self._starred(piece):
+            yield from (word for word in words.split() if word.replace("'", "").isalnum())
+
+    def _read_words(self, piece: str) -> list[tuple[str, bool]]:
+        """Give the words of a piece in comparable form, and whether any ending may follow."""
+        if "*" not in piece:
+            return [(word, False) for word in self._language.comparable(piece).split()]
+        return [(self._language.comparable(word) or word, word.endswith("*")) for word in piece.split()]
+
+
+def _mistake_in(unfolded: str, part: str) -> str | None:
+    if not unfolded:
+        return "nothing stands here"
+    if "?" in unfolded:  # it would be left out like all punctuation, and what was meant to be optional be needed
+        return f'"{part}" must be written without "?": name both ways as a choice, "(no|no more) pain"'
+    if not is_balanced(unfolded.translate(_NO_BRACKETS)):
+        return f'a bracket of "{part}" is not closed'
+    return None
+
+
+def _find_sign(sign: _Sign, text: str) -> tuple[tuple[int, int], ...] | None:
+    """Give where the parts of a sign stand (in characters), near each other; `None` when they do not."""
+    spans: list[tuple[int, int]] = []
+    for part in sign.parts:
+        found = part.compiled.search(text)
+        if found is None:
+            return None
+        spans.append(found.span())
+    reach = text[min(start for start, _ in spans) : max(end for _, end in spans)]
+    return tuple(spans) if len(reach.split()) <= _NEAR_WORDS * len(sign.parts) else None
