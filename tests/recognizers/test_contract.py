@@ -13,10 +13,11 @@ import pytest
 from tests.support.sound import chunks_of, embedded, noise, phrases, recorded, recording, seconds_of, silence
 from voice_helper.audio.devices import SilentPlayer, WavSource
 from voice_helper.audio.endpoint import ONE_QUESTION
-from voice_helper.errors import EngineMissingError, ModelMissingError
+from voice_helper.errors import EngineFaultError, EngineMissingError, ModelMissingError
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.recognizers.embedded import network
-from voice_helper.recognizers.vosk import VoskRecognizer, read_reply
+from voice_helper.recognizers.vosk import VoskRecognizer
+from voice_helper.recognizers.vosk_process import read_reply
 from voice_helper.recognizers.whisper import plain_words, prompt_of
 from voice_helper.runtime.assistant import hear_question
 from voice_helper.runtime.speaker import Speaker
@@ -197,6 +198,18 @@ def vosk(skill: Skill) -> VoskRecognizer:
     recognizer = _opened["vosk"].recognizer
     assert isinstance(recognizer, VoskRecognizer)
     return recognizer
+
+
+def test_vosk_hears_beside_the_embedded_engine_and_outlives_its_own_end(skill: Skill) -> None:
+    embedded(skill)  # its search library and Vosk's cannot live in one process
+    recognizer = VoskRecognizer(vosk_model(), Phrases((), (), LOANWORDS[:10]))
+    assert hear(recognizer, recorded("stretching")).command == "스트레칭"
+    recognizer.loaded._process.kill()
+    recognizer.loaded._process.wait()
+    with pytest.raises(EngineFaultError, match="Vosk ended"):
+        recognizer.accept(AudioChunk(silence(0.1)))
+    again = VoskRecognizer(vosk_model(), Phrases((), (), LOANWORDS[:10]), recognizer.loaded)
+    assert hear(again, recorded("stretching")).command == "스트레칭"
 
 
 def test_vosk_gives_words_while_they_are_spoken(vosk: VoskRecognizer) -> None:

@@ -1,26 +1,66 @@
-"""Recognizes speech with a Vosk model on this machine."""
+"""Recognize speech with a Vosk model on this machine, in a process of its own."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from voice_helper.errors import ModelMissingError, needs_package
-from voice_helper.support.silence_stderr import quiet_stderr
-from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
+import voice_helper
+from voice_helper.errors import EngineFaultError, VoiceHelperError, needs_package
+from voice_helper.types import AudioChunk, Phrases, Transcript
 
-_UNKNOWN: Final = "[unk]"
-_NO_WORD: Final = "["
-"""What begins so is a sound or a mark of the model, such as [noise]."""
+_MODULE = "voice_helper.recognizers.vosk_process"
 
-_DECOYS: Final = 150
-"""Other words beside the commands, so that what is no command has somewhere to go."""
 
-_DYNAMIC_GRAPH: Final = "graph/HCLr.fst"
-"""Only a model with this file takes a list of phrases."""
+class VoskProcess:
+    """A process with one model, for any number of recognizers and threads."""
+
+    def __init__(self, model: Path) -> None:
+        """Start it; raises `EngineMissingError` when vosk is not installed. The model loads with the first request."""
+        with needs_package("hearing with Vosk"):
+            _find_vosk()
+        self.model = model
+        package = str(Path(voice_helper.__file__).parent.parent)
+        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", _MODULE, str(model)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+        self._one_at_a_time = threading.Lock()
+        weakref.finalize(self, _end, self._process)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    def do(self, method: str, *arguments: object) -> Any:
+        """Carry out a request; raises what the process raised, and `EngineFaultError` when it has ended."""
+        requests, replies = self._process.stdin, self._process.stdout
+        assert requests is not None
+        assert replies is not None
+        with self._one_at_a_time:
+            try:
+                pickle.dump((method, arguments), requests)
+                requests.flush()
+                reply = pickle.load(replies)
+            except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
+                raise EngineFaultError(
+                    f"Vosk ended while it heard with the model in {self.model}", hint="try again, or take another model"
+                ) from error
+        if isinstance(reply, VoiceHelperError):
+            raise reply
+        return reply
 
 
 class VoskRecognizer:
@@ -31,100 +71,50 @@ class VoskRecognizer:
 
     name = "vosk"
 
-    def __init__(self, model: Path, phrases: Phrases, loaded: tuple[Any, Any] | None = None) -> None:
+    def __init__(self, model: Path, phrases: Phrases, loaded: VoskProcess | None = None) -> None:
         """Load the model, or share what another recognizer has `loaded`.
 
         Raises `ModelMissingError` when the model does not load, `EngineMissingError` when vosk does not.
         """
-        self.loaded = loaded or _load(model)
-        vosk, self._model = self.loaded
-        words = {word for phrase in phrases.session for word in phrase.split()}
-        self.unknown_words = _outside(self._model, words)
-        self._open: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE)
-        self._open.SetWords(True)
-        unheard = set(self.unknown_words)
-        self._phrases = frozenset(phrase for phrase in phrases.session if unheard.isdisjoint(phrase.split()))
-        self._closed: Any = None
-        if self._phrases and (model / _DYNAMIC_GRAPH).is_file():
-            unknown = [_UNKNOWN] if not _outside(self._model, [_UNKNOWN]) else []  # not every model has it
-            grammar = [*sorted(self._phrases), *self._decoys(phrases.questions, words), *unknown]
-            self._closed = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, json.dumps(grammar, ensure_ascii=False))
-            self._closed.SetWords(True)
-        self._done: list[Transcript] = []
-        self._commands: list[Transcript] = []
-
-    def _decoys(self, sentences: Sequence[str], taken: set[str]) -> list[str]:
-        counts = Counter(word for sentence in sentences for word in sentence.split() if word not in taken)
-        unheard = set(_outside(self._model, counts))
-        return [word for word, _ in counts.most_common() if word not in unheard][:_DECOYS]
+        self.loaded = loaded if loaded is not None and loaded.is_alive else VoskProcess(model)
+        self._number, self.unknown_words = self.loaded.do("open", phrases)
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; give the words so far."""
-        # its own endpoint may come earlier than ours: keep what it had
-        if self._open.AcceptWaveform(chunk.pcm):
-            self._done.append(read_reply(self._open.Result()))
-        if self._closed is not None and self._closed.AcceptWaveform(chunk.pcm):
-            self._commands.append(read_reply(self._closed.Result()))
-        return self.pause().text
+        """Take a chunk; return the words so far."""
+        return str(self.loaded.do("accept", self._number, chunk.pcm))
 
     def pause(self) -> Transcript:
-        """Give the words so far."""
-        return Transcript(_joined((*self._done, read_reply(self._open.PartialResult()))), 0.0)
+        """Return the words so far."""
+        heard: Transcript = self.loaded.do("pause", self._number)
+        return heard
 
     def finish(self) -> Transcript:
-        """Give the words of the utterance, and which short command it is, ready for the next one."""
-        parts = [part for part in (*self._done, read_reply(self._open.FinalResult())) if part.text]
-        self._done = []
-        self._open.Reset()
-        command, fit = self._command()
-        if not parts:
-            return Transcript("", 0.0, command=command, command_fit=fit)
-        return Transcript(_joined(parts), min(part.confidence for part in parts), command=command, command_fit=fit)
-
-    def _command(self) -> tuple[str, float]:
-        """Give the command that the closed set hears, where it hears nothing beside it, and how sure it is."""
-        if self._closed is None:
-            return "", 0.0
-        parts = [part for part in (*self._commands, read_reply(self._closed.FinalResult())) if part.text]
-        self._commands = []
-        self._closed.Reset()
-        if len(parts) != 1 or parts[0].text not in self._phrases:
-            return "", 0.0
-        return parts[0].text, parts[0].confidence
-
-
-def _joined(parts: Iterable[Transcript]) -> str:
-    return " ".join(part.text for part in parts if part.text)
-
-
-def _load(model: Path) -> tuple[Any, Any]:
-    """Give vosk and the model that lies in a folder."""
-    with needs_package("hearing with Vosk"):
-        import vosk
-    vosk.SetLogLevel(-1)
-    try:
-        with quiet_stderr():  # of a damaged configuration it prints all that could stand in one
-            return vosk, vosk.Model(model_path=str(model))
-    except Exception as error:  # all that vosk raises
-        raise ModelMissingError(
-            f"the Vosk model in {model} does not load: {error}", hint="unpack it again, or take another"
-        ) from error
+        """Return the words of the utterance, and which short command it is, ready for the next one."""
+        heard: Transcript = self.loaded.do("finish", self._number)
+        return heard
 
 
 def unknown_words(model: Path, words: Iterable[str]) -> tuple[str, ...]:
-    """Give the words outside the vocabulary of a model; raises as opening the recognizer does."""
-    return _outside(_load(model)[1], words)
+    """Return the words outside the vocabulary of a model; raises as opening the recognizer does."""
+    found: tuple[str, ...] = VoskProcess(model).do("unknown_words", sorted(set(words)))
+    return found
 
 
-def _outside(loaded: Any, words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(word for word in sorted(set(words)) if loaded.vosk_model_find_word(word) < 0)
+def _find_vosk() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("vosk") is None:
+        raise ModuleNotFoundError("No module named 'vosk'", name="vosk")
 
 
-def read_reply(reply: str) -> Transcript:
-    """Read vosk's JSON; kept apart from the engine so that tests need no model."""
-    heard = json.loads(reply)
-    text = heard.get("text") or heard.get("partial") or ""
-    words = [word for word in text.split() if not word.startswith(_NO_WORD)]
-    sure = [entry["conf"] for entry in heard.get("result", ()) if not entry["word"].startswith(_NO_WORD)]
-    confidence = sum(sure) / len(sure) if sure else (1.0 if words else 0.0)
-    return Transcript(" ".join(words), confidence)
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Close its input, at which it ends, and wait a moment."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,186 @@
+"""The process in which Vosk hears: `python -m voice_helper.recognizers.vosk_process`, started by `vosk`.
+
+Vosk and kaldi-decoder each bring a copy of OpenFst, whose registers share their names: in one process the second to be
+loaded hangs, or ends the process (vosk 0.3.45, kaldifst 1.8.3, Linux). In a process of its own a model that crashes
+Vosk ends nothing else, either.
+
+Requests and replies are pickled through the standard streams; the process ends when its input does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from voice_helper.errors import ModelMissingError, VoiceHelperError, needs_package
+from voice_helper.support.silence_stderr import quiet_stderr
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
+
+_UNKNOWN: Final = "[unk]"
+_NO_WORD: Final = "["
+"""What begins so is a sound or a mark of the model, such as [noise]."""
+
+_DECOYS: Final = 150
+"""Other words beside the commands, so that what is no command has somewhere to go."""
+
+_DYNAMIC_GRAPH: Final = "graph/HCLr.fst"
+"""Only a model with this file takes a list of phrases."""
+
+
+class LoadedRecognizer:
+    """Streams: the words so far come with every chunk.
+
+    Two recognizers share one model: an open one for questions, and one that knows the short commands of a session.
+    """
+
+    def __init__(self, model: Path, phrases: Phrases, loaded: tuple[Any, Any]) -> None:
+        """Take the folder of the model, and the module and model that were loaded."""
+        vosk, self._model = loaded
+        words = {word for phrase in phrases.session for word in phrase.split()}
+        self.unknown_words = _outside(self._model, words)
+        self._open: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE)
+        self._open.SetWords(True)
+        unheard = set(self.unknown_words)
+        self._phrases = frozenset(phrase for phrase in phrases.session if unheard.isdisjoint(phrase.split()))
+        self._closed: Any = None
+        if self._phrases and (model / _DYNAMIC_GRAPH).is_file():
+            unknown = [_UNKNOWN] if not _outside(self._model, [_UNKNOWN]) else []  # not every model has it
+            grammar = [*sorted(self._phrases), *self._decoys(phrases.questions, words), *unknown]
+            self._closed = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, json.dumps(grammar, ensure_ascii=False))
+            self._closed.SetWords(True)
+        self._done: list[Transcript] = []
+        self._commands: list[Transcript] = []
+
+    def _decoys(self, sentences: Sequence[str], taken: set[str]) -> list[str]:
+        counts = Counter(word for sentence in sentences for word in sentence.split() if word not in taken)
+        unheard = set(_outside(self._model, counts))
+        return [word for word, _ in counts.most_common() if word not in unheard][:_DECOYS]
+
+    def accept(self, chunk: AudioChunk) -> str:
+        """Take a chunk; give the words so far."""
+        # its own endpoint may come earlier than ours: keep what it had
+        if self._open.AcceptWaveform(chunk.pcm):
+            self._done.append(read_reply(self._open.Result()))
+        if self._closed is not None and self._closed.AcceptWaveform(chunk.pcm):
+            self._commands.append(read_reply(self._closed.Result()))
+        return self.pause().text
+
+    def pause(self) -> Transcript:
+        """Give the words so far."""
+        return Transcript(_joined((*self._done, read_reply(self._open.PartialResult()))), 0.0)
+
+    def finish(self) -> Transcript:
+        """Give the words of the utterance, and which short command it is, ready for the next one."""
+        parts = [part for part in (*self._done, read_reply(self._open.FinalResult())) if part.text]
+        self._done = []
+        self._open.Reset()
+        command, fit = self._command()
+        if not parts:
+            return Transcript("", 0.0, command=command, command_fit=fit)
+        return Transcript(_joined(parts), min(part.confidence for part in parts), command=command, command_fit=fit)
+
+    def _command(self) -> tuple[str, float]:
+        """Give the command that the closed set hears, where it hears nothing beside it, and how sure it is."""
+        if self._closed is None:
+            return "", 0.0
+        parts = [part for part in (*self._commands, read_reply(self._closed.FinalResult())) if part.text]
+        self._commands = []
+        self._closed.Reset()
+        if len(parts) != 1 or parts[0].text not in self._phrases:
+            return "", 0.0
+        return parts[0].text, parts[0].confidence
+
+
+def _joined(parts: Iterable[Transcript]) -> str:
+    return " ".join(part.text for part in parts if part.text)
+
+
+def _load(model: Path) -> tuple[Any, Any]:
+    """Give vosk and the model that lies in a folder."""
+    with needs_package("hearing with Vosk"):
+        import vosk
+    vosk.SetLogLevel(-1)
+    try:
+        with quiet_stderr():  # of a damaged configuration it prints all that could stand in one
+            return vosk, vosk.Model(model_path=str(model))
+    except Exception as error:  # all that vosk raises
+        raise ModelMissingError(
+            f"the Vosk model in {model} does not load: {error}", hint="unpack it again, or take another"
+        ) from error
+
+
+def _outside(loaded: Any, words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word for word in sorted(set(words)) if loaded.vosk_model_find_word(word) < 0)
+
+
+def read_reply(reply: str) -> Transcript:
+    """Read vosk's JSON; kept apart from the engine so that tests need no model."""
+    heard = json.loads(reply)
+    text = heard.get("text") or heard.get("partial") or ""
+    words = [word for word in text.split() if not word.startswith(_NO_WORD)]
+    sure = [entry["conf"] for entry in heard.get("result", ()) if not entry["word"].startswith(_NO_WORD)]
+    confidence = sum(sure) / len(sure) if sure else (1.0 if words else 0.0)
+    return Transcript(" ".join(words), confidence)
+
+
+class Worker:
+    """Carries out the requests for one model."""
+
+    def __init__(self, model: Path) -> None:
+        """Raise `ModelMissingError` when the model does not load, `EngineMissingError` when vosk does not."""
+        self._folder, self._loaded = model, _load(model)
+        self._recognizers: list[LoadedRecognizer] = []
+
+    def open(self, phrases: Phrases) -> tuple[int, tuple[str, ...]]:
+        """Open a recognizer; return its number, and the words of the session that the model lacks."""
+        recognizer = LoadedRecognizer(self._folder, phrases, self._loaded)
+        self._recognizers.append(recognizer)
+        return len(self._recognizers) - 1, recognizer.unknown_words
+
+    def accept(self, number: int, pcm: bytes) -> str:
+        """Take sound for a recognizer; return the words so far."""
+        return self._recognizers[number].accept(AudioChunk(pcm))
+
+    def pause(self, number: int) -> Transcript:
+        """Return the words so far of a recognizer."""
+        return self._recognizers[number].pause()
+
+    def finish(self, number: int) -> Transcript:
+        """Return the words of a recognizer's utterance."""
+        return self._recognizers[number].finish()
+
+    def unknown_words(self, words: Iterable[str]) -> tuple[str, ...]:
+        """Return the words outside the vocabulary of the model."""
+        return _outside(self._loaded[1], words)
+
+
+def main() -> None:
+    """Serve the model in the folder that the arguments name until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends us
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no reply
+    worker: Worker | None = None
+    while True:
+        try:
+            method, arguments = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            if worker is None:
+                worker = Worker(Path(sys.argv[1]))
+            reply: object = getattr(worker, method)(*arguments)
+        except VoiceHelperError as error:
+            reply = type(error)(error.message, hint=error.hint)
+        pickle.dump(reply, replies)
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()
