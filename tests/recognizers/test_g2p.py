@@ -58,3 +58,11 @@ def test_a_word_that_nobody_knows_is_asked_for_once(monkeypatch: pytest.MonkeyPa
     assert with_own_ways(["cramposaurus"], {})["cramposaurus"][0].startswith("K R AE M P")
     monkeypatch.setitem(sys.modules, "hama", None)  # it would have to be loaded to ask again
     assert "cramposaurus" in with_own_ways(["cramposaurus"], {})
+
+
+def test_without_hamas_own_engine_an_unknown_word_has_no_sound(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "hama", None)
+    ways = with_own_ways(["cramposaurus", "calf"], {"of": ("AH V",)})
+    assert "cramposaurus" not in ways
+    assert ways["of"] == ("AH V", "AO F")

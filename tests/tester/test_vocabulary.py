@@ -16,7 +16,7 @@ intents:
     data:
       - sentences:
           - "hello (old|young) chap[s|py]"
-          - "hullabaloo qwertification"
+          - "hullabaloo brrr"
           - "i('ve| have) anaemia"
           - "it is a d v t"
 """
@@ -59,8 +59,8 @@ def test_every_word_that_is_ever_drawn_is_among_the_words(content: Content) -> N
 
 def test_the_words_of_a_template_are_whole_where_its_pieces_are_joined(folder: Path) -> None:
     assert list(load_content(folder).sentences.words) == [
-        "a", "anaemia", "chap", "chappy", "chaps", "d", "have", "hello", "hullabaloo", "i", "i've", "is", "it", "old",
-        "qwertification", "t", "v", "young",
+        "a", "anaemia", "brrr", "chap", "chappy", "chaps", "d", "have", "hello", "hullabaloo", "i", "i've", "is", "it",
+        "old", "t", "v", "young",
     ]  # fmt: skip
 
 
@@ -68,11 +68,9 @@ def test_a_word_without_a_pronunciation_is_named_with_file_and_line(run: Run, fo
     ran = run("check", folder, "--words")
     assert ran.code == 0
     assert "cannot hear 1 of 18 words" in ran.out  # anaemia is heard as anemia, chappy as chap
-    assert "sentences/all.yaml:7: qwertification" in ran.out
+    assert "sentences/all.yaml:7: brrr" in ran.out
     assert "no Vosk model" in ran.err
-    (folder / "pronunciation.yaml").write_text(
-        'language: en\nwords: {qwertification: "K W ER T AH F AH K EY SH AH N"}\n', encoding="utf-8"
-    )
+    (folder / "pronunciation.yaml").write_text('language: en\nwords: {brrr: "B R ER"}\n', encoding="utf-8")
     assert "can hear all 18 words" in run("check", folder, "--words").out
 
 

@@ -46,12 +46,15 @@ def unheard_words(content: Content, model: Path | None = None) -> tuple[list[Unh
 
 
 def _without_pronunciation(content: Content) -> Unheard:
+    from voice_helper.recognizers.embedded.g2p import with_own_ways
     from voice_helper.recognizers.embedded.language_model import pronunciations
 
     mend = "write how they sound into pronunciation.yaml"
-    return _unheard(
-        "embedded and pocketsphinx", content, mend, lambda words: set(pronunciations(words, content.pronunciations))
-    )
+
+    def heard(words: set[str]) -> set[str]:
+        return set(pronunciations(words, with_own_ways(words, content.pronunciations)))
+
+    return _unheard("embedded and pocketsphinx", content, mend, heard)
 
 
 def _outside_the_model(content: Content, model: Path) -> Unheard:

@@ -25,7 +25,7 @@ from voice_helper.support.cache import kept_file
 from voice_helper.types import Phrases
 
 FREQUENT_WORDS: Final = 8_000
-LANGUAGE_WEIGHT: Final = 1.5
+LANGUAGE_WEIGHT: Final = 1.2
 """How much the language counts beside the sound."""
 
 

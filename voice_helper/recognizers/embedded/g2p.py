@@ -43,13 +43,19 @@ def own_ways() -> Mapping[str, str]:
 
 
 def _asked(words: list[str]) -> Mapping[str, str]:
-    """Ask hama for those words that no dictionary has; it takes 60 ms a word, so that the answers are kept."""
+    """Ask hama for those words that no dictionary has; it takes 60 ms a word, so that the answers are kept.
+
+    Where hama has no engine of its own (Windows), nothing is answered: such words need a line in pronunciation.yaml.
+    """
 
     def ask() -> dict[str, str]:
         unknown = [word for word in words if word not in english_words()]
         if not unknown:
             return {}
-        model: Any = importlib.import_module("hama").G2PModel()
+        try:
+            model: Any = importlib.import_module("hama").G2PModel()
+        except (ImportError, OSError, RuntimeError):  # RuntimeError is what it raises without its engine
+            return {}
         return {word: phones_of(str(model.predict(word).ipa)) for word in unknown}
 
     key = hashlib.sha256("\n".join((dictionary_key(), *words)).encode()).hexdigest()
