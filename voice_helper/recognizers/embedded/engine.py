@@ -25,7 +25,11 @@ from voice_helper.support.cache import kept_file
 from voice_helper.types import Phrases
 
 FREQUENT_WORDS: Final = 8_000
-LANGUAGE_WEIGHT: Final = 1.2
+FREQUENT_WORDS_SO_FAR: Final = 600
+"""While somebody speaks only commands and signs of an emergency are of use: with more words beside them "chest pain" is
+heard as "chess pain"."""
+
+LANGUAGE_WEIGHT: Final = 1.5
 """How much the language counts beside the sound."""
 
 
@@ -34,10 +38,13 @@ class EmbeddedModels:
 
     def __init__(self, phrases: Phrases) -> None:
         """Load them; raises `EngineMissingError` when the packages do not load."""
-        words = {word for sentence in (*phrases.questions, *phrases.session) for word in sentence.split()}
-        built = build(phrases.questions, with_own_ways(words, phrases.sounds), FREQUENT_WORDS)
+        said = (*phrases.questions, *phrases.session, *phrases.commands)
+        sounds = with_own_ways({word for sentence in said for word in sentence.split()}, phrases.sounds)
+        built = build(phrases.questions, sounds, FREQUENT_WORDS)
+        urgent = build(phrases.commands, sounds, FREQUENT_WORDS_SO_FAR)
         self._network = PhoneNetwork()
         self._words = Words(_language_graph(built), sorted(built.sounds))
+        self._urgent_words = Words(_language_graph(urgent), sorted(urgent.sounds))
         self._commands = _spotter(phrases, built)
 
     def recognizer(self) -> WithWordsSoFar:
@@ -50,7 +57,7 @@ class EmbeddedModels:
 
     def words_so_far(self) -> StreamedWords:
         """Return a recognizer of the words so far."""
-        return StreamedWords(self._network, self._words)
+        return StreamedWords(self._network, self._urgent_words)
 
 
 def _language_graph(built: Built) -> Graph:
