@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from voice_helper.errors import EngineMissingError
+from voice_helper.errors import EngineMissingError, install_hint
 
 Array = npt.NDArray[np.float32]
 Samples = Array
@@ -36,7 +36,6 @@ _EPSILON: Final = np.float32(1e-5)
 _MAGIC: Final = b"HAMAPK"
 _ALIGNED: Final = 16
 _SIZES: Final = {0: "<f4", 1: "<f2"}
-_NO_PACKAGE_HINT: Final = "install hama again: pip install --force-reinstall hama"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,7 @@ class Conformer:
             self._read(weights)
         except (KeyError, ValueError, IndexError) as error:
             raise EngineMissingError(
-                "the installed hama has another network than voice-helper knows", hint='pip install "hama>=1.7,<2"'
+                "the installed hama has another network than voice-helper knows", hint=install_hint()
             ) from error
 
     def _read(self, weights: Mapping[str, Array]) -> None:
@@ -266,7 +265,7 @@ def read_weights(path: Path) -> Mapping[str, Array]:
     try:
         return _parsed(path.read_bytes())
     except (OSError, ValueError, struct.error, KeyError, UnicodeDecodeError) as error:
-        raise EngineMissingError(f"{path} is no weights file of hama", hint=_NO_PACKAGE_HINT) from error
+        raise EngineMissingError(f"{path} is no weights file of hama", hint=f"{install_hint()} --force-reinstall") from error
 
 
 def _parsed(data: bytes) -> Mapping[str, Array]:
