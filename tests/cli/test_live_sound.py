@@ -192,7 +192,7 @@ def test_a_session_that_was_asleep_for_too_long_closes_and_sends_for_help(room: 
     (folder / "guide.yaml").write_text(guide.replace("limit_seconds: 600", "limit_seconds: 9"), encoding="utf-8")
     start = f"""
 import pathlib, sys
-from voice_helper.cli.entry_point import options
+from voice_helper.cli import options
 options.language_folder = lambda options: pathlib.Path({str(folder)!r})
 from voice_helper.cli import main
 main(sys.argv[2:])
