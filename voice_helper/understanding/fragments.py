@@ -1,7 +1,8 @@
-"""Pieces of words without which a text cannot match: a cheap look that spares dear ones.
+"""Word fragments that a text must contain to match: a cheap pre-check that avoids expensive matching.
 
-What must be in a text is written as clauses: of each clause the text must have one fragment, anywhere, also inside a
-word. A clause that is missing costs time only; one too many would cost a match, so none is made up.
+Requirements are written as clauses. The text must contain at least one fragment of every clause, anywhere, even inside
+a word. A missing clause only costs time. A clause that is not truly required would lose a match, so clauses are never
+guessed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _NOT_BRACKETS: Final = re.compile(r"[^()\[\]]+")
 
 
 def is_balanced(text: str) -> bool:
-    """Tell whether every `(` and `[` of a text is closed, in order."""
+    """Return whether every `(` and `[` of a text is closed, in order."""
     before, brackets = "", _NOT_BRACKETS.sub("", text)
     while brackets != before:
         before, brackets = brackets, brackets.replace("()", "").replace("[]", "")
@@ -28,7 +29,7 @@ def is_balanced(text: str) -> bool:
 
 
 def either(branches: Iterable[Clauses]) -> Clauses:
-    """Give what a choice needs: a fragment of the clause that says most of some branch."""
+    """Return what a choice requires: one clause that merges the most selective clause of every branch."""
     merged: set[str] = set()
     for clauses in branches:
         if not clauses:
@@ -42,7 +43,7 @@ def _vagueness(clause: AbstractSet[str]) -> tuple[int, int]:
 
 
 class GroupReader:
-    """Reads what nested groups of choices need: the innermost groups first, each once."""
+    """Works out what nested groups of choices require, from the innermost group outwards, each group once."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class GroupReader:
         clauses_of: Callable[[re.Match[str]], Clauses],
         fragments_of: Callable[[str], Iterable[str]],
     ) -> None:
-        """Take what finds an innermost group, what it needs, and the fragments of a text without groups."""
+        """Set the pattern of an innermost group, and the functions that return its clauses and a plain text's fragments."""
         self._innermost = innermost
         self._clauses_of = clauses_of
         self._fragments_of = fragments_of
@@ -59,14 +60,14 @@ class GroupReader:
         self._alone: dict[str, Clause] = {}
 
     def needs(self, text: str) -> Clauses:
-        """Give what a text must have to match another with balanced groups in it."""
+        """Return what any text must contain to match `text`, whose groups must be balanced."""
         before = ""
         while text != before:
             before, text = text, self._innermost.sub(self._marked, text)
         return self.choice(text)
 
     def choice(self, text: str) -> Clauses:
-        """Give what a choice needs, its groups marked already: `heat|a hot bath`."""
+        """Return what a choice requires, such as `heat|a hot bath`. Its groups must already be marked."""
         if "|" not in text:
             return self._sequence(text)
         return either(self._branch(branch) for branch in text.split("|"))
@@ -99,10 +100,10 @@ class GroupReader:
 
 
 class FragmentIndex:
-    """Finds what a text may match, by its fragments, in a time that hardly grows with how much there is."""
+    """Finds the entries that a text may match, by its fragments. The time hardly grows with the number of entries."""
 
     def __init__(self, needed: Sequence[Clauses]) -> None:
-        """Take what each entry needs; an entry without clauses may match any text."""
+        """Set what each entry requires. An entry without clauses may match any text."""
         often = Counter(fragment for clauses in needed for clause in clauses for fragment in clause)
         weights = {clause: sum(often[fragment] for fragment in clause) for clauses in needed for clause in clauses}
         self._needed = needed
@@ -114,7 +115,7 @@ class FragmentIndex:
                 self._by_fragment.setdefault(fragment, []).append(entry)
 
     def candidates(self, text: str) -> list[int]:
-        """Give the positions of the entries that a text in lower case may match, in order."""
+        """Return the positions of the entries that a lower-case text may match, in ascending order."""
         pieces = self._pieces(text)
         found = {entry for piece in pieces & self._by_fragment.keys() for entry in self._by_fragment[piece]}
         kept = [entry for entry in found if not any(clause.isdisjoint(pieces) for clause in self._needed[entry])]

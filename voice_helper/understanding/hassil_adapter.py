@@ -1,6 +1,6 @@
-"""Sentence templates in full, as hassil parses them: walked through, drawn from and matched.
+"""Adapter for hassil: parse sentence templates fully, walk through them, sample sentences and match texts.
 
-Heavy, and slow for thousands of templates, so that `sentences` asks it only for those that matter.
+This module is heavy, and slow for thousands of templates, so `sentences` passes it only the relevant ones.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from voice_helper.understanding.slots import SlotValue
 
 
 class Matched(NamedTuple):
-    """One way in which a template matches a text."""
+    """One way that a template matches a text."""
 
     intent: str
     template: str
@@ -42,39 +42,39 @@ class Matched(NamedTuple):
 
 @lru_cache(maxsize=1 << 14)
 def parsed(template: str) -> Sentence:
-    """Parsed once, for it is looked at again and again; nobody changes it."""
+    """Return the parsed template. The result is cached and must not be modified."""
     sentence = parse_sentence(template, keep_text=True)
-    sentence.required_clauses = frozenset()  # hassil would look for the needed words as `sentences` has done already
+    sentence.required_clauses = frozenset()  # `sentences` has already checked the required words, so hassil need not
     return sentence
 
 
 def parse_fault(template: str) -> str | None:
-    """Say what is wrong with a template; `None` when it can be parsed."""
+    """Return what is wrong with a template; `None` if it can be parsed."""
     try:
         parsed(template)
-    except (ParseError, ValueError, IndexError, AssertionError) as error:  # the last one for empty brackets
+    except (ParseError, ValueError, IndexError, AssertionError) as error:  # AssertionError is raised for empty brackets
         return f"is not a template: {error}"
     return None
 
 
 @lru_cache(maxsize=1 << 14)
 def names_of(template: str) -> tuple[Name, ...]:
-    """Give the lists and rules that a template names, from left to right."""
+    """Return the lists and rules that a template names, from left to right."""
     return tuple(_names(parsed(template).expression))
 
 
 def needs_of(template: str) -> Clauses:
-    """Give the fragments that a text must have to match a template, as hassil finds them."""
+    """Return the fragments that a text must contain to match a template, as determined by hassil."""
     return tuple(parse_sentence(template).get_required_clauses({}))
 
 
 def texts_of(template: str, limit: int = 200) -> list[str]:
-    """Give every text of a template without lists and rules, up to a limit."""
+    """Return at most `limit` texts of a template that uses no lists or rules."""
     return _texts(parsed(template).expression, limit)
 
 
 class Templates:
-    """The lists and rules of a language, for templates that use them."""
+    """The lists and rules of a language, with operations on the templates that use them."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Templates:
         raw_lists: Mapping[str, Any],
         raw_rules: Mapping[str, str],
     ) -> None:
-        """Take the lists as they were read, and lists and rules as hassil takes them."""
+        """Set the parsed lists, and the raw lists and rules in the form that hassil expects."""
         self._language = language
         self._lists = lists
         self._raw_lists = raw_lists
@@ -92,7 +92,7 @@ class Templates:
         self._rule_pieces: dict[str, _Pieces] = {}
 
     def matches(self, text: str, candidates: Iterable[tuple[str, str]]) -> Iterator[Matched]:
-        """Give each way in which a text matches one of some templates, given as intent and template."""
+        """Yield every match of a text with the candidates, which are pairs of intent and template."""
         by_intent: dict[str, list[str]] = {}
         for intent, template in candidates:
             by_intent.setdefault(intent, []).append(template)
@@ -107,7 +107,7 @@ class Templates:
             yield Matched(result.intent.name, (sentence.text if sentence else None) or "", slots)
 
     def _named(self, templates: Iterable[str]) -> tuple[dict[str, SlotList], dict[str, Sentence]]:
-        """Give the lists and rules that some templates need, those in rules too."""
+        """Return the lists and rules that the templates use, directly or through rules."""
         lists: dict[str, SlotList] = {}
         rules: dict[str, Sentence] = {}
         left = list(dict.fromkeys(name for template in templates for name in names_of(template)))
@@ -129,7 +129,7 @@ class Templates:
         return self._read_lists[name]
 
     def draw(self, template: str, count: int) -> tuple[str, ...]:
-        """Give up to `count` different sentences of a template, always the same ones."""
+        """Return at most `count` different sentences of a template. Repeated calls return the same ones."""
         chance = random.Random(zlib.crc32(template.encode()))
         expression = parsed(template).expression
         drawn: dict[str, None] = {}
@@ -142,11 +142,11 @@ class Templates:
         return tuple(drawn)
 
     def plainest(self, template: str) -> str:
-        """Give the plainest sentence of a template: the first of every choice, nothing that may be left out."""
+        """Return the plainest sentence of a template: the first option of every choice and no optional parts."""
         return " ".join(self._plainest(parsed(template).expression).split())
 
     def words(self, template: str) -> frozenset[str]:
-        """Give every word that any sentence of a template can have."""
+        """Return every word that can occur in a sentence of a template."""
         pieces = self._pieces(parsed(template).expression)
         return (pieces.words | pieces.alone | pieces.first | pieces.last) - {""}
 
@@ -197,23 +197,23 @@ class Templates:
 
 
 def _rule_name(expression: Expression) -> str:
-    """Give the rule that is named by an expression that is none of the others."""
+    """Return the name of the rule that an expression refers to."""
     assert isinstance(expression, RuleReference)
     return expression.rule_name
 
 
 def _intent(name: str, templates: Iterable[str]) -> Intent:
     data = IntentData([])
-    vars(data)["sentences"] = [parsed(template) for template in templates]  # it would parse them anew
+    vars(data)["sentences"] = [parsed(template) for template in templates]  # set directly, so that hassil does not parse them again
     return Intent(name, [data])
 
 
 class _Pieces(NamedTuple):
-    """The words in all texts of an expression; at its ends a word may go on beyond it ("cramp[s]")."""
+    """The words in all texts of an expression. A word at either end may continue beyond the expression ("cramp[s]")."""
 
     words: frozenset[str]
     alone: frozenset[str]
-    """Texts without a space in them."""
+    """Texts that contain no space."""
 
     first: frozenset[str]
     last: frozenset[str]

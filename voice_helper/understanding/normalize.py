@@ -1,4 +1,4 @@
-"""What was heard or typed, made comparable: case, punctuation, numbers, contractions, spellings, fillers."""
+"""Normalize spoken or typed text for comparison: case, punctuation, numbers, contractions, spellings, fillers."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ if TYPE_CHECKING:
     from unicode_rbnf import RbnfEngine
 
 MAX_CHARACTERS = 1_000
-"""No spoken question is longer; what comes after is not read."""
+"""No spoken question is longer than this. Longer texts are truncated."""
 
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "`": "'"})
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # what a terminal takes as a command is no word
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # terminal control sequences are not words
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*'?|\d+")
 
 
 @dataclass(frozen=True)
 class Language:
-    """What a language needs beyond its sentences, read from `language.yaml`."""
+    """The settings of a language beyond its sentences, read from `language.yaml`."""
 
     code: str = "en"
     groups: tuple[str, ...] = ()
-    """The intent groups, the one that wins first."""
+    """The intent groups, highest priority first."""
 
     contractions: Mapping[str, str] = field(default_factory=dict)
-    """`{"it is": "it's"}`: compared in the short form, as it is heard."""
+    """`{"it is": "it's"}`: texts are compared in the short form, as people say it."""
 
     spellings: Mapping[str, str] = field(default_factory=dict)
     in_session: Mapping[str, str] = field(default_factory=dict)
-    """Words that have another intent while a session is going on: a bare "help"."""
+    """Words that have a different intent during a session, such as "help" on its own."""
 
     fillers: tuple[str, ...] = ()
-    """Words and phrases without meaning, such as "um" or "could you tell me"."""
+    """Words and phrases that carry no meaning, such as "um" or "could you tell me"."""
 
     def words(self, text: str) -> tuple[str, ...]:
-        """Give the lower-case words of a text: no punctuation, numbers spelled out."""
+        """Return the words of a text in lower case, without punctuation and with numbers spelled out."""
         return _words(text, self.code)
 
     def comparable(self, text: str) -> str:
-        """Give a text in the one form in which texts are compared: short forms, one spelling."""
+        """Return a text in comparable form: contracted, with consistent spelling."""
         joined = " ".join(self.words(text))
         return self._replacements.sub(joined)
 
     def essence(self, text: str) -> str:
-        """Give a text in comparable form without fillers, as the nearest meaning compares it."""
+        """Return a text in comparable form without fillers, as the nearest-meaning classifier compares it."""
         return self.without_fillers(self.comparable(text))
 
     def without_fillers(self, comparable: str) -> str:
-        """Leave the fillers out of a comparable text, unless nothing else is there."""
+        """Return a comparable text without its fillers. If it has only fillers, return it unchanged."""
         return self._fillers.sub(comparable) or comparable
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the tables, which are quickly made."""
+        """Return the state without the phrase tables, which are quick to rebuild."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
@@ -69,7 +69,7 @@ class Language:
 
 
 class _PhraseTable:
-    """Whole-word phrase replacement, the longest phrase first."""
+    """Replaces whole-word phrases, the longest phrase first."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self._by_phrase = dict(pairs)
@@ -94,7 +94,7 @@ def _words(text: str, language: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def _spelled(digits: str, language: str) -> tuple[str, ...]:
-    if len(digits) > 6:  # a telephone number, not an amount: digit by digit
+    if len(digits) > 6:  # a telephone number, not an amount: spell it digit by digit
         return tuple(word for digit in digits for word in _spelled(digit, language))
     spoken = _number_engine(language).format_number(int(digits)).text
     return tuple(re.findall(r"[^\W\d_]+", spoken))

@@ -1,7 +1,7 @@
-"""Sentence templates at a glance: whether one is sound, what it names, needs and may say, without parsing it.
+"""Cheap checks of sentence templates without parsing: validity, names used, required fragments and possible words.
 
-Nearly all templates are plain: words, choices, optional parts, names of lists and rules. For these a few regular
-expressions are enough, a tenth of the work of parsing. Any other template is left to the parser.
+Nearly all templates are plain: words, choices, optional parts, and names of lists and rules. A few regular expressions
+are enough for these, at a tenth of the cost of parsing. All other templates are left to the parser.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voice_helper.understanding.fragments import Clauses, GroupReader, either, i
 _PLAIN: Final = re.compile(r"(?:[()\[\]|]|\{[^\W\d]\w*(?::[^\W\d]\w*)?\}|<\w+>|[\w',.?! -])+")
 _NAMES: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(\w+)>")
 _PIECE: Final = re.compile(r"[^\W_]+")
-_LONGEST_WORD: Final = 40  # letters; what is longer may be anything
+_LONGEST_WORD: Final = 40  # letters; a longer word is assumed to match
 _INNERMOST: Final = re.compile(r"\(([^()\[\]]*)\)|\[[^()\[\]]*\]|\{(\w+)[^}]*\}|<(\w+)>")
 
 
@@ -30,25 +30,25 @@ class Name:
     name: str
     is_rule: bool = False
     slot: str = ""
-    """What the value of a list fills."""
+    """The slot that the value of a list fills."""
 
 
 @lru_cache(maxsize=1 << 17)
 def is_plain(template: str) -> bool:
-    """Tell whether a template is sound at a glance; one that is not may still be."""
+    """Return whether a template is plain and valid. A template that is not plain may still be valid."""
     if not _PLAIN.fullmatch(template) or "()" in template or "[]" in template or not template.strip():
         return False
     return is_balanced(template) and unicodedata.is_normalized("NFC", template)
 
 
 def names_in(plain: str) -> tuple[Name, ...]:
-    """Give the lists and rules that a plain template names, from left to right."""
+    """Return the lists and rules that a plain template names, from left to right."""
     found = (match.groups() for match in _NAMES.finditer(plain))
     return tuple(Name(rule, is_rule=True) if rule else Name(name, slot=slot or name) for name, slot, rule in found)
 
 
 class NeedReader:
-    """Reads what templates need: each group, list and rule once."""
+    """Works out what templates require. Each group, list and rule is processed once."""
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class NeedReader:
         rules: Mapping[str, str],
         parsed: Callable[[str], Clauses],
     ) -> None:
-        """Take the templates of each list's values, those of the rules, and who reads what is not plain."""
+        """Set the templates of each list's values and of the rules, and the parser for templates that are not plain."""
         self._lists = lists
         self._rules = rules
         self._parsed = parsed
         self._groups = GroupReader(_INNERMOST, self._clauses, _fragments)
 
     def needs(self, template: str) -> Clauses:
-        """Give what a text must have to match a template."""
+        """Return what a text must contain to match a template."""
         return self._groups.needs(template) if is_plain(template) else self._parsed(template)
 
     def _clauses(self, found: re.Match[str]) -> Clauses:
@@ -72,33 +72,33 @@ class NeedReader:
             return either(self.needs(value) for value in self._lists[list_name])
         if rule_name:
             return self.needs(self._rules[rule_name])
-        return self._groups.choice(group) if group is not None else ()  # an optional part needs nothing
+        return self._groups.choice(group) if group is not None else ()  # an optional part requires nothing
 
 
 def _fragments(text: str) -> list[str]:
-    """Give the words; those with a sign in them may be said without it."""
+    """Return the words in lower case. Words with a punctuation mark are left out: they may be said without the mark."""
     return [word.casefold() for word in text.split() if word.replace("'", "").isalnum()]
 
 
 class PieceReader:
-    """Reads the pieces of words that templates are written with: what a text has must be made of them, word by word.
+    """Collects the word pieces that templates are written with. Every word of a matching text is built from them.
 
-    A piece has no space in it, so that it lies within one word of the text, wherever the spaces of the template are.
+    A piece contains no space, so it always lies within one word of the text, wherever the template has its spaces.
     """
 
     def __init__(self, lists: Mapping[str, Iterable[str]], rules: Mapping[str, str]) -> None:
-        """Take the templates of each list's values, and those of the rules."""
+        """Set the templates of each list's values and of the rules."""
         self._lists = lists
         self._rules = rules
         self._read: dict[str, frozenset[str] | None] = {}
 
     def may_match(self, template: str, words: Iterable[str]) -> bool:
-        """Tell whether some text of a template may have these words, of the letters from a to z."""
+        """Return whether some text of a template may contain all of these words, which consist of the letters a to z."""
         pieces = self._pieces(template)
         return pieces is None or all(word in pieces or _is_made_of(word, pieces) for word in words)
 
     def _pieces(self, template: str) -> frozenset[str] | None:
-        """Give the pieces; `None` where it takes the parser to know them."""
+        """Return the pieces; `None` if only the parser can determine them."""
         if template not in self._read:
             self._read[template] = self._found(template) if is_plain(template) else None
         return self._read[template]
@@ -115,7 +115,7 @@ class PieceReader:
 
 
 def _is_made_of(word: str, pieces: frozenset[str]) -> bool:
-    """Tell whether a word is some pieces in a row."""
+    """Return whether a word can be built by joining pieces."""
     if len(word) > _LONGEST_WORD:
         return True
     ends = [0]

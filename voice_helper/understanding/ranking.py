@@ -1,4 +1,4 @@
-"""How near a text is to every meaning."""
+"""Rankings of how near a text is to every meaning."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranking:
-    """How near one text is to every meaning."""
+    """The nearness of one text to every meaning."""
 
     labels: tuple[str, ...]
     shares: Sequence[float] | npt.NDArray[np.float32]
-    """One for each label, all adding up to 1.0; empty where the text has nothing to compare."""
+    """One share per label, adding up to 1.0. Empty if the text contains nothing to compare."""
 
     def scores(self) -> list[tuple[str, float]]:
-        """Give every intent with its score (0.0 to 1.0, all adding up to 1.0), the highest first."""
+        """Return every intent with its score, the highest first. Scores range from 0.0 to 1.0 and add up to 1.0."""
         summed: dict[str, float] = {}
         for label, share in zip(self.labels, self.shares, strict=False):
             intent = label.partition("/")[0]
@@ -28,7 +28,7 @@ class Ranking:
         return sorted(summed.items(), key=lambda item: -item[1])
 
     def family(self, intent: str) -> str | None:
-        """Give the likeliest red-flag family of an intent."""
+        """Return the most likely red-flag family of an intent; `None` if it has no families."""
         own = [
             (float(share), label)
             for label, share in zip(self.labels, self.shares, strict=False)
@@ -41,16 +41,16 @@ NOTHING_NEAR = Ranking((), ())
 
 
 class NothingIsNear:
-    """No nearest meaning: words are understood by the sentences and rules alone."""
+    """A stand-in without a classifier. Only the sentences and rules understand a text."""
 
     def rank(self, comparable: str) -> Ranking:
-        """Give no meaning."""
+        """Return an empty ranking."""
         return NOTHING_NEAR
 
     def known_share(self, comparable: str) -> float:
-        """Give that no word is known."""
+        """Return 0.0: no word is known."""
         return 0.0
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Give no template."""
+        """Return `None`: there are no templates to compare."""
         return None

@@ -1,4 +1,4 @@
-"""The values that a slot of a sentence can have."""
+"""The possible values of a slot in a sentence."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SlotValue:
-    """One value of a list: what it is called inside, and how it is said aloud."""
+    """One value of a list: its internal name and how it is spoken."""
 
     value: str
     say: str
     phrases: tuple[str, ...]
-    """Every way to say it, short lists only; the first is the plainest."""
+    """The ways to say the value, the plainest first. The number of phrases is limited."""
