@@ -1,4 +1,4 @@
-"""Sound in and out: WAV files, the microphone, the loudspeaker. Inside, all sound is 16 kHz, 16-bit, mono."""
+"""Sound input and output: WAV files, the microphone, the loudspeaker. Internally, all sound is 16 kHz, 16-bit, mono."""
 
 from __future__ import annotations
 
@@ -37,49 +37,52 @@ _DEVICE_RATES: Final = (48_000, 44_100)
 _BUSY: Final = -9985  # PortAudio's paDeviceUnavailable
 _MICROPHONE_WAIT_SECONDS: Final = 5.0
 _MISSED_SECONDS: Final = 3.0  # sound servers deliver in bursts, and clocks drift apart
-_SETTLED_SECONDS: Final = 2.0  # what a sound server kept while we slept has come by then
-_MAX_MISSED_SECONDS: Final = 15 * 60.0  # by then no session goes on
+_SETTLED_SECONDS: Final = 2.0  # by then, whatever a sound server buffered during sleep has arrived
+_MAX_MISSED_SECONDS: Final = 15 * 60.0  # no session is still running by then
 _SYSTEMS_CHOICE: Final = (
     "default", "sysdefault", "pulse", "pipewire",  # Linux
     "microsoft sound mapper - input", "microsoft sound mapper - output",
     "primary sound capture driver", "primary sound driver",
 )  # fmt: skip
-_STALLED_SECONDS: Final = 5.0  # a loudspeaker that takes nothing for so long is as good as gone
+_STALLED_SECONDS: Final = 5.0  # a loudspeaker that accepts no sound for this long counts as gone
 _LOOK_SECONDS: Final = 0.1
 _LOOK_AGAIN_CHUNKS: Final = 3 * SAMPLE_RATE // CHUNK_SAMPLES
-_MAX_PLAYED_SECONDS: Final = 5  # are kept where nobody asks for them
+_MAX_PLAYED_SECONDS: Final = 5  # kept if the caller does not fetch them
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE // CHUNK_SAMPLES
 
 
 class Source(Protocol):
-    """Where sound comes from."""
+    """A source of sound."""
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Give the sound, `CHUNK_SAMPLES` at a time; the last chunk may be shorter."""
+        """Yield the sound, `CHUNK_SAMPLES` at a time; the last chunk may be shorter."""
 
 
 class Player(Protocol):
-    """Where speech goes to."""
+    """An output for speech."""
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
-        """Put 16 kHz sound behind what is being played."""
+        """Queue 16 kHz sound for playback."""
 
     def hush(self) -> None:
-        """Be silent at once."""
+        """Stop playback at once."""
 
     def advance(self, samples: int) -> bytes:
-        """So much time went by on the clock of the source; gives the sound that was played in it, 16 kHz."""
+        """Advance the source's clock by `samples`; return the sound played in that time (16 kHz)."""
 
     @property
     def is_playing(self) -> bool:
-        """Something is still to be heard."""
+        """Return whether any sound is still playing or queued."""
 
 
 class WavSource:
-    """A sound file, as chunks. Reads it piece by piece, whatever its length."""
+    """Read a sound file in chunks, piece by piece, whatever its length."""
 
     def __init__(self, path: Path) -> None:
-        """Open nothing yet; raises `AudioFileError` when the file is not there, not sound, or empty."""
+        """Check the file without opening it for reading chunks.
+
+        Raises `AudioFileError` if the file does not exist, is not sound, or is empty.
+        """
         self.path = path
         with _open_sound(path) as sound:
             if sound.frames == 0:
@@ -92,7 +95,7 @@ class WavSource:
                 )
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Give the sound of the file from its start."""
+        """Yield the sound of the file from its start."""
         waiting = bytearray()
         for samples in self._blocks():
             waiting += _pcm(samples)
@@ -119,20 +122,20 @@ class WavSource:
 
 
 def clock_seconds() -> float:
-    """Give the time of a clock that nobody sets and that goes on while the machine sleeps, where it has one."""
-    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; macOS, where only this one goes on
+    """Return the time of a clock that nobody sets and, if the machine has one, that keeps running during sleep."""
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; macOS, where only the second keeps running during sleep
         if hasattr(time, name):
             return time.clock_gettime(getattr(time, name))
     return time.monotonic()
 
 
 class RawSound:
-    """Sound without a header, as it comes over a network: pieces of any length become 16 kHz, 16-bit, mono sound."""
+    """Convert headerless sound, as it arrives over a network, to 16 kHz, 16-bit, mono. Pieces may have any length."""
 
     def __init__(self, rate: int, width: int, channels: int) -> None:
-        """Take samples a second, bytes a sample (little-endian; of one byte they are unsigned) and channels.
+        """Set the format: samples per second, bytes per sample, and channels.
 
-        Raises `SoundFormatError` for a form that no sound has.
+        Samples are little-endian; one-byte samples are unsigned. Raises `SoundFormatError` for an impossible format.
         """
         if not _MIN_RATE <= rate <= _MAX_RATE or not 1 <= width <= 4 or not 1 <= channels <= _MAX_CHANNELS:
             raise SoundFormatError(
@@ -145,7 +148,10 @@ class RawSound:
         self._waiting = bytearray()
 
     def take(self, raw: bytes) -> bytes:
-        """Take a piece; give the sound that is complete. Half a sample waits for its other half."""
+        """Convert one piece and return the sound that is complete.
+
+        Half a sample is kept until its other half arrives.
+        """
         self._waiting += raw
         _, width, channels = self.form
         whole = len(self._waiting) - len(self._waiting) % (width * channels)
@@ -157,14 +163,14 @@ class RawSound:
         return _pcm(np.asarray(self._resample.resample_chunk(mono), dtype=np.float32))
 
     def finish(self) -> bytes:
-        """Nothing more comes: give what was kept to resample it."""
+        """Return the sound still held back for resampling, once the input has ended."""
         if self._as_inside:
             return b""
         return _pcm(np.asarray(self._resample.resample_chunk(np.zeros(0, np.float32), last=True), dtype=np.float32))
 
 
 def _from_raw(raw: bytes, width: int) -> npt.NDArray[np.float32]:
-    """Give samples of 1 to 4 bytes as numbers from -1.0 to 1.0."""
+    """Return samples of 1 to 4 bytes as numbers from -1.0 to 1.0."""
     given = np.frombuffer(raw, dtype=np.uint8).reshape(-1, width)
     wide = np.zeros((len(given), 4), dtype=np.uint8)
     wide[:, 4 - width :] = given ^ 0x80 if width == 1 else given
@@ -172,14 +178,14 @@ def _from_raw(raw: bytes, width: int) -> npt.NDArray[np.float32]:
 
 
 class QuietRoom:
-    """No microphone: silence in real time, so that what is shown keeps its pace."""
+    """Replace the microphone with silence in real time, so that the display keeps its pace."""
 
     def __init__(self, since: float | None = None) -> None:
-        """Begin now, or at an earlier time of the clock."""
+        """Start now, or at an earlier time of the clock."""
         self._since = clock_seconds() if since is None else since
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Give silence as time goes by."""
+        """Yield silence as time passes."""
         due = self._since
         while True:
             due = max(due + CHUNK_SAMPLES / SAMPLE_RATE, clock_seconds() - _MAX_MISSED_SECONDS)
@@ -188,22 +194,22 @@ class QuietRoom:
 
 
 class LastingMicrophone:
-    """The microphone, or silence in real time while it is away: it is looked for until it is back."""
+    """Keep a microphone running: yield silence in real time while it is gone, and look for it until it is back."""
 
     def __init__(self, microphone: Microphone, device: str | None, announce: Callable[[str], None]) -> None:
-        """Take an open microphone; `announce` is told when it goes away and when it is back."""
+        """Use an open microphone; `announce` is called when it goes away and when it is back."""
         self._microphone: Microphone | None = microphone
         self._device, self._announce = device, announce
         self.away: str | None = None
-        """Why there is no microphone now."""
+        """Why there is no microphone at the moment."""
 
     def close(self) -> None:
-        """Give the device back."""
+        """Release the device."""
         if self._microphone is not None:
             self._microphone.close()
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Give what is heard as it comes, silence while there is no microphone."""
+        """Yield sound as it arrives, or silence while there is no microphone."""
         while True:
             if self._microphone is not None:
                 yield from self._heard(self._microphone)
@@ -227,15 +233,15 @@ class LastingMicrophone:
 
 
 class KeptSource:
-    """A source whose sound is also kept: one WAV file in a folder, and nothing else of it anywhere.
+    """Record a source to one WAV file in a folder. The sound is stored nowhere else.
 
-    The file is whole up to the last second, whatever ends the program. Where the disk is full, only the keeping ends.
+    The file is complete up to the last second, however the program ends. If the disk is full, only the recording stops.
     """
 
     def __init__(self, source: Source, folder: Path, name: str, announce: Callable[[str], None]) -> None:
-        """Make the folder and the file; raises `AudioFileError` when that cannot be done.
+        """Create the folder and the file; raises `AudioFileError` if that fails.
 
-        `announce` is told when no more can be kept.
+        `announce` is called when the recording has to stop.
         """
         self._source, self._announce = source, announce
         self.path = folder / f"{name}.wav"
@@ -248,7 +254,7 @@ class KeptSource:
             ) from error
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Give the sound of the source, and keep it."""
+        """Yield the sound of the source and record it."""
         file, is_kept = _wav_writer(self._opened), True
         try:
             for number, chunk in enumerate(self._source.chunks(), 1):
@@ -261,12 +267,12 @@ class KeptSource:
                 self._opened.close()
 
     def _keep(self, file: wave.Wave_write, number: int, chunk: AudioChunk) -> bool:
-        """Write a chunk; tells whether more can be kept."""
+        """Write a chunk; return whether recording can go on."""
         try:
             if number % _CHUNKS_A_SECOND:
                 file.writeframesraw(chunk.pcm)
             else:
-                file.writeframes(chunk.pcm)  # sets the length in the header right, too
+                file.writeframes(chunk.pcm)  # also updates the length in the header
                 self._opened.flush()
         except OSError as error:
             self._announce(f"what is heard is no longer kept: {error.strerror}")
@@ -280,12 +286,12 @@ def _quiet_chunks(seconds: float) -> Iterator[AudioChunk]:
 
 
 def silence(seconds: float) -> bytes:
-    """Give so much silence."""
+    """Return silence of this length."""
     return bytes(2 * round(seconds * SAMPLE_RATE))
 
 
 def chime() -> bytes:
-    """Give the tone that says that we listen: soft, rising through all that a voice has, half a second."""
+    """Return the chime that signals listening: half a second, soft, rising through the whole range of a voice."""
     seconds = np.arange(round(_CHIME_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
     rise = math.log(_CHIME_TO / _CHIME_FROM) / _CHIME_SECONDS
     phase = 2 * np.pi * _CHIME_FROM * (np.exp(rise * seconds) - 1) / rise
@@ -294,14 +300,14 @@ def chime() -> bytes:
 
 
 def to_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
-    """Give samples from -1.0 to 1.0 of any rate (hertz) as 16 kHz, 16-bit sound."""
+    """Convert samples from -1.0 to 1.0 at any rate (hertz) to 16 kHz, 16-bit sound."""
     if rate != SAMPLE_RATE:
         samples = np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), dtype=np.float32)
     return _pcm(samples)
 
 
 def spoken_part(pcm: bytes) -> bytes:
-    """Leave out the silence that voices put before and after a sentence: the pauses are ours."""
+    """Remove the silence that voices put before and after a sentence. This program sets its own pauses."""
     loud = np.flatnonzero(np.abs(_samples(pcm).astype(np.int32)) > _SILENT_BELOW)
     if not len(loud):
         return b""
@@ -310,7 +316,7 @@ def spoken_part(pcm: bytes) -> bytes:
 
 
 def write_wav(path: Path, pcm: bytes) -> None:
-    """Write 16 kHz sound to a WAV file, whole or not at all; raises `AudioFileError` when that cannot be done."""
+    """Write 16 kHz sound to a WAV file, completely or not at all; raises `AudioFileError` if that fails."""
     try:
         made = io.BytesIO()
         with _wav_writer(made) as file:
@@ -344,11 +350,11 @@ def _pcm(samples: npt.NDArray[np.float32]) -> bytes:
     return bytes((np.clip(samples, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
 
 
-# The loudspeaker, without one and with one
+# Players: without a loudspeaker, and with one
 
 
 class SilentPlayer:
-    """Plays on the clock of the source and keeps what was played, for a WAV file on the same time line."""
+    """Play on the clock of the source and keep the sound, for a WAV file on the same timeline."""
 
     def __init__(self, *, keep: bool = False) -> None:
         self._waiting = bytearray()
@@ -356,15 +362,15 @@ class SilentPlayer:
         self._played = bytearray()
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
-        """Put sound behind what is being played."""
+        """Queue sound for playback."""
         self._waiting += louder(pcm, loudness)
 
     def hush(self) -> None:
-        """Be silent at once."""
+        """Stop playback at once."""
         self._waiting.clear()
 
     def advance(self, samples: int) -> bytes:
-        """Play so many samples, and give them."""
+        """Play this number of samples and return them."""
         playing = bytes(self._waiting[: samples * 2]).ljust(samples * 2, b"\0")
         del self._waiting[: samples * 2]
         if self._keep:
@@ -373,21 +379,21 @@ class SilentPlayer:
 
     @property
     def is_playing(self) -> bool:
-        """Something is still to be heard."""
+        """Return whether any sound is still queued."""
         return bool(self._waiting)
 
     def finish(self) -> bytes:
-        """Give all that was played, and what was still waiting."""
+        """Return everything played so far, followed by the sound still queued."""
         return bytes(self._played + self._waiting)
 
 
 class _Device:
-    """An open sound device that is given back when its block ends."""
+    """An open sound device that is released at the end of its `with` block."""
 
     _stream: Any
 
     def close(self) -> None:
-        """Give the device back."""
+        """Release the device."""
         with contextlib.suppress(Exception):
             self._stream.abort()
             self._stream.close()
@@ -402,15 +408,15 @@ class _Device:
 
 
 class Loudspeaker(_Device):
-    """Plays through PortAudio; being silent is emptying a buffer.
+    """Play through PortAudio; stopping empties a buffer.
 
-    Where the device goes away, time goes by as if it were still there, and it is looked for until it is back.
+    If the device goes away, time passes as if it were still there, and the device is looked for until it is back.
     """
 
     def __init__(self, device: str | None = None, announce: Callable[[str], None] = lambda text: None) -> None:
-        """Open the device; `announce` is told when it goes away and when it is back.
+        """Open the device; `announce` is called when it goes away and when it is back.
 
-        Raises `SoundDeviceError` when there is none that works.
+        Raises `SoundDeviceError` if no device works.
         """
         self._device, self._announce = device, announce
         self._chunks_away = 0
@@ -430,7 +436,7 @@ class Loudspeaker(_Device):
         _start(self._stream, "loudspeaker")
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
-        """Put sound behind what is being played."""
+        """Queue sound for playback."""
         sound = _at_rate(louder(pcm, loudness), self._rate)
         with self._lock:
             self._waiting += sound
@@ -438,7 +444,7 @@ class Loudspeaker(_Device):
                 self._drained.clear()
 
     def hush(self) -> None:
-        """Be silent at once."""
+        """Stop playback at once."""
         with self._lock:
             self._waiting.clear()
             self._drained.set()
@@ -454,18 +460,18 @@ class Loudspeaker(_Device):
         self._in_step += (
             sound if self._rate == SAMPLE_RATE else self._at_16_khz.resample_chunk(_samples(sound)).tobytes()
         )
-        late = min(self._owed, len(self._in_step))  # it was asked for before the device had played it
+        late = min(self._owed, len(self._in_step))  # requested before the device had played it
         del self._in_step[:late]
         playing = bytes(self._in_step[: samples * 2])
         del self._in_step[: samples * 2]
         self._owed += samples * 2 - len(playing) - late
-        if not self.is_playing and not any(self._in_step):  # two clocks drift apart: begin anew
+        if not self.is_playing and not any(self._in_step):  # two clocks drift apart: realign
             self._in_step.clear()
             self._owed = 0
         return playing
 
     def _mind_stalling(self, *, has_played: bool) -> None:
-        """Count for how long it has taken nothing; time in which the machine slept is but a moment."""
+        """Track how long the device has accepted no sound; time the machine spent asleep counts as a moment."""
         now = clock_seconds()
         went_by, self._looked = min(now - self._looked, _LOOK_SECONDS), now
         self._stalled_seconds = 0.0 if has_played or not self.is_playing else self._stalled_seconds + went_by
@@ -489,18 +495,18 @@ class Loudspeaker(_Device):
 
     @property
     def is_playing(self) -> bool:
-        """Something is still to be heard."""
+        """Return whether any sound is still playing or queued."""
         return not self._drained.is_set()
 
     def wait(self) -> None:
-        """Wait until all of it was heard; raises `SoundDeviceError` where the loudspeaker goes away meanwhile."""
+        """Wait until everything has been played; raises `SoundDeviceError` if the loudspeaker goes away meanwhile."""
         left, stalled_seconds = len(self._waiting), 0.0
         while not self._drained.wait(_LOOK_SECONDS):
             stalled_seconds = 0.0 if len(self._waiting) < left else stalled_seconds + _LOOK_SECONDS
             left = len(self._waiting)
             if not self._stream.active or stalled_seconds > _STALLED_SECONDS:
                 raise SoundDeviceError("the loudspeaker went away", hint="plug it in again, then: voice-helper doctor")
-        time.sleep(self._latency_seconds)  # what the device still holds
+        time.sleep(self._latency_seconds)  # sound still in the device's buffer
 
     def _fill(self, out: Any, frames: int, when: object, status: object) -> None:
         wanted = frames * 2
@@ -515,13 +521,13 @@ class Loudspeaker(_Device):
 
 
 class Microphone(_Device):
-    """The microphone, as chunks. Nothing is lost while the caller is busy.
+    """Read the microphone in chunks. No sound is lost while the caller is busy.
 
-    For time in which the device gave nothing, as when the machine slept, silence is given, so that clocks stay right.
+    For time in which the device delivered nothing, such as sleep, the source yields silence, so that clocks stay right.
     """
 
     def __init__(self, device: str | None = None) -> None:
-        """Open the device; raises `SoundDeviceError` when there is none that works."""
+        """Open the device; raises `SoundDeviceError` if no device works."""
         self._sound: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
         sounddevice = import_sounddevice()
         self._stream, self._rate = _open_stream(sounddevice.RawInputStream, device, self._take, "microphone")
@@ -530,7 +536,7 @@ class Microphone(_Device):
         _start(self._stream, "microphone")
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Give what is heard, as it comes; raises `SoundDeviceError` when the microphone goes away."""
+        """Yield sound as it arrives; raises `SoundDeviceError` when the microphone goes away."""
         resample = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
         waiting = bytearray()
         while True:
@@ -539,7 +545,7 @@ class Microphone(_Device):
                 missed_seconds, pcm = self._sound.get(timeout=_MICROPHONE_WAIT_SECONDS)
             except queue.Empty:
                 if clock_seconds() - waits_since > _MICROPHONE_WAIT_SECONDS + 1:
-                    continue  # we slept, too: it may need a moment
+                    continue  # the machine slept: the device may need a moment
                 raise SoundDeviceError(
                     "the microphone gives no sound any more", hint="plug it in again, then: voice-helper doctor"
                 ) from None
@@ -571,7 +577,7 @@ class Microphone(_Device):
 
 
 def louder(pcm: bytes, factor: float) -> bytes:
-    """Give sound louder or softer by a factor, cut off at full scale."""
+    """Return the sound made louder or softer by a factor, clipped at full scale."""
     if factor == 1.0:
         return pcm
     samples = _samples(pcm).astype(np.float32) * factor
@@ -579,7 +585,7 @@ def louder(pcm: bytes, factor: float) -> bytes:
 
 
 def import_sounddevice() -> Any:
-    """Import sounddevice; raises `SoundDeviceError` with what to install when PortAudio is missing."""
+    """Import sounddevice; raises `SoundDeviceError` with what to install if PortAudio is missing."""
     try:
         return importlib.import_module("sounddevice")
     except (OSError, ImportError) as error:
@@ -616,7 +622,7 @@ def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKin
 
 
 def _own_rates(sounddevice: Any, chosen: int | None, kind: DeviceKind) -> list[int]:
-    """Give the rate that a device has by itself: some hardware has no other, and it may be 8 or 96 kHz."""
+    """Return the device's native rate: some hardware supports no other, and it may be 8 or 96 kHz."""
     try:
         about = sounddevice.query_devices(chosen, "input" if kind == "microphone" else "output")
     except (sounddevice.PortAudioError, ValueError):
@@ -634,22 +640,22 @@ def _start(stream: Any, what: str) -> None:
 
 
 def device_names(kind: DeviceKind) -> list[str]:
-    """Give the names of the microphones or loudspeakers that this machine has; raises `SoundDeviceError`."""
+    """Return the names of this machine's microphones or loudspeakers; raises `SoundDeviceError`."""
     return [name for _, name in _devices(import_sounddevice(), kind)]
 
 
 def no_device(kind: DeviceKind) -> SoundDeviceError:
-    """Give the error of a machine that has no microphone, or no loudspeaker."""
+    """Build the error for a machine that has no microphone, or no loudspeaker."""
     return SoundDeviceError(f"there is no {kind}", hint="plug one in; typed questions and --wav work without it")
 
 
 def is_systems_choice(name: str) -> bool:
-    """Tell whether a name stands for no device, but for the one that the settings of the system choose."""
+    """Return whether a name stands for the system's default device instead of one particular device."""
     return name.casefold() in _SYSTEMS_CHOICE
 
 
 def device_named(device: str, kind: DeviceKind) -> str:
-    """Give the whole name of the device that part of a name, or a number, stands for; raises `SoundDeviceError`."""
+    """Return the full name of the device that a partial name or a number refers to; raises `SoundDeviceError`."""
     sounddevice = import_sounddevice()
     return str(sounddevice.query_devices(_device_by_name(sounddevice, device, kind))["name"])
 

@@ -1,7 +1,7 @@
-"""The core of the skill: `step(state, event)` gives a new state and what is to be done.
+"""The core of the skill: `step(state, event)` returns a new state and the actions to carry out.
 
-No device, clock, thread, network or randomness: typed text, a sound file, the microphone
-and a server all drive this same function.
+It uses no device, clock, thread, network or randomness. Typed text, a sound file, the microphone and a server all
+drive this same function.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ from voice_helper.understanding.safety import Flag
 from voice_helper.understanding.understand import HELP_NOW, Context, Understanding
 
 REPEAT_AFTER_SECONDS: Final = 10
-"""An emergency or urgent reply is said again after this, while it goes on listening."""
+"""An emergency or urgent reply is repeated after this time, while listening continues."""
 
 STEADY_SECONDS: Final = 0.25
-"""A red flag in half an utterance must stand for so long: words so far flicker while they are guessed."""
+"""A red flag in a partial transcript must last this long: partial transcripts flicker while the recognizer guesses."""
 
 COMMAND_STEADY_SECONDS: Final = 0.1
-"""A command in half an utterance must stand for so long before we fall silent for it."""
+"""A command in a partial transcript must last this long before speech stops for it."""
 
 SURE_OF_COMMAND: Final = 0.2
-"""From this fit on, an utterance in a session is the short command that it sounds most like."""
+"""From this score on, an utterance in a session is taken as the short command that it sounds most like."""
 
 SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
-"""The same while our own prompt is played, which may be misheard for a command; "stop" needs no more than ever."""
+"""The same while our own prompt plays, which may be misheard as a command. "stop" needs no higher score then."""
 
 SURE_OVER_SPEECH: Final = 0.65
-"""A command or question that is heard over our own voice needs this confidence."""
+"""A command or question heard over our own voice needs this confidence."""
 
 QUESTION_WORDS_OVER_SPEECH: Final = 4
-"""So many words at least has a question that is heard over our own voice."""
+"""A question heard over our own voice needs at least this number of words."""
 
 _PACES: Final = {
     "speak_slower": Pace(rate=1 / 1.2),
@@ -68,7 +68,7 @@ _PACES: Final = {
 }
 _STOP: Final = "guide_stop"
 _ANYWHERE: Final = (GUIDE_START, "guide_repeat", "help", *_PACES)
-"""Commands that mean something without a session, too."""
+"""Commands that also have a meaning outside a session."""
 
 _CERTAIN: Final = ("safety", "command", "exact")
 _FIRM: Final = ("safety", "command")
@@ -76,64 +76,67 @@ _FIRM: Final = ("safety", "command")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a conversation stands."""
+    """The state of a conversation."""
 
     hands_free: bool = False
-    """Open listening: speech that is not for us is met with silence."""
+    """Open listening: speech not meant for the assistant is met with silence."""
 
     can_lead: bool = False
-    """Time goes by here, so that words can start a session where listening is not open, too."""
+    """Time advances here, so words can start a session even without open listening."""
 
     full_given: bool = False
-    """The full disclaimer was heard to its end since start-up."""
+    """The full disclaimer has been played to its end since start-up."""
 
     full_on_the_way: bool = False
-    """It is being said; cut off, it does not count."""
+    """The full disclaimer is being spoken; if it is cut off, it does not count."""
 
     session: Session | None = None
     owed: Answer | None = None
-    """An emergency or urgent reply that is to be said a second time."""
+    """An emergency or urgent reply that is still to be repeated."""
 
     owed_in_samples: int = 0
     misheard: int = 0
-    """Utterances in a row that were not understood."""
+    """Number of consecutive utterances that were not understood."""
 
     candidates: tuple[str, ...] = ()
-    """The two meanings of a question that was asked."""
+    """The two meanings offered in the question just asked."""
 
     last_match: Match | None = None
     last_rows: tuple[Row, ...] | None = None
-    """What was said to it, where that was not its first answer."""
+    """The rows spoken in reply to the last match, if they were not its first answer."""
 
     topic: Match | None = None
-    """What "why" and "tell me more" are about."""
+    """The topic of "why" and "tell me more"."""
 
     pages_given: int = 0
-    """How often more was said about it."""
+    """How often the user has been told more about the topic."""
 
     hot_weather: bool = False
     acted_on: str | None = None
-    """What was acted on while it was still being spoken, so that its end does not act again."""
+    """What was acted on during the utterance, so that its end does not trigger the same action again."""
 
     suspected: Flag | None = None
-    """A red flag in the words so far, and since when it stands there."""
+    """A red flag in the partial transcript, and since when it has been there."""
 
     suspected_samples: int = 0
     situation: Mapping[str, str] = field(default_factory=dict)
     commanded: str | None = None
-    """The command that the words so far are, and since when they stand there; it hushes us before it is carried out."""
+    """The command in the partial transcript, and since when it has been there.
+
+    It stops our speech before it is carried out.
+    """
 
     commanded_samples: int = 0
     hushed_for: str | None = None
-    """The command that we fell silent for, while its words are still being heard."""
+    """The command that our speech stopped for, while its words are still arriving."""
 
     lost: int = 0
-    """Utterances in a row in which the recognizer gave out."""
+    """Number of consecutive utterances in which the recognizer failed."""
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """Joins understanding, answers and the guided session."""
+    """Combine understanding, answers and the guided session."""
 
     understanding: Understanding
     answers: Answers
@@ -141,15 +144,15 @@ class Conversation:
     follow_ups: FollowUps = field(default_factory=FollowUps)
 
     def article_only(self) -> Conversation:
-        """Give the conversation whose sessions say the article's own words alone, with the safety rows beside them."""
+        """Return a conversation whose sessions use only the article's own words, plus the safety rows."""
         return replace(self, guide=self.guide.article_only() if self.guide is not None else None)
 
     def by_turns(self) -> Conversation:
-        """Give the conversation for doors that speak only when they are spoken to: see `turn_taking`."""
+        """Return a conversation for interfaces that speak only when spoken to: see `turn_taking`."""
         return replace(self, guide=self.guide.by_turns() if self.guide is not None else None)
 
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
-        """Take one event; give the new state and the actions, in order."""
+        """Process one event; return the new state and the actions, in order."""
         if isinstance(event, Outage):
             return self._gave_out(state, event)
         if isinstance(event, Heard):
@@ -171,19 +174,19 @@ class Conversation:
         return self._moved(replace(state, owed=None, misheard=0, topic=None), move)
 
     def seconds_left(self, state: State) -> tuple[float, float] | None:
-        """Give what is left of the hold, rest or wait that is being counted, and its whole length, in seconds."""
+        """Return the remaining and the total seconds of the current hold, rest or wait."""
         if state.session is None or self.guide is None:
             return None
         return guided.seconds_left(self.guide, state.session)
 
     def steps(self, state: State) -> tuple[int, int] | None:
-        """Give the number of the step that a session is at, and of the last one."""
+        """Return the number of the session's current step, and of the last one."""
         if state.session is None or self.guide is None:
             return None
         return guided.steps(self.guide, state.session)
 
     def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
-        """Give what was heard; in a session, where all of it sounds like a short command, that command."""
+        """Return the transcript, or in a session the short command that the whole utterance sounds like."""
         if state.session is None or not heard.command:
             return heard
         may_be_us = over_speech and not self.is_stop(heard.command)
@@ -194,13 +197,14 @@ class Conversation:
         return replace(heard, text=heard.command, confidence=max(heard.confidence, heard.command_fit), alternatives=())
 
     def context(self, state: State) -> Context:
-        """The context that words are understood in."""
+        """Return the context in which words are understood."""
         return "guide" if state.session is not None else "none"
 
     def _gave_out(self, state: State, outage: Outage) -> tuple[State, tuple[Action, ...]]:
-        """Say what happened behind what is being said: a session stays where it is.
+        """Announce a failure after the current speech; a session stays where it is.
 
-        Of hearing that fails again and again it speaks twice: each sorry would be one more thing to hear.
+        If recognition keeps failing, only two utterances are answered: every further apology would be one more thing to
+        listen to.
         """
         name: str = f"{outage.part}_back" if outage.is_over else outage.part
         again: tuple[Action, ...] = ()
@@ -213,18 +217,20 @@ class Conversation:
         row = self.answers.outages.get(name)
         return state, (*again, Say((row,), because=outage.reason)) if row else again
 
-    # heard
+    # Utterances
 
     def _partly_heard(self, state: State, event: PartlyHeard) -> tuple[State, tuple[Action, ...]]:
-        """Act before the utterance is over on what cannot wait: a red flag, and "stop" in a session.
+        """Act before the end of the utterance on what cannot wait: a red flag, and "stop" in a session.
 
-        Words so far that were overheard are waited out: in talk that is not for us most red flags are misheard.
+        A partial transcript of overheard speech triggers nothing: in talk not meant for the assistant most red flags
+        are
+        misheard.
         """
         if state.acted_on is not None or (event.overheard and state.hands_free and state.session is None):
             return state, ()
         text = event.text
         flag = self.understanding.urgent_flag(text)
-        if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # words so far may be our own, misheard
+        if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # may be our own words, misheard
             known = state.suspected is not None and state.suspected.family == flag.family
             state = replace(state, suspected=flag, suspected_samples=state.suspected_samples if known else 0)
         else:
@@ -238,7 +244,7 @@ class Conversation:
         return state, ()
 
     def _say_step_again(self, state: State, actions: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
-        """Say the step of a session again that we fell silent in, unless the words that we did it for are acted on."""
+        """Repeat the session step that was interrupted, unless the words that interrupted it are acted on."""
         acted = any(isinstance(action, (Say, Hush, End, Pace)) for action in actions)
         if acted or state.session is None or self.guide is None or state.session.stage != "saying":
             return state, actions
@@ -248,10 +254,11 @@ class Conversation:
     def _may_be_us(
         self, state: State, event: Heard, transcript: Transcript, match: Match, *, expected: str | None
     ) -> bool:
-        """Tell whether words heard while we spoke may be our own, misheard.
+        """Return whether words heard while we spoke may be our own, misheard.
 
-        "Stop" never waits for certainty, nor what two recognizers agree on; a sign of danger is doubted only where our
-        own words name it. A question counts where it is one of our sentences, and too long to be chance.
+        "Stop" never waits for certainty, and neither do words on which two recognizers agree. A sign of danger is
+        doubted
+        only if our own words name it. A question counts if it is one of our sentences and too long to be chance.
         """
         if event.over_speech is None or match.intent in (_STOP, expected):
             return False
@@ -264,7 +271,7 @@ class Conversation:
         return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
 
     def _own_families(self, own: str) -> frozenset[str | None]:
-        """The red flags that our own prompt names: while it is played, hearing them proves nothing."""
+        """Return the red flags that our own prompt names: hearing them while it plays proves nothing."""
         if not own:
             return frozenset()
         return frozenset(flag.family for flag in self.understanding.safety.find(own).raised)
@@ -275,7 +282,7 @@ class Conversation:
         return replace(state, acted_on=match.intent, suspected=None), actions
 
     def is_stop(self, text: str) -> bool:
-        """Tell whether a text is the command that is never ignored."""
+        """Return whether a text is the command that is never ignored."""
         claims = self.understanding.sentences.exact(text, only=(_STOP,))
         return bool(claims)
 
@@ -284,7 +291,7 @@ class Conversation:
     ) -> tuple[State, tuple[Action, ...]]:
         """Act on a whole utterance.
 
-        `already` is what was acted on while it was spoken, `expected` the command that we fell silent for.
+        `already` is what was acted on during the utterance; `expected` is the command that our speech stopped for.
         """
         transcript, match = self._meaning(state, event)
         if not transcript.text:
@@ -315,7 +322,7 @@ class Conversation:
         return self._asked(state, transcript, match)
 
     def _needs_topic(self, text: str, match: Match) -> bool:
-        """Tell whether words mean nothing by themselves, whatever they come near to: a bare "why"."""
+        """Return whether words mean nothing without a topic, whatever sentence they resemble: a bare "why"."""
         if match.decided_by not in ("nearest", "unsure"):
             return False
         return self.follow_ups.kind(text) is not None or self.follow_ups.choice(text) is not None
@@ -385,7 +392,7 @@ class Conversation:
         return self.understanding.sentences.slots_of.get(intent, ())
 
     def _meaning(self, state: State, event: Heard) -> tuple[Transcript, Match]:
-        """Give the words of an utterance and what they mean where the conversation stands."""
+        """Return the words of an utterance and their meaning at this point of the conversation."""
         heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
         if event.over_speech is None:
             return self._best_explained(heard, self.context(state))
@@ -393,7 +400,7 @@ class Conversation:
         are_most_theirs = 2 * len(heard.text.split()) >= len(event.over_speech.split())
         if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
             return replace(heard, text=event.over_speech), whole
-        return self._best_explained(replace(heard, alternatives=()), self.context(state))  # they are our echo, mostly
+        return self._best_explained(replace(heard, alternatives=()), self.context(state))  # mostly our own echo
 
     def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
         """Give the words and their meaning; where they have none, words as likely that mean something for certain."""
@@ -406,7 +413,7 @@ class Conversation:
         return transcript, match
 
     def _answering_our_question(self, state: State, match: Match, text: str) -> Match:
-        """Take "yes", "the first", or one of the two names as the answer to "Did you mean ..., or ...?"."""
+        """Interpret "yes", "the first", or one of the two names as the answer to "Did you mean ..., or ...?"."""
         if not state.candidates:
             return match
         number = 0 if match.intent == "yes" else self.follow_ups.choice(text)
@@ -417,7 +424,7 @@ class Conversation:
         return Match(state.candidates[number], match.slots, match.score, "exact")
 
     def _named(self, intents: tuple[str, ...], text: str) -> int | None:
-        """Give the place of the intent whose title a text is, or has most of the words that are its alone."""
+        """Return the index of the intent whose title a text is, or most of whose unique words it contains."""
         language = self.understanding.sentences.language
         titles = [language.words(self.answers.entries[intent].title) for intent in intents]
         words = language.words(language.essence(text))
@@ -442,7 +449,7 @@ class Conversation:
         return missed, (Understood(transcript, match, answer), Say(answer.rows))
 
     def _help_now(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
-        """The action first, in every state; the reply once more after ten seconds, then the disclaimer."""
+        """Say what to do first, in every state; repeat the reply once after ten seconds, then add the disclaimer."""
         answer = self._answer(state, match)
         once = answer.rows if state.hands_free or state.session else answer.spoken_rows()
         repeats = state.hands_free or state.session is not None
@@ -470,13 +477,13 @@ class Conversation:
         if match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
             return state, (Understood(transcript, match),)
         move, answer = _commanded_move(guide, session, match), None
-        if move is None:  # no command: a question, answered in between
+        if move is None:  # not a command: a question, answered during the session
             answer = self._answer(state, match)
             move = guided.say_between(guide, session, answer.spoken_rows())
         state, actions = self._moved(replace(state, misheard=0), move)
         return state, (Understood(transcript, match, answer), *actions)
 
-    # time
+    # Time
 
     def _time_passed(self, state: State, samples: int) -> tuple[State, tuple[Action, ...]]:
         if state.suspected is not None:
@@ -504,7 +511,7 @@ class Conversation:
             return self._moved(state, guided.done_speaking(self.guide, state.session))
         return state, ()
 
-    # helpers
+    # Helpers
 
     def _moved(self, state: State, move: Move) -> tuple[State, tuple[Action, ...]]:
         rows = move.say
@@ -517,7 +524,7 @@ class Conversation:
             actions.append(Say(rows, move.step))
         if move.end is not None:
             actions.append(End(move.end))
-            state = replace(state, last_match=None, last_rows=None)  # there is no answer to say again
+            state = replace(state, last_match=None, last_rows=None)  # no answer to repeat
         on_the_way = move.full_disclaimer or (state.full_on_the_way and not move.hush)
         return replace(state, session=move.session, full_on_the_way=on_the_way), tuple(actions)
 
@@ -533,12 +540,12 @@ class Conversation:
 
 
 def _without_words_so_far(state: State) -> State:
-    """Give the state where an utterance is over: what was made of its words so far no longer counts."""
+    """Return the state after the end of an utterance: anything derived from its partial transcript is dropped."""
     return replace(state, acted_on=None, suspected=None, commanded=None, hushed_for=None)
 
 
 def _commanded_move(guide: Guide, session: Session, match: Match) -> Move | None:  # noqa: PLR0912 - a line a command
-    """Give what a command does in a session; `None` for what is no command."""
+    """Return what a command does in a session; `None` if it is not a command."""
     muscle = match.slots.get("muscle")
     match match.intent:
         case "guide_next" | "guide_resume" | "yes":
@@ -559,7 +566,7 @@ def _commanded_move(guide: Guide, session: Session, match: Match) -> Move | None
             return guided.worse(guide)
         case "guide_same" | "no":
             asks = guided.current_step(guide, session).asks
-            return guided.same(guide, session) if asks else Move(session)  # it goes on; the check comes later
+            return guided.same(guide, session) if asks else Move(session)  # the wait continues; the check comes later
         case "guide_place":
             return guided.place(guide, session, muscle)
         case "guide_start":
