@@ -1,4 +1,4 @@
-"""The speech models that this project knows: what they are, and where they are fetched from."""
+"""The registry of known speech models: what they are and where to download them."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from voice_helper.support.paths import data_folder
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file that a model of the registry is fetched as."""
+    """One file to download for a model in the registry."""
 
     name: str
     bytes: int
     sha256: str | None
-    """`None` where it is not known for certain."""
+    """`None` if the checksum is not known for certain."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model of the registry."""
+    """A model in the registry."""
 
     name: str
     engine: str
     language: str
     licence: str
     url: str
-    """The folder that its files are fetched from."""
+    """The URL of the folder that its files are downloaded from."""
 
     files: tuple[KnownFile, ...]
     unpacked_bytes: int
 
     @property
     def bytes(self) -> int:
-        """How much is fetched."""
+        """The total download size in bytes."""
         return sum(file.bytes for file in self.files)
 
     @property
     def archive(self) -> KnownFile | None:
-        """The zip archive it comes in; `None` where its files come one by one."""
+        """The zip archive that contains the model. `None` if its files are downloaded one by one."""
         return self.files[0] if self.files[0].name.endswith(".zip") else None
 
     @property
     def is_certain(self) -> bool:
-        """Whether the checksums of all that is fetched are known."""
+        """Whether the checksum of every downloaded file is known."""
         return all(file.sha256 for file in self.files)
 
 
 def registry() -> tuple[KnownModel, ...]:
-    """Give the models that this project knows, from `models/registry.yaml`."""
+    """Read the known models from `models/registry.yaml`."""
     import yaml
 
     entries = yaml.safe_load((data_folder("models") / "registry.yaml").read_text(encoding="utf-8"))["models"]
@@ -59,7 +59,7 @@ def registry() -> tuple[KnownModel, ...]:
 
 
 def known(name: str) -> KnownModel:
-    """Give a model of the registry by its name; raises `ModelInstallError`."""
+    """Return the model of this name from the registry. Raises `ModelInstallError` if there is none."""
     models = {model.name: model for model in registry()}
     if name not in models:
         raise ModelInstallError(f'there is no model "{name}"', hint=f"models: {', '.join(models)}")

@@ -1,4 +1,4 @@
-"""Files from the network: resumed after a cut, bounded, encrypted. Only `models install` comes here."""
+"""Download files over encrypted connections, with a size limit and resume. Only `models install` uses this module."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from requests.adapters import HTTPAdapter
 from voice_helper.errors import ModelInstallError
 
 Progress = Callable[[int, int | None], None]
-"""Told the bytes that are there, and all that there will be where that is known."""
+"""Called with the bytes downloaded so far, and the total if it is known."""
 
 _BLOCK_BYTES: Final = 1 << 16
 _CONNECT_SECONDS, _STALL_SECONDS = 10.0, 20.0
-_TRIES: Final = 4  # in a row, with nothing new coming
-_WAIT_SECONDS: Final = 0.5  # before it tries again; twice as long each time
+_TRIES: Final = 4  # failures in a row without new data
+_WAIT_SECONDS: Final = 0.5  # before a retry; doubled each time
 _WEB_PAGE: Final = (b"<!doctype html", b"<html")
 _AGAIN: Final = "run the same command again: it goes on where it was"
 _OFFLINE: Final = "check the network; without one, take it from a stick: voice-helper models import FILE"
@@ -31,11 +31,14 @@ _ELSEWHERE: Final = "look whether it has moved, or take another address with --m
 
 
 class _BegunAnewError(requests.exceptions.ConnectionError):
-    """What was there does not belong to what the server has: it is fetched from the start."""
+    """The partial file does not match the server's version, so the download restarts from the beginning."""
 
 
 def check_address(url: str, *, is_mirror: bool = False) -> None:
-    """Raise `ModelInstallError` for an address that is not encrypted, but for this machine's own and for mirrors."""
+    """Raise `ModelInstallError` if the address is invalid, contains credentials or is not encrypted.
+
+    Unencrypted addresses are allowed for mirrors and for this machine.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -61,10 +64,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def fetch(url: str, part: Path, *, max_bytes: int, progress: Progress) -> None:
-    """Fetch an address into a file; of what is there already only the rest is asked for.
+    """Download a URL into a file. If part of the file exists, only the rest is requested.
 
-    Raises `ModelInstallError` with what went wrong, and `OSError` where the file cannot be written; what came until
-    then stays in the file for the next time.
+    Raises `ModelInstallError` with the cause, or `OSError` if the file cannot be written. The data received so far
+    stays in the file for the next attempt.
     """
     failed, most = 0, _size(part)
     while True:
@@ -89,7 +92,7 @@ def _fetch_rest(url: str, part: Path, max_bytes: int, progress: Progress) -> Non
         if answer.status_code == requests.codes.requested_range_not_satisfiable and have:
             if answer.headers.get("Content-Range") == f"bytes */{have}":
                 _tag(part).unlink(missing_ok=True)
-                return  # all of it is there
+                return  # the file is complete
             _begin_anew(part)
         if answer.status_code not in {requests.codes.ok, requests.codes.partial_content}:
             raise ModelInstallError(f"{url} answers {answer.status_code} {answer.reason}".strip(), hint=_ELSEWHERE)
@@ -100,7 +103,7 @@ def _fetch_rest(url: str, part: Path, max_bytes: int, progress: Progress) -> Non
 
 
 def _keep_body(url: str, part: Path, answer: requests.Response, have: int, max_bytes: int, progress: Progress) -> None:
-    """Write what comes behind the `have` bytes that are there."""
+    """Append the response body to the `have` bytes already in the file."""
     length = answer.headers.get("Content-Length", "")
     whole = have + int(length) if length.isdecimal() else None
     if "html" in answer.headers.get("Content-Type", ""):
@@ -109,7 +112,7 @@ def _keep_body(url: str, part: Path, answer: requests.Response, have: int, max_b
         raise _too_large(url)
     if not have:
         _tag(part).write_text(_version(answer), encoding="utf-8")
-    answer.raw.enforce_content_length = False  # it would throw away what came just before a cut; see the end of this
+    answer.raw.enforce_content_length = False  # it would discard the data received just before a cut; the length is checked below
     with part.open("ab" if have else "wb") as file:
         for block in answer.iter_content(_BLOCK_BYTES):
             if not have and block.lstrip().lower().startswith(_WEB_PAGE):
@@ -126,7 +129,7 @@ def _keep_body(url: str, part: Path, answer: requests.Response, have: int, max_b
 
 
 def _session(url: str) -> requests.Session:
-    """Give a session that follows no redirection to where the connection is not encrypted."""
+    """Return a session that refuses redirects to other unencrypted hosts."""
     session = requests.Session()
     session.adapters.clear()
     session.mount("https://", HTTPAdapter())
@@ -137,7 +140,7 @@ def _session(url: str) -> requests.Session:
 
 
 def _what_to_ask(part: Path) -> tuple[int, dict[str, str]]:
-    """Give the bytes that are there, and the headers that ask for the rest of the same version."""
+    """Return the number of bytes already downloaded, and the headers that request the rest of the same version."""
     have, headers = _size(part), {"Accept-Encoding": "identity"}
     if not have:
         return 0, headers
@@ -146,13 +149,13 @@ def _what_to_ask(part: Path) -> tuple[int, dict[str, str]]:
 
 
 def _version(answer: requests.Response) -> str:
-    """Give what the server calls this version of the file; empty where it says nothing that can be relied on."""
+    """Return the server's identifier for this version of the file, or an empty string if it sends no reliable one."""
     tag = str(answer.headers.get("ETag", ""))
     return tag if tag.startswith('"') else str(answer.headers.get("Last-Modified", ""))
 
 
 def _tag(part: Path) -> Path:
-    """Give the file that keeps, while a file is being fetched, what the server calls its version."""
+    """Return the path of the file that holds the server's version identifier during a download."""
     return part.with_name(f"{part.name}.version")
 
 
@@ -166,11 +169,11 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-# What went wrong
+# Errors
 
 
 def _is_passing(error: BaseException) -> bool:
-    """Tell whether trying again may help: the connection was there, or was slow; not where there was none."""
+    """Return whether a retry may help: true if a connection was slow or cut, false if none could be set up."""
     setting_up = (socket.gaierror, ssl.SSLError, ConnectionRefusedError)
     wrong = (requests.exceptions.InvalidSchema, requests.exceptions.TooManyRedirects, requests.exceptions.ProxyError)
     return not any(isinstance(cause, (*setting_up, *wrong)) or _is_unreachable(cause) for cause in _causes(error))
@@ -202,13 +205,13 @@ def _explained(url: str, have: int, error: Exception) -> ModelInstallError:
         return ModelInstallError(f"{url} leads in a circle", hint=_ELSEWHERE)
     if isinstance(error, _BegunAnewError):
         return ModelInstallError(f"{url} answers with parts that do not fit together", hint=_ELSEWHERE)
-    if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):  # in mid-answer it is wrapped
+    if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):  # a timeout during the response body is wrapped
         return ModelInstallError(f"{host} has stopped answering, after {have / 1e6:.1f} MB", hint=_AGAIN)
     return ModelInstallError(f"the connection to {host} was cut after {have / 1e6:.1f} MB", hint=_AGAIN)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an error and what lies under it: requests and urllib3 wrap what the system said."""
+    """Yield an error and the errors beneath it. requests and urllib3 wrap the system's errors."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:

@@ -1,4 +1,4 @@
-"""Speech models on this machine: where they may lie, and whether a folder really is one."""
+"""Find speech models on this machine, and check whether a folder is one."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _VOSK_FILES: Final = ("am/final.mdl", "conf/model.conf")
 _VOSK_GRAPHS: Final = (("graph/HCLG.fst",), ("graph/HCLr.fst", "graph/Gr.fst"))
 _WHISPER_FILES: Final = ("config.json", "model.bin", "tokenizer.json")
 _WHISPER_VOCABULARIES: Final = ("vocabulary.txt", "vocabulary.json")
-_WHISPER_MARK: Final = b"WhisperSpec"  # CTranslate2 writes it into the first bytes of model.bin
+_WHISPER_MARK: Final = b"WhisperSpec"  # CTranslate2 writes this into the first bytes of model.bin
 _WHISPER_MARK_BYTES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What tells the models of one engine from other folders."""
+    """How to recognize the model folders of one engine."""
 
     title: str
     contents: str
     lacks: Callable[[Path], str | None]
     speaks: Callable[[str, str], bool]
-    """Whether a folder of this name hears this language."""
+    """Returns whether a model with this folder name recognizes this language."""
 
 
 def find_model(engine: str, language: str, given: Path | None) -> Path:
-    """Give the folder of the model to use with `vosk` or `whisper`.
+    """Return the folder of the model to use with `vosk` or `whisper`.
 
-    `given` is taken, or refused with what is missing in it. Without it, models are looked for in the folder
-    `models/`, in `VOSK_MODEL_PATH`, among the user's own models, and where Vosk itself keeps them (both for Vosk
-    only). Raises `ModelMissingError`.
+    If `given` is set, it is used, or refused with a message that names what it lacks. Otherwise the search covers, in
+    this order, the folder `models/`, `VOSK_MODEL_PATH` (Vosk only), the user's own models, and the folders where Vosk
+    itself keeps its models (Vosk only). Raises `ModelMissingError`.
     """
     kind = _KINDS[engine]
     if given is not None:
@@ -52,34 +52,34 @@ def find_model(engine: str, language: str, given: Path | None) -> Path:
 
 
 def find_vosk_model(language: str, given: Path | None) -> Path:
-    """Give the folder of the Vosk model to use; see `find_model`."""
+    """Return the folder of the Vosk model to use. See `find_model`."""
     return find_model("vosk", language, given)
 
 
 def usable_models(engine: str) -> Iterator[Path]:
-    """Give the folders of all models of an engine, in the order in which they are taken."""
+    """Yield the folders of all models of an engine, in order of preference."""
     for folder in search_folders(engine):
         named = [folder] if engine == "vosk" and folder in _named() else []
         yield from (child for child in (*named, *_subfolders(folder)) if missing_in(child, engine) is None)
 
 
 def missing_in(folder: Path, engine: str = "vosk") -> str | None:
-    """Say what a folder lacks to be a model of the engine; `None` when it is one."""
+    """Return what a folder lacks to be a model of the engine, or `None` if it is one."""
     return _KINDS[engine].lacks(folder) if folder.is_dir() else "there is no such folder"
 
 
 def engine_of(folder: Path) -> str | None:
-    """Give the engine whose model a folder is; `None` when it is none's."""
+    """Return the engine that a model folder belongs to, or `None` if the folder is not a model."""
     return next((engine for engine in _KINDS if missing_in(folder, engine) is None), None)
 
 
 def is_named_for_a_language(folder: Path) -> bool:
-    """Tell whether `find_model` can find a model by a language: a Vosk model has its short name in its own."""
+    """Return whether `find_model` can find the model by language. A Vosk model needs the language code in its name."""
     return engine_of(folder) != "vosk" or any(len(part) == 2 and part.isalpha() for part in folder.name.split("-"))
 
 
 def search_folders(engine: str = "vosk") -> tuple[Path, ...]:
-    """Give the folders that are searched for models of the engine, in order."""
+    """Return the folders that are searched for models of the engine, in search order."""
     if engine != "vosk":
         return (data_folder("models"), user_models_folder())
     vosks = (_SYSTEM_FOLDER, Path.home() / ".cache" / "vosk")
@@ -87,7 +87,7 @@ def search_folders(engine: str = "vosk") -> tuple[Path, ...]:
 
 
 def _named() -> list[Path]:
-    """Give the folders that VOSK_MODEL_PATH names; a model among them is taken at its word for every language."""
+    """Return the folders in `VOSK_MODEL_PATH`. A model listed there is accepted for every language."""
     return [Path(part) for part in os.environ.get(_ENVIRONMENT, "").split(os.pathsep) if part]
 
 
@@ -96,7 +96,7 @@ def _checked(engine: str, folder: Path) -> Path:
     if missing is None:
         return folder
     inner = [child for child in _subfolders(folder) if missing_in(child, engine) is None]
-    if len(inner) == 1:  # an unpacked archive, given one level too high
+    if len(inner) == 1:  # an unpacked archive: the model is one level down
         return inner[0]
     kind = _KINDS[engine]
     raise ModelMissingError(
@@ -133,7 +133,7 @@ def _vosk_speaks(name: str, language: str) -> bool:
 
 
 def _whisper_speaks(name: str, language: str) -> bool:
-    """A model whose name ends in `.en` hears English only, the others every language."""
+    """Return whether the model recognizes the language. Names that end in `.en` are English only, others universal."""
     return language == "en" or not name.endswith(".en")
 
 
@@ -146,7 +146,7 @@ _KINDS: Final = {
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    """Give the folders in a folder; those that are hidden are still being copied, or being removed."""
+    """Return the subfolders of a folder, without hidden ones, which are still being copied or removed."""
     try:
         return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
     except OSError:

@@ -1,7 +1,7 @@
-"""Things that take a second to make, kept in the user's cache folder under a key of what they are made from.
+"""A cache for results that take a second to compute, in the user's cache folder, keyed by a hash of their inputs.
 
-The same content gives the same key, so a kept thing is never stale. A file is written whole or
-not at all; one that cannot be read, or cannot be written, is as if it were not there.
+The same content produces the same key, so an entry is never stale. Files are written atomically. A file that cannot be
+read or written is treated as missing.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from voice_helper.support.paths import cache_folder
 from voice_helper.support.tempdir import temporary_folder
 
-if TYPE_CHECKING:  # many who keep something here do without it
+if TYPE_CHECKING:  # many callers of this module run without numpy
     import numpy as np
     import numpy.typing as npt
 
 _DIGEST_BYTES = 32
 _MAX_KEPT = 8
-_MAX_LARGE_KEPT = 4  # files of some 20 MB
+_MAX_LARGE_KEPT = 4  # files of about 20 MB
 
 Made = TypeVar("Made")
 Arrays: TypeAlias = "Mapping[str, npt.NDArray[np.generic]]"
 
 
 def kept_arrays(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
-    """Give the arrays kept under a name and key, or make and keep them."""
+    """Return the arrays cached under a name and key. If there are none, make and cache them."""
     return _kept(_path(name, key, "npz"), read_arrays, make, write_arrays)
 
 
 def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
-    """Give the texts kept under a name and key, or make and keep them."""
+    """Return the texts cached under a name and key. If there are none, make and cache them."""
 
     def read(path: Path) -> Mapping[str, str]:
         texts: Mapping[str, str] = json.loads(read_checked(path))
@@ -50,10 +50,11 @@ def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Ma
 
 
 def kept_values(name: str, key: str, make: Callable[[], Made], modules: frozenset[str]) -> Made:
-    """Give a value kept under a name and key, or make and keep it.
+    """Return the value cached under a name and key. If there is none, make and cache it.
 
-    It is made of plain values and of the classes of some modules, which are imported already: of no other class
-    is anything read back. A file that another user wrote, or might have written, is as if it were not there.
+    The value may contain plain values and instances of classes from `modules`, which must already be imported.
+    Instances of any other class are refused when the file is read. A file that another user wrote, or could have
+    written, is treated as missing.
     """
 
     def read(path: Path) -> Made:
@@ -62,7 +63,7 @@ def kept_values(name: str, key: str, make: Callable[[], Made], modules: frozense
         content = read_checked(path)
         try:
             value: Made = _Unpickler(content, modules).load()
-        except Exception as error:  # whatever unpickling may raise, it is made anew
+        except Exception as error:  # unpickling can raise anything; in every case the value is recomputed
             raise ValueError(f"it cannot be read: {error}") from error
         return value
 
@@ -75,10 +76,10 @@ def kept_values(name: str, key: str, make: Callable[[], Made], modules: frozense
 
 @contextlib.contextmanager
 def kept_file(name: str, key: str, make: Callable[[], bytes]) -> Iterator[Path]:
-    """Yield the path of a file kept under a name and key, made if need be; its content is followed by a checksum.
+    """Yield the path of a file cached under a name and key, making it if necessary. A checksum follows its content.
 
-    A file that another user wrote, or might have written, is as if it were not there. Where nothing can be kept, the
-    file is there inside the block only.
+    A file that another user wrote, or could have written, is treated as missing. If the cache cannot be written, the
+    file exists only inside the block, without a checksum.
     """
     path = _path(name, key, "whole")
     with contextlib.suppress(OSError, ValueError):
@@ -121,7 +122,7 @@ def _kept(
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes nothing but plain values and those of some classes of ours."""
+    """An unpickler that accepts only plain values and instances of classes from the given modules."""
 
     def __init__(self, content: bytes, modules: frozenset[str]) -> None:
         super().__init__(io.BytesIO(content))
@@ -135,19 +136,19 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _remove_oldest(paths: Iterable[Path], keep: int = _MAX_KEPT) -> None:
-    """Leave the newest few: each edit of the words makes another file at the next start."""
+    """Remove all but the newest `keep` files. Each edit of the intents creates another file at the next start."""
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-keep]:
         path.unlink(missing_ok=True)
 
 
 def _is_own(path: Path) -> bool:
-    """Tell whether nobody but this user can have written a file, where the system knows users."""
+    """Return whether only this user can have written the file. Always true on systems without user ids."""
     status = path.stat()
     return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o002)
 
 
 def read_checked(path: Path) -> bytes:
-    """Read a file of `write_checked`; raises `OSError`, and `ValueError` when it is not as it was written."""
+    """Read a file written by `write_checked`. Raises `OSError`, or `ValueError` if the checksum does not match."""
     kept = path.read_bytes()
     digest, content = kept[:_DIGEST_BYTES], kept[_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
@@ -156,18 +157,18 @@ def read_checked(path: Path) -> bytes:
 
 
 def write_checked(path: Path, content: bytes) -> None:
-    """Write a file with its checksum, whole or not at all; raises `OSError`."""
+    """Write a file and its checksum atomically. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, hashlib.sha256(content).digest() + content)
 
 
 def read_arrays(path: Path) -> Arrays:
-    """Read a file of `write_arrays`; raises `OSError`, and `ValueError` when it is not as it was written."""
+    """Read a file written by `write_arrays`. Raises `OSError`, or `ValueError` if the file is damaged."""
     return arrays_of(read_checked(path))
 
 
 def read_texts(path: Path) -> Mapping[str, str]:
-    """Read a file of `write_texts`; raises `OSError`, and `ValueError` when it is not as it was written."""
+    """Read a file written by `write_texts`. Raises `OSError`, or `ValueError` if the file is damaged."""
     import zlib
 
     try:
@@ -175,21 +176,21 @@ def read_texts(path: Path) -> Mapping[str, str]:
     except zlib.error as error:
         raise ValueError(str(error)) from None
     if not isinstance(texts, dict):
-        raise ValueError("it holds no texts by name")  # noqa: TRY004  as all that is damaged
+        raise ValueError("it holds no texts by name")  # noqa: TRY004  the same error as for any other damage
     return texts
 
 
 def write_texts(path: Path, texts: Mapping[str, str]) -> None:
-    """Write texts, made small, whole or not at all; raises `OSError`."""
+    """Write compressed texts atomically. Raises `OSError`."""
     import zlib
 
     write_checked(path, zlib.compress(json.dumps(dict(texts)).encode(), level=9))
 
 
 def text_in(content: bytes, name: str) -> str:
-    """Give the one text among the arrays of the checked content of a file, without numpy, which takes long to load.
+    """Return the text stored as an array under `name` in the checked content of a file.
 
-    Raises `ValueError` or `KeyError` where there is none.
+    Works without numpy, which is slow to import. Raises `ValueError` or `KeyError` if there is no such text.
     """
     from zipfile import BadZipFile, ZipFile
 
@@ -198,14 +199,14 @@ def text_in(content: bytes, name: str) -> str:
             array = arrays.read(f"{name}.npy")
     except BadZipFile as error:
         raise ValueError(str(error)) from None
-    text_at = 10 + int.from_bytes(array[8:10], "little")  # after a mark of 8 bytes, the header's length, and the header
+    text_at = 10 + int.from_bytes(array[8:10], "little")  # after 8 bytes of magic and version, the header length, and the header
     if not array.startswith(b"\x93NUMPY\x01") or b"'<U" not in array[:text_at]:
         raise ValueError(f"{name} is no text")
     return array[text_at:].decode("utf-32-le").rstrip("\0")
 
 
 def arrays_of(content: bytes) -> Arrays:
-    """Give the arrays of the checked content of a file; raises `ValueError` when it is no such file."""
+    """Return the arrays in the checked content of a file. Raises `ValueError` if it is not an array file."""
     import numpy as np
 
     with np.load(io.BytesIO(content)) as arrays:
@@ -213,7 +214,7 @@ def arrays_of(content: bytes) -> Arrays:
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
-    """Write arrays whole or not at all; raises `OSError`."""
+    """Write arrays atomically. Raises `OSError`."""
     import numpy as np
 
     buffer = io.BytesIO()
@@ -222,10 +223,10 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, whatever stood there before; raises `OSError`."""
+    """Write a file atomically, replacing any existing one. Raises `OSError`."""
     import tempfile
 
-    if path.exists() and not path.is_file():  # such as /dev/stdout: nothing can be put in its place
+    if path.exists() and not path.is_file():  # such as /dev/stdout, which cannot be replaced
         path.write_bytes(content)
         return
     path = path.resolve()
@@ -243,7 +244,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _umask() -> int:
-    """What new files of this person may not be; the system gives it only in exchange for another."""
+    """Return the process's umask. The system reveals it only when a new one is set."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

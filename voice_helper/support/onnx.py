@@ -1,4 +1,4 @@
-"""Neural networks that lie inside packages, run by onnxruntime on the processor."""
+"""Neural networks shipped inside packages, run by onnxruntime on the CPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def packaged(package: str, *parts: str) -> Path:
-    """Give where a file of a package lies, without importing it; raises `EngineMissingError` without the package."""
+    """Return the path of a file in a package without importing it.
+
+    Raises `EngineMissingError` if the package is not installed.
+    """
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         raise EngineMissingError(f"a package that is needed is not installed: {package}", hint=install_hint())
@@ -21,9 +24,10 @@ def packaged(package: str, *parts: str) -> Path:
 
 
 def open_network(path: Path, what: str) -> onnxruntime.InferenceSession:
-    """Load an ONNX file, for any number of threads at once; raises `EngineMissingError`, which says `what` it is.
+    """Load an ONNX file. Any number of threads can use the session at once.
 
-    It computes on the thread that asks: more threads would spin while they wait, and take 2 ms off 6.
+    The network runs on the calling thread. More threads would save 2 ms of 6 ms, but would spin while they wait.
+    Raises `EngineMissingError` with `what` in its message.
     """
     import onnxruntime
 
@@ -31,5 +35,5 @@ def open_network(path: Path, what: str) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no base
+    except Exception as error:  # onnxruntime's errors have no common base class
         raise EngineMissingError(f"{path}: {what} cannot be loaded: {error}") from None

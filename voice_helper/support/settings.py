@@ -1,4 +1,4 @@
-"""What a person has set once, in a small file of their own: `number = "112"` and the like (TOML)."""
+"""The user's settings, in a small TOML file with lines such as `number = "112"`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from voice_helper.support.cache import write_whole
 from voice_helper.support.paths import settings_file
 
 SETTINGS: Final = ("number", "microphone", "loudspeaker", "device", "voice", "rate", "engine", "model", "language")
-"""What can be set as a text or a number: each the name of an option of every command."""
+"""The settings that take text or a number. Each has the name of an option of every command."""
 
 SWITCHES: Final = ("patient",)
-"""What can be set as true or false: an option of the commands that go on listening."""
+"""The settings that take true or false. Each has the name of an option of the commands that keep listening."""
 
 _KNOWN: Final = (*SETTINGS, *SWITCHES)
 
@@ -24,9 +24,9 @@ Setting = str | float | bool
 
 
 def read_settings(path: Path) -> Mapping[str, Setting]:
-    """Read what was set; nothing where there is no file.
+    """Read the settings file. Returns no settings if there is no file.
 
-    Raises `SettingsError` with file and line for what cannot be read.
+    Raises `SettingsError` with the file and the line if a setting is invalid.
     """
     if not path.is_file():
         return {}
@@ -52,17 +52,17 @@ def read_settings(path: Path) -> Mapping[str, Setting]:
 
 
 def file_that_sets(value: str, names: Collection[str]) -> Path | None:
-    """Give the person's file of settings where one of these names has this value in it."""
+    """Return the path of the user's settings file if it sets one of `names` to `value`, otherwise `None`."""
     path = settings_file()
     try:
         settings = read_settings(path)
-    except SettingsError:  # it is told of elsewhere
+    except SettingsError:  # reported elsewhere
         return None
     return path if any(str(settings.get(name)) == value for name in names) else None
 
 
 def begin_settings(path: Path) -> None:
-    """Make the file, where there is none, with a line on what it is for. Raises `SettingsError`."""
+    """Create the settings file, with a comment that explains it, if there is none. Raises `SettingsError`."""
     if not path.exists():
         _write(
             path,
@@ -72,16 +72,16 @@ def begin_settings(path: Path) -> None:
 
 
 def keep_setting(path: Path, name: str, value: str) -> None:
-    """Set one thing, and leave every other line as it is. Raises `SettingsError` when it cannot be written."""
+    """Set one value and leave every other line unchanged. Raises `SettingsError` if it cannot be set or written."""
     import tomllib
 
-    expected = {**read_settings(path), name: value}  # what cannot be read is not written over
+    expected = {**read_settings(path), name: value}  # an unreadable file raises here, so it is not overwritten
     before = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     kept = [line for line in before if not _sets(name).match(line)]
     text = "".join(f"{line}\n" for line in (*kept, f"{name} = {json.dumps(value, ensure_ascii=False)}"))
     try:
         is_right = tomllib.loads(text) == expected
-    except tomllib.TOMLDecodeError:  # a value over several lines, or a sign that no text may have
+    except tomllib.TOMLDecodeError:  # a value over several lines, or a character that a TOML string cannot hold
         is_right = False
     if not is_right:
         raise SettingsError(f"{path}: {name} cannot be set here", hint="set it in that file by hand")

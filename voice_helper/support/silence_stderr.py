@@ -1,4 +1,4 @@
-"""Keeps libraries quiet that write to the error stream past Python and have no switch for it."""
+"""Silence libraries that bypass Python to write to stderr and have no option to stop it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Send what is written to the error stream into nothing while the block runs."""
+    """Discard everything written to stderr while the block runs."""
     sys.stderr.flush()
     kept = os.dup(2)
     nothing = os.open(os.devnull, os.O_WRONLY)

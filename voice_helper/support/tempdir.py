@@ -1,4 +1,4 @@
-"""A place for the files that engines want to read from or write to, for a moment."""
+"""Temporary folders for the files that engines read or write."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _ENOUGH_BYTES: Final = 64 * 1024 * 1024
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Give a folder that is gone after the block; it is in memory where the disk is full.
+    """Yield a temporary folder that is removed after the block. If the disk is full, the folder is in memory.
 
-    Raises `EngineMissingError` where there is room in neither.
+    Raises `EngineMissingError` if neither has room.
     """
     try:
         folder = tempfile.mkdtemp(prefix="voice-helper-", dir=_roomy())
@@ -35,8 +35,8 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def _roomy() -> Path | None:
-    """Give the place for temporary files that has room; `None` leaves it to the system."""
-    with suppress(OSError):  # it looks for one that can be written
+    """Return a parent folder for temporary files that has room. `None` leaves the choice to the system."""
+    with suppress(OSError):  # gettempdir raises if it finds no writable folder
         usual = Path(tempfile.gettempdir())
         if shutil.disk_usage(usual).free >= _ENOUGH_BYTES:
             return usual
