@@ -96,6 +96,7 @@ def main() -> None:
             cells.append(", ".join(f"no {package}" for package in missing) or f"yes ({len(wanted)})")
             print(system, python, cells[-1], flush=True)
         rows.append(f"| {system} | {' | '.join(cells)} |\n")
+    source_only = ", ".join(sorted(SOURCE_ONLY))
     PAGE.write_text(
         "# Where it installs\n\n"
         "Each cell says whether pip finds a wheel of every package of the plain install (how many there are), so that\n"
@@ -103,10 +104,10 @@ def main() -> None:
         f"Last run: {datetime.now(UTC):%B %Y}.\n\n"
         f"| system | {' | '.join(f'Python {python}' for python in PYTHONS)} |\n"
         f"|---|{'---|' * len(PYTHONS)}\n{''.join(rows)}\n"
-        f"Without a wheel anywhere, but pure Python that pip builds without a compiler: {', '.join(sorted(SOURCE_ONLY))}."
-        "\n\nhama's network runs in numpy, so the embedded recognizer is the same on all of them. On Windows hama cannot\n"
-        "spell words that are not in `models/english-words.txt`: `voice-helper check --words` names them, and a line in\n"
-        "`pronunciation.yaml` makes them heard. There is no wheel of kaldi-decoder for musl (Alpine) or 32-bit ARM.\n",
+        f"Without a wheel anywhere, but pure Python that pip builds without a compiler: {source_only}.\n\n"
+        "hama's network runs in numpy, so the embedded recognizer is the same on all of them. On Windows hama\n"
+        "cannot spell words that are not in `models/english-words.txt`: `voice-helper check --words` names them, and\n"
+        "a line in `pronunciation.yaml` makes them heard. kaldi-decoder has no wheel for musl (Alpine) or 32-bit ARM.\n",
         encoding="utf-8",
     )
 

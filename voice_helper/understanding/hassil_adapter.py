@@ -204,7 +204,9 @@ def _rule_name(expression: Expression) -> str:
 
 def _intent(name: str, templates: Iterable[str]) -> Intent:
     data = IntentData([])
-    vars(data)["sentences"] = [parsed(template) for template in templates]  # set directly, so that hassil does not parse them again
+    vars(data)["sentences"] = [
+        parsed(template) for template in templates
+    ]  # set directly, so that hassil does not parse them again
     return Intent(name, [data])
 
 

@@ -265,7 +265,9 @@ def read_weights(path: Path) -> Mapping[str, Array]:
     try:
         return _parsed(path.read_bytes())
     except (OSError, ValueError, struct.error, KeyError, UnicodeDecodeError) as error:
-        raise EngineMissingError(f"{path} is no weights file of hama", hint=f"{install_hint()} --force-reinstall") from error
+        raise EngineMissingError(
+            f"{path} is no weights file of hama", hint=f"{install_hint()} --force-reinstall"
+        ) from error
 
 
 def _parsed(data: bytes) -> Mapping[str, Array]:
