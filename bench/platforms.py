@@ -107,7 +107,7 @@ def main() -> None:
         f"Without a wheel anywhere, but pure Python that pip builds without a compiler: {source_only}.\n\n"
         "hama's network runs in numpy, so the embedded recognizer is the same on all of them. On Windows hama\n"
         "cannot spell words that are not in `models/english-words.txt`: `voice-helper check --words` names them, and\n"
-        "a line in `pronunciation.yaml` makes them heard. kaldi-decoder has no wheel for musl (Alpine) or 32-bit ARM.\n",
+        "a line in `pronunciation.yaml` makes them heard. kaldi-decoder has no wheel for musl or 32-bit ARM.\n",
         encoding="utf-8",
     )
 

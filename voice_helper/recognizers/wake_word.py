@@ -26,7 +26,7 @@ from voice_helper.recognizers.embedded.recognizer import SO_FAR_CONTEXT_FRAMES, 
 from voice_helper.recognizers.embedded.word_search import Frames
 from voice_helper.types import AudioChunk
 
-THRESHOLD: Final = 0.2
+THRESHOLD: Final = 0.15
 """How well the phrase must fit, from 0.0 to 1.0; bench/RESULTS.md has the misses and false alarms."""
 
 _MAX_WAYS: Final = 24

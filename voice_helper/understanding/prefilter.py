@@ -93,7 +93,7 @@ class PieceReader:
         self._read: dict[str, frozenset[str] | None] = {}
 
     def may_match(self, template: str, words: Iterable[str]) -> bool:
-        """Return whether some text of a template may contain all of these words, which consist of the letters a to z."""
+        """Return whether some text of a template may contain all of these words, of the letters a to z."""
         pieces = self._pieces(template)
         return pieces is None or all(word in pieces or _is_made_of(word, pieces) for word in words)
 
