@@ -1,4 +1,4 @@
-"""A folder that is written whole or not at all, and never over files that were not written by us."""
+"""Write a folder atomically, and never overwrite files that an export did not write."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Final
 from voice_helper.errors import VoiceHelperError
 
 LIST_FILE: Final = ".voice-helper-export.json"
-"""Names every file that was written, with a hash of what was in it."""
+"""Lists every file that was written, with a hash of its content."""
 
 
 def write_folder(folder: Path, files: Mapping[str, str]) -> None:
-    """Write files, given by their path in the folder, in place of an earlier export.
+    """Write files, given by their path in the folder, replacing an earlier export.
 
-    Raises `VoiceHelperError` where the folder holds files that no export wrote, or that were changed since, and where
-    it cannot be written; what was there before is then untouched.
+    Raises `VoiceHelperError` if the folder contains files that no export wrote or that were changed since, or if it
+    cannot be written. The existing folder is then left unchanged.
     """
     _refuse_foreign(folder)
     made = None

@@ -1,7 +1,8 @@
-"""The sentences as Home Assistant's own, and the answers as its `intent_script`.
+"""Export the sentences as Home Assistant custom sentences, and the answers as its `intent_script`.
 
-Home Assistant matches a sentence whole and keeps no conversation. What needs one is left out; instead of the red-flag
-rules, which look into a sentence, there are sentences with a sign of danger at their start or at their end.
+Home Assistant matches whole sentences only and keeps no conversation state. Everything that needs a conversation is
+left out. The red-flag rules look inside a sentence, which Home Assistant cannot do. They are replaced by sentences with
+a sign of danger at their start or at their end.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from voice_helper.understanding.sentences import Template
 from voice_helper.understanding.understand import HELP_NOW
 
 PREFIX: Final = "voice_helper_"
-"""Before each name, for Home Assistant has intents, lists and rules of its own."""
+"""The prefix of every exported name, because Home Assistant has intents, lists and rules of its own."""
 
 _DRAWS: Final = 24
 _MAX_WRITTEN_OUT: Final = 400
@@ -53,7 +54,7 @@ Answers about leg cramps: this file belongs into packages of Home Assistant's fo
 
 @dataclass(slots=True)
 class _Meaning:
-    """An intent in Home Assistant: sentences that have the same answer."""
+    """An intent in Home Assistant: a group of sentences with the same answer."""
 
     match: Match
     templates: list[str] = field(default_factory=list)
@@ -62,9 +63,10 @@ class _Meaning:
 def export_files(
     skill: Skill, each: Callable[[Sequence[Template]], Iterable[Template]] = lambda templates: templates
 ) -> dict[str, str]:
-    """Give the files by their paths in Home Assistant's configuration folder.
+    """Return the files to write, by their paths in Home Assistant's configuration folder.
 
-    Takes some ten seconds; `each` is given the templates and gives them one by one, so that it can show how far it is.
+    This takes about ten seconds. `each` receives the templates and yields them one by one, so that the caller can show
+    progress.
     """
     content, meanings = skill.content, _meanings(skill, each)
     language = content.language.code
@@ -82,11 +84,11 @@ def _text(about: str, first: str, content: Mapping[str, Any]) -> str:
     return _ABOUT.format(about=about, first=first) + "\n" + body
 
 
-# Which sentence has which answer
+# Group the sentences by their answers
 
 
 def _meanings(skill: Skill, each: Callable[[Sequence[Template]], Iterable[Template]]) -> dict[str, _Meaning]:
-    """Give the intents of Home Assistant by name, those that say to get help first."""
+    """Return the Home Assistant intents by name. Those that tell the user to get help come first."""
     answers = skill.content.answers
     names: dict[tuple[str, str], str] = {}
     meanings: dict[str, _Meaning] = {}
@@ -107,15 +109,15 @@ def _exported(skill: Skill) -> Iterator[Template]:
     for template in sorted(sentences.templates, key=lambda each: groups.index(sentences.group_of[each.intent])):
         is_of_left_out_group = sentences.group_of[template.intent] in (COMMAND_GROUP, TALK_GROUP)
         is_left_out = is_of_left_out_group and template.intent != GUIDE_START
-        # a bare word that is no sign of danger, such as "help", stays Home Assistant's own
+        # a single word that is not a sign of danger, such as "help", is left to Home Assistant
         if not is_left_out and (template.intent in HELP_NOW or " " in sentences.plainest(template)):
             yield template
 
 
 def _understood(skill: Skill, template: Template) -> Iterator[tuple[Match, str]]:
-    """Give a template with what it means; sentences of it that mean something else by themselves.
+    """Yield a template with its meaning. Sentences of the template that mean something else are yielded separately.
 
-    Where both fit, Home Assistant takes the intent whose name comes first: one that says to get help.
+    If both match, Home Assistant takes the intent whose name sorts first: one that tells the user to get help.
     """
     drawn = _with_meaning(skill, template, _DRAWS)
     first = drawn[0][0]
@@ -135,7 +137,7 @@ def _with_meaning(skill: Skill, template: Template, count: int) -> list[tuple[Ma
 
 
 def _meaning(skill: Skill, template: Template, text: str) -> Match:
-    """What a sentence of a template means: a sign of danger in it counts more than the template."""
+    """Return what a sentence of a template means. A sign of danger in it takes priority over the template."""
     flags = skill.content.safety.find(text)
     if template.intent not in HELP_NOW and not flags.raised and not flags.denied:
         return Match(template.intent)
@@ -157,7 +159,7 @@ def _name(match: Match) -> str:
 
 
 def _sentences(content: Content, meanings: Mapping[str, _Meaning]) -> dict[str, Any]:
-    """Give intents, lists and rules, each under a name that is ours alone."""
+    """Build the intents, lists and expansion rules, all under prefixed names."""
     signs = {name: f"{name}_sign" for name, meaning in meanings.items() if meaning.match.intent in HELP_NOW}
     intents: dict[str, Any] = {}
     rules: dict[str, str] = {}
@@ -175,7 +177,7 @@ def _sentences(content: Content, meanings: Mapping[str, _Meaning]) -> dict[str, 
 
 
 def _with_more(sign: str, lower: Sequence[str]) -> list[str]:
-    """Give sentences that have a sign in them; beside one of a lower level it is this one that counts."""
+    """Build sentences that contain a sign of danger. Combined with a sign of a lower level, this one takes priority."""
     both = [text for other in lower for text in (f"<{sign}> (and|but) <{other}>", f"<{other}> (and|but) <{sign}>")]
     return [f"<{sign}> (and|but) {{{_AFTER}}}", f"{{{_BEFORE}}} (and|but) <{sign}>", *both]
 
@@ -192,7 +194,7 @@ def _renamed(template: str) -> str:
 
 
 def _script(content: Content, meaning: _Meaning) -> dict[str, Any]:
-    """Give what Home Assistant says; where a value in the sentence changes it, a template with every case."""
+    """Build the answer that Home Assistant speaks: plain text, or a Jinja template if slot values change the answer."""
     plain = _spoken(content, meaning.match, {})
     cases: dict[tuple[str, str], list[str]] = {}
     for slot, value in _values(content, meaning):
@@ -211,6 +213,6 @@ def _spoken(content: Content, match: Match, slots: Mapping[str, str]) -> str:
 
 
 def _values(content: Content, meaning: _Meaning) -> list[tuple[str, str]]:
-    """Give each slot that its sentences have with each of its values."""
+    """Return every pair of a slot in the sentences and one of its values."""
     named = dict.fromkeys(content.sentences.lists_named_in(meaning.templates))
     return list(dict.fromkeys((slot, entry.value) for slot, name in named for entry in content.sentences.lists[name]))

@@ -1,7 +1,8 @@
-"""The locale files of the OpenVoiceOS skill, made from an intents folder.
+"""Build the locale files of the OpenVoiceOS skill from an intents folder.
 
-The sentences say only which words OpenVoiceOS hands to the skill; what they mean is decided by the skill itself.
-So they are plain sentences, without slots that would take any word: those that name the subject, and signs of danger.
+The sentences only determine which utterances OpenVoiceOS passes to the skill. The skill itself decides what they mean.
+They are therefore plain sentences without slots, which would match any word. They either name the subject or contain a
+sign of danger.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from voice_helper.understanding.ranking import NothingIsNear
 from voice_helper.understanding.understand import HELP_NOW, Understanding
 
 MAX_SENTENCES: Final = 30
-"""Of each file. More make OpenVoiceOS slow: one of its matchers reads all of them again for every utterance, and again
-for every file. Words in other forms reach the skill as a fallback."""
+"""The maximum for each file. More would make OpenVoiceOS slow: one of its matchers rereads all sentences for every
+utterance, and again for every file. Other phrasings reach the skill as a fallback."""
 
 MAX_SIGNS: Final = 60
-"""The same for signs of danger."""
+"""The maximum for each file of signs of danger."""
 
 _DRAWN_OF_TEMPLATE: Final = 2
 _NUMBER: Final = "{number}"
@@ -35,7 +36,7 @@ _NUMBER: Final = "{number}"
 
 @dataclass(frozen=True)
 class _Words:
-    """What the files are made from."""
+    """The sources that the files are built from."""
 
     content: Content
     subject: Subject
@@ -43,9 +44,9 @@ class _Words:
 
 
 def locale_files(folder: Path) -> dict[str, str]:
-    """Give the files for an intents folder by their path: `locale/en-US/remedy_heat.intent` and so on.
+    """Build the files for an intents folder, by path: `locale/en-US/remedy_heat.intent` and so on.
 
-    Raises `IntentsError` with every problem of the folder, and `VoiceHelperError` where it has no `assistant.yaml`.
+    Raises `IntentsError` with every problem in the folder, or `VoiceHelperError` if it has no `assistant.yaml`.
     """
     content = load_content(folder, {"number": _NUMBER})
     subject = subject_of(content)
@@ -66,7 +67,7 @@ def locale_files(folder: Path) -> dict[str, str]:
 
 
 def subject_of(content: Content) -> Subject:
-    """Give what our subject is called. Raises `VoiceHelperError` where a folder does not say."""
+    """Return the subject of the skill. Raises `VoiceHelperError` if the folder does not define one."""
     if content.subject is None:
         raise VoiceHelperError(
             f"{content.folder} has no assistant.yaml, so there is no name for the skill",
@@ -76,7 +77,10 @@ def subject_of(content: Content) -> Subject:
 
 
 def _asked_together(content: Content) -> dict[str, list[str]]:
-    """Give the files of sentences, each with its intents: a group is one file, but for signs of danger and a cramp."""
+    """Return the intents of each sentence file, by file name.
+
+    Each group is one file. Each sign of danger, and the intent that starts the guided session, has its own.
+    """
     files: dict[str, list[str]] = {}
     for intent in content.sentences.intents:
         group = content.sentences.group_of[intent]
@@ -88,12 +92,12 @@ def _asked_together(content: Content) -> dict[str, list[str]]:
 
 
 def _in_turn(each: Iterable[Iterator[str]]) -> Iterator[str]:
-    """Give the first of each, the second of each, and so on."""
+    """Interleave the iterators: the first item of each, then the second of each, and so on."""
     return (text for texts in zip_longest(*each) for text in texts if text is not None)
 
 
 def _sentences(words: _Words, intent: str) -> Iterator[str]:
-    """Give the examples, the plainest sentence of each template, and others of each; as they are asked for."""
+    """Yield the examples, then the plainest sentence of each template, then others of each template, lazily."""
     seen: set[str] = set()
     for text in _said(words, intent):
         if text not in seen and _is_fit(words, text, intent):
@@ -112,14 +116,14 @@ def _said(words: _Words, intent: str) -> Iterator[str]:
 
 
 def _is_fit(words: _Words, text: str, intent: str) -> bool:
-    """It means this, said out of the blue, and another skill would hardly want it."""
+    """Return whether the text has this intent without any context, and is unlikely to be meant for another skill."""
     if intent not in HELP_NOW and not words.subject.may_be_named(text):
         return False
     return words.conversation.understanding.understand(text).intent == intent
 
 
 def _dialog(words: _Words, intent: str) -> str:
-    """Give what is said to the plainest sentence of an intent as the first thing in a talk, each row once."""
+    """Return the reply to the plainest sentence of an intent as the first turn of a conversation, each row once."""
     text = next(_sentences(words, intent), None)
     if text is None:
         return ""

@@ -1,4 +1,4 @@
-"""The page "What can I say?", made from the sentence templates: a few plain sentences of every intent, by topic."""
+"""Build the page "What can I say?" from the sentence templates: a few plain sentences for each intent, by topic."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from voice_helper.understanding.sentences import Sentences
 
 _EXAMPLES: Final = 3
 _CANDIDATES: Final = 10
-"""The first templates of an intent are what people say most."""
+"""Only the first templates of an intent are candidates, because they are the most common phrasings."""
 
 _MAX_WORDS: Final = 9
 
 
 def phrases_page(book: Phrasebook, sentences: Sentences, answers: Answers) -> str:
-    """Write the page (Markdown)."""
+    """Build the page as Markdown."""
     lines = [f"# {book.title}", ""]
     if book.opening:
         lines += [book.opening.strip(), ""]
@@ -32,12 +32,12 @@ def phrases_page(book: Phrasebook, sentences: Sentences, answers: Answers) -> st
 
 
 def examples_of(intent: str, book: Phrasebook, sentences: Sentences) -> tuple[str, ...]:
-    """Give the sentences that are shown for an intent, as they are written."""
+    """Return the example sentences for an intent, as they are displayed."""
     return tuple(book.shown(text) for text in book.examples.get(intent) or choose_examples(intent, sentences))
 
 
 def choose_examples(intent: str, sentences: Sentences) -> tuple[str, ...]:
-    """Choose a few plain sentences of an intent that are unlike each other."""
+    """Choose a few plain sentences of an intent that differ from each other."""
     templates = [template for template in sentences.templates if template.intent == intent]
     plain = dict.fromkeys(sentences.plainest(template) for template in templates[:_CANDIDATES])
     left = [text for text in plain if len(text.split()) <= _MAX_WORDS] or list(plain)

@@ -1,4 +1,4 @@
-"""Everything that can ever be said, as a clinician is given it to read: each answer, each row of the session."""
+"""Build the page for clinical review: everything the program can say, each answer and each row of the session."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _PLACEHOLDER_NAMES: Final = {"first": "one thing", "second": "another"}
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A row of the guided session and the place where it is said."""
+    """A row of the guided session, and when it is said."""
 
     where: str
     row: Row
 
 
 def every_session_row(guide: Guide) -> Iterator[SessionRow]:
-    """Walk through every row of the guided session, in the order of the steps."""
+    """Yield every row of the guided session, in the order of the steps."""
     for step in guide.steps:
         yield from _step_rows(step, f"step {step.number}, {step.name}")
     if guide.stand is not None:
@@ -46,7 +46,10 @@ def every_session_row(guide: Guide) -> Iterator[SessionRow]:
 
 
 def every_prompt(content: Content) -> tuple[Row, ...]:
-    """Give the rows that are said when nothing, or two things, were understood, and the disclaimers."""
+    """Return the prompts, outage messages and disclaimers.
+
+    The prompts include those for input that was not understood or was ambiguous.
+    """
     answers = content.answers
     between = filled(Row(answers.unsure, "talk"), _PLACEHOLDER_NAMES)
     rows = (answers.again, answers.samples, answers.waiting, between, answers.denied_flag, answers.recording_notice)
@@ -54,11 +57,11 @@ def every_prompt(content: Content) -> tuple[Row, ...]:
 
 
 def review_page(content: Content) -> str:
-    """Write the page for a clinician: every sentence, where it comes from, and room for a mark (Markdown)."""
+    """Build the page for a clinician as Markdown: every sentence, its source, and an empty column for a mark."""
     reviewed, settings = content.answers.reviewed, content.answers.settings
 
     def table_row(when: str, row: Row) -> str:
-        text = content.answers.filled(row).text  # as a session's rows are already
+        text = content.answers.filled(row).text  # the rows of a session are filled already
         return f"| {when} | {text} | {row.kind.replace('_', ' ')} | {_provenance(row)} | |"
 
     lines = [
@@ -108,7 +111,7 @@ _TABLE_HEAD: Final = ("| when | sentence | kind | from | correct? |", "|---|---|
 
 
 def _spoken_values(content: Content) -> dict[str, list[str]]:
-    """The words of each list that some sentence names."""
+    """Return the spoken words of each list that an answer refers to, by slot."""
     rows = [row for entry in content.answers.entries.values() for row in entry.rows]
     named = [slot for slot in content.sentences.lists if any(f"{{{slot}}}" in row.text for row in rows)]
     return {

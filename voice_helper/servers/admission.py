@@ -1,4 +1,4 @@
-"""What the servers share: who can connect, and how many at a time."""
+"""Admission rules shared by the servers: who can connect, and how many at a time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Final
 from voice_helper.recognizers import Recognizer
 
 HELLO_SECONDS: Final = 10.0
-"""Whoever connects says something within this time."""
+"""A client that sends nothing within this time after connecting is disconnected."""
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can connect to a server at this host."""
+    """Return whether only this machine can connect to a server at this host."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -22,12 +22,12 @@ def is_loopback(host: str) -> bool:
 
 
 def situation_at(host: str) -> dict[str, str]:
-    """Give what a conversation is told of a server at this host: whether words come from other machines."""
+    """Return the conversation's situation for a server at this host: whether other machines can connect."""
     return {} if is_loopback(host) else {"serving": "on"}
 
 
 class RecognizerPool:
-    """So many people are heard at a time; a recognizer is loaded for each and handed on to the next."""
+    """A pool that limits how many people can speak at a time. Recognizers are loaded on demand and reused."""
 
     def __init__(self, most: int, open_recognizer: Callable[[], Recognizer]) -> None:
         self._open, self._left = open_recognizer, most
@@ -35,7 +35,7 @@ class RecognizerPool:
         self._lock = threading.Lock()
 
     def take(self) -> bool:
-        """Take a place, if one is left."""
+        """Reserve a place. Returns whether one was free."""
         with self._lock:
             if not self._left:
                 return False
@@ -43,14 +43,14 @@ class RecognizerPool:
             return True
 
     def recognizer(self) -> Recognizer:
-        """Give a recognizer to the one who took a place."""
+        """Return a recognizer to a caller that has reserved a place."""
         with self._lock:
             if self._recognizers:
                 return self._recognizers.pop()
         return self._open()
 
     def give_back(self, recognizer: Recognizer | None) -> None:
-        """Give the place back, and the recognizer if it can be used again."""
+        """Release the place, and return the recognizer to the pool if it is reusable."""
         with self._lock:
             self._left += 1
             if recognizer is not None:

@@ -1,6 +1,6 @@
-"""The talks that an assistant with several satellites has with us at a time, each by the id it gives them.
+"""The concurrent conversations of a voice assistant with several satellites, keyed by the assistant's ids.
 
-They are kept in memory alone, and forgotten when nobody has said anything for a while.
+They are kept only in memory, and dropped after a period without a turn.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from voice_helper.dialogue.scope import Subject, is_our_turn
 from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
 
 KEPT_SECONDS: Final = 15 * 60.0
-"""A talk in which nobody has said anything for so long is forgotten; a guided session is over by then."""
+"""A conversation without a turn for this long is dropped. A guided session is over by then."""
 
 LONGEST_ANSWER_SECONDS: Final = 60.0
 LONGEST_STEP_SECONDS: Final = 120.0
-"""Whoever is led through a session says something within this time, most often."""
+"""The time within which a user in a guided session usually says something."""
 
 MAX_TALKS: Final = 1_000
-"""Of more, the one that was silent longest is forgotten, those without a session first."""
+"""Above this number, the conversation that was silent longest is dropped, those without a session first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatTurn:
-    """What is said in a turn, and where the talk stands after it."""
+    """The reply to a turn, and the state of the conversation after it."""
 
     reply: Reply
     state: State
@@ -38,15 +38,15 @@ class ChatTurn:
 class _Talk:
     state: State
     since: float
-    """When the last turn was."""
+    """The time of the last turn."""
 
     place: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
-    """Turns of one talk come one after the other, those of others meanwhile."""
+    """Serializes the turns of one conversation. Other conversations run in parallel."""
 
 
 class ChatSessions:
-    """Keeps apart who says what, and knows how long ago; several threads may use it."""
+    """Keeps the state and the time of the last turn of each conversation. Thread-safe."""
 
     def __init__(
         self,
@@ -56,7 +56,10 @@ class ChatSessions:
         situation: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take a conversation by turns, and its subject where it is asked what is ours; `clock` gives seconds."""
+        """Create the sessions for a turn-based conversation.
+
+        `subject` is needed only for `is_ours`. `clock` returns seconds.
+        """
         self._conversation = conversation
         self._subject = subject
         self._first = replace(first_state(), situation=situation or {})
@@ -68,7 +71,10 @@ class ChatSessions:
         return len(self._talks)
 
     def is_ours(self, talk: str, text: str, *, is_last: bool = False) -> bool:
-        """Tell whether words are for us and not for another skill; `is_last` says that no other wants them."""
+        """Return whether an utterance is meant for us rather than for another skill.
+
+        `is_last` means that no other skill has claimed it.
+        """
         with self._lock:
             now = self._forget_old()
             kept = self._kept(talk, now)
@@ -77,14 +83,14 @@ class ChatSessions:
         return is_our_turn(self._conversation, self._subject, kept.state, text, now - kept.since, is_last=is_last)
 
     def say(self, talk: str, text: str) -> Reply:
-        """Say something in a talk, which begins with it where there is none; give what is said to it."""
+        """Process an utterance and return the reply. Starts the conversation if it does not exist."""
         return self.take_turn(talk, text).reply
 
     def take_turn(self, talk: str, text: str, place: str | None = None) -> ChatTurn:
-        """Do as `say` does, and tell where the talk stands then.
+        """Process an utterance like `say`, and return the reply and the new state.
 
-        At a `place`, the device that hears, a session goes on under a new id, too: Home Assistant gives one after
-        five minutes.
+        `place` is the device that the user speaks to. A guided session at a place continues even under a new
+        conversation id, because Home Assistant assigns a new id after five minutes.
         """
         kept = self._talk_of(talk, place)
         with kept.lock:
@@ -94,27 +100,30 @@ class ChatSessions:
             return ChatTurn(reply, kept.state)
 
     def in_session(self) -> State | None:
-        """Give the state of the talk that was gone on with last, not long ago, among those with a session."""
+        """Return the state of the guided session that had the most recent turn.
+
+        Returns `None` if there was no such turn within the last `LONGEST_STEP_SECONDS`.
+        """
         with self._lock:
             now = self._clock()
             led = (kept for kept in reversed(self._talks.values()) if kept.state.session)
             return next((kept.state for kept in led if now - kept.since <= LONGEST_STEP_SECONDS), None)
 
     def is_going_on(self, talk: str) -> bool:
-        """Tell whether a guided session, or a question of ours, waits for words."""
+        """Return whether a guided session, or a question that we asked, is waiting for the user."""
         with self._lock:
             return _waits(self._kept(talk, self._forget_old()).state)
 
     def has_just_spoken(self, talk: str) -> bool:
-        """Tell whether what was said last may still be spoken."""
+        """Return whether the last reply may still be playing."""
         with self._lock:
             now = self._forget_old()
             return talk in self._talks and now - self._talks[talk].since <= LONGEST_ANSWER_SECONDS
 
     def stop(self, talk: str) -> bool:
-        """End what waits for words, without a word; tell whether there was anything.
+        """Silently end a conversation that is waiting for the user. Returns whether there was one.
 
-        Disclaimers that were on their way count as not given.
+        Disclaimers that were still to be spoken count as not given.
         """
         with self._lock:
             is_going_on = _waits(self._kept(talk, self._forget_old()).state)
@@ -123,7 +132,7 @@ class ChatSessions:
         return is_going_on
 
     def stop_all(self) -> bool:
-        """End every talk; tell whether something was waiting for words in one of them."""
+        """End every conversation. Returns whether any of them was waiting for the user."""
         with self._lock:
             self._forget_old()
             was_going_on = any(_waits(kept.state) for kept in self._talks.values())
@@ -131,7 +140,7 @@ class ChatSessions:
         return was_going_on
 
     def _talk_of(self, talk: str, place: str | None) -> _Talk:
-        """Give the talk in which something is said now, and let it be the last that is forgotten."""
+        """Return the conversation of this turn, and move it to the end of the order in which they are dropped."""
         with self._lock:
             now = self._forget_old()
             kept = self._talks.pop(talk, None) or self._session_at(place) or _Talk(self._first, now, place)
@@ -143,7 +152,7 @@ class ChatSessions:
             return kept
 
     def _session_at(self, place: str | None) -> _Talk | None:
-        """Give, and take away, the last talk at a place if a session goes on in it."""
+        """Remove and return the last conversation at a place if it has a guided session."""
         last = next((name for name, kept in reversed(self._talks.items()) if kept.place == place), None)
         if place is None or last is None or not self._talks[last].state.session:
             return None
@@ -153,7 +162,7 @@ class ChatSessions:
         return self._talks.get(talk) or _Talk(self._first, now)
 
     def _forget_old(self) -> float:
-        """Forget the talks that nobody has gone on with, the oldest of which come first; give the time."""
+        """Drop the expired conversations, oldest first. Returns the current time."""
         now = self._clock()
         while self._talks and now - next(iter(self._talks.values())).since >= KEPT_SECONDS:
             del self._talks[next(iter(self._talks))]

@@ -1,4 +1,4 @@
-"""Sound of one utterance, as it comes over a network, to its words."""
+"""Transcribe one utterance from audio that arrives over a network."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from voice_helper.runtime.supervision import GuardedActivity
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk, Transcript
 
 SAID_TO_US: Final = EndpointSettings(start_seconds=0.1, silence_seconds=1.0)
-"""Somebody was told to speak, so that short words count; who pauses goes on with the same utterance."""
+"""The user was prompted to speak, so short words count. A short pause does not end the utterance."""
 
 
 class Hearing:
-    """Hears while the sound comes: at its end the words are ready."""
+    """Recognizes audio as it arrives, so that the transcript is ready when the audio ends."""
 
     def __init__(self, recognizer: Recognizer) -> None:
         self.recognizer = recognizer
         self.samples = 0
-        """So much was heard, at 16 kHz."""
+        """The number of samples received so far, at 16 kHz."""
 
         self._listener, self._voice_activity = Listener(recognizer, SAID_TO_US), GuardedActivity()
         self._sound: RawSound | None = None
@@ -29,7 +29,7 @@ class Hearing:
         self._heard: list[Transcript] = []
 
     def take(self, raw: bytes, rate: int, width: int, channels: int) -> None:
-        """Take a piece of sound of any form; raises `SoundFormatError` for a form that none has."""
+        """Process a piece of audio in any valid format. Raises `SoundFormatError` for an invalid one."""
         if self._sound is None or self._sound.form != (rate, width, channels):
             following = RawSound(rate, width, channels)
             self._rest_of_sound()
@@ -37,7 +37,7 @@ class Hearing:
         self._hear(self._sound.take(raw))
 
     def finish(self) -> Transcript:
-        """Give all that was said."""
+        """Return the transcript of the whole utterance."""
         self._rest_of_sound()
         if self._waiting:
             self._take_chunk(AudioChunk(bytes(self._waiting)))
@@ -51,7 +51,7 @@ class Hearing:
         return Transcript(words, min((heard.confidence for heard in spoken), default=0.0))
 
     def abandon(self) -> None:
-        """Nobody waits for the words: make the recognizer ready for somebody else."""
+        """Discard the utterance, so that the recognizer is ready for another client."""
         self._listener.endpointer.finish()
         self._listener.finish()
 

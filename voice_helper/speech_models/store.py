@@ -1,4 +1,4 @@
-"""The user's own speech models: installed, imported, verified and removed, each whole or not at all."""
+"""Install, import, verify and remove the user's own speech models. A model is never left half installed."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from voice_helper.speech_models.unpack import check_room, copy, unpack
 from voice_helper.support.paths import user_models_folder
 
 Progress = Callable[[str, int, int | None], None]
-"""Told what is being done, how many bytes of it are done, and of how many where that is known."""
+"""Called with the current activity, the bytes done so far, and the total if it is known."""
 
 _RECEIPT: Final = "voice-helper.json"
 _LOCK: Final = ".lock"
 _COMING, _REMOVING, _PARTS = ".coming", ".removing", ".parts"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
-_UNSURE_TIMES: Final = 2  # a file without a checksum may have grown since it was listed
+_UNSURE_TIMES: Final = 2  # a file without a checksum may have grown since it was registered
 _LOAD_SECONDS: Final = 300
-_NOT_HERE: Final = 77  # the exit code of a process that lacks the engine
+_NOT_HERE: Final = 77  # exit code if the engine is not installed
 _LOADING: Final = {
     "vosk": "import vosk; vosk.SetLogLevel(-1); load = vosk.Model",
     "whisper": "import ctranslate2; load = ctranslate2.models.Whisper",
@@ -43,53 +43,56 @@ _LOADER: Final = "import sys\ntry:\n {}\nexcept (ImportError, OSError):\n sys.ex
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What a model is made from."""
+    """Where a model comes from, and how to get its files."""
 
     origin: str
     fill: Callable[[Path], object]
-    """Puts it into a folder that is not there yet."""
+    """Puts the model into a folder that does not exist yet."""
 
     checksum: str | None = None
-    """That of the archive it comes in."""
+    """The SHA-256 of the model's archive, if it has one."""
 
     name: str = ""
-    """Its name where its own folder does not tell it."""
+    """The name to use if the model's own folder does not provide one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A model that is here, or can be installed."""
+    """A model that is on this machine or can be installed."""
 
     name: str
     engine: str
     bytes: int
-    """On the disk, or to be fetched."""
+    """The size on disk, or the download size if the model is not installed."""
 
     known: KnownModel | None = None
     path: Path | None = None
-    """Where it is; `None` when it is not here."""
+    """The folder of the model. `None` if it is not on this machine."""
 
     is_own: bool = False
-    """Whether it was installed or imported by this program."""
+    """Whether this program installed or imported the model."""
 
     is_used: bool = False
     fetched_bytes: int = 0
-    """What is there of a model whose fetching was cut."""
+    """How many bytes are left from an interrupted download."""
 
 
 def installed() -> tuple[Path, ...]:
-    """Give the folders of the models that were installed or imported here."""
+    """Return the folders of the models that this program installed or imported."""
     receipts = user_models_folder().glob(f"[!.]*/{_RECEIPT}")
     return tuple(sorted(path.parent for path in receipts if not path.parent.is_symlink()))
 
 
 def find_installed(name: str) -> Path | None:
-    """Give the folder of a model that was installed or imported here; `None` where there is none of this name."""
+    """Return the folder of an installed or imported model by its name, or `None` if there is no such model."""
     return next((path for path in installed() if path.name == name), None)
 
 
 def listed(language: str) -> tuple[Listed, ...]:
-    """Give the models of the registry and all others that are here; `is_used` says which is taken for the language."""
+    """Return the models in the registry and all others on this machine.
+
+    `is_used` marks the models that are used for the language.
+    """
     used = [path for engine in _LOADING if (path := _used(engine, language))]
     own = installed()
     here = {path: engine for engine in _LOADING for path in usable_models(engine)}
@@ -107,10 +110,10 @@ def listed(language: str) -> tuple[Listed, ...]:
 
 
 def install(model: KnownModel, *, mirror: str | None, progress: Progress) -> Path:
-    """Fetch a model and keep it among the user's own; gives its folder.
+    """Download a model, install it among the user's own models, and return its folder.
 
-    `mirror` is the address of another folder with its files. Raises `ModelInstallError`; what came until then is used
-    the next time, unless it is what was wrong.
+    `mirror` is the URL of another folder with the same files. Raises `ModelInstallError`. The next attempt reuses the
+    data downloaded so far, unless that data was the problem.
     """
     from voice_helper.speech_models.download import check_address
 
@@ -127,16 +130,16 @@ def install(model: KnownModel, *, mirror: str | None, progress: Progress) -> Pat
                 _fetch(f"{url}/{file.name}", file, parts / file.name, progress)
             path = _keep_fetched(models, model, parts, url, progress)
         finally:
-            with suppress(OSError):  # something is in it, for the next time
+            with suppress(OSError):  # not empty: it holds data for the next attempt
                 parts.rmdir()
         return path
 
 
 def import_model(source: Path, *, name: str | None, progress: Progress) -> Path:
-    """Keep a copy of a model in a zip archive or a folder; gives its folder.
+    """Import a copy of a model from a zip archive or a folder, and return its new folder.
 
-    Without `name` it is named as the registry names it, else as its own folder is. A model that is named as one of the
-    registry must be that one. Raises `ModelInstallError`.
+    Without `name`, the model gets its name from the registry, or otherwise from its own folder. A model with the name
+    of one in the registry must be that model. Raises `ModelInstallError`.
     """
     with _locked() as models:
         if not (source.is_file() or source.is_dir()):
@@ -149,7 +152,7 @@ def import_model(source: Path, *, name: str | None, progress: Progress) -> Path:
 
 
 def verify(folder: Path) -> tuple[str, ...]:
-    """Give the files of an installed model that are missing or are not as they were; raises `ModelInstallError`."""
+    """Return the files of an installed model that are missing or changed. Raises `ModelInstallError`."""
     try:
         files = _receipt(folder)
         return tuple(
@@ -162,13 +165,13 @@ def verify(folder: Path) -> tuple[str, ...]:
 
 
 def check_removable(name: str) -> None:
-    """Raise `ModelInstallError` for a name under which nothing was installed, imported or fetched here."""
+    """Raise `ModelInstallError` if no model of this name was installed, imported or partly downloaded."""
     if not _NAME.fullmatch(name) or (find_installed(name) is None and not _parts_of(name).is_dir()):
         raise not_installed(name)
 
 
 def remove(name: str) -> None:
-    """Remove a model that was installed or imported, and what was fetched of it; raises `ModelInstallError`."""
+    """Remove an installed or imported model, and any partial download of it. Raises `ModelInstallError`."""
     with _locked() as models:
         check_removable(name)
         folder = find_installed(name)
@@ -180,7 +183,7 @@ def remove(name: str) -> None:
 
 
 def not_installed(name: str) -> ModelInstallError:
-    """Give the error for a name under which nothing was installed here."""
+    """Return the error for a name that no installed model has."""
     names = ", ".join(path.name for path in installed()) or "none"
     return ModelInstallError(f'no model "{name}" was installed here', hint=f"installed: {names}")
 
@@ -202,7 +205,7 @@ def _fetch(url: str, file: KnownFile, part: Path, progress: Progress) -> None:
 
 
 def _keep_fetched(models: Path, model: KnownModel, parts: Path, url: str, progress: Progress) -> Path:
-    """Make a model of its parts; what cannot become one is not kept for the next time."""
+    """Install a model from its downloaded parts. If that fails, the parts are removed."""
     try:
         archive = parts / model.archive.name if model.archive else None
         source = _packed(archive, url, progress) if archive else _Source(url, parts.rename)
@@ -229,13 +232,13 @@ def _copied(folder: Path, progress: Progress) -> _Source:
 
 
 def _published_name(checksum: str | None) -> str | None:
-    """Give the name of the model of the registry whose archive has this checksum."""
+    """Return the name of the model in the registry whose archive has this checksum, or `None`."""
     archives = {model.archive.sha256: model.name for model in registry() if model.archive and model.archive.sha256}
     return archives.get(checksum) if checksum else None
 
 
 def _keep(models: Path, name: str | None, source: _Source, progress: Progress) -> Path:
-    """Put a model beside the others under a temporary name, look whether it is one, then give it its own."""
+    """Put a model next to the others under a temporary name, check it, then rename it to its final name."""
     if name:
         _refuse_a_second(models, name)
     coming = models / f".{name or 'import'}{_COMING}"
@@ -268,7 +271,10 @@ def _refuse_a_second(models: Path, name: str) -> None:
 
 
 def _model_in(folder: Path, origin: str) -> tuple[Path, str]:
-    """Give the folder that is the model, this one or the one folder in it, and its engine."""
+    """Return the model's folder, which is this one or a direct subfolder, and its engine.
+
+    Raises `ModelInstallError` if there is no model.
+    """
     inner = [child for child in folder.iterdir() if child.is_dir()]
     for candidate in (folder, *inner):
         engine = engine_of(candidate)
@@ -283,7 +289,7 @@ def _model_in(folder: Path, origin: str) -> tuple[Path, str]:
 
 
 def _check_is_the_known(name: str, checksum: str | None, files: dict[str, str]) -> None:
-    """Raise `ModelInstallError` for a model that has the name of one of the registry and is another."""
+    """Raise `ModelInstallError` if the model has the name of one in the registry but a different checksum."""
     model = next((model for model in registry() if model.name == name), None)
     if model is None:
         return
@@ -299,7 +305,10 @@ def _check_is_the_known(name: str, checksum: str | None, files: dict[str, str]) 
 
 
 def _check_loads(folder: Path, engine: str, origin: str) -> None:
-    """Load it in a process of its own: a broken model may end the process that loads it."""
+    """Load the model in a separate process, since a broken model can crash the process that loads it.
+
+    Raises `ModelInstallError` if it does not load.
+    """
     command = [sys.executable, "-P", "-c", _LOADER.format(_LOADING[engine], _NOT_HERE), str(folder)]
     try:
         loaded = subprocess.run(
@@ -316,7 +325,10 @@ def _check_loads(folder: Path, engine: str, origin: str) -> None:
 
 @contextmanager
 def _locked() -> Iterator[Path]:
-    """Give the folder of the user's models to one process at a time; what a dead one left half-done is swept away."""
+    """Lock the folder of the user's models and yield it. Removes what a crashed process left unfinished.
+
+    Raises `ModelInstallError` if another process holds the lock, or if the folder cannot be used.
+    """
     folder = user_models_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -333,7 +345,7 @@ def _locked() -> Iterator[Path]:
 
 
 def _unusable(folder: Path, error: OSError) -> ModelInstallError:
-    """Give the error for what cannot be read or written, with what to do."""
+    """Return the error for a file or folder that cannot be read or written, with a hint what to do."""
     path, why = error.filename or folder, error.strerror or str(error)
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return ModelInstallError(
@@ -345,7 +357,7 @@ def _unusable(folder: Path, error: OSError) -> ModelInstallError:
 
 
 def _receipt(folder: Path) -> dict[str, str]:
-    """Give the checksums of a model's files as they were when it was installed."""
+    """Read the checksums of a model's files that were recorded at installation."""
     try:
         receipt: dict[str, Any] = json.loads((folder / _RECEIPT).read_text(encoding="utf-8"))
         return {str(name): str(checksum) for name, checksum in receipt["files"].items()}
@@ -364,7 +376,7 @@ def _used(engine: str, language: str) -> Path | None:
 
 
 def _parts_of(name: str) -> Path:
-    """Give the folder for what is being fetched of a model."""
+    """Return the folder for the partial download of a model."""
     return user_models_folder() / f".{name}{_PARTS}"
 
 
@@ -386,7 +398,7 @@ def _sha256_of(path: Path) -> str:
 
 
 def _to_disk(root: Path) -> None:
-    """See to it that a model is on the disk before it gets its name."""
+    """Flush a model to disk before it gets its final name."""
     for path in _files(root):
         with path.open("r+b") as file:
             os.fsync(file.fileno())
@@ -395,7 +407,7 @@ def _to_disk(root: Path) -> None:
 
 
 def _folder_to_disk(folder: Path) -> None:
-    if os.name == "nt":  # keeps its folders itself
+    if os.name == "nt":  # Windows cannot sync folders and does not need to
         return
     opened = os.open(folder, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""Models out of archives and folders: bounded, and never a file outside the folder they are put into."""
+"""Unpack or copy models, with size limits. No file is ever written outside the target folder."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from typing import IO, Final
 from voice_helper.errors import ModelInstallError
 
 Count = Callable[[int], None]
-"""Told how many bytes were written so far."""
+"""Called with the number of bytes written so far."""
 
 MAX_FILES: Final = 10_000
-_MAX_TIMES: Final = 20  # a model is never so many times larger than its archive; a bomb is a thousand times
-_MIN_LIMIT_BYTES: Final = 1_000_000  # small archives may hold long runs of the same byte
+_MAX_TIMES: Final = 20  # a model is less than 20 times as large as its archive; a zip bomb is 1,000 times
+_MIN_LIMIT_BYTES: Final = 1_000_000  # small archives can contain long runs of the same byte
 _BLOCK_BYTES: Final = 1 << 18
 _METHODS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-_KINDS: Final = {0, stat.S_IFREG, stat.S_IFDIR}  # 0: made on a system without file kinds
+_KINDS: Final = {0, stat.S_IFREG, stat.S_IFDIR}  # 0: created on a system without file types
 _ENCRYPTED: Final = 1
-_UNUSABLE: Final = re.compile(  # on one of the systems: signs, endings, the names of devices
+_UNUSABLE: Final = re.compile(  # invalid on at least one system: characters, endings, device names
     r'[\x00-\x1f\x7f"*:<>?\\|]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.IGNORECASE
 )
 _DAMAGED: Final = (
@@ -44,11 +44,11 @@ _AGAIN: Final = "fetch it again, from where it is published"
 
 
 def unpack(archive: Path, folder: Path, *, count: Count) -> None:
-    """Unpack a zip archive into a folder that is not there yet.
+    """Unpack a zip archive into a folder that does not exist yet.
 
-    Names that lead outside, links, devices, encrypted files, names that are the same (also but for their case), and
-    more than a model has are refused before anything is written. Raises `ModelInstallError`, and `OSError` where the
-    folder cannot be written.
+    Before anything is written, the archive is refused if it contains paths that lead outside, links, devices,
+    encrypted files, duplicate names (ignoring case), or more files or bytes than a model has. Raises
+    `ModelInstallError`, or `OSError` if the folder cannot be written.
     """
     with _opened(archive) as opened:
         members = opened.infolist()
@@ -65,9 +65,9 @@ def unpack(archive: Path, folder: Path, *, count: Count) -> None:
 
 
 def copy(source: Path, folder: Path, *, count: Count) -> None:
-    """Copy a folder into one that is not there yet, under the rules of `unpack`.
+    """Copy a folder to one that does not exist yet, under the rules of `unpack`.
 
-    Raises `ModelInstallError`, and `OSError` where something cannot be read or written.
+    Raises `ModelInstallError`, or `OSError` if something cannot be read or written.
     """
     files = _checked_files(source)
     check_room(folder.parent, sum(path.stat().st_size for path in files))
@@ -87,7 +87,7 @@ def _opened(archive: Path) -> zipfile.ZipFile:
 
 @contextmanager
 def _reading(what: str) -> Iterator[None]:
-    """Turn all that a damaged archive can raise into `ModelInstallError`."""
+    """Convert every exception that a damaged archive can cause to `ModelInstallError`."""
     try:
         yield
     except _DAMAGED as error:
@@ -124,7 +124,10 @@ def _wrong_with(member: zipfile.ZipInfo) -> str | None:
 
 
 def _first_same(members: list[zipfile.ZipInfo]) -> str | None:
-    """Give the first file that would fall onto another, or onto a folder, on a system that is easy about names."""
+    """Return the first file whose path collides with another file or a folder, ignoring case and Unicode form.
+
+    Returns `None` if there is no collision.
+    """
     paths = {member: PurePosixPath(unicodedata.normalize("NFC", member.filename).casefold()) for member in members}
     taken = {parent for path in paths.values() for parent in path.parents}
     taken |= {path for member, path in paths.items() if member.is_dir()}
@@ -146,7 +149,10 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _write(path: Path, blocks: Iterator[bytes], done: int, max_bytes: int | None, count: Count) -> int:
-    """Write one file; give the bytes of all files so far. What the archive's list says of them is not trusted."""
+    """Write one file and return the number of bytes in all files so far.
+
+    The actual size is checked against the limit, since the sizes listed in the archive cannot be trusted.
+    """
     with path.open("xb") as file:
         for block in blocks:
             done += len(block)
@@ -177,7 +183,7 @@ def _raise(error: OSError) -> None:
 
 
 def check_room(folder: Path, needed_bytes: int) -> None:
-    """Raise `OSError` (`ENOSPC`) where the disk of an existing folder has too little room."""
+    """Raise `OSError` (`ENOSPC`) if the disk of an existing folder has too little free space."""
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise OSError(

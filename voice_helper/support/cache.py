@@ -199,9 +199,7 @@ def text_in(content: bytes, name: str) -> str:
             array = arrays.read(f"{name}.npy")
     except BadZipFile as error:
         raise ValueError(str(error)) from None
-    text_at = 10 + int.from_bytes(
-        array[8:10], "little"
-    )  # after 8 bytes of magic and version, the header length, and the header
+    text_at = 10 + int.from_bytes(array[8:10], "little")  # after magic and version (8 bytes), header length, header
     if not array.startswith(b"\x93NUMPY\x01") or b"'<U" not in array[:text_at]:
         raise ValueError(f"{name} is no text")
     return array[text_at:].decode("utf-32-le").rstrip("\0")

@@ -1,7 +1,8 @@
-"""The skill for OpenVoiceOS: what it hears is handed over here by turns, what is answered is decided by our own core.
+"""The OpenVoiceOS skill. OpenVoiceOS passes each utterance to the skill, and our own core decides the answer.
 
-OpenVoiceOS loads it by its entry point. Words reach it in three ways: they match a sentence of its locale files, they
-go on with a talk (converse), or no skill has claimed them surely and they name our subject or an emergency (fallback).
+OpenVoiceOS loads the skill by its entry point. An utterance reaches it in three ways: it matches a sentence in the
+locale files, it continues a conversation (converse), or no skill has claimed it with high confidence and it names our
+subject or an emergency (fallback).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from voice_helper.support.paths import cache_folder, data_folder, intents_folder
 from voice_helper.support.settings import read_settings
 
 FALLBACK_PRIORITY: Final = 4
-"""High: asked before the surmises of other skills, but after what matches one of theirs surely."""
+"""High priority: before the low-confidence matches of other skills, but after their high-confidence matches."""
 
 _LANGUAGE: Final = "en"
 _OFFLINE: Final = RuntimeRequirements(
@@ -45,9 +46,9 @@ _OFFLINE: Final = RuntimeRequirements(
 
 
 class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
-    """Answers questions about leg cramps, and guides through one.
+    """Answers questions about leg cramps, and guides the user through a cramp.
 
-    Settings: `number`, the emergency number it names, and `language`, a folder of `intents/`.
+    Settings: `number`, the emergency number that it names, and `language`, a folder of `intents/`.
     """
 
     _talks: ChatSessions
@@ -56,26 +57,26 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
 
     @classproperty
     def runtime_requirements(self) -> RuntimeRequirements:
-        """Nothing: no internet, no network, no screen."""
+        """No requirements: it needs no internet, network or screen."""
         return _OFFLINE
 
     @property
     def language(self) -> str:
-        """The language of our words: `en`."""
+        """The language of the intents folder in use, such as `en`."""
         return str(self.settings.get("language") or _LANGUAGE)
 
     @property
     def native_langs(self) -> list[str]:
-        """Those languages of OpenVoiceOS that we have words for: `en-US`, `en-GB`."""
+        """The OpenVoiceOS languages that the intents folder covers, such as `en-US` and `en-GB`."""
         return [lang for lang in super().native_langs if self._has_words_for(lang)]
 
     def load_data_files(self, root_directory: str | None = None) -> None:
-        """Take the locale files that were made for our words."""
+        """Load the locale files that were generated from the intents folder."""
         self.res_dir = str(locale_folder(self.language))
         super().load_data_files(root_directory)
 
     def initialize(self) -> None:
-        """Get everything ready, so that the first question is not waited for."""
+        """Load everything in advance, so that the first question is answered without delay."""
         self._open()
         for path in sorted(Path(self.res_dir).glob("locale/*/*.intent")):
             self.register_intent_file(path.name, self.handle_intent)
@@ -83,7 +84,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
         self.settings_change_callback = self._open
 
     def _open(self) -> None:
-        """Open our words with the settings; a talk that goes on when other settings change is not disturbed."""
+        """Load the content for the settings. A change to other settings does not interrupt a conversation."""
         number = str(self.settings.get("number") or "") or self._own_number()
         if self._opened_with == (self.language, number):
             return
@@ -98,35 +99,35 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
         self._opened_with = (self.language, number)
 
     def _own_number(self) -> str:
-        """Give the number that was set for the program itself."""
+        """Return the emergency number from the program's own settings, or an empty string."""
         try:
             return str(read_settings(settings_file()).get("number", ""))
         except SettingsError as error:
             self.log.warning(error.message)
             return ""
 
-    # words come in
+    # utterances
 
     def handle_intent(self, message: Message) -> None:
-        """Answer words that match a sentence of ours; what they mean is not taken from the name of the intent."""
+        """Answer an utterance that matches one of our sentences. The name of the matched intent is not used."""
         self._answer(message)
 
     def can_converse(self, message: Message) -> bool:
-        """Tell whether words go on with a talk."""
+        """Return whether an utterance continues a conversation."""
         return self._has_words_for(self.lang) and self._talks.is_ours(_talk(message), _text(message))
 
     def converse(self, message: Message) -> bool:
-        """Answer words that go on with a talk, as `can_converse` has said; tell that they were answered."""
+        """Answer an utterance that `can_converse` accepted. Always returns true."""
         self._answer(message)
         return True
 
     def can_answer(self, message: Message) -> bool:
-        """Tell whether words that no skill has claimed surely are for us."""
+        """Return whether an utterance that no skill has claimed with high confidence is meant for us."""
         return self._has_words_for(self.lang) and self._talks.is_ours(_talk(message), _text(message), is_last=True)
 
     def handle_fallback(self, message: Message) -> bool:
-        """Answer words that are for us, as `can_answer` has said; tell that they were answered."""
-        self.activate()  # so that it is asked about the next words first
+        """Answer an utterance that `can_answer` accepted. Always returns true."""
+        self.activate()  # so that this skill is asked first about the next utterance
         self._answer(message)
         return True
 
@@ -141,22 +142,28 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
     # stop
 
     def can_stop(self, message: Message) -> bool:
-        """Tell whether "stop" is for us: a session goes on, a question of ours is open, or we are being spoken."""
+        """Return whether "stop" is meant for us.
+
+        True if a guided session is running, a question that we asked is open, or our reply is playing.
+        """
         session = SessionManager.get(message)
         return self._talks.is_going_on(session.session_id) or self._is_being_spoken(session)
 
     def stop_session(self, session: Session) -> bool:
-        """End what is going on with one person, without a word; tell whether there was anything."""
+        """Silently end the conversation of one session. Returns whether there was anything to stop."""
         return self._talks.stop(session.session_id) or self._is_being_spoken(session)
 
     def _is_being_spoken(self, session: Session) -> bool:
-        """OpenVoiceOS falls silent for a "stop" only where the skill that spoke says that it was for it."""
+        """Return whether our reply is playing.
+
+        OpenVoiceOS stops speaking only if the skill that spoke claims the "stop".
+        """
         return bool(session.is_speaking) and self._talks.has_just_spoken(session.session_id)
 
     def stop(self) -> bool:
-        """End what is going on with everybody, unless one person's session was meant; tell whether there was anything.
+        """End every conversation, unless the request is for one session. Returns whether there was anything to stop.
 
-        That one was asked for with `stop_session` before.
+        OpenVoiceOS has already called `stop_session` for a request for one session.
         """
         message = dig_for_message()
         if message is not None and "session" in message.context:
@@ -165,9 +172,9 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
 
 
 def locale_folder(language: str) -> Path:
-    """Give the folder with the locale files of a language: the one in the wheel, or one made for a checkout.
+    """Return the folder with the locale files of a language: from the wheel, or generated for a checkout.
 
-    Raises `IntentsError` and `VoiceHelperError` where they cannot be made.
+    Raises `IntentsError` or `VoiceHelperError` if they cannot be generated.
     """
     shipped = data_folder("openvoiceos")
     if language == _LANGUAGE and (shipped / "locale").is_dir():
@@ -185,6 +192,6 @@ def _talk(message: Message) -> str:
 
 
 def _text(message: Message) -> str:
-    """Give what was heard: intents have it as `utterance`, the others as the first of several."""
+    """Return the utterance. Intent messages have it as `utterance`, others as the first item of `utterances`."""
     data: dict[str, Any] = message.data
     return str(data.get("utterance") or next(iter(data.get("utterances") or ()), ""))

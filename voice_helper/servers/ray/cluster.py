@@ -1,4 +1,4 @@
-"""Several machines as one, through Ray (extra `cluster`): joined or started here, quiet, and telling nobody."""
+"""Join or start a Ray cluster (extra `cluster`), with Ray's logging and usage reports turned off."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ NAMESPACE: Final = "voice-helper"
 _KNOCK_SECONDS: Final = 5.0
 _STORE_BYTES: Final = 100 * 2**20
 _HERE_ALONE: Final = {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
-_NO_REPORTS: Final = {"RAY_USAGE_STATS_ENABLED": "0"}  # else Ray reports to its makers
+_NO_REPORTS: Final = {"RAY_USAGE_STATS_ENABLED": "0"}  # otherwise Ray sends usage reports to its developers
 _LOOPBACK: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""By its name it is for other systems; everywhere it keeps all of Ray on 127.0.0.1."""
+"""Keeps all of Ray on 127.0.0.1, on every operating system despite the variable's name."""
 
 
 @contextmanager
 def joined(address: str | None) -> Iterator[None]:
-    """Be part of the Ray cluster at an address; where none is given, of one that lives here as long as this.
+    """Join the Ray cluster at an address. Without one, start a local cluster for the duration of the block.
 
-    Raises `VoiceHelperError` where Ray is not installed, or the cluster is not reached.
+    Raises `VoiceHelperError` if Ray is not installed or the cluster cannot be reached.
     """
-    os.environ.update(_NO_REPORTS)  # all of these are read when Ray is imported
+    os.environ.update(_NO_REPORTS)  # Ray reads these variables when it is imported
     if address is None:
         os.environ.update({**_LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
     with needs_package("a cluster", "cluster"):
@@ -44,16 +44,19 @@ def joined(address: str | None) -> Iterator[None]:
         raise _not_reached(address) from error
     try:
         if ends is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, ends)  # Ray's own would leave what was deployed as it is
+            signal.signal(signal.SIGTERM, ends)  # Ray's handler would leave the deployment running
         yield
     finally:
         ray.shutdown()
 
 
 def _knock(address: str | None) -> None:
-    """Find out at once whether anybody is there: Ray tries for more than a minute."""
+    """Check quickly whether the address accepts connections, since Ray retries for more than a minute.
+
+    Raises `VoiceHelperError` if it does not.
+    """
     host, _, port = (address or "").rpartition(":")
-    if host and "://" not in host and port.isdecimal():  # what else Ray takes for an address it finds itself
+    if host and "://" not in host and port.isdecimal():  # Ray resolves other forms of address itself
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
         except (OSError, OverflowError, UnicodeError) as error:

@@ -1,8 +1,8 @@
-"""Typed turns on many machines, through Ray Serve: any replica takes any turn.
+"""Serve typed turns from several machines with Ray Serve. Any replica can process any turn.
 
-A replica keeps nothing. Where each conversation stands is held by two keepers, on two machines where there are two:
-when a machine dies, another replica goes on at the same step, and Ray starts a keeper anew, which fills itself from the
-other one. A turn has a number, so that it can be asked for again without being taken twice.
+Replicas are stateless. Two keepers hold the state of every conversation, on two machines if there are two. If a machine
+dies, another replica continues at the same step, and Ray restarts the keeper, which copies its state from the other
+one. Turns are numbered, so that a client can retry a turn without it being processed twice.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ from voice_helper.understanding.normalize import MAX_CHARACTERS
 APPLICATION: Final = "voice-helper"
 KEEPERS: Final = ("keeper-1", "keeper-2")
 MAX_CONVERSATIONS: Final = 100_000
-"""About a kilobyte each; the one that was silent longest is forgotten for a new one."""
+"""About a kilobyte each. Above this number, the conversation that was silent longest is dropped."""
 
 FORGOTTEN_SECONDS: Final = 3600.0
-_KEEPER_SECONDS: Final = 2.0  # a machine that has just died does not say so
+_KEEPER_SECONDS: Final = 2.0  # a machine that has just died does not report it
 _COPY_SECONDS: Final = 30.0
 _MAX_BYTES: Final = 16 * 1024
 _MAX_ID_CHARACTERS: Final = 64
-_REPLICA_CPUS: Final = 0.99  # so that a keeper finds room on a machine whose cores all have a replica
-_KEEPER_CPUS: Final = 0.001  # of those that want none Ray does not heed on which machine they are wished
-_ONGOING: Final = 4  # turns that one replica has at a time before another replica is wanted
+_REPLICA_CPUS: Final = 0.99  # leaves room for a keeper on a machine with a replica on every core
+_KEEPER_CPUS: Final = 0.001  # Ray ignores the requested machine of actors that need no CPU
+_ONGOING: Final = 4  # concurrent turns per replica before another replica is started
 _MAX_QUEUED: Final = 500  # more are refused with 503
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A conversation after a turn."""
+    """The stored state of a conversation after a turn."""
 
     turn: int
     at: float
@@ -65,23 +65,23 @@ class Keeper:
     """Holds the last turn of each conversation, in memory."""
 
     def __init__(self, other: str = "") -> None:
-        """Begin with nothing; begun anew by Ray, with what the `other` keeper holds."""
+        """Start empty, or with a copy of the state of the `other` keeper if Ray has restarted this one."""
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         if other and ray.get_runtime_context().was_current_actor_reconstructed:
-            with suppress(ray.exceptions.RayError):  # it has died, too
+            with suppress(ray.exceptions.RayError):  # the other keeper has died as well
                 held = ray.get(ray.get_actor(other, NAMESPACE).everything.remote(), timeout=_COPY_SECONDS)
                 self._kept.update(held)
 
     def everything(self) -> dict[str, Kept]:
-        """Give all of them, the one that was silent longest first."""
+        """Return all conversations, the one that was silent longest first."""
         return dict(self._kept)
 
     def get(self, session: str) -> Kept | None:
-        """Give where a conversation stands."""
+        """Return the stored state of a conversation, or `None` if it is unknown."""
         return self._kept.get(session)
 
     def put(self, session: str, kept: Kept) -> None:
-        """Hold a turn, unless a later one is held; forget what is too old or too much."""
+        """Store a turn unless a later one is stored. Drops conversations that are too old or above the limit."""
         held = self._kept.get(session)
         if held is not None and held.turn > kept.turn:
             return
@@ -92,12 +92,12 @@ class Keeper:
 
 
 class KeepersLostError(Exception):
-    """Where the conversation stands is not known now: the turn is not taken, and may be asked for again."""
+    """The state of the conversation is unavailable. The turn was not processed, and the client can retry it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypedTurn:
-    """What somebody said, in which conversation, as the how manieth."""
+    """One numbered turn of a conversation."""
 
     session: str
     number: int
@@ -105,7 +105,7 @@ class TypedTurn:
 
 
 def read_turn(body: bytes) -> TypedTurn:
-    """Read `{"session": ..., "turn": 1, "text": ...}`; raises `ValueError` for whatever else it is."""
+    """Parse `{"session": ..., "turn": 1, "text": ...}`. Raises `ValueError` for any other content."""
     try:
         form = json.loads(body)
     except RecursionError:
@@ -123,7 +123,7 @@ def read_turn(body: bytes) -> TypedTurn:
 
 
 def reply_form(reply: Reply) -> dict[str, Any]:
-    """Give a reply as it is sent."""
+    """Return a reply in the JSON form that is sent to the client."""
     return {
         "text": reply.text,
         "rows": [row.provenance() for row in reply.rows],
@@ -133,7 +133,7 @@ def reply_form(reply: Reply) -> dict[str, Any]:
 
 
 class Turns:
-    """A replica: takes turns, and keeps nothing between them."""
+    """A replica, which processes turns and keeps no state between them."""
 
     def __init__(self, language: str, settings: Mapping[str, str]) -> None:
         skill = open_skill(language, settings=settings)
@@ -143,10 +143,10 @@ class Turns:
         self._keepers = [ray.get_actor(name, NAMESPACE) for name in KEEPERS]
 
     async def __call__(self, request: Request) -> Response:
-        """Answer over HTTP."""
+        """Handle an HTTP request."""
         if request.method != "POST":
             return Response(status_code=405, headers={"allow": "POST"})
-        if request.headers.get("content-type") != "application/json":  # which no page elsewhere can send unasked
+        if request.headers.get("content-type") != "application/json":  # other sites cannot send it unasked
             return Response(status_code=415)
         body = await request.body()
         if len(body) > _MAX_BYTES:
@@ -164,7 +164,10 @@ class Turns:
         return Response(kept.reply, media_type="application/json", headers={"cache-control": "no-store"})
 
     async def take(self, turn: TypedTurn) -> Kept:
-        """Take a turn, once, and give the conversation after it; where a later one was taken, after that."""
+        """Process a turn once, and return the stored state after it.
+
+        If this turn or a later one was already processed, returns the newest state instead. Raises `KeepersLostError`.
+        """
         newest = await self._newest(turn)
         if newest is not None and newest.turn >= turn.number:
             return newest
@@ -179,18 +182,18 @@ class Turns:
         answers = await self._ask("get", turn.session)
         newest: Kept | None = max(filter(None, answers), key=lambda kept: kept.turn, default=None)
         last = newest.turn if newest is not None else 0
-        if last < turn.number - 1 and len(answers) < len(KEEPERS):  # the one that does not answer may know more
+        if last < turn.number - 1 and len(answers) < len(KEEPERS):  # the silent keeper may have a newer turn
             raise KeepersLostError
         return newest
 
     def _taken_up(self, kept: Kept | None) -> tuple[State, float]:
         if kept is not None:
-            with suppress(SavedStateError):  # of another version, or other words: it begins anew
+            with suppress(SavedStateError):  # other version or content: restart
                 return from_json(kept.state, self._key), kept.at
         return replace(first_state(), situation={"serving": "on"}), time.time()
 
     async def _ask(self, method: str, *arguments: object) -> list[Any]:
-        """Give what the keepers say that answer in time; one of two is enough."""
+        """Return the answers of the keepers that reply in time. One is enough. Raises `KeepersLostError` if none do."""
         calls = (
             asyncio.wait_for(getattr(keeper, method).remote(*arguments), _KEEPER_SECONDS) for keeper in self._keepers
         )
@@ -204,7 +207,7 @@ class Turns:
 def deploy(
     language: str, settings: Mapping[str, str], *, port: int, least: int, most: int, on_every_machine: bool = True
 ) -> None:
-    """Begin to take turns at a port of each machine's own address 127.0.0.1, with so many replicas as are needed."""
+    """Start serving turns at a port on 127.0.0.1 of each machine, with between `least` and `most` replicas."""
     _begin_keepers()
     serve.start(
         proxy_location="EveryNode" if on_every_machine else "HeadOnly",
@@ -224,10 +227,10 @@ def deploy(
 
 
 def remove() -> None:
-    """End it on all machines, with all that is kept, as far as it has begun."""
+    """Remove the deployment and the keepers, with their state, from all machines. Also works after a partial start."""
     serve.delete(APPLICATION)
     for name in KEEPERS:
-        with suppress(ValueError):  # there is none of that name
+        with suppress(ValueError):  # there is no keeper of that name
             ray.kill(ray.get_actor(name, NAMESPACE))
 
 

@@ -1,6 +1,6 @@
-"""The page for a browser, and the WebSocket behind it. Everything comes from here: no address outside is named.
+"""Serve the web page and its WebSocket. The page loads nothing from other hosts.
 
-The files of the page are read once at the start; who may connect is decided before anything of a conversation exists.
+The page's files are read once at the start. Whether a client may connect is decided before its conversation is created.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from voice_helper.understanding.normalize import MAX_CHARACTERS
 from voice_helper.voices import Voice
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024
-"""No message of the page is larger: a tenth of a second of sound is 3,200 bytes."""
+"""The maximum size of a message from the page. 0.1 s of audio is 3,200 bytes."""
 
 WRONG_TOKEN, BUSY, RUBBISH, TOO_FAST, IDLE, FAULT = 4001, 4002, 4003, 4004, 4005, 4006
-"""Why a connection was closed, beside the codes of the WebSocket protocol."""
+"""Our close codes, in addition to those of the WebSocket protocol."""
 
 _CLOSES: Final = {"closed": 1000, "idle": IDLE, "fault": FAULT}
 _SOUND_BYTES_A_SECOND: Final = SAMPLE_RATE * 2
-_SOUND_AHEAD_SECONDS: Final = 10.0  # what a cut of the network kept back comes all at once
-_MIN_SOUND_BYTES: Final = 256  # a smaller piece counts as one of this size
+_SOUND_AHEAD_SECONDS: Final = 10.0  # after a network interruption, the delayed audio arrives at once
+_MIN_SOUND_BYTES: Final = 256  # smaller pieces count as this size
 _MESSAGES_A_SECOND, _MESSAGES_AT_ONCE = 20.0, 60.0
-_MAX_UNSENT: Final = 500  # messages to a page that does not take them
-WRONG_TOKEN_SECONDS: Final = 1.0  # one try a second, however many try at once
+_MAX_UNSENT: Final = 500  # queued messages to a page that does not read them
+WRONG_TOKEN_SECONDS: Final = 1.0  # one failed login per second for all clients together
 _HEARINGS: Final = ("held", "once", "open")
 _TYPES: Final = {
     "html": "text/html; charset=utf-8",
@@ -66,25 +66,25 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True)
 class WebService:
-    """What the page serves, and to whom."""
+    """What the web server serves, and to whom."""
 
     conversation: Conversation
     files: Mapping[str, bytes]
-    """The files of the page, by name."""
+    """The page's files by name."""
 
     open_recognizer: Callable[[], Recognizer]
     voice: Voice
     words_per_minute: float
     host: str = "127.0.0.1"
     token: str | None = None
-    """What a person types once; `None` where only this machine can connect."""
+    """The token that the user types once. `None` if only this machine can connect."""
 
     most: int = 4
-    """So many conversations at a time."""
+    """The maximum number of concurrent conversations."""
 
 
 def create_app(served: WebService) -> Starlette:
-    """Give the page and its WebSocket as an ASGI application."""
+    """Build the ASGI application with the page and its WebSocket."""
     places = RecognizerPool(served.most, served.open_recognizer)
     wrong_tokens = asyncio.Lock()
 
@@ -98,7 +98,7 @@ def create_app(served: WebService) -> Starlette:
 
     async def conversation(socket: WebSocket) -> None:
         if not (_is_for_us(socket, served) and _is_our_page(socket)):
-            await socket.close()  # before it was accepted: refused with 403
+            await socket.close()  # closing before accepting answers with 403
             return
         await socket.accept()
         await _Connection(socket, served, places, wrong_tokens).serve()
@@ -113,7 +113,7 @@ def create_app(served: WebService) -> Starlette:
 
 
 def _is_for_us(connection: HTTPConnection, served: WebService) -> bool:
-    """A page elsewhere whose name was made to lead to this machine is told by the name."""
+    """Return whether the Host header is valid. On loopback, any other name indicates DNS rebinding."""
     return not is_loopback(served.host) or is_loopback(_split(f"//{connection.headers.get('host', '')}").hostname or "")
 
 
@@ -131,14 +131,14 @@ def _split(address: str) -> SplitResult:
 
 
 class _Budget:
-    """So much a second, and no more than so much at once."""
+    """A token bucket: a rate per second and a maximum burst."""
 
     def __init__(self, a_second: float, at_once: float) -> None:
         self._a_second, self._most = a_second, at_once
         self._left, self._since = at_once, time.monotonic()
 
     def spend(self, amount: float) -> bool:
-        """Take so much of it; false where it is spent."""
+        """Spend an amount. Returns false if the budget is exceeded."""
         now = time.monotonic()
         self._left = min(self._most, self._left + (now - self._since) * self._a_second) - amount
         self._since = now
@@ -146,7 +146,7 @@ class _Budget:
 
 
 class RefusedError(Exception):
-    """A page is told with a code why its connection ends."""
+    """Ends a connection with a close code that tells the page why."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -154,7 +154,7 @@ class RefusedError(Exception):
 
 
 class _Connection:
-    """One page that is connected."""
+    """The connection of one page."""
 
     def __init__(
         self, socket: WebSocket, served: WebService, places: RecognizerPool, wrong_tokens: asyncio.Lock
@@ -164,7 +164,7 @@ class _Connection:
         self._unsent: asyncio.Queue[Message | int] = asyncio.Queue()
 
     async def serve(self) -> None:
-        """Go on until one of both ends it; the page is told why."""
+        """Serve the connection until either side ends it. The page receives a close code with the reason."""
         try:
             await self._greeted()
             self._take_place()
@@ -240,17 +240,17 @@ class _Connection:
 
     async def _close(self, code: int) -> None:
         if self._socket.client_state is WebSocketState.CONNECTED:
-            with suppress(WebSocketDisconnect, RuntimeError):  # it has gone away itself
+            with suppress(WebSocketDisconnect, RuntimeError):  # the client has disconnected
                 await self._socket.close(code)
 
     def _send(self, message: Message | int) -> None:
-        """Put a message behind those that are on their way; may be called from any thread."""
+        """Queue a message for the page. Can be called from any thread."""
 
         def put() -> None:
             if self._unsent.qsize() < _MAX_UNSENT:
                 self._unsent.put_nowait(message)
 
-        with suppress(RuntimeError):  # the server has ended meanwhile
+        with suppress(RuntimeError):  # the server has stopped in the meantime
             self._loop.call_soon_threadsafe(put)
 
     def _ended(self, why: str, recognizer: Recognizer | None) -> None:
@@ -278,7 +278,10 @@ def _read_object(content: bytes | str) -> dict[str, Any]:
 
 
 def read_order(content: bytes | str) -> Order | bytes:
-    """Read a message of the page: sound as it is, an object as an order; refuses whatever else it may be."""
+    """Parse a message from the page. Returns audio unchanged and a JSON object as an order.
+
+    Raises `RefusedError` for anything else.
+    """
     if isinstance(content, bytes):
         if len(content) % 2:
             raise RefusedError(RUBBISH)

@@ -1,6 +1,6 @@
-"""One live conversation with a far microphone and loudspeaker, on a thread of its own.
+"""A live conversation with a remote microphone and loudspeaker, on its own thread.
 
-What is far is one more source of sound and one more player: the loop of `runtime.assistant` is the same as everywhere.
+The remote devices are just another audio source and player. The loop in `runtime.assistant` is the same as elsewhere.
 """
 
 from __future__ import annotations
@@ -27,61 +27,61 @@ from voice_helper.understanding.understand import HELP_NOW
 from voice_helper.voices import Voice
 
 Message = dict[str, Any] | bytes
-"""What goes to the page: an object, or a piece of speech: its number (four bytes, the lowest first), then its sound."""
+"""A message to the page: an object, or a piece of speech as four bytes (its number, little-endian) and its audio."""
 
 Hearing = Literal["held", "once", "open"]
-"""Until the button is let go; until somebody has spoken; until the page says so, as in a session."""
+"""Listen until the button is released, until one utterance ends, or until the page says so, as in a session."""
 
 IDLE_SECONDS: Final = 120.0
-"""A conversation in which nothing goes on for so long gives its place to another."""
+"""A conversation without activity for this long gives up its place."""
 
 HELD: Final = EndpointSettings(start_seconds=0.1, silence_seconds=15.0)
-"""While a button is held it is the button that says when an utterance is over."""
+"""While the button is held, releasing it ends the utterance."""
 
 _CHUNK_SECONDS: Final = CHUNK_SAMPLES / SAMPLE_RATE
-_LATE_SECONDS: Final = 0.5  # sound from an open microphone may come so late before silence takes its place
-_PLAYS_ON_SAMPLES: Final = 2 * SAMPLE_RATE  # a page that does not tell when it has played is not waited for any longer
+_LATE_SECONDS: Final = 0.5  # audio from an open microphone may be this late before silence replaces it
+_PLAYS_ON_SAMPLES: Final = 2 * SAMPLE_RATE  # longest wait for a page that does not report playback
 _SHOWN: Final = {
     "partly": ("event", "text"),
     "say": ("event", "text", "kind", "step"),
     "error": ("event", "text"),
     "end": ("event", "reason"),
 }
-_MAX_WAITING: Final = 1_000  # pieces of sound, half a minute: a machine that slow cannot follow
+_MAX_WAITING: Final = 1_000  # pieces of audio, half a minute: a machine this far behind cannot keep up
 
 
 @dataclass(frozen=True, slots=True)
 class Hear:
-    """Sound of the microphone follows."""
+    """Start listening: audio from the microphone follows."""
 
     how: Hearing
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The microphone is closed: what was heard counts as it is."""
+    """Close the microphone: the utterance ends with the audio received so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Words were typed, or a button says them."""
+    """Ask a question that the user typed, or that belongs to a button."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """The guided session is to begin at once."""
+    """Start the guided session immediately."""
 
 
 @dataclass(frozen=True, slots=True)
 class BeQuiet:
-    """What is being said is to end at once; the conversation goes on."""
+    """Stop speaking immediately. The conversation continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A piece of speech was heard to its end."""
+    """Report that the page has played a piece of speech to its end."""
 
     number: int
 
@@ -90,7 +90,7 @@ Order = Hear | Release | Ask | Begin | BeQuiet | Played
 
 
 class FarPlayer(SilentPlayer):
-    """A loudspeaker elsewhere: speech is sent at once and goes by on the clock of the conversation."""
+    """A remote loudspeaker. Speech is sent immediately, and its playback is timed by the conversation's clock."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class FarPlayer(SilentPlayer):
         self._sent = self._heard = self._late_samples = 0
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
-        """Send sound to be put behind what is being played."""
+        """Send audio to be played after the audio that is playing."""
         if not pcm:
             return
         super().play(pcm, loudness)
@@ -107,29 +107,32 @@ class FarPlayer(SilentPlayer):
         self._send(self._sent.to_bytes(4, "little") + louder(pcm, loudness))
 
     def hush(self) -> None:
-        """Be silent at once."""
+        """Stop playback immediately."""
         super().hush()
         self._heard = self._sent
         self._send({"event": "silence"})
 
     def advance(self, samples: int) -> bytes:
-        """So much time went by; gives the sound that was played in it, were it played here."""
+        """Advance the clock by a number of samples.
+
+        Returns the audio that a local device would have played in that time.
+        """
         if not super().is_playing:
             self._late_samples += samples
         return super().advance(samples)
 
     def heard(self, number: int) -> None:
-        """A piece was played to its end; numbers that were never sent count for nothing."""
+        """Record that the page has played a piece to its end. Numbers that were never sent have no effect."""
         self._heard = max(self._heard, min(number, self._sent))
 
     @property
     def is_playing(self) -> bool:
-        """Something is still to be heard: the network and the browser take their time, too."""
+        """Whether audio is still to be played, including the delay of the network and the browser."""
         return super().is_playing or (self._heard < self._sent and self._late_samples < _PLAYS_ON_SAMPLES)
 
 
 class LiveConversation:
-    """Takes orders and sound from any thread and sends what happens, until it is closed or nothing goes on any more."""
+    """Accepts orders and audio from any thread and sends events, until it is closed or idle for too long."""
 
     def __init__(
         self,
@@ -142,9 +145,10 @@ class LiveConversation:
         send: Callable[[Message], None],
         ended: Callable[[str, Recognizer | None], None],
     ) -> None:
-        """Start; `send` and `ended` are called from the conversation's own thread.
+        """Start the conversation. `send` and `ended` are called from its own thread.
 
-        `ended` gets why, `closed`, `idle` or `fault`, and the recognizer for the next conversation.
+        `ended` receives the reason (`closed`, `idle` or `fault`) and the recognizer for the next conversation, or
+        `None` after a fault.
         """
         self._conversation, self._open_recognizer, self._state = conversation, open_recognizer, state
         self._send, self._ended = send, ended
@@ -160,7 +164,7 @@ class LiveConversation:
         threading.Thread(target=self._run, name="conversation", daemon=True).start()
 
     def put(self, order: Order | bytes) -> bool:
-        """Take an order, or 16 kHz, 16-bit sound; false where so much is waiting that it cannot be followed."""
+        """Queue an order or 16 kHz, 16-bit audio. Returns false if the queue is full."""
         try:
             self._orders.put_nowait(order)
         except queue.Full:
@@ -168,9 +172,9 @@ class LiveConversation:
         return True
 
     def close(self) -> None:
-        """End it; what is waiting is dropped."""
+        """End the conversation and drop everything in the queue."""
         self._is_closed = True
-        with suppress(queue.Full):  # then there is something that wakes it
+        with suppress(queue.Full):  # a full queue wakes the thread anyway
             self._orders.put_nowait(None)
 
     def _run(self) -> None:
@@ -188,17 +192,17 @@ class LiveConversation:
             )
             for chunk in self._chunks():
                 self._take(chunk)
-            with suppress(EngineFaultError):  # it is being started anew for the next one
+            with suppress(EngineFaultError):  # it is being restarted for the next conversation
                 recognizer.finish()
         except Exception:
-            self._why, recognizer = "fault", None  # it may be in any state
+            self._why, recognizer = "fault", None  # the recognizer may be in any state
             raise
         finally:
-            self.__dict__.pop("_assistant", None)  # it tells us what happens: in a ring it would stay for long
+            self.__dict__.pop("_assistant", None)  # its callbacks refer back to us: break the cycle
             self._ended(self._why, recognizer)
 
     def _chunks(self) -> Iterator[AudioChunk]:
-        """Give the microphone's sound as it comes, silence in real time without it; orders are carried out between."""
+        """Yield the microphone's audio as it arrives, or silence in real time. Executes orders in between."""
         waiting = bytearray()
         due = time.monotonic()
         while True:
@@ -223,7 +227,7 @@ class LiveConversation:
                     waiting.clear()
                 self._carry_out(order)
                 continue
-            if self._hearing is None:  # the microphone was closed meanwhile
+            if self._hearing is None:  # the microphone was closed in the meantime
                 continue
             waiting += order
             while len(waiting) >= CHUNK_SAMPLES * 2:
@@ -252,14 +256,14 @@ class LiveConversation:
             self._player.heard(order.number)
 
     def _hear(self, how: Hearing) -> None:
-        if how == "open" and self._assistant.state.session is None:  # it has ended meanwhile
+        if how == "open" and self._assistant.state.session is None:  # the session has ended in the meantime
             return
         self._hearing, self._waited_samples, self._has_heard = how, 0, False
         self._assistant.endpoint = HELD if how == "held" else PATIENT
         self._be_quiet()
 
     def _be_quiet(self) -> None:
-        if self._assistant.state.session is None:  # a session goes on when its words were heard
+        if self._assistant.state.session is None:  # a session advances when its words have been played
             self._assistant.hush()
 
     def _take(self, chunk: AudioChunk) -> None:
@@ -276,13 +280,13 @@ class LiveConversation:
         self._send({"event": "listened", "heard": self._has_heard})
 
     def _tell(self, happening: LoopEvent) -> None:
-        self._show()  # first where it is said, then what
+        self._show()  # first the step, then the words
         if happening.event in _SHOWN:
             form = loop_event_form(happening)
             self._send({name: form[name] for name in _SHOWN[happening.event] if name in form})
 
     def _tell_understood(self, understood: Understood) -> None:
-        """Send the answer; what was understood, and why, is not shown: nothing may be read as a judgement."""
+        """Send the answer. The matched intent and its reasons are withheld, so that nothing reads as a judgement."""
         answer = understood.answer
         self._has_heard = True
         self._send(
@@ -296,11 +300,11 @@ class LiveConversation:
         )
 
     def _show(self) -> None:
-        """Send where a session stands, once a second at most while time is counted."""
+        """Send the progress of the guided session, at most once a second during a countdown."""
         step, left = self._assistant.step, self._assistant.seconds_left
         session = self._assistant.state.session
         if session is None and self._hearing == "open":
-            self._hearing = None  # the page closes the microphone; what is being said now is heard to its end
+            self._hearing = None  # the page closes the microphone; the current utterance is heard to its end
         shown: dict[str, Any] = {"event": "session", "step": step, "left": None}
         if session is not None:
             shown["paused"] = session.stage == "paused"

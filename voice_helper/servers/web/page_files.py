@@ -1,4 +1,4 @@
-"""The files of the page, its words put in from the intents folder."""
+"""Build the web page's files, with the texts from the intents folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voice_helper.exporters.phrasebook import examples_of
 from voice_helper.skill.content import Content
 from voice_helper.skill.web_labels import Button, WebLabels
 
-_GROUND: Final = "#0e141b"  # around the page while it opens
+_GROUND: Final = "#0e141b"  # the background while the page opens
 _ICONS: Final = (("icon.svg", "any", "image/svg+xml"), ("icon-192.png", "192x192", "image/png"))
 _PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
 _DIALLED: Final = re.compile(r"\+?[\d ]{2,}")
@@ -25,7 +25,7 @@ _IN_SCRIPTS: Final = (
 
 
 def page_files(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str, bytes]:
-    """Give the files of the page by name."""
+    """Return the page's files by name."""
     page = resources.files("voice_helper.servers.web").joinpath("page")
     files = {entry.name: entry.read_bytes() for entry in page.iterdir()}
     parts = _parts(content, words, needs_token=needs_token)
@@ -36,7 +36,7 @@ def page_files(content: Content, words: WebLabels, *, needs_token: bool) -> dict
 
 
 def _manifest(content: Content, words: WebLabels) -> bytes:
-    """Give what makes the page installable."""
+    """Build the web app manifest, which makes the page installable."""
     manifest = {
         "name": words.labels["title"],
         "short_name": words.labels["title"],
@@ -53,7 +53,7 @@ def _manifest(content: Content, words: WebLabels) -> bytes:
 
 
 def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str, str]:
-    """Give what stands in the place of each placeholder, as HTML."""
+    """Return the HTML that replaces each placeholder, by name."""
     book, sentences = content.phrasebook, content.sentences
     number = content.answers.settings.get("number", "")
     examples = (Button(book.shown(text), text) for text in words.examples)
@@ -80,7 +80,7 @@ def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str
 
 
 def _number(number: str) -> str:
-    """Give a number that a telephone can dial as a link."""
+    """Return a number as HTML, as a `tel:` link if a phone can dial it."""
     shown = escape(number)
     if not _DIALLED.fullmatch(number):
         return shown

@@ -1,7 +1,7 @@
-"""Frames of the Wyoming protocol, read with bounds on their size and time.
+"""Read frames of the Wyoming protocol, with limits on size and time.
 
-A frame is one line of JSON, then as many bytes of JSON and of payload as the line says. Wyoming's own reader takes
-any number for it, and waits for ever.
+A frame is one line of JSON, followed by as many bytes of JSON and of payload as the line states. Wyoming's own reader
+accepts any number and waits forever.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from wyoming.event import Event
 MAX_LINE_BYTES: Final = 64 * 1024
 MAX_DATA_BYTES: Final = 64 * 1024
 MAX_PAYLOAD_BYTES: Final = 1024 * 1024
-"""Ten seconds of a studio's sound; Home Assistant sends a tenth of a second or less at a time."""
+"""Ten seconds of studio-quality audio. Home Assistant sends at most 0.1 s at a time."""
 
 FRAME_SECONDS: Final = 15.0
-"""A frame that has begun is there as a whole within this time."""
+"""The time within which a frame must be complete once it has started."""
 
 
 class FrameError(Exception):
-    """What came is no frame, or larger or slower than one may be; says what is wrong."""
+    """The data is not a valid frame, or the frame is too large or too slow. The message says what is wrong."""
 
 
 async def read_frame(reader: asyncio.StreamReader, idle_seconds: float) -> Event | None:
-    """Give the next frame, or `None` where the other side has closed.
+    """Read the next frame. Returns `None` if the client has closed the connection.
 
-    Raises `FrameError` for what is none, and `TimeoutError` where nothing begins within so many seconds.
+    Raises `FrameError` for an invalid frame, or `TimeoutError` if no frame starts within `idle_seconds`.
     """
     async with asyncio.timeout(idle_seconds):
         first = await reader.read(1)

@@ -1,7 +1,7 @@
-"""For Home Assistant: the conversation, the recognizer and the voice as programs of the Wyoming protocol.
+"""Serve the conversation, the recognizer and the voice to Home Assistant over the Wyoming protocol.
 
-Home Assistant opens a connection for each utterance: it sends a `transcript` with the id of the conversation and reads
-one `handled` or `not-handled`, or sends sound and reads a `transcript`, or sends text and reads sound.
+Home Assistant opens a connection for each utterance. It sends a `transcript` with the conversation id and reads one
+`handled` or `not-handled`, or sends audio and reads a `transcript`, or sends text and reads audio.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ from voice_helper.voices import SENTENCE_PAUSE_SECONDS, Voice
 
 MAX_CLIENTS: Final = 64
 IDLE_SECONDS: Final = 60.0
-"""A connection on which nothing comes for so long is closed."""
+"""A connection without data for this long is closed."""
 
 SEND_SECONDS: Final = 15.0
-"""A client takes what is sent to it within this time."""
+"""The time within which a client must read what is sent to it."""
 
 MAX_SOUND_SECONDS: Final = 60
-"""An utterance is no longer."""
+"""The maximum length of an utterance."""
 
 MAX_HEARING_SECONDS: Final = 2 * MAX_SOUND_SECONDS
-"""Nor does it take longer to come."""
+"""The maximum time for an utterance to arrive."""
 
 MAX_SPOKEN_CHARACTERS: Final = 5_000
-"""No more text is read aloud at a time: five minutes."""
+"""The maximum length of a text to speak: five minutes of speech."""
 
 _NAME: Final = "voice-helper"
 _ABOUT: Final = "Leg cramps"
 _CHUNK_BYTES: Final = 4_096
 _MAX_ID_CHARACTERS: Final = 200
-_LINGER_SECONDS: Final = 1.0  # for a client to read why it is refused, before what it has sent resets the connection
-_TURNS_AT_ONCE: Final = 4  # the networks of the understanding leave Python free for another
+_LINGER_SECONDS: Final = 1.0  # for a client to read the error before its unread data resets the connection
+_TURNS_AT_ONCE: Final = 4  # the neural networks release the GIL
 _PACKAGES: Final = {
     "embedded": "hama",
     "vosk": "vosk",
@@ -69,28 +69,28 @@ _PACKAGES: Final = {
     "natural": "hibari-tts",
     "pyttsx3": "pyttsx3",
 }
-"""The package that each engine comes from."""
+"""The package that provides each engine."""
 
 
 @dataclass(frozen=True)
 class WyomingService:
-    """What is served, and to whom."""
+    """What the Wyoming server serves, and to whom."""
 
     conversation: Conversation
     language: str
     recognizer: str
-    """The name of the recognizer, as it names itself."""
+    """The recognizer's own name."""
 
     open_recognizer: Callable[[], Recognizer]
     voice: Voice
     words_per_minute: float
     host: str = "127.0.0.1"
     most: int = 4
-    """So many people are heard at a time."""
+    """The maximum number of people who can speak at a time."""
 
 
 class RefusedError(Exception):
-    """A client is told why its connection ends."""
+    """Ends a connection with an error that tells the client why."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -98,7 +98,7 @@ class RefusedError(Exception):
 
 
 def programs(served: WyomingService) -> Info:
-    """Give the answer to `describe`: what is there, in which version, and whose work it is."""
+    """Build the answer to `describe`: the available programs, their versions and their authors."""
     language, ours = [served.language], Attribution(_NAME, "")
     handle = HandleModel(_NAME, ours, True, _ABOUT, __version__, language)
     model = AsrModel(served.recognizer, *_made_by(served.recognizer), language)
@@ -115,7 +115,7 @@ def programs(served: WyomingService) -> Info:
 
 
 def _made_by(engine: str) -> tuple[Attribution, bool, str, str]:
-    """Give what Wyoming wants to know of the package of an engine: by whom it is, that it is installed, version."""
+    """Return the Wyoming fields for an engine's package: attribution, installed flag, description and version."""
     package = _PACKAGES.get(engine, engine)
     try:
         about = metadata(package)
@@ -128,10 +128,10 @@ def _made_by(engine: str) -> tuple[Attribution, bool, str, str]:
 
 
 def reply_event(turn: ChatTurn) -> Event:
-    """Give what is said in a turn as an event.
+    """Return the reply to a turn as an event.
 
-    Home Assistant speaks the text of both kinds. What is about something else, or was not understood outside a
-    session, is `not-handled`, so that an assistant with several agents asks the next one.
+    Home Assistant speaks the text of `handled` and `not-handled` alike. A turn that is off topic, or that was not
+    understood outside a session, is `not-handled`, so that an assistant with several agents asks the next one.
     """
     return (Handled if _is_handled(turn) else NotHandled)(turn.reply.text).event()
 
@@ -144,7 +144,7 @@ def _is_handled(turn: ChatTurn) -> bool:
 
 
 class WyomingServer:
-    """Serves until it is cancelled."""
+    """A Wyoming server, which runs until it is cancelled."""
 
     def __init__(self, served: WyomingService) -> None:
         self.served = served
@@ -154,12 +154,12 @@ class WyomingServer:
         self.talks = ChatSessions(served.conversation.by_turns(), situation=situation)
         self.turns = ThreadPoolExecutor(_TURNS_AT_ONCE, "turn")
         self.hearings = ThreadPoolExecutor(served.most, "hearing")
-        self.speech = ThreadPoolExecutor(1, "speech")  # one voice, and one call of it at a time
+        self.speech = ThreadPoolExecutor(1, "speech")  # one voice, called by one thread at a time
         self._clients = self._refused = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, listener: socket.socket, ready: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Serve at a socket that listens; `ready` is awaited once when it does."""
+        """Serve on a listening socket. `ready` is awaited once the server accepts connections."""
         server = await asyncio.start_server(self._accept, sock=listener, limit=MAX_LINE_BYTES)
         if ready is not None:
             await ready()
@@ -167,7 +167,7 @@ class WyomingServer:
             await server.serve_forever()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a client in a task of our own: asyncio's would show a traceback when the server ends."""
+        """Serve a client in our own task, because asyncio's would print a traceback when the server stops."""
         task = asyncio.create_task(self._connected(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -191,7 +191,7 @@ class WyomingServer:
 
 
 class _Connection:
-    """One client that is connected."""
+    """The connection of one client."""
 
     def __init__(self, server: WyomingServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._server, self._reader, self._writer = server, reader, writer
@@ -216,7 +216,7 @@ class _Connection:
         }
 
     async def serve(self) -> None:
-        """Answer one event after the other, until one of both ends it; the client is told why."""
+        """Answer events in order until either side ends the connection. The client receives an error with the cause."""
         try:
             await self._answer_all()
         except RefusedError as refused:
@@ -241,7 +241,7 @@ class _Connection:
             if event is None:
                 return
             answer = self._answers.get(event.type)
-            if answer is not None:  # the protocol grows: what a client sends beside it is left alone
+            if answer is not None:  # the protocol may grow, so unknown events are ignored
                 await answer(event)
             has_greeted = True
 
@@ -251,7 +251,7 @@ class _Connection:
     async def _ping(self, event: Event) -> None:
         await self._send(Pong(_text(event) if "text" in event.data else None).event())
 
-    # a turn of a conversation
+    # conversation turns
 
     async def _take_turn(self, event: Event) -> None:
         text, (talk, place) = _text(event), self._talk_and_place(event.data.get("context"))
@@ -260,7 +260,7 @@ class _Connection:
         await self._send(reply_event(turn))
 
     def _talk_and_place(self, context: object) -> tuple[str, str | None]:
-        """Whose turn it is, and where; whoever gives no id is known by the device, or by the connection."""
+        """Return the conversation key and the place. Without an id, the key is the device or the connection."""
         given = context if isinstance(context, dict) else {}
         place = _id(given, "satellite_id") or _id(given, "device_id")
         name = _id(given, "conversation_id")
@@ -268,7 +268,7 @@ class _Connection:
             return f"conversation {name}", place
         return f"place {place}" if place is not None else f"connection {self._number}", place
 
-    # sound to words
+    # speech to text
 
     async def _check_language(self, event: Event) -> None:
         asked = event.data.get("language")
@@ -302,7 +302,7 @@ class _Connection:
         session = self._server.talks.in_session()
         if session is None:
             return heard
-        # Home Assistant does not tell whose sound it is: most likely it is this person's session
+        # Home Assistant does not say which user the audio belongs to; it is most likely the one in the session
         return self._server.served.conversation.words_in_session(session, heard, over_speech=False)
 
     async def _begun_hearing(self) -> Hearing:
@@ -321,22 +321,22 @@ class _Connection:
         return await self._loop.run_in_executor(self._server.hearings, work, *arguments)
 
     async def _give_back_place(self) -> None:
-        """Give the place to somebody else, also where the client died in mid-sentence."""
+        """Release the place for another client, even if this one disconnected in mid-sentence."""
         hearing, self._hearing = self._hearing, None
         if hearing is None:
             return
         recognizer: Recognizer | None = None
         try:
-            with suppress(EngineFaultError):  # it is started anew
+            with suppress(EngineFaultError):  # the engine is being restarted
                 await self._in_turn(hearing.abandon)
             recognizer = hearing.recognizer
         finally:
             self._server.places.give_back(recognizer)
 
-    # words to sound
+    # text to speech
 
     async def _speak(self, event: Event) -> None:
-        if self._reading is not None:  # the whole text once more, for servers that take no parts
+        if self._reading is not None:  # the whole text again, for servers that do not support streaming
             return
         await self._begin_reading(event)
         await self._read_on(event)
@@ -400,7 +400,7 @@ async def _send(writer: asyncio.StreamWriter, event: Event) -> None:
 
 
 async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, code: str, text: str) -> None:
-    """Say why a connection ends, and wait a moment for the client to read it."""
+    """Send an error that explains why the connection ends, and wait briefly for the client to read it."""
     with suppress(TimeoutError, ConnectionError):
         await _send(writer, Error(text, code).event())
         writer.write_eof()
@@ -410,7 +410,7 @@ async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, co
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    """Close a connection, also to a client that takes nothing any more."""
+    """Close a connection, even if the client no longer reads."""
     writer.close()
     try:
         async with asyncio.timeout(_LINGER_SECONDS):
@@ -423,7 +423,7 @@ def _text(event: Event) -> str:
     text = event.data.get("text")
     if not isinstance(text, str):
         raise RefusedError("bad-event", f'{event.type} needs a "text"')
-    return text.encode(errors="replace").decode()  # half a character can neither be sent nor spoken
+    return text.encode(errors="replace").decode()  # an unpaired surrogate can neither be sent nor spoken
 
 
 def _id(context: dict[str, object], name: str) -> str | None:

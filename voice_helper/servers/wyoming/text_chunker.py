@@ -1,4 +1,4 @@
-"""A text to be read aloud, whole or as it comes, in pieces that a voice speaks one after the other."""
+"""Split text, complete or streamed, into pieces that a voice speaks one after the other."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Final
 from voice_helper.runtime.speaker import sentences_of
 
 MAX_PIECE_CHARACTERS: Final = 300
-"""A longer sentence is cut between two words, so that nobody waits long for its sound."""
+"""A longer sentence is split between two words, so that its audio starts without a long wait."""
 
 _COMPLETE = re.compile(r".*[.?!]\s+", re.DOTALL)
 
 
 class TextChunker:
-    """Gathers text; gives sentences as soon as they are complete."""
+    """Collects text and returns sentences as soon as they are complete."""
 
     def __init__(self) -> None:
         self.characters = 0
-        """So many have come."""
+        """The number of characters received so far."""
 
         self._waiting = ""
 
     def add(self, text: str) -> list[str]:
-        """Take more text; give what can be spoken now."""
+        """Add text and return the pieces that can be spoken now."""
         self.characters += len(text)
         self._waiting += text
         complete = _COMPLETE.match(self._waiting)
@@ -34,7 +34,7 @@ class TextChunker:
         return _pieces(complete[0])
 
     def rest(self) -> list[str]:
-        """No more text comes: give what is left of it."""
+        """Return the remaining pieces. Call this when the text is complete."""
         left, self._waiting = self._waiting, ""
         return _pieces(left)
 
