@@ -1,7 +1,7 @@
-"""The default recognizer, its models inside its packages: hama's phoneme network and a search of our own graph.
+"""The default recognizer. Its models come with its packages: hama's phoneme network, searched with our own graph.
 
-One pass follows the speech and gives commands and signs of an emergency while they are spoken; the other gives the
-words of the whole utterance, and which short command it is, as soon as somebody pauses.
+One pass follows the speech and returns commands and emergency signs while they are spoken. The other returns the
+words of the whole utterance, and which short command it is, as soon as the user pauses.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from voice_helper.types import Phrases
 
 FREQUENT_WORDS: Final = 8_000
 LANGUAGE_WEIGHT: Final = 1.2
-"""How much the language counts beside the sound."""
+"""Weight of the language model relative to the sound."""
 
 
 class EmbeddedModels:
-    """What the recognizers of several speakers share: network, graphs and words."""
+    """The network, graphs and words that the recognizers of several speakers share."""
 
     def __init__(self, phrases: Phrases) -> None:
-        """Load them; raises `EngineMissingError` when the packages do not load."""
+        """Load the models. Raises `EngineMissingError` if the packages do not load."""
         words = {word for sentence in (*phrases.questions, *phrases.session) for word in sentence.split()}
         built = build(phrases.questions, with_own_ways(words, phrases.sounds), FREQUENT_WORDS)
         self._network = PhoneNetwork()
@@ -41,7 +41,7 @@ class EmbeddedModels:
         self._commands = _spotter(phrases, built)
 
     def recognizer(self) -> WithWordsSoFar:
-        """Return a recognizer for one more speaker; it may be used on another thread than the others."""
+        """Return a recognizer for one more speaker. It may run on a different thread from the others."""
         return WithWordsSoFar(self.whole(), self.words_so_far())
 
     def whole(self) -> PhoneticRecognizer:
@@ -69,7 +69,7 @@ def _spotter(phrases: Phrases, built: Built) -> CommandSpotter:
 
 
 def _kept_graph(name: str, content: str, make: Callable[[], bytes]) -> Graph:
-    """Load a graph from the cache, where it lies under a key of all that goes into it; make it if it is not there."""
+    """Load a graph from the cache, under a key made from all of its inputs. Build it if it is not cached."""
     key = hashlib.sha256((inspect.getsource(search_graph) + content).encode()).hexdigest()
     with kept_file(name, key, make) as path:
         return Graph(path)
