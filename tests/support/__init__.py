@@ -1,1 +1,1 @@
-"""Helpers that tests and benches share."""
+"""Helpers shared by tests and benchmarks."""

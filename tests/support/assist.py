@@ -1,4 +1,4 @@
-"""`serve wyoming` in a process of its own, and clients that talk to it as Home Assistant does."""
+"""`serve wyoming` in a separate process, and clients that talk to it as Home Assistant does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from voice_helper.types import SAMPLE_RATE
 
 @contextmanager
 def assisting(folder: Path, *arguments: str, end: signal.Signals = signal.SIGINT) -> Iterator[int]:
-    """Serve on a free port, which is given, and end with a signal; nothing may have gone wrong there."""
+    """Serve on a free port, yield the port, and stop with a signal. Fail if the server reported any problem."""
     command = [str(VOICE_HELPER), "serve", "wyoming", "--port", "0", "--number", "112", *arguments]
     with subprocess.Popen(
         command, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -44,7 +44,7 @@ def assisting(folder: Path, *arguments: str, end: signal.Signals = signal.SIGINT
 
 
 def wait(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run what clients do to its end."""
+    """Run a client coroutine to its end."""
     return asyncio.run(asyncio.wait_for(work, 60))
 
 
@@ -66,41 +66,41 @@ async def send(client: AsyncTcpClient, *events: Eventable) -> None:
 
 
 async def received(client: AsyncTcpClient) -> Event:
-    """The next event."""
+    """Return the next event."""
     event = await client.read_event()
     assert event is not None, "the connection was closed"
     return event
 
 
 async def said(port: int, text: str, **context: str) -> Event:
-    """Send one utterance on a new connection; give the answer."""
+    """Send one utterance on a new connection and return the answer."""
     async with connected(port) as client:
         await send(client, Transcript(text, context=dict(context), language="en"))
         return await received(client)
 
 
 async def answered(port: int, text: str, conversation: str) -> str:
-    """The words that are said to an utterance, which is handled."""
+    """Return the spoken answer to an utterance, which must be handled."""
     event = await said(port, text, conversation_id=conversation)
     assert Handled.is_type(event.type), event
     return Handled.from_event(event).text or ""
 
 
 async def left_to_others(port: int, text: str, conversation: str) -> str:
-    """The words that are said to an utterance, which is not handled."""
+    """Return the spoken answer to an utterance, which must not be handled."""
     event = await said(port, text, conversation_id=conversation)
     assert NotHandled.is_type(event.type), event
     return NotHandled.from_event(event).text or ""
 
 
 def sound_events(raw: bytes, rate: int = SAMPLE_RATE, width: int = 2, channels: int = 1) -> list[Eventable]:
-    """An utterance as it is sent: a start, pieces, a stop."""
+    """Return an utterance as a client sends it: a start, pieces, a stop."""
     pieces = [AudioChunk(rate, width, channels, chunk.pcm) for chunk in chunks_of(raw, 1_024)]
     return [AudioStart(rate, width, channels), *pieces, AudioStop()]
 
 
 async def heard(port: int, events: Iterable[Eventable], language: str = "en") -> str:
-    """The words of an utterance."""
+    """Return the recognized words of an utterance."""
     async with connected(port) as client:
         await send(client, Transcribe(language=language), *events)
         event = await received(client)
@@ -109,7 +109,7 @@ async def heard(port: int, events: Iterable[Eventable], language: str = "en") ->
 
 
 async def spoken(port: int, *events: Eventable) -> list[Event]:
-    """All that comes until the sound is over."""
+    """Return all events until the sound is over."""
     async with connected(port) as client:
         await send(client, *events)
         told = [await received(client)]
@@ -120,7 +120,7 @@ async def spoken(port: int, *events: Eventable) -> list[Event]:
 
 
 async def refused(client: AsyncTcpClient) -> Error:
-    """The error with which the connection ends."""
+    """Return the error that ends the connection."""
     event = await received(client)
     assert Error.is_type(event.type), event
     assert await client.read_event() is None

@@ -1,4 +1,4 @@
-"""The browser of this machine, without a screen."""
+"""This machine's browser, run headless."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Playwright
 
 
 def launched(playwright: Playwright, *arguments: str) -> Browser:
-    """Start it; where there is none the test is skipped, in CI it fails."""
+    """Start the browser. If there is none, skip the test; in CI, fail."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         if os.environ.get("CI"):

@@ -1,7 +1,7 @@
-"""A day in a room, in virtual time, through the real loop; `bench.day` lives through whole ones.
+"""A day in a room, in virtual time, through the real loop. `bench.day` runs whole days.
 
-Each hour is a quiet room with four questions, signs of danger or guided sessions and half a minute of other people's
-talk in it. After each hour: memory, open files, threads, and the clock of the loop against the sound that it was given.
+Each hour is a quiet room with four questions, signs of danger or guided sessions, and half a minute of other people
+talking. After each hour the run records memory, open files, threads, and the loop's clock against the sound it got.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HOUR_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """What was there when so many hours had gone by."""
+    """The measurements after a number of hours."""
 
     hours: int
     resident_megabytes: float
@@ -39,19 +39,19 @@ class Hour:
     heard: int
     said: int
     clock_off_seconds: float
-    """The clock of the loop less the sound that it was given."""
+    """The loop's clock minus the duration of the sound it was given."""
 
     took_seconds: float
 
 
 def room() -> Iterator[AudioChunk]:
-    """Give a quiet room without end."""
+    """Yield the sound of a quiet room without end."""
     noise = np.random.default_rng(3).normal(0.0, _ROOM_LOUDNESS, _ROOM_CHUNKS * CHUNK_SAMPLES).astype("<i2").tobytes()
     return cycle(list(filled_chunks_of(noise)))
 
 
 def hour_of(said: Sequence[bytes], quiet: Iterator[AudioChunk], seconds: float) -> Iterator[AudioChunk]:
-    """Give so many seconds of a room, with what is said in it at even distances."""
+    """Yield `seconds` of a room, with the utterances spaced evenly."""
     chunks = round(seconds * SAMPLE_RATE / CHUNK_SAMPLES)
     between = max(0, chunks - sum(-(-len(pcm) // (CHUNK_SAMPLES * 2)) for pcm in said)) // max(1, len(said))
     given = 0
@@ -65,7 +65,7 @@ def hour_of(said: Sequence[bytes], quiet: Iterator[AudioChunk], seconds: float) 
 def live_through(
     hours: int, questions: Sequence[bytes], talks: Sequence[bytes], hour_seconds: float = _HOUR_SECONDS
 ) -> Iterator[Hour]:
-    """Let hours go by over one loop; gives what is there after each."""
+    """Run hours through one loop. Yield the measurements after each hour."""
     skill = open_skill()
     recognizer = open_recognizer("embedded", phrases=phrases_of(skill.content)).recognizer
     counts: dict[str, int] = {"heard": 0, "say": 0}
@@ -98,7 +98,7 @@ def resident_megabytes() -> float:
 
 
 def drift(hours: Sequence[Hour]) -> dict[str, float]:
-    """Give what grew after the first hour."""
+    """Return what grew after the first hour."""
     first, later = hours[0], hours[1:]
     return {
         "resident_megabytes_last": round(later[-1].resident_megabytes - first.resident_megabytes, 1),

@@ -1,4 +1,4 @@
-"""A real web server on this machine that cuts, lies, stalls and sends the wrong thing."""
+"""A real web server on this machine that truncates, lies, stalls and sends wrong content."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _BLOCK = 1 << 16
 
 @dataclass
 class Server:
-    """What it answers to every path, unless `files` names another content for it."""
+    """How the server answers every path, unless `files` names other content for it."""
 
     content: bytes = b""
     files: dict[str, bytes] = field(default_factory=dict)
     cuts: list[int] = field(default_factory=list)
-    """After so many bytes of an answer it hangs up, once each."""
+    """It hangs up after these numbers of bytes of an answer, once each."""
 
     status: int = 200
     kind: str = "application/zip"
     version: str | None = None
-    """Its ETag; a range of another version is answered with the whole."""
+    """Its ETag. A range request for another version is answered with the whole file."""
 
     ranges: bool = True
     wrong_range: bool = False
     claims_more: int = 0
-    """The length that it names is so much too large."""
+    """The declared length is too large by this many bytes."""
 
     names_length: bool = True
     stalls_after: int | None = None
@@ -88,7 +88,7 @@ class Server:
 
 @contextmanager
 def serving(certificate: Path | None = None) -> Iterator[Server]:
-    """Serve in a thread, over https where a file with a certificate and its key is given."""
+    """Serve in a thread. With a file that holds a certificate and its key, serve over https."""
     served = Server()
 
     class Handler(BaseHTTPRequestHandler):
@@ -99,13 +99,13 @@ def serving(certificate: Path | None = None) -> Iterator[Server]:
                 self.close_connection = True
 
         def log_message(self, *arguments: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     class Quiet(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """A client that does not like the certificate is not worth a line."""
+            """Ignore errors: a client that rejects the certificate is not worth a log line."""
 
     http = Quiet(("127.0.0.1", 0), Handler)
     if certificate is not None:

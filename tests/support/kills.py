@@ -1,7 +1,7 @@
-"""Kill the program at a random moment, then start it again; `bench.kills` does it as often as you like.
+"""Kill the program at a random moment, then start it again. `bench.kills` repeats this any number of times.
 
-Three kinds of work that write: a question with an empty or a half-filled cache, learning, and the import of a model.
-Each is ended with SIGKILL within the time that it takes; then the same must run to its end as if nothing had been.
+Three kinds of work write files: a question with an empty or half-filled cache, learning, and the import of a model.
+Each is ended with SIGKILL during its run time. The same work must then run to its end as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _MODEL: Final = {"am/final.mdl": 3_000_000, "conf/model.conf": 40, "graph/HCLG.f
 
 @dataclass(frozen=True)
 class Work:
-    """Something that writes."""
+    """A command that writes files."""
 
     command: Sequence[str]
     begin: Callable[[random.Random], None]
-    """What is done before: what was left of earlier times is taken away, or not."""
+    """Prepares the run: removes the remains of earlier runs, or keeps them."""
 
     is_right: Callable[[subprocess.CompletedProcess[str]], bool]
-    """Tell whether all is as it should be after it has run to its end."""
+    """Returns whether everything is as it should be after a complete run."""
 
 
 class Place:
-    """A home with work to do in it."""
+    """A home folder to run work in."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -96,7 +96,7 @@ class Place:
         return Work(command, begin, is_right)
 
     def _parts(self, folder: Path) -> list[Path]:
-        """What was begun by those that were killed may lie there for a while; the last one left nothing."""
+        """Return the partial files of the last run, which must leave none. Killed runs may leave some for a while."""
         return [path for path in folder.rglob("*.part") if path.stat().st_mtime > time.time() - 0.05]
 
     def run(self, work: Work) -> subprocess.CompletedProcess[str]:
@@ -107,7 +107,7 @@ class Place:
         )  # fmt: skip
 
     def kill(self, work: Work, seconds: float) -> bool:
-        """Run it for so long; tells whether it was killed before its end."""
+        """Run it for at most `seconds`. Return whether it was killed before its end."""
         process = subprocess.Popen(
             work.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
@@ -122,7 +122,7 @@ class Place:
 
 
 def kill_often(times: int, seed: int, folder: Path) -> tuple[int, list[str]]:
-    """Kill so many times; gives how many were killed before their end, and what was wrong afterwards."""
+    """Kill `times` times. Return how many runs were killed before their end, and what was wrong afterwards."""
     place, chance, wrong, killed = Place(folder), random.Random(seed), list[str](), 0
     longest: dict[int, float] = {}
     for number in range(times):
@@ -136,7 +136,7 @@ def kill_often(times: int, seed: int, folder: Path) -> tuple[int, list[str]]:
             work.begin(chance)
         killed += place.kill(work, chance.uniform(0.1, 1.0) * longest[kind])
         ran = place.run(work)
-        is_there = kind == 2 and "is there already" in ran.stderr  # it was killed when all was done
+        is_there = kind == 2 and "is there already" in ran.stderr  # it was killed after all the work was done
         if (ran.returncode and not is_there) or "Traceback" in ran.stderr or not work.is_right(ran):
             print(f"wrong after start {number + 1}", flush=True)
             wrong.append(f"{work.command}: {ran.returncode} {ran.stdout[-300:]} {ran.stderr[-1_000:]}")

@@ -1,6 +1,6 @@
-"""The labelled lines that are measured on; `dev` may be tuned on, `test` never, nor `unseen`.
+"""The labelled lines that measurements use. Tune on `dev` only, never on `test` or `unseen`.
 
-`unseen` was written by somebody who had seen the names of the intents and the article, but no template and no code.
+The author of `unseen` had seen the names of the intents and the article, but no template and no code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.support.sound import CHECKOUT
 HELP_NOW = frozenset({"emergency", "urgent"})
 REFUSED = frozenset({"none", "unsure", "out_of_scope"})
 BENCH = CHECKOUT / "bench"
-"""The folder of the files of lines."""
+"""The folder of the line files."""
 
 _UNSEEN = "unseen"
 SPLITS = ("dev", "test", _UNSEEN)
@@ -27,11 +27,11 @@ class Line:
     kind: str = ""
     slots: Mapping[str, str] = field(default_factory=dict)
     has_slots: bool = False
-    """Whether somebody has written down which slots are right, be it none."""
+    """Whether the expected slots were labelled, even if there are none."""
 
     @property
     def is_ordinary(self) -> bool:
-        """Neither a red flag nor something to refuse."""
+        """Return whether it is neither a red flag nor something to refuse."""
         return self.intent not in HELP_NOW and self.intent != "out_of_scope"
 
 

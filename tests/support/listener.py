@@ -1,4 +1,4 @@
-"""Somebody who listens in a room without a loudspeaker, and what is said there: for measurements of the whole loop."""
+"""A listener in a room without a loudspeaker, with what is said there: for measurements of the whole loop."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def listener(
     voice: Voice,
     tell: Callable[[LoopEvent], None] = lambda happening: None,
 ) -> Assistant:
-    """Give the loop as `listen` has it: hands-free, its own voice taken out of what it hears; unguarded."""
+    """Return the loop as `listen` builds it: hands-free, its own voice removed from the input, unsupervised."""
     speaker, state = Speaker(voice, SilentPlayer()), State(hands_free=True)
     return Assistant(conversation, recognizer, speaker, state=state, echo=EchoCanceller(), tell=tell)
 
 
 def filled_chunks_of(pcm: bytes) -> Iterator[AudioChunk]:
-    """Give sound in chunks, the last one filled up with silence."""
+    """Yield sound in chunks. The last chunk is padded with silence."""
     return (AudioChunk(chunk.pcm.ljust(CHUNK_SAMPLES * 2, b"\0")) for chunk in chunks_of(pcm))

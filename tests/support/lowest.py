@@ -1,4 +1,4 @@
-"""The lowest versions that pyproject.toml allows, as constraints for pip: `make test-lowest` tries them."""
+"""The lowest versions that pyproject.toml allows, as constraints for pip. `make test-lowest` tests them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, Final
 from packaging.requirements import Requirement
 
 RUNTIME_EXTRAS: Final = ("natural", "web", "whisper", "wyoming")
-"""The extras that people install; the others are for developing."""
+"""The extras for users. The other extras are for development."""
 
 
 def requirements(project: Mapping[str, Any]) -> list[Requirement]:
-    """Give what the program and its extras need here."""
+    """Return the requirements of the program and its extras on this machine."""
     extras = project["optional-dependencies"]
     named = [*project["dependencies"], *(line for extra in RUNTIME_EXTRAS for line in extras[extra])]
     wanted = (Requirement(line) for line in named)
@@ -23,7 +23,7 @@ def requirements(project: Mapping[str, Any]) -> list[Requirement]:
 
 
 def constraints(project: Mapping[str, Any]) -> Iterator[str]:
-    """Give each as a constraint on its lower bound. Raises `ValueError` for one without any."""
+    """Yield each as a constraint on its lower bound. Raises `ValueError` for a requirement without one."""
     for need in requirements(project):
         (bound,) = (each.version for each in need.specifier if each.operator == ">=")
         yield f"{need.name}=={bound}"

@@ -1,4 +1,4 @@
-"""The English words, opened once in a process: also for tests that take no fixture, and for the copies of a process."""
+"""The English words, opened once per process: also for tests without fixtures, and for forked processes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from voice_helper.support.paths import intents_folder
 
 @cache
 def english_content() -> Content:
-    """All words of the English folder, with its own settings."""
+    """Return all words of the English folder, with its own settings."""
     return load_content(intents_folder("en"))
 
 
 @cache
 def english_skill() -> Skill:
-    """The English skill, told that the emergency number is 112."""
+    """Return the English skill, with 112 as the emergency number."""
     return open_skill("en", settings={"number": "112"})

@@ -1,4 +1,4 @@
-"""The program run from outside, as a person runs it."""
+"""The program run from outside, as a user runs it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Run = Callable[..., Ran]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a person who has set nothing and has no Vosk model."""
+    """Return the environment of a user who has set nothing and has no Vosk model."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VOICE_HELPER_")}
     kept.pop("VOSK_MODEL_PATH", None)
     return {**kept, "COLUMNS": "100", "XDG_CONFIG_HOME": os.devnull, **more}
@@ -46,7 +46,7 @@ def call(
     more: Mapping[str, str] | None = None,
     program: Path = VOICE_HELPER,
 ) -> Ran:
-    """Run the program in a folder; nothing may ever end with a traceback or a control character."""
+    """Run the program in a folder. It must never end with a traceback or print a control character."""
     given = typed.encode() if isinstance(typed, str) else typed
     ran = subprocess.run(
         [program, *arguments],
@@ -61,7 +61,7 @@ def call(
 
 
 def checked(ran: Ran) -> Ran:
-    """Give what ran, after what holds for every command was looked at."""
+    """Check what holds for every command, then return the result."""
     assert "Traceback" not in ran.out + ran.err, ran.err
     assert not _CONTROLS & set(ran.out), ran.out
     assert not _CONTROLS & set(ran.err), ran.err

@@ -1,4 +1,4 @@
-"""How hard a text is to take in: the Flesch-Kincaid grade, syllables counted in the CMU dictionary."""
+"""How hard a text is to understand: the Flesch-Kincaid grade, with syllables counted in the CMU dictionary."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def _dictionary() -> dict[str, list[list[str]]]:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, lower case, with their apostrophes."""
+    """Return the words of a text, in lower case, with their apostrophes."""
     return re.findall(r"[a-z]+(?:'[a-z]+)*", text.casefold())
 
 
 def syllables(word: str) -> int:
-    """The fewest syllables of a word's pronunciations; groups of vowels where the dictionary lacks it."""
+    """Return the fewest syllables of a word's pronunciations. If the dictionary lacks the word, count vowel groups."""
     for known in (word, word.removesuffix("'s")):
         if known in _dictionary():
             return min(sum(sound[-1].isdigit() for sound in sounds) for sounds in _dictionary()[known])
@@ -31,7 +31,7 @@ def syllables(word: str) -> int:
 
 
 def grade(text: str) -> float:
-    """The school year (Flesch-Kincaid) that a text asks for; Kincaid and others, 1975."""
+    """Return the school grade (Flesch-Kincaid) needed to read a text; Kincaid and others, 1975."""
     words, sentences = words_of(text), sentences_of(text)
     if not words:
         return 0.0

@@ -1,4 +1,4 @@
-"""A room to speak in: PulseAudio null sinks are real devices for PortAudio."""
+"""A room to speak in. PulseAudio null sinks are real devices for PortAudio."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PROGRAMS = ("pulseaudio", "pactl", "paplay", "parec")
 
 
 def missing() -> str | None:
-    """What this machine lacks for these tests."""
+    """Return what this machine lacks for these tests."""
     for program in _PROGRAMS:
         if shutil.which(program) is None:
             return f"{program} is not installed"
@@ -46,7 +46,7 @@ def wait_until(what: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 class Room:
-    """A sound server of its own, with a loudspeaker and a microphone to speak into."""
+    """A private sound server with a loudspeaker, and a microphone to speak into."""
 
     def __init__(self, folder: Path) -> None:
         home = folder / "home"
@@ -90,7 +90,7 @@ class Room:
 
     @contextmanager
     def other_devices(self, rate: int, channels: int) -> Iterator[None]:
-        """Have a microphone and a loudspeaker of another kind for a while."""
+        """Temporarily replace the microphone and the loudspeaker with devices of another kind."""
         loaded = [
             self._pactl("load-module", "module-null-sink", f"sink_name={name}", f"rate={rate}", f"channels={channels}")
             for name in ("other-mic", "other-speaker")
@@ -106,7 +106,7 @@ class Room:
 
     @contextmanager
     def microphone_held_back(self) -> Iterator[None]:
-        """The sound server gives nothing of the microphone for a while."""
+        """Temporarily make the sound server deliver nothing from the microphone."""
         assert self._pactl("suspend-sink", self._microphone, "1").returncode == 0
         try:
             yield
@@ -114,13 +114,13 @@ class Room:
             self._pactl("suspend-sink", self._microphone, "0")
 
     def unplug(self) -> None:
-        """Take the microphone and the loudspeaker away at once."""
+        """Remove the microphone and the loudspeaker at once."""
         self._server.kill()
         self._server.wait(10)
         self._socket.unlink(missing_ok=True)
 
     def plug_in(self) -> None:
-        """Bring them back."""
+        """Restore the microphone and the loudspeaker."""
         self._server = self._serve()
         self.open()
 
@@ -134,23 +134,23 @@ class Room:
         )
 
     def speak(self, name: str) -> None:
-        """Say a recording into the microphone; returns when it is said."""
+        """Play a recording into the microphone. Returns when it has finished."""
         self._play(recording(name))
 
     def say(self, text: str, folder: Path) -> None:
-        """Say a text into the microphone, with a voice of flite; returns when it is said."""
+        """Speak a text into the microphone with a flite voice. Returns when it has finished."""
         self._play(write_pcm(folder / "said.wav", flite("slt", text)))
 
     def _play(self, path: Path) -> None:
         subprocess.run(["paplay", f"--device={self._microphone}", path], env=self.environment, check=True, timeout=30)
 
     def wait_for_listener(self, others: int) -> None:
-        """Wait until the microphone is open; `others` listen to something already."""
+        """Wait until the microphone is open. `others` is how many streams were recording before."""
         wait_until(lambda: len(self._pactl("list", "short", "source-outputs").stdout.splitlines()) > others)
 
     @contextmanager
     def recorder(self, path: Path) -> Iterator[None]:
-        """Record what comes out of the loudspeaker."""
+        """Record the output of the loudspeaker."""
         command = ["parec", f"--device={self._loudspeaker}.monitor", "--rate=16000", "--channels=1", "--format=s16le"]
         with path.open("wb") as file:
             process = subprocess.Popen(command, env=self.environment, stdout=file)
@@ -162,19 +162,19 @@ class Room:
                 process.wait(10)
 
     def start(self, *arguments: str, under: Sequence[str] = (), **more: str) -> subprocess.Popen[str]:
-        """Start the program here, with `more` in its environment; `under` is a command that runs it: a tracer."""
+        """Start the program here, with `more` in its environment. `under` is a command that runs it: a tracer."""
         process = subprocess.Popen(
             [*under, VOICE_HELPER, *arguments], env={**self.environment, **more}, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        timer = threading.Timer(MAX_SECONDS, process.kill)  # a test that waits for what never comes fails
+        timer = threading.Timer(MAX_SECONDS, process.kill)  # makes a test fail that would wait forever
         timer.daemon = True
         timer.start()
         return process
 
 
 def next_event(process: subprocess.Popen[str], name: str) -> dict[str, Any]:
-    """Read what the program tells until an event of this name comes."""
+    """Read the program's events until one with this name comes."""
     assert process.stdout
     for line in process.stdout:
         event: dict[str, Any] = json.loads(line)

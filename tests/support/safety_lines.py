@@ -1,4 +1,4 @@
-"""The labelled lines of danger, and how many of them are answered as they should be."""
+"""The labelled lines of danger, and how many of them are answered correctly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SafetyLine:
         return f"{self.kind}, {self.intent}" if self.intent in HELP_NOW else self.kind
 
     def is_as_it_should_be(self, intent: str) -> bool:
-        """An emergency must be answered as one; an urgent sign may be answered higher; others must not be raised."""
+        """Return whether the answer is correct: emergencies as such, urgent at least urgent, others not raised."""
         if self.kind in _NOT_RAISED:
             return intent not in HELP_NOW
         if self.kind == "outside":
@@ -42,7 +42,7 @@ def read_safety_lines(split: str) -> list[SafetyLine]:
 
 
 def min_share(right: int, lines: int) -> float:
-    """The lower end of the 95 % interval of a share (Wilson, 1927)."""
+    """Return the lower end of the 95 % interval of a share (Wilson, 1927)."""
     z, share = 1.96, right / lines
     middle = share + z * z / (2 * lines)
     spread = z * math.sqrt(share * (1 - share) / lines + z * z / (4 * lines * lines))
@@ -50,7 +50,7 @@ def min_share(right: int, lines: int) -> float:
 
 
 def tally(skill: Skill, meant: Iterable[tuple[SafetyLine, str]]) -> dict[str, dict[str, float]]:
-    """Count, for each kind of line, the share that was as it should be, and red flags answered with a tip."""
+    """Return, per kind of line, the share answered correctly, and the red flags answered with a tip."""
     lines, right, tips, lower = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     group_of = skill.content.sentences.group_of
     for line, intent in meant:
@@ -69,7 +69,7 @@ def tally(skill: Skill, meant: Iterable[tuple[SafetyLine, str]]) -> dict[str, di
 
 
 def unlearned(skill: Skill, lines: Iterable[SafetyLine]) -> list[SafetyLine]:
-    """Leave out the lines that by chance stand word for word in the wordings, those that must never be missed kept."""
+    """Leave out lines that happen to match a wording word for word, but keep the lines that must never be missed."""
     learned = {wording.text for wording in skill.content.wordings}
     return [line for line in lines if line.kind == "must_never_miss" or line.text not in learned]
 

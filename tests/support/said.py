@@ -1,4 +1,4 @@
-"""Every answer that somebody can hear, for each value of its slots: what a rule is proved on."""
+"""Every answer that a user can hear, for each value of its slots. Tests check rules against all of them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from voice_helper.types import Answer, Match
 
 @dataclass(frozen=True)
 class Said:
-    """One answer that somebody can hear."""
+    """One answer that a user can hear."""
 
     match: Match
     answer: Answer
     full_given: bool = False
     situation: Mapping[str, str] = field(default_factory=dict)
     follow_up: str = ""
-    """Said when somebody goes on asking after the answer: "why"."""
+    """Said when the user asks on after the answer: "why"."""
 
 
 def every_answer(content: Content) -> Iterator[Said]:
-    """Walk through every intent, its slots empty, each value, each two values, each situation, denied or not."""
+    """Yield every intent with no slots, each value, each two values, each situation, denied or not."""
     for match in _every_match(content):
         for situation in _situations(content, match.intent):
             for full_given in (False, True):
@@ -44,7 +44,7 @@ def _every_follow_up(content: Content) -> Iterator[Said]:
 
 
 def _every_match(content: Content) -> Iterator[Match]:
-    """Walk through every meaning that leads to an answer of its own."""
+    """Yield every meaning that leads to an answer of its own."""
     for intent in content.answers.entries:
         for family in (None, *sorted(_families(content, intent))):
             for slots in _slots(content, intent):

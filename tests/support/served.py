@@ -1,4 +1,4 @@
-"""The page served on this machine, and somebody who talks to it as the page does."""
+"""The page served on this machine, and a client that talks to it as the page does."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _pages: dict[tuple[str, bool], dict[str, bytes]] = {}
 
 
 def page(skill: Skill, *, needs_token: bool) -> dict[str, bytes]:
-    """The files of the page; made once."""
+    """Return the files of the page, built once."""
     key = (skill.content.content_key, needs_token)
     if key not in _pages:
         assert skill.content.page is not None
@@ -38,7 +38,7 @@ def page(skill: Skill, *, needs_token: bool) -> dict[str, bytes]:
 
 @contextmanager
 def serving(skill: Skill, voice: Voice, **settings: Any) -> Iterator[str]:
-    """Serve the page as the command does; gives its address, such as `http://127.0.0.1:40123`."""
+    """Serve the page as the command does. Yield its address, such as `http://127.0.0.1:40123`."""
     host = settings.get("host", "127.0.0.1")
     files = page(skill, needs_token="token" in settings)
     open_recognizer = settings.pop("open_recognizer", lambda: EmbeddedModels(phrases(skill)).recognizer())
@@ -57,7 +57,7 @@ def serving(skill: Skill, voice: Voice, **settings: Any) -> Iterator[str]:
 
 @dataclass
 class Talk:
-    """A connection as the page makes it: what came is kept, and speech is told to be played at once."""
+    """A connection as the page makes it. It keeps every message, and reports speech as played at once."""
 
     socket: ClientConnection
     told: list[dict[str, Any]] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Talk:
         self.socket.send(json.dumps(message))
 
     def say(self, pcm: bytes, *, how: str = "held", pace: float = 0.0) -> None:
-        """Open the microphone and speak; `pace` is 1.0 in real time, 0.0 at once."""
+        """Open the microphone and speak. `pace` is 1.0 for real time, 0.0 for at once."""
         self.send(do="hear", how=how)
         with suppress(ConnectionClosed):
             for chunk in chunks_of(pcm):
@@ -77,7 +77,7 @@ class Talk:
                 time.sleep(pace * CHUNK_SAMPLES / SAMPLE_RATE)
 
     def next(self) -> dict[str, Any]:
-        """The next object that comes."""
+        """Return the next object received."""
         while True:
             message = self.socket.recv(_PATIENCE_SECONDS)
             if isinstance(message, str):
@@ -88,14 +88,14 @@ class Talk:
                 self.send(do="played", number=int.from_bytes(message[:4], "little"))
 
     def wait(self, event: str, fits: Callable[[dict[str, Any]], bool] = lambda told: True) -> dict[str, Any]:
-        """The next object of a kind that fits."""
+        """Return the next object of a kind for which `fits` is true."""
         while True:
             told = self.next()
             if told["event"] == event and fits(told):
                 return told
 
     def closed(self) -> int | None:
-        """Wait until the other side closes; gives its code."""
+        """Wait until the server closes the connection. Return its close code."""
         try:
             while True:
                 self.next()
@@ -103,7 +103,7 @@ class Talk:
             return error.rcvd.code if error.rcvd else None
 
     def closed_at_once(self) -> int | None:
-        """The code of a connection that is closed before it is welcome; `None` where it is welcome."""
+        """Return the code of a connection closed before the welcome, or `None` if the client is welcomed."""
         try:
             self.wait("welcome")
         except ConnectionClosed as error:
@@ -113,7 +113,7 @@ class Talk:
 
 @contextmanager
 def talking(address: str, *, hello: bool = True, token: object = "", **settings: Any) -> Iterator[Talk]:
-    """Connect as the page of an address does."""
+    """Connect to an address as its page does."""
     settings.setdefault("origin", address)
     with connect(f"ws{address.removeprefix('http')}/conversation", **settings) as socket:
         talk = Talk(socket)

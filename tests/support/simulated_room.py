@@ -1,6 +1,6 @@
-"""A simulated room: the microphone hears the speech, and what the loudspeaker plays, later, softer and with an echo.
+"""A simulated room: the microphone hears the speech and, later, softer and with an echo, what the loudspeaker plays.
 
-Figures from it are called simulated: the room is linear, nobody moves in it, and the clock is one.
+Report its figures as simulated: the room is linear, nobody moves in it, and there is only one clock.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import Voice
 
 REVERBERATION_SECONDS = 0.3
-"""In which the echo falls by 60 dB, as in a furnished bedroom."""
+"""The time in which the echo falls by 60 dB, as in a furnished bedroom."""
 
 _TYPED_AFTER_CHUNKS = 2 * SAMPLE_RATE // CHUNK_SAMPLES
 
 
 class RoomPlayer(SilentPlayer):
-    """A loudspeaker whose sound can be heard by the microphone of the same room."""
+    """A loudspeaker that the microphone in the same room can hear."""
 
     def __init__(self) -> None:
         super().__init__(keep=True)
 
     def heard_until(self, sample: int, samples: int) -> npt.NDArray[np.float64]:
-        """Give the last samples before one, those that are about to be played among them."""
+        """Return the last `samples` before `sample`, including those that are about to be played."""
         sound = self._played[max(0, sample - samples) * 2 :]
         coming = self._waiting[: max(0, sample * 2 - len(self._played))]
         both = np.frombuffer(bytes(sound + coming), dtype="<i2").astype(np.float64)[:samples]
@@ -41,7 +41,7 @@ class RoomPlayer(SilentPlayer):
 
 
 class SimulatedRoom:
-    """A source of sound in which the player can be heard."""
+    """A sound source that picks up the player."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class SimulatedRoom:
         delay_seconds: float = 0.06,
         seed: int = 1,
     ) -> None:
-        """Take the speech in the room, and how loud the player comes back: 0 dB is as loud as it plays."""
+        """Keep the speech in the room and the level at which the player returns: 0 dB is as loud as it plays."""
         self._speech, self._player = speech, player
         self._answer = None if leak_decibels is None else _room(delay_seconds, leak_decibels, seed)
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Give the sound at the microphone."""
+        """Yield the sound at the microphone."""
         for start in range(0, len(self._speech) // 2, CHUNK_SAMPLES):
             near = np.frombuffer(self._speech[start * 2 : (start + CHUNK_SAMPLES) * 2], dtype="<i2").astype(np.float64)
             if self._answer is not None:
@@ -75,7 +75,7 @@ class Played:
     assistant: Assistant
 
     def times(self, event: str, **fields: object) -> list[float]:
-        """Give when something happened, in seconds."""
+        """Return when an event happened, in seconds."""
         return [
             each.at_seconds
             for each in self.happened
@@ -96,9 +96,9 @@ def play_session(
     delay_seconds: float = 0.06,
     typed: str | None = None,
 ) -> Played:
-    """Let somebody speak in a room in which the assistant listens, or leads a session at once; to the speech's end.
+    """Play the speech to its end in a room where the assistant listens, or leads a session from the start.
 
-    What is typed is typed after two seconds.
+    Typed text is entered after two seconds.
     """
     player, happened = RoomPlayer(), list[LoopEvent]()
     assistant = Assistant(
@@ -122,7 +122,7 @@ def play_session(
 
 
 def _room(delay_seconds: float, decibels: float, seed: int) -> npt.NDArray[np.float64]:
-    """Give the answer of the room to a click: the way from loudspeaker to microphone, then the walls."""
+    """Return the impulse response of the room: the path from loudspeaker to microphone, then the walls."""
     length = round(REVERBERATION_SECONDS * SAMPLE_RATE)
     fall = 10 ** (-3 * np.arange(length) / length)
     answer = np.random.default_rng(seed).normal(0.0, 0.02, length) * fall

@@ -1,4 +1,4 @@
-"""An intents folder of two meanings, from which anything is learned in a moment."""
+"""An intents folder with two intents, small enough to learn from in a moment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ answers:
 
 
 def write_sky(folder: Path) -> Path:
-    """Write it; gives the folder."""
+    """Write the folder and return it."""
     (folder / "sentences").mkdir(parents=True)
     (folder / "language.yaml").write_text(LANGUAGE, encoding="utf-8")
     (folder / "answers.yaml").write_text(ANSWERS, encoding="utf-8")

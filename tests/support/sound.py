@@ -1,4 +1,4 @@
-"""Sound for the tests: recordings, tones, files of every form, and measures of what came out."""
+"""Sound for the tests: recordings, tones, files in every format, and measures of the output."""
 
 from __future__ import annotations
 
@@ -22,46 +22,46 @@ Samples = npt.NDArray[np.float64]
 
 
 def recording(name: str) -> Path:
-    """The file of a recording."""
+    """Return the file of a recording."""
     return RECORDINGS / f"{name}.wav"
 
 
 def recorded(name: str) -> bytes:
-    """The sound of a recording."""
+    """Return the sound of a recording."""
     return pcm_of(recording(name))
 
 
 def pcm_of(path: Path) -> bytes:
-    """The sound of a 16 kHz, 16-bit, mono WAV file."""
+    """Return the sound of a 16 kHz, 16-bit, mono WAV file."""
     with wave.open(str(path), "rb") as file:
         assert (file.getframerate(), file.getsampwidth(), file.getnchannels()) == (SAMPLE_RATE, 2, 1)
         return file.readframes(file.getnframes())
 
 
 def tone(seconds: float, *, hertz: float = 440.0, rate: int = SAMPLE_RATE, level: float = 0.5) -> Samples:
-    """A tone, in samples from -1 to 1."""
+    """Return a tone, in samples from -1 to 1."""
     time = np.arange(round(seconds * rate)) / rate
     return level * np.sin(2 * np.pi * hertz * time)
 
 
 def noise(seconds: float, level: float = 0.2) -> bytes:
-    """White noise, the same every time."""
+    """Return white noise, the same every time."""
     samples = np.random.default_rng(1).standard_normal(round(seconds * SAMPLE_RATE)) * level
     return as_pcm(samples)
 
 
 def as_pcm(samples: Samples) -> bytes:
-    """Samples from -1 to 1 as 16-bit sound."""
+    """Return samples from -1 to 1 as 16-bit sound."""
     return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
 
 
 def as_array(pcm: bytes) -> npt.NDArray[np.int64]:
-    """16-bit sound as numbers."""
+    """Return 16-bit sound as numbers."""
     return np.frombuffer(pcm, dtype="<i2").astype(np.int64)
 
 
 def silence(seconds: float) -> bytes:
-    """So much silence."""
+    """Return silence of the given length."""
     return bytes(2 * round(seconds * SAMPLE_RATE))
 
 
@@ -82,35 +82,35 @@ def write_pcm(path: Path, pcm: bytes) -> Path:
 
 
 def loudness(pcm: bytes) -> float:
-    """Root mean square, from 0 to 32768."""
+    """Return the root mean square, from 0 to 32768."""
     samples = as_array(pcm)
     return float(np.sqrt(np.mean(samples.astype(np.float64) ** 2))) if len(samples) else 0.0
 
 
 def loudest_hertz(pcm: bytes) -> float:
-    """The frequency that carries most."""
+    """Return the loudest frequency."""
     samples = as_array(pcm).astype(np.float64) * np.hanning(len(pcm) // 2)
     return float(np.argmax(np.abs(np.fft.rfft(samples)))) * SAMPLE_RATE / len(samples)
 
 
 def seconds_of(pcm: bytes) -> float:
-    """How long it lasts."""
+    """Return the duration."""
     return len(pcm) / 2 / SAMPLE_RATE
 
 
 def chunks_of(pcm: bytes, samples: int = CHUNK_SAMPLES) -> Iterator[AudioChunk]:
-    """Sound as chunks of a size."""
+    """Yield sound in chunks of a given size."""
     for start in range(0, len(pcm), samples * 2):
         yield AudioChunk(pcm[start : start + samples * 2])
 
 
 def heard_from(path: Path) -> bytes:
-    """All that a sound file gives as a source."""
+    """Return all sound that a file delivers as a source."""
     return joined(WavSource(path).chunks())
 
 
 def joined(chunks: Iterable[AudioChunk]) -> bytes:
-    """Chunks put together again."""
+    """Return the joined sound of chunks."""
     return b"".join(chunk.pcm for chunk in chunks)
 
 
@@ -119,7 +119,7 @@ _embedded: list[tuple[Skill, Recognizer]] = []
 
 
 def phrases(skill: Skill) -> Phrases:
-    """What people say to a skill; made once."""
+    """Return what people say to a skill, built once."""
     for known, made in _phrases:
         if known is skill:
             return made
@@ -128,7 +128,7 @@ def phrases(skill: Skill) -> Phrases:
 
 
 def embedded(skill: Skill) -> Recognizer:
-    """The embedded recognizer for a skill; loaded once for all test modules."""
+    """Return the embedded recognizer for a skill, loaded once for all test modules."""
     for known, loaded in _embedded:
         if known is skill:
             return loaded

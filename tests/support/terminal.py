@@ -1,4 +1,4 @@
-"""A terminal of the test's own, in which the program believes that a person sits before it."""
+"""A private terminal, in which the program believes that a user sits in front of it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\-_]|\x1b\][^\x07]*\x
 
 
 class Terminal:
-    """Runs the program; what it shows is read as a person would, without colours and cursor moves."""
+    """Runs the program and reads its output as a user would, without colours and cursor moves."""
 
     def __init__(self, arguments: Sequence[str | Path], folder: Path, under: Sequence[str] = (), **more: str) -> None:
         inner, outer = pty.openpty()
         self._screen = inner
         self._raw = b""
         self._read_to = 0
-        # no terminal emulator answers here, so nobody is asked where the cursor is
+        # no terminal emulator answers here, so the program must not query the cursor position
         settings = {"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", "LINES": "40", **more}
         self.process = subprocess.Popen(
             [*under, VOICE_HELPER, *arguments], cwd=folder, env=environment(**settings),
@@ -34,16 +34,16 @@ class Terminal:
 
     @property
     def shown(self) -> str:
-        """All that was shown so far."""
+        """Return everything shown so far."""
         return _ESCAPES.sub("", self._raw.decode(errors="replace"))
 
     @property
     def raw(self) -> str:
-        """The same with colours and cursor moves."""
+        """Return everything shown so far, with colours and cursor moves."""
         return self._raw.decode(errors="replace")
 
     def wait_for(self, text: str, seconds: float = 20) -> str:
-        """Wait until a text is shown that was not waited for before; gives what was shown up to it."""
+        """Wait for a text that no earlier wait matched. Return what was shown up to it."""
         give_up = time.monotonic() + seconds
         while text not in self.shown[self._read_to :]:
             if time.monotonic() > give_up or not self._read(give_up):
@@ -52,15 +52,15 @@ class Terminal:
         return self.shown[start : self._read_to]
 
     def type(self, text: str, keys: str = "\r") -> None:
-        """Type a text, then keys, Enter if no others are named."""
+        """Type a text, then keys: Enter by default."""
         os.write(self._screen, f"{text}{keys}".encode())
 
     def close(self) -> None:
-        """Close the terminal under the program."""
+        """Close the terminal while the program runs."""
         os.close(self._screen)
 
     def end(self, seconds: float = 20) -> int:
-        """Wait for the end; gives the exit code."""
+        """Wait for the end and return the exit code."""
         give_up = time.monotonic() + seconds
         while self._read(give_up):
             pass
@@ -70,13 +70,13 @@ class Terminal:
         return code
 
     def _read(self, give_up: float) -> bool:
-        """Read what is shown next; tells whether there may be more."""
+        """Read the next output. Return whether there may be more."""
         ready, _, _ = select.select([self._screen], [], [], max(0.0, give_up - time.monotonic()))
         if not ready:
             return time.monotonic() < give_up
         try:
             more = os.read(self._screen, 65_536)
-        except OSError:  # the program is gone
+        except OSError:  # the program has ended
             return False
         self._raw += more
         return bool(more)

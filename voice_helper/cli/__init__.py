@@ -1,4 +1,4 @@
-"""The command line, one module per command."""
+"""The command line: one module per command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave the process with its exit code."""
-    from voice_helper.cli import entry_point  # not before it is called: it loads the libraries of the terminal
+    """Run the command line and exit with its exit code."""
+    from voice_helper.cli import entry_point  # imported late, because it loads the terminal libraries
 
     entry_point.main(arguments)

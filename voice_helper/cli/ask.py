@@ -27,7 +27,7 @@ from voice_helper.cli.options import (
 )
 from voice_helper.errors import VoiceHelperError
 
-if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.skill import Skill
     from voice_helper.types import Answer, Match, Transcript
 
@@ -75,7 +75,7 @@ def _answer_once(
     from voice_helper.tester.run import ask as ask_skill
     from voice_helper.types import Transcript
 
-    if wav is not None:  # a file that is no sound is named before anything is loaded
+    if wav is not None:  # report a file that is not sound before loading anything
         from voice_helper.audio.devices import WavSource
 
         WavSource(wav)

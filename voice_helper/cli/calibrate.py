@@ -1,4 +1,4 @@
-"""Set thresholds on labelled lines: `calibrate`."""
+"""Tune the confidence thresholds on labelled sentences: `calibrate`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from voice_helper.cli.options import (
 from voice_helper.cli.test_intents import read_case_files
 from voice_helper.errors import VoiceHelperError
 
-if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from collections.abc import Sequence
 
     from voice_helper.understanding.calibration import Bin, Point, Trial

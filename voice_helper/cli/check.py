@@ -1,4 +1,4 @@
-"""Work on the words: `check` and `learn`."""
+"""Check and learn the words: `check` and `learn`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voice_helper.cli.options import note, progress, share_done, write_file
 from voice_helper.errors import VoiceHelperError
 from voice_helper.support.paths import intents_folder
 
-if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.skill.content import Content
 
 

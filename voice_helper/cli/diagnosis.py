@@ -1,4 +1,4 @@
-"""A check of this machine: what works, what does not, and the command that mends it."""
+"""A check of this machine: what works, what does not, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ EXTRAS: Final = (
     ("openvoiceos", "ovos_workshop", "ovos", "a skill for OpenVoiceOS"),
     ("cluster", "ray", "cluster", "voice-helper serve cluster: on several machines"),
 )
-"""What is installed beside: its name, a package, the extra that brings it, and what it gives."""
+"""Optional packages: name, package, the extra that installs it, and what it adds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     ok: bool
@@ -52,10 +52,10 @@ class Finding:
     """Without it no question can be answered."""
 
     gives: str | None = None
-    """What it would give; `None` for what everybody should have."""
+    """What it would add; `None` for what everybody should have."""
 
     def form(self) -> dict[str, Any]:
-        """Give it as `doctor --json` prints it."""
+        """Return it as `doctor --json` prints it."""
         names = ("name", "ok", "needed", "detail", "mend", "gives")
         return {name: getattr(self, name) for name in names}
 
@@ -67,7 +67,7 @@ def examine(
     microphone: str | None = None,
     loudspeaker: str | None = None,
 ) -> list[Finding]:
-    """Look at everything the skill uses; nothing is changed."""
+    """Check everything that the skill uses, without changing anything."""
     return [
         Finding("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
         _look("sentences and answers", lambda: _content(language), needed=True),
@@ -106,7 +106,7 @@ def _vosk_model(language: str, model: Path | None) -> Finding:
     if language == "en" and model is None:
         gives = "may hear English better than what is built in, and hears other languages"
         return _look("vosk model", lambda: str(find_vosk_model(language, None)), gives=gives)
-    return _look("vosk model", lambda: str(find_vosk_model(language, model)))  # it was asked for
+    return _look("vosk model", lambda: str(find_vosk_model(language, model)))  # the user asked for it
 
 
 def _extra(name: str, package: str, extra: str, gives: str) -> Finding:
@@ -116,7 +116,7 @@ def _extra(name: str, package: str, extra: str, gives: str) -> Finding:
 
 
 def _microphone(chosen: str | None) -> str:
-    """Name the microphone, and say where it gives nothing at all for a moment."""
+    """Return the name of the microphone, and note if it delivers no sound at all for a moment."""
     named = _device("microphone", chosen)
     meter = LevelMeter()
     with Microphone(chosen) as microphone:

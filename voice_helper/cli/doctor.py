@@ -1,4 +1,4 @@
-"""This machine: `doctor` and `voices`."""
+"""Check this machine and its voices: `doctor` and `voices`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from voice_helper.cli.options import (
 from voice_helper.errors import VoiceHelperError, install_hint
 from voice_helper.voices import VOICE_NAMES, has_natural
 
-if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.cli.diagnosis import Finding
 
 

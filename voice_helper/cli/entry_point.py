@@ -1,4 +1,4 @@
-"""The command line: every command with an example in its help."""
+"""The command line. Every command has an example in its help."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from voice_helper.support.paths import settings_file
 
 _INTERRUPTED: Final = 130
 _OBJECTS_TO_COLLECT: Final = 50_000
-"""What starts makes hundreds of thousands of objects that stay: looking for garbage after each 700 takes a tenth."""
+"""Startup creates hundreds of thousands of lasting objects. Collecting after every 700 takes a tenth of the time."""
 
 
 _COMMANDS: Final = {
@@ -62,27 +62,27 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave the process with its exit code."""
+    """Run the command line and exit with its exit code."""
     _open_streams()
     gc.set_threshold(_OBJECTS_TO_COLLECT)
     code = run(list(sys.argv[1:] if arguments is None else arguments))
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:  # the terminal was closed, or the disk that it goes to is full
+    except OSError:  # the terminal was closed, or its output goes to a full disk
         os._exit(code or 1)
     if code == _INTERRUPTED or threading.active_count() > 1:
-        os._exit(code)  # at once: threads of engines and of sound libraries may be in the middle of something
+        os._exit(code)  # exit at once: engine and sound library threads may be in the middle of something
     sys.exit(code)
 
 
 def _open_streams() -> None:
-    """Give the streams that were closed before the start to nobody; let others take what they cannot write."""
+    """Open streams that were closed at startup on the null device. Let the others escape what they cannot encode."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+            os.open(os.devnull, os.O_RDWR)  # opens on the lowest free number, which is this one
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: PTH123, SIM115
@@ -91,11 +91,11 @@ def _open_streams() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; give the exit code: 0 done, 1 the user can fix it, 2 wrong usage, 130 interrupted."""
+    """Run the command line. Return the exit code: 0 done, 1 the user can fix it, 2 wrong usage, 130 interrupted."""
     if threading_is_main():
         for name in ("SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)  # Windows has no SIGHUP
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # for example under nohup
                 signal.signal(number, _on_terminate)
     try:
         given = arguments or (["start"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--help"])
@@ -118,8 +118,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _output_lost(error: OSError) -> int:
-    """Give the exit code where what we print can no longer be written; any other error is raised again."""
-    if error.errno == errno.EPIPE:  # the reader of our output went away
+    """Return the exit code if the error means that output can no longer be written. Raise any other error again."""
+    if error.errno == errno.EPIPE:  # the reader of the output is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if error.errno == errno.EIO:  # the terminal was closed
@@ -131,7 +131,7 @@ def _output_lost(error: OSError) -> int:
 
 
 def _defaults() -> dict[str, Any]:
-    """What a person has set, for every command and for those below `serve`."""
+    """Return the user's settings, for every command and for those below `serve`."""
     path = settings_file()
     if not path.is_file():
         return {}
@@ -153,7 +153,7 @@ def _wrong_parameter(error: click.BadParameter) -> int:
 
 
 def threading_is_main() -> bool:
-    """Tell whether this is the main thread, the only one that may set signal handlers."""
+    """Return whether this is the main thread, the only one that may set signal handlers."""
     return threading.current_thread() is threading.main_thread()
 
 

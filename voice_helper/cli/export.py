@@ -1,4 +1,4 @@
-"""Our sentences and answers in the formats of other assistants: `export`."""
+"""Export our sentences and answers in the formats of other assistants: `export`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guided session on a terminal, to be read from two metres: the step in large letters, the time left as a bar."""
+"""The guided session on a terminal, readable from two metres: the step in large letters, the time left as a bar."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _CHUNKS_A_PICTURE: Final = 8  # about four pictures a second
 
 
 class GuideView:
-    """Shows the last words large, and under them the time that is left and what can be said."""
+    """Shows the last words in large letters, with the time left and what the user can say below."""
 
     def __init__(self, console: Console, hint: str) -> None:
-        """Take what can be said, as a line of words."""
+        """Keep `hint`, a line that lists what the user can say."""
         self._console, self._hint = console, hint
         self._said, self._large, self._heard, self._trouble = "", "", "", ""
         self._said_before, self._large_before = "", ""
@@ -35,12 +35,12 @@ class GuideView:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Draw while the block runs; the last instruction stays on the screen after it."""
+        """Draw while the block runs. The last instruction stays on the screen afterwards."""
         with Live(console=self._console, auto_refresh=False, transient=False) as self._live:
             yield
 
     def tell(self, happening: LoopEvent) -> None:
-        """Take what happened."""
+        """Accept an event."""
         if happening.event == "say":
             step = happening.fields.get("step")
             self._said_before = self._said if step is not None and step == self._step else ""
@@ -52,16 +52,16 @@ class GuideView:
             self._heard = str(happening.fields["text"])
 
     def tick(self, assistant: Assistant) -> None:
-        """Take the time that went by; draws a few times a second."""
+        """Update the time that has passed. Redraws a few times a second."""
         self._chunks += 1
         if self._live is not None and self._chunks % _CHUNKS_A_PICTURE == 1:
             self._live.update(self.picture(assistant.step, assistant.seconds_left), refresh=True)
 
     def picture(self, step: tuple[int, int] | None, left: tuple[float, float] | None) -> RenderableType:
-        """Give the screen: `step` is the number of the step and of the last one, `left` seconds left and in all.
+        """Return the screen. `step` is the number of the step and of the last one, `left` the seconds left and in all.
 
-        What a hold or a rest began with stays large while it is counted; what is said in it stands small below. Above a
-        word or two, such as "Hold.", stands what was said before.
+        The instruction that began a hold or a rest stays large while the time runs. Words said meanwhile appear small
+        below. If the instruction is only a word or two, such as "Hold.", the previous words appear above it.
         """
         counted = None if left is None else left[1]
         if counted is None or counted != self._counted_seconds:
@@ -75,7 +75,7 @@ class GuideView:
         if left is not None:
             seconds, whole = left
             bar = ProgressBar(total=whole, completed=whole - seconds, width=width - 1)
-            lines += ["", Align.left(bar)]  # the bar itself ends no line
+            lines += ["", Align.left(bar)]  # the bar itself does not end its line
             lines.append(_large(f"{seconds:.0f}", width))
         if step is not None:
             lines += ["", Text(f"{step[0]} / {step[1]}   {self._hint}", style="bold")]

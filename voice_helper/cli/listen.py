@@ -1,4 +1,4 @@
-"""Go on listening: `listen` and `guide`."""
+"""Listen continuously: `listen` and `guide`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from voice_helper.cli.options import (
 )
 from voice_helper.types import NONE_INTENT
 
-if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from rich.console import Console
 
     from voice_helper.audio.devices import Player, SilentPlayer, Source
@@ -42,13 +42,13 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
 
 _OVERHEARD: Final = "(taken for talk with others: say it again with the word cramp in it; a sign of danger, just again)"
 _NOT_UNDERSTOOD: Final = "(not understood: say it again; if it cuts you off, --patient waits longer)"
-_MAX_LINE_BYTES: Final = 4_096  # a terminal gives no longer line
+_MAX_LINE_BYTES: Final = 4_096  # a terminal sends no longer lines
 _PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """What the commands that go on listening share."""
+    """The options that the listening commands share."""
 
     source: str
     save: Path | None
@@ -62,16 +62,16 @@ class Listening:
 
     @property
     def is_live(self) -> bool:
-        """A microphone is listened to, and no sound file."""
+        """Return whether the source is a microphone rather than a sound file."""
         return self.source == "mic"
 
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How it is begun with, in which the commands differ."""
+    """How a listening command begins, which is where the commands differ."""
 
     guide: bool = False
-    """With a session, which is also the end of it."""
+    """Start with a session, and end with it."""
 
     place: str | None = None
     wake: str | None = None
@@ -94,7 +94,7 @@ _LISTENING_OPTIONS: Final = (
 
 
 def _conversing(command: Callable[..., None]) -> Any:
-    """Give a command that goes on listening its options, before those that all share."""
+    """Add the listening options to a command, before the options that all commands share."""
     return packed(Listening, _LISTENING_OPTIONS, common(command))
 
 
@@ -181,7 +181,7 @@ def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
 
 
 def _hear(assistant: Assistant, source: Source, listening: Listening, manner: _Manner) -> Iterator[None]:
-    """Hear until the sound ends and all is said, or the guide that was asked for is over; yields after each chunk."""
+    """Listen until the sound ends and everything is said, or the requested guide is over. Yields after each chunk."""
     pressed = _enter_key() if listening.is_live and not manner.guide else _no_key
     act_on_key = assistant.address if manner.push_to_talk else assistant.begin_guide
     for _ in assistant.hear(source):
@@ -196,7 +196,7 @@ def _hear(assistant: Assistant, source: Source, listening: Listening, manner: _M
 
 
 def _open_voice(options: Options, save: Path | None, *, is_live: bool) -> Voice:
-    """Open the voice; where there is none, people have the time to read."""
+    """Open the voice. If there is no voice, give users time to read."""
     from voice_helper.voices import ReadingPace
 
     voice = open_voice_or_none(options, needed=save is not None)
@@ -204,7 +204,7 @@ def _open_voice(options: Options, save: Path | None, *, is_live: bool) -> Voice:
 
 
 def _begin(assistant: Assistant, skill: Skill, options: Options, listening: Listening, manner: _Manner) -> None:
-    """Say, play and show what comes before anything is heard."""
+    """Say, play and show what comes before listening starts."""
     if listening.is_live:
         note_number(options, skill)
     if listening.is_live and listening.chime and not listening.headset and options.voice != "none":
@@ -226,7 +226,7 @@ def _how_to_begin(manner: _Manner) -> str:
 
 
 def _view(skill: Skill, listening: Listening, manner: _Manner, console: Console, *, can_hear: bool) -> GuideView | None:
-    """Give the large letters of a session; `None` where they are not wanted, or nobody would see them."""
+    """Return the large-letter view of a session, or `None` if it is not wanted or nobody would see it."""
     if not (manner.guide and console.is_terminal and listening.is_live) or listening.plain or listening.events:
         return None
     from voice_helper.cli.guide_view import GuideView
@@ -248,7 +248,7 @@ def _no_key() -> bool:
 
 
 def _enter_key() -> Callable[[], bool]:
-    """Give what tells whether Enter was pressed since it was last asked. Nothing is read ahead of it."""
+    """Return a function that tells whether Enter was pressed since its last call. It reads no input beyond that."""
     if not sys.stdin.isatty():
         return _no_key
     if sys.platform == "win32":
@@ -285,7 +285,7 @@ def _pressed_on_windows() -> bool:
 
 
 def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bool) -> tuple[Player, Source]:
-    """Open the sound devices; where the microphone is not `needed`, a session without one shows its text."""
+    """Open the sound devices. If the microphone is not `needed`, a session without one shows its text."""
     from voice_helper.audio.devices import LastingMicrophone, Microphone, QuietRoom
     from voice_helper.errors import SoundDeviceError
 
@@ -313,7 +313,7 @@ def _shower(console: Console) -> Callable[[LoopEvent], None]:
         at, text = f"{happening.at_seconds:8.1f}", plain(str(fields.get("text", "")))
         if happening.event == "heard":
             intent = str(fields["intent"])
-            beside = _OVERHEARD if "overheard" in fields else hints.pop(intent, intent)  # once is enough
+            beside = _OVERHEARD if "overheard" in fields else hints.pop(intent, intent)  # showing it once is enough
             console.print(f"[dim]{at}[/dim]  you   {text}  [dim]{beside}[/dim]", highlight=False)
         elif happening.event == "say":
             console.print(f"[dim]{at}[/dim]        {text}", highlight=False)

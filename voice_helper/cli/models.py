@@ -1,4 +1,4 @@
-"""Speech models: `models list`, `install`, `import`, `verify` and `remove`."""
+"""Manage speech models: `models list`, `install`, `import`, `verify` and `remove`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from voice_helper.cli.options import error_terminal, note, plain, progress, terminal
 from voice_helper.errors import VoiceHelperError
 
-if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.speech_models.store import Listed, Progress
 
 
@@ -176,7 +176,7 @@ def _agreed(question: str) -> bool:
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
-    """Show on a terminal what is being done, and how much of it."""
+    """Show on a terminal what is being done and how far it is."""
     console = error_terminal()
     if not console.is_terminal:
         yield lambda doing, have, whole: None

@@ -1,4 +1,4 @@
-"""What all commands share: their options, what they open, and how they show things."""
+"""What all commands share: options, opening engines and devices, and output."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from voice_helper.recognizers import ENGINE_NAMES
 from voice_helper.support.paths import data_folder, intents_folder
 from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE
 
-if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from rich.console import Console
 
     from voice_helper.audio.devices import Loudspeaker, Source
@@ -34,14 +34,14 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
 
 Item = TypeVar("Item")
 _PYTHONS_OWN: Final = gc.get_threshold()
-_PATIENCE_SECONDS: Final = 1.0  # what takes no longer needs no bar
-# JSON leaves them as they are; terminals act on some, and half a character cannot be printed
+_PATIENCE_SECONDS: Final = 1.0  # anything shorter needs no progress bar
+# JSON keeps these characters, but terminals act on some of them, and lone surrogates cannot be printed
 _CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What every command shares."""
+    """The options that every command shares."""
 
     engine: str = "auto"
     model: Path | None = None
@@ -55,22 +55,22 @@ class Options:
 
     @property
     def microphone_device(self) -> str | None:
-        """Part of the name of the microphone that was chosen."""
+        """Return part of the name of the chosen microphone."""
         return self.microphone or self.device
 
     @property
     def loudspeaker_device(self) -> str | None:
-        """Part of the name of the loudspeaker that was chosen."""
+        """Return part of the name of the chosen loudspeaker."""
         return self.loudspeaker or self.device
 
     @property
     def settings(self) -> dict[str, str]:
-        """What replaces the settings of the content."""
+        """Return the settings that replace those of the content."""
         return {"number": self.number} if self.number else {}
 
 
 def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
-    """An option that all commands share, also as an environment variable VOICE_HELPER_..."""
+    """Return an option that all commands share, which can also be set by an environment variable VOICE_HELPER_..."""
     variable = f"VOICE_HELPER_{names[0].removeprefix('--').upper()}"
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
@@ -97,7 +97,7 @@ DEBUG_RECORDING: Final = click.option(
 
 
 def packed(value: type[Any], options: Sequence[Callable[[Any], Any]], command: Callable[..., None]) -> Any:
-    """Give a command these options, packed into one value: its first argument, before those already packed."""
+    """Add these options to a command, packed into one value: its first argument, before those already packed."""
 
     @wraps(command)
     def with_options(*before: Any, **given: Any) -> None:
@@ -111,12 +111,12 @@ def packed(value: type[Any], options: Sequence[Callable[[Any], Any]], command: C
 
 
 def common(command: Callable[..., None]) -> Any:
-    """Give a command the options that all share, as its first argument."""
+    """Add the options that all commands share, as the command's first argument."""
     return packed(Options, _SHARED_OPTIONS, command)
 
 
 def disclaimer() -> str:
-    """Give what help pages and the demo say about the answers."""
+    """Return what help pages and the demo say about the answers."""
     return (
         "For education only: the answers do not take the place of advice from a medical expert, "
         "and no clinician has reviewed them."
@@ -124,7 +124,7 @@ def disclaimer() -> str:
 
 
 def kept_in(source: Source, recording: Path | None) -> Source:
-    """Give a source whose sound is kept in a folder, where one was named; else the source as it is."""
+    """Return a source that also saves its sound in the `recording` folder, or the same source if none is given."""
     from voice_helper.audio.devices import KeptSource
 
     if recording is None:
@@ -135,24 +135,24 @@ def kept_in(source: Source, recording: Path | None) -> Source:
 
 
 def situation(recording: Path | None) -> dict[str, str]:
-    """Give the situation the conversation is told of: whether the sound is kept."""
+    """Return the situation that the conversation is told about: whether the sound is saved."""
     return {"recording": "on"} if recording is not None else {}
 
 
 def slots(match: Match) -> str:
-    """Give the slots of a match as they are shown behind its intent."""
+    """Return the slots of a match as shown after its intent."""
     return "".join(f" {name}={plain(value)}" for name, value in match.slots.items())
 
 
 def plain(text: str) -> str:
-    """Text as it is: brackets are not markup, control characters do not reach the terminal."""
+    """Return text to print literally: brackets are not markup, and control characters do not reach the terminal."""
     from rich.markup import escape
 
     return escape("".join(character if character.isprintable() else " " for character in text))
 
 
 def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
-    """Speak the rows on the loudspeaker, and into a WAV file where `save` names one."""
+    """Speak the rows on the loudspeaker. If `save` is given, also write them to that WAV file."""
     if options.voice == "none" and save is None:
         return
     from voice_helper.audio.devices import SilentPlayer, write_wav
@@ -188,7 +188,7 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
 
 
 def open_loudspeaker(options: Options) -> Loudspeaker | None:
-    """Open the loudspeaker; `None`, with a note, where there is none and none was named."""
+    """Open the loudspeaker. If there is none and the user named none, print a note and return `None`."""
     from voice_helper.audio.devices import Loudspeaker
     from voice_helper.errors import SoundDeviceError
 
@@ -202,20 +202,20 @@ def open_loudspeaker(options: Options) -> Loudspeaker | None:
 
 
 def open_skill(options: Options, folder: Path | None = None) -> Skill:
-    """Open the skill of an intents folder, of the language that was asked for where none is given."""
+    """Open the skill of an intents folder. Without a folder, open the one of the chosen language."""
     from voice_helper.skill import open_skill
 
     return open_skill(folder=folder or language_folder(options), settings=options.settings, announce=note)
 
 
 def refuse_silent_save(options: Options, save: Path | None) -> None:
-    """Refuse to save what would not be spoken. Raises `click.UsageError`."""
+    """Raise `click.UsageError` if the answer would be saved but not spoken."""
     if save is not None and options.voice == "none":
         raise click.UsageError("with --voice none nothing is spoken, so there is nothing to --save")
 
 
 def language_folder(options: Options) -> Path:
-    """Give the intents folder of the language. Raises `VoiceHelperError` where there is none."""
+    """Return the intents folder of the language. Raises `VoiceHelperError` if there is none."""
     known = sorted(path.name for path in data_folder("intents").iterdir() if path.is_dir())
     if options.language not in known:
         raise VoiceHelperError(f'there is no language "{options.language}"', hint=f"languages: {', '.join(known)}")
@@ -223,12 +223,12 @@ def language_folder(options: Options) -> Path:
 
 
 def open_recognizer(options: Options, skill: Skill) -> Recognizer:
-    """Open the recognizer that was asked for, made ready for the words of the skill."""
+    """Open the chosen recognizer, prepared for the words of the skill."""
     return choose_recognizer(options, skill).recognizer
 
 
 def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> OpenedRecognizer:
-    """Open the recognizer that was asked for, and give what opens more for others who speak at the same time."""
+    """Open the chosen recognizer, with a way to open more for people who speak at the same time."""
     from voice_helper.recognizers import OpenedRecognizer, open_recognizer
     from voice_helper.runtime.supervision import GuardedRecognizer
     from voice_helper.skill import phrases_of
@@ -245,7 +245,7 @@ def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Opene
         )
 
     def guarded(recognizer: Recognizer) -> Recognizer:
-        return GuardedRecognizer(recognizer, lambda: opened().recognizer)  # it shares nothing with what failed
+        return GuardedRecognizer(recognizer, lambda: opened().recognizer)  # it shares nothing with the one that failed
 
     choice = opened(workers)
     if choice.advice:
@@ -254,7 +254,7 @@ def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Opene
 
 
 def open_voice(options: Options) -> Voice:
-    """Open the voice that was asked for, under guard. Raises `EngineMissingError`."""
+    """Open the chosen voice, supervised. Raises `EngineMissingError`."""
     from voice_helper.runtime.supervision import GuardedVoice
     from voice_helper.voices import open_voice
 
@@ -265,9 +265,9 @@ def open_voice(options: Options) -> Voice:
 
 
 def keep_what_is_loaded() -> None:
-    """All is loaded that stays: from now on garbage is looked for beside it, as often as Python does of itself.
+    """Exclude everything loaded so far from garbage collection, then collect as often as Python does by default.
 
-    Who comes and goes leaves rings of objects behind, and with them the memory that engines hold.
+    Clients that connect and leave create reference cycles, which hold on to the memory of engines.
     """
     gc.collect()
     gc.freeze()
@@ -275,7 +275,7 @@ def keep_what_is_loaded() -> None:
 
 
 def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
-    """Open the voice; where there is none and none is `needed`, the words are only shown."""
+    """Open the voice. If there is none and none is `needed`, the words are only shown."""
     from voice_helper.errors import EngineMissingError
     from voice_helper.voices import NoVoice
 
@@ -289,14 +289,14 @@ def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
 
 
 def note_number(options: Options, skill: Skill) -> None:
-    """Say which emergency number is named where nobody has set one."""
+    """Print which emergency number will be named if the user has not set one."""
     if not options.number:
         named = skill.content.answers.settings.get("number", "")
         note(f'in an emergency it names "{named}"; name yours: voice-helper setup, or --number 112')
 
 
 def terminal(file: TextIO | None = None) -> Console:
-    """Give the console for what the person asked for, or for a file of it."""
+    """Return the console for the requested output, or for a file with that output."""
     from rich.console import Console
 
     return Console(file=file, soft_wrap=not (file or sys.stdout).isatty())
@@ -304,26 +304,26 @@ def terminal(file: TextIO | None = None) -> Console:
 
 @cache
 def error_terminal() -> Console:
-    """Give the console for what stands beside the answer: one, so that a note stands above what is still turning."""
+    """Return the only console for messages beside the answer. Sharing it keeps notes above a running progress bar."""
     from rich.console import Console
 
     return Console(stderr=True)
 
 
 def note(text: str) -> None:
-    """Tell the person something beside the answer, on the error stream."""
+    """Print a note for the user on the error stream."""
     error_terminal().print(plain(text), style="dim", highlight=False, soft_wrap=True)
 
 
 def print_line(form: dict[str, Any], file: TextIO | None = None) -> None:
-    """Print one JSON object on a line of its own."""
+    """Print one JSON object on its own line."""
     is_unicode = (getattr(file or sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
     line = json.dumps(form, ensure_ascii=not is_unicode)
     click.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line), file=file)
 
 
 def counted(items: Sequence[Item], text: str) -> Iterator[Item]:
-    """Give items one by one; on a terminal a bar shows how far it is, once a second has gone by."""
+    """Yield items one by one. On a terminal, show a progress bar once a second has passed."""
     from rich.progress import Progress
 
     console = error_terminal()
@@ -344,9 +344,9 @@ def counted(items: Sequence[Item], text: str) -> Iterator[Item]:
 
 @contextmanager
 def written_to(output: Path | None) -> Iterator[TextIO]:
-    """Give what a report is printed to: the output, or a file that is written whole at the end, or not at all.
+    """Yield the stream that a report is printed to: standard output, or a file that is written in full or not at all.
 
-    Raises `VoiceHelperError` when the file cannot be written.
+    Raises `VoiceHelperError` if the file cannot be written.
     """
     if output is None:
         yield sys.stdout
@@ -358,7 +358,7 @@ def written_to(output: Path | None) -> Iterator[TextIO]:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a text whole or not at all. Raises `VoiceHelperError`."""
+    """Write a text in full or not at all. Raises `VoiceHelperError`."""
     from voice_helper.support.cache import write_whole
 
     try:
@@ -369,7 +369,7 @@ def write_file(path: Path, text: str) -> None:
 
 @contextmanager
 def progress(text: str) -> Iterator[None]:
-    """Show on a terminal that something is going on."""
+    """Show on a terminal that work is in progress."""
     console = error_terminal()
     if not console.is_terminal:
         yield
@@ -380,7 +380,7 @@ def progress(text: str) -> Iterator[None]:
 
 @contextmanager
 def share_done(text: str) -> Iterator[Callable[[float], None]]:
-    """Show how much of something is done: a bar on a terminal, else a line at the start."""
+    """Show how much is done: as a bar on a terminal, otherwise as one line at the start."""
     console = error_terminal()
     if not console.is_terminal:
         note(f"{text} ...")
@@ -397,12 +397,12 @@ def share_done(text: str) -> Iterator[Callable[[float], None]]:
 
 
 def plain_lines(text: str) -> str:
-    """Give several lines, each as it is."""
+    """Return several lines to print literally."""
     return "\n".join(plain(line) for line in text.splitlines())
 
 
 def show_error(error: VoiceHelperError) -> None:
-    """Show what is wrong and what to do about it, on the error stream."""
+    """Show on the error stream what is wrong and what to do about it."""
     console = error_terminal()
     console.print(f"[red]error:[/red] {plain_lines(error.message)}", highlight=False, soft_wrap=True)
     if error.hint:

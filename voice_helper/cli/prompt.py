@@ -1,4 +1,4 @@
-"""The prompt of the intent tester: a sentence in, its meaning out, while the intents are being edited."""
+"""The prompt of the intent tester: type a sentence, see its meaning, while editing the intents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voice_helper.cli.options import note, plain, progress, show_error, terminal
 from voice_helper.errors import VoiceHelperError
 from voice_helper.support.paths import state_folder
 
-if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from prompt_toolkit.completion import Completer
     from prompt_toolkit.history import History
     from rich.console import Console
@@ -44,14 +44,14 @@ class Asking:
     after: str | None = None
 
     def shown(self) -> str:
-        """Say what is not as usual, as the prompt shows it."""
+        """Return the settings that differ from the default, as the prompt shows them."""
         return " ".join(
             (["guide"] if self.context == "guide" else []) + ([f"after {self.after}"] if self.after else [])
         )
 
 
 def run_prompt(folder: Path, settings: Mapping[str, str], asking: Asking, *, history: bool) -> None:
-    """Ask line by line until the end. Raises `IntentsError` when the folder has problems from the start."""
+    """Ask line by line until the end. Raises `IntentsError` if the folder has problems at the start."""
     from voice_helper.tester.live_reload import WatchedSkill
 
     told: list[str] = []
@@ -67,7 +67,7 @@ def run_prompt(folder: Path, settings: Mapping[str, str], asking: Asking, *, his
 
 
 def _plain_lines() -> Iterator[str]:
-    """Lines of a file or a pipe, with nothing around them."""
+    """Yield the lines of a file or a pipe, without a prompt."""
     if sys.stdin.isatty():
         note("type a sentence to see its intent; Ctrl-D ends")
     if hasattr(sys.stdin, "reconfigure"):
@@ -77,7 +77,7 @@ def _plain_lines() -> Iterator[str]:
 
 
 def _typed_lines(prompt: _Prompt, *, keep: bool) -> Iterator[str]:
-    """Lines of somebody at a terminal, with history and completion."""
+    """Yield the lines that a user types at a terminal, with history and completion."""
     from prompt_toolkit import PromptSession
     from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
     from prompt_toolkit.styles import Style
@@ -99,17 +99,17 @@ def _typed_lines(prompt: _Prompt, *, keep: bool) -> Iterator[str]:
             typed = session.prompt([("class:state", state + " " * bool(state)), ("class:mark", "> ")])
         except EOFError:
             return
-        for line in typed.splitlines():  # several may be pasted at once
+        for line in typed.splitlines():  # the user may paste several lines at once
             yield line.strip()
 
 
 def _history(*, keep: bool) -> tuple[History, str]:
-    """Give where typed lines are kept, and what to say about it."""
+    """Return where typed lines are stored, and what to tell the user about it."""
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
     class Kept(FileHistory):
         def store_string(self, string: str) -> None:
-            with suppress(OSError):  # a full disk only costs the line
+            with suppress(OSError):  # a full disk costs only this line of history
                 super().store_string(string)
 
     if not keep:
@@ -141,10 +141,10 @@ def _completer(prompt: _Prompt) -> Completer:
 
 
 class _Prompt:
-    """Takes lines: sentences, and commands that begin with a colon."""
+    """Handles lines: sentences, and commands that begin with a colon."""
 
     def __init__(self, watched: WatchedSkill, asking: Asking, told: list[str]) -> None:
-        """Take the skill, and what it tells, which is passed on when nothing else is being shown."""
+        """Keep the skill, and its messages, which are shown when nothing else is."""
         self.asking = asking
         self._watched, self._told = watched, told
         self._pass_on()
@@ -157,7 +157,7 @@ class _Prompt:
         }
 
     def take(self, line: str) -> None:
-        """Carry out a command, or show what a sentence means; mistakes are told."""
+        """Run a command, or show what a sentence means. Report mistakes."""
         try:
             if line.startswith(":"):
                 name, _, rest = line.partition(" ")
@@ -168,7 +168,7 @@ class _Prompt:
             show_error(error)
 
     def choices(self, before: str) -> Iterable[str]:
-        """Give what may stand where the last word of a line is being typed."""
+        """Yield the possible completions of the last word of a line."""
         sentences = self._watched.skill.content.sentences
         command, is_begun, _ = before.partition(" ")
         if not command.startswith(":"):
@@ -251,7 +251,7 @@ class _Prompt:
 
 
 def show_result(console: Console, skill: Skill, result: Result, *, explain: bool) -> None:
-    """Show all there is to see of one line: what it means, how that was decided, what would be said."""
+    """Show everything about one line: what it means, how that was decided, what would be said."""
     from voice_helper.tester.run import explain as explain_result
 
     match = result.match

@@ -26,7 +26,7 @@ from voice_helper.errors import VoiceHelperError, needs_package
 from voice_helper.servers.admission import is_loopback
 from voice_helper.voices import VoiceWithMemory
 
-if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     import socket
 
     from voice_helper.recognizers import Recognizer
@@ -40,12 +40,12 @@ _LONG_SECONDS: Final = 3600
 _MAX_CONNECTIONS: Final = 64
 _STOP_SECONDS: Final = 1
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::", "[::]")
-_MAX_NAME_BYTES: Final = 63  # of a service in a network
-_TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
+_MAX_NAME_BYTES: Final = 63  # of a service on the network
+_TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that are mistaken for others
 
 
 def _address(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options that say where it serves."""
+    """Add the options for the server's address to a command."""
     host = click.option(
         "--host", default="127.0.0.1", show_default=True, help="The address to serve; 0.0.0.0 is all of them."
     )
@@ -150,7 +150,7 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
             skill.content.language.code,
             name,
             another_recognizer,
-            open_voice_or_none(options, needed=False),  # any text may be spoken, so none is kept
+            open_voice_or_none(options, needed=False),  # any text may be spoken, so none is cached
             options.rate,
             host=host,
             most=most,
@@ -172,7 +172,7 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
 
 
 async def _announce_in_network(host: str, port: int) -> None:
-    """Tell the network by mDNS where it is. Raises `VoiceHelperError` where that cannot be done."""
+    """Announce the server's address by mDNS. Raises `VoiceHelperError` if that fails."""
     import socket
 
     with needs_package("--zeroconf", "wyoming"):
@@ -180,7 +180,7 @@ async def _announce_in_network(host: str, port: int) -> None:
     name = f"voice-helper on {socket.gethostname()}".encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
     try:
         await HomeAssistantZeroconf(port, name, None if host in _EVERY_ADDRESS else host).register_server()
-    except Exception as error:  # whatever the network's library raises
+    except Exception as error:  # anything the mDNS library raises
         raise VoiceHelperError(
             f"the network cannot be told of it: {error or type(error).__name__}",
             hint="leave --zeroconf out, and type host and port into Home Assistant",
@@ -228,7 +228,7 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
 
 
 def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
-    """Give how uvicorn serves the page: quiet, small and bounded."""
+    """Return uvicorn's settings for the page: quiet, small and bounded."""
     from voice_helper.servers.web.app import MAX_MESSAGE_BYTES
 
     return {
@@ -237,7 +237,7 @@ def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
         "server_header": False,
         "proxy_headers": False,
         "lifespan": "off",
-        "ws": "websockets-sansio",  # newer versions take it of themselves; the other one is going away
+        "ws": "websockets-sansio",  # newer versions use it by default; the other implementation is being removed
         "ws_max_size": MAX_MESSAGE_BYTES,
         "ws_per_message_deflate": False,
         "limit_concurrency": _MAX_CONNECTIONS,
@@ -248,14 +248,14 @@ def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
 
 
 def _is_no_rubbish(record: logging.LogRecord) -> bool:
-    """Tell whether a message is not about what a client sent that is no HTTP or no text: that would fill the log."""
+    """Return whether a message should be logged. Invalid HTTP or text from clients would fill the log."""
     return not record.getMessage().startswith(_RUBBISH)
 
 
 def _recognizers(options: Options, skill: Skill, workers: int = 0) -> tuple[str, Callable[[], Recognizer]]:
-    """Give the name of the recognizer, and what opens one for each who speaks.
+    """Return the name of the recognizer, and a function that opens one for each speaker.
 
-    The first is opened at once: what cannot be opened is said now, not to the first who asks.
+    The first recognizer is opened at once, so that a failure is reported at startup rather than to the first client.
     """
     choice = choose_recognizer(options, skill, workers)
     opened = [choice.recognizer]
@@ -269,7 +269,7 @@ def _recognizers(options: Options, skill: Skill, workers: int = 0) -> tuple[str,
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Take a port of this machine, 0 for a free one. Raises `VoiceHelperError` where that cannot be had."""
+    """Open a listening socket on a port of this machine (0: any free port). Raises `VoiceHelperError` on failure."""
     import socket
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

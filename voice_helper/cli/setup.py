@@ -1,4 +1,4 @@
-"""The first minutes: `start` greets and offers what there is, `setup` tries the sound and asks for the number."""
+"""The first minutes: `start` greets and offers what is possible, `setup` tries the sound and asks for the number."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from voice_helper.cli.options import (
 from voice_helper.errors import SoundDeviceError, Terminated, VoiceHelperError
 from voice_helper.support.paths import settings_file
 
-if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from rich.console import Console
     from rich.live import Live
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
 
 _PATIENCE_SECONDS: Final = 12.0
 _TRIES: Final = 3
-_BAR_WIDTH: Final = 30  # with the figures behind it, a line of a narrow terminal
+_BAR_WIDTH: Final = 30  # with the figures after it, one line of a narrow terminal
 _CHUNKS_A_PICTURE: Final = 3  # about ten pictures a second
 _NUMBER: Final = re.compile(r"[0-9+*#][0-9 +*#-]{1,18}")
 _LEVELS: Final = {
@@ -133,12 +133,12 @@ def _begin(context: click.Context, chosen: str, options: dict[str, object]) -> N
     if chosen == "t":
         context.invoke(test_intents, **options)
         return
-    patient = bool(context.lookup_default("patient"))  # as these commands read it where nobody leads to them
+    patient = bool(context.lookup_default("patient"))  # as these commands read it when started directly
     context.invoke(guide if chosen == "g" else listen, patient=patient, **options)
 
 
 def _set_up(options: Options, console: Console) -> Options:
-    """Go through microphone, loudspeaker and number; gives the options with what was chosen, which is kept, too."""
+    """Set up microphone, loudspeaker and number. Return the options with what was chosen, which is also saved."""
     from voice_helper.support.settings import begin_settings, keep_setting
 
     def keep(name: str, value: str) -> Options:
@@ -165,15 +165,15 @@ def _set_up(options: Options, console: Console) -> Options:
 
 
 def _hears(options: Options, skill: Skill, console: Console) -> bool:
-    """Show the level of the microphone while somebody says a sentence, and what was heard; tells whether it works."""
+    """Show the microphone level while the user says a sentence, then what was heard. Return whether it works."""
     from voice_helper.audio.devices import Microphone
     from voice_helper.runtime.speaker import sentences_of
 
     try:
-        Microphone(options.microphone_device).close()  # where there is none, nothing need be loaded
+        Microphone(options.microphone_device).close()  # without a microphone there is nothing to load
     except SoundDeviceError as error:
         show_error(error)
-        return options.microphone_device is None  # with none at all there is nothing to choose
+        return options.microphone_device is None  # if there is no microphone at all, there is nothing to choose
     with progress("loading the recognizer"):
         recognizer: Recognizer = open_recognizer(options, skill)
         sentence = sentences_of(skill.content.answers.samples.text)[-1].rstrip(".")
@@ -194,7 +194,7 @@ def _hears(options: Options, skill: Skill, console: Console) -> bool:
 
 
 def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[str, Verdict]:
-    """Give what somebody says, if anything, and how loud it came."""
+    """Return what the user says, if anything, and how loud it was."""
     from voice_helper.audio.devices import Microphone
     from voice_helper.audio.endpoint import EndpointSettings
     from voice_helper.audio.levels import LevelMeter
@@ -207,7 +207,7 @@ def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[
 
 
 class _Metered:
-    """A source whose loudness is shown while it is heard; it ends when nobody has spoken for long."""
+    """A source whose loudness is shown as it is read. It ends after a long time without speech."""
 
     def __init__(self, source: Source, meter: LevelMeter, console: Console) -> None:
         self._source, self._meter, self._console = source, meter, console
@@ -238,7 +238,7 @@ class _Metered:
 
 
 def _speaks(options: Options, skill: Skill, console: Console) -> bool:
-    """Say a sentence; tells whether the person has heard it, or nothing can be chosen."""
+    """Say a sentence. Return whether the user heard it, or no other device can be chosen."""
     from voice_helper.audio.devices import Loudspeaker
     from voice_helper.cli.options import note, open_voice_or_none
     from voice_helper.runtime.speaker import Speaker
@@ -261,7 +261,7 @@ def _speaks(options: Options, skill: Skill, console: Console) -> bool:
 
 
 def _another(kind: DeviceKind, console: Console) -> str | None:
-    """Let the person choose another device; gives its name, "" to try the same again, `None` to leave it at that."""
+    """Let the user choose another device. Return its name, "" to retry the same one, `None` to stop trying."""
     from voice_helper.audio.devices import device_names, is_systems_choice
 
     names = device_names(kind)
@@ -286,7 +286,7 @@ def _number(options: Options) -> str:
 
 
 def _asked(prompt: str, fits: Callable[[str], bool]) -> str:
-    """Ask until the answer fits or is empty."""
+    """Ask until the answer is valid or empty."""
     while True:
         answer: str = click.prompt(prompt, default="", show_default=False).strip()
         if not answer or fits(answer):

@@ -1,4 +1,4 @@
-"""The intent tester: `test-intents`, a prompt to type at, or a batch with a report."""
+"""The intent tester, `test-intents`: an interactive prompt, or a batch with a report."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from voice_helper.cli.options import (
 from voice_helper.cli.prompt import Asking, run_prompt, show_result
 from voice_helper.errors import VoiceHelperError
 
-if TYPE_CHECKING:  # the heavy modules are imported by the command that needs them
+if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from rich.console import Console
 
     from voice_helper.recognizers import Recognizer
@@ -44,7 +44,7 @@ if TYPE_CHECKING:  # the heavy modules are imported by the command that needs th
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was asked of a batch."""
+    """The options of a batch."""
 
     audio: bool
     context: Literal["none", "guide"]
@@ -58,7 +58,7 @@ class Batch:
 
     @property
     def is_asked_for(self) -> bool:
-        """Whether any option was given that has no sense at the prompt."""
+        """Return whether any option was given that makes no sense at the prompt."""
         is_shown_otherwise = self.form != "table" or bool(self.output or self.compare)
         return self.audio or self.cluster or is_shown_otherwise or self.fail_under is not None
 
@@ -108,7 +108,7 @@ _BATCH_OPTIONS: Final = (
 
 
 def _tested(command: Callable[..., None]) -> Any:
-    """Give a command the options of a batch, before those that all share."""
+    """Add the batch options to a command, before the options that all commands share."""
     return packed(Batch, _BATCH_OPTIONS, common(command))
 
 
@@ -166,7 +166,7 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], intent
 
 
 def _earlier(batch: Batch) -> dict[Key, Earlier] | None:
-    """Read what to compare with, before anything that takes longer."""
+    """Read the earlier results to compare with, before anything that takes longer."""
     from voice_helper.tester.report_comparison import read_results
 
     return read_results(batch.compare) if batch.compare is not None else None
@@ -197,7 +197,7 @@ def read_case_files(files: Sequence[Path], *, audio: bool = False) -> Iterator[C
 
 
 def _tested_lines(skill: Skill, cases: Sequence[Case], given: Iterator[Result], batch: Batch, out: TextIO) -> Report:
-    """Take the results line by line; what is shown for each line is shown as soon as it is there."""
+    """Collect the results line by line, and show each line's output as soon as it is ready."""
     from voice_helper.tester.report import Report
     from voice_helper.tester.run import explain
 

@@ -1,6 +1,6 @@
-"""Recognizers: sound in, words out, while the person still speaks.
+"""Recognizers: turn sound into words while the user is still speaking.
 
-`open_recognizer` finds the engine; each engine's heavy import stays in its own file.
+`open_recognizer` chooses the engine. Each engine's heavy import stays in its own file.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ ENGINE_NAMES: Final = ("auto", "vosk", "embedded", "pocketsphinx", "whisper")
 
 
 class Recognizer(Protocol):
-    """Hears one utterance after the other."""
+    """Recognizes one utterance after another."""
 
     name: str
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk of the utterance; give the words so far, which may still change."""
+        """Accept a chunk of the utterance and return the words so far, which may still change."""
 
     def pause(self) -> Transcript:
-        """Somebody has paused: give the words so far. Where no more sound comes, `finish` has them ready."""
+        """Return the words so far, at a pause. If no more sound follows, `finish` has them ready."""
 
     def finish(self) -> Transcript:
-        """The utterance is over: give its words, ready for the next one."""
+        """End the utterance: return its words and get ready for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedRecognizer:
-    """The engine that was opened, and what it cannot do, if anything."""
+    """The opened engine, and what it cannot do, if anything."""
 
     recognizer: Recognizer
     another: Callable[[], Recognizer]
-    """Opens one for another speaker, which shares the models where the engine can."""
+    """Opens a recognizer for another speaker, which shares the models if the engine can."""
 
     advice: str | None = None
 
@@ -52,10 +52,10 @@ def open_recognizer(
 ) -> OpenedRecognizer:
     """Open a recognizer by its name: `auto`, `vosk`, `embedded`, `pocketsphinx` or `whisper`.
 
-    `auto` takes the engine of the `model` that is given; without one Vosk when there is a model for the language,
-    else the embedded one. `phrases` are what people say to us. With `workers` the embedded one hears in so many
-    processes, for many people at a time. Raises `ModelMissingError` when `model` is none of the engine's, or there is
-    none; `EngineMissingError` when the engine cannot work here.
+    `auto` chooses the engine that the given `model` belongs to. Without a `model` it chooses Vosk if there is a Vosk
+    model for the language, and the embedded recognizer otherwise. `phrases` are what people say to us. With `workers`,
+    the embedded recognizer runs in that many processes, to serve many people at a time. Raises `ModelMissingError` if
+    `model` is not one of the engine's or no model is found, `EngineMissingError` if the engine cannot run here.
     """
     if engine not in ENGINE_NAMES:
         raise EngineMissingError(f'there is no engine "{engine}"', hint=f"engines: {', '.join(ENGINE_NAMES)}")
@@ -92,7 +92,7 @@ def _open_embedded(phrases: Phrases, workers: int) -> OpenedRecognizer:
 
 
 def _embedded_models(phrases: Phrases) -> EmbeddedModels | None:
-    """Return the embedded recognizer's models if its packages are there: it gives words so far beside other engines."""
+    """Return the embedded models if their packages are installed: they supply the words so far for other engines."""
     from voice_helper.recognizers.embedded.engine import EmbeddedModels
 
     try:

@@ -1,4 +1,4 @@
-"""What recognizers share that hear an utterance as a whole: the sound is kept until somebody pauses."""
+"""Base classes for recognizers that transcribe whole utterances: sound is buffered until the user pauses."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 
 Samples = npt.NDArray[np.float32]
 
-_LEAST_SAMPLES = SAMPLE_RATE // 10  # less than any word, and than the networks' first frames need
+_LEAST_SAMPLES = SAMPLE_RATE // 10  # shorter than any word, and than the networks' first frames need
 
 
 class WholeUtterance(ABC):
-    """Transcribes all of an utterance at a pause, and no more at its end where nothing came since."""
+    """Transcribes the whole utterance at a pause. Does no work at the end if no sound came after the pause."""
 
     is_quick = True
-    """Whether it can transcribe all anew at each pause; where it cannot, the words come at the end only."""
+    """Whether it can transcribe the whole utterance again at each pause. If not, words come only at the end."""
 
     def __init__(self) -> None:
         self._heard = bytearray()
@@ -27,17 +27,17 @@ class WholeUtterance(ABC):
 
     @abstractmethod
     def transcribed(self, samples: Samples) -> Transcript:
-        """Give the words of 16 kHz sound from -1.0 to 1.0."""
+        """Return the words of 16 kHz sound with samples from -1.0 to 1.0."""
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; there are no words before a pause."""
+        """Accept a chunk. Returns no words before a pause."""
         if chunk.pcm:
             self._heard += chunk.pcm
             self._ready = None
         return ""
 
     def pause(self) -> Transcript:
-        """Give the words so far, ready for `finish` where nothing more comes."""
+        """Return the words so far. `finish` reuses them if no more sound follows."""
         return self._transcript() if self.is_quick else Transcript("", 0.0)
 
     def _transcript(self) -> Transcript:
@@ -47,7 +47,7 @@ class WholeUtterance(ABC):
         return self._ready
 
     def finish(self) -> Transcript:
-        """Give the words of the utterance, ready for the next one."""
+        """Return the words of the utterance and get ready for the next one."""
         heard = self._transcript()
         self._heard.clear()
         self._ready = None
@@ -55,7 +55,7 @@ class WholeUtterance(ABC):
 
 
 class WithWordsSoFar:
-    """Two recognizers as one: `so_far` hears commands and signs of an emergency at once, `whole` what counts."""
+    """Two recognizers as one: `so_far` hears commands and emergency signs at once, `whole` has the words that count."""
 
     def __init__(self, whole: Recognizer, so_far: Recognizer) -> None:
         self.name = whole.name
@@ -63,18 +63,18 @@ class WithWordsSoFar:
         self._is_over = False
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; give the commands and signs heard so far among its words."""
-        if self._is_over:  # it takes its time to end; now nobody waits for the words
+        """Accept a chunk. Return the commands and emergency signs among its words so far."""
+        if self._is_over:  # finishing takes time, and nobody is waiting for the words now
             self._so_far.finish()
             self._is_over = False
         self._whole.accept(chunk)
         return self._so_far.accept(chunk)
 
     def pause(self) -> Transcript:
-        """Give the words so far, ready for `finish` where nothing more comes."""
+        """Return the words so far. `finish` reuses them if no more sound follows."""
         return self._whole.pause()
 
     def finish(self) -> Transcript:
-        """Give the words of the utterance, ready for the next one."""
+        """Return the words of the utterance and get ready for the next one."""
         self._is_over = True
         return self._whole.finish()

@@ -1,4 +1,4 @@
-"""Recognizes speech with PocketSphinx: streaming and cheap, good at a small set of phrases."""
+"""Recognize speech with PocketSphinx: streaming and cheap, good at a small set of phrases."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _QUESTION_GENERAL_WORDS: Final = 4_000
 
 
 class PocketSphinxRecognizer:
-    """Hears our phrases, with general words beside them so that other speech has somewhere to go."""
+    """Recognizes our phrases, mixed with general words so that other speech has something to match."""
 
     name = "pocketsphinx"
 
     def __init__(self, phrases: Phrases, *, commands_only: bool = False) -> None:
-        """Build the decoder; `commands_only` takes the small set, for words that must be heard at once.
+        """Build the decoder. `commands_only` uses the small set, for words that must be recognized at once.
 
-        Raises `EngineMissingError` when pocketsphinx does not load.
+        Raises `EngineMissingError` if pocketsphinx does not load.
         """
         engine = import_pocketsphinx()
         from voice_helper.recognizers.embedded import language_model
@@ -41,31 +41,31 @@ class PocketSphinxRecognizer:
             self._decoder: Any = engine.Decoder(
                 samprate=SAMPLE_RATE,
                 loglevel="FATAL",
-                mmap=False,  # else an update of the package under it would end the process
+                mmap=False,  # otherwise updating the package while it runs would crash the process
                 lm=str(arpa),
                 dict=str(dictionary),
-                fwdflat=not commands_only,  # the passes after the end: words that are heard at once have none
+                fwdflat=not commands_only,  # the passes after the end: words that are recognized at once skip them
                 bestpath=not commands_only,
             )
         self._open = False
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; give the words so far."""
+        """Accept a chunk and return the words so far."""
         if not self._open:
             self._decoder.start_utt()
             self._open = True
-        if chunk.pcm:  # it takes no empty one
+        if chunk.pcm:  # the decoder rejects an empty chunk
             self._decoder.process_raw(chunk.pcm, False, False)
         hypothesis = self._decoder.hyp()
         return hypothesis.hypstr if hypothesis else ""
 
     def pause(self) -> Transcript:
-        """Give the words so far."""
+        """Return the words so far."""
         hypothesis = self._decoder.hyp() if self._open else None
         return Transcript(hypothesis.hypstr if hypothesis else "", 0.0)
 
     def finish(self) -> Transcript:
-        """Give the words of the utterance, ready for the next one."""
+        """Return the words of the utterance and get ready for the next one."""
         if not self._open:
             return Transcript("", 0.0)
         self._decoder.end_utt()
@@ -76,7 +76,7 @@ class PocketSphinxRecognizer:
         return Transcript(hypothesis.hypstr, self._confidence(hypothesis))
 
     def _confidence(self, hypothesis: Any) -> float:
-        """The posterior of the whole utterance, taken to one word."""
+        """Return the posterior probability of the whole utterance, scaled to one word."""
         words = max(1, len(hypothesis.hypstr.split()))
         posterior = max(
             1e-9, min(1.0, self._decoder.get_logmath().exp(int(hypothesis.prob)) if hypothesis.prob else 1.0)
@@ -85,7 +85,7 @@ class PocketSphinxRecognizer:
 
 
 def import_pocketsphinx() -> Any:
-    """Import pocketsphinx; raises `EngineMissingError` when it does not load."""
+    """Import pocketsphinx. Raises `EngineMissingError` if it does not load."""
     with needs_package("hearing with PocketSphinx", "pocketsphinx"):
         return importlib.import_module("pocketsphinx")
 

@@ -1,4 +1,4 @@
-"""Recognize speech with a Vosk model on this machine, in a process of its own."""
+"""Recognize speech with a Vosk model on this machine, in a separate process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class VoskProcess:
     """A process with one model, for any number of recognizers and threads."""
 
     def __init__(self, model: Path) -> None:
-        """Start it; raises `EngineMissingError` when vosk is not installed. The model loads with the first request."""
+        """Start it. Raises `EngineMissingError` if vosk is not installed. The model loads with the first request."""
         with needs_package("hearing with Vosk"):
             _find_vosk()
         self.model = model
@@ -41,11 +41,11 @@ class VoskProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still runs."""
+        """Return whether the process is still running."""
         return self._process.poll() is None
 
     def do(self, method: str, *arguments: object) -> Any:
-        """Carry out a request; raises what the process raised, and `EngineFaultError` when it has ended."""
+        """Run a request. Raises whatever the process raised, or `EngineFaultError` if the process has ended."""
         requests, replies = self._process.stdin, self._process.stdout
         assert requests is not None
         assert replies is not None
@@ -64,7 +64,7 @@ class VoskProcess:
 
 
 class VoskRecognizer:
-    """Streams: the words so far come with every chunk.
+    """Streams: every chunk returns the words so far.
 
     Two recognizers share one model: an open one for questions, and one that knows the short commands of a session.
     """
@@ -72,15 +72,15 @@ class VoskRecognizer:
     name = "vosk"
 
     def __init__(self, model: Path, phrases: Phrases, loaded: VoskProcess | None = None) -> None:
-        """Load the model, or share what another recognizer has `loaded`.
+        """Load the model, or share the one that another recognizer has `loaded`.
 
-        Raises `ModelMissingError` when the model does not load, `EngineMissingError` when vosk does not.
+        Raises `ModelMissingError` if the model does not load, `EngineMissingError` if vosk does not.
         """
         self.loaded = loaded if loaded is not None and loaded.is_alive else VoskProcess(model)
         self._number, self.unknown_words = self.loaded.do("open", phrases)
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; return the words so far."""
+        """Accept a chunk and return the words so far."""
         return str(self.loaded.do("accept", self._number, chunk.pcm))
 
     def pause(self) -> Transcript:
@@ -89,13 +89,13 @@ class VoskRecognizer:
         return heard
 
     def finish(self) -> Transcript:
-        """Return the words of the utterance, and which short command it is, ready for the next one."""
+        """Return the words of the utterance and which short command it is, and get ready for the next one."""
         heard: Transcript = self.loaded.do("finish", self._number)
         return heard
 
 
 def unknown_words(model: Path, words: Iterable[str]) -> tuple[str, ...]:
-    """Return the words outside the vocabulary of a model; raises as opening the recognizer does."""
+    """Return the words outside a model's vocabulary. Raises the same errors as opening the recognizer."""
     found: tuple[str, ...] = VoskProcess(model).do("unknown_words", sorted(set(words)))
     return found
 
@@ -108,7 +108,7 @@ def _find_vosk() -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close its input, at which it ends, and wait a moment."""
+    """Close the process's input, which makes it exit, and wait briefly."""
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             with contextlib.suppress(OSError):

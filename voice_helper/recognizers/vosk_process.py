@@ -1,10 +1,10 @@
-"""The process in which Vosk hears: `python -m voice_helper.recognizers.vosk_process`, started by `vosk`.
+"""The process that runs Vosk: `python -m voice_helper.recognizers.vosk_process`, started by `vosk`.
 
-Vosk and kaldi-decoder each bring a copy of OpenFst, whose registers share their names: in one process the second to be
-loaded hangs, or ends the process (vosk 0.3.45, kaldifst 1.8.3, Linux). In a process of its own a model that crashes
-Vosk ends nothing else, either.
+Vosk and kaldi-decoder each bring a copy of OpenFst, and the registers of the two copies share their names. In one
+process, the second copy to load hangs or ends the process (vosk 0.3.45, kaldifst 1.8.3, Linux). A separate process
+also means that a model that crashes Vosk ends nothing else.
 
-Requests and replies are pickled through the standard streams; the process ends when its input does.
+Requests and replies are pickled over the standard streams. The process ends when its input does.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
 _UNKNOWN: Final = "[unk]"
 _NO_WORD: Final = "["
-"""What begins so is a sound or a mark of the model, such as [noise]."""
+"""Tokens that start with one of these are sounds or marks of the model, such as [noise]."""
 
 _DECOYS: Final = 150
-"""Other words beside the commands, so that what is no command has somewhere to go."""
+"""Other words besides the commands, so that speech that is not a command has something to match."""
 
 _DYNAMIC_GRAPH: Final = "graph/HCLr.fst"
-"""Only a model with this file takes a list of phrases."""
+"""Only a model with this file accepts a list of phrases."""
 
 
 class LoadedRecognizer:
-    """Streams: the words so far come with every chunk.
+    """Streams: every chunk returns the words so far.
 
     Two recognizers share one model: an open one for questions, and one that knows the short commands of a session.
     """
 
     def __init__(self, model: Path, phrases: Phrases, loaded: tuple[Any, Any]) -> None:
-        """Take the folder of the model, and the module and model that were loaded."""
+        """Keep the model's folder, and the loaded module and model."""
         vosk, self._model = loaded
         words = {word for phrase in phrases.session for word in phrase.split()}
         self.unknown_words = _outside(self._model, words)
@@ -51,7 +51,7 @@ class LoadedRecognizer:
         self._phrases = frozenset(phrase for phrase in phrases.session if unheard.isdisjoint(phrase.split()))
         self._closed: Any = None
         if self._phrases and (model / _DYNAMIC_GRAPH).is_file():
-            unknown = [_UNKNOWN] if not _outside(self._model, [_UNKNOWN]) else []  # not every model has it
+            unknown = [_UNKNOWN] if not _outside(self._model, [_UNKNOWN]) else []  # not every model has this word
             grammar = [*sorted(self._phrases), *self._decoys(phrases.questions, words), *unknown]
             self._closed = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, json.dumps(grammar, ensure_ascii=False))
             self._closed.SetWords(True)
@@ -64,8 +64,8 @@ class LoadedRecognizer:
         return [word for word, _ in counts.most_common() if word not in unheard][:_DECOYS]
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; give the words so far."""
-        # its own endpoint may come earlier than ours: keep what it had
+        """Accept a chunk and return the words so far."""
+        # vosk's own endpoint may come before ours: keep the words that it had
         if self._open.AcceptWaveform(chunk.pcm):
             self._done.append(read_reply(self._open.Result()))
         if self._closed is not None and self._closed.AcceptWaveform(chunk.pcm):
@@ -73,11 +73,11 @@ class LoadedRecognizer:
         return self.pause().text
 
     def pause(self) -> Transcript:
-        """Give the words so far."""
+        """Return the words so far."""
         return Transcript(_joined((*self._done, read_reply(self._open.PartialResult()))), 0.0)
 
     def finish(self) -> Transcript:
-        """Give the words of the utterance, and which short command it is, ready for the next one."""
+        """Return the words of the utterance and which short command it is, and get ready for the next one."""
         parts = [part for part in (*self._done, read_reply(self._open.FinalResult())) if part.text]
         self._done = []
         self._open.Reset()
@@ -87,7 +87,7 @@ class LoadedRecognizer:
         return Transcript(_joined(parts), min(part.confidence for part in parts), command=command, command_fit=fit)
 
     def _command(self) -> tuple[str, float]:
-        """Give the command that the closed set hears, where it hears nothing beside it, and how sure it is."""
+        """Return the command if the closed set heard nothing besides it, and how certain it is."""
         if self._closed is None:
             return "", 0.0
         parts = [part for part in (*self._commands, read_reply(self._closed.FinalResult())) if part.text]
@@ -103,14 +103,14 @@ def _joined(parts: Iterable[Transcript]) -> str:
 
 
 def _load(model: Path) -> tuple[Any, Any]:
-    """Give vosk and the model that lies in a folder."""
+    """Load vosk and the model in a folder."""
     with needs_package("hearing with Vosk"):
         import vosk
     vosk.SetLogLevel(-1)
     try:
-        with quiet_stderr():  # of a damaged configuration it prints all that could stand in one
+        with quiet_stderr():  # for a damaged configuration it prints every possible option
             return vosk, vosk.Model(model_path=str(model))
-    except Exception as error:  # all that vosk raises
+    except Exception as error:  # anything vosk raises
         raise ModelMissingError(
             f"the Vosk model in {model} does not load: {error}", hint="unpack it again, or take another"
         ) from error
@@ -121,7 +121,7 @@ def _outside(loaded: Any, words: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_reply(reply: str) -> Transcript:
-    """Read vosk's JSON; kept apart from the engine so that tests need no model."""
+    """Parse vosk's JSON. Separate from the engine so that tests need no model."""
     heard = json.loads(reply)
     text = heard.get("text") or heard.get("partial") or ""
     words = [word for word in text.split() if not word.startswith(_NO_WORD)]
@@ -131,25 +131,25 @@ def read_reply(reply: str) -> Transcript:
 
 
 class Worker:
-    """Carries out the requests for one model."""
+    """Runs the requests for one model."""
 
     def __init__(self, model: Path) -> None:
-        """Raise `ModelMissingError` when the model does not load, `EngineMissingError` when vosk does not."""
+        """Raise `ModelMissingError` if the model does not load, `EngineMissingError` if vosk does not."""
         self._folder, self._loaded = model, _load(model)
         self._recognizers: list[LoadedRecognizer] = []
 
     def open(self, phrases: Phrases) -> tuple[int, tuple[str, ...]]:
-        """Open a recognizer; return its number, and the words of the session that the model lacks."""
+        """Open a recognizer. Return its number, and the session's words that the model lacks."""
         recognizer = LoadedRecognizer(self._folder, phrases, self._loaded)
         self._recognizers.append(recognizer)
         return len(self._recognizers) - 1, recognizer.unknown_words
 
     def accept(self, number: int, pcm: bytes) -> str:
-        """Take sound for a recognizer; return the words so far."""
+        """Accept sound for a recognizer and return the words so far."""
         return self._recognizers[number].accept(AudioChunk(pcm))
 
     def pause(self, number: int) -> Transcript:
-        """Return the words so far of a recognizer."""
+        """Return a recognizer's words so far."""
         return self._recognizers[number].pause()
 
     def finish(self, number: int) -> Transcript:
@@ -157,15 +157,15 @@ class Worker:
         return self._recognizers[number].finish()
 
     def unknown_words(self, words: Iterable[str]) -> tuple[str, ...]:
-        """Return the words outside the vocabulary of the model."""
+        """Return the words outside the model's vocabulary."""
         return _outside(self._loaded[1], words)
 
 
 def main() -> None:
-    """Serve the model in the folder that the arguments name until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends us
+    """Serve the model in the folder given as an argument until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends this process
     replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no reply
+    os.dup2(2, 1)  # keep what libraries print out of the replies
     worker: Worker | None = None
     while True:
         try:

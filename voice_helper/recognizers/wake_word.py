@@ -1,8 +1,8 @@
-"""Hear one phrase and nothing else: the wake phrase, by its phones in the embedded recognizer's network.
+"""Detect the wake phrase and nothing else, by its phones in the embedded recognizer's network.
 
-A row of states, one a phone, follows the frames; how much less likely the frames are as the phrase than as any phones
-at all, per phone, tells whether it was said (keyword against filler: Rose and Paul, A hidden Markov model based keyword
-recognition system, 1990).
+A row of states, one per phone, follows the frames. The phrase is detected by how much less likely the frames are as
+the phrase than as any phones at all, per phone (keyword against filler: Rose and Paul, A hidden Markov model based
+keyword recognition system, 1990).
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from voice_helper.recognizers.embedded.word_search import Frames
 from voice_helper.types import AudioChunk
 
 THRESHOLD: Final = 0.15
-"""How well the phrase must fit, from 0.0 to 1.0; bench/RESULTS.md has the misses and false alarms."""
+"""How well the phrase must fit, from 0.0 to 1.0. bench/RESULTS.md lists the misses and false alarms."""
 
 _MAX_WAYS: Final = 24
 _ENDPOINT: Final = EndpointSettings(start_seconds=0.1, silence_seconds=0.8)
 
 
 class WakeWord:
-    """Spots a phrase in a stream of sound; the network runs only while somebody speaks."""
+    """Detects a phrase in a stream of sound. The network runs only while someone is speaking."""
 
     def __init__(self, phrase: str, threshold: float = THRESHOLD) -> None:
-        """Raise `EngineMissingError` when a word of the phrase has no known sound or the network does not load."""
+        """Raise `EngineMissingError` if a word of the phrase has no known sound or the network does not load."""
         self.phrase = " ".join(phrase.casefold().split())
         words = self.phrase.split()
         sounds = pronunciations(words, with_own_ways(words, {}))
@@ -64,7 +64,7 @@ class WakeWord:
             row.forget()
 
     def accept(self, chunk: AudioChunk) -> bool:
-        """Take a chunk; return whether the phrase has just been heard."""
+        """Accept a chunk and return whether the phrase has just been said."""
         if not chunk.pcm:
             return False
         cut = self._endpointer.accept(chunk, self._activity.is_speech(chunk))
@@ -89,19 +89,19 @@ class WakeWord:
 
 
 class PhraseRow:
-    """One way to say a phrase, followed through the frames."""
+    """One pronunciation of a phrase, followed through the frames."""
 
     def __init__(self, phones: Sequence[int]) -> None:
         self._phones = np.array(phones)
         self.forget()
 
     def forget(self) -> None:
-        """Begin again: nothing of the phrase was heard."""
+        """Reset: forget any part of the phrase heard so far."""
         self._scores: npt.NDArray[np.float32] = np.full(len(self._phones) + 1, -np.inf, dtype=np.float32)
-        self._scores[0] = 0.0  # it may begin at any frame
+        self._scores[0] = 0.0  # the phrase may begin at any frame
 
     def follow(self, frame: npt.NDArray[np.float32]) -> float:
-        """Take a frame, relative to its likeliest phone; return how well the phrase that ends here fits, per phone."""
+        """Follow a frame (relative to its likeliest phone). Return how well the phrase ending here fits, per phone."""
         own = frame[self._phones]
         stays = np.maximum(own, max(frame[ALPHABET.blank], frame[ALPHABET.boundary]))
         self._scores[1:] = np.maximum(self._scores[1:] + stays, self._scores[:-1] + own)

@@ -1,4 +1,4 @@
-"""Recognizes speech with a Whisper model on this machine (extra `whisper`)."""
+"""Recognize speech with a Whisper model on this machine (extra `whisper`)."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ from voice_helper.errors import ModelMissingError, needs_package
 from voice_helper.recognizers.buffered import Samples, WholeUtterance
 from voice_helper.types import Transcript
 
-_MOST_PROMPT_WORDS: Final = 60  # the prompt may take half of what the model reads, 224 pieces of words
-_NO_SPEECH: Final = 0.6  # the model's own measure, and the value at which its authors drop a text
+_MOST_PROMPT_WORDS: Final = 60  # the prompt may take half of the model's context, 224 tokens
+_NO_SPEECH: Final = 0.6  # the model's own measure, with the value at which its authors discard a text
 _MARKS: Final = re.compile(r"[^\w' ]+|_")
 _ASIDES: Final = re.compile(r"\[[^]]*\]|\([^)]*\)|<[^>]*>")
-"""What it writes of sounds that are no words: "[music]"."""
+"""How the model writes sounds that are not words: "[music]"."""
 
 
 class WhisperRecognizer(WholeUtterance):
-    """Hears whole utterances: the words come half a second after their end."""
+    """Recognizes whole utterances. The words come half a second after the end."""
 
     name = "whisper"
     is_quick = False
 
     def __init__(self, model: Path, language: str, prompt: str = "") -> None:
-        """Load the model (CTranslate2); `prompt` is text such as people say to us, which makes its words likelier.
+        """Load the model (CTranslate2). `prompt` is typical user text, which makes its words likelier.
 
-        Raises `EngineMissingError` where faster-whisper is not installed, `ModelMissingError` when the model does not
-        load.
+        Raises `EngineMissingError` if faster-whisper is not installed, `ModelMissingError` if the model does not load.
         """
         super().__init__()
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # it would look for a model's missing files there
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # otherwise it would look online for a model's missing files
         with needs_package("hearing with Whisper", "whisper"):
             engine = importlib.import_module("faster_whisper")
         try:
@@ -49,7 +48,7 @@ class WhisperRecognizer(WholeUtterance):
         self._language, self._prompt = language, prompt
 
     def transcribed(self, samples: Samples) -> Transcript:
-        """Give the words of an utterance."""
+        """Return the words of an utterance."""
         segments, _ = self._model.transcribe(
             samples,
             language=self._language,
@@ -66,13 +65,13 @@ class WhisperRecognizer(WholeUtterance):
 
 
 def plain_words(text: str) -> str:
-    """Give the words of a written text as they were spoken: lower case, no marks, no "[music]"."""
+    """Return the words of a written text as spoken: lower case, no punctuation, no "[music]"."""
     spoken = _ASIDES.sub(" ", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower()
     return " ".join(word for word in _MARKS.sub(" ", spoken).split() if word.strip("'"))
 
 
 def prompt_of(sentences: Iterable[str]) -> str:
-    """Give the words of four letters and more that most of the sentences have, for a prompt."""
+    """Return the words of at least four letters that appear in the most sentences, for a prompt."""
     counts = Counter(word for sentence in sentences for word in set(sentence.split()) if len(word) > 3)
     by_count = sorted(counts, key=lambda word: (-counts[word], word))  # the same in every process
     return ", ".join(by_count[:_MOST_PROMPT_WORDS])

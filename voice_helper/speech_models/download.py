@@ -112,13 +112,7 @@ def _keep_body(url: str, part: Path, answer: requests.Response, have: int, max_b
         raise _too_large(url)
     if not have:
         _tag(part).write_text(_version(answer), encoding="utf-8")
-<<<<<<< HEAD
-    answer.raw.enforce_content_length = (
-        False  # it would discard the data received just before a cut; the length is checked below
-    )
-=======
     answer.raw.enforce_content_length = False  # it would discard data that came just before a cut
->>>>>>> english-c
     with part.open("ab" if have else "wb") as file:
         for block in answer.iter_content(_BLOCK_BYTES):
             if not have and block.lstrip().lower().startswith(_WEB_PAGE):
@@ -211,13 +205,7 @@ def _explained(url: str, have: int, error: Exception) -> ModelInstallError:
         return ModelInstallError(f"{url} leads in a circle", hint=_ELSEWHERE)
     if isinstance(error, _BegunAnewError):
         return ModelInstallError(f"{url} answers with parts that do not fit together", hint=_ELSEWHERE)
-<<<<<<< HEAD
-    if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(
-        error
-    ):  # a timeout during the response body is wrapped
-=======
     if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):  # wrapped in mid-response
->>>>>>> english-c
         return ModelInstallError(f"{host} has stopped answering, after {have / 1e6:.1f} MB", hint=_AGAIN)
     return ModelInstallError(f"the connection to {host} was cut after {have / 1e6:.1f} MB", hint=_AGAIN)
 

@@ -1,4 +1,4 @@
-"""The skill of an intents folder that somebody is editing: every edit counts from the next sentence on."""
+"""The skill of an intents folder that is being edited: every edit takes effect from the next sentence on."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _Seen = Mapping[Path, tuple[int, int]]
 
 
 class WatchedSkill:
-    """Reads a folder anew when a file of it has changed; with a mistake in one, the last good words stay in use."""
+    """Reloads a folder when one of its files changes. If a file has a mistake, the last valid version stays in use."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str], announce: Callable[[str], None]) -> None:
-        """Open the skill; `announce` is told what people should know. Raises `IntentsError`."""
+        """Open the skill. `announce` is called with messages for the user. Raises `IntentsError`."""
         self._folder, self._settings, self._announce = folder, settings, announce
         self._seen = _files(folder)
         self.is_behind = False
-        """Whether a mistake keeps the last edit from being in use."""
+        """Whether a mistake keeps the last edit from taking effect."""
 
         self._skill = open_skill(folder=folder, settings=settings, announce=announce)
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The files that are other ones than when they were last read, by their names in the folder."""
+        """Return the files that changed since the last load, by their names in the folder."""
         differing = _files(self._folder).items() ^ self._seen.items()
         return tuple(sorted({path.relative_to(self._folder).as_posix() for path, _ in differing}))
 
     @property
     def skill(self) -> Skill:
-        """The skill with the last good words."""
+        """Return the skill with the last valid words."""
         return self._skill
 
     def read_anew(self) -> None:
-        """Read the folder anew. Raises `VoiceHelperError` for what is wrong in it; the words then stay as they were."""
+        """Reload the folder. Raises `VoiceHelperError` for its mistakes, and then keeps the words as they were."""
         self._seen = _files(self._folder)
         self.is_behind = True
         self._skill = open_skill(
@@ -47,11 +47,11 @@ class WatchedSkill:
 
 
 def _files(folder: Path) -> _Seen:
-    """When each file of a folder was last written, and its size."""
+    """Return when each file of a folder was last written, and its size."""
     seen: dict[Path, tuple[int, int]] = {}
     for path in folder.rglob("*"):
         if path.suffix in _READ:
-            with suppress(OSError):  # gone between two looks: an editor is writing it anew
+            with suppress(OSError):  # gone between listing and reading: an editor is rewriting it
                 status = path.stat()
                 seen[path] = (status.st_mtime_ns, status.st_size)
     return seen

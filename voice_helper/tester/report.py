@@ -1,4 +1,4 @@
-"""What a batch of tested lines shows: how many are right, for each intent, and what is taken for what."""
+"""What a batch of tested lines shows: how many are right, per intent, and which intents are confused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REFUSED = frozenset({NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE})
 
 @dataclass(frozen=True, slots=True)
 class IntentFigures:
-    """How one intent fared."""
+    """The results of one intent."""
 
     intent: str
     expected: int
@@ -27,7 +27,7 @@ class IntentFigures:
 
     @property
     def accuracy(self) -> float:
-        """The share of its lines that was right."""
+        """Return the share of its lines that were right."""
         return self.right / self.expected
 
 
@@ -48,36 +48,36 @@ class Report:
 
     @cached_property
     def expected(self) -> int:
-        """How many had an expectation."""
+        """Return how many lines had an expectation."""
         return sum(result.is_right is not None for result in self.results)
 
     @cached_property
     def right(self) -> int:
-        """How many of those were as expected."""
+        """Return how many of those were as expected."""
         return sum(result.is_right is True for result in self.results)
 
     @property
     def accuracy(self) -> float:
-        """The share that was right; 1.0 when nothing was expected."""
+        """Return the share that was right; 1.0 if nothing was expected."""
         return self.right / self.expected if self.expected else 1.0
 
     @cached_property
     def not_understood(self) -> int:
-        """How many had no single meaning."""
+        """Return how many lines had no single meaning."""
         return sum(result.match.intent in (NONE_INTENT, UNSURE_INTENT) for result in self.results)
 
     @cached_property
     def wrong(self) -> tuple[Result, ...]:
-        """Those that were not as expected, in order."""
+        """Return the lines that were not as expected, in order."""
         return tuple(result for result in self.results if result.is_right is False)
 
     @cached_property
     def refused(self) -> tuple[Result, ...]:
-        """Those that were not answered: not understood, asked about, or about something else."""
+        """Return the lines that were not answered: not understood, asked about, or about something else."""
         return tuple(result for result in self.results if result.match.intent in REFUSED)
 
     def by_intent(self) -> list[IntentFigures]:
-        """Give the figures of every expected intent, the worst first."""
+        """Return the figures of every expected intent, worst first."""
         expected = Counter(result.case.intent for result in self.results if result.case.intent)
         right = Counter(result.case.intent for result in self.results if result.is_right)
         taken = Counter(result.match.intent for result in self.wrong if result.match.intent != result.case.intent)
@@ -87,7 +87,7 @@ class Report:
         return sorted(figures, key=lambda each: (each.accuracy, each.intent))
 
     def confusions(self) -> list[Confusion]:
-        """Give what is taken for what, the most frequent first."""
+        """Return which intents were taken for which, most frequent first."""
         pairs: dict[tuple[str, str], list[Result]] = {}
         for result in self.wrong:
             pairs.setdefault((result.case.intent or "", result.match.intent), []).append(result)
@@ -95,7 +95,7 @@ class Report:
         return sorted(found, key=lambda each: (-len(each.results), each.expected, each.got))
 
     def scores(self, bins: int) -> tuple[list[int], list[int]]:
-        """Give how many right and how many wrong results have a score in each of equal parts from 0 to 1."""
+        """Return how many right and how many wrong results score in each of `bins` equal parts from 0 to 1."""
         right, wrong = [0] * bins, [0] * bins
         for result in self.results:
             if result.is_right is not None:
@@ -104,18 +104,18 @@ class Report:
         return right, wrong
 
     def matrix(self) -> Mapping[tuple[str, str], int]:
-        """Give how many lines of each expected intent (first) came to mean each intent (second)."""
+        """Return how many lines of each expected intent (first) came to mean each intent (second)."""
         return Counter((result.case.intent, result.match.intent) for result in self.results if result.case.intent)
 
 
 def in_order(intents: Iterable[str], known: Sequence[str]) -> list[str]:
-    """Sort intents as the folder has them; those it does not have come last, by name."""
+    """Sort intents in the folder's order. Intents that are not in the folder come last, by name."""
     places = {intent: place for place, intent in enumerate(known)}
     return sorted(set(intents), key=lambda intent: (places.get(intent, len(places)), intent))
 
 
 def printable(text: str) -> str:
-    """Give a text for a file that others show: control characters, line ends too, are written out (`\\\\x1b`)."""
+    """Return a text that is safe to display: control characters, including line ends, are escaped (`\\x1b`)."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )

@@ -1,4 +1,4 @@
-"""What a change to the intents broke and mended: the results of now beside those of an earlier run."""
+"""What a change to the intents broke and fixed: the current results compared with those of an earlier run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HINT = "give what voice-helper test-intents ... --format jsonl printed before th
 
 Kind = Literal["broken", "mended", "changed"]
 Key = tuple[str, Context, str | None]
-"""What a line is known by: its text, its context, and the intent of the answer before."""
+"""What identifies a line: its text, its context, and the intent of the previous answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A line that means something else now, or is right or wrong now and was not."""
+    """A line whose meaning has changed, or that has become right or wrong."""
 
     kind: Kind
     result: Result
     before: Earlier
 
     def line(self) -> str:
-        """Say it in one line."""
+        """Return the change as one line of text."""
         match, case = self.result.match, self.result.case
         before, now = meaning(self.before.intent, self.before.slots), meaning(match.intent, match.slots)
         expected = f", expected {case.intent}" if case.intent and self.kind != "mended" else ""
@@ -50,21 +50,21 @@ class Comparison:
 
     old: Path
     changes: tuple[Change, ...]
-    """Broken first, then mended, then those that only mean something else now."""
+    """Broken lines first, then fixed ones, then those whose meaning merely changed."""
 
     added: int
     """Lines that the earlier run did not have."""
 
     gone: int
-    """Lines of the earlier run that are no longer there."""
+    """Lines of the earlier run that no longer exist."""
 
     def counts(self) -> str:
-        """Say how many lines there are of every kind."""
+        """Return how many lines there are of each kind."""
         changed = ", ".join(f"{sum(change.kind == kind for change in self.changes)} {kind}" for kind in _KINDS)
         return f"{changed}, {self.added} new, {self.gone} no longer there"
 
     def lines(self) -> list[str]:
-        """Say it all, the summary first."""
+        """Return the whole comparison as lines, the summary first."""
         return [f"compared with {self.old}: {self.counts()}", *(change.line() for change in self.changes)]
 
 
@@ -72,19 +72,19 @@ _KINDS: tuple[Kind, ...] = ("broken", "mended", "changed")
 
 
 def meaning(intent: str, slots: Mapping[str, str]) -> str:
-    """Give an intent with its slots."""
+    """Return an intent with its slots."""
     return " ".join((intent, *(f"{name}={value}" for name, value in slots.items())))
 
 
 def situation(case: Case) -> str:
-    """Give what a line is said in, where it is not the usual: ` (in a session, after remedy_heat)`."""
+    """Return the situation of a line if it is not the usual one: ` (in a session, after remedy_heat)`."""
     parts = ["in a session"] if case.context == "guide" else []
     parts += [f"after {case.after}"] if case.after else []
     return f" ({', '.join(parts)})" if parts else ""
 
 
 def read_results(path: Path) -> dict[Key, Earlier]:
-    """Read the results of an earlier run; raises `VoiceHelperError` with file and line for what is none."""
+    """Read the results of an earlier run. Raises `VoiceHelperError` with file and line for invalid ones."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -120,7 +120,7 @@ def _read_result(entry: Mapping[str, Any], place: Place) -> tuple[Key, Earlier]:
 
 
 def compare(old: Path, earlier: Mapping[Key, Earlier], results: Sequence[Result]) -> Comparison:
-    """Put the results of now beside those of an earlier run."""
+    """Compare the current results with those of an earlier run."""
     by_key = {_key(result): result for result in results}
     changes = [
         Change(kind, result, earlier[key])

@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing else, neither script nor other files; for a phone and for paper, too."""
+"""The report as one self-contained page, without scripts or other files, for phones and for printing."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _MAX_CONFUSIONS: Final = 20
 _MAX_SENTENCES: Final = 3
 _BINS: Final = 20
 _CELL: Final = 18
-_LETTER: Final = 7.2  # a letter's width in a label
+_LETTER: Final = 7.2  # width of a letter in a label
 _CHART_WIDTH, _CHART_HEIGHT = 640, 150
 
 _FILLS: Final = {"good": "#1f77b4", "bad": "#d1495b"}
-"""For what shows pictures but no styles."""
+"""For viewers that show pictures but no styles."""
 
 _MIDDLE: Final = 'text-anchor="middle"'
 _STYLE: Final = """
@@ -60,7 +60,7 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85em; }
 
 @dataclass(frozen=True)
 class PageParts:
-    """What the page is made of."""
+    """The parts of the page."""
 
     report: Report
     sentences: Sentences
@@ -68,11 +68,11 @@ class PageParts:
     made: datetime
     comparison: Comparison | None = None
     thefts: Thefts | None = None
-    """`None` when nobody looked for them."""
+    """`None` if nobody searched for them."""
 
 
 def html_report(parts: PageParts) -> str:
-    """Write the page (HTML). Whatever stands in the lines or templates is shown as it is."""
+    """Return the page (HTML). Any text from the lines or templates is shown literally."""
     report = parts.report
     body = [
         "<h1>Intent report</h1>",
@@ -115,7 +115,7 @@ def _heading(text: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are HTML already; a heading that begins with `#` stands over numbers."""
+    """Return a table of cells that are already HTML. A heading that begins with `#` marks a column of numbers."""
     numbers = [column.startswith("#") for column in head]
 
     def line(tag: str, cells: Sequence[str]) -> str:
@@ -176,7 +176,7 @@ def _bar(share: float) -> str:
 
 
 def _matrix(report: Report, known: Sequence[str]) -> str:
-    """A row for each expected intent, a column for each that came out; the fuller a cell, the more of its row."""
+    """Return the matrix: a row per expected intent, a column per actual intent, cells shaded by share of the row."""
     counts = report.matrix()
     rows = in_order((expected for expected, _ in counts), known)
     columns = in_order((got for _, got in counts), known)
@@ -241,7 +241,7 @@ def _wrong_line(result: Result) -> str:
 
 
 def _histogram(report: Report) -> str:
-    """Right results stand above the line, wrong ones hang below it; a bar grows with the root of its count."""
+    """Return the histogram: right results above the line, wrong ones below. Bars grow with the root of the count."""
     right, wrong = report.scores(_BINS)
     most, step, half = max(*right, *wrong), _CHART_WIDTH / _BINS, _CHART_HEIGHT
     drawn = [f'<path class="axis" stroke="#d5dae1" d="M0 {half}H{_CHART_WIDTH}"/>']

@@ -1,7 +1,7 @@
 """The report as JUnit XML, which CI systems read: a test suite for each file, a test case for each line.
 
-It keeps to what the strictest reader takes (the schema of Jenkins' xUnit plugin), so no file and line stand on a test
-case; the text of a failure begins with them. GitLab shows that text, and the class name as the suite.
+The report follows the strictest reader (the schema of Jenkins' xUnit plugin), so a test case has no file and line
+attributes. Instead, the text of a failure begins with them. GitLab shows that text, and the class name as the suite.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from voice_helper.tester.run import Result
 
 
 def junit_report(report: Report) -> str:
-    """Write the results as JUnit XML. A line without an expectation counts as skipped."""
+    """Return the results as JUnit XML. A line without an expectation counts as skipped."""
     root = ElementTree.Element("testsuites", {"name": "voice-helper test-intents", **_counts(report.results)})
     by_file: dict[str, list[Result]] = {}
     for result in report.results:

@@ -1,4 +1,4 @@
-"""Sentences of one intent that another would claim, found by asking what the templates' own sentences mean."""
+"""Find sentences of one intent that another intent claims, by asking what the templates' own sentences mean."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from voice_helper.types import Match
 from voice_helper.understanding.sentences import Template
 
 _SURE_DRAWS = 12
-"""So many sentences of a template must all be claimed by others before it counts as unreachable."""
+"""A template counts as unreachable only if at least this many of its sentences are all claimed by other intents."""
 
 
 @dataclass(frozen=True, slots=True)
 class Theft:
-    """A template with sentences that come to mean another intent than its own."""
+    """A template with sentences that are understood as another intent than its own."""
 
     template: Template
     texts: tuple[str, ...]
     drawn: int
-    """So many of its sentences were asked about."""
+    """How many of its sentences were asked about."""
 
     match: Match
     """What the first of them means."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether the template is unreachable: every sentence that was drawn is claimed by another intent."""
+        """Return whether the template is unreachable: every sentence drawn from it is claimed by another intent."""
         return len(self.texts) == self.drawn
 
 
 @dataclass(frozen=True, slots=True)
 class Thefts:
-    """What was found in the templates of a folder."""
+    """The thefts found in the templates of a folder."""
 
     found: tuple[Theft, ...]
     templates: int
-    """So many were looked at."""
+    """How many were checked."""
 
 
 def find_thefts(skill: Skill, draws: int, templates: Iterable[Template]) -> Thefts:
-    """Ask what sentences drawn from some templates mean, `draws` of each."""
+    """Ask what sentences drawn from the given templates mean, `draws` from each."""
     found: list[Theft] = []
     looked_at = 0
     for template in templates:

@@ -1,4 +1,4 @@
-"""The picture of a calibration: what is right and refused at each threshold, and how far scores can be believed."""
+"""The chart of a calibration: shares right and refused at each threshold, and how reliable the scores are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CURVES: Final = (
 
 
 def trade_off_picture(points: Sequence[Point], chosen: Point, bins: Sequence[Bin], title: str) -> str:
-    """Draw the shares against `sure`, with the chosen one marked, and beside them the reliability of scores (SVG)."""
+    """Draw the shares against `sure` with the chosen point marked, beside the reliability of the scores (SVG)."""
     width = 2 * (_LEFT + _WIDTH) + _GAP + 16
     height = _TOP + _HEIGHT + 46 + 18 * len(_CURVES)
     shown = sorted((each for each in points if each.margin == chosen.margin), key=lambda each: each.sure)

@@ -36,15 +36,15 @@ class Case:
     slots: Mapping[str, str] | None = None
     context: Context = "none"
     after: str | None = None
-    """Intent of the answer before."""
+    """Intent of the previous answer."""
 
     place: Place | None = None
-    """Where it stands; `None` when it was typed."""
+    """Where the text is; `None` if it was typed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a case came to mean."""
+    """What a case was understood to mean."""
 
     case: Case
     match: Match
@@ -52,11 +52,11 @@ class Result:
     transcript: Transcript = field(default_factory=lambda: Transcript(""))
     engine: str | None = None
     seconds: float = 0.0
-    """How long it took, hearing included."""
+    """How long it took, including speech recognition."""
 
     @property
     def is_right(self) -> bool | None:
-        """Whether it is as expected; `None` when nothing was expected."""
+        """Return whether it is as expected; `None` if nothing was expected."""
         if self.case.intent is None:
             return None
         meant = self.match.intent
@@ -67,7 +67,7 @@ class Result:
         return self.case.slots is None or dict(self.case.slots) == dict(self.match.slots)
 
     def form(self) -> dict[str, Any]:
-        """Give it as a line of `test-intents --format jsonl`."""
+        """Return it as a line of `test-intents --format jsonl`."""
         form = answer_form(self.transcript, self.engine, self.match, self.answer)
         case = self.case
         said = {"text": case.text, "context": case.context, "after": case.after}
@@ -75,10 +75,10 @@ class Result:
 
 
 def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engine: str | None = None) -> Result:
-    """Give one text its meaning and answer, in a conversation of its own.
+    """Return the meaning of one text and its answer, in a conversation of its own.
 
-    `heard` and `engine` say what a recognizer heard, and which. Raises `VoiceHelperError` where it is to be said
-    after an intent that does not exist.
+    `heard` is what a recognizer heard, and `engine` is the recognizer. Raises `VoiceHelperError` if the case should
+    follow an intent that does not exist.
     """
     transcript = heard or Transcript(case.text)
     state = State()
@@ -96,7 +96,7 @@ def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engin
 
 
 def trial(skill: Skill, case: Case) -> Trial:
-    """Give how near a labelled line comes to two meanings, whatever the thresholds for them."""
+    """Return how close a labelled line is to its two nearest meanings, ignoring their thresholds."""
     any_score = replace(skill.content.thresholds, sure=0.0, margin=0.0, unsure=0.0, score_slope=1.0, score_offset=0.0)
     match = replace(skill.understanding, thresholds=any_score).understand(case.text)
     wanted = OUT_OF_SCOPE if case.intent in (NONE_INTENT, OUT_OF_SCOPE, None) else case.intent
@@ -111,14 +111,14 @@ class Asked:
     """One question that was asked."""
 
     transcript: Transcript
-    """The words as they were understood, which may be another guess of the recognizer than its first."""
+    """The words as they were understood, which may be an alternative guess of the recognizer."""
 
     match: Match
     answer: Answer
 
 
 def ask(skill: Skill, transcript: Transcript, state: State | None = None) -> Asked:
-    """Ask one question; give its meaning and its whole answer."""
+    """Ask one question. Return its meaning and its whole answer."""
     _, actions = skill.conversation.step(state or State(), Heard(transcript))
     said = tuple(row for action in actions if isinstance(action, Say) for row in action.rows)
     for action in actions:
@@ -130,7 +130,7 @@ def ask(skill: Skill, transcript: Transcript, state: State | None = None) -> Ask
 def read_cases(path: Path, text: str) -> Iterator[Case]:
     """Read text lines, JSON lines, or the YAML of `tests/sentences`.
 
-    Raises `VoiceHelperError` with file and line for what cannot be read.
+    Raises `VoiceHelperError` with file and line for anything that cannot be read.
     """
     if path.suffix in {".yaml", ".yml"}:
         yield from _yaml_cases(path, text)
@@ -147,7 +147,7 @@ _CASE_KEYS = frozenset({"text", "intent", "slots", "context", "after", "wav", "s
 
 
 def json_object(line: str, place: Place, hint: str) -> dict[str, Any]:
-    """Read a line that is one JSON object; raises `VoiceHelperError` with its place."""
+    """Parse a line that is one JSON object. Raises `VoiceHelperError` with its place."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -177,7 +177,7 @@ def _json_case(line: str, place: Place) -> Case:
 
 
 def read_context(value: object, place: Place) -> Context:
-    """Read the context that a line is said in; raises `VoiceHelperError` with its place."""
+    """Parse the context that a line is said in. Raises `VoiceHelperError` with its place."""
     if value == "guide":
         return "guide"
     if value in ("none", None):
@@ -215,7 +215,7 @@ def _yaml_test(test: Item, problems: Problems) -> Iterator[Case]:
 
 
 def explain(skill: Skill, result: Result) -> list[str]:
-    """Say in plain lines why a text came to mean what it does."""
+    """Return plain lines that explain why a text means what it does."""
     match, text = result.match, result.transcript.text
     understanding = skill.understanding
     lines = [f'compared as: "{skill.content.language.comparable(text)}"']
@@ -240,5 +240,5 @@ def explain(skill: Skill, result: Result) -> list[str]:
 
 
 def nearest_form(skill: Skill, text: str) -> str:
-    """Give a text as the nearest meaning compares it."""
+    """Return a text in the form that nearest-meaning matching compares."""
     return skill.content.language.essence(text)

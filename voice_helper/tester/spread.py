@@ -1,4 +1,4 @@
-"""A batch of lines tested by all machines of a Ray cluster that was joined."""
+"""Test a batch of lines on all machines of the joined Ray cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voice_helper.skill import Skill, open_skill
 from voice_helper.tester.run import Case, Result, run_case
 
 WAITS_SECONDS: Final = 20.0
-"""A machine needs some seconds to load the words; who has waited for so long is told so."""
+"""A machine needs some seconds to load the words. Announce the wait after this long."""
 
 _LINES_A_TASK: Final = 100
 
@@ -26,10 +26,10 @@ def spread(
     settings: Mapping[str, str],
     announce: Callable[[str], None],
 ) -> Iterator[Result]:
-    """Give what texts mean, in their order, found out by all machines of the cluster that was joined.
+    """Yield what texts mean, in order, computed by all machines of the joined cluster.
 
-    `folder` is where the words lie on each of them, when not where they were installed; `announce` is told where it
-    has to wait. Raises `VoiceHelperError` where a machine has other words than `skill`.
+    `folder` is where the words are on each machine, if they are not in the installed place. `announce` is called when
+    there is a wait. Raises `VoiceHelperError` if a machine has different words from `skill`.
     """
     import ray
 

@@ -1,4 +1,4 @@
-"""The words of the templates that the recognizers of this machine cannot hear."""
+"""Find the words of the templates that the recognizers of this machine cannot recognize."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from voice_helper.understanding.sentences import Template
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """What one recognizer cannot hear."""
+    """The words that one recognizer cannot recognize."""
 
     recognizer: str
     words: tuple[tuple[str, Template], ...]
-    """Each word with the first template that has it."""
+    """Each word with the first template that contains it."""
 
     mend: str
 
 
 def unheard_words(content: Content, model: Path | None = None) -> tuple[list[Unheard], list[str]]:
-    """Look at every recognizer; give what each cannot hear, and why others were not looked at.
+    """Check every recognizer. Return what each cannot recognize, and why others were not checked.
 
-    `model` is the folder of a Vosk model; without it one is looked for. Raises `ModelMissingError` when it is none,
-    and `EngineMissingError` when vosk does not load.
+    `model` is the folder of a Vosk model; without it the function looks for one. Raises `ModelMissingError` if the
+    folder holds no model, `EngineMissingError` if vosk does not load.
     """
     looked_at: list[Unheard] = []
     skipped: list[str] = []
@@ -72,7 +72,7 @@ def _unheard(recognizer: str, content: Content, mend: str, heard: Callable[[set[
 
 
 def _ways(word: str, language: Language) -> set[tuple[str, ...]]:
-    """Give the ways in which a word can be heard and still be compared as the same."""
+    """Return the ways a word can be heard and still be compared as the same word."""
     comparable = language.comparable(word)
     same: Iterable[str] = (
         left for table in (language.contractions, language.spellings) for left, right in table.items() if right == word

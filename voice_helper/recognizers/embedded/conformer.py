@@ -1,4 +1,4 @@
-"""Run hama's phoneme network in numpy, on sound as it comes.
+"""Run hama's phoneme network in numpy, on streaming sound.
 
 hama's own engine needs whole utterances, has no build for Windows and takes ten times as long. The network is a
 conformer of four blocks (Gulati et al., Conformer: convolution-augmented transformer for speech recognition, 2020) with
@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float32]
 Samples = Array
 
 FRAME_SAMPLES: Final = 320
-"""Samples between two frames that the network gives: 20 ms at 16 kHz."""
+"""Samples between two output frames of the network: 20 ms at 16 kHz."""
 
 _HOP: Final = 160
 _WINDOW: Final = 400
@@ -40,7 +40,7 @@ _SIZES: Final = {0: "<f4", 1: "<f2"}
 
 @dataclass(frozen=True, slots=True)
 class _Dense:
-    """A matrix and what is added."""
+    """A dense layer: a weight matrix and a bias."""
 
     weight: Array
     bias: Array
@@ -74,13 +74,13 @@ class _FeedForward:
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What one block keeps of the frames before: keys and values of its attention, and its convolution's input."""
+    """What one block keeps of earlier frames: keys and values of its attention, and the input of its convolution."""
 
     keys: Array
-    """Heads x width of a head x frames."""
+    """Heads x head width x frames."""
 
     values: Array
-    """Heads x frames x width of a head."""
+    """Heads x frames x head width."""
 
     convolved: Array
     """The last `_SIDE` frames x width."""
@@ -100,7 +100,7 @@ class _Block:
     norm: _Norm
 
     def run(self, frames: Array, past: _Past) -> tuple[Array, _Past]:
-        """Return the frames after this block, and what it would keep if all of them were final."""
+        """Return the frames after this block, and the state it would keep if all of them were final."""
         frames = self.first(frames)
         attended, keys, values = self._attend(self.attention_norm(frames), past)
         frames = frames + attended
@@ -132,7 +132,7 @@ class Conformer:
     """The network's weights, which all streams share."""
 
     def __init__(self, weights: Mapping[str, Array]) -> None:
-        """Take the weights by their names; raises `EngineMissingError` when they are of another network."""
+        """Load the weights by name. Raises `EngineMissingError` if they belong to another network."""
         try:
             self._read(weights)
         except (KeyError, ValueError, IndexError) as error:
@@ -144,7 +144,7 @@ class Conformer:
         transforms = np.concatenate([weights["stft_real_kernel"][:, 0], weights["stft_imag_kernel"][:, 0]])
         self._transform = np.ascontiguousarray(transforms.T)
         self._mel = weights["mel_fb"]
-        folded = iter(name for name in weights if name.startswith("onnx::"))  # in the order of the network
+        folded = iter(name for name in weights if name.startswith("onnx::"))  # in network order
         stem = weights[next(folded)]
         self._stem = _Dense(
             np.ascontiguousarray(stem.transpose(2, 1, 0).reshape(-1, stem.shape[0])), weights[next(folded)]
@@ -164,7 +164,7 @@ class Conformer:
         self.width = len(self._blocks[0].norm.bias)
 
     def features(self, samples: Samples) -> Array:
-        """Return the log-mel features of windows that lie whole inside the sound, one each 10 ms."""
+        """Return the log-mel features of the windows that lie entirely inside the sound, one every 10 ms."""
         windows = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
         spectra = windows @ self._transform
         half = spectra.shape[1] // 2
@@ -172,12 +172,12 @@ class Conformer:
         return np.asarray(np.log(np.maximum(power @ self._mel, _LEAST_POWER)), dtype=np.float32)
 
     def stem(self, features: Array) -> Array:
-        """Return the frames, one each 20 ms, of features that begin and end one step outside of them."""
+        """Return one frame every 20 ms, from features that extend one step beyond the frames at both ends."""
         threes = np.lib.stride_tricks.sliding_window_view(features, 3, axis=0)[::2]  # frames x mels x 3
         return _gelu(self._stem(threes.transpose(0, 2, 1).reshape(len(threes), -1)))
 
     def past(self) -> tuple[_Past, ...]:
-        """Return what the blocks keep when nothing was heard yet."""
+        """Return the initial state of the blocks, before any sound."""
         head = self.width // _HEADS
         return tuple(
             _Past(
@@ -189,9 +189,9 @@ class Conformer:
         )
 
     def run(self, frames: Array, past: tuple[_Past, ...], final: int) -> tuple[Array, tuple[_Past, ...]]:
-        """Return the log-probabilities of the first `final` frames, and what is kept once these are final.
+        """Return the log-probabilities of the first `final` frames, and the state to keep once these are final.
 
-        The frames after them are their right context, and come again.
+        The remaining frames are right context. The caller passes them again.
         """
         kept = []
         count = len(frames)
@@ -206,7 +206,7 @@ class Conformer:
 
 
 class ConformerStream:
-    """One utterance through the network: sound in, final frames out, each computed on enough context."""
+    """Runs one utterance through the network: sound in, final frames out, each computed with enough context."""
 
     def __init__(self, network: Conformer, right_context: int) -> None:
         """`right_context` is how many frames of 20 ms must follow a frame before it is final."""
@@ -218,7 +218,7 @@ class ConformerStream:
         self._has_begun = False
 
     def accept(self, samples: Samples) -> Array:
-        """Take sound; return the frames that it makes final."""
+        """Accept sound and return the frames that it makes final."""
         self._samples = np.concatenate([self._samples, samples])
         if not self._has_begun:
             if len(self._samples) <= _PAD:
@@ -229,7 +229,7 @@ class ConformerStream:
         return self._final(max(0, len(self._frames) - self._right_context))
 
     def finish(self) -> Array:
-        """The utterance is over: return the frames that are left."""
+        """End the utterance and return the remaining frames."""
         if not self._has_begun:
             return self._nothing()
         self._samples = np.concatenate([self._samples, self._samples[-2 : -2 - _PAD : -1]])
@@ -261,7 +261,7 @@ class ConformerStream:
 
 
 def read_weights(path: Path) -> Mapping[str, Array]:
-    """Read a weights file of hama; raises `EngineMissingError` when it is none or is cut off."""
+    """Read one of hama's weights files. Raises `EngineMissingError` if it is not one, or is truncated."""
     try:
         return _parsed(path.read_bytes())
     except (OSError, ValueError, struct.error, KeyError, UnicodeDecodeError) as error:
@@ -271,7 +271,7 @@ def read_weights(path: Path) -> Mapping[str, Array]:
 
 
 def _parsed(data: bytes) -> Mapping[str, Array]:
-    """Parse the package: names, types, sizes and places of the arrays, then the arrays."""
+    """Parse the package: the names, types, sizes and offsets of the arrays, then the arrays."""
     if not data.startswith(_MAGIC):
         raise ValueError("another kind of file")
     (count,) = struct.unpack_from("<I", data, 8)
@@ -328,7 +328,7 @@ def _silu(values: Array) -> Array:
 
 
 def _gelu(values: Array) -> Array:
-    """The exact one, by the error function (Abramowitz and Stegun, 7.1.26: off by less than 2e-7)."""
+    """Return the exact GELU, with the error function of Abramowitz and Stegun, 7.1.26 (error below 2e-7)."""
     x = values * np.float32(0.5**0.5)
     size = np.abs(x)
     t = np.float32(1) / (np.float32(1) + np.float32(0.3275911) * size)

@@ -1,8 +1,8 @@
-"""How hama's network hears words: its own way from letters to sounds, beside the dictionary's.
+"""How hama's network hears words: its own mapping from letters to sounds, used beside the dictionary's.
 
 The network was trained on pronunciations that its makers derived from spelling: it writes "to" as "toe", "of" as
-"off", "is" with an S, however they are spoken. A lexicon that knows those ways hears a third fewer words wrong
-(bench/RESULTS.md). `models/hama-sounds.txt` has them for frequent words and ours; others are asked for.
+"off", "is" with an S, however they are spoken. A lexicon with these variants has a third fewer word errors
+(bench/RESULTS.md). `models/hama-sounds.txt` lists them for frequent words and ours; hama is asked for other words.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LONGEST_SIGN: Final = max(len(sign) for sign in _PHONE_OF_SIGN)
 
 
 def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Give the pronunciations of `own`, and hama's own ways: those kept, and of the words that nobody knows."""
+    """Return the pronunciations of `own` plus hama's variants: the stored ones, and new ones for words in no list."""
     kept = own_ways()
     others = sorted({word for word in words if word not in kept})
     ways = {**kept, **_asked(others)}
@@ -36,16 +36,16 @@ def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> d
 
 @lru_cache(maxsize=1)
 def own_ways() -> Mapping[str, str]:
-    """Give hama's own way of each word whose pronunciation is not among the dictionary's; empty where it has none."""
+    """Read hama's stored variant of each word if the dictionary does not have it; empty if hama has none."""
     lines = (data_folder("models") / _FILE).read_text(encoding="utf-8").splitlines()
     ways = (line.partition(" ") for line in lines if line and not line.startswith("#"))
     return {word: way for word, _, way in ways}
 
 
 def _asked(words: list[str]) -> Mapping[str, str]:
-    """Ask hama for those words that no dictionary has; it takes 60 ms a word, so that the answers are kept.
+    """Ask hama for the words that no dictionary has. This takes 60 ms a word, so the answers are cached.
 
-    Where hama has no engine of its own (Windows), nothing is answered: such words need a line in pronunciation.yaml.
+    If hama's own engine is missing (Windows), the result is empty: such words need a line in pronunciation.yaml.
     """
 
     def ask() -> dict[str, str]:
@@ -54,7 +54,7 @@ def _asked(words: list[str]) -> Mapping[str, str]:
             return {}
         try:
             model: Any = importlib.import_module("hama").G2PModel()
-        except (ImportError, OSError, RuntimeError):  # RuntimeError is what it raises without its engine
+        except (ImportError, OSError, RuntimeError):  # hama raises RuntimeError if its engine is missing
             return {}
         return {word: phones_of(str(model.predict(word).ipa)) for word in unknown}
 
@@ -63,14 +63,14 @@ def _asked(words: list[str]) -> Mapping[str, str]:
 
 
 def phones_of(signs: str) -> str:
-    """Give hama's phonetic writing in the phones of the CMU dictionary; empty where it has a sign that is none."""
+    """Convert hama's phonetic signs to CMU dictionary phones. Return an empty string if a sign is unknown."""
     phones: list[str] = []
     at = 0
     while at < len(signs):
         length = next((n for n in range(_LONGEST_SIGN, 0, -1) if signs[at : at + n] in _PHONE_OF_SIGN), 0)
         if length:
             phones.append(_PHONE_OF_SIGN[signs[at : at + length]])
-        elif signs[at] not in SIGNS_WITHOUT_SOUND and not signs[at].isspace():  # it takes "how's" for two words
+        elif signs[at] not in SIGNS_WITHOUT_SOUND and not signs[at].isspace():  # hama treats "how's" as two words
             return ""
         at += max(1, length)
     return " ".join(phones)

@@ -1,7 +1,7 @@
-"""A language model and a lexicon from our own phrases, so that recognizers expect what people ask us.
+"""A language model and a lexicon built from our own phrases, so that recognizers expect what people ask us.
 
-The model is a back-off trigram in ARPA form, counted on sentences drawn from the templates;
-frequent English words are mixed in, so that an unforeseen word does not derail the known ones.
+The model is a back-off trigram in ARPA format, counted on sentences drawn from the templates.
+Frequent English words are mixed in, so that an unexpected word does not derail the known ones.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _FILE = "english-words.txt"
 
 @lru_cache(maxsize=1)
 def english_words() -> Mapping[str, tuple[float, tuple[str, ...]]]:
-    """Read the words of English: how likely each is, and its pronunciations, `{"calf": (1.7e-06, ("K AE F",))}`."""
+    """Read the English words with their probability and pronunciations: `{"calf": (1.7e-06, ("K AE F",))}`."""
     lines = _dictionary_file().read_text(encoding="utf-8").splitlines()
     entries = (line.split("\t") for line in lines if line and not line.startswith("#"))
     return {word: (10 ** float(chance), tuple(sounds.split(", "))) for word, chance, sounds in entries}
 
 
 def dictionary_key() -> str:
-    """Tell one version of the dictionary from another, without reading it."""
+    """Return a key that identifies the version of the dictionary, without reading the dictionary."""
     status = _dictionary_file().stat()
     return f"{status.st_size} {status.st_mtime_ns}"
 
@@ -51,7 +51,7 @@ def _dictionary_file() -> Path:
 
 @lru_cache(maxsize=4)
 def frequent_words(count: int) -> Mapping[str, float]:
-    """Return the most frequent words of English with their chances."""
+    """Return the most frequent English words with their probabilities."""
     words = english_words()
     frequent = sorted(words, key=lambda word: (-words[word][0], word))[:count]
     return {word: words[word][0] for word in frequent}
@@ -59,16 +59,16 @@ def frequent_words(count: int) -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A language model and how its words sound."""
+    """A language model and the pronunciations of its words."""
 
     arpa: str
     sounds: Mapping[str, tuple[str, ...]]
 
 
 def build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], general_words: int) -> Built:
-    """Give the model of sentences whose every word can be pronounced, with general words mixed in.
+    """Build the model from the sentences whose every word can be pronounced, with general words mixed in.
 
-    It is kept in the cache under a key of all that goes into it.
+    The result is cached under a key made from all of its inputs.
     """
     digest = hashlib.sha256((inspect.getsource(sys.modules[__name__]) + dictionary_key()).encode())
     digest.update(json.dumps([list(sentences), sorted(own_sounds.items()), general_words]).encode())
@@ -90,7 +90,7 @@ def _build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], 
 
 
 def pronunciations(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Give the pronunciations of those of the words that have any; our own come first."""
+    """Return the pronunciations of the words that have any, our own first."""
     known = english_words()
     found: dict[str, tuple[str, ...]] = {}
     for word in words:
@@ -101,15 +101,15 @@ def pronunciations(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> 
 
 
 def arpa(sentences: Iterable[str], general: Mapping[str, float] | None = None) -> str:
-    """Give a trigram model of sentences in ARPA form, as KenLM and PocketSphinx read it.
+    """Build a trigram model of sentences in ARPA format, as read by KenLM and PocketSphinx.
 
-    `general` are the chances of words in the language at large: they make `GENERAL_SHARE` of the
-    single-word model, so that a word no template has can still be heard. Absolute discounting,
-    interpolated (Ney, Essen and Kneser 1994): each longer context leans on the shorter one.
+    `general` holds the probabilities of words in general English. They get `GENERAL_SHARE` of the
+    unigram model, so that a word in no template can still be recognized. The model uses interpolated absolute
+    discounting (Ney, Essen and Kneser 1994): each longer context backs off to the shorter one.
     """
     spoken = [word for sentence in sentences for word in (_START, *sentence.split(), _END)]
     single = _single_word_chances(Counter(spoken), general or {})
-    words = sorted(single)  # grams sorted by the numbers of their words are then sorted by their words
+    words = sorted(single)  # sorting n-grams by word number then also sorts them by word
     number = {word: index for index, word in enumerate(words)}
     said = np.fromiter((number[word] for word in spoken), dtype=np.int64, count=len(spoken))
     goes_on = np.fromiter((word != _END for word in spoken), dtype=np.bool_, count=len(spoken))
@@ -123,13 +123,13 @@ def arpa(sentences: Iterable[str], general: Mapping[str, float] | None = None) -
 
 @dataclass(frozen=True, slots=True)
 class _Grams:
-    """Words in a row, each row once, sorted."""
+    """Distinct n-grams, sorted."""
 
     keys: npt.NDArray[np.int64]
     """The numbers of the words, as digits of one number."""
 
     chances: npt.NDArray[np.float64]
-    """Of the last word after the others."""
+    """The probability of the last word after the others."""
 
     texts: Sequence[str]
 
@@ -137,7 +137,7 @@ class _Grams:
 def _longer(
     said: npt.NDArray[np.int64], shorter: _Grams, words: Sequence[str], length: int
 ) -> tuple[_Grams, list[float]]:
-    """Give the grams of one word more than `length`, from all said, and what each shorter one leaves to others."""
+    """Return the n-grams one word longer than `length`, from all sentences, and the back-off of each shorter one."""
     keys, counts = np.unique(said, return_counts=True)
     before = np.searchsorted(shorter.keys, keys // len(words))
     without_first = np.searchsorted(shorter.keys, keys % len(words) ** length)
@@ -158,12 +158,12 @@ def _single_word_chances(counts: Counter[str], general: Mapping[str, float]) -> 
     for word, chance in general.items():
         chances[word] = chances.get(word, 0.0) + share * chance / general_total
     chances.setdefault(UNKNOWN, _MIN)
-    chances[_START] = _MIN  # it only ever stands before, never after a word
+    chances[_START] = _MIN  # it only ever comes before a word, never after one
     return chances
 
 
 def _written(levels: Sequence[tuple[_Grams, Sequence[float] | None]]) -> str:
-    """Write grams of one word, two and more, each with what it leaves to others."""
+    """Write the n-grams of one word, two and more, each with its back-off weight."""
     lines = ["\\data\\"]
     lines += [f"ngram {length}={len(grams.texts)}" for length, (grams, _) in enumerate(levels, 1)]
     for length, (grams, left) in enumerate(levels, 1):

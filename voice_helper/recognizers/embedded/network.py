@@ -1,4 +1,4 @@
-"""Sound in, log-probabilities of phones out: noise suppression, hama's network, its signs folded into our phones."""
+"""Sound in, log-probabilities of phones out: noise suppression, then hama's network, mapped to our phones."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from voice_helper.recognizers.embedded.word_search import Frames, import_search
 
 
 class PhoneNetwork:
-    """How likely each phone is at each moment of a sound; shared by threads."""
+    """Computes how likely each phone is at each moment of a sound. Threads can share it."""
 
     def __init__(self) -> None:
-        """Load the weights; raises `EngineMissingError` when hama is not installed."""
+        """Load the weights. Raises `EngineMissingError` if hama is not installed."""
         folder = _assets()
         self._conformer = Conformer(read_weights(folder / "asr_waveform.hama"))
         signs = json.loads((folder / "g2p_vocab.json").read_text(encoding="utf-8"))["decoder"]
         self._fold = folding([*signs, BOUNDARY, BLANK])
 
     def stream(self, right_context: int) -> PhoneStream:
-        """Return a stream for one utterance; so many frames of 20 ms follow before one is final."""
+        """Return a stream for one utterance. A frame is final once `right_context` frames of 20 ms have followed it."""
         return PhoneStream(ConformerStream(self._conformer, right_context), self._fold)
 
 
 class PhoneStream:
     """Sound in, log-probabilities of `PHONES` out, 50 rows a second: noise suppression and the network.
 
-    It may be copied (`copy.copy`), and goes on from there twice.
+    It can be copied (`copy.copy`). Both copies then continue independently from the same point.
     """
 
     def __init__(self, conformer: ConformerStream, fold: npt.NDArray[np.float32]) -> None:
@@ -44,17 +44,17 @@ class PhoneStream:
         self._conformer, self._fold = conformer, fold
 
     def __copy__(self) -> PhoneStream:
-        """Return a stream that has heard the same."""
+        """Return a copy that has heard the same sound."""
         twin = PhoneStream(copy.copy(self._conformer), self._fold)
         twin._suppressor = copy.copy(self._suppressor)
         return twin
 
     def accept(self, samples: Samples) -> Frames:
-        """Take sound (16 kHz, -1.0 to 1.0); return the frames that it makes final."""
+        """Accept sound (16 kHz, -1.0 to 1.0) and return the frames that it makes final."""
         return self._folded(self._conformer.accept(self._suppressor.accept(samples)))
 
     def finish(self) -> Frames:
-        """The utterance is over: return the frames that are left."""
+        """End the utterance and return the remaining frames."""
         last = self._folded(self._conformer.accept(self._suppressor.finish()))
         return np.concatenate([last, self._folded(self._conformer.finish())])
 
@@ -79,7 +79,7 @@ def is_available() -> bool:
 
 @lru_cache(maxsize=1)
 def _assets() -> Path:
-    """Return the folder of hama's weights, without loading hama; raises `EngineMissingError` when it is not there."""
+    """Return the folder of hama's weights without loading hama. Raises `EngineMissingError` if it is missing."""
     with needs_package("the embedded question recognizer", instead="take another one: --engine pocketsphinx"):
         found = importlib.util.find_spec("hama")
         if found is None or not found.submodule_search_locations:

@@ -1,11 +1,11 @@
 """Recognize questions with hama's phoneme network, decoded with our lexicon and language model.
 
-The network gives, 50 times a second, how likely each of 191 phonetic signs is (CTC). The signs are folded into the 39
-phones of the CMU dictionary; a beam search then finds the most likely words, given how they sound and what people ask.
+50 times a second, the network outputs how likely each of 191 phonetic signs is (CTC). The signs are mapped to the 39
+phones of the CMU dictionary. A beam search then finds the most likely words, given the sound and what people ask.
 
-Two passes share the work. While somebody speaks, frames become final 0.25 s behind the speech, and the search goes on
-from where it was: these are the words so far. At a pause the network sees all that was said since the last long stretch
-at once, which in noise hears a quarter fewer words wrong, and a wider search gives the words that count.
+Two passes share the work. While the user speaks, frames become final 0.25 s behind the speech and the search
+continues from where it was: this gives the words so far. At a pause, the network sees everything said since the last
+long stretch at once, which reduces word errors in noise by a quarter. A wider search then gives the words that count.
 """
 
 from __future__ import annotations
@@ -22,24 +22,25 @@ from voice_helper.recognizers.embedded.words import CommandSpotter, Words, with_
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 
 SO_FAR_CONTEXT_FRAMES: Final = 10
-"""While somebody speaks, so many frames (0.2 s) follow before one is final: with 8 the words so far have half as many
-errors again, with 15 no fewer."""
+"""While the user speaks, this many frames (0.2 s) must follow a frame before it is final. With 8, the words so far have
+half as many errors again; 15 gives no fewer errors.
+"""
 
 SETTLED_CONTEXT_FRAMES: Final = 15
 
 STEP_SAMPLES: Final = 1_536
-"""Sound taken at a time while somebody speaks: 0.096 s. A shorter step costs more and shows words little sooner."""
+"""Samples processed per step while the user speaks: 0.096 s. Shorter steps cost more and show words little sooner."""
 
 SETTLED_SAMPLES: Final = 3 * SAMPLE_RATE
-"""After a stretch this long its frames are settled at a pause, so that no pause looks at the whole utterance anew."""
+"""After a stretch this long, a pause makes its frames final, so that no pause reprocesses the whole utterance."""
 
 _SO_FAR_WIDTH: Final = Width(beam=14.0, max_active=1_000)
 _LONGEST_COMMAND_SAMPLES: Final = 4 * SAMPLE_RATE
-_MIN_SAMPLES: Final = SAMPLE_RATE // 10  # less than any word, and than the network's first frames need
+_MIN_SAMPLES: Final = SAMPLE_RATE // 10  # shorter than any word, and than the network's first frames need
 
 
 class PhoneticRecognizer:
-    """The words of an utterance, and which short command it is; there are none before a pause."""
+    """Returns the words of an utterance and which short command it is. There are no words before a pause."""
 
     name = "embedded"
 
@@ -55,7 +56,7 @@ class PhoneticRecognizer:
         self._ready: Transcript | None = None
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; there are no words before a pause."""
+        """Accept a chunk. Returns no words before a pause."""
         if chunk.pcm:
             self._waiting += chunk.pcm
             self._samples += chunk.samples
@@ -63,13 +64,13 @@ class PhoneticRecognizer:
         return ""
 
     def pause(self) -> Transcript:
-        """Return the words so far; `finish` has them ready unless more sound comes."""
+        """Return the words so far. `finish` reuses them if no more sound follows."""
         if self._ready is None:
             self._ready = self._heard() if self._samples >= _MIN_SAMPLES else Transcript("", 0.0)
         return self._ready
 
     def finish(self) -> Transcript:
-        """Return the words of the utterance, ready for the next one."""
+        """Return the words of the utterance and get ready for the next one."""
         heard = self.pause()
         self._begin()
         return heard
@@ -91,7 +92,7 @@ class PhoneticRecognizer:
 
 
 class StreamedWords:
-    """The words so far of what is being said, 0.25 s behind the speech; for one speaker."""
+    """Returns the words so far, 0.25 s behind the speech, for one speaker."""
 
     name = "embedded"
 
@@ -106,7 +107,7 @@ class StreamedWords:
         self._text = ""
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; return the words so far."""
+        """Accept a chunk and return the words so far."""
         self._waiting += chunk.pcm
         while len(self._waiting) >= 2 * STEP_SAMPLES:
             samples = samples_of(self._waiting[: 2 * STEP_SAMPLES])
@@ -119,7 +120,7 @@ class StreamedWords:
         return Transcript(self._text, 0.0)
 
     def finish(self) -> Transcript:
-        """Return the words so far of an utterance that is over, ready for the next one."""
+        """End the utterance: return its words so far and get ready for the next one."""
         heard = self.pause()
         self._begin()
         return heard

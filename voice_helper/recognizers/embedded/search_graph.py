@@ -1,13 +1,13 @@
 """Build the search graph: every way to say what people say, over the network's phones.
 
 The graph holds a back-off language model, and for each of its contexts a prefix tree of the words that may follow.
-Once only one word is left on a branch, its last phones are shared by all contexts that lead to the same next context. A
-state stands for "this phone was heard last": it loops on its phone and on the blank, so that it takes the place of a
-CTC topology (Graves et al., Connectionist temporal classification, 2006) of its own. Compared with composing and
-minimizing transducers (Mohri, Pereira and Riley, Weighted finite-state transducers in speech recognition, 2002) the
-graph is a third smaller and is ready in two seconds instead of thirteen, the same bytes for the same words.
+Once only one word is left on a branch, its last phones are shared by all contexts that lead to the same next context.
+A state means "this phone was heard last". It loops on its phone and on the blank, which replaces a separate CTC
+topology (Graves et al., Connectionist temporal classification, 2006). Compared with composing and minimizing
+transducers (Mohri, Pereira and Riley, Weighted finite-state transducers in speech recognition, 2002), the graph is a
+third smaller and is built in two seconds instead of thirteen. The same words always give the same bytes.
 
-It is written as an OpenFst constant transducer, which kaldi-decoder maps into memory.
+The graph is written as an OpenFst constant transducer, which kaldi-decoder maps into memory.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _EPSILON: Final = -1
 
 _MAGIC: Final = 2_125_659_606
 _VERSION: Final = 2
-_EXPANDED: Final = 3  # properties: it is expanded, and not mutable
+_EXPANDED: Final = 3  # properties: expanded, not mutable
 _ARC: Final = np.dtype([("phone", "<i4"), ("word", "<i4"), ("cost", "<f4"), ("to", "<i4")])
 _STATE: Final = np.dtype(
     [("final", "<f4"), ("arcs_at", "<u4"), ("arcs", "<u4"), ("without_phone", "<u4"), ("without_word", "<u4")]
@@ -39,7 +39,7 @@ _STATE: Final = np.dtype(
 
 @dataclass(frozen=True, slots=True)
 class Alphabet:
-    """The numbers that the network gives its phones."""
+    """The numbers that the network assigns to its phones."""
 
     phones: Mapping[str, int]
     blank: int
@@ -48,24 +48,24 @@ class Alphabet:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A language model: contexts, and the words that may follow each, one entry for each way to say a word."""
+    """A language model: contexts and the words that may follow each, with one entry per pronunciation of a word."""
 
     contexts: int
-    """How many there are; a context is a number below."""
+    """The number of contexts. A context is identified by an index below this."""
 
     start: int
     before: Numbers
     """The context in which the word is said."""
 
     sound: Numbers
-    """Which pronunciation it is, as a number into `sounds`."""
+    """The pronunciation, as an index into `sounds`."""
 
     after: Numbers
     """The context that follows."""
 
     cost: Costs
     ends: Mapping[int, float]
-    """The cost of ending in a context, where one may."""
+    """The cost of ending in a context, for the contexts that allow it."""
 
     back_off: Sequence[tuple[int, int, float]] = ()
     """From a context to a shorter one, at a cost."""
@@ -74,16 +74,16 @@ class Model:
     """The phones of each pronunciation."""
 
     word_of: Numbers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    """The number of the word, from 1, that each pronunciation says."""
+    """The number, from 1, of the word that each pronunciation belongs to."""
 
 
 def language_graph(arpa: str, sounds: Mapping[str, Sequence[str]], alphabet: Alphabet, weight: float) -> bytes:
-    """Return the graph of a trigram model in ARPA form; word N of the sorted `sounds` is number N + 1."""
+    """Return the graph of a trigram model in ARPA format. Word N of the sorted `sounds` gets number N + 1."""
     return _graph(_language_model(arpa, sounds, alphabet, weight), alphabet)
 
 
 def phrase_graph(phrases: Sequence[Sequence[str]], alphabet: Alphabet) -> bytes:
-    """Return the graph of a closed set of phrases, each given by the ways to say it; phrase N is number N + 1."""
+    """Return the graph of a closed set of phrases, each given as its pronunciations. Phrase N gets number N + 1."""
     ways = [
         ([alphabet.phones[phone] for phone in way.split()], number)
         for number, said in enumerate(phrases, 1)
@@ -148,7 +148,7 @@ def _language_model(arpa: str, sounds: Mapping[str, Sequence[str]], alphabet: Al
 
 
 def _grams(arpa: str) -> Iterator[tuple[tuple[str, ...], float, float]]:
-    """Yield the words of each entry, the logarithm (base 10) of its chance, and what it leaves to shorter ones."""
+    """Yield the words of each entry, the base-10 logarithm of its probability, and its back-off weight."""
     inside = False
     for line in arpa.splitlines():
         if line.startswith("\\"):
@@ -160,7 +160,7 @@ def _grams(arpa: str) -> Iterator[tuple[tuple[str, ...], float, float]]:
 
 @dataclass(slots=True)
 class _Arcs:
-    """The arcs so far, as columns of arrays."""
+    """The arcs added so far, stored as columns."""
 
     rows: list[tuple[Numbers, Numbers, Numbers, Numbers, Costs]] = field(default_factory=list)
 
@@ -181,17 +181,17 @@ class _Arcs:
 
 @dataclass(frozen=True, slots=True)
 class _Leaving:
-    """Entries that are alone on their branch of a tree, and so go on by shared tails."""
+    """Entries that are alone on their branch of a tree and therefore continue in a shared tail."""
 
     entries: Numbers
     origin: Numbers
     """The state in which each branch ends."""
 
     depth: Numbers
-    """How many phones each has after the arc out of it."""
+    """The number of phones that remain after the arc out of the state."""
 
     cost: Costs
-    """What the tree has not asked for yet."""
+    """The cost that the tree has not charged yet."""
 
 
 def _graph(model: Model, alphabet: Alphabet) -> bytes:
@@ -216,14 +216,14 @@ def _graph(model: Model, alphabet: Alphabet) -> bytes:
 
 
 def _trees(model: Model, phones: Numbers, lengths: Numbers, arcs: _Arcs) -> tuple[int, _Leaving]:
-    """Grow the prefix tree of each context, with the cost of the best word below each arc."""
+    """Build the prefix tree of each context, with the cost of the best word below each arc."""
     rank = np.empty(len(phones), dtype=np.int64)
     rank[np.lexsort(phones.T[::-1])] = np.arange(len(phones))
     order = np.lexsort((rank[model.sound], model.before))
     before, sound, cost = model.before[order], model.sound[order], model.cost[order]
     said, length = phones[sound], lengths[sound]
     alike = (said[1:] == said[:-1]) & (before[1:] == before[:-1])[:, None]
-    shared = np.concatenate([[0], np.logical_and.accumulate(alike, axis=1).sum(axis=1)])  # with the entry before
+    shared = np.concatenate([[0], np.logical_and.accumulate(alike, axis=1).sum(axis=1)])  # with the previous entry
     shared = np.minimum(shared, length)
     alone = np.minimum(np.maximum(shared, np.append(shared[1:], 0)) + 1, length)
     states, state, paid = model.contexts, before.copy(), np.zeros(len(order))

@@ -1,4 +1,4 @@
-"""Search a graph for the words that fit some frames best, as the frames come: kaldi-decoder's beam search.
+"""Search a graph for the words that best fit the frames, as the frames arrive: kaldi-decoder's beam search.
 
 Source: Povey et al., The Kaldi speech recognition toolkit, 2011.
 """
@@ -21,35 +21,35 @@ from voice_helper.errors import needs_package
 from voice_helper.support.silence_stderr import quiet_stderr
 
 Frames = npt.NDArray[np.float32]
-"""Log-probabilities, 50 rows a second, one column a phone."""
+"""Log-probabilities: 50 rows a second, one column per phone."""
 
 _MAX_STEPS: Final = 20_000
-"""Of the search for other wordings: it takes more in babble only, where they say nothing."""
+"""Limit of the search for other wordings. Only babble takes more steps, and there they are meaningless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Width:
-    """How wide a search looks."""
+    """The width of a search."""
 
     beam: float
-    """What costs more than the best by this (in natural logarithms) is given up."""
+    """The beam: paths that cost more than the best one by this (in natural logarithms) are dropped."""
 
     max_active: int
-    """At most so many states are followed from one frame to the next."""
+    """The maximum number of states followed from one frame to the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """The best way through a graph."""
+    """The best path through a graph."""
 
     words: tuple[int, ...] = ()
     """Numbers of the graph's words, from 1."""
 
     changes: int = 0
-    """How often the label changes from one frame to the next: about two for each phone."""
+    """How often the label changes from one frame to the next: about twice per phone."""
 
     sound_cost: float = 0.0
-    """The negative logarithm of how likely its labels are, whatever the language says."""
+    """The negative logarithm of the likelihood of its labels, without the language model."""
 
     def fit(self, frames: Frames, phones: int) -> float:
         """Return how much less likely the frames are as these words than as any phones, per phone (0.0 to 1.0)."""
@@ -58,24 +58,24 @@ class Hypothesis:
 
 
 class Graph:
-    """A graph in a file, mapped into memory; any number of searches share it."""
+    """A graph in a file, mapped into memory. Any number of searches can share it."""
 
     def __init__(self, path: Path) -> None:
-        """Raise `EngineMissingError` when kaldi-decoder does not load, `ValueError` when the file holds no graph."""
+        """Raise `EngineMissingError` if kaldi-decoder does not load, `ValueError` if the file holds no graph."""
         transducers, self._decoders = import_search()
-        with quiet_stderr():  # it says there what is wrong with the file, and returns nothing
+        with quiet_stderr():  # the reader reports a bad file on stderr only, and returns nothing
             self._fst: Any = transducers.StdConstFst.read(str(path))
         if self._fst is None:
             raise ValueError(f"{path} holds no graph")
         self._transducers = transducers
 
     def search(self, width: Width) -> WordSearch:
-        """Return a search that has heard nothing yet."""
+        """Return a search that has seen no frames yet."""
         options = self._decoders.FasterDecoderOptions(beam=width.beam, max_active=width.max_active)
         return WordSearch(self, self._decoders.FasterDecoder(self._fst, options))
 
     def wordings(self, frames: Frames, beam: float, near: float) -> tuple[tuple[int, ...], ...]:
-        """Return the wordings whose cost is within `near` of the best one found in the beam, the best first."""
+        """Return the wordings whose cost is within `near` of the best one in the beam, best first."""
         if not len(frames):
             return ()
         config = self._decoders.LatticeSimpleDecoderConfig(beam=beam, lattice_beam=near)
@@ -87,22 +87,22 @@ class Graph:
 
 
 class WordSearch:
-    """The search of one utterance, which goes on from where it was."""
+    """The search of one utterance, which continues as frames arrive."""
 
     def __init__(self, graph: Graph, decoder: Any) -> None:
-        """`Graph.search` makes it; it holds the graph, which the decoder does not."""
+        """Keep a reference to the graph, because the decoder does not. Created by `Graph.search`."""
         self._graph, self._decoder = graph, decoder
         self._heard = 0
         decoder.init_decoding()
 
     def accept(self, frames: Frames) -> None:
-        """Take the frames that come next."""
+        """Accept the next frames."""
         if len(frames):
             self._decoder.advance_decoding(self._graph._decoders.DecodableCtc(frames, self._heard))
             self._heard += len(frames)
 
     def best(self, *, is_over: bool) -> Hypothesis | None:
-        """Return the best way so far; once the utterance is over, one that may end there, if there is any."""
+        """Return the best path so far. If the utterance is over, prefer a path that may end there."""
         if not self._heard:
             return None
         found, lattice = self._decoder.get_best_path(is_over)
@@ -116,7 +116,7 @@ class WordSearch:
 
 
 def _wordings(lattice: str, near: float) -> tuple[tuple[int, ...], ...]:
-    """Return the distinct rows of words through a lattice in OpenFst's text form, by cost, best first."""
+    """Return the distinct word sequences through a lattice in OpenFst's text format, cheapest first."""
     arcs, ends, states = _read_lattice(lattice)
     rest = _costs_to_the_end(arcs, ends, states)
     if math.isinf(rest.get(0, math.inf)):
@@ -147,7 +147,7 @@ _LatticeArcs = dict[int, list[tuple[int, int, float]]]
 
 
 def _read_lattice(lattice: str) -> tuple[_LatticeArcs, dict[int, float], int]:
-    """Read the arcs by origin (to, word, cost), the costs of ending, and how many states there are."""
+    """Read the arcs by origin (to, word, cost), the final costs, and the number of states."""
     arcs, ends, states = _LatticeArcs(), dict[int, float](), 0
     for line in lattice.splitlines():
         parts = line.split()
@@ -166,7 +166,7 @@ def _cost(written: Sequence[str]) -> float:
 
 def _costs_to_the_end(arcs: _LatticeArcs, ends: dict[int, float], states: int) -> dict[int, float]:
     rest = dict(ends)
-    for state in reversed(range(states)):  # in the order of time, but for arcs within a frame
+    for state in reversed(range(states)):  # in time order, except for arcs within a frame
         _relax(state, arcs, rest)
     while sum(_relax(state, arcs, rest) for state in reversed(range(states))):
         pass
@@ -182,6 +182,6 @@ def _relax(state: int, arcs: _LatticeArcs, rest: dict[int, float]) -> bool:
 
 
 def import_search() -> tuple[Any, Any]:
-    """Import kaldifst and kaldi-decoder; raises `EngineMissingError` when they do not load."""
+    """Import kaldifst and kaldi-decoder. Raises `EngineMissingError` if they do not load."""
     with needs_package("the embedded question recognizer", instead="take another one: --engine pocketsphinx"):
         return importlib.import_module("kaldifst"), importlib.import_module("kaldi_decoder")

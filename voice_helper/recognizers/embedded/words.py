@@ -14,24 +14,24 @@ from voice_helper.recognizers.embedded.word_search import Frames, Graph, Width
 from voice_helper.types import Transcript
 
 NEAR_SCORE: Final = 3.0
-"""A wording whose cost is no more than this above the best may be what was said."""
+"""A wording may be what was said if its cost exceeds the best by at most this."""
 
 MAX_ALTERNATIVES: Final = 8
 BLANK_PENALTY: Final = 1.5
-"""Taken from the log-probability of nothing being said: in noise the network falls silent too soon."""
+"""Subtracted from the log-probability of silence: in noise the network outputs silence too soon."""
 
 MIN_FIT: Final = 0.05
-"""A command that fits less is none."""
+"""A command that fits less well than this is rejected."""
 
 _FINAL_WIDTH: Final = Width(beam=20.0, max_active=3_000)
 _COMMAND_WIDTH: Final = Width(beam=60.0, max_active=2_000)
 _WORDINGS_BEAM: Final = 13.0
-_MAX_WAYS: Final = 12  # of saying one phrase: each word may have several sounds
+_MAX_WAYS: Final = 12  # pronunciations of one phrase: each word may have several
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of the language and their graph; shared by threads."""
+    """The words of the language and their graph. Threads can share it."""
 
     graph: Graph
     names: Sequence[str]
@@ -42,7 +42,7 @@ class Words:
         return " ".join(self.names[number - 1] for number in words)
 
     def decode(self, frames: Frames) -> Transcript:
-        """Return the most likely words of an utterance, how well the sound fits, and what else it may have been."""
+        """Return the most likely words of an utterance, how well the sound fits, and other possible wordings."""
         frames = with_less_silence(frames)
         search = self.graph.search(_FINAL_WIDTH)
         search.accept(frames)
@@ -56,20 +56,20 @@ class Words:
 
 
 class CommandSpotter:
-    """Which of a closed set of short phrases a whole utterance is, and how well it fits: no other words beside it.
+    """Finds which of a closed set of short phrases a whole utterance is, and how well it fits. No other words compete.
 
-    Each phrase stands in the graph as one word, so that the sound alone decides. Shared by threads.
+    Each phrase stands in the graph as one word, so that the sound alone decides. Threads can share it.
     """
 
     def __init__(self, graph: Graph | None, phrases: Sequence[str], lengths: Sequence[int]) -> None:
-        """Take the phrases, their graph, and how many phones each has; `None` is no phrase at all."""
+        """Keep the phrases, their graph and how many phones each has. With no phrases, the graph is `None`."""
         self._graph, self._phrases, self._lengths = graph, phrases, lengths
 
     def spot(self, frames: Frames) -> tuple[str, float]:
-        """Return the phrase, empty when it is none, and how well the utterance fits it, from 0.0 to 1.0."""
+        """Return the phrase (empty if none fits) and how well the utterance fits it, from 0.0 to 1.0."""
         if self._graph is None or not len(frames):
             return "", 0.0
-        closed = frames.copy()  # a boundary between words is silence like any other here
+        closed = frames.copy()  # here a boundary between words counts as silence
         closed[:, ALPHABET.blank] = closed[:, ALPHABET.boundary] = np.logaddexp(
             frames[:, ALPHABET.blank], frames[:, ALPHABET.boundary]
         )
@@ -84,7 +84,7 @@ class CommandSpotter:
 
 
 def sayable(phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Return the phrases whose every word has a sound, and the ways to say each, in phones."""
+    """Return the phrases whose every word has a pronunciation, and the pronunciations of each, in phones."""
     kept, ways = list[str](), list[list[str]]()
     for phrase in dict.fromkeys(phrases):
         words = phrase.split()
@@ -92,7 +92,7 @@ def sayable(phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> tupl
             said = itertools.islice(itertools.product(*(sounds[word] for word in words)), _MAX_WAYS)
             long_enough = [
                 way for way in (" ".join(each) for each in said) if " " in way
-            ]  # one phone is like any noise
+            ]  # any noise can sound like a single phone
             if long_enough:
                 kept.append(phrase)
                 ways.append(long_enough)
@@ -100,7 +100,7 @@ def sayable(phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> tupl
 
 
 def with_less_silence(frames: Frames) -> Frames:
-    """Return the frames with nothing being said made less likely."""
+    """Return the frames with silence made less likely."""
     heard = frames.copy()
     heard[:, ALPHABET.blank] -= BLANK_PENALTY
     return heard

@@ -1,7 +1,7 @@
-"""The embedded recognizer for many speakers at a time: whole utterances are recognized in processes of their own.
+"""The embedded recognizer for many speakers at a time: separate processes recognize whole utterances.
 
-Network and search hold Python's lock for a good part of their work: in one process all other speakers would wait for
-each. The models are loaded once in each process, whatever the number of speakers.
+The network and the search hold Python's lock for much of their work. In a single process, each speaker would block
+all others. Each process loads the models once, whatever the number of speakers.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
 
 class EmbeddedWorkers:
-    """Processes that give the words of whole utterances; one that dies is replaced."""
+    """Processes that transcribe whole utterances. A process that dies is replaced."""
 
     def __init__(self, phrases: Phrases, processes: int) -> None:
-        """Start so many and wait until they are ready; raises `EngineMissingError` when the engines do not load."""
+        """Start `processes` and wait until they are ready. Raises `EngineMissingError` if the engines do not load."""
         self._phrases, self._count = phrases, processes
-        self._models = EmbeddedModels(phrases)  # before the processes: what they need is in the cache then
+        self._models = EmbeddedModels(phrases)  # before the processes start, so that the cache has what they need
         self._replacing = threading.Lock()
         self._pool = self._open()
         try:
@@ -37,11 +37,11 @@ class EmbeddedWorkers:
             raise EngineMissingError("the processes that recognize do not start", hint="try --workers 0") from error
 
     def recognizer(self) -> WithWordsSoFar:
-        """Give a recognizer for one more speaker, for a thread of its own."""
+        """Return a recognizer for one more speaker, for use on its own thread."""
         return WithWordsSoFar(_InAWorker(self), self._models.words_so_far())
 
     def transcribed(self, samples: Samples) -> Transcript:
-        """Give the words of an utterance; where a process dies over it, another one tries once more."""
+        """Return the words of an utterance. If a process dies while transcribing it, retry once in another process."""
         pool = self._pool
         try:
             return pool.submit(_transcribed, samples).result()
@@ -76,7 +76,7 @@ _recognizers: list[PhoneticRecognizer] = []
 
 
 def _begin(phrases: Phrases) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends this process
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     _recognizers.append(EmbeddedModels(phrases).whole())
 
@@ -85,7 +85,7 @@ def _end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
-        os._exit(0)  # it was killed, and nobody will ever ask again
+        os._exit(0)  # the parent was killed, so no more requests will come
 
 
 def _transcribed(samples: Samples) -> Transcript:
