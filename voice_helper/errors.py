@@ -69,7 +69,7 @@ class IntentsError(VoiceHelperError):
 
 
 def install_hint(extra: str = "") -> str:
-    """Give the command that installs an extra, or anew what everybody has: the one of the README.
+    """Return the command that installs an extra, or anew what everybody has: the one of the README.
 
     It names no package of ours: it has no name at PyPI, and those of others come with the versions that work.
     """

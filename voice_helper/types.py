@@ -139,7 +139,7 @@ class Row:
     """The slot values for which it is said; empty means always."""
 
     def provenance(self) -> dict[str, str]:
-        """Give the row as the JSON forms show it: text, kind, and its fact or source."""
+        """Return the row as the JSON forms show it: text, kind, and its fact or source."""
         shown = {"text": self.text, "kind": str(self.kind)}
         if self.fact is not None:
             shown["fact"] = self.fact

@@ -450,7 +450,7 @@ class Loudspeaker(_Device):
             self._drained.set()
 
     def advance(self, samples: int) -> bytes:
-        """Give so much of what the device played, in step with what is heard: sample for sample since it began."""
+        """Return the next samples that the device played, aligned with the input since it began."""
         if not self._stream.active or self._stalled_seconds > _STALLED_SECONDS:
             return self._advance_without_device(samples)
         with self._lock:
@@ -561,7 +561,7 @@ class Microphone(_Device):
         self._sound.put((self._missed_seconds(frames / self._rate), bytes(sound)))  # a copy: the buffer is PortAudio's
 
     def _missed_seconds(self, seconds: float) -> float:
-        """Give for how long nothing was heard before a sound of some seconds, once it is clear that nothing comes."""
+        """Return for how long nothing was heard before a sound of some seconds, once it is clear that nothing comes."""
         now = clock_seconds()
         self._due = max(self._due + seconds, now - _MAX_MISSED_SECONDS)
         late = now - self._due

@@ -67,7 +67,7 @@ class EchoCanceller:
         """What was left of the last chunk can be what was not learned yet of our own voice."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
-        """Give a chunk as long as the one given, without what was `played` (16 kHz) in the same time."""
+        """Return a chunk as long as the one given, without what was `played` (16 kHz) in the same time."""
         self._silent_chunks = 0 if any(played) else self._silent_chunks + 1
         if self._silent_chunks > _PARTITIONS + 1:  # nothing of ours is left in the room
             self.hears_us_alone = False
@@ -94,7 +94,7 @@ class EchoCanceller:
         return AudioChunk(bytes(np.clip(left * 32768, -32768, 32767).astype("<i2").tobytes())[: len(chunk.pcm)])
 
     def _max_echo(self, heard: npt.NDArray[np.float64], played: npt.NDArray[np.float64]) -> float:
-        """Give the most that our voice can be of this chunk, by how much of it came back in the last half second.
+        """Return the most that our voice can be of this chunk, by how much of it came back in the last half second.
 
         The filter's own doubt falls slowly; with a headset, or where nothing comes back, people are heard sooner.
         """
@@ -125,6 +125,6 @@ def _power(spectra: Spectra) -> Powers:
 
 
 def _samples(pcm: bytes) -> npt.NDArray[np.float64]:
-    """Give a whole chunk as numbers from -1.0 to 1.0, the end filled with silence."""
+    """Return a whole chunk as numbers from -1.0 to 1.0, the end filled with silence."""
     samples = np.frombuffer(pcm.ljust(CHUNK_SAMPLES * 2, b"\0"), dtype="<i2")[:CHUNK_SAMPLES]
     return samples.astype(np.float64) / 32768

@@ -23,7 +23,7 @@ _LOUD_CHUNKS: Final = 10  # a third of a second of somebody's voice
 
 
 def decibels(chunk: AudioChunk) -> float:
-    """Give the loudness of a chunk against full scale (root mean square), from `QUIETEST_DECIBELS` to 0."""
+    """Return the loudness of a chunk against full scale (root mean square), from `QUIETEST_DECIBELS` to 0."""
     samples = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float64)
     if not len(samples) or not samples.any():
         return QUIETEST_DECIBELS

@@ -34,7 +34,7 @@ class Problems:
         return len(self._found)
 
     def lines(self) -> tuple[str, ...]:
-        """Give each problem as `file:line: what is wrong`, sorted by place."""
+        """Return each problem as `file:line: what is wrong`, sorted by place."""
         return tuple(f"{file}:{line}: {message}" for file, line, message in sorted(self._found))
 
 
@@ -46,7 +46,7 @@ class Item:
     value: str | bool | int | float | list[Item] | dict[str, Item] | None
 
     def text(self, problems: Problems, what: str) -> str:
-        """Give the text; anything else is noted as a problem and read as its plain form."""
+        """Return the text; anything else is noted as a problem and read as its plain form."""
         if isinstance(self.value, str) and self.value.strip():
             return self.value
         if isinstance(self.value, bool | int | float):
@@ -56,34 +56,34 @@ class Item:
         return ""
 
     def number(self, problems: Problems, what: str) -> float:
-        """Give the number; anything else is noted as a problem and read as 0."""
+        """Return the number; anything else is noted as a problem and read as 0."""
         if isinstance(self.value, int | float) and not isinstance(self.value, bool):
             return float(self.value)
         problems.add(self.place, f"{what} must be a number, not {self._named()}")
         return 0.0
 
     def truth(self, problems: Problems, what: str) -> bool:
-        """Give true or false; anything else is noted as a problem and read as false."""
+        """Return true or false; anything else is noted as a problem and read as false."""
         if isinstance(self.value, bool):
             return self.value
         problems.add(self.place, f"{what} must be true or false, not {self._named()}")
         return False
 
     def items(self, problems: Problems, what: str) -> list[Item]:
-        """Give the items of a list; anything else is noted as a problem and read as empty."""
+        """Return the items of a list; anything else is noted as a problem and read as empty."""
         if isinstance(self.value, list):
             return self.value
         problems.add(self.place, f"{what} must be a list, not {self._named()}")
         return []
 
     def texts(self, problems: Problems, what: str) -> tuple[str, ...]:
-        """Give the texts of a list of texts, or of a single one."""
+        """Return the texts of a list of texts, or of a single one."""
         if not isinstance(self.value, list):
             return (self.text(problems, what),)
         return tuple(item.text(problems, f"{what}, entry {number}") for number, item in enumerate(self.value, 1))
 
     def mapping(self, problems: Problems, what: str, *, known: frozenset[str] | None = None) -> dict[str, Item]:
-        """Give the items by key; keys outside `known` are noted as problems."""
+        """Return the items by key; keys outside `known` are noted as problems."""
         if not isinstance(self.value, dict):
             problems.add(self.place, f"{what} must have keys, not be {self._named()}")
             return {}

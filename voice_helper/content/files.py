@@ -30,7 +30,7 @@ class Files:
         return shown_path(self.folder, self.folder)
 
     def key(self, belongs: Callable[[Path], bool] = lambda path: True) -> str:
-        """Give a hash of the files that belong to something: the same words, the same key."""
+        """Return a hash of the files that belong to something: the same words, the same key."""
         digest = hashlib.sha256()
         for path, raw in self.read.items():
             if isinstance(raw, bytes) and belongs(path):
@@ -68,7 +68,7 @@ def shown_path(path: Path, folder: Path) -> str:
 
 
 def text_of(files: Files, path: Path, problems: Problems) -> str | None:
-    """Give the text of a file; what cannot be read is noted, and given as `None` as is a file that is not there."""
+    """Return the text of a file; what cannot be read is noted, and given as `None` as is a file that is not there."""
     raw = files.read.get(path, b"")
     shown = shown_path(path, files.folder)
     if isinstance(raw, OSError):

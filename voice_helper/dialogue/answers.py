@@ -76,7 +76,7 @@ class Answers:
         return {name: value for name, value in vars(self).items() if name != "say"}
 
     def answer(self, match: Match, *, full_given: bool, situation: Mapping[str, str] | None = None) -> Answer:
-        """Give the rows that answer a match, and its disclaimer.
+        """Return the rows that answer a match, and its disclaimer.
 
         `full_given` tells whether the full disclaimer was heard since start-up; `situation` holds
         what is known beside the sentence, such as `{"recording": "on"}`.
@@ -90,7 +90,7 @@ class Answers:
     def rows_for(
         self, rows: tuple[Row, ...], match: Match, situation: Mapping[str, str] | None = None
     ) -> tuple[Row, ...]:
-        """Give those of some rows that fit a match, with its values in them and their kinds marked."""
+        """Return those of some rows that fit a match, with its values in them and their kinds marked."""
         values = {**(situation or {}), **match.slots}
         if match.family:
             values["family"] = match.family
@@ -102,7 +102,7 @@ class Answers:
         return self._mark_kinds(tuple(dict.fromkeys(said)))
 
     def going_on(self, rows: tuple[Row, ...], *, full_given: bool) -> Answer:
-        """Give rows that go on with a topic as an answer; those that claim nothing need no disclaimer."""
+        """Return rows that go on with a topic as an answer; those that claim nothing need no disclaimer."""
         rule: DisclaimerRule = "none" if all(row.kind == "talk" for row in rows) else "topic"
         return self.with_disclaimer(rows, rule, full_given=full_given)
 
@@ -122,7 +122,7 @@ class Answers:
         return filled(Row(self.unsure, "talk"), titles)
 
     def _values_aloud(self, row: Row, rows: Iterable[Row], values: Mapping[str, str]) -> dict[str, str] | None:
-        """Give the values as this row says them aloud; `None` when the row is not for these values."""
+        """Return the values as this row says them aloud; `None` when the row is not for these values."""
         aloud = {slot: self._aloud(slot, _split(value)) for slot, value in values.items()}
         for slot, wanted in row.when.items():
             given = _split(values.get(slot, ""))
@@ -168,7 +168,7 @@ class Answers:
 
 
 def placeholders(text: str) -> frozenset[str]:
-    """Give the names in braces that values are put in place of."""
+    """Return the names in braces that values are put in place of."""
     return frozenset(_PLACEHOLDER.findall(text))
 
 

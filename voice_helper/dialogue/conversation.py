@@ -403,7 +403,7 @@ class Conversation:
         return self._best_explained(replace(heard, alternatives=()), self.context(state))  # mostly our own echo
 
     def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
-        """Give the words and their meaning; where they have none, words as likely that mean something for certain."""
+        """Return the words and their meaning; where they have none, words as likely that mean something for certain."""
         match = self.understanding.understand(transcript.text, context, transcript.confidence)
         if match.intent in (NONE_INTENT, UNSURE_INTENT):
             for other in transcript.alternatives:

@@ -33,7 +33,7 @@ class Topic:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Give every row."""
+        """Return every row."""
         return tuple(row for pages in self.pages.values() for page in pages for row in page)
 
 
@@ -61,19 +61,19 @@ class FollowUps:
 
     @property
     def every_phrase(self) -> tuple[str, ...]:
-        """Give every phrase that stands for itself."""
+        """Return every phrase that stands for itself."""
         return tuple(phrase for phrases in (*self.phrases.values(), *self.choices.values()) for phrase in phrases)
 
     def kind(self, text: str) -> FollowUp | None:
-        """Give the kind of follow-up that a text is, word for word; `None` where it is none."""
+        """Return the kind of follow-up that a text is, word for word; `None` where it is none."""
         return self._kinds.get(self.language.comparable(text), self._kinds.get(self.language.essence(text)))
 
     def choice(self, text: str) -> int | None:
-        """Give which of two things a text names, 0 or 1; `None` where it names none."""
+        """Return which of two things a text names, 0 or 1; `None` where it names none."""
         return self._choices.get(self.language.comparable(text), self._choices.get(self.language.essence(text)))
 
     def framed(self, text: str, group: str) -> Iterator[tuple[str, str]]:
-        """Give whole questions for one that goes on, each with its group, those of `group` first.
+        """Return whole questions for one that goes on, each with its group, those of `group` first.
 
         After a remedy "what about magnesium" asks whether it helps, after a cause whether it is one.
         """

@@ -95,7 +95,7 @@ class Guide:
     close_ten_minutes: tuple[Row, ...]
 
     def article_only(self) -> Guide:
-        """Give the guide with the article's own words and the safety rows beside them, without first aid."""
+        """Return the guide with the article's own words and the safety rows beside them, without first aid."""
         steps = [replace(step, say=_without_first_aid(step.say), say_again=(), in_hold=()) for step in self.steps]
         kept = [step for step in steps if any(row.kind in {"article", "talk"} for row in step.say)]
         kept[:1] = [replace(step, say=(*self.article_first, *step.say)) for step in kept[:1]]
@@ -107,7 +107,7 @@ class Guide:
         )
 
     def by_turns(self) -> Guide:
-        """Give the guide for doors that speak only when they are spoken to: nothing moves on by time, but for the end.
+        """Return the guide for doors that speak only when they are spoken to: nothing moves on by time but the end.
 
         The person counts the holds; short waits are left out.
         """
@@ -125,7 +125,7 @@ class Guide:
         return replace(step, wait_seconds=math.inf if waits else 0.0)
 
     def index(self, name: str, otherwise: int = 0) -> int:
-        """Give the position of a step by its name; `otherwise` where there is none."""
+        """Return the position of a step by its name; `otherwise` where there is none."""
         return next((index for index, step in enumerate(self.steps) if step.name == name), otherwise)
 
 
@@ -317,7 +317,7 @@ def how_long(guide: Guide, session: Session) -> Move:
 
 
 def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
-    """Give what is left of the hold, the rest or the wait, and its whole length; `None` where nothing is counted."""
+    """Return what is left of the hold, the rest or the wait, and its whole length; `None` where nothing is counted."""
     step = current_step(guide, session)
     whole = {"holding": step.hold_seconds, "resting": step.rest_seconds, "waiting": step.wait_seconds}
     seconds = whole.get(session.stage)
@@ -325,12 +325,12 @@ def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
 
 
 def steps(guide: Guide, session: Session) -> tuple[int, int]:
-    """Give the number of the step the session is at, and of the last one."""
+    """Return the number of the step the session is at, and of the last one."""
     return current_step(guide, session).number, max(step.number for step in guide.steps)
 
 
 def current_step(guide: Guide, session: Session) -> Step:
-    """Give the step the session is at."""
+    """Return the step the session is at."""
     return guide.stand if session.standing and guide.stand else guide.steps[session.position]
 
 

@@ -21,7 +21,7 @@ VERSION: Final = 1
 
 
 def to_json(state: State, key: str) -> str:
-    """Give a state as text; `key` is that of its words.
+    """Return a state as text; `key` is that of its words.
 
     Of what was heard it holds the values found in the last questions ("pickle") and, only in the middle of an
     utterance, the words that raise a red flag. Whoever can write the text decides what is said next: it is for
@@ -31,7 +31,7 @@ def to_json(state: State, key: str) -> str:
 
 
 def from_json(text: str, key: str) -> State:
-    """Give back the state of a text.
+    """Return the state that a text holds.
 
     Raises `SavedStateError` for another version, other words than those of `key`, and what is no such text; the
     conversation then begins anew.
@@ -71,7 +71,7 @@ def _is_usual(each: Field[Any], owner: object) -> bool:
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    """Give what stands in a text as a value of a type; `where` names it in the error."""
+    """Return what stands in a text as a value of a type; `where` names it in the error."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return _read_one_of(arguments, value, where)

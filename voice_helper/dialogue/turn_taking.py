@@ -56,7 +56,7 @@ class Reply:
 
 
 def first_state() -> State:
-    """Give the state a conversation by turns begins with."""
+    """Return the state a conversation by turns begins with."""
     return State(can_lead=True)
 
 

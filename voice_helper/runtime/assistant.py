@@ -109,7 +109,7 @@ class Listener:
         self._has_paused = False
 
     def recognize(self, cut: Segment) -> Iterator[str | Transcript]:
-        """Give the words so far as they come: of what is being said as text, at a pause as a transcript."""
+        """Return the words so far as they come: of what is being said as text, at a pause as a transcript."""
         pauses = self.endpointer.has_paused
         if self._has_paused and (pauses or cut.is_over):
             self._kept_back += cut.chunks
@@ -135,7 +135,7 @@ class EchoRemover(Protocol):
     """Nobody but us is in what was left of the last chunk."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
-        """Give a chunk as long as the one given, without what was played in the same time."""
+        """Return a chunk as long as the one given, without what was played in the same time."""
 
 
 class Assistant:
@@ -516,7 +516,7 @@ class Assistant:
 
 
 def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSettings) -> Transcript:
-    """Give the first words that are heard from a source; an empty transcript when there are none.
+    """Return the first words that are heard from a source; an empty transcript when there are none.
 
     Speech goes to the recognizer while it goes on, so that the words are ready when it ends.
     """

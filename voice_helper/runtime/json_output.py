@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def answer_form(transcript: Transcript, engine: str | None, match: Match, answer: Answer) -> dict[str, Any]:
-    """Give one question and its answer as `ask --json` prints it; `engine` is `None` for typed text."""
+    """Return one question and its answer as `ask --json` prints it; `engine` is `None` for typed text."""
     form: dict[str, Any] = {
         "transcript": transcript.text,
         "confidence": round(transcript.confidence, 2) if engine else None,
@@ -34,5 +34,5 @@ def answer_form(transcript: Transcript, engine: str | None, match: Match, answer
 
 
 def loop_event_form(happening: LoopEvent) -> dict[str, Any]:
-    """Give one happening as `--events` prints it."""
+    """Return one happening as `--events` prints it."""
     return {"at": happening.at_seconds, "event": happening.event, **happening.fields}

@@ -38,7 +38,7 @@ class OwnWords:
     """Words that are somebody else's, whatever we say."""
 
     def leave_out(self, text: str) -> str:
-        """Give a text without our words, in their order, each left out once."""
+        """Return a text without our words, in their order, each left out once."""
         if not self.words:
             return text
         heard = text.split()
@@ -46,7 +46,7 @@ class OwnWords:
         return " ".join(word for index, word in enumerate(heard) if index not in ours)
 
     def masked(self, heard: Transcript) -> Transcript:
-        """Give what was heard without our words; a command with a word of ours in it is none."""
+        """Return what was heard without our words; a command with a word of ours in it is none."""
         command = heard.command if self.leave_out(heard.command) == heard.command else ""
         others = tuple(self.leave_out(other) for other in heard.alternatives)
         return replace(heard, text=self.leave_out(heard.text), alternatives=others, command=command)
@@ -58,7 +58,7 @@ def is_heard_in(timed: TimedWord, begins: int, now: int) -> bool:
 
 
 def own_among(heard: Sequence[str], own: Sequence[str], is_never_ours: Callable[[str], bool]) -> frozenset[int]:
-    """Give which of the heard words are our own: the most that stand in the same order, each of ours once.
+    """Return which of the heard words are our own: the most that stand in the same order, each of ours once.
 
     So a command among our words is kept, also one that we say ourselves, where it is heard once more than we said it.
     """

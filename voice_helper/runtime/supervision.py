@@ -56,7 +56,7 @@ class _Worker:
         return done
 
     def do(self, job: Callable[[], Given], max_seconds: float) -> Given:
-        """Give what a job gives; raises what it raises, and `EngineFaultError` when it takes too long."""
+        """Return what a job gives; raises what it raises, and `EngineFaultError` when it takes too long."""
         return result_of(self.start(job), max_seconds)
 
     def leave(self) -> None:
@@ -76,7 +76,7 @@ class _Worker:
 
 
 def _worker_of(owner: object) -> _Worker:
-    """Give a worker whose thread ends with the one that it works for."""
+    """Return a worker whose thread ends with the one that it works for."""
     worker = _Worker()
     weakref.finalize(owner, worker.leave).atexit = False
     return worker
@@ -119,13 +119,13 @@ class GuardedRecognizer:
         return self._guarded(lambda recognizer: recognizer.accept(chunk), _is_text)
 
     def pause(self) -> Transcript:
-        """Give the words so far. Raises `EngineFaultError`, once an utterance at most."""
+        """Return the words so far. Raises `EngineFaultError`, once an utterance at most."""
         if self._is_lost or self._reopening is not None:
             return Transcript("", 0.0)
         return self._guarded(lambda recognizer: recognizer.pause(), _is_transcript)
 
     def finish(self) -> Transcript:
-        """Give the words of the utterance; none where it broke off. Raises `EngineFaultError`."""
+        """Return the words of the utterance; none where it broke off. Raises `EngineFaultError`."""
         was_lost, self._is_lost = self._is_lost, False
         if was_lost or (self._reopening is not None and not self._kept):
             return Transcript("", 0.0)
@@ -179,7 +179,7 @@ class GuardedVoice:
         self._given_up_until = 0.0
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Give a sentence as 16 kHz, 16-bit sound. Raises `EngineFaultError` when it cannot be spoken."""
+        """Return a sentence as 16 kHz, 16-bit sound. Raises `EngineFaultError` when it cannot be spoken."""
         with self._one_at_a_time:
             if time.monotonic() < self._given_up_until:
                 raise _fault("the voice", "it has given out")
@@ -219,7 +219,7 @@ class _Guard(Generic[Part]):
         self._rests_samples = 0
 
     def do(self, job: Callable[[Part], Given], chunk: AudioChunk) -> Given | None:
-        """Give what a job gives, `None` while it rests. Raises `EngineFaultError` when it failed twice."""
+        """Return what a job gives, `None` while it rests. Raises `EngineFaultError` when it failed twice."""
         if self._rests_samples > 0:
             self._rests_samples -= chunk.samples
             if self._rests_samples > 0:
@@ -273,7 +273,7 @@ class GuardedEcho:
         """Nobody but us is in what was left of the last chunk."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
-        """Give a chunk as long as the one given, without what was `played` in the same time."""
+        """Return a chunk as long as the one given, without what was `played` in the same time."""
 
         def cleaned(canceller: EchoCanceller) -> tuple[AudioChunk, bool]:
             left = canceller.clean(chunk, played)

@@ -99,15 +99,15 @@ class RememberedMeaning:
         return classifier.Nearest(classifier.only(self._memory.learned, self._intents), self._embed)
 
     def rank(self, comparable: str) -> Ranking:
-        """Give how near a text is to every meaning."""
+        """Return how near a text is to every meaning."""
         return self.fitted.rank(comparable)
 
     def known_share(self, comparable: str) -> float:
-        """Give the share of the words of a text that the templates know."""
+        """Return the share of the words of a text that the templates know."""
         return self.fitted.known_share(comparable)
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Give the nearest template of an intent."""
+        """Return the nearest template of an intent."""
         return self.fitted.nearest_template(comparable, intent)
 
 
@@ -248,7 +248,7 @@ def _learn(content: Content, progress: Callable[[float], None] = lambda share: N
 
 
 def phrases_of(content: Content) -> Phrases:
-    """Give what people say to us, for recognizers to expect: as it lies in the folder, else drawn.
+    """Return what people say to us, for recognizers to expect: as it lies in the folder, else drawn.
 
     Where the sentences have changed since, it is drawn once for every change of them, which takes seconds.
     """
@@ -265,7 +265,7 @@ def keep_phrases(content: Content) -> None:
 
 
 def _phrases_in(content: Content) -> Mapping[str, str] | None:
-    """Give what lies in the folder; `None` where nothing does that was drawn from these sentences."""
+    """Return what lies in the folder; `None` where nothing does that was drawn from these sentences."""
     with suppress(OSError, ValueError):
         kept = read_texts(content.folder / PHRASES_FILE)
         if kept.get("drawn_from") == _drawn_from(content):

@@ -76,12 +76,12 @@ class Content:
         return read_wordings(self.wordings_text.splitlines(), self.wordings_file, Problems())
 
     def packed(self) -> dict[str, Any]:
-        """Give everything but where it lies, to be kept."""
+        """Return everything but where it lies, to be kept."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "folder"}
 
 
 def unpacked(packed: dict[str, Any], folder: Path) -> Content:
-    """Give back what was packed and kept."""
+    """Return back what was packed and kept."""
     answers = replace(packed["answers"], say=packed["sentences"].say)
     return Content(folder, **{**packed, "answers": answers})
 
@@ -92,7 +92,7 @@ def load_content(folder: Path, settings: Mapping[str, str] | None = None) -> Con
 
 
 def content_of(files: Files, settings: Mapping[str, str], before: Content | None = None) -> Content:
-    """Give what the files of an intents folder hold.
+    """Return what the files of an intents folder hold.
 
     `settings` replace the defaults of `answers.yaml`, such as `{"number": "112"}`. Of the content `before` an edit
     the safety rules are taken, which take longest to make, where nothing of them has changed.
@@ -106,7 +106,7 @@ def content_of(files: Files, settings: Mapping[str, str], before: Content | None
 
 
 def key_of(content: Content, kind: str = "") -> str:
-    """Give the key of the words that a state leans on: the same files and settings, the same key.
+    """Return the key of the words that a state leans on: the same files and settings, the same key.
 
     `kind` tells sessions apart whose steps are made of the same words in another way, such as those by turns.
     """

@@ -42,7 +42,7 @@ class Phrasebook:
     """Sentences to show for an intent in place of those that would be chosen."""
 
     def shown(self, text: str) -> str:
-        """Give a sentence as it is written: a capital first, and such words as "I"."""
+        """Return a sentence as it is written: a capital first, and such words as "I"."""
         written = _WORD.sub(lambda found: self.written.get(found[0], found[0]), text)
         return written[:1].upper() + written[1:]
 

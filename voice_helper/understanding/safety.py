@@ -174,7 +174,7 @@ class SafetyRules:
         return self._that_may_match(comparable)._find(comparable)
 
     def _that_may_match(self, comparable: str) -> SafetyRules:
-        """Give the few rules that may match a text or what is left of it when idioms and denials are cut out."""
+        """Return the few rules that may match a text or what is left of it when idioms and denials are cut out."""
         may_match = {id(self._needing[each]) for each in self._index.candidates(comparable)}
 
         def kept(rules: tuple[_Rule, ...]) -> tuple[_Rule, ...]:
@@ -270,7 +270,7 @@ class SafetyRules:
         return clause
 
     def _denied_part(self, spans: Sequence[tuple[int, int]], clause: str) -> tuple[int, int] | None:
-        """Give the part of a sign that is denied; a negator that belongs to the sign itself denies nothing."""
+        """Return the part of a sign that is denied; a negator that belongs to the sign itself denies nothing."""
         if any(hedge.compiled.search(clause) for hedge in self.hedges):
             return None
         for span in spans:
@@ -445,7 +445,7 @@ class _PatternReader:
             yield from (word for word in words.split() if word.replace("'", "").isalnum())
 
     def _read_words(self, piece: str) -> list[tuple[str, bool]]:
-        """Give the words of a piece in comparable form, and whether any ending may follow."""
+        """Return the words of a piece in comparable form, and whether any ending may follow."""
         if "*" not in piece:
             return [(word, False) for word in self._language.comparable(piece).split()]
         return [(self._language.comparable(word) or word, word.endswith("*")) for word in piece.split()]
@@ -462,7 +462,7 @@ def _mistake_in(unfolded: str, part: str) -> str | None:
 
 
 def _find_sign(sign: _Sign, text: str) -> tuple[tuple[int, int], ...] | None:
-    """Give where the parts of a sign stand (in characters), near each other; `None` when they do not."""
+    """Return where the parts of a sign stand (in characters), near each other; `None` when they do not."""
     spans: list[tuple[int, int]] = []
     for part in sign.parts:
         found = part.compiled.search(text)

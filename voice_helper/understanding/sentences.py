@@ -82,7 +82,7 @@ class Sentences:
         return tuple(dict.fromkeys(template.intent for template in self.templates))
 
     def exact(self, text: str, only: Iterable[str] | None = None) -> tuple[Claim, ...]:
-        """Give the intents that claim a text word for word, the winning one first.
+        """Return the intents that claim a text word for word, the winning one first.
 
         The text is tried as it is, in short forms, and without fillers. `only` limits the intents looked at.
         """
@@ -102,15 +102,15 @@ class Sentences:
         return tuple(sorted(claims.values(), key=lambda claim: self._rank(claim.intent)))
 
     def draw(self, template: Template, count: int) -> tuple[str, ...]:
-        """Give up to `count` different sentences of a template, always the same ones."""
+        """Return up to `count` different sentences of a template, always the same ones."""
         return self._parsed.draw(template.text, count)
 
     def plainest(self, template: Template) -> str:
-        """Give the plainest sentence of a template: the first of every choice, nothing that may be left out."""
+        """Return the plainest sentence of a template: the first of every choice, nothing that may be left out."""
         return self._parsed.plainest(template.text)
 
     def words_of(self, template: Template) -> frozenset[str]:
-        """Give every word that any sentence of a template can have."""
+        """Return every word that any sentence of a template can have."""
         return self._parsed.words(template.text)
 
     @cached_property
@@ -135,7 +135,7 @@ class Sentences:
         return found
 
     def _misheard(self, comparable: str, values: Mapping[str, str]) -> str:
-        """Give the value whose phrase some neighbouring words are spelled most like, also where it was cut apart.
+        """Return the value whose phrase some neighbouring words are spelled most like, also where it was cut apart.
 
         Words that some template knows were heard as they are; one among them at least must be another.
         """
@@ -183,7 +183,7 @@ class Sentences:
         return tuple(each for inner in _names_of(self._raw_rules[name.name]) for each in self._unfolded(inner))
 
     def named_in(self, texts: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Give the lists and rules that some templates and their rules name, as hassil takes them."""
+        """Return the lists and rules that some templates and their rules name, as hassil takes them."""
         lists: dict[str, Any] = {}
         rules: dict[str, str] = {}
         left = [name for text in texts for name in _names_of(text)]
@@ -197,7 +197,7 @@ class Sentences:
         return lists, rules
 
     def lists_named_in(self, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Give the slot and the list of each value that sentences of some templates can have."""
+        """Return the slot and the list of each value that sentences of some templates can have."""
         for text in texts:
             for name in _names_of(text):
                 yield from ((each.slot, each.name) for each in self._unfolded(name))
@@ -355,7 +355,7 @@ def _parsed_needs(text: str) -> Clauses:
 
 @lru_cache(maxsize=1 << 14)
 def _names_of(text: str) -> tuple[Name, ...]:
-    """Give the lists and rules that a sound template names, from left to right."""
+    """Return the lists and rules that a sound template names, from left to right."""
     if is_plain(text):
         return names_in(text)
     from voice_helper.understanding.hassil_adapter import names_of
@@ -364,7 +364,7 @@ def _names_of(text: str) -> tuple[Name, ...]:
 
 
 def _texts_of(text: str) -> list[str]:
-    """Give every text of a sound template without lists and rules."""
+    """Return every text of a sound template without lists and rules."""
     if is_plain(text) and not _GROUPED.search(text):
         return [text]
     from voice_helper.understanding.hassil_adapter import texts_of

@@ -37,7 +37,7 @@ _OF_SCORES: Final = ("score_slope", "score_offset")
 
 
 def logistic(odds: float) -> float:
-    """Give the share that log odds stand for."""
+    """Return the share that log odds stand for."""
     return 0.5 + 0.5 * math.tanh(odds / 2)
 
 
@@ -45,13 +45,13 @@ class NearestMeaning(Protocol):
     """Ranks all intents for a text, and shows which template it came nearest to."""
 
     def rank(self, comparable: str) -> Ranking:
-        """Give how near a text is to every meaning."""
+        """Return how near a text is to every meaning."""
 
     def known_share(self, comparable: str) -> float:
-        """Give the share of the words of a text that the templates know."""
+        """Return the share of the words of a text that the templates know."""
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Give the nearest template of an intent."""
+        """Return the nearest template of an intent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,14 @@ class Thresholds:
     score_offset: float = 0.0
 
     def believed(self, nearness: float) -> float:
-        """Give how often a meaning as near as this is right: of those with a score of 0.9, nine in ten."""
+        """Return how often a meaning as near as this is right: of those with a score of 0.9, nine in ten."""
         if not 0.0 < nearness < 1.0:
             return nearness
         odds = self.score_slope * math.log(nearness / (1 - nearness)) + self.score_offset
         return logistic(odds)
 
     def decision(self, score: float, second_score: float, *, may_ask: bool) -> Decision:
-        """Give what the nearness of the two nearest meanings leads to."""
+        """Return what the nearness of the two nearest meanings leads to."""
         if score >= self.sure and score - second_score >= self.margin:
             return "nearest"
         is_near_enough = score >= self.unsure and score + second_score >= self.sure
@@ -131,7 +131,7 @@ class Understanding:
     thresholds: Thresholds
 
     def understand(self, text: str, context: Context = "none", confidence: float = 1.0) -> Match:
-        """Give the meaning of what was heard or typed; `confidence` is the recognizer's, from 0.0 to 1.0.
+        """Return the meaning of what was heard or typed; `confidence` is the recognizer's, from 0.0 to 1.0.
 
         In the context `guide` a session is going on: its commands win over everything but safety.
         """
@@ -160,7 +160,7 @@ class Understanding:
         return is_sure and self._group(match.intent) not in {TALK_GROUP, COMMAND_GROUP}
 
     def with_runner_up(self, text: str, match: Match) -> Match:
-        """Give a match with the meaning that came next, also where nearness was not needed to decide."""
+        """Return a match with the meaning that came next, also where nearness was not needed to decide."""
         if match.runner_up is not None:
             return match
         ranking = self.nearest.rank(self.sentences.language.essence(text))
@@ -196,7 +196,7 @@ class Understanding:
         return replace(self._nearest(text, comparable, ranking.scores()), denied=denied)
 
     def _ranked(self, comparable: str) -> Ranking:
-        """Give how near a text is to every meaning, where enough of its words are known."""
+        """Return how near a text is to every meaning, where enough of its words are known."""
         is_known = self.nearest.known_share(comparable) >= MIN_KNOWN_SHARE
         return self.nearest.rank(comparable) if is_known else NOTHING_NEAR
 
@@ -226,17 +226,17 @@ class Understanding:
         )
 
     def urgent_flag(self, text: str) -> Flag | None:
-        """Give an emergency or urgent flag that is certain already in half an utterance."""
+        """Return an emergency or urgent flag that is certain already in half an utterance."""
         flag = self.safety.find(text).highest
         return flag if flag is not None and flag.level in HELP_NOW else None
 
     def command(self, text: str) -> str | None:
-        """Give the intent of the session's command that a text is, word for word."""
+        """Return the intent of the session's command that a text is, word for word."""
         claims = (claim.intent for claim in self.sentences.exact(text) if self._group(claim.intent) == COMMAND_GROUP)
         return self._short_command(text) or next(claims, None)
 
     def _short_command(self, text: str) -> str | None:
-        """Give what a word such as "ready" means in a session and nowhere else."""
+        """Return what a word such as "ready" means in a session and nowhere else."""
         language = self.sentences.language
         return language.in_session.get(language.comparable(text))
 
@@ -267,7 +267,7 @@ class Understanding:
         return Match(flag.level, slots, 1.0, "safety", flag.family)
 
     def _nearest(self, text: str, comparable: str, ranked: list[tuple[str, float]]) -> Match:
-        """Give the nearest meaning below an alarm: what is left of the scores decides."""
+        """Return the nearest meaning below an alarm: what is left of the scores decides."""
         others = [(intent, score) for intent, score in ranked if intent not in HELP_NOW]
         whole = sum(score for _, score in others) or 1.0
         ranked = [(intent, score / whole) for intent, score in others]

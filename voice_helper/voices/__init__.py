@@ -26,7 +26,7 @@ class Voice(Protocol):
     name: str
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Give a sentence as 16 kHz, 16-bit, mono sound; none for a text without a word.
+        """Return a sentence as 16 kHz, 16-bit, mono sound; none for a text without a word.
 
         Raises `EngineMissingError` or, where it worked before, `EngineFaultError`.
         """
@@ -38,7 +38,7 @@ class NoVoice:
     name = "none"
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Give no sound."""
+        """Return no sound."""
         return b""
 
 
@@ -48,7 +48,7 @@ class ReadingPace:
     name = "shown"
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Give silence, as long as the sentence would be spoken."""
+        """Return silence, as long as the sentence would be spoken."""
         return bytes(2 * round(len(text.split()) * 60 / words_per_minute * SAMPLE_RATE))
 
 
@@ -60,7 +60,7 @@ class VoiceWithMemory:
         self._speak = lru_cache(_SENTENCES_KEPT)(voice.speak)
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Give a sentence as 16 kHz, 16-bit sound."""
+        """Return a sentence as 16 kHz, 16-bit sound."""
         return self._speak(text, words_per_minute)
 
 

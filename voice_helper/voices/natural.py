@@ -41,7 +41,7 @@ class NaturalVoice:
         self._one_at_a_time = threading.Lock()
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Give a sentence as 16 kHz, 16-bit sound, without silence around it."""
+        """Return a sentence as 16 kHz, 16-bit sound, without silence around it."""
         if not any(character.isalnum() for character in text):
             return b""
         with self._one_at_a_time:

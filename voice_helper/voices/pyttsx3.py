@@ -42,7 +42,7 @@ class Pyttsx3Voice:
         started.result(timeout=_START_SECONDS)
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Give a sentence as 16 kHz, 16-bit sound, without the engine's own silence around it.
+        """Return a sentence as 16 kHz, 16-bit sound, without the engine's own silence around it.
 
         Raises `EngineMissingError` where the engine gives none, or does not answer.
         """
