@@ -32,7 +32,7 @@ _SILENT_BELOW: Final = 100
 _ONSET_SAMPLES: Final = round(0.02 * SAMPLE_RATE)  # an "h" begins softly
 _BLOCK_FRAMES: Final = 16_384
 _MAX_CHANNELS: Final = 64
-_MIN_RATE, _MAX_RATE = 4_000, 768_000  # hertz: below the telephone, a header lies and a second would become hours
+_MIN_RATE, _MAX_RATE = 4_000, 768_000  # hertz: a header with less is wrong; seconds would become hours
 _DEVICE_RATES: Final = (48_000, 44_100)
 _BUSY: Final = -9985  # PortAudio's paDeviceUnavailable
 _MICROPHONE_WAIT_SECONDS: Final = 5.0
@@ -123,7 +123,7 @@ class WavSource:
 
 def clock_seconds() -> float:
     """Return the time of a clock that nobody sets and, if the machine has one, that keeps running during sleep."""
-    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; macOS, where only the second keeps running during sleep
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; macOS, where only this one counts sleep
         if hasattr(time, name):
             return time.clock_gettime(getattr(time, name))
     return time.monotonic()
@@ -450,7 +450,10 @@ class Loudspeaker(_Device):
             self._drained.set()
 
     def advance(self, samples: int) -> bytes:
-        """Return the next samples that the device played, aligned with the input since it began."""
+        """Return the audio the device played during the last `samples`, aligned with the input.
+
+        They match sample for sample since playback began.
+        """
         if not self._stream.active or self._stalled_seconds > _STALLED_SECONDS:
             return self._advance_without_device(samples)
         with self._lock:

@@ -217,7 +217,7 @@ class Conversation:
         row = self.answers.outages.get(name)
         return state, (*again, Say((row,), because=outage.reason)) if row else again
 
-    # Utterances
+    # Heard
 
     def _partly_heard(self, state: State, event: PartlyHeard) -> tuple[State, tuple[Action, ...]]:
         """Act before the end of the utterance on what cannot wait: a red flag, and "stop" in a session.
@@ -403,7 +403,10 @@ class Conversation:
         return self._best_explained(replace(heard, alternatives=()), self.context(state))  # mostly our own echo
 
     def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
-        """Return the words and their meaning; where they have none, words as likely that mean something for certain."""
+        """Return the words and their meaning.
+
+        If the words have no meaning, use an equally likely alternative that has a certain meaning.
+        """
         match = self.understanding.understand(transcript.text, context, transcript.confidence)
         if match.intent in (NONE_INTENT, UNSURE_INTENT):
             for other in transcript.alternatives:
