@@ -1,4 +1,4 @@
-"""What a user can act on: one error base that carries a hint."""
+"""Errors that a user can act on: one base class that carries a hint."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 class VoiceHelperError(Exception):
-    """Something the user can mend.
+    """An error that the user can fix.
 
-    `message` says what is wrong, `hint` what to do about it. Only the command line
-    catches it; any other exception is a fault of ours and keeps its traceback.
+    `message` says what is wrong, `hint` what to do about it. Only the command line catches it; any other exception is a
+    bug in this program and keeps its traceback.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -21,7 +21,7 @@ class VoiceHelperError(Exception):
 
 
 class Terminated(KeyboardInterrupt):
-    """The program was told from outside to end; Ctrl-C may end less than that."""
+    """The program was told from outside to end; Ctrl-C may end only part of it."""
 
 
 class AudioFileError(VoiceHelperError):
@@ -29,7 +29,7 @@ class AudioFileError(VoiceHelperError):
 
 
 class SoundFormatError(VoiceHelperError):
-    """Sound comes in a form that cannot be read."""
+    """The sound has a format that cannot be read."""
 
 
 class SoundDeviceError(VoiceHelperError):
@@ -37,19 +37,19 @@ class SoundDeviceError(VoiceHelperError):
 
 
 class ModelMissingError(VoiceHelperError):
-    """No usable speech model lies where one was looked for."""
+    """There is no usable speech model at the expected place."""
 
 
 class ModelInstallError(VoiceHelperError):
-    """A speech model could not be fetched, unpacked, checked or removed; what was there before is untouched."""
+    """A speech model could not be downloaded, unpacked, checked or removed; existing files are unchanged."""
 
 
 class SettingsError(VoiceHelperError):
-    """The file of settings cannot be read or written; it is as it was."""
+    """The settings file cannot be read or written; it is unchanged."""
 
 
 class EngineMissingError(VoiceHelperError):
-    """A recognizer, a voice or a package of a server is not installed, or does not work, on this machine."""
+    """A recognizer, a voice or a server package is not installed, or does not work, on this machine."""
 
 
 class EngineFaultError(VoiceHelperError):
@@ -57,11 +57,11 @@ class EngineFaultError(VoiceHelperError):
 
 
 class SavedStateError(VoiceHelperError):
-    """A conversation that was saved cannot be taken up: it begins anew."""
+    """A saved conversation cannot be resumed: it restarts."""
 
 
 class IntentsError(VoiceHelperError):
-    """An intents folder has problems; all of them are listed, each with its place."""
+    """An intents folder has problems; the error lists all of them, each with its location."""
 
     def __init__(self, problems: Sequence[str], folder: Path) -> None:
         super().__init__("\n".join(problems), hint=f"mend the lines named above, then run: voice-helper check {folder}")
@@ -69,9 +69,9 @@ class IntentsError(VoiceHelperError):
 
 
 def install_hint(extra: str = "") -> str:
-    """Return the command that installs an extra, or anew what everybody has: the one of the README.
+    """Return the command from the README that installs an extra, or reinstalls the base packages.
 
-    It names no package of ours: it has no name at PyPI, and those of others come with the versions that work.
+    It does not name this package, which is not on PyPI. Other packages come in the versions that work.
     """
     what = f'".[{extra}]"' if extra else "."
     return f"in the folder with the README of voice_helper: pip install {what}"
@@ -79,9 +79,9 @@ def install_hint(extra: str = "") -> str:
 
 @contextmanager
 def needs_package(what: str, extra: str = "", instead: str = "") -> Iterator[None]:
-    """Import in this block what `what` needs.
+    """Import in this block the packages that `what` needs.
 
-    Raises `EngineMissingError` with how to install it, or what to do `instead`.
+    Raises `EngineMissingError` with how to install them, or what to do `instead`.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The values that flow through the line: sound, words, meaning, answer."""
+"""The values passed through the pipeline: sound, words, meaning, answer."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 SAMPLE_RATE = 16_000
-"""Samples a second of all sound inside (hertz); `audio.devices` converts at the door."""
+"""Sample rate of all internal sound (hertz); `audio.devices` converts input and output."""
 
 CHUNK_SAMPLES = 512
-"""Samples in one chunk: 32 ms, what the voice activity model takes at a time."""
+"""Samples in one chunk: 32 ms, the input size of the voice activity model."""
 
 EMBEDDING_SIZE = 384
-"""Numbers in a sentence embedding."""
+"""Dimensions of a sentence embedding."""
 
 Kind = Literal["article", "first_aid", "safety", "talk"]
-"""Where a spoken sentence comes from: the article, named first aid, a named safety source, or no health claim."""
+"""The source of a spoken sentence: the article, a named first aid or safety source, or no health claim."""
 
 Decision = Literal["nearest", "unsure", "none"]
-"""What nearness alone leads to: an answer, a question back, or neither."""
+"""What similarity alone leads to: an answer, a question back, or neither."""
 
 DecidedBy = Literal["safety", "command", "exact"] | Decision
-"""Which part of the understanding settled a meaning."""
+"""The stage of understanding that decided a meaning."""
 
 DisclaimerRule = Literal["topic", "full", "short", "none"]
 """When an answer carries the disclaimer: `topic` is full with the first such answer, then short."""
@@ -33,19 +33,19 @@ NONE_INTENT = "none"
 """The intent of words that were not understood."""
 
 OUT_OF_SCOPE = "out_of_scope"
-"""The intent of words about something else than our subject."""
+"""The intent of words about another topic."""
 
 UNSURE_INTENT = "unsure"
-"""The intent of words that two meanings fit about equally."""
+"""The intent of words that fit two meanings about equally well."""
 
 GUIDE_START = "guide_start"
-"""The intent of telling that there is a cramp: among the commands of a session, the one that is said outside of it."""
+"""The intent of reporting a cramp: the only session command that is also used outside a session."""
 
 COMMAND_GROUP = "guide"
-"""The group of the intents that are commands of a session."""
+"""The group of intents that are commands of a session."""
 
 TALK_GROUP = "talk"
-"""The group of the intents that anybody says to anybody: "hello", "thank you"."""
+"""The group of small-talk intents: "hello", "thank you"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class AudioChunk:
 
     @property
     def samples(self) -> int:
-        """Length in samples."""
+        """Return the length in samples."""
         return len(self.pcm) // 2
 
     @property
     def seconds(self) -> float:
-        """Length in seconds."""
+        """Return the length in seconds."""
         return self.samples / SAMPLE_RATE
 
 
@@ -70,24 +70,24 @@ class Transcript:
     """What a recognizer heard in one utterance."""
 
     text: str
-    """Lower-case words; empty when nothing was heard."""
+    """Lower-case words; empty if no words were recognized."""
 
     confidence: float = 1.0
-    """From 0.0 to 1.0, as the engine gives it."""
+    """From 0.0 to 1.0, as reported by the engine."""
 
     alternatives: tuple[str, ...] = ()
-    """What else it may have been, the likeliest first, from engines that tell."""
+    """Alternative transcripts, most likely first, from engines that report them."""
 
     command: str = ""
-    """The short command of a session that the whole utterance sounds most like, from engines that tell."""
+    """The short session command that the whole utterance sounds most like, from engines that report one."""
 
     command_fit: float = 0.0
-    """How well it fits, from 0.0 to 1.0."""
+    """How well the command fits, from 0.0 to 1.0."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerUp:
-    """The meaning that came second."""
+    """The meaning with the second-best score."""
 
     intent: str
     score: float
@@ -98,34 +98,34 @@ class Match:
     """What the speaker meant."""
 
     intent: str
-    """Name in the intent files, such as `remedy_heat`; `none` or `unsure` when no single one fits."""
+    """Name in the intent files, such as `remedy_heat`; `none` or `unsure` if no single one fits."""
 
     slots: Mapping[str, str] = field(default_factory=dict)
-    """Values found in the sentence: `{"muscle": "calf"}`; several of one slot are joined by a comma."""
+    """Values found in the sentence: `{"muscle": "calf"}`; several values of one slot are joined by a comma."""
 
     score: float = 1.0
-    """1.0 for a word-for-word match, less when words had to be bent."""
+    """1.0 for a word-for-word match, less if words had to be adapted."""
 
     decided_by: DecidedBy = "exact"
 
     family: str | None = None
-    """The red-flag family that fired."""
+    """The red-flag family that was triggered."""
 
     template: str | None = None
-    """The sentence template it matched or came nearest to."""
+    """The sentence template that matched or came closest."""
 
     runner_up: RunnerUp | None = None
 
     candidates: tuple[str, ...] = ()
-    """The intents to choose from when it is unsure."""
+    """The intents to choose from if the meaning is unsure."""
 
     denied: bool = False
-    """A red flag was named and clearly denied."""
+    """Whether a red flag was mentioned and clearly denied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One spoken sentence and where it comes from."""
+    """One spoken sentence and its source."""
 
     text: str
     kind: Kind
@@ -136,10 +136,10 @@ class Row:
     """Name of the public source, for `first_aid` and `safety` rows."""
 
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
-    """The slot values for which it is said; empty means always."""
+    """The slot values for which the row is spoken; empty means always."""
 
     def provenance(self) -> dict[str, str]:
-        """Return the row as the JSON forms show it: text, kind, and its fact or source."""
+        """Return the row as it appears in JSON output: text, kind, and its fact or source."""
         shown = {"text": self.text, "kind": str(self.kind)}
         if self.fact is not None:
             shown["fact"] = self.fact
@@ -150,83 +150,83 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said to one question: its rows in order, and the disclaimer that goes with them."""
+    """The reply to one question: its rows in order, and the disclaimer that belongs to them."""
 
     rows: tuple[Row, ...]
     disclaimer: Disclaimer = "none"
     disclaimer_row: Row | None = None
     said_twice: bool = False
-    """Emergency and urgent replies are repeated before the disclaimer."""
+    """Whether the reply is repeated before the disclaimer, as emergency and urgent replies are."""
 
     def spoken_rows(self) -> tuple[Row, ...]:
-        """Every row in the order of speaking, the disclaimer last."""
+        """Return all rows in spoken order, the disclaimer last."""
         rows = self.rows * 2 if self.said_twice else self.rows
         return rows + ((self.disclaimer_row,) if self.disclaimer_row else ())
 
     def spoken(self) -> str:
-        """The whole text as spoken."""
+        """Return the whole text as spoken."""
         return " ".join(row.text for row in self.spoken_rows())
 
 
-# Events: what happened, told to the core.
+# Events: what happened, reported to the core.
 
 
 @dataclass(frozen=True, slots=True)
 class PartlyHeard:
-    """The words so far of an utterance that is still going on."""
+    """The partial transcript of an utterance that is still going on."""
 
     text: str
     own: str = ""
-    """What we are saying meanwhile, which the microphone may hear, too."""
+    """What we are saying at the same time; the microphone may pick it up."""
 
     overheard: bool = False
-    """As of `Heard`."""
+    """Same as in `Heard`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An utterance is over."""
+    """An utterance has ended."""
 
     transcript: Transcript
     over_speech: str | None = None
-    """All that was heard while we were speaking, our own words among it; `None` when we were silent."""
+    """Everything recognized while we were speaking, including our own words; `None` if we were silent."""
 
     own: str = ""
-    """What we were saying meanwhile."""
+    """What we were saying at the same time."""
 
     addressed: bool = True
-    """It was said to us, as far as we know: no wake word or key was wished for, or it came first."""
+    """Whether it was addressed to us, as far as we know: after the wake word or key, or if none is required."""
 
     overheard: bool = False
-    """Nobody has called us or talked with us just before: it may be talk that is not for us."""
+    """Nobody addressed us or talked with us just before: the speech may not be meant for us."""
 
     so_far: str = ""
-    """The words at its end as they came while it was spoken, where a recognizer gave any."""
+    """The last partial words during the utterance, if the recognizer returned any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Time went by."""
+    """Time has passed."""
 
     samples: int
 
 
 @dataclass(frozen=True, slots=True)
 class DoneSpeaking:
-    """All that was said has left the loudspeaker."""
+    """All speech has left the loudspeaker."""
 
 
 Part = Literal["hearing", "voice", "microphone"]
-"""What of ours can give out."""
+"""The parts that can fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Something of ours gave out, or works again."""
+    """A part of the program failed, or works again."""
 
     part: Part
     reason: str
-    """What happened, for those who look after it."""
+    """What happened, for the person who maintains the device."""
 
     is_over: bool = False
 
@@ -234,7 +234,7 @@ class Outage:
 Event = PartlyHeard | Heard | Quiet | DoneSpeaking | Outage
 
 
-# Actions: what the core wants done.
+# Actions: what the core asks for.
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,30 +246,30 @@ class Say:
     """Number of the step in a guided session, from 1."""
 
     because: str | None = None
-    """What happened to us, where it is that what is said."""
+    """The failure that these rows announce, if they announce one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hush:
-    """Be silent at once, whatever is being said."""
+    """Stop speaking at once."""
 
     by: str
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What was heard was given this meaning; nothing is to be done, doors may show it."""
+    """An utterance was given this meaning. There is nothing to do; interfaces may show it."""
 
     transcript: Transcript
     match: Match
     answer: Answer | None = None
     overheard: bool = False
-    """It was taken for talk that is not for us, and left at that."""
+    """Whether it was taken for talk not meant for us, and ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Change how it speaks from here on: factors on the rate and on the loudness."""
+    """Change the speech from here on: factors for rate and loudness."""
 
     rate: float = 1.0
     loudness: float = 1.0
@@ -287,16 +287,16 @@ Action = Say | Hush | Understood | Pace | End
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """What people say to us, for recognizers to expect."""
+    """What users say, as hints for the recognizers."""
 
     questions: tuple[str, ...]
-    """Sentences drawn from all templates."""
+    """Sentences sampled from all templates."""
 
     commands: tuple[str, ...]
-    """Sentences that must be heard while we speak: commands of a session, signs of an emergency."""
+    """Sentences that must be recognized while we speak: session commands, signs of an emergency."""
 
     session: tuple[str, ...] = ()
     """Short commands of a guided session, each an utterance of its own."""
 
     sounds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Pronunciations that dictionaries lack, in the phones of the CMU dictionary."""
+    """Pronunciations missing from dictionaries, in the phones of the CMU dictionary."""

@@ -1,6 +1,6 @@
-"""The loop: sound comes in, events go to the core, its actions are carried out, all on the audio clock.
+"""The voice loop: read sound, send events to the core, and carry out its actions, all on the audio clock.
 
-It knows protocols, not engines; the doors choose those.
+This module depends on protocols, not on engines; the interfaces choose the engines.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ LoopEventName = Literal["heard", "partly", "say", "hush", "tone", "error", "end"
 
 ADDRESSED_SECONDS: Final = 8.0
 STARTED_SECONDS: Final = 30.0
-"""After the wake word, a key, or our answer, what is said is said to us for so long."""
+"""After the wake word, a key press or our answer, speech counts as addressed to the assistant for this long."""
 
 AHEAD_SECONDS: Final = 2.0
-"""The next row is spoken into sound when no more than this is left to play: between two rows the loop listens."""
+"""The next row is synthesised when no more than this is left to play. Between two rows the loop listens."""
 
 SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
 _AHEAD_SAMPLES: Final = round(AHEAD_SECONDS * SAMPLE_RATE)
-_KEPT_SAMPLES: Final = SAMPLE_RATE  # an utterance that begins now may hold sound from before
+_KEPT_SAMPLES: Final = SAMPLE_RATE  # an utterance that begins now may include earlier sound
 
 
 @dataclass(frozen=True, slots=True)
 class LoopEvent:
-    """One thing that happened, on the clock of the sound."""
+    """One event of the loop, on the audio clock."""
 
     at_seconds: float
     event: LoopEventName
@@ -66,7 +66,7 @@ class LoopEvent:
 
 @dataclass(slots=True)
 class _Spoken:
-    """A row on the time line."""
+    """A row on the timeline."""
 
     starts: int
     ends: int
@@ -77,19 +77,19 @@ class _Spoken:
 
 @dataclass(slots=True)
 class _Utterance:
-    """What is known of what is being said, besides its sound."""
+    """What is known about the current utterance, besides its sound."""
 
     begins: int = 0
-    """On the clock, in samples."""
+    """On the audio clock, in samples."""
 
     partial: str = ""
-    """The words so far that were told last."""
+    """The partial transcript that was reported last."""
 
     so_far: str = ""
-    """The same, where the recognizer gives them while somebody speaks, not at a pause."""
+    """The same, if the recognizer returns partial results during speech and not only at a pause."""
 
     own: str = ""
-    """What we said last while it was heard."""
+    """What we last said while the utterance was heard."""
 
     over_speech: bool = False
     addressed: bool = False
@@ -97,9 +97,9 @@ class _Utterance:
 
 
 class Listener:
-    """Hands utterances to a recognizer: the words are looked for while it is still silent after them.
+    """Pass utterances to a recognizer; decoding starts during the silence after the words.
 
-    Silence after a pause is kept back: where it stays silent, `finish` has nothing more to decode.
+    Silence after a pause is held back: if it stays silent, `finish` has nothing more to decode.
     """
 
     def __init__(self, recognizer: Recognizer, endpoint: EndpointSettings) -> None:
@@ -109,7 +109,7 @@ class Listener:
         self._has_paused = False
 
     def recognize(self, cut: Segment) -> Iterator[str | Transcript]:
-        """Return the words so far as they come: of what is being said as text, at a pause as a transcript."""
+        """Yield partial results as they arrive: text during speech, a transcript at a pause."""
         pauses = self.endpointer.has_paused
         if self._has_paused and (pauses or cut.is_over):
             self._kept_back += cut.chunks
@@ -122,24 +122,24 @@ class Listener:
             yield self._recognizer.pause()
 
     def finish(self) -> Transcript:
-        """The utterance is over: give its words, ready for the next one."""
+        """End the utterance: return its transcript and get ready for the next one."""
         self._kept_back.clear()
         self._has_paused = False
         return self._recognizer.finish()
 
 
 class EchoRemover(Protocol):
-    """Takes what was played out of what is heard."""
+    """Removes the played sound from the microphone's sound."""
 
     hears_us_alone: bool
-    """Nobody but us is in what was left of the last chunk."""
+    """Whether the rest of the last chunk holds no voice but our own."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
-        """Return a chunk as long as the one given, without what was played in the same time."""
+        """Return a chunk of the same length, without the sound played during that time."""
 
 
 class Assistant:
-    """Drives one conversation from one source of sound."""
+    """Run one conversation from one source of sound."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class Assistant:
         self._conversation = conversation
         self._speaker = speaker
         self.endpoint = endpoint or EndpointSettings()
-        """How utterances are cut outside a session; it may be changed at any time."""
+        """How utterances are segmented outside a session; may be changed at any time."""
 
         self._listener = Listener(recognizer, self.endpoint)
         self._endpointer = self._listener.endpointer
@@ -169,7 +169,7 @@ class Assistant:
         self._headset = headset
         self._wake = wake
         self._is_open = wake is None and not waits_to_be_addressed
-        # whoever has just started it talks to it
+        # the user who has just started the program is talking to it
         self._addressed_until = round(STARTED_SECONDS * SAMPLE_RATE) if self._is_open else 0
         self._never_ours = cache(conversation.is_stop)
         self._tell = tell
@@ -183,36 +183,36 @@ class Assistant:
         self._is_voiceless = False
         self._is_deaf = False
         self.answered = False
-        """Something was understood, or asked back."""
+        """Called when something was understood, or answered with a question."""
 
     @property
     def seconds(self) -> float:
-        """The time on the clock of the sound."""
+        """Return the time on the audio clock, in seconds."""
         return self._clock_samples / SAMPLE_RATE
 
     @property
     def seconds_left(self) -> tuple[float, float] | None:
-        """What is left of the hold, rest or wait that is being counted, and its whole length, in seconds."""
+        """Return the remaining and the total seconds of the current hold, rest or wait."""
         return self._conversation.seconds_left(self.state)
 
     @property
     def step(self) -> tuple[int, int] | None:
-        """The number of the step of a session, and of the last one."""
+        """Return the number of the session's current step, and of the last one."""
         return self._conversation.steps(self.state)
 
     def address(self) -> None:
-        """What is said in the next seconds is said to us: a key was pressed, or the wake word heard."""
+        """Treat speech in the next seconds as addressed to the assistant, after a key press or the wake word."""
         self._stay_addressed()
         self.chime()
 
     @property
     def is_addressed(self) -> bool:
-        """What is said now is said to us."""
+        """Return whether speech is addressed to the assistant at this moment."""
         return self._is_open or self._is_talking_with_somebody
 
     @property
     def _is_talking_with_somebody(self) -> bool:
-        """A session goes on, or we were called, or have answered, in the last seconds."""
+        """Return whether a session is running, or the user addressed us or got an answer in the last seconds."""
         return self.state.session is not None or self._clock_samples <= self._addressed_until
 
     def _stay_addressed(self) -> None:
@@ -221,54 +221,54 @@ class Assistant:
     def begin_guide(self, muscle: str | None = None) -> None:
         """Start the guided session at once."""
         self.state, actions = self._conversation.begin_guide(self.state, muscle)
-        speaks = any(spoken.words for spoken in self._time_line)  # a chime is not cut off
+        speaks = any(spoken.words for spoken in self._time_line)  # a chime is not interrupted
         self._carry_out(tuple(action for action in actions if speaks or not isinstance(action, Hush)))
 
     def read(self, text: str) -> None:
-        """Take words that were typed, as if they had been heard."""
+        """Process typed words as if they had been spoken."""
         self._event(Heard(Transcript(text)))
 
     def hush(self) -> None:
-        """Be silent at once, outside a session: a key was pressed."""
+        """Stop speaking at once, outside a session, after a key press."""
         self._hush(Hush("key"))
 
     @property
     def is_hearing(self) -> bool:
-        """Somebody is speaking, or has just paused."""
+        """Return whether the user is speaking, or has just paused."""
         return self._endpointer.in_utterance
 
     def end_utterance(self) -> None:
-        """Nothing more is said for now: what was heard counts as it is."""
+        """End the current utterance early: process what has been heard so far."""
         self._utterance_over(self._endpointer.finish().is_over)
 
     def say_first(self, rows: tuple[Row, ...]) -> None:
-        """Say something before anything was heard."""
+        """Speak these rows before any input."""
         self._carry_out((Say(rows),))
 
     def mind_the_microphone(self, away: str | None) -> None:
-        """Say so where the microphone has gone away, for the reason given, or is back."""
+        """Announce that the microphone has gone away, for the reason given, or that it is back."""
         if (away is not None) == self._is_deaf:
             return
         self._is_deaf = away is not None
         self._event(Outage("microphone", away or "", is_over=away is None))
 
     def chime(self) -> None:
-        """Play the soft rising tone that says that it listens; the canceller learns the room from it."""
-        self._say_ahead(math.inf)  # it comes behind all that is to be said
+        """Play the soft rising tone that signals listening; the echo canceller learns the room from it."""
+        self._say_ahead(math.inf)  # it plays after everything still to be spoken
         sound = chime()
         self._speaker.player.play(sound, self._speaker.loudness)
         self._put_on_time_line("tone", len(sound) // 2)
         self._tell_time_line()
 
     def hear(self, source: Source) -> Iterator[None]:
-        """Go through the sound of a source, chunk by chunk; the caller may stop between two."""
+        """Process a source chunk by chunk; the caller may stop after any chunk."""
         for chunk in source.chunks():
             self.take(chunk)
             yield
         self.end_utterance()
 
     def stay(self) -> Iterator[None]:
-        """Let silence follow, chunk by chunk, until all is said and no session is going on."""
+        """Process silence chunk by chunk until everything has been spoken and no session is running."""
         quiet = AudioChunk(bytes(CHUNK_SAMPLES * 2))
         limit = self._clock_samples + SILENCE_AFTER_SOURCE_SECONDS * SAMPLE_RATE
         while self.is_busy and self._clock_samples < limit:
@@ -277,7 +277,7 @@ class Assistant:
 
     @property
     def is_busy(self) -> bool:
-        """It speaks, leads a session, or has something to repeat."""
+        """Return whether the assistant is speaking, runs a session, or has something to repeat."""
         return bool(
             self._speaker.player.is_playing
             or self._was_playing
@@ -288,7 +288,7 @@ class Assistant:
         )
 
     def take(self, chunk: AudioChunk) -> None:
-        """Take one chunk of sound: hear it, and let its time go by."""
+        """Process one chunk of sound: recognize it, and advance the clock by its length."""
         self._clock_samples += chunk.samples
         played = self._speaker.player.advance(chunk.samples)
         us_alone = False
@@ -296,7 +296,7 @@ class Assistant:
             chunk = self._echo.clean(chunk, played)
             us_alone = self._echo.hears_us_alone
         if self._wake is not None and self._wake.accept(chunk):
-            self._finished()  # the phrase itself is no part of the question
+            self._finished()  # the wake phrase is not part of the question
             self.address()
         self._endpointer.settings = self._endpoint_now
         was_in_utterance = self._endpointer.in_utterance
@@ -315,7 +315,7 @@ class Assistant:
         if self._was_playing and not self._speaker.player.is_playing:
             self._was_playing = False
             if self._is_open or self._clock_samples <= self._addressed_until:
-                self._stay_addressed()  # a question after the answer needs no new address
+                self._stay_addressed()  # a follow-up question needs no new wake word
             self._event(DoneSpeaking())
 
     def _is_speech(self, chunk: AudioChunk) -> bool:
@@ -326,7 +326,7 @@ class Assistant:
             return False
 
     def _mind_the_utterance(self, cut: Segment, *, is_new: bool) -> None:
-        """Note who it may be from, while its sound goes on."""
+        """Record who the utterance may come from, while its sound arrives."""
         utterance = self._utterance
         utterance.addressed = utterance.addressed or self.is_addressed
         utterance.overheard = utterance.overheard and not (self._is_talking_with_somebody or self._was_playing)
@@ -350,7 +350,7 @@ class Assistant:
         if isinstance(so_far, Transcript):
             masked = own.masked(so_far)
             meant = self._conversation.words_in_session(self.state, masked, over_speech=utterance.over_speech)
-            if utterance.over_speech and meant is masked:  # words beside our own prove too little before their end
+            if utterance.over_speech and meant is masked:  # partial words mixed with our own prove too little
                 return
             so_far = meant.text
         text = own.leave_out(so_far)
@@ -372,7 +372,7 @@ class Assistant:
             self._event(Heard(masked, whole, utterance.own, utterance.addressed, utterance.overheard, utterance.so_far))
 
     def _finished(self) -> Transcript:
-        """The words of the utterance; none where the recognizer gave out, which is said."""
+        """Return the words of the utterance; none if the recognizer failed, which is announced."""
         try:
             return self._listener.finish()
         except EngineFaultError as fault:
@@ -387,12 +387,12 @@ class Assistant:
             for spoken in self._time_line
             for timed in spoken.words
             if is_heard_in(timed, begins - spoken.starts, now - spoken.starts)
-            and spoken.starts + timed.starts < spoken.ends  # else it was cut off before
+            and spoken.starts + timed.starts < spoken.ends  # else it was interrupted before
         )
         return OwnWords(() if self._headset else tuple(words), self._never_ours)
 
     def _own_text(self) -> str:
-        """What is being played, or still hangs in the room."""
+        """Return the text that is playing or still echoing in the room."""
         if self._headset:
             return ""
         now = self._clock_samples
@@ -424,9 +424,9 @@ class Assistant:
         self._say_ahead(_AHEAD_SAMPLES)
 
     def _say_ahead(self, samples: float) -> None:
-        """Speak rows that wait until so much is left to play: a voice takes long for a whole answer.
+        """Synthesise waiting rows while no more than `samples` are left to play: a whole answer takes a voice too long.
 
-        A loop that is late has less left to play than the time line says: where nothing plays, the next row comes.
+        A loop that runs late has less left to play than the timeline says: if nothing is playing, the next row follows.
         """
         while self._to_say and (
             self._time_line_ends() - self._clock_samples < samples or not self._speaker.player.is_playing
@@ -447,14 +447,14 @@ class Assistant:
         self._mind_the_voice()
 
     def _mind_the_voice(self) -> None:
-        """Show that the voice gave out, once until it speaks again."""
+        """Show that the voice failed, only once until it speaks again."""
         fault, self._speaker.fault = self._speaker.fault, None
         was_voiceless, self._is_voiceless = self._is_voiceless, fault is not None
         if fault is not None and not was_voiceless:
             self._event(Outage("voice", fault.message))
 
     def _time_line_ends(self) -> int:
-        """When all that is to be said will have been said, now at the earliest."""
+        """Return when everything queued will have been spoken; at the earliest now."""
         return max([self._clock_samples, *(spoken.ends for spoken in self._time_line)])
 
     def _put_on_time_line(
@@ -465,7 +465,7 @@ class Assistant:
         pause_samples: int = 0,
         **fields: object,
     ) -> None:
-        """So many samples, the pause at their beginning among them, are played behind all that is being played."""
+        """Add `samples` to the end of the timeline, including the pause at their start."""
         ends = self._time_line_ends() + samples
         starts = min(ends, self._time_line_ends() + pause_samples)
         fields["until"] = round(ends / SAMPLE_RATE, 2)
@@ -488,7 +488,7 @@ class Assistant:
             self._happened("hush", by=hush.by)
 
     def _tell_time_line(self) -> None:
-        """Tell of each row as it begins to be heard; forget it when the room is quiet again."""
+        """Report each row when its playback begins; forget it when the room is quiet again."""
         now = self._clock_samples
         for spoken in self._time_line:
             if not spoken.told and spoken.starts <= now:
@@ -502,7 +502,7 @@ class Assistant:
         self.answered = self.answered or understood.answer is not None
         self._understood(understood)
         if understood.overheard and understood.match.intent in HELP_NOW:
-            self._stay_addressed()  # whoever says it again means it
+            self._stay_addressed()  # a user who repeats it means it
         self._happened(
             "heard",
             text=understood.transcript.text,
@@ -516,9 +516,9 @@ class Assistant:
 
 
 def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSettings) -> Transcript:
-    """Return the first words that are heard from a source; an empty transcript when there are none.
+    """Return the first words recognized in a source; an empty transcript if there are none.
 
-    Speech goes to the recognizer while it goes on, so that the words are ready when it ends.
+    Speech goes to the recognizer as it arrives, so that the words are ready when it ends.
     """
     listener, voice_activity = Listener(recognizer, endpoint), GuardedActivity()
     for chunk in source.chunks():

@@ -1,8 +1,9 @@
-"""Engines under guard: one that raises, hangs or gives rubbish is a fault that is told, and is started anew.
+"""Supervise engines: report and restart any that fails, hangs or returns invalid data.
 
-Each call of a recognizer or a voice runs on a thread of the engine's own, so that one that hangs can be left behind
-with it. What holds Python's lock while it hangs cannot be helped from inside the process. What looks at every chunk of
-sound (voice activity, echo, wake phrase) takes a moment each time, and needs no thread.
+Each call of a recognizer or a voice runs on the engine's own thread, so that a hanging engine can be abandoned together
+with its thread. An engine that holds Python's global lock while it hangs cannot be stopped from inside the process.
+Parts that process every chunk of sound (voice activity, echo, wake phrase) take only a moment each time and need no
+thread.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 from voice_helper.voices import Voice
 
 CALL_SECONDS: Final = 8.0
-"""An engine that takes longer for one call hangs; a slow machine may take a second for a long utterance."""
+"""An engine that takes longer for one call counts as hanging; a slow machine may need a second for a long utterance."""
 
 OPEN_SECONDS: Final = 60.0
 GIVEN_UP_SECONDS: Final = 60.0
-"""A voice that failed twice in a row is tried again after so long: each try may take as long as a hang does."""
+"""A voice that failed twice in a row is retried after this time: each try may last as long as a hang."""
 
 RESTS_SECONDS: Final = 10.0
-"""What looks at every chunk and failed twice on one is tried again after so much sound: opening it takes its time."""
+"""A per-chunk part that failed twice on one chunk is retried after this amount of sound: opening it takes time."""
 
 _LOOK_SECONDS: Final = 0.5
-_MAX_CHARACTERS: Final = 10_000  # nobody says so much in one utterance
+_MAX_CHARACTERS: Final = 10_000  # nobody says this much in one utterance
 _LONGEST_WORD_SECONDS: Final = 3.0
 _HINT: Final = "voice-helper doctor checks the engines; --engine and --voice choose others"
 Given = TypeVar("Given")
@@ -43,24 +44,24 @@ Part = TypeVar("Part")
 
 
 class _Worker:
-    """Does one job after the other on a thread of its own."""
+    """Run one job after another on its own thread."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="engine", daemon=True).start()
 
     def start(self, job: Callable[[], Given]) -> Future[Given]:
-        """Begin a job; gives what will have its result."""
+        """Start a job; return the future of its result."""
         done: Future[Given] = Future()
         self._jobs.put((job, done))
         return done
 
     def do(self, job: Callable[[], Given], max_seconds: float) -> Given:
-        """Return what a job gives; raises what it raises, and `EngineFaultError` when it takes too long."""
+        """Return a job's result; raises what the job raises, and `EngineFaultError` if it takes too long."""
         return result_of(self.start(job), max_seconds)
 
     def leave(self) -> None:
-        """Need it no longer: it ends after the job that it is at, if that ends."""
+        """Release the worker: its thread ends after the current job, if that job ends."""
         self._jobs.put(None)
 
     def _run(self) -> None:
@@ -68,39 +69,39 @@ class _Worker:
             job, done = work
             try:
                 done.set_result(job())
-            except Exception as error:  # the one who waits gets it
+            except Exception as error:  # raised again in the waiting thread
                 done.set_exception(error)
-            except BaseException as error:  # an engine does not end the program
+            except BaseException as error:  # an engine must not end the program
                 done.set_exception(EngineFaultError(f"it would end the program: {type(error).__name__}", hint=_HINT))
-            del work, job, done  # they hold the engine, and with it its models
+            del work, job, done  # they reference the engine and its models
 
 
 def _worker_of(owner: object) -> _Worker:
-    """Return a worker whose thread ends with the one that it works for."""
+    """Return a worker whose thread ends when its owner does."""
     worker = _Worker()
     weakref.finalize(owner, worker.leave).atexit = False
     return worker
 
 
 def result_of(done: Future[Given], max_seconds: float) -> Given:
-    """Wait for a result; raises what the job raised, and `EngineFaultError` when it takes too long.
+    """Wait for a result; raises what the job raised, and `EngineFaultError` if it takes too long.
 
-    Time in which this whole process stood still counts as a moment only.
+    Time in which this whole process was suspended counts only as a moment.
     """
     for _ in range(max(1, round(max_seconds / _LOOK_SECONDS))):
         try:
             return done.result(_LOOK_SECONDS)
         except TimeoutError:
-            if done.done():  # the job's own
+            if done.done():  # the job's own error
                 raise
     raise EngineFaultError("it does not answer", hint=_HINT)
 
 
 class GuardedRecognizer:
-    """A recognizer of which no fault ends more than one utterance."""
+    """A recognizer whose faults each end at most one utterance."""
 
     def __init__(self, recognizer: Recognizer, reopen: Callable[[], Recognizer]) -> None:
-        """Take a recognizer, and what opens another such one."""
+        """Wrap a recognizer; `reopen` opens a replacement."""
         self.name = recognizer.name
         self._recognizer, self._reopen = recognizer, reopen
         self._worker = _worker_of(self)
@@ -109,7 +110,7 @@ class GuardedRecognizer:
         self._is_lost = False
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Take a chunk; give the words so far. Raises `EngineFaultError`, once an utterance at most."""
+        """Process a chunk; return the partial words. Raises `EngineFaultError`, at most once an utterance."""
         if self._is_lost:
             return ""
         if self._reopening is not None and not self._reopening.done():
@@ -119,13 +120,13 @@ class GuardedRecognizer:
         return self._guarded(lambda recognizer: recognizer.accept(chunk), _is_text)
 
     def pause(self) -> Transcript:
-        """Return the words so far. Raises `EngineFaultError`, once an utterance at most."""
+        """Return the partial transcript. Raises `EngineFaultError`, at most once an utterance."""
         if self._is_lost or self._reopening is not None:
             return Transcript("", 0.0)
         return self._guarded(lambda recognizer: recognizer.pause(), _is_transcript)
 
     def finish(self) -> Transcript:
-        """Return the words of the utterance; none where it broke off. Raises `EngineFaultError`."""
+        """Return the transcript of the utterance; an empty one if it broke off. Raises `EngineFaultError`."""
         was_lost, self._is_lost = self._is_lost, False
         if was_lost or (self._reopening is not None and not self._kept):
             return Transcript("", 0.0)
@@ -133,10 +134,10 @@ class GuardedRecognizer:
             self._be_ready()
             return self._guarded(lambda recognizer: recognizer.finish(), _is_transcript)
         finally:
-            self._is_lost = False  # the utterance is over, however it went
+            self._is_lost = False  # the utterance is over, whatever the outcome
 
     def _be_ready(self) -> None:
-        """Take up the new recognizer, and what was said while it was loading."""
+        """Switch to the new recognizer, and feed it the speech that arrived while it was loading."""
         if self._reopening is None:
             return
         kept, self._kept = self._kept, []
@@ -152,14 +153,14 @@ class GuardedRecognizer:
         recognizer = self._recognizer
         try:
             given = self._worker.do(lambda: job(recognizer), CALL_SECONDS)
-        except Exception as error:  # whatever the engine raises
+        except Exception as error:  # engines raise anything
             raise self._broken(error) from error
         if not is_sound(given):
             raise self._broken("it gives what are no words")
         return given
 
     def _broken(self, why: object) -> EngineFaultError:
-        """Begin to open another one, and give the error."""
+        """Start opening a replacement, and return the error."""
         self._is_lost = True
         self._worker.leave()
         self._worker = _worker_of(self)
@@ -168,10 +169,10 @@ class GuardedRecognizer:
 
 
 class GuardedVoice:
-    """A voice that is started anew after a fault, and then tried once more."""
+    """A voice that is restarted after a fault, and then tried once more."""
 
     def __init__(self, voice: Voice, reopen: Callable[[], Voice]) -> None:
-        """Take a voice, and what opens another such one."""
+        """Wrap a voice; `reopen` opens a replacement."""
         self.name = voice.name
         self._voice, self._reopen = voice, reopen
         self._worker = _worker_of(self)
@@ -179,7 +180,7 @@ class GuardedVoice:
         self._given_up_until = 0.0
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit sound. Raises `EngineFaultError` when it cannot be spoken."""
+        """Return a sentence as 16 kHz, 16-bit sound. Raises `EngineFaultError` if it cannot be spoken."""
         with self._one_at_a_time:
             if time.monotonic() < self._given_up_until:
                 raise _fault("the voice", "it has given out")
@@ -199,7 +200,7 @@ class GuardedVoice:
         voice = self._voice
         try:
             sound = self._worker.do(lambda: voice.speak(text, words_per_minute), CALL_SECONDS)
-        except Exception as error:  # whatever the engine raises
+        except Exception as error:  # engines raise anything
             self._change_worker()
             raise _fault("the voice", error) from error
         if not _is_speech(sound, text, words_per_minute):
@@ -212,14 +213,14 @@ class GuardedVoice:
 
 
 class _Guard(Generic[Part]):
-    """One part that looks at every chunk of sound: opened anew where it raises, and then tried once more."""
+    """Supervise one part that processes every chunk of sound: reopen it if it raises, then try once more."""
 
     def __init__(self, what: str, part: Part, reopen: Callable[[], Part]) -> None:
         self._what, self._part, self._reopen = what, part, reopen
         self._rests_samples = 0
 
     def do(self, job: Callable[[Part], Given], chunk: AudioChunk) -> Given | None:
-        """Return what a job gives, `None` while it rests. Raises `EngineFaultError` when it failed twice."""
+        """Return a job's result, `None` during a retry delay. Raises `EngineFaultError` after two failures."""
         if self._rests_samples > 0:
             self._rests_samples -= chunk.samples
             if self._rests_samples > 0:
@@ -236,44 +237,47 @@ class _Guard(Generic[Part]):
             raise _fault(self._what, error) from error
 
     def _tried(self, job: Callable[[Part], Given]) -> Given:
-        with np.errstate(invalid="raise"):  # what is no number stays in a filter for ever
+        with np.errstate(invalid="raise"):  # NaN would stay in a filter forever
             return job(self._part)
 
 
 class Activity(Protocol):
-    """Tells speech from everything else, chunk by chunk."""
+    """Tells speech from other sound, chunk by chunk."""
 
     def is_speech(self, chunk: AudioChunk) -> bool:
-        """Tell whether somebody speaks in a chunk."""
+        """Return whether a chunk contains speech."""
 
 
 class GuardedActivity:
-    """Tells speech from everything else; after a fault its memory begins anew, and nobody notices.
+    """Supervise voice activity detection; after a fault its memory is reset, which nobody notices.
 
-    The network itself is one for all who listen, and stays.
+    The network itself is shared by all listeners and stays loaded.
     """
 
     def __init__(self, reopen: Callable[[], Activity] = VoiceActivity) -> None:
-        """Open one; raises what `reopen` raises."""
+        """Open a detector; raises what `reopen` raises."""
         self._guard = _Guard("the voice activity detector", reopen(), reopen)
 
     def is_speech(self, chunk: AudioChunk) -> bool:
-        """Tell whether somebody speaks in a chunk; nobody while it is broken, of which `EngineFaultError` tells."""
+        """Return whether a chunk contains speech; `False` while the detector is broken.
+
+        Raises `EngineFaultError` when the detector breaks.
+        """
         return bool(self._guard.do(lambda activity: activity.is_speech(chunk), chunk))
 
 
 class GuardedEcho:
-    """An echo canceller that learns the room anew after a fault; where it is broken, sound goes through as it came."""
+    """Supervise an echo canceller: after a fault it relearns the room. While it is broken, sound passes unchanged."""
 
     def __init__(self, announce: Callable[[str], None], reopen: Callable[[], EchoCanceller] = EchoCanceller) -> None:
-        """Open one; `announce` is told when it is broken."""
+        """Open a canceller; `announce` is called when it breaks."""
         self._announce = announce
         self._guard = _Guard("the echo canceller", reopen(), reopen)
         self.hears_us_alone = False
-        """Nobody but us is in what was left of the last chunk."""
+        """Whether the rest of the last chunk holds no voice but our own."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
-        """Return a chunk as long as the one given, without what was `played` in the same time."""
+        """Return a chunk of the same length, without the sound `played` during that time."""
 
         def cleaned(canceller: EchoCanceller) -> tuple[AudioChunk, bool]:
             left = canceller.clean(chunk, played)
@@ -290,22 +294,22 @@ class GuardedEcho:
 
 
 class Spotter(Protocol):
-    """Hears one phrase and nothing else."""
+    """Detects one phrase and nothing else."""
 
     def accept(self, chunk: AudioChunk) -> bool:
-        """Take a chunk; tell whether the phrase has just been heard."""
+        """Process a chunk; return whether the phrase has just been heard."""
 
 
 class GuardedSpotter:
-    """Hears one phrase; started anew after a fault."""
+    """Detect one phrase; the detector is restarted after a fault."""
 
     def __init__(self, announce: Callable[[str], None], reopen: Callable[[], Spotter]) -> None:
-        """Open one; `announce` is told when it is broken. Raises what `reopen` raises."""
+        """Open a spotter; `announce` is called when it breaks. Raises what `reopen` raises."""
         self._announce = announce
         self._guard = _Guard("listening for the wake phrase", reopen(), reopen)
 
     def accept(self, chunk: AudioChunk) -> bool:
-        """Take a chunk; tell whether the phrase has just been heard."""
+        """Process a chunk; return whether the phrase has just been heard."""
         try:
             return bool(self._guard.do(lambda spotter: spotter.accept(chunk), chunk))
         except EngineFaultError as fault:
@@ -326,12 +330,12 @@ def _is_transcript(given: object) -> bool:
     return (
         isinstance(given, Transcript)
         and all(map(_is_text, (given.text, given.command, *given.alternatives)))
-        and 0.0 <= given.confidence <= 1.0  # not where it is no number
+        and 0.0 <= given.confidence <= 1.0  # false for NaN
     )
 
 
 def _is_speech(sound: object, text: str, words_per_minute: float) -> bool:
-    """Tell whether a sound may be a text: some, where there is something to say, and not without end."""
+    """Return whether a sound can be the spoken text: not empty if the text has words, and not endlessly long."""
     if not isinstance(sound, bytes) or len(sound) % 2:
         return False
     if not any(character.isalnum() for character in text):
