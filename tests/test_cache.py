@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.sound import CHECKOUT
-from voice_helper.support.cache import Arrays, kept_arrays, kept_texts, write_whole
+from voice_helper.support.cache import Arrays, kept_arrays, kept_file, kept_texts, write_whole
 from voice_helper.support.paths import cache_folder
 
 
@@ -190,3 +190,26 @@ def test_a_file_is_written_whole_in_place_of_another_and_keeps_its_rights(tmp_pa
 def test_what_is_no_file_is_written_to_and_stays_what_it_is() -> None:
     write_whole(Path("/dev/null"), b"nothing")
     assert Path("/dev/null").is_char_device()
+
+
+def test_a_kept_file_is_made_once_and_again_where_it_is_damaged() -> None:
+    made: list[int] = []
+
+    def make() -> bytes:
+        made.append(1)
+        return b"content"
+
+    for _ in range(2):
+        with kept_file("graph", "key", make) as path:
+            assert path.read_bytes().startswith(b"content")
+    assert len(made) == 1
+    path.write_bytes(b"damaged" + path.read_bytes()[7:])
+    with kept_file("graph", "key", make) as path:
+        assert path.read_bytes().startswith(b"content")
+    assert len(made) == 2
+
+
+def test_what_fails_inside_the_block_of_a_kept_file_is_raised() -> None:
+    for _ in range(2):  # made, then found
+        with pytest.raises(ValueError, match="holds no graph"), kept_file("graph", "key", lambda: b"content"):
+            raise ValueError("it holds no graph")

@@ -5,11 +5,17 @@ import pytest
 
 from tests.support.sound import as_array, noise, recorded, silence
 from tests.support.speech import with_noise
-from voice_helper.audio.noise import FLOOR, Samples, suppressed
+from voice_helper.audio.noise import FLOOR, NoiseSuppressor, Samples
 
 
 def samples_of(pcm: bytes) -> Samples:
     return (as_array(pcm) / 32768).astype(np.float32)
+
+
+def suppressed(samples: Samples) -> Samples:
+    """A whole utterance, suppressed at once."""
+    suppressor = NoiseSuppressor()
+    return np.concatenate([suppressor.accept(samples), suppressor.finish()])
 
 
 def power(samples: Samples) -> float:

@@ -26,7 +26,6 @@ _SMOOTHING: Final = 0.96
 _MIN_RATIO: Final = 10**-2.5
 _MIN_NOISE: Final = 1e-8
 _HANN: Final = np.hanning(_WINDOW + 1)[:_WINDOW]
-_MIN_FRAMES: Final = 8  # fewer do not tell noise from speech
 _OVERLAP_GAIN: Final = 1.5  # of squared Hann windows, a quarter apart
 
 Samples = npt.NDArray[np.float32]
@@ -79,7 +78,7 @@ class NoiseSuppressor:
         before = max(0, _WINDOW // _HOP - self._frames)  # frames that hold some of the silence put before the sound
         self._frames += len(powers)
         self._powers = np.concatenate([self._powers, powers[before:]])
-        if len(self._powers) < _MIN_FRAMES:
+        if len(self._powers) < _MIN_QUIET_FRAMES:  # too few to tell noise from speech
             return np.ones_like(powers)
         above_noise = powers / (self._noise() + _MIN_NOISE)
         gains = np.empty_like(above_noise)
@@ -96,9 +95,3 @@ class NoiseSuppressor:
         count = max(_MIN_QUIET_FRAMES, len(self._powers) // _QUIET_SHARE)
         quietest = np.argpartition(self._powers.sum(axis=1), min(count, len(self._powers) - 1))[:count]
         return np.asarray(self._powers[quietest].mean(axis=0))
-
-
-def suppressed(samples: Samples) -> Samples:
-    """Return a whole utterance (16 kHz, -1.0 to 1.0) of the same length with its steady noise made soft."""
-    suppressor = NoiseSuppressor()
-    return np.concatenate([suppressor.accept(samples), suppressor.finish()])

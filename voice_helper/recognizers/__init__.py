@@ -15,7 +15,7 @@ from voice_helper.speech_models.find import engine_of, find_model, find_vosk_mod
 from voice_helper.types import AudioChunk, Phrases, Transcript
 
 if TYPE_CHECKING:
-    from voice_helper.recognizers.embedded.engine import EmbeddedModels
+    from voice_helper.recognizers.embedded.engine import EmbeddedModels, SoFarModels
     from voice_helper.recognizers.embedded.workers import EmbeddedWorkers
 
 ENGINE_NAMES: Final = ("auto", "vosk", "embedded", "pocketsphinx", "whisper")
@@ -91,12 +91,12 @@ def _open_embedded(phrases: Phrases, workers: int) -> OpenedRecognizer:
     return OpenedRecognizer(models.recognizer(), models.recognizer)
 
 
-def _embedded_models(phrases: Phrases) -> EmbeddedModels | None:
+def _so_far_models(phrases: Phrases) -> SoFarModels | None:
     """Return the embedded models if their packages are installed: they supply the words so far for other engines."""
-    from voice_helper.recognizers.embedded.engine import EmbeddedModels
+    from voice_helper.recognizers.embedded.engine import SoFarModels
 
     try:
-        return EmbeddedModels(phrases)
+        return SoFarModels(phrases)
     except EngineMissingError:
         return None
 
@@ -120,7 +120,7 @@ def _open_whisper(model: Path, phrases: Phrases, language: str) -> OpenedRecogni
     from voice_helper.recognizers.buffered import WithWordsSoFar
     from voice_helper.recognizers.whisper import WhisperRecognizer, prompt_of
 
-    so_far = _embedded_models(phrases) if language == "en" else None
+    so_far = _so_far_models(phrases) if language == "en" else None
 
     def another() -> Recognizer:
         whole = WhisperRecognizer(model, language, prompt_of(phrases.questions))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,29 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 
 Samples = npt.NDArray[np.float32]
 
-_LEAST_SAMPLES = SAMPLE_RATE // 10  # shorter than any word, and than the networks' first frames need
+_MIN_SAMPLES = SAMPLE_RATE // 10  # shorter than any word, and than the networks' first frames need
+
+
+def samples_of(pcm: bytes | bytearray) -> Samples:
+    """Return 16-bit sound as samples from -1.0 to 1.0."""
+    return np.frombuffer(bytes(pcm), dtype="<i2").astype(np.float32) / np.float32(32768)
+
+
+class Steps:
+    """Sound as it comes, cut into steps of one length."""
+
+    def __init__(self, samples: int) -> None:
+        """`samples` is the length of a step."""
+        self._bytes = 2 * samples
+        self._waiting = bytearray()
+
+    def accept(self, pcm: bytes) -> Iterator[Samples]:
+        """Accept 16-bit sound and yield the steps that are complete, in samples from -1.0 to 1.0."""
+        self._waiting += pcm
+        while len(self._waiting) >= self._bytes:
+            step = samples_of(self._waiting[: self._bytes])
+            del self._waiting[: self._bytes]
+            yield step
 
 
 class WholeUtterance(ABC):
@@ -42,8 +65,8 @@ class WholeUtterance(ABC):
 
     def _transcript(self) -> Transcript:
         if self._ready is None:
-            samples = np.frombuffer(bytes(self._heard), dtype="<i2").astype(np.float32) / 32768.0
-            self._ready = self.transcribed(samples) if len(samples) >= _LEAST_SAMPLES else Transcript("", 0.0)
+            samples = samples_of(self._heard)
+            self._ready = self.transcribed(samples) if len(samples) >= _MIN_SAMPLES else Transcript("", 0.0)
         return self._ready
 
     def finish(self) -> Transcript:

@@ -18,9 +18,10 @@ import numpy.typing as npt
 from voice_helper.audio.endpoint import Endpointer, EndpointSettings
 from voice_helper.audio.vad import VoiceActivity
 from voice_helper.errors import EngineMissingError
+from voice_helper.recognizers.buffered import Steps
 from voice_helper.recognizers.embedded.g2p import with_own_ways
 from voice_helper.recognizers.embedded.language_model import pronunciations
-from voice_helper.recognizers.embedded.network import PhoneNetwork, PhoneStream, samples_of
+from voice_helper.recognizers.embedded.network import PhoneNetwork, PhoneStream
 from voice_helper.recognizers.embedded.phones import ALPHABET
 from voice_helper.recognizers.embedded.recognizer import SO_FAR_CONTEXT_FRAMES, STEP_SAMPLES
 from voice_helper.recognizers.embedded.word_search import Frames
@@ -56,7 +57,7 @@ class WakeWord:
 
     def _begin(self) -> None:
         self._stream: PhoneStream = self._network.stream(SO_FAR_CONTEXT_FRAMES)
-        self._waiting = bytearray()
+        self._steps = Steps(STEP_SAMPLES)
         self._forget()
 
     def _forget(self) -> None:
@@ -68,12 +69,8 @@ class WakeWord:
         if not chunk.pcm:
             return False
         cut = self._endpointer.accept(chunk, self._activity.is_speech(chunk))
-        for part in cut.chunks:
-            self._waiting += part.pcm
         is_heard = False
-        while len(self._waiting) >= 2 * STEP_SAMPLES:
-            samples = samples_of(self._waiting[: 2 * STEP_SAMPLES])
-            del self._waiting[: 2 * STEP_SAMPLES]
+        for samples in self._steps.accept(b"".join(part.pcm for part in cut.chunks)):
             is_heard = self._follow(self._stream.accept(samples)) or is_heard
         if cut.is_over:
             is_heard = self._follow(self._stream.finish()) or is_heard

@@ -82,11 +82,9 @@ def kept_file(name: str, key: str, make: Callable[[], bytes]) -> Iterator[Path]:
     file exists only inside the block, without a checksum.
     """
     path = _path(name, key, "whole")
-    with contextlib.suppress(OSError, ValueError):
-        if _is_own(path):
-            _check_trailing(path)
-            yield path
-            return
+    if _is_whole(path):
+        yield path
+        return
     content = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,10 +98,15 @@ def kept_file(name: str, key: str, make: Callable[[], bytes]) -> Iterator[Path]:
     yield path
 
 
-def _check_trailing(path: Path) -> None:
-    content = path.read_bytes()
-    if hashlib.sha256(memoryview(content)[:-_DIGEST_BYTES]).digest() != content[-_DIGEST_BYTES:]:
-        raise ValueError("it is damaged: its checksum is wrong")
+def _is_whole(path: Path) -> bool:
+    """Return whether a file of `kept_file` is there, is this user's own, and is as it was written."""
+    try:
+        if not _is_own(path):
+            return False
+        content = path.read_bytes()
+    except OSError:
+        return False
+    return hashlib.sha256(memoryview(content)[:-_DIGEST_BYTES]).digest() == content[-_DIGEST_BYTES:]
 
 
 def _path(name: str, key: str, ending: str) -> Path:

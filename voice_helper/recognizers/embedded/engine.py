@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from voice_helper.recognizers.buffered import WithWordsSoFar
@@ -33,18 +33,28 @@ LANGUAGE_WEIGHT: Final = 1.5
 """How much the language counts beside the sound."""
 
 
-class EmbeddedModels:
+class SoFarModels:
+    """What recognizers of the words so far share: the network, and a graph of commands and signs of an emergency."""
+
+    def __init__(self, phrases: Phrases) -> None:
+        """Load them. Raises `EngineMissingError` if the packages do not load."""
+        urgent = _built(phrases.commands, phrases, FREQUENT_WORDS_SO_FAR)
+        self._network = PhoneNetwork()
+        self._urgent_words = Words(_language_graph(urgent), sorted(urgent.sounds))
+
+    def words_so_far(self) -> StreamedWords:
+        """Return a recognizer of the words so far."""
+        return StreamedWords(self._network, self._urgent_words)
+
+
+class EmbeddedModels(SoFarModels):
     """What the recognizers of several speakers share: network, graphs and words."""
 
     def __init__(self, phrases: Phrases) -> None:
-        """Load them; raises `EngineMissingError` when the packages do not load."""
-        said = (*phrases.questions, *phrases.session, *phrases.commands)
-        sounds = with_own_ways({word for sentence in said for word in sentence.split()}, phrases.sounds)
-        built = build(phrases.questions, sounds, FREQUENT_WORDS)
-        urgent = build(phrases.commands, sounds, FREQUENT_WORDS_SO_FAR)
-        self._network = PhoneNetwork()
+        """Load them. Raises `EngineMissingError` if the packages do not load."""
+        super().__init__(phrases)
+        built = _built(phrases.questions, phrases, FREQUENT_WORDS)
         self._words = Words(_language_graph(built), sorted(built.sounds))
-        self._urgent_words = Words(_language_graph(urgent), sorted(urgent.sounds))
         self._commands = _spotter(phrases, built)
 
     def recognizer(self) -> WithWordsSoFar:
@@ -55,9 +65,11 @@ class EmbeddedModels:
         """Return a recognizer of whole utterances."""
         return PhoneticRecognizer(self._network, self._words, self._commands)
 
-    def words_so_far(self) -> StreamedWords:
-        """Return a recognizer of the words so far."""
-        return StreamedWords(self._network, self._urgent_words)
+
+def _built(sentences: Sequence[str], phrases: Phrases, general_words: int) -> Built:
+    """Return the language model of sentences; words of the session have their sounds in it, too."""
+    words = {word for sentence in (*sentences, *phrases.session) for word in sentence.split()}
+    return build(sentences, with_own_ways(words, phrases.sounds), general_words)
 
 
 def _language_graph(built: Built) -> Graph:

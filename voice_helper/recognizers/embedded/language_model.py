@@ -26,7 +26,7 @@ from voice_helper.support.paths import data_folder
 UNKNOWN = "<unk>"
 GENERAL_SHARE = 0.2
 DISCOUNT = 0.75
-_START, _END = "<s>", "</s>"
+START, END = "<s>", "</s>"
 _MIN = 1e-9
 _FILE = "english-words.txt"
 
@@ -107,12 +107,12 @@ def arpa(sentences: Iterable[str], general: Mapping[str, float] | None = None) -
     unigram model, so that a word in no template can still be recognized. The model uses interpolated absolute
     discounting (Ney, Essen and Kneser 1994): each longer context backs off to the shorter one.
     """
-    spoken = [word for sentence in sentences for word in (_START, *sentence.split(), _END)]
+    spoken = [word for sentence in sentences for word in (START, *sentence.split(), END)]
     single = _single_word_chances(Counter(spoken), general or {})
     words = sorted(single)  # sorting n-grams by word number then also sorts them by word
     number = {word: index for index, word in enumerate(words)}
     said = np.fromiter((number[word] for word in spoken), dtype=np.int64, count=len(spoken))
-    goes_on = np.fromiter((word != _END for word in spoken), dtype=np.bool_, count=len(spoken))
+    goes_on = np.fromiter((word != END for word in spoken), dtype=np.bool_, count=len(spoken))
     pairs = (said[:-1] * len(words) + said[1:])[goes_on[:-1]]
     threes = ((said[:-2] * len(words) + said[1:-1]) * len(words) + said[2:])[goes_on[:-2] & goes_on[1:-1]]
     ones = _Grams(np.arange(len(words)), np.array([single[word] for word in words]), tuple(words))
@@ -151,14 +151,14 @@ def _longer(
 
 
 def _single_word_chances(counts: Counter[str], general: Mapping[str, float]) -> dict[str, float]:
-    total = sum(count for word, count in counts.items() if word != _START)
+    total = sum(count for word, count in counts.items() if word != START)
     general_total = sum(general.values()) or 1.0
     share = GENERAL_SHARE if general else 0.0
     chances = {word: (1 - share) * count / total for word, count in counts.items()}
     for word, chance in general.items():
         chances[word] = chances.get(word, 0.0) + share * chance / general_total
     chances.setdefault(UNKNOWN, _MIN)
-    chances[_START] = _MIN  # it only ever comes before a word, never after one
+    chances[START] = _MIN  # it only ever comes before a word, never after one
     return chances
 
 

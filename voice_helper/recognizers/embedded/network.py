@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from voice_helper.audio.noise import NoiseSuppressor
-from voice_helper.errors import EngineMissingError, needs_package
+from voice_helper.errors import EngineMissingError
 from voice_helper.recognizers.embedded.conformer import Conformer, ConformerStream, Samples, read_weights
 from voice_helper.recognizers.embedded.phones import BLANK, BOUNDARY, folding
 from voice_helper.recognizers.embedded.word_search import Frames, import_search
+from voice_helper.support.onnx import packaged
 
 
 class PhoneNetwork:
@@ -23,9 +21,8 @@ class PhoneNetwork:
 
     def __init__(self) -> None:
         """Load the weights. Raises `EngineMissingError` if hama is not installed."""
-        folder = _assets()
-        self._conformer = Conformer(read_weights(folder / "asr_waveform.hama"))
-        signs = json.loads((folder / "g2p_vocab.json").read_text(encoding="utf-8"))["decoder"]
+        self._conformer = Conformer(read_weights(packaged("hama", "assets", "asr_waveform.hama")))
+        signs = json.loads(packaged("hama", "assets", "g2p_vocab.json").read_text(encoding="utf-8"))["decoder"]
         self._fold = folding([*signs, BOUNDARY, BLANK])
 
     def stream(self, right_context: int) -> PhoneStream:
@@ -62,26 +59,11 @@ class PhoneStream:
         return np.ascontiguousarray(np.log(np.exp(scores) @ self._fold + 1e-8), dtype=np.float32)
 
 
-def samples_of(pcm: bytes | bytearray) -> Samples:
-    """Return 16-bit sound as samples from -1.0 to 1.0."""
-    return np.frombuffer(bytes(pcm), dtype="<i2").astype(np.float32) / np.float32(32768)
-
-
 def is_available() -> bool:
     """Return whether hama's network and kaldi-decoder are installed and load on this machine."""
     try:
-        _assets()
+        packaged("hama")
         import_search()
     except EngineMissingError:
         return False
     return True
-
-
-@lru_cache(maxsize=1)
-def _assets() -> Path:
-    """Return the folder of hama's weights without loading hama. Raises `EngineMissingError` if it is missing."""
-    with needs_package("the embedded question recognizer", instead="take another one: --engine pocketsphinx"):
-        found = importlib.util.find_spec("hama")
-        if found is None or not found.submodule_search_locations:
-            raise ImportError("hama is not installed")
-    return Path(found.submodule_search_locations[0]) / "assets"

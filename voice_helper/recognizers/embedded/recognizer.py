@@ -16,7 +16,8 @@ from typing import Final
 
 import numpy as np
 
-from voice_helper.recognizers.embedded.network import PhoneNetwork, samples_of
+from voice_helper.recognizers.buffered import Samples, Steps, WholeUtterance
+from voice_helper.recognizers.embedded.network import PhoneNetwork
 from voice_helper.recognizers.embedded.word_search import Frames, Width
 from voice_helper.recognizers.embedded.words import CommandSpotter, Words, with_less_silence
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
@@ -36,59 +37,42 @@ SETTLED_SAMPLES: Final = 3 * SAMPLE_RATE
 
 _SO_FAR_WIDTH: Final = Width(beam=14.0, max_active=1_000)
 _LONGEST_COMMAND_SAMPLES: Final = 4 * SAMPLE_RATE
-_MIN_SAMPLES: Final = SAMPLE_RATE // 10  # shorter than any word, and than the network's first frames need
 
 
-class PhoneticRecognizer:
+class PhoneticRecognizer(WholeUtterance):
     """Returns the words of an utterance and which short command it is. There are no words before a pause."""
 
     name = "embedded"
 
     def __init__(self, network: PhoneNetwork, words: Words, commands: CommandSpotter) -> None:
+        super().__init__()
         self._network, self._words, self._commands = network, words, commands
         self._begin()
 
     def _begin(self) -> None:
-        self._waiting = bytearray()
-        self._samples = 0
         self._stream = self._network.stream(SETTLED_CONTEXT_FRAMES)
         self._settled: list[Frames] = []
-        self._ready: Transcript | None = None
+        self._settled_samples = 0
 
-    def accept(self, chunk: AudioChunk) -> str:
-        """Accept a chunk. Returns no words before a pause."""
-        if chunk.pcm:
-            self._waiting += chunk.pcm
-            self._samples += chunk.samples
-            self._ready = None
-        return ""
-
-    def pause(self) -> Transcript:
-        """Return the words so far. `finish` reuses them if no more sound follows."""
-        if self._ready is None:
-            self._ready = self._heard() if self._samples >= _MIN_SAMPLES else Transcript("", 0.0)
-        return self._ready
-
-    def finish(self) -> Transcript:
-        """Return the words of the utterance and get ready for the next one."""
-        heard = self.pause()
-        self._begin()
-        return heard
-
-    def _heard(self) -> Transcript:
-        stretch = samples_of(self._waiting)
-        stream = self._stream
+    def transcribed(self, samples: Samples) -> Transcript:
+        """Return the words of an utterance so far; until `finish`, frames that are settled are not computed again."""
+        stretch, stream = samples[self._settled_samples :], self._stream
         if len(stretch) >= SETTLED_SAMPLES:
             self._settled.append(stream.accept(stretch))
-            self._waiting.clear()
+            self._settled_samples = len(samples)
             rest = copy.copy(stream).finish()
         else:
             stream = copy.copy(stream)
             rest = np.concatenate([stream.accept(stretch), stream.finish()])
         frames = np.concatenate([*self._settled, rest])
-        is_short = self._samples <= _LONGEST_COMMAND_SAMPLES
-        command, fit = self._commands.spot(frames) if is_short else ("", 0.0)
+        command, fit = self._commands.spot(frames) if len(samples) <= _LONGEST_COMMAND_SAMPLES else ("", 0.0)
         return replace(self._words.decode(frames), command=command, command_fit=fit)
+
+    def finish(self) -> Transcript:
+        """Return the words of the utterance and get ready for the next one."""
+        heard = super().finish()
+        self._begin()
+        return heard
 
 
 class StreamedWords:
@@ -101,17 +85,14 @@ class StreamedWords:
         self._begin()
 
     def _begin(self) -> None:
-        self._waiting = bytearray()
+        self._steps = Steps(STEP_SAMPLES)
         self._stream = self._network.stream(SO_FAR_CONTEXT_FRAMES)
         self._search = self._words.graph.search(_SO_FAR_WIDTH)
         self._text = ""
 
     def accept(self, chunk: AudioChunk) -> str:
         """Accept a chunk and return the words so far."""
-        self._waiting += chunk.pcm
-        while len(self._waiting) >= 2 * STEP_SAMPLES:
-            samples = samples_of(self._waiting[: 2 * STEP_SAMPLES])
-            del self._waiting[: 2 * STEP_SAMPLES]
+        for samples in self._steps.accept(chunk.pcm):
             self._listen(self._stream.accept(samples))
         return self._text
 

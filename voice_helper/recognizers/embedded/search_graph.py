@@ -21,10 +21,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from voice_helper.recognizers.embedded.language_model import END, START
+
 Numbers = npt.NDArray[np.int64]
 Costs = npt.NDArray[np.float64]
 
-START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 _EPSILON: Final = -1
 """Written as label 0; phone N is label N + 1."""
 

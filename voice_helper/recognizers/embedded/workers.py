@@ -19,7 +19,7 @@ from voice_helper.errors import EngineMissingError
 from voice_helper.recognizers.buffered import Samples, WholeUtterance, WithWordsSoFar
 from voice_helper.recognizers.embedded.engine import EmbeddedModels
 from voice_helper.recognizers.embedded.recognizer import PhoneticRecognizer
-from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
+from voice_helper.types import SAMPLE_RATE, Phrases, Transcript
 
 
 class EmbeddedWorkers:
@@ -89,6 +89,6 @@ def _end_with_parent() -> None:
 
 
 def _transcribed(samples: Samples) -> Transcript:
-    recognizer = _recognizers[0]
-    recognizer.accept(AudioChunk((samples * 32768).astype("<i2").tobytes()))
-    return recognizer.finish()
+    heard = _recognizers[0].transcribed(samples)
+    _recognizers[0].finish()  # ready for the next one
+    return heard
