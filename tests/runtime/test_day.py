@@ -19,7 +19,9 @@ def test_nothing_grows_from_minute_to_minute() -> None:
     minutes = list(live_through(3, said, [talk], MINUTE))
     grown = drift(minutes)
     assert grown["clock_off_seconds"] == 0.0
-    assert (grown["open_files"], grown["threads"]) == (0, 0)
+    # Fewer is fine: what an earlier test of this worker left may end meanwhile.
+    assert grown["open_files"] <= 0
+    assert grown["threads"] <= 0
     assert grown["resident_megabytes_most"] < 20.0  # the last of what is loaded when it is first needed
     assert minutes[-1].heard >= 3 * 3
     assert minutes[-1].said > minutes[0].said
