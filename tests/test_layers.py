@@ -22,8 +22,10 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "speech_models": {"support"},
     "recognizers": {"support", "audio", "speech_models"},
     "voices": {"support", "audio"},
-    "skill": {"support", "content", "understanding", "dialogue"},
     "runtime": {"audio", "understanding", "dialogue", "recognizers", "voices"},
+    "skill": {
+        "support", "content", "audio", "understanding", "dialogue", "recognizers", "voices", "runtime",
+    },
     "exporters": {"content", "understanding", "dialogue", "skill"},
     "servers": {
         "support", "content", "audio", "understanding", "dialogue", "recognizers", "voices", "skill", "runtime",

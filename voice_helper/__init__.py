@@ -1,13 +1,102 @@
-"""An offline voice skill about leg cramps: it hears a question, finds its meaning and speaks the answer."""
+"""An offline voice skill about leg cramps: it hears a question, finds its meaning and speaks the answer.
 
-import os
+These names are the public API; docs/python.md shows how to use them. Each is loaded when it is first used, so that
+importing the package loads nothing but the standard library, and changes nothing in the program that does so.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from voice_helper.audio.devices import Player, SilentPlayer, Source
+    from voice_helper.dialogue.turn_taking import Reply
+    from voice_helper.errors import (
+        AudioFileError,
+        EngineFaultError,
+        EngineMissingError,
+        IntentsError,
+        ModelMissingError,
+        SoundDeviceError,
+        VoiceHelperError,
+    )
+    from voice_helper.recognizers import Recognizer
+    from voice_helper.runtime.assistant import LoopEvent
+    from voice_helper.skill import Skill
+    from voice_helper.skill.chat import Chat
+    from voice_helper.skill.live import LiveAssistant
+    from voice_helper.types import (
+        CHUNK_SAMPLES,
+        SAMPLE_RATE,
+        AudioChunk,
+        Match,
+        Phrases,
+        Row,
+        RunnerUp,
+        Transcript,
+    )
+    from voice_helper.voices import Voice
 
 __version__ = "0.1.0"
 
-# onnxruntime from 1.29 on sends telemetry to its maker and keeps a device id in the user's cache, unless this is set
-# before it is loaded (microsoft/onnxruntime pull request 27379). Nothing may leave the machine: not a choice.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+__all__ = [
+    "CHUNK_SAMPLES",
+    "SAMPLE_RATE",
+    "AudioChunk",
+    "AudioFileError",
+    "Chat",
+    "EngineFaultError",
+    "EngineMissingError",
+    "IntentsError",
+    "LiveAssistant",
+    "LoopEvent",
+    "Match",
+    "ModelMissingError",
+    "Phrases",
+    "Player",
+    "Recognizer",
+    "Reply",
+    "Row",
+    "RunnerUp",
+    "SilentPlayer",
+    "Skill",
+    "SoundDeviceError",
+    "Source",
+    "Transcript",
+    "Voice",
+    "VoiceHelperError",
+    "__version__",
+]
 
-# One product of a small matrix is all that an utterance takes: a second thread of numpy's OpenBLAS would spin while it
-# waits for the first, and make 4 ms of work 14. Whoever has set a number keeps it.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+_NAMES_OF = {
+    "audio.devices": ("Player", "SilentPlayer", "Source"),
+    "dialogue.turn_taking": ("Reply",),
+    "errors": (
+        "AudioFileError", "EngineFaultError", "EngineMissingError", "IntentsError", "ModelMissingError",
+        "SoundDeviceError", "VoiceHelperError",
+    ),
+    "recognizers": ("Recognizer",),
+    "runtime.assistant": ("LoopEvent",),
+    "skill": ("Skill",),
+    "skill.chat": ("Chat",),
+    "skill.live": ("LiveAssistant",),
+    "types": (
+        "CHUNK_SAMPLES", "SAMPLE_RATE", "AudioChunk", "Match", "Phrases", "Row", "RunnerUp", "Transcript",
+    ),
+    "voices": ("Voice",),
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module. Raises `AttributeError` for any other name."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -23,7 +23,7 @@ from tests.support.sound import (
     recording,
     seconds_of,
     silence,
-    tone,
+    sine,
     write_pcm,
     write_sound,
 )
@@ -42,7 +42,7 @@ CHANNELS = (1, 2, 6)
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("rate", RATES)
 def test_a_tone_keeps_its_length_pitch_and_loudness(tmp_path: Path, rate: int, width: str, channels: int) -> None:
-    samples = np.repeat(tone(0.7, hertz=440, rate=rate)[:, None], channels, axis=1)
+    samples = np.repeat(sine(0.7, hertz=440, rate=rate)[:, None], channels, axis=1)
     pcm = heard_from(write_sound(tmp_path / "tone.wav", samples, rate=rate, subtype=width))
     assert len(pcm) // 2 == pytest.approx(len(samples) * SAMPLE_RATE / rate, abs=1)
     assert loudest_hertz(pcm) == pytest.approx(440, abs=2)
@@ -51,7 +51,7 @@ def test_a_tone_keeps_its_length_pitch_and_loudness(tmp_path: Path, rate: int, w
 
 @pytest.mark.parametrize("rate", RATES)
 def test_every_chunk_but_the_last_has_512_samples(tmp_path: Path, rate: int) -> None:
-    path = write_sound(tmp_path / "tone.wav", tone(1.03, rate=rate), rate=rate)
+    path = write_sound(tmp_path / "tone.wav", sine(1.03, rate=rate), rate=rate)
     sizes = [chunk.samples for chunk in WavSource(path).chunks()]
     assert len(sizes) > 1
     assert set(sizes[:-1]) == {CHUNK_SAMPLES}
@@ -60,13 +60,13 @@ def test_every_chunk_but_the_last_has_512_samples(tmp_path: Path, rate: int) -> 
 
 def test_what_only_one_channel_holds_is_heard(tmp_path: Path) -> None:
     samples = np.zeros((SAMPLE_RATE, 6))
-    samples[:, 4] = tone(1.0, hertz=1000)
+    samples[:, 4] = sine(1.0, hertz=1000)
     pcm = heard_from(write_sound(tmp_path / "six.wav", samples))
     assert loudest_hertz(pcm) == pytest.approx(1000, abs=2)
 
 
 def test_sounds_too_high_for_16_khz_do_not_fold_back(tmp_path: Path) -> None:
-    pcm = heard_from(write_sound(tmp_path / "high.wav", tone(1.0, hertz=12_000, rate=48_000), rate=48_000))
+    pcm = heard_from(write_sound(tmp_path / "high.wav", sine(1.0, hertz=12_000, rate=48_000), rate=48_000))
     assert loudness(pcm) < 0.01 * 32767
 
 
@@ -248,7 +248,7 @@ def refused_writing(path: Path) -> tuple[str | None, str]:
 
 
 def test_other_rates_become_16_khz() -> None:
-    pcm = to_pcm(tone(1.0, hertz=300, rate=22_050).astype(np.float32), 22_050)
+    pcm = to_pcm(sine(1.0, hertz=300, rate=22_050).astype(np.float32), 22_050)
     assert seconds_of(pcm) == pytest.approx(1.0, abs=0.001)
     assert loudest_hertz(pcm) == pytest.approx(300, abs=1)
 

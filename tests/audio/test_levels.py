@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.sound import as_array, as_pcm, chunks_of, noise, recorded, silence, tone
+from tests.support.sound import as_array, as_pcm, chunks_of, noise, recorded, silence, sine
 from voice_helper.audio.levels import QUIETEST_DECIBELS, LevelMeter, Verdict, decibels
 from voice_helper.types import AudioChunk
 
@@ -20,7 +20,7 @@ def scaled(pcm: bytes, factor: float) -> bytes:
 
 
 def test_a_tone_at_full_scale_is_three_decibels_below_it() -> None:
-    chunk = AudioChunk(as_pcm(tone(0.032, hertz=1_000, level=1.0)))
+    chunk = AudioChunk(as_pcm(sine(0.032, hertz=1_000, level=1.0)))
     assert decibels(chunk) == pytest.approx(-3.0, abs=0.1)
 
 

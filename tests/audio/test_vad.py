@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.sound import as_array, as_pcm, chunks_of, noise, recorded, silence, tone
+from tests.support.sound import as_array, as_pcm, chunks_of, noise, recorded, silence, sine
 from voice_helper.audio.vad import RoomSound, VoiceActivity
 from voice_helper.types import SAMPLE_RATE, AudioChunk
 
@@ -28,7 +28,7 @@ def test_the_silence_before_a_recording_is_not_speech(name: str) -> None:
 
 @pytest.mark.parametrize(
     "pcm",
-    [silence(2.0), noise(2.0, 0.001), noise(2.0, 0.3), as_pcm(tone(2.0)), as_pcm(tone(2.0, hertz=50, level=0.9))],
+    [silence(2.0), noise(2.0, 0.001), noise(2.0, 0.3), as_pcm(sine(2.0)), as_pcm(sine(2.0, hertz=50, level=0.9))],
     ids=["silence", "hiss", "loud noise", "a tone", "mains hum"],
 )
 def test_what_is_not_speech_is_not_taken_for_it(pcm: bytes) -> None:

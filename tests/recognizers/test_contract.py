@@ -23,6 +23,7 @@ from voice_helper.runtime.assistant import hear_question
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.skill import Skill, open_skill
 from voice_helper.tester.run import ask
+from voice_helper.testing import check_recognizer
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -108,6 +109,10 @@ def hear(recognizer: Recognizer, pcm: bytes, samples: int = 512) -> Transcript:
 
 
 # The contract
+
+
+def test_it_keeps_to_the_protocol(engine: Engine) -> None:
+    check_recognizer(engine.recognizer, recorded(next(iter(engine.words))))
 
 
 def test_the_words_of_a_recording_come(engine: Engine) -> None:

@@ -31,6 +31,7 @@ from voice_helper.dialogue.conversation import State
 from voice_helper.runtime.assistant import AHEAD_SECONDS, STARTED_SECONDS, Assistant, LoopEvent, hear_question
 from voice_helper.runtime.speaker import Speaker, sentences_of
 from voice_helper.skill import Skill
+from voice_helper.testing import RecordingVoice
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript, Understood
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
@@ -253,19 +254,7 @@ def test_a_text_is_cut_into_sentences(text: str, sentences: list[str]) -> None:
 # A long answer
 
 
-@dataclass
-class EvenVoice:
-    """Says every sentence in three seconds."""
-
-    name: str = "even"
-    spoken: list[str] = field(default_factory=list)
-
-    def speak(self, text: str, words_per_minute: float) -> bytes:
-        self.spoken.append(text)
-        return b"\x11\x22" * 3 * SAMPLE_RATE
-
-
-def answering(skill: Skill, voice: EvenVoice, happened: list[LoopEvent]) -> Assistant:
+def answering(skill: Skill, voice: RecordingVoice, happened: list[LoopEvent]) -> Assistant:
     speaker = Speaker(voice, SilentPlayer(keep=True))
     assistant = Assistant(skill.conversation, embedded(skill), speaker, state=State(), tell=happened.append)
     assistant.read("which foods are rich in potassium")
@@ -278,7 +267,11 @@ def rows_of(skill: Skill, text: str) -> list[str]:
 
 
 def test_of_a_long_answer_only_the_next_rows_are_made_ready(skill: Skill) -> None:
-    voice, happened, rows = EvenVoice(), list[LoopEvent](), rows_of(skill, "which foods are rich in potassium")
+    voice, happened, rows = (
+        RecordingVoice(sentence_seconds=3.0),
+        list[LoopEvent](),
+        rows_of(skill, "which foods are rich in potassium"),
+    )
     assistant = answering(skill, voice, happened)
     assert len(rows) > 2
     assert voice.spoken == sentences_of(rows[0])
@@ -295,7 +288,7 @@ def test_of_a_long_answer_only_the_next_rows_are_made_ready(skill: Skill) -> Non
 
 
 def test_where_the_loop_is_late_the_next_row_comes_when_nothing_plays_any_more(skill: Skill) -> None:
-    voice, happened = EvenVoice(), list[LoopEvent]()
+    voice, happened = RecordingVoice(sentence_seconds=3.0), list[LoopEvent]()
     assistant = answering(skill, voice, happened)
     before = len(voice.spoken)
     assistant._speaker.player.advance(60 * SAMPLE_RATE)  # the loudspeaker has played all it was given
@@ -305,7 +298,7 @@ def test_where_the_loop_is_late_the_next_row_comes_when_nothing_plays_any_more(s
 
 
 def test_what_is_hushed_is_never_made(skill: Skill) -> None:
-    voice, happened = EvenVoice(), list[LoopEvent]()
+    voice, happened = RecordingVoice(sentence_seconds=3.0), list[LoopEvent]()
     assistant = answering(skill, voice, happened)
     spoken = list(voice.spoken)
     assistant.hush()
@@ -316,7 +309,7 @@ def test_what_is_hushed_is_never_made(skill: Skill) -> None:
 
 
 def test_a_chime_comes_behind_all_that_is_to_be_said(skill: Skill) -> None:
-    voice, happened = EvenVoice(), list[LoopEvent]()
+    voice, happened = RecordingVoice(sentence_seconds=3.0), list[LoopEvent]()
     assistant = answering(skill, voice, happened)
     assistant.chime()
     for _ in assistant.stay():

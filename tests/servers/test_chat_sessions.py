@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,32 +12,23 @@ from voice_helper.dialogue.scope import GOING_ON_SECONDS
 from voice_helper.errors import IntentsError
 from voice_helper.servers.chat_sessions import KEPT_SECONDS, ChatSessions
 from voice_helper.skill import Skill
+from voice_helper.testing import SimulatedClock
 
 FULL = "These answers are for education only. They do not take the place of advice from a medical expert."
 SHORT = "For education only. Not a medical expert's advice."
 
 
-@dataclass
-class Clock:
-    """A clock that goes on when it is told."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def talks(skill: Skill, clock: Clock) -> ChatSessions:
+def talks(skill: Skill, clock: SimulatedClock) -> ChatSessions:
     return talks_of(skill, clock)
 
 
-def talks_of(skill: Skill, clock: Clock) -> ChatSessions:
+def talks_of(skill: Skill, clock: SimulatedClock) -> ChatSessions:
     subject = skill.content.subject
     assert subject is not None
     return ChatSessions(skill.conversation.by_turns(), subject, situation={"assistant": "on"}, clock=clock)
@@ -68,7 +57,7 @@ def test_words_that_do_not_are_left_to_other_skills(talks: ChatSessions, text: s
     assert not talks.is_ours("kitchen", text, is_last=True)
 
 
-def test_hardly_any_words_about_something_else_are_taken(skill: Skill, clock: Clock) -> None:
+def test_hardly_any_words_about_something_else_are_taken(skill: Skill, clock: SimulatedClock) -> None:
     talks = talks_of(skill, clock)
     others = [line.text for line in read_lines("dev") if line.intent == "out_of_scope"]
     others += (CHECKOUT / "bench" / "other-talk.txt").read_text(encoding="utf-8").splitlines()[1::20]
@@ -88,14 +77,14 @@ def test_hardly_any_words_about_something_else_are_taken(skill: Skill, clock: Cl
     ],
 )
 def test_after_an_answer_words_that_go_on_with_it_are_ours_for_a_while(
-    talks: ChatSessions, clock: Clock, first: str, then: str
+    talks: ChatSessions, clock: SimulatedClock, first: str, then: str
 ) -> None:
     assert not talks.is_ours("kitchen", then)
     talks.say("kitchen", first)
-    clock.now += GOING_ON_SECONDS
+    clock.advance(GOING_ON_SECONDS)
     assert talks.is_ours("kitchen", then)
     assert not talks.is_ours("bedroom", then)
-    clock.now += 1
+    clock.advance(1)
     assert not talks.is_ours("kitchen", then)
 
 
@@ -144,13 +133,13 @@ def test_stop_ends_what_was_going_on_and_tells_whether_there_was_anything(talks:
     assert talks.say("kitchen", "does heat help").text.endswith(FULL)
 
 
-def test_what_was_said_within_a_minute_may_still_be_spoken(talks: ChatSessions, clock: Clock) -> None:
+def test_what_was_said_within_a_minute_may_still_be_spoken(talks: ChatSessions, clock: SimulatedClock) -> None:
     assert not talks.has_just_spoken("kitchen")
     talks.say("kitchen", "does heat help")
-    clock.now += 60
+    clock.advance(60)
     assert talks.has_just_spoken("kitchen")
     assert not talks.has_just_spoken("bedroom")
-    clock.now += 1
+    clock.advance(1)
     assert not talks.has_just_spoken("kitchen")
 
 
@@ -163,13 +152,15 @@ def test_stopping_all_ends_every_session(talks: ChatSessions) -> None:
     assert not talks.is_going_on("bedroom")
 
 
-def test_a_session_ends_after_ten_minutes_and_is_forgotten_after_fifteen(talks: ChatSessions, clock: Clock) -> None:
+def test_a_session_ends_after_ten_minutes_and_is_forgotten_after_fifteen(
+    talks: ChatSessions, clock: SimulatedClock
+) -> None:
     talks.say("kitchen", "help i have a cramp")
     talks.say("bedroom", "help i have a cramp")
-    clock.now += 600
+    clock.advance(600)
     assert talks.is_ours("kitchen", "next")
     assert talks.say("kitchen", "next").ended == "ten_minutes"
-    clock.now += KEPT_SECONDS - 600
+    clock.advance(KEPT_SECONDS - 600)
     assert not talks.is_going_on("bedroom")
     assert not talks.is_ours("bedroom", "next", is_last=True)
 
@@ -190,15 +181,15 @@ def test_of_very_many_talks_the_oldest_is_forgotten_those_without_a_session_firs
     assert talks.is_going_on("session 3")
 
 
-def test_a_session_in_which_something_was_just_said_is_known(talks: ChatSessions, clock: Clock) -> None:
+def test_a_session_in_which_something_was_just_said_is_known(talks: ChatSessions, clock: SimulatedClock) -> None:
     assert talks.in_session() is None
     talks.say("kitchen", "help i have a cramp")
     talks.say("bedroom", "hello")
-    clock.now += 120
+    clock.advance(120)
     session = talks.in_session()
     assert session is not None
     assert session.session is not None
-    clock.now += 1
+    clock.advance(1)
     assert talks.in_session() is None
 
 
@@ -219,7 +210,7 @@ def test_it_says_what_it_does_with_words_and_speaks_for_itself_alone(talks: Chat
 @settings(max_examples=100)
 @given(text=st.text(max_size=60), is_last=st.booleans())
 def test_any_words_get_a_verdict(skill: Skill, text: str, is_last: bool) -> None:
-    talks = talks_of(skill, Clock())
+    talks = talks_of(skill, SimulatedClock())
     assert talks.is_ours("kitchen", text, is_last=is_last) in {True, False}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,13 @@ from voice_helper.audio.devices import WavSource
 from voice_helper.recognizers import Recognizer
 from voice_helper.recognizers.embedded.engine import EmbeddedModels
 from voice_helper.skill import Skill, phrases_of
-from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Phrases
+from voice_helper.testing import Samples, as_pcm, chunks_of, noise, silence, sine
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+__all__ = ["as_pcm", "chunks_of", "noise", "silence", "sine"]  # for the tests, beside what is made here
+
 RECORDINGS = CHECKOUT / "tests" / "recordings"
-Samples = npt.NDArray[np.float64]
 
 
 def recording(name: str) -> Path:
@@ -38,31 +40,9 @@ def pcm_of(path: Path) -> bytes:
         return file.readframes(file.getnframes())
 
 
-def tone(seconds: float, *, hertz: float = 440.0, rate: int = SAMPLE_RATE, level: float = 0.5) -> Samples:
-    """Return a tone, in samples from -1 to 1."""
-    time = np.arange(round(seconds * rate)) / rate
-    return level * np.sin(2 * np.pi * hertz * time)
-
-
-def noise(seconds: float, level: float = 0.2) -> bytes:
-    """Return white noise, the same every time."""
-    samples = np.random.default_rng(1).standard_normal(round(seconds * SAMPLE_RATE)) * level
-    return as_pcm(samples)
-
-
-def as_pcm(samples: Samples) -> bytes:
-    """Return samples from -1 to 1 as 16-bit sound."""
-    return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
-
-
 def as_array(pcm: bytes) -> npt.NDArray[np.int64]:
     """Return 16-bit sound as numbers."""
     return np.frombuffer(pcm, dtype="<i2").astype(np.int64)
-
-
-def silence(seconds: float) -> bytes:
-    """Return silence of the given length."""
-    return bytes(2 * round(seconds * SAMPLE_RATE))
 
 
 def write_sound(path: Path, samples: Samples, *, rate: int = SAMPLE_RATE, subtype: str = "PCM_16") -> Path:
@@ -96,12 +76,6 @@ def loudest_hertz(pcm: bytes) -> float:
 def seconds_of(pcm: bytes) -> float:
     """Return the duration."""
     return len(pcm) / 2 / SAMPLE_RATE
-
-
-def chunks_of(pcm: bytes, samples: int = CHUNK_SAMPLES) -> Iterator[AudioChunk]:
-    """Yield sound in chunks of a given size."""
-    for start in range(0, len(pcm), samples * 2):
-        yield AudioChunk(pcm[start : start + samples * 2])
 
 
 def heard_from(path: Path) -> bytes:

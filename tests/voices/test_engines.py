@@ -12,6 +12,7 @@ from tests.support.sound import as_array, loudness, seconds_of
 from voice_helper.errors import EngineMissingError, install_hint
 from voice_helper.runtime.speaker import sentences_of
 from voice_helper.skill.content import Content
+from voice_helper.testing import check_voice
 from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE, NoVoice, ReadingPace, Voice, VoiceWithMemory, open_voice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -30,6 +31,10 @@ def spoken(voice: Voice, content: Content) -> dict[str, bytes]:
     """Every sentence of the answers as it sounds, many in a row."""
     rows = [row.text for entry in content.answers.entries.values() for row in entry.rows if "{" not in row.text]
     return {text: voice.speak(text, WORDS_PER_MINUTE) for row in rows for text in sentences_of(row)}
+
+
+def test_it_keeps_to_the_protocol(voice: Voice) -> None:
+    check_voice(voice)
 
 
 def test_a_sentence_is_not_silence(voice: Voice) -> None:

@@ -229,39 +229,26 @@ def open_recognizer(options: Options, skill: Skill) -> Recognizer:
 
 def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> OpenedRecognizer:
     """Open the chosen recognizer, with a way to open more for people who speak at the same time."""
-    from voice_helper.recognizers import OpenedRecognizer, open_recognizer
-    from voice_helper.runtime.supervision import GuardedRecognizer
+    from voice_helper.runtime.engines import open_supervised_recognizer
     from voice_helper.skill import phrases_of
 
-    content = skill.content
-
-    def opened(workers: int = 0) -> OpenedRecognizer:
-        return open_recognizer(
-            options.engine,
-            phrases=phrases_of(content),
-            language=content.language.code,
-            model=options.model,
-            workers=workers,
-        )
-
-    def guarded(recognizer: Recognizer) -> Recognizer:
-        return GuardedRecognizer(recognizer, lambda: opened().recognizer)  # it shares nothing with the one that failed
-
-    choice = opened(workers)
+    choice = open_supervised_recognizer(
+        options.engine,
+        phrases=phrases_of(skill.content),
+        language=skill.content.language.code,
+        model=options.model,
+        workers=workers,
+    )
     if choice.advice:
         note(choice.advice)
-    return OpenedRecognizer(guarded(choice.recognizer), lambda: guarded(choice.another()), choice.advice)
+    return choice
 
 
 def open_voice(options: Options) -> Voice:
     """Open the chosen voice, supervised. Raises `EngineMissingError`."""
-    from voice_helper.runtime.supervision import GuardedVoice
-    from voice_helper.voices import open_voice
+    from voice_helper.runtime.engines import open_supervised_voice
 
-    def opened() -> Voice:
-        return open_voice(options.voice, options.language)
-
-    return GuardedVoice(opened(), opened)
+    return open_supervised_voice(options.voice, options.language)
 
 
 def keep_what_is_loaded() -> None:

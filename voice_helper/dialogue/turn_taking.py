@@ -50,6 +50,11 @@ class Reply:
     """A session goes on, or something was asked: a door that can should open the microphone."""
 
     @property
+    def intent(self) -> str | None:
+        """Return the name of the meaning in the intent files; `None` if there were no words."""
+        return self.match.intent if self.match is not None else None
+
+    @property
     def text(self) -> str:
         """The whole text as spoken."""
         return " ".join(row.text for row in self.rows)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from voice_helper.errors import ModelMissingError, needs_package
 from voice_helper.recognizers.buffered import Samples, WholeUtterance
+from voice_helper.support.onnx import keep_onnxruntime_silent
 from voice_helper.types import Transcript
 
 _MOST_PROMPT_WORDS: Final = 60  # the prompt may take half of the model's context, 224 tokens
@@ -35,6 +36,7 @@ class WhisperRecognizer(WholeUtterance):
         """
         super().__init__()
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # otherwise it would look online for a model's missing files
+        keep_onnxruntime_silent()  # faster-whisper may load it
         with needs_package("hearing with Whisper", "whisper"):
             engine = importlib.import_module("faster_whisper")
         try:

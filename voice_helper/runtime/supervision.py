@@ -123,7 +123,7 @@ class GuardedRecognizer:
         """Return the partial transcript. Raises `EngineFaultError`, at most once an utterance."""
         if self._is_lost or self._reopening is not None:
             return Transcript("", 0.0)
-        return self._guarded(lambda recognizer: recognizer.pause(), _is_transcript)
+        return self._guarded(lambda recognizer: recognizer.pause(), is_transcript)
 
     def finish(self) -> Transcript:
         """Return the transcript of the utterance; an empty one if it broke off. Raises `EngineFaultError`."""
@@ -132,7 +132,7 @@ class GuardedRecognizer:
             return Transcript("", 0.0)
         try:
             self._be_ready()
-            return self._guarded(lambda recognizer: recognizer.finish(), _is_transcript)
+            return self._guarded(lambda recognizer: recognizer.finish(), is_transcript)
         finally:
             self._is_lost = False  # the utterance is over, whatever the outcome
 
@@ -203,7 +203,7 @@ class GuardedVoice:
         except Exception as error:  # engines raise anything
             self._change_worker()
             raise _fault("the voice", error) from error
-        if not _is_speech(sound, text, words_per_minute):
+        if not is_speech_of(sound, text, words_per_minute):
             raise _fault("the voice", "what it gives is no speech")
         return sound
 
@@ -326,7 +326,8 @@ def _is_text(given: object) -> bool:
     return isinstance(given, str) and len(given) <= _MAX_CHARACTERS
 
 
-def _is_transcript(given: object) -> bool:
+def is_transcript(given: object) -> bool:
+    """Return whether a recognizer may give this."""
     return (
         isinstance(given, Transcript)
         and all(map(_is_text, (given.text, given.command, *given.alternatives)))
@@ -334,7 +335,7 @@ def _is_transcript(given: object) -> bool:
     )
 
 
-def _is_speech(sound: object, text: str, words_per_minute: float) -> bool:
+def is_speech_of(sound: object, text: str, words_per_minute: float) -> bool:
     """Return whether a sound can be the spoken text: not empty if the text has words, and not endlessly long."""
     if not isinstance(sound, bytes) or len(sound) % 2:
         return False

@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Final
 
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.dialogue.scope import Subject, is_our_turn
-from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
+from voice_helper.dialogue.turn_taking import Reply
+from voice_helper.skill.chat import Chat, ChatTurn
 
 KEPT_SECONDS: Final = 15 * 60.0
 """A conversation without a turn for this long is dropped. A guided session is over by then."""
@@ -27,26 +28,13 @@ MAX_TALKS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class ChatTurn:
-    """The reply to a turn, and the state of the conversation after it."""
-
-    reply: Reply
-    state: State
-
-
-@dataclass(slots=True)
 class _Talk:
-    state: State
-    since: float
-    """The time of the last turn."""
-
+    chat: Chat
     place: str | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    """Serializes the turns of one conversation. Other conversations run in parallel."""
 
 
 class ChatSessions:
-    """Keeps the state and the time of the last turn of each conversation. Thread-safe."""
+    """Keeps the conversations. Thread-safe; the turns of different conversations run in parallel."""
 
     def __init__(
         self,
@@ -62,7 +50,7 @@ class ChatSessions:
         """
         self._conversation = conversation
         self._subject = subject
-        self._first = replace(first_state(), situation=situation or {})
+        self._situation = situation
         self._clock = clock
         self._talks: dict[str, _Talk] = {}
         self._lock = threading.Lock()
@@ -77,10 +65,11 @@ class ChatSessions:
         """
         with self._lock:
             now = self._forget_old()
-            kept = self._kept(talk, now)
+            chat = self._kept(talk)
         if self._subject is None:
             return False
-        return is_our_turn(self._conversation, self._subject, kept.state, text, now - kept.since, is_last=is_last)
+        elapsed = max(0.0, now - chat.since)
+        return is_our_turn(self._conversation, self._subject, chat.state, text, elapsed, is_last=is_last)
 
     def say(self, talk: str, text: str) -> Reply:
         """Process an utterance and return the reply. Starts the conversation if it does not exist."""
@@ -92,12 +81,7 @@ class ChatSessions:
         `place` is the device that the user speaks to. A guided session at a place continues even under a new
         conversation id, because Home Assistant assigns a new id after five minutes.
         """
-        kept = self._talk_of(talk, place)
-        with kept.lock:
-            now = self._clock()
-            kept.state, reply = take_turn(self._conversation, kept.state, text, max(0.0, now - kept.since))
-            kept.since = now
-            return ChatTurn(reply, kept.state)
+        return self._chat_of(talk, place).take_turn(text)
 
     def in_session(self) -> State | None:
         """Return the state of the guided session that had the most recent turn.
@@ -106,19 +90,20 @@ class ChatSessions:
         """
         with self._lock:
             now = self._clock()
-            led = (kept for kept in reversed(self._talks.values()) if kept.state.session)
-            return next((kept.state for kept in led if now - kept.since <= LONGEST_STEP_SECONDS), None)
+            led = (kept.chat for kept in reversed(self._talks.values()) if kept.chat.in_session)
+            return next((chat.state for chat in led if now - chat.since <= LONGEST_STEP_SECONDS), None)
 
     def is_going_on(self, talk: str) -> bool:
         """Return whether a guided session, or a question that we asked, is waiting for the user."""
         with self._lock:
-            return _waits(self._kept(talk, self._forget_old()).state)
+            self._forget_old()
+            return _waits(self._kept(talk).state)
 
     def has_just_spoken(self, talk: str) -> bool:
         """Return whether the last reply may still be playing."""
         with self._lock:
             now = self._forget_old()
-            return talk in self._talks and now - self._talks[talk].since <= LONGEST_ANSWER_SECONDS
+            return talk in self._talks and now - self._talks[talk].chat.since <= LONGEST_ANSWER_SECONDS
 
     def stop(self, talk: str) -> bool:
         """Silently end a conversation that is waiting for the user. Returns whether there was one.
@@ -126,7 +111,8 @@ class ChatSessions:
         Disclaimers that were still to be spoken count as not given.
         """
         with self._lock:
-            is_going_on = _waits(self._kept(talk, self._forget_old()).state)
+            self._forget_old()
+            is_going_on = _waits(self._kept(talk).state)
             if is_going_on:
                 del self._talks[talk]
         return is_going_on
@@ -135,36 +121,39 @@ class ChatSessions:
         """End every conversation. Returns whether any of them was waiting for the user."""
         with self._lock:
             self._forget_old()
-            was_going_on = any(_waits(kept.state) for kept in self._talks.values())
+            was_going_on = any(_waits(kept.chat.state) for kept in self._talks.values())
             self._talks.clear()
         return was_going_on
 
-    def _talk_of(self, talk: str, place: str | None) -> _Talk:
+    def _chat_of(self, talk: str, place: str | None) -> Chat:
         """Return the conversation of this turn, and move it to the end of the order in which they are dropped."""
         with self._lock:
-            now = self._forget_old()
-            kept = self._talks.pop(talk, None) or self._session_at(place) or _Talk(self._first, now, place)
+            self._forget_old()
+            kept = self._talks.pop(talk, None) or self._session_at(place) or _Talk(self._new(), place)
             self._talks[talk] = kept
             if len(self._talks) > MAX_TALKS:
                 others = list(self._talks)[:-1]
-                without = (name for name in others if not self._talks[name].state.session)
+                without = (name for name in others if not self._talks[name].chat.in_session)
                 del self._talks[next(without, others[0])]
-            return kept
+            return kept.chat
 
     def _session_at(self, place: str | None) -> _Talk | None:
         """Remove and return the last conversation at a place if it has a guided session."""
         last = next((name for name, kept in reversed(self._talks.items()) if kept.place == place), None)
-        if place is None or last is None or not self._talks[last].state.session:
+        if place is None or last is None or not self._talks[last].chat.in_session:
             return None
         return self._talks.pop(last)
 
-    def _kept(self, talk: str, now: float) -> _Talk:
-        return self._talks.get(talk) or _Talk(self._first, now)
+    def _kept(self, talk: str) -> Chat:
+        return self._talks[talk].chat if talk in self._talks else self._new()
+
+    def _new(self) -> Chat:
+        return Chat(self._conversation, situation=self._situation, clock=self._clock)
 
     def _forget_old(self) -> float:
         """Drop the expired conversations, oldest first. Returns the current time."""
         now = self._clock()
-        while self._talks and now - next(iter(self._talks.values())).since >= KEPT_SECONDS:
+        while self._talks and now - next(iter(self._talks.values())).chat.since >= KEPT_SECONDS:
             del self._talks[next(iter(self._talks))]
         return now
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from voice_helper.content.files import Files, read_files
 from voice_helper.dialogue.conversation import Conversation
 from voice_helper.errors import VoiceHelperError
+from voice_helper.skill.chat import Chat
 from voice_helper.skill.content import (
     DRAWING_VERSION,
     Content,
@@ -36,14 +39,19 @@ from voice_helper.support.cache import (
     write_texts,
 )
 from voice_helper.support.paths import cache_folder, intents_folder
-from voice_helper.types import Phrases
+from voice_helper.types import Phrases, Transcript
 from voice_helper.understanding.embedder import EmbedderWithMemory, SentenceEmbedder
 from voice_helper.understanding.ranking import Ranking
 from voice_helper.understanding.understand import Understanding
+from voice_helper.voices import WORDS_PER_MINUTE
 
-if TYPE_CHECKING:  # numpy and what needs it are loaded by the first question that no template matches
+if TYPE_CHECKING:  # numpy and what needs it are loaded by the first sound, or question that no template matches
+    from voice_helper.audio.devices import Player, Source
+    from voice_helper.recognizers import Recognizer
+    from voice_helper.skill.live import FileHearing, LiveAssistant
     from voice_helper.support.cache import Arrays
     from voice_helper.understanding import classifier
+    from voice_helper.voices import Voice
 
 _DRAWN: Final = ("questions", "commands", "session")
 _DRAWN_BY: Final = (
@@ -121,6 +129,107 @@ class Skill:
     memory: Memory = field(repr=False)
     embed: SentenceEmbedder = field(repr=False)
 
+    @classmethod
+    def load(
+        cls, folder: str | Path | None = None, *, emergency_number: str | None = None, article_only: bool = False
+    ) -> Skill:
+        """Load an intents folder; without one, the English folder that comes with the package. Nothing is downloaded.
+
+        The answers name the `emergency_number`; without one, that of the folder. With `article_only`, guided sessions
+        use only the article's own words and the safety rows. The first load of a folder of your own takes about a
+        minute. Raises `IntentsError` with every problem of the folder.
+        """
+        settings = {"number": emergency_number} if emergency_number else {}
+        skill = open_skill(folder=Path(folder) if folder else None, settings=settings, announce=_log)
+        return replace(skill, conversation=skill.conversation.article_only()) if article_only else skill
+
+    def chat(self, *, clock: Callable[[], float] = time.monotonic) -> Chat:
+        """Begin a conversation in which you send one text after another. `clock` returns seconds."""
+        return Chat(self.conversation.by_turns(), clock=clock)
+
+    def hear(self, sound: str | Path | Source, recognizer: Recognizer | None = None) -> Transcript:
+        """Return the words of the one question in a sound file or source; an empty transcript if there are none.
+
+        Without a `recognizer`, the one that `open_recognizer` opens is kept for the next question. Raises
+        `AudioFileError` for a file that cannot be read, and what `open_recognizer` raises.
+        """
+        from voice_helper.audio.devices import WavSource
+        from voice_helper.skill.live import hear_one
+
+        source = WavSource(Path(sound)) if isinstance(sound, (str, Path)) else sound
+        return self._file_hearing.hear(source) if recognizer is None else hear_one(source, recognizer)
+
+    @cached_property
+    def _file_hearing(self) -> FileHearing:
+        from voice_helper.skill.live import FileHearing
+
+        return FileHearing(self.open_recognizer)
+
+    def assistant(
+        self,
+        *,
+        microphone: Source | str | None = None,
+        recognizer: Recognizer | None = None,
+        voice: Voice | None = None,
+        loudspeaker: Player | str | None = None,
+        headset: bool = False,
+        wake: str | None = None,
+        push_to_talk: bool = False,
+        words_per_minute: float = WORDS_PER_MINUTE,
+    ) -> LiveAssistant:
+        """Open the voice loop. Give any part of your own; the others are those of the command line.
+
+        A text for `microphone` or `loudspeaker` is part of the name of a sound device. With `headset`, the microphone
+        cannot hear the loudspeaker, and no echo is removed. It answers all speech about its subject; with `wake`, only
+        after this phrase, and with `push_to_talk`, only after `address()`. It always answers signs of danger. Raises
+        `SoundDeviceError` if a device does not work, and what `open_recognizer` and `open_voice` raise.
+        """
+        from voice_helper.skill.live import LiveAssistant
+
+        return LiveAssistant(
+            self.conversation,
+            recognizer or self.open_recognizer(),
+            voice or self.open_voice(),
+            microphone=microphone,
+            loudspeaker=loudspeaker,
+            headset=headset,
+            wake=wake,
+            push_to_talk=push_to_talk,
+            words_per_minute=words_per_minute,
+            announce=_log,
+        )
+
+    def open_recognizer(self, engine: str = "auto", *, model: str | Path | None = None) -> Recognizer:
+        """Open a recognizer (`auto`, `vosk`, `embedded`, `pocketsphinx`, `whisper`) that expects the skill's phrases.
+
+        Raises `ModelMissingError` if there is no model for it, `EngineMissingError` if it cannot run here.
+        """
+        from voice_helper.runtime.engines import open_supervised_recognizer
+
+        choice = open_supervised_recognizer(
+            engine,
+            phrases=self.phrases,
+            language=self.content.language.code,
+            model=Path(model) if model else None,
+        )
+        if choice.advice:
+            _log(choice.advice)
+        return choice.recognizer
+
+    def open_voice(self, name: str = "auto") -> Voice:
+        """Open a voice: `auto`, `natural`, `pyttsx3`, or `none`, which only leaves time to read.
+
+        Raises `EngineMissingError` if it does not work here.
+        """
+        from voice_helper.runtime.engines import open_supervised_voice
+
+        return open_supervised_voice(name, self.content.language.code)
+
+    @property
+    def phrases(self) -> Phrases:
+        """Return what people say to this skill, for a recognizer to expect."""
+        return phrases_of(self.content)
+
     @property
     def is_stale(self) -> bool:
         """Whether the nearest meaning was learned from other sentences than those that are there."""
@@ -131,6 +240,10 @@ class Skill:
         any_words = self.content.sentences.intents[0]
         self.understanding.nearest.rank(any_words)
         self.understanding.nearest.known_share(any_words)
+
+
+def _log(text: str) -> None:
+    logging.getLogger("voice_helper").warning(text)
 
 
 def open_skill(

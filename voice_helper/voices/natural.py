@@ -9,6 +9,7 @@ import numpy as np
 
 from voice_helper.audio.devices import spoken_part, to_pcm
 from voice_helper.errors import EngineMissingError, install_hint, needs_package
+from voice_helper.support.onnx import keep_onnxruntime_silent
 
 _PACE: Final = 1 / 216  # its own pace is 216 words a minute, pauses left out
 _LOUDNESS: Final = 1.35  # it is softer than the system's voice; the loudest sentence we say still fits
@@ -26,6 +27,7 @@ class NaturalVoice:
 
         Raises `EngineMissingError` when the extra is not installed or does not load.
         """
+        keep_onnxruntime_silent()  # hibari loads it
         with needs_package("the natural voice", "natural", _INSTEAD):
             from hibari import Hibari
             from hibari.voices import DEFAULT, voice_path

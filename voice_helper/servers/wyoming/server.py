@@ -31,10 +31,11 @@ from voice_helper.dialogue.conversation import Conversation
 from voice_helper.errors import EngineFaultError, SoundFormatError, VoiceHelperError
 from voice_helper.recognizers import Recognizer
 from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, situation_at
-from voice_helper.servers.chat_sessions import ChatSessions, ChatTurn
+from voice_helper.servers.chat_sessions import ChatSessions
 from voice_helper.servers.utterance import Hearing
 from voice_helper.servers.wyoming.frames import MAX_LINE_BYTES, FrameError, read_frame
 from voice_helper.servers.wyoming.text_chunker import TextChunker
+from voice_helper.skill.chat import ChatTurn
 from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, SAMPLE_RATE
 from voice_helper.types import Transcript as Words
 from voice_helper.voices import SENTENCE_PAUSE_SECONDS, Voice

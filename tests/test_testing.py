@@ -1,0 +1,103 @@
+"""The helpers for tests of other programs: the sounds, the scripted engines, and the checks of engines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from voice_helper.audio.vad import VoiceActivity
+from voice_helper.testing import (
+    RecordingVoice,
+    ScriptedMicrophone,
+    ScriptedRecognizer,
+    SimulatedClock,
+    check_recognizer,
+    check_voice,
+    chunks_of,
+    noise,
+    silence,
+    speech,
+    tone,
+)
+from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
+
+
+def seconds_of_speech(pcm: bytes) -> float:
+    activity = VoiceActivity()
+    return sum(chunk.seconds for chunk in chunks_of(pcm) if activity.is_speech(chunk))
+
+
+@pytest.mark.parametrize("seconds", [0.4, 1.0, 5.0])
+def test_made_speech_counts_as_speech(seconds: float) -> None:
+    assert len(speech(seconds)) == 2 * round(seconds * SAMPLE_RATE)
+    for before in (0.1, 0.5, 3.0):
+        heard = seconds_of_speech(silence(before) + speech(seconds) + silence(0.5))
+        assert heard == pytest.approx(seconds, abs=0.15)
+
+
+@pytest.mark.parametrize("pcm", [tone(2.0), noise(2.0), silence(2.0)], ids=["tone", "noise", "silence"])
+def test_other_sounds_do_not(pcm: bytes) -> None:
+    assert seconds_of_speech(pcm) == 0.0
+
+
+def test_a_scripted_microphone_hears_its_sounds_one_after_the_other() -> None:
+    heard = b"".join(chunk.pcm for chunk in ScriptedMicrophone(tone(0.1), silence(0.1)).chunks())
+    assert heard == tone(0.1) + silence(0.1)
+
+
+def test_a_scripted_recognizer_hears_its_words_as_the_sound_comes() -> None:
+    recognizer = ScriptedRecognizer("does heat help", Transcript("stop", 0.5))
+    so_far = [recognizer.accept(chunk) for chunk in chunks_of(silence(1.0))]
+    assert list(dict.fromkeys(so_far)) == ["", "does", "does heat", "does heat help"]
+    assert recognizer.pause() == recognizer.finish() == Transcript("does heat help")
+    assert recognizer.finish() == Transcript("", 0.0)
+    recognizer.accept(AudioChunk(silence(0.1)))
+    assert recognizer.finish() == Transcript("stop", 0.5)
+
+
+def test_a_clock_goes_on_when_it_is_advanced() -> None:
+    clock = SimulatedClock()
+    clock.advance(90.0)
+    assert clock() == 90.0
+
+
+def test_the_scripted_engines_keep_to_the_protocols() -> None:
+    check_recognizer(ScriptedRecognizer("does heat help", "", "stop"))
+    voice = RecordingVoice()
+    check_voice(voice)
+    assert voice.spoken == ["Gently pull your toes towards your shin."] * 2
+
+
+BROKEN_RECOGNIZERS: dict[str, dict[str, Any]] = {
+    "name": {"name": ""},
+    "accept": {"accept": lambda self, chunk: None},
+    "pause": {
+        "accept": lambda self, chunk: "",
+        "pause": lambda self: "stop",
+        "finish": lambda self: Transcript("", 0.0),
+    },
+    "finish": {"finish": lambda self: Transcript("stop")},
+    "confidence": {"pause": lambda self: Transcript("stop", 2.0)},
+    "lower-case": {"pause": lambda self: Transcript("Stop.", 1.0)},
+}
+BROKEN_VOICES: dict[str, dict[str, Any]] = {
+    "name": {"name": None},
+    "16-bit": {"speak": lambda self, text, words_per_minute: b"abc"},
+    "silence": {"speak": lambda self, text, words_per_minute: bytes(32_000)},
+    "no word": {"speak": lambda self, text, words_per_minute: tone(1.0)},
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_RECOGNIZERS)
+def test_a_recognizer_that_breaks_its_protocol_is_told_where(what: str) -> None:
+    broken = type("Broken", (ScriptedRecognizer,), BROKEN_RECOGNIZERS[what])
+    with pytest.raises(AssertionError, match=what):
+        check_recognizer(broken("does heat help"))
+
+
+@pytest.mark.parametrize("what", BROKEN_VOICES)
+def test_a_voice_that_breaks_its_protocol_is_told_where(what: str) -> None:
+    broken = type("Broken", (RecordingVoice,), BROKEN_VOICES[what])
+    with pytest.raises(AssertionError, match=what):
+        check_voice(broken())

@@ -1,0 +1,41 @@
+"""Open recognizers and voices under supervision: a fault costs one utterance or one sentence, not the conversation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from voice_helper.recognizers import OpenedRecognizer, Recognizer, open_recognizer
+from voice_helper.runtime.supervision import GuardedRecognizer, GuardedVoice
+from voice_helper.types import Phrases
+from voice_helper.voices import Voice, open_voice
+
+
+def open_supervised_recognizer(
+    engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None, workers: int = 0
+) -> OpenedRecognizer:
+    """Open a recognizer as `open_recognizer` does, and raise what it raises. Its replacement shares nothing with it."""
+
+    def opened(workers: int = 0) -> OpenedRecognizer:
+        return open_recognizer(engine, phrases=phrases, language=language, model=model, workers=workers)
+
+    def supervised(recognizer: Recognizer) -> Recognizer:
+        return GuardedRecognizer(recognizer, lambda: opened().recognizer)
+
+    choice = opened(workers)
+    return OpenedRecognizer(supervised(choice.recognizer), lambda: supervised(choice.another()), choice.advice)
+
+
+def open_supervised_voice(name: str, language: str = "en") -> Voice:
+    """Open a voice as `open_voice` does, and raise what it raises."""
+    return GuardedVoice(open_voice(name, language), lambda: open_voice(name, language))
+
+
+def supervised_recognizer(recognizer: Recognizer) -> Recognizer:
+    """Return a recognizer that is called again after a fault, as only its owner can open another one."""
+    is_supervised = isinstance(recognizer, GuardedRecognizer)
+    return recognizer if is_supervised else GuardedRecognizer(recognizer, lambda: recognizer)
+
+
+def supervised_voice(voice: Voice) -> Voice:
+    """Return a voice that is called again after a fault, as only its owner can open another one."""
+    return voice if isinstance(voice, GuardedVoice) else GuardedVoice(voice, lambda: voice)

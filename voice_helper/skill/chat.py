@@ -1,0 +1,59 @@
+"""One conversation by turns: a text in, the whole reply out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTurn:
+    """The reply to a turn, and the state of the conversation after it."""
+
+    reply: Reply
+    state: State
+
+
+class Chat:
+    """Keeps the state of one conversation and the time of its last turn. Thread-safe.
+
+    It speaks only when spoken to, so a guided session goes on with the next turn. The seconds between two turns count
+    toward the limits of the session.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        *,
+        situation: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin a conversation, given one by turns. `clock` returns seconds."""
+        self._conversation = conversation
+        self._clock = clock
+        self._one_at_a_time = threading.Lock()
+        self.state = replace(first_state(), situation=situation or {})
+        self.since = clock()
+        """The time of the last turn, or of the beginning."""
+
+    @property
+    def in_session(self) -> bool:
+        """Return whether a guided session is going on."""
+        return self.state.session is not None
+
+    def send(self, text: str) -> Reply:
+        """Process what the user says and return the reply."""
+        return self.take_turn(text).reply
+
+    def take_turn(self, text: str) -> ChatTurn:
+        """Process what the user says like `send`, and return the reply and the new state."""
+        with self._one_at_a_time:
+            now = self._clock()
+            self.state, reply = take_turn(self._conversation, self.state, text, max(0.0, now - self.since))
+            self.since = now
+            return ChatTurn(reply, self.state)

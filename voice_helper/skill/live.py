@@ -1,0 +1,151 @@
+"""The voice loop with its microphone, recognizer, voice and loudspeaker, each of them ours or the caller's own."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from voice_helper.audio.devices import LastingMicrophone, Loudspeaker, Microphone, Player, SilentPlayer, Source
+from voice_helper.audio.endpoint import ONE_QUESTION
+from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.recognizers import Recognizer
+from voice_helper.recognizers.wake_word import WakeWord
+from voice_helper.runtime.assistant import Assistant, LoopEvent, hear_question
+from voice_helper.runtime.engines import supervised_recognizer, supervised_voice
+from voice_helper.runtime.speaker import Speaker
+from voice_helper.runtime.supervision import GuardedEcho, GuardedSpotter
+from voice_helper.types import Transcript
+from voice_helper.voices import ReadingPace, Voice
+
+
+class FileHearing:
+    """Hears one question after another with a recognizer that the first one opens. Thread-safe."""
+
+    def __init__(self, open_recognizer: Callable[[], Recognizer]) -> None:
+        self._open = open_recognizer
+        self._recognizer: Recognizer | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def hear(self, source: Source) -> Transcript:
+        """Return the words of a question."""
+        with self._one_at_a_time:
+            if self._recognizer is None:
+                self._recognizer = self._open()
+            return hear_one(source, self._recognizer)
+
+
+def hear_one(source: Source, recognizer: Recognizer) -> Transcript:
+    """Return the words of the one question that a source holds; an empty transcript if there are none."""
+    return hear_question(source, recognizer, ONE_QUESTION)
+
+
+class LiveAssistant:
+    """The voice loop, ready to listen. Close it, or use it in a `with` block, to release its sound devices."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        recognizer: Recognizer,
+        voice: Voice,
+        *,
+        microphone: Source | str | None,
+        loudspeaker: Player | str | None,
+        headset: bool,
+        wake: str | None,
+        push_to_talk: bool,
+        words_per_minute: float,
+        announce: Callable[[str], None],
+    ) -> None:
+        """Open the devices that are not given; raises `SoundDeviceError` if one does not work."""
+        is_silent = voice.name == "none"
+        self._devices = ExitStack()
+        self._happened: deque[LoopEvent] = deque()
+        with ExitStack() as opening:
+            opening.callback(self._devices.close)
+            player = self._player(SilentPlayer() if is_silent and loudspeaker is None else loudspeaker, announce)
+            self._microphone = self._source(microphone, announce)
+            self._assistant = Assistant(
+                conversation,
+                supervised_recognizer(recognizer),
+                Speaker(ReadingPace() if is_silent else supervised_voice(voice), player, words_per_minute),
+                state=State(hands_free=True),
+                echo=None if headset or is_silent else GuardedEcho(announce),
+                headset=headset or is_silent,
+                wake=GuardedSpotter(announce, lambda: WakeWord(wake)) if wake is not None else None,
+                waits_to_be_addressed=push_to_talk,
+                tell=self._happened.append,
+            )
+            opening.pop_all()
+        if isinstance(player, Loudspeaker) and not headset:
+            self._assistant.chime()  # the echo canceller learns the room from it
+
+    def _player(self, given: Player | str | None, announce: Callable[[str], None]) -> Player:
+        if given is not None and not isinstance(given, str):
+            return given
+        return self._devices.enter_context(Loudspeaker(given, announce))
+
+    def _source(self, given: Source | str | None, announce: Callable[[str], None]) -> Source:
+        if given is not None and not isinstance(given, str):
+            return given
+        microphone = LastingMicrophone(Microphone(given), given, announce)
+        self._devices.callback(microphone.close)
+        return microphone
+
+    def listen(self) -> Iterator[LoopEvent]:
+        """Listen, answer and yield what happens, until the sound ends and everything is said.
+
+        A live microphone never ends: leave the loop when you have heard enough.
+        """
+        for _ in self._assistant.hear(self._microphone):
+            if isinstance(self._microphone, LastingMicrophone):
+                self._assistant.mind_the_microphone(self._microphone.away)
+            yield from self._told()
+        for _ in self._assistant.stay():
+            yield from self._told()
+        yield from self._told()
+
+    def _told(self) -> Iterator[LoopEvent]:
+        while self._happened:
+            yield self._happened.popleft()
+
+    @property
+    def step(self) -> tuple[int, int] | None:
+        """Return the number of the session's current step, and of the last one; `None` outside a session."""
+        return self._assistant.step
+
+    @property
+    def seconds_left(self) -> tuple[float, float] | None:
+        """Return the remaining and the total seconds of the current hold, rest or wait of a session."""
+        return self._assistant.seconds_left
+
+    def begin_guide(self, muscle: str | None = None) -> None:
+        """Start a guided session at once, as a button does. `muscle` is a value of the intents folder, such as calf."""
+        self._assistant.begin_guide(muscle)
+
+    def address(self) -> None:
+        """Take speech in the next seconds as meant for the assistant, as a push-to-talk button does."""
+        self._assistant.address()
+
+    def hush(self) -> None:
+        """Stop speaking at once. A session goes on."""
+        self._assistant.hush()
+
+    def read(self, text: str) -> None:
+        """Process typed words as if they had been spoken."""
+        self._assistant.read(text)
+
+    def close(self) -> None:
+        """Release the sound devices that were opened here."""
+        self._devices.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
