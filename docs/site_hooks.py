@@ -14,6 +14,7 @@ _CHECKOUT: Final = Path(__file__).resolve().parent.parent
 _ELSEWHERE: Final = {
     "intents/README.md": "words.md",
     "bench/RESULTS.md": "results.md",
+    "bench/RESULTS-appendix.md": "results-appendix.md",
     "CHANGELOG.md": "changelog.md",
 }
 """Each page and its name in the site."""

@@ -3,7 +3,7 @@
 A partitioned-block Kalman filter in the frequency domain learns the way from the loudspeaker through the room to the
 microphone, and what it expects of our voice is taken away. It is linear, so a person who speaks over it is left whole;
 only what our own voice alone can explain is made soft. WebRTC's canceller was tried, and swallowed the person's first
-words (bench/RESULTS.md).
+words (bench/RESULTS-appendix.md).
 
 Sources: Enzner and Vary, Frequency-domain adaptive Kalman filter for acoustic echo control in hands-free
 telephones, 2006; Kuech, Mabande and Enzner, State-space architecture of the partitioned-block-based acoustic echo
