@@ -649,4 +649,4 @@ def test_without_its_package_it_says_what_to_install(run: Run, monkeypatch: pyte
 def test_only_what_others_can_reach_is_announced(run: Run) -> None:
     ran = run("serve", "wyoming", "--zeroconf")
     assert ran.code == 2
-    assert "give --host, too" in ran.err
+    assert "add --host" in ran.err
