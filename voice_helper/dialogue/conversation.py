@@ -425,7 +425,7 @@ class Conversation:
         return Match(state.candidates[number], match.slots, match.score, "exact")
 
     def _named(self, intents: tuple[str, ...], text: str) -> int | None:
-        """Return the index of the intent whose title a text is, or most of whose unique words it contains."""
+        """Return the index of the intent whose title equals a text or has most of its words, or `None`."""
         language = self.understanding.sentences.language
         titles = [language.words(self.answers.entries[intent].title) for intent in intents]
         words = language.words(language.essence(text))

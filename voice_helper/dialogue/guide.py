@@ -296,7 +296,7 @@ def stop() -> Move:
 
 
 def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
-    """Say rows in between. If the step was being said, say it again afterwards."""
+    """Say rows without leaving the step. If the program was saying the step, it says it again afterwards."""
     if session.stage == "saying":
         step = current_step(guide, session)
         return Move(session, (*rows, *_rows(step, session)), step.number, hush=True)

@@ -39,13 +39,13 @@ def from_json(text: str, key: str) -> State:
     try:
         saved = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise SavedStateError("it is no JSON") from None
+        raise SavedStateError("it is not JSON") from None
     if not isinstance(saved, dict) or saved.keys() != {"version", "key", "state"}:
-        raise SavedStateError("it is no saved state")
+        raise SavedStateError("it is not a saved state")
     if type(saved["version"]) is not int or saved["version"] != VERSION:
         raise SavedStateError(f"it is of version {saved['version']!r}, and this one reads {VERSION}")
     if saved["key"] != key:
-        raise SavedStateError("it belongs to other words than those that are spoken here")
+        raise SavedStateError("it belongs to different words")
     state: State = _read(State, saved["state"], "state")
     return state
 
