@@ -408,9 +408,9 @@ class _Device:
 
 
 class Loudspeaker(_Device):
-    """Play through PortAudio; stopping empties a buffer.
+    """Play through PortAudio, from a buffer that `hush` empties.
 
-    If the device goes away, time passes as if it were still there, and the device is looked for until it is back.
+    If the device goes away, time passes as if it were still there, until the device is found again.
     """
 
     def __init__(self, device: str | None = None, announce: Callable[[str], None] = lambda text: None) -> None:

@@ -34,7 +34,7 @@ _COMMANDS: Final = {
 """Each command and its module, which is imported when the command is run or its help is shown."""
 
 _SERVERS: Final = ("web", "wyoming", "cluster")
-"""The commands below `serve`."""
+"""The subcommands of `serve`."""
 
 
 class _Commands(click.Group):
@@ -131,7 +131,7 @@ def _output_lost(error: OSError) -> int:
 
 
 def _defaults() -> dict[str, Any]:
-    """Return the user's settings, for every command and for those below `serve`."""
+    """Return the user's settings as defaults for every command and every subcommand of `serve`."""
     path = settings_file()
     if not path.is_file():
         return {}

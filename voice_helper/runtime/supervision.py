@@ -249,9 +249,9 @@ class Activity(Protocol):
 
 
 class GuardedActivity:
-    """Supervise voice activity detection; after a fault its memory is reset, which nobody notices.
+    """Supervise voice activity detection. A fault resets its state, which the user does not notice.
 
-    The network itself is shared by all listeners and stays loaded.
+    All listeners share the network, which stays loaded.
     """
 
     def __init__(self, reopen: Callable[[], Activity] = VoiceActivity) -> None:
