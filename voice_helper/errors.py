@@ -64,7 +64,7 @@ class IntentsError(VoiceHelperError):
     """An intents folder has problems; the error lists all of them, each with its location."""
 
     def __init__(self, problems: Sequence[str], folder: Path) -> None:
-        super().__init__("\n".join(problems), hint=f"mend the lines named above, then run: voice-helper check {folder}")
+        super().__init__("\n".join(problems), hint=f"fix the lines named above, then run: voice-helper check {folder}")
         self.problems = tuple(problems)
 
 

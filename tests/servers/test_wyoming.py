@@ -563,7 +563,7 @@ def test_a_client_that_never_finishes_a_frame_is_not_waited_for(monkeypatch: pyt
         line(type="a", data_length=9) + b"{",
         line(type="a", payload_length=9) + b"12345678",
     ):
-        with pytest.raises(FrameError, match="must be there within"):
+        with pytest.raises(FrameError, match="must be complete within"):
             asyncio.run(read(content))
     with pytest.raises(TimeoutError):
         asyncio.run(read(b""))

@@ -54,7 +54,7 @@ def ask(
     Example: voice-helper ask --wav question.wav --save answer.wav
     """
     if question and wav:
-        raise click.UsageError("give a typed question or --wav, not both")
+        raise click.UsageError("use a typed question or --wav, not both")
     if question and recording:
         raise click.UsageError("a typed question has no sound to keep: leave --debug-recording out")
     refuse_silent_save(options, save)

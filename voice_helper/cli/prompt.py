@@ -144,7 +144,7 @@ class _Prompt:
     """Handles lines: sentences, and commands that begin with a colon."""
 
     def __init__(self, watched: WatchedSkill, asking: Asking, told: list[str]) -> None:
-        """Keep the skill, and the list of its messages, to be shown between other output."""
+        """Set the skill, the settings, and the list that collects the skill's messages for the user."""
         self.asking = asking
         self._watched, self._told = watched, told
         self._pass_on()
@@ -185,7 +185,9 @@ class _Prompt:
         near = [known for known in self._commands if name != ":" and known.startswith(name)]
         if len(near) == 1:
             return self._commands[near[0]]
-        raise VoiceHelperError(f"there is no command {name}", hint=":help shows them; a sentence begins with no colon")
+        raise VoiceHelperError(
+            f"there is no command {name}", hint=":help shows them; a sentence does not begin with a colon"
+        )
 
     def _ask(self, text: str, *, explain: bool) -> None:
         from voice_helper.tester.run import Case, run_case

@@ -65,7 +65,7 @@ _OURS: Final = Path(__file__).parents[1]
 _HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
 _KEPT_CLASSES: Final = frozenset(f"voice_helper.{name.replace('/', '.')}" for name in _READERS)
 _STALE: Final = (
-    "the sentences have changed since the nearest meaning was learned from them: new templates are matched only word for"
+    "the sentences have changed since the nearest meaning was learned from them: new templates match only word for"
     " word. To update it, run voice-helper learn, which takes about a minute"
 )
 
