@@ -195,7 +195,7 @@ class Heard:
     """What we were saying at the same time."""
 
     addressed: bool = True
-    """Whether it was addressed to us, as far as we know: after the wake word or key, or if none is required."""
+    """Whether it was addressed to us: it followed the wake word or the key, or neither is required."""
 
     overheard: bool = False
     """Nobody addressed us or talked with us just before: the speech may not be meant for us."""
@@ -258,7 +258,7 @@ class Hush:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """An utterance was given this meaning. There is nothing to do; interfaces may show it."""
+    """Report the meaning of an utterance, which interfaces may show."""
 
     transcript: Transcript
     match: Match

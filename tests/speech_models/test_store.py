@@ -280,7 +280,7 @@ def test_a_wrong_file_among_single_files_is_named_and_the_others_are_kept(
 ) -> None:
     model = single_files(server)
     server.files["model.bin"] = WHISPER_FILES["model.bin"][:-1] + b"?"
-    assert f"{server.address}/model.bin gives is not model.bin" in refusal(lambda: installs(model))
+    assert f"{server.address}/model.bin did not send model.bin" in refusal(lambda: installs(model))
     assert {file.name for file in (home / f".{WHISPER}.parts").iterdir()} == set(WHISPER_FILES) - {"model.bin"}
     server.files["model.bin"] = WHISPER_FILES["model.bin"]
     assert installs(model) == home / WHISPER

@@ -138,7 +138,7 @@ def test_other_ways_of_packing_are_refused(tmp_path: Path, method: int) -> None:
 
 def test_a_bomb_is_refused_by_its_list(tmp_path: Path) -> None:
     archive = packed(tmp_path / "m.zip", [("zeros", bytes(30_000_000))], zipfile.ZIP_DEFLATED)
-    assert "more than a model does" in refusal(archive, tmp_path)
+    assert "more than a model" in refusal(archive, tmp_path)
 
 
 def test_a_bomb_whose_list_lies_writes_no_more_than_is_listed(tmp_path: Path) -> None:
@@ -159,17 +159,17 @@ def test_files_that_share_their_bytes_are_not_unpacked_without_end(tmp_path: Pat
     end[8:12] = struct.pack("<HH", 10, 10)
     end[12:16] = struct.pack("<I", len(entries))
     archive.write_bytes(raw[:start] + entries + end)
-    assert "more than a model does" in refusal(archive, tmp_path)
+    assert "more than a model" in refusal(archive, tmp_path)
 
 
 def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "MAX_FILES", 5)
     files = [(f"m/{number}", b"x") for number in range(6)]
-    assert "more than a model does" in refusal(packed(tmp_path / "m.zip", files), tmp_path)
+    assert "more than a model" in refusal(packed(tmp_path / "m.zip", files), tmp_path)
     (tmp_path / "m").mkdir()
     for name, content in files:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(ModelInstallError, match="more than a model does"):
+    with pytest.raises(ModelInstallError, match="more than a model"):
         copy(tmp_path / "m", tmp_path / "to", count=lambda done: None)
 
 

@@ -1,4 +1,4 @@
-"""The prompt of the intent tester: type a sentence, see its meaning, while editing the intents."""
+"""The prompt of the intent tester, which shows the meaning of each sentence and reloads edited intents."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def shown_path(path: Path, folder: Path) -> str:
 
 
 def text_of(files: Files, path: Path, problems: Problems) -> str | None:
-    """Return the text of a file, or `None` if it does not exist or is invalid. The latter is added to `problems`."""
+    """Return the text of a file, or `None` if it does not exist or is invalid. Adds a problem if it is invalid."""
     raw = files.read.get(path, b"")
     shown = shown_path(path, files.folder)
     if isinstance(raw, OSError):

@@ -168,7 +168,7 @@ class Answers:
 
 
 def placeholders(text: str) -> frozenset[str]:
-    """Return the names in braces, which values replace."""
+    """Return the names in braces that stand for values."""
     return frozenset(_PLACEHOLDER.findall(text))
 
 

@@ -424,9 +424,9 @@ class Assistant:
         self._say_ahead(_AHEAD_SAMPLES)
 
     def _say_ahead(self, samples: float) -> None:
-        """Synthesise waiting rows while no more than `samples` are left to play: a whole answer takes a voice too long.
+        """Synthesize waiting rows while at most `samples` are left to play. A whole answer at once would take too long.
 
-        A loop that runs late has less left to play than the timeline says: if nothing is playing, the next row follows.
+        A loop that runs late has less left to play than the timeline says. If nothing plays, the next row follows.
         """
         while self._to_say and (
             self._time_line_ends() - self._clock_samples < samples or not self._speaker.player.is_playing

@@ -98,7 +98,7 @@ def result_of(done: Future[Given], max_seconds: float) -> Given:
 
 
 class GuardedRecognizer:
-    """A recognizer whose faults each end at most one utterance."""
+    """Supervise a recognizer, so that a fault loses at most one utterance."""
 
     def __init__(self, recognizer: Recognizer, reopen: Callable[[], Recognizer]) -> None:
         """Wrap a recognizer; `reopen` opens a replacement."""

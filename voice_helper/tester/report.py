@@ -73,7 +73,7 @@ class Report:
 
     @cached_property
     def refused(self) -> tuple[Result, ...]:
-        """Return the lines that were not answered: not understood, asked about, or about something else."""
+        """Return the lines that got no answer: not understood, ambiguous, or off topic."""
         return tuple(result for result in self.results if result.match.intent in REFUSED)
 
     def by_intent(self) -> list[IntentFigures]:

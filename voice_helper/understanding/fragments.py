@@ -51,7 +51,7 @@ class GroupReader:
         clauses_of: Callable[[re.Match[str]], Clauses],
         fragments_of: Callable[[str], Iterable[str]],
     ) -> None:
-        """Take the pattern of an innermost group, and the functions that give its clauses and a text's fragments."""
+        """Set the pattern of an innermost group, and the functions that return its clauses and a text's fragments."""
         self._innermost = innermost
         self._clauses_of = clauses_of
         self._fragments_of = fragments_of
