@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import VOICE_HELPER, environment
 from tests.support.sound import CHECKOUT, recording
 from voice_helper.cli import diagnosis as doctor
@@ -92,7 +93,7 @@ def served(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
         assert process.stdout is not None
         address = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     return subprocess.CompletedProcess(command, process.returncode, address + out, err)
 
 
@@ -102,7 +103,7 @@ def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     path = f"{VOICE_HELPER.parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-c", line], cwd=folder, env=environment(PATH=path, PYTHONPATH=str(folder / "shim")),
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
 
 

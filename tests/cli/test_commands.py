@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import VOICE_HELPER, Ran, Run, call, checked, environment
 from tests.support.sound import (
     CHECKOUT,
@@ -390,7 +391,7 @@ def test_without_sound_hardware_the_guide_shows_its_text(tmp_path: Path) -> None
     assert process.stdout
     shown = process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     checked(Ran(process.returncode, shown + out, err))
     assert "Sit or lie somewhere safe." in shown
     assert process.returncode == 130
@@ -421,7 +422,7 @@ def interrupted(arguments: list[str | Path], folder: Path, until: str, sent: sig
         if until in line:
             break
     process.send_signal(sent)
-    out, err = process.communicate(timeout=3)  # "always ends at once"
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)  # "always ends at once"
     return checked(Ran(process.returncode, out, seen + err))
 
 
@@ -774,7 +775,7 @@ def test_the_demo_hears_answers_and_saves(without_portaudio: dict[str, str], tmp
 def test_a_reader_that_goes_away_does_no_harm(tmp_path: Path) -> None:
     ran = subprocess.run(
         ["bash", "-c", f"{VOICE_HELPER} ask --help | true; exit ${{PIPESTATUS[0]}}"],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=60,
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     assert ran.stderr == ""
     assert ran.returncode in {0, 1, 141}

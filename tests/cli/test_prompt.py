@@ -143,7 +143,7 @@ def test_ctrl_c_ends_at_once_with_130(start: Callable[..., Terminal], how: str) 
         terminal.type("half a sentence", keys="\x03")
     else:
         terminal.process.send_signal(signal.SIGTERM)
-    assert terminal.end(seconds=10) == 130
+    assert terminal.end() == 130
 
 
 def test_several_pasted_lines_are_asked_one_by_one(start: Callable[..., Terminal]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.sound import CHECKOUT
 from voice_helper import skill as skill_module
 from voice_helper.content.documents import Place
@@ -148,7 +149,7 @@ print(open_skill(folder=Path({str(folder)!r})).understanding.understand("para").
         subprocess.Popen([sys.executable, "-c", script], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    assert [program.communicate(timeout=60)[0] for program in started] == ["guide_stop\n"] * 3
+    assert [program.communicate(timeout=PATIENCE_SECONDS)[0] for program in started] == ["guide_stop\n"] * 3
     assert len(kept(cache)) == 1
 
 

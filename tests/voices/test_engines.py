@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import Run
 from tests.support.sound import as_array, loudness, seconds_of
 from voice_helper.errors import EngineMissingError, install_hint
@@ -78,7 +79,7 @@ def test_sentences_from_many_threads_all_come(voice: Voice) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
     assert sorted(text for text, _ in found) == sorted(list(expected) * 3)
     for text, seconds in found:
         assert seconds == pytest.approx(expected[text], rel=0.02)
