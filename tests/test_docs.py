@@ -113,6 +113,7 @@ def test_the_readme_shows_commands() -> None:
     assert len(OTHER_LINES) >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", VOICE_HELPER_LINES)
 def test_a_command_of_the_readme_or_a_page_works(line: str, running: Running) -> None:
     ran = running[line].result()
@@ -187,6 +188,7 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkout
 
 
+@pytest.mark.slow
 def test_the_intent_that_the_page_adds_is_whole_and_understood(edited: Path) -> None:
     content, problems = check_folder(edited / "intents" / "en")
     assert problems == ()
@@ -199,6 +201,7 @@ def test_the_intent_that_the_page_adds_is_whole_and_understood(edited: Path) -> 
     assert "do compression socks help" in {case.text for case in cases if case.intent == "remedy_compression"}
 
 
+@pytest.mark.slow
 def test_the_language_that_the_page_begins_is_whole_and_names_the_number_to_call(edited: Path) -> None:
     skill = open_skill(folder=edited / "intents" / "de")
     match = skill.understanding.understand("Ich bekomme keine Luft")

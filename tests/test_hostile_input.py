@@ -49,6 +49,7 @@ SPEECH = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40).map(" ".join)
 # Text
 
 
+@pytest.mark.slow
 @patient
 @given(st.one_of(NASTY, SPEECH))
 def test_any_text_gets_a_meaning_and_an_answer(skill: Skill, text: str) -> None:
@@ -59,6 +60,7 @@ def test_any_text_gets_a_meaning_and_an_answer(skill: Skill, text: str) -> None:
     assert all(character.isprintable() for character in said)
 
 
+@pytest.mark.slow
 @patient
 @given(SPEECH, NASTY)
 @example("my", "\N{DOUBLE CIRCLED DIGIT ONE}")  # a digit to Unicode, no number to Python
@@ -78,6 +80,7 @@ def test_a_hundred_thousand_characters_take_no_longer_than_a_moment(skill: Skill
     assert time.process_time() - started < 2.0
 
 
+@pytest.mark.slow
 @patient
 @given(st.lists(st.sampled_from(WORDS), min_size=50, max_size=MAX_CHARACTERS // 3).map(" ".join))
 def test_no_pile_of_words_makes_the_rules_slow(skill: Skill, text: str) -> None:

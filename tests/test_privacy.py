@@ -31,6 +31,8 @@ from tests.support.terminal import Terminal
 from voice_helper.audio.devices import KeptSource, WavSource
 from voice_helper.support.paths import cache_folder
 
+pytestmark = pytest.mark.slow
+
 _CALLS = "socket,connect,bind,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
 _WRITES = re.compile(r"\b(?:openat|open|creat)\((?:AT_FDCWD, |\d+, )?\"([^\"]+)\"(?:, ([A-Z_|]+))?.* = \d+")
 _MOVES = re.compile(r"\b(?:rename|renameat|renameat2|link|linkat|symlink|symlinkat)\(.*\"([^\"]+)\"[^\"]*\) = 0")

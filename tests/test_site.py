@@ -19,6 +19,8 @@ from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import environment
 from tests.support.sound import CHECKOUT
 
+pytestmark = pytest.mark.slow
+
 LOADED = re.compile(r"""<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)""")
 IN_STYLE = re.compile(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""")
 PICTURES = sorted((CHECKOUT / "docs").glob("*.svg"))

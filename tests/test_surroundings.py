@@ -27,7 +27,10 @@ QUESTION = "does heat help"
 ANSWER = "The article says heat can ease cramps."
 KEPT = {"XDG_CACHE_HOME": str(cache_folder().parent)}
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, streams and limits of other systems")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="signals, streams and limits of other systems"),
+    pytest.mark.slow,
+]
 
 
 def in_shell(line: str, folder: Path, **more: str) -> Ran:

@@ -152,6 +152,7 @@ def test_an_emergency_names_its_family_and_the_number_of_the_environment(
     assert "112" in answer["spoken"]
 
 
+@pytest.mark.slow
 def test_a_recorded_question_is_heard_and_answered(run: Run) -> None:
     ran = run("ask", "--wav", recording("put_heat_on_it"), "--json")
     (answer,) = forms(ran.out)
@@ -186,6 +187,7 @@ def test_a_recording_without_words_is_an_error_with_a_hint(run: Run, tmp_path: P
     assert "hint: " in ran.err
 
 
+@pytest.mark.slow
 def test_the_saved_answer_is_not_silence(without_portaudio: dict[str, str], tmp_path: Path) -> None:
     ran = call(["ask", "does heat help", "--save", "answer.wav", "--json"], folder=tmp_path, more=without_portaudio)
     (answer,) = forms(ran.out)
@@ -194,6 +196,7 @@ def test_the_saved_answer_is_not_silence(without_portaudio: dict[str, str], tmp_
     assert len(answer["spoken"].split()) / (seconds_of(pcm) / 60) == pytest.approx(120, rel=0.25)
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_named(without_portaudio: dict[str, str], tmp_path: Path) -> None:
     ran = call(["ask", "does heat help", "--save", "nowhere/answer.wav"], folder=tmp_path, more=without_portaudio)
     assert ran.code == 1
@@ -323,6 +326,7 @@ def without_espeak(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"PYTHONPATH": str(folder)}
 
 
+@pytest.mark.slow
 def test_without_portaudio_a_question_is_shown_and_saved(without_portaudio: dict[str, str], tmp_path: Path) -> None:
     ran = call(["ask", "does heat help", "--save", "answer.wav"], folder=tmp_path, more=without_portaudio)
     assert ran.code == 0
@@ -347,6 +351,7 @@ def test_without_espeak_a_question_is_shown(without_espeak: dict[str, str], tmp_
     assert "espeak" in ran.err
 
 
+@pytest.mark.slow
 def test_without_espeak_the_doctor_says_what_to_install(without_espeak: dict[str, str], tmp_path: Path) -> None:
     ran = call(["doctor", "--json"], folder=tmp_path, more=without_espeak)
     (voice,) = [check for check in json.loads(ran.out)["checks"] if check["name"] == "voice"]
@@ -365,6 +370,7 @@ def has_sound_hardware() -> bool:
 no_hardware = pytest.mark.skipif(has_sound_hardware(), reason="this machine has sound hardware")
 
 
+@pytest.mark.slow
 @no_hardware
 def test_without_sound_hardware_the_question_is_answered_all_the_same(tmp_path: Path) -> None:
     ran = call(["ask", "does heat help"], folder=tmp_path)
@@ -374,6 +380,7 @@ def test_without_sound_hardware_the_question_is_answered_all_the_same(tmp_path: 
     assert "shown, not spoken" in ran.err
 
 
+@pytest.mark.slow
 @no_hardware
 def test_without_sound_hardware_the_microphone_is_a_clear_error(tmp_path: Path) -> None:
     ran = call(["ask", "--voice", "none"], folder=tmp_path)
@@ -382,6 +389,7 @@ def test_without_sound_hardware_the_microphone_is_a_clear_error(tmp_path: Path) 
     assert "hint: " in ran.err
 
 
+@pytest.mark.slow
 @no_hardware
 def test_without_sound_hardware_the_guide_shows_its_text(tmp_path: Path) -> None:
     process = subprocess.Popen(
@@ -398,6 +406,7 @@ def test_without_sound_hardware_the_guide_shows_its_text(tmp_path: Path) -> None
     assert (tmp_path / "guide.wav").is_file()
 
 
+@pytest.mark.slow
 @no_hardware
 def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
     ran = call(["ask", "does heat help", "--device", "kazoo"], folder=tmp_path)
@@ -426,6 +435,7 @@ def interrupted(arguments: list[str | Path], folder: Path, until: str, sent: sig
     return checked(Ran(process.returncode, out, seen + err))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_listening_at_once_with_130(tmp_path: Path, sent: signal.Signals) -> None:
     write_pcm(tmp_path / "evening.wav", pcm_of(recording("bananas")) + noise(10.0, 0.01) * 60)
@@ -434,6 +444,7 @@ def test_ctrl_c_ends_listening_at_once_with_130(tmp_path: Path, sent: signal.Sig
     assert ran.code == 130
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_learning_at_once_and_leaves_what_was_learned_before(tmp_path: Path) -> None:
     folder = tmp_path / "en"
     shutil.copytree(CHECKOUT / "intents" / "en", folder)
@@ -464,6 +475,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
     return call(arguments, folder=folder), folder
 
 
+@pytest.mark.slow
 def test_events_of_listening_have_their_forms(evening: tuple[Ran, Path]) -> None:
     ran, _ = evening
     assert ran.code == 0
@@ -621,6 +633,7 @@ def test_the_context_of_a_guided_session_changes_the_meaning(run: Run, tmp_path:
     assert (result["intent"], result["decided_by"]) == ("guide_stop", "command")
 
 
+@pytest.mark.slow
 def test_recordings_are_tested_as_files_and_as_a_list(run: Run, tmp_path: Path) -> None:
     shutil.copy(recording("bananas"), tmp_path / "bananas.wav")
     (tmp_path / "list.jsonl").write_text('{"wav": "bananas.wav", "intent": "remedy_foods"}\n', encoding="utf-8")
@@ -679,12 +692,14 @@ def test_escapes_and_marks_in_an_expected_intent_are_shown_plainly(run: Run, tmp
 # check
 
 
+@pytest.mark.slow
 def test_the_shipped_folder_has_no_problems(run: Run) -> None:
     ran = run("check")
     assert ran.code == 0
     assert "no problems" in ran.out
 
 
+@pytest.mark.slow
 def test_every_problem_of_a_folder_is_shown_with_file_and_line(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "intents" / "en"
     shutil.copytree(CHECKOUT / "intents" / "en", folder)
@@ -720,6 +735,7 @@ def test_what_is_no_intents_folder_is_refused(run: Run, tmp_path: Path, name: st
 # doctor, voices, demo
 
 
+@pytest.mark.slow
 def test_the_doctor_names_all_that_is_used_and_what_mends_it(run: Run) -> None:
     ran = run("doctor", "--json")
     report = json.loads(ran.out)
@@ -734,6 +750,7 @@ def test_the_doctor_names_all_that_is_used_and_what_mends_it(run: Run) -> None:
         assert check["ok"] or check["mend"]
 
 
+@pytest.mark.slow
 def test_the_doctor_for_people_says_what_is_missing(tmp_path: Path) -> None:
     ran = call(["doctor"], folder=tmp_path, more={"XDG_DATA_HOME": str(tmp_path)})
     assert ran.code == 0
@@ -746,11 +763,13 @@ def test_the_doctor_for_people_says_what_is_missing(tmp_path: Path) -> None:
     assert "missing   vosk model" in asked_for.out
 
 
+@pytest.mark.slow
 def test_nobody_is_told_again_and_again_of_models_that_are_not_there(tmp_path: Path) -> None:
     ran = call(["ask", "--wav", recording("bananas"), "--voice", "none"], folder=tmp_path)
     assert (ran.code, ran.err) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_doctor_of_an_unknown_language_still_reports(run: Run) -> None:
     ran = run("doctor", "--json", "--language", "xx")
     assert ran.code == 1
@@ -763,6 +782,7 @@ def test_voices_are_listed_and_the_one_that_is_used_is_marked(run: Run, tmp_path
     assert "pyttsx3" in ran.lines
 
 
+@pytest.mark.slow
 def test_the_demo_hears_answers_and_saves(without_portaudio: dict[str, str], tmp_path: Path) -> None:
     ran = call(["demo", "--save", "spoken.wav"], folder=tmp_path, more=without_portaudio)
     assert ran.code == 0

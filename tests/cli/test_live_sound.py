@@ -22,7 +22,7 @@ from voice_helper.audio.devices import Microphone
 from voice_helper.support.paths import intents_folder
 from voice_helper.types import SAMPLE_RATE
 
-pytestmark = pytest.mark.sound
+pytestmark = [pytest.mark.sound, pytest.mark.slow]
 
 
 def test_a_question_into_the_microphone_is_answered_from_the_loudspeaker(room: Room, tmp_path: Path) -> None:

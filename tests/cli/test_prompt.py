@@ -19,6 +19,8 @@ from voice_helper.support.paths import cache_folder
 from voice_helper.tester.live_reload import WatchedSkill
 from voice_helper.understanding import classifier
 
+pytestmark = pytest.mark.slow
+
 KEPT = str(cache_folder().parent)
 """The cache of the person who runs the tests: what the Spanish words teach is in it."""
 

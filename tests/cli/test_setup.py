@@ -13,7 +13,7 @@ from tests.support.room import Room
 from tests.support.terminal import Terminal
 from voice_helper.support.settings import read_settings
 
-pytestmark = pytest.mark.sound
+pytestmark = [pytest.mark.sound, pytest.mark.slow]
 SOUND = ("HOME", "XDG_RUNTIME_DIR", "PULSE_SERVER", "XDG_CACHE_HOME")
 
 

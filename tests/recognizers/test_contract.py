@@ -92,7 +92,12 @@ OPENERS: dict[str, Callable[[Skill], Engine]] = {
 }
 
 
-@pytest.fixture(params=list(OPENERS), scope="module")
+SLOW = {"vosk", "whisper"}
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in OPENERS], scope="module"
+)
 def engine(request: pytest.FixtureRequest, skill: Skill) -> Engine:
     """Each engine in turn, loaded once."""
     name = str(request.param)
@@ -136,6 +141,7 @@ def test_the_same_recording_gives_the_same_words_again(engine: Engine) -> None:
         assert [hear(engine.recognizer, recorded(name)).text for _ in range(2)] == [words] * 2
 
 
+@pytest.mark.slow
 def test_an_utterance_leaves_nothing_for_the_next(engine: Engine) -> None:
     for between in (noise(1.0), silence(1.0), recorded("numb")):
         hear(engine.recognizer, between)
@@ -144,6 +150,7 @@ def test_an_utterance_leaves_nothing_for_the_next(engine: Engine) -> None:
     assert hear(engine.recognizer, silence(1.0)).text == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [160, 1_000, 8_000, SAMPLE_RATE * 20])
 def test_any_chunk_size_gives_the_same_words(engine: Engine, samples: int) -> None:
     heard = {name: hear(engine.recognizer, recorded(name), samples).text for name in engine.words}
@@ -164,6 +171,7 @@ def test_confidence_lies_between_0_and_1(engine: Engine) -> None:
         assert 0.0 <= hear(engine.recognizer, pcm).confidence <= 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pcm",
     [noise(3.0, 0.02), noise(3.0, 1.0), b"\xff\x7f\x00\x80" * SAMPLE_RATE, bytes(20), b"\x01\x00", noise(16.0, 0.05)],
@@ -200,6 +208,7 @@ def vosk(skill: Skill) -> VoskRecognizer:
     return recognizer
 
 
+@pytest.mark.slow
 def test_vosk_hears_beside_the_embedded_engine_and_outlives_its_own_end(skill: Skill) -> None:
     embedded(skill)  # its search library and Vosk's cannot live in one process
     recognizer = VoskRecognizer(vosk_model(), Phrases((), (), LOANWORDS[:10]))
@@ -243,6 +252,7 @@ def test_vosk_takes_other_speech_for_no_command(vosk: VoskRecognizer, name: str)
     assert hear(vosk, recorded(name)).command == ""
 
 
+@pytest.mark.slow
 def test_vosk_takes_a_command_with_other_words_for_none(vosk: VoskRecognizer) -> None:
     assert hear(vosk, recorded("stretching") + recorded("bananas")).command == ""
     assert hear(vosk, recorded("stretching") + silence(3.0) + recorded("stretching")).command == ""
@@ -414,6 +424,7 @@ def test_a_question_in_korean_is_heard_understood_and_answered_aloud(korean: Ski
     assert any(player.finish())
 
 
+@pytest.mark.slow
 def test_two_speakers_share_one_vosk_model() -> None:
     choice = open_recognizer("vosk", phrases=Phrases((), ()), language="ko", model=vosk_model())
     one, other = choice.recognizer, choice.another()

@@ -470,6 +470,7 @@ def test_the_files_are_those_that_the_page_is_kept_of(quiet_address: str) -> Non
     }
 
 
+@pytest.mark.slow
 def test_a_button_that_says_what_means_something_else_is_a_problem(skill: Skill, tmp_path: Path) -> None:
     folder = tmp_path / "intents" / "en"
     folder.mkdir(parents=True)
@@ -553,6 +554,7 @@ def test_an_address_that_is_not_of_this_machine_is_a_clear_error(run: Run) -> No
     assert "203.0.113.7 port 10600 cannot be served" in ran.err
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_at_once_while_somebody_talks(tmp_path: Path, certificate: Path) -> None:
     secure = ["--cert", str(certificate), "--key", str(certificate)]
     arguments = ["serve", "web", "--host", "0.0.0.0", "--port", "0", "--voice", "none", *secure]
@@ -576,6 +578,7 @@ def test_ctrl_c_ends_it_at_once_while_somebody_talks(tmp_path: Path, certificate
     assert "token" in err
 
 
+@pytest.mark.slow
 def test_rubbish_of_clients_does_not_fill_the_log(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [VOICE_HELPER, "serve", "web", "--port", "0", "--voice", "none"], cwd=tmp_path, env=environment(), text=True,

@@ -22,6 +22,8 @@ from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
+pytestmark = pytest.mark.slow
+
 CRAMP = "I have a cramp now Step by step through it"
 PHONE = {"width": 320, "height": 640}
 _PLAYER = "async () => { const { player } = await import('/app.js'); return %s; }"

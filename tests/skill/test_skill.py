@@ -64,6 +64,7 @@ def meanings(skill: Skill) -> list[object]:
     return [*found, skill.content.answers.answer(found[0], full_given=False)]
 
 
+@pytest.mark.slow
 def test_the_second_start_reads_what_the_first_has_kept(
     folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +111,7 @@ def test_other_code_reads_the_folder_anew(folder: Path, cache: Path, monkeypatch
     assert len(kept(cache)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [
@@ -139,6 +141,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(
     assert meanings(open_skill(folder=folder)) == meanings(open_skill(folder=folder))
 
 
+@pytest.mark.slow
 def test_two_programs_that_start_at_once_both_answer(folder: Path, cache: Path) -> None:
     script = f"""
 from pathlib import Path
@@ -231,6 +234,7 @@ def test_only_the_newest_few_are_kept(cache: Path) -> None:
     assert kept_values("thing", "19", lambda: pytest.fail("it was made again"), PLACES) == "made"
 
 
+@pytest.mark.slow
 def test_after_all_was_loaded_the_first_near_question_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     skill = open_skill("en")
     skill.load_all()
@@ -242,6 +246,7 @@ def test_after_all_was_loaded_the_first_near_question_loads_nothing(monkeypatch:
 # The phrases that recognizers expect
 
 
+@pytest.mark.slow
 def test_the_shipped_phrases_are_those_that_are_drawn_from_the_shipped_sentences(content: Content, cache: Path) -> None:
     kept = phrases_of(content)
     assert not cache.exists(), "they were drawn anew: run voice-helper learn"

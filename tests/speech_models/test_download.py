@@ -117,6 +117,7 @@ def test_parts_that_do_not_fit_together_are_never_joined(server: Server, tmp_pat
 # What goes wrong has its own words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [

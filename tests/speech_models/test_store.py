@@ -393,6 +393,7 @@ def started(command: Sequence[str]) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_leaves_no_half_model_and_the_next_install_succeeds(
     server: Server, home: Path, tmp_path: Path, known_models: Callable[..., None]
 ) -> None:

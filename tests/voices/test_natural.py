@@ -19,6 +19,8 @@ from voice_helper.voices import WORDS_PER_MINUTE, Voice, open_voice
 
 pytest.importorskip("hibari", reason="the extra natural is not installed")
 
+pytestmark = pytest.mark.slow
+
 SENTENCES = (
     "Gently pull your toes towards your shin.",
     "The article says heat can ease cramps.",
@@ -140,6 +142,7 @@ def test_in_another_language_auto_takes_the_system_s_voice() -> None:
     assert caught.value.hint == "take another one: --voice pyttsx3"
 
 
+@pytest.mark.slow
 def test_voices_and_doctor_list_it(run: Run) -> None:
     assert "natural  (used)" in run("voices", "--voice", "natural").lines
     assert '"natural voice", "ok": true' in run("doctor", "--json").out
