@@ -148,6 +148,7 @@ def test_a_hostile_file_in_a_folder_is_a_named_problem(tmp_path: Path, text: str
     assert not (tmp_path / "owned").exists()
 
 
+@pytest.mark.slow
 def test_a_link_out_of_the_folder_is_only_read_as_words(tmp_path: Path) -> None:
     folder = tmp_path / "en"
     shutil.copytree(intents_folder("en"), folder)
@@ -192,6 +193,7 @@ def write_lying(path: Path, **fields: int) -> None:
     path.write_bytes(bytes(raw))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields",
     [{"data": 0xFFFFFFFF}, {"data": 0}, {"riff": 0}, {"channels": 0}, {"channels": 65_535},
@@ -222,6 +224,7 @@ def test_a_damaged_recording_is_refused_or_read(tmp_path: Path, data: st.DataObj
         assert seconds < 60
 
 
+@pytest.mark.slow
 def test_a_file_name_with_terminal_escapes_is_shown_plainly(tmp_path: Path) -> None:
     path = tmp_path / "\x1b]0;owned\x07\x1b[2Jquestion.wav"
     shutil.copy(RECORDINGS / "bananas.wav", path)

@@ -492,6 +492,7 @@ def test_events_of_listening_have_their_forms(evening: tuple[Ran, Path]) -> None
     assert {event["event"] for event in events} >= {"heard", "say", "hush", "end"}
 
 
+@pytest.mark.slow
 def test_listening_answers_guides_and_stops(evening: tuple[Ran, Path]) -> None:
     events = forms(evening[0].out)
     assert [event["intent"] for event in events if event["event"] == "heard"] == [
@@ -519,6 +520,7 @@ def test_the_saved_sound_is_as_long_as_the_time_that_went_by(evening: tuple[Ran,
     assert loudness(spoken[round(says[0] * 16_000) * 2 :][:32_000]) > 500
 
 
+@pytest.mark.slow
 def test_listening_for_people_shows_who_said_what(run: Run) -> None:
     ran = run("listen", "--source", recording("put_heat_on_it"))
     assert ran.code == 0
@@ -526,6 +528,7 @@ def test_listening_for_people_shows_who_said_what(run: Run) -> None:
     assert "The article says heat can ease cramps." in ran.out
 
 
+@pytest.mark.slow
 def test_the_guide_starts_at_once_for_the_place_that_was_named(run: Run, tmp_path: Path) -> None:
     source = write_pcm(tmp_path / "night.wav", silence(8.0) + recorded("stop") + silence(1.0))
     ran = run("guide", "--place", "foot", "--source", source, "--events")
@@ -601,6 +604,7 @@ def test_a_batch_may_be_yaml(run: Run, tmp_path: Path) -> None:
     assert "2 of 2 right (100.0%)" in ran.out
 
 
+@pytest.mark.slow
 def test_a_batch_may_come_through_standard_input(tmp_path: Path) -> None:
     ran = call(["test-intents", "-", "--format", "jsonl", "--explain"], folder=tmp_path, typed="does heat help\n")
     (result,) = forms(ran.out)
@@ -616,6 +620,7 @@ def test_explaining_shows_why(run: Run, tmp_path: Path) -> None:
     assert "decided by exact" in ran.out
 
 
+@pytest.mark.slow
 def test_the_prompt_reads_lines_and_shows_all_there_is_to_see(tmp_path: Path) -> None:
     typed = b"does heat help\n\n" + ESCAPES.encode() + b"\ndoes heat \xff\xfe help\nexit\nare bananas good\n"
     ran = call(["test-intents"], folder=tmp_path, typed=typed)
@@ -816,6 +821,7 @@ def test_the_shell_completes_commands_options_and_their_values(words: str, compl
     assert f"plain,{completed}" in call([], folder=tmp_path, more=more).lines
 
 
+@pytest.mark.slow
 def test_the_doctor_looks_at_the_device_that_was_chosen(run: Run) -> None:
     checks = {check["name"]: check for check in json.loads(run("doctor", "--json", "--device", "kazoo").out)["checks"]}
     for kind in ("microphone", "loudspeaker"):

@@ -186,6 +186,7 @@ def test_nobody_is_offered_more_than_three_choices(content: Content, said: list[
                 assert len(parts) <= 4, sentence  # an opening, three choices
 
 
+@pytest.mark.slow
 def test_every_answer_is_easy_to_take_in(content: Content, said: list[Said]) -> None:
     hard = {}
     for each in said:

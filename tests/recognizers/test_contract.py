@@ -221,6 +221,7 @@ def test_vosk_hears_beside_the_embedded_engine_and_outlives_its_own_end(skill: S
     assert hear(again, recorded("stretching")).command == "스트레칭"
 
 
+@pytest.mark.slow
 def test_vosk_gives_words_while_they_are_spoken(vosk: VoskRecognizer) -> None:
     so_far = [vosk.accept(chunk) for chunk in chunks_of(recorded("massage_korean"))]
     assert any(so_far)
@@ -247,6 +248,7 @@ def test_vosk_hears_which_short_command_an_utterance_is(vosk: VoskRecognizer) ->
     assert heard.text != heard.command  # the open recognizer knows nothing of the commands
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bananas", "have_a_cramp", "numb", "put_heat_on_it", "privacy"])
 def test_vosk_takes_other_speech_for_no_command(vosk: VoskRecognizer, name: str) -> None:
     assert hear(vosk, recorded(name)).command == ""
@@ -292,6 +294,7 @@ def test_a_given_model_chooses_its_engine(skill: Skill) -> None:
     assert choice.recognizer.name == "whisper"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["embedded", "pocketsphinx", "whisper"], indirect=True)
 def test_stop_is_heard_while_it_is_spoken(engine: Engine) -> None:
     so_far = [engine.recognizer.accept(chunk) for chunk in chunks_of(recorded("stop"))]

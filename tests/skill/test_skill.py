@@ -133,6 +133,7 @@ def test_a_damaged_file_is_made_anew_in_silence(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_only_costs_time(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +186,7 @@ def test_a_learned_file_of_something_else_is_named(folder: Path) -> None:
         open_skill(folder=folder)
 
 
+@pytest.mark.slow
 def test_a_question_that_a_template_matches_loads_neither_numpy_nor_the_sentence_model() -> None:
     script = """
 import sys

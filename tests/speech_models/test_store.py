@@ -161,6 +161,7 @@ def real_archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_real_model_is_fetched_over_cuts_loaded_found_verified_and_removed(
     server: Server, real_archive: bytes, home: Path
 ) -> None:
@@ -437,6 +438,7 @@ def test_a_model_appears_whole_under_its_name(tmp_path: Path, home: Path, all_lo
     assert seen == [sum(1 for each in path.rglob("*") if each.is_file())]
 
 
+@pytest.mark.slow
 def test_two_at_once_do_not_meet_and_a_dead_one_stops_nobody(
     server: Server, tmp_path: Path, all_load: dict[str, str], known_models: Callable[..., None]
 ) -> None:
@@ -655,6 +657,7 @@ def test_what_was_fetched_of_a_model_can_be_removed(server: Server, home: Path) 
 # On the command line
 
 
+@pytest.mark.slow
 def test_a_model_is_listed_installed_verified_and_removed_as_a_person_does_it(
     server: Server, tmp_path: Path, home: Path, all_load: dict[str, str], known_models: Callable[..., None]
 ) -> None:

@@ -40,6 +40,7 @@ def test_a_sentence_is_not_silence(voice: Voice) -> None:
     assert as_array(pcm).max() < 32767
 
 
+@pytest.mark.slow
 def test_every_sentence_of_the_answers_is_spoken(spoken: dict[str, bytes]) -> None:
     assert len(spoken) > 50
     assert [text for text, pcm in spoken.items() if loudness(pcm) < 500] == []
