@@ -78,6 +78,7 @@ class Machines:
 def apart() -> Iterator[None]:
     """Another Ray on this machine is not joined, and keeps the file with its address, which Ray would overwrite."""
     with tempfile.TemporaryDirectory(prefix="ray-") as folder, pytest.MonkeyPatch.context() as patch:
+        (Path(folder) / "ray").mkdir()  # Ray writes the address there, but does not make the folder
         patch.setenv("RAY_TMPDIR", folder)
         for name in ("RAY_ADDRESS", "RAY_NAMESPACE", "RAY_GCS_SERVER_PORT"):
             patch.delenv(name, raising=False)
