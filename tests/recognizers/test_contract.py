@@ -228,10 +228,12 @@ def test_vosk_gives_words_while_they_are_spoken(vosk: VoskRecognizer) -> None:
     assert vosk.finish().text == "마사지"
 
 
+@pytest.mark.slow
 def test_vosk_names_the_words_that_its_model_lacks(vosk: VoskRecognizer) -> None:
     assert vosk.unknown_words == (NOT_A_WORD,)
 
 
+@pytest.mark.slow
 def test_vosk_keeps_what_its_own_endpoint_cut_off(vosk: VoskRecognizer) -> None:
     pcm = recorded("massage_korean") + silence(3.0) + recorded("massage_korean")
     so_far = [vosk.accept(chunk) for chunk in chunks_of(pcm)]

@@ -601,6 +601,7 @@ def test_it_speaks_for_itself_alone(port: int, name: str) -> None:
     assert "Nothing is sent from this machine." not in text
 
 
+@pytest.mark.slow
 def test_beyond_this_machine_it_warns_and_ctrl_c_ends_it_at_once_while_somebody_speaks(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [VOICE_HELPER, "serve", "wyoming", "--port", "0", "--voice", "none", "--host", "0.0.0.0"],

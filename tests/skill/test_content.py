@@ -59,6 +59,7 @@ def line_of(path: Path, text: str) -> int:
     return next(n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if text in line)
 
 
+@pytest.mark.slow
 def test_the_shipped_folder_has_no_problem() -> None:
     assert check_folder(intents_folder("en"))[1] == ()
 

@@ -46,6 +46,7 @@ def test_every_sentence_of_the_answers_is_spoken(spoken: dict[str, bytes]) -> No
     assert [text for text, pcm in spoken.items() if loudness(pcm) < 500] == []
 
 
+@pytest.mark.slow
 def test_the_pace_is_150_words_a_minute_within_a_tenth(spoken: dict[str, bytes]) -> None:
     words = sum(len(text.split()) for text in spoken)
     minutes = sum(seconds_of(pcm) for pcm in spoken.values()) / 60
