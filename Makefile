@@ -1,4 +1,5 @@
 # Two commands do everything on a fresh machine: make demo, make test. Both build .venv with plain pip.
+.DEFAULT_GOAL := demo
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,19 +11,29 @@ CORE_TESTS := audio/test_endpoint.py content dialogue exporters servers/test_cha
 # OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
 OVOS_VENV := .venv-ovos
 
-.PHONY: demo test test-python platforms test-ovos test-lowest lint format fuzz bench bench-understanding bench-safety bench-hearing bench-session bench-footprint bench-growth bench-latency docs pictures clean coverage mutants bench-load bench-wyoming bench-day bench-small-board bench-instructions bench-soak
+.PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
-demo: $(VENV)/.installed
+help:  ## list these targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*  ## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+
+demo: $(VENV)/.installed  ## build .venv and answer a recording (plain make does this)
 	$(BIN)/voice-helper demo --voice pyttsx3 --save answer.wav
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev  ## run all tests: ten minutes on two cores
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Without what is slow. Either worker takes any test: few share what takes long to load.
+FAST_ARGS := -q -n 2 --dist worksteal -m "not slow"
+test-fast: $(VENV)/.installed-dev  ## run the tests that are not slow: two minutes on two cores
+	$(BIN)/python -m pytest $(FAST_ARGS) --ignore tests/ray
+
+check: lint test-fast  ## lint, types and the fast tests, before each commit
 
 # The lowest versions that pyproject.toml allows, in an environment of their own: a question typed and one heard, the demo
 # with both voices, the words checked, and the tests of the core, the page and Home Assistant's door. Not Ray, which wants a
 # newer starlette than the page does.
 LOWEST := .venv-lowest
-test-lowest: $(VENV)/.installed-dev
+test-lowest: $(VENV)/.installed-dev  ## test the lowest versions that pyproject.toml allows
 	$(BIN)/python -m tests.support.lowest > $(VENV)/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(VENV)/lowest.txt -e ".[natural,web,whisper,wyoming]" pytest pytest-xdist hypothesis types-PyYAML packaging
@@ -36,12 +47,12 @@ LOWEST_TESTS := tests/dialogue/test_answers.py tests/audio/test_devices.py tests
 	tests/audio/test_endpoint.py tests/dialogue/test_guide.py tests/understanding/test_safety.py tests/understanding/test_normalize.py tests/understanding/test_understand.py tests/voices/test_engines.py \
 	tests/servers/test_web.py tests/servers/test_wyoming.py
 
-# The tests that a plain install can run, and the demo, on another Python: make test-python PYTHON=python3.13
+# The fast tests that a plain install can run, and the demo, on another Python: make test-python PYTHON=python3.13
 PLAIN_VENV := .venv-$(notdir $(PYTHON))
 PLAIN_TESTS := tests/audio tests/content tests/dialogue tests/recognizers tests/skill tests/understanding
-test-python: $(PLAIN_VENV)/.installed-plain
+test-python: $(PLAIN_VENV)/.installed-plain  ## test a plain install on another Python: PYTHON=python3.13
 	$(PLAIN_VENV)/bin/voice-helper demo --voice pyttsx3 --save $(PLAIN_VENV)/answer.wav
-	$(PLAIN_VENV)/bin/python -m pytest -q -n 2 --dist loadfile -m "not sound" $(PLAIN_TESTS)
+	$(PLAIN_VENV)/bin/python -m pytest -q -n 2 --dist worksteal -m "not slow and not sound" $(PLAIN_TESTS)
 
 $(PLAIN_VENV)/.installed-plain: pyproject.toml
 	$(PYTHON) -m venv $(PLAIN_VENV)
@@ -49,25 +60,25 @@ $(PLAIN_VENV)/.installed-plain: pyproject.toml
 	touch $@
 
 # Which Python on which system has a wheel of every package, written to docs/platforms.md; downloads some gigabytes.
-platforms: $(VENV)/.installed-dev
+platforms: $(VENV)/.installed-dev  ## write docs/platforms.md: where every package has a wheel
 	$(BIN)/python -m bench.platforms
 
-test-ovos: $(OVOS_VENV)/.installed
+test-ovos: $(OVOS_VENV)/.installed  ## test the skill in OpenVoiceOS, in .venv-ovos
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OVOS_VENV)/bin/python -m pytest tests/openvoiceos
 
-lint: $(VENV)/.installed-dev
+lint: $(VENV)/.installed-dev  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(VENV)/.installed-dev
+format: $(VENV)/.installed-dev  ## fix and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 # The property tests of hostile input and of what a network sends, 2,000 examples each, every template as Home Assistant
 # matches it, 10,000 random walks through the guided session, damaged input at every door for some minutes each, and 200
 # starts that are killed and started again.
-fuzz: $(VENV)/.installed-dev
+fuzz: $(VENV)/.installed-dev  ## send damaged input to every door: about an hour
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
 	$(BIN)/python -m pytest tests/servers/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
 	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/exporters/test_homeassistant.py -q -k sentence_of_a_template
@@ -76,64 +87,64 @@ fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.kills 200
 
 # The pages of docs/ as a site, in site/; a broken link is an error.
-docs: $(VENV)/.installed-dev
+docs: $(VENV)/.installed-dev  ## build the website in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-pictures: $(VENV)/.installed-dev
+pictures: $(VENV)/.installed-dev  ## draw the pictures of the docs
 	$(BIN)/python docs/make_pictures.py
 
 # Branch coverage of the core, by the tests that need no sound, no server and no recognizer.
-coverage: $(VENV)/.installed-dev
+coverage: $(VENV)/.installed-dev  ## show the branches of the core that no test reaches
 	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= $(CORE_TESTS:%=tests/%)
 	$(BIN)/coverage report --skip-covered --include "$$($(BIN)/python -m tests.test_layers)"
 
 # Changes the code that decides in some thousand small ways, and shows which change no test notices: an hour or so.
-mutants: $(VENV)/.installed-mutants
+mutants: $(VENV)/.installed-mutants  ## show the small changes that no test notices: about an hour
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 	$(BIN)/python -m bench.mutants
 
-bench: bench-understanding bench-safety bench-hearing
+bench: bench-understanding bench-safety bench-hearing  ## measure understanding, safety and hearing
 
-bench-understanding: $(VENV)/.installed-dev
+bench-understanding: $(VENV)/.installed-dev  ## measure how many lines are understood
 	$(BIN)/python -m bench.understanding $(LINES)
 
-bench-safety: $(VENV)/.installed-dev
+bench-safety: $(VENV)/.installed-dev  ## measure how many signs of danger are found
 	$(BIN)/python -m bench.safety $(LINES)
 
-bench-hearing: $(VENV)/.installed-bench
+bench-hearing: $(VENV)/.installed-bench  ## measure how well speech is recognized
 	$(BIN)/python -m bench.hearing $(LINES)
 
-bench-session: $(VENV)/.installed-bench
+bench-session: $(VENV)/.installed-bench  ## measure guided sessions in simulated rooms
 	$(BIN)/python -m bench.session
 
-bench-latency: $(VENV)/.installed-bench
+bench-latency: $(VENV)/.installed-bench  ## measure the time from question to answer
 	$(BIN)/python -m bench.latency
 
 # How many people can talk at once; DOOR=wyoming, PEOPLE=8,12 and WORKERS=0 choose.
-bench-load: $(VENV)/.installed-dev
+bench-load: $(VENV)/.installed-dev  ## measure how many people can talk at once
 	$(BIN)/python -m bench.load --door $(or $(DOOR),web) --people $(or $(PEOPLE),1,4,8,12,14,16,20) --workers $(or $(WORKERS),2)
 
-bench-wyoming: $(VENV)/.installed-dev
+bench-wyoming: $(VENV)/.installed-dev  ## measure the Wyoming server
 	$(BIN)/python -m bench.wyoming
 
-bench-footprint: $(VENV)/.installed-dev
+bench-footprint: $(VENV)/.installed-dev  ## measure memory and processor time
 	$(BIN)/python -m bench.footprint
 
-bench-growth: $(VENV)/.installed-dev
+bench-growth: $(VENV)/.installed-dev  ## measure how cost grows with the number of intents
 	$(BIN)/python -m bench.growth
 
-bench-day: $(VENV)/.installed-dev
+bench-day: $(VENV)/.installed-dev  ## run whole days in virtual time
 	$(BIN)/python -m bench.day
 
 # An hour under load; MINUTES=5 makes it shorter.
-bench-soak: $(VENV)/.installed-dev
+bench-soak: $(VENV)/.installed-dev  ## run under load for an hour: MINUTES=5 is shorter
 	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),60)
 
-bench-small-board: $(VENV)/.installed-dev
+bench-small-board: $(VENV)/.installed-dev  ## estimate the speed on a small board
 	$(BIN)/python -m bench.small_board
 
-bench-instructions: $(VENV)/.installed-dev
+bench-instructions: $(VENV)/.installed-dev  ## count the processor instructions of each step
 	$(BIN)/python -m bench.instructions
 
 $(VENV)/.made:
@@ -163,5 +174,5 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,bench]"
 	touch $@
 
-clean:
+clean:  ## remove the environments and everything that was built
 	rm -rf $(VENV) $(OVOS_VENV) .venv-python* answer.wav build dist site

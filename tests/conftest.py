@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from tests.support.opened import english_content, english_skill
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import Ran, Run, checked
 from tests.support.room import Room, missing
 from voice_helper.cli.entry_point import run as run_here
@@ -108,7 +109,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = ("-keyout", "key", "-out", "certificate")
     kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
     names = ("-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1")
-    subprocess.run([openssl, "req", *kind, *files, *names], cwd=folder, check=True, capture_output=True, timeout=30)
+    subprocess.run(
+        [openssl, "req", *kind, *files, *names], cwd=folder, check=True, capture_output=True, timeout=PATIENCE_SECONDS
+    )
     both = folder / "both.pem"
     both.write_text((folder / "key").read_text() + (folder / "certificate").read_text(), encoding="ascii")
     return both

@@ -134,6 +134,7 @@ def test_a_broken_file_is_made_anew(damage: Callable[[bytes], bytes]) -> None:
     assert_same(kept_arrays("numbers", "key", must_not_make))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(1, 255))

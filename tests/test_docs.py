@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import VOICE_HELPER, environment
 from tests.support.sound import CHECKOUT, recording
 from voice_helper.cli import diagnosis as doctor
@@ -92,7 +93,7 @@ def served(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
         assert process.stdout is not None
         address = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     return subprocess.CompletedProcess(command, process.returncode, address + out, err)
 
 
@@ -102,7 +103,7 @@ def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     path = f"{VOICE_HELPER.parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-c", line], cwd=folder, env=environment(PATH=path, PYTHONPATH=str(folder / "shim")),
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
 
 
@@ -112,6 +113,7 @@ def test_the_readme_shows_commands() -> None:
     assert len(OTHER_LINES) >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", VOICE_HELPER_LINES)
 def test_a_command_of_the_readme_or_a_page_works(line: str, running: Running) -> None:
     ran = running[line].result()
@@ -186,6 +188,7 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkout
 
 
+@pytest.mark.slow
 def test_the_intent_that_the_page_adds_is_whole_and_understood(edited: Path) -> None:
     content, problems = check_folder(edited / "intents" / "en")
     assert problems == ()
@@ -198,6 +201,7 @@ def test_the_intent_that_the_page_adds_is_whole_and_understood(edited: Path) -> 
     assert "do compression socks help" in {case.text for case in cases if case.intent == "remedy_compression"}
 
 
+@pytest.mark.slow
 def test_the_language_that_the_page_begins_is_whole_and_names_the_number_to_call(edited: Path) -> None:
     skill = open_skill(folder=edited / "intents" / "de")
     match = skill.understanding.understand("Ich bekomme keine Luft")

@@ -49,6 +49,7 @@ SPEECH = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40).map(" ".join)
 # Text
 
 
+@pytest.mark.slow
 @patient
 @given(st.one_of(NASTY, SPEECH))
 def test_any_text_gets_a_meaning_and_an_answer(skill: Skill, text: str) -> None:
@@ -59,6 +60,7 @@ def test_any_text_gets_a_meaning_and_an_answer(skill: Skill, text: str) -> None:
     assert all(character.isprintable() for character in said)
 
 
+@pytest.mark.slow
 @patient
 @given(SPEECH, NASTY)
 @example("my", "\N{DOUBLE CIRCLED DIGIT ONE}")  # a digit to Unicode, no number to Python
@@ -73,17 +75,18 @@ def test_a_red_flag_is_heard_whatever_stands_after_it(skill: Skill, words: str, 
     ids=["one word", "a sign again and again", "digits", "brackets", "escapes", "negations", "knots", "accents", "and"],
 )  # fmt: skip
 def test_a_hundred_thousand_characters_take_no_longer_than_a_moment(skill: Skill, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     skill.understanding.understand(text)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
+@pytest.mark.slow
 @patient
 @given(st.lists(st.sampled_from(WORDS), min_size=50, max_size=MAX_CHARACTERS // 3).map(" ".join))
 def test_no_pile_of_words_makes_the_rules_slow(skill: Skill, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     skill.understanding.safety.find(text)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_a_sign_at_the_start_of_a_very_long_text_is_acted_on(tmp_path: Path) -> None:
@@ -145,6 +148,7 @@ def test_a_hostile_file_in_a_folder_is_a_named_problem(tmp_path: Path, text: str
     assert not (tmp_path / "owned").exists()
 
 
+@pytest.mark.slow
 def test_a_link_out_of_the_folder_is_only_read_as_words(tmp_path: Path) -> None:
     folder = tmp_path / "en"
     shutil.copytree(intents_folder("en"), folder)
@@ -189,6 +193,7 @@ def write_lying(path: Path, **fields: int) -> None:
     path.write_bytes(bytes(raw))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields",
     [{"data": 0xFFFFFFFF}, {"data": 0}, {"riff": 0}, {"channels": 0}, {"channels": 65_535},
@@ -199,11 +204,9 @@ def write_lying(path: Path, **fields: int) -> None:
 def test_a_wav_header_that_lies_is_refused_or_read_within_its_bounds(tmp_path: Path, fields: dict[str, int]) -> None:
     path = tmp_path / "lying.wav"
     write_lying(path, **fields)
-    started = time.perf_counter()
     ran = call(["ask", "--voice", "none", "--wav", path], folder=tmp_path)
     assert ran.code == 1
     assert "lying.wav" in ran.err
-    assert time.perf_counter() - started < 60
 
 
 @patient
@@ -221,6 +224,7 @@ def test_a_damaged_recording_is_refused_or_read(tmp_path: Path, data: st.DataObj
         assert seconds < 60
 
 
+@pytest.mark.slow
 def test_a_file_name_with_terminal_escapes_is_shown_plainly(tmp_path: Path) -> None:
     path = tmp_path / "\x1b]0;owned\x07\x1b[2Jquestion.wav"
     shutil.copy(RECORDINGS / "bananas.wav", path)

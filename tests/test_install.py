@@ -16,6 +16,8 @@ from tests.support.programs import call
 from tests.support.sound import CHECKOUT
 from voice_helper.exporters.openvoiceos import locale_files
 
+pytestmark = pytest.mark.slow
+
 OUTER_PACKAGES = sysconfig.get_path("purelib")
 FORMS = ("checkout", "editable", "wheel")
 _LAUNCHER = "import sys; from voice_helper.cli import main; sys.exit(main())"

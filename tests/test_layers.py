@@ -188,5 +188,14 @@ def test_only_serve_is_reached_over_a_network() -> None:
     assert using == {"cli.serve", "cli.test_intents"}
 
 
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_test_imports_a_benchmark(path: Path) -> None:
+    """A benchmark may use tests/support; what both need belongs there."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    imports += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert "bench" not in {name.split(".")[0] for name in imports}
+
+
 if __name__ == "__main__":
     print(",".join(f"voice_helper/{name.replace('.', '/')}.py" for name in core() if name not in MAY_IMPORT))

@@ -22,6 +22,7 @@ import pytest
 from wyoming.tts import Synthesize
 
 from tests.support.assist import heard, said, sound_events, spoken, wait
+from tests.support.patience import PATIENCE_SECONDS, wait_until
 from tests.support.programs import VOICE_HELPER, Ran, checked, environment
 from tests.support.room import Room, next_event
 from tests.support.served import talking
@@ -29,6 +30,8 @@ from tests.support.sound import RECORDINGS, heard_from, pcm_of, recording
 from tests.support.terminal import Terminal
 from voice_helper.audio.devices import KeptSource, WavSource
 from voice_helper.support.paths import cache_folder
+
+pytestmark = pytest.mark.slow
 
 _CALLS = "socket,connect,bind,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
 _WRITES = re.compile(r"\b(?:openat|open|creat)\((?:AT_FDCWD, |\d+, )?\"([^\"]+)\"(?:, ([A-Z_|]+))?.* = \d+")
@@ -80,7 +83,7 @@ def tracer(path: Path) -> list[str]:
         if os.environ.get("CI"):
             pytest.fail("CI must trace: strace is not installed")
         pytest.skip("strace is not installed")
-    return [strace, "-D", "-f", "-qq", "--seccomp-bpf", "-s", "300", "-e", f"trace={_CALLS}", "-o", str(path)]
+    return [strace, "-D", "-f", "-q", "--seccomp-bpf", "-s", "300", "-e", f"trace={_CALLS}", "-o", str(path)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -99,6 +102,17 @@ def warm(tmp_path_factory: pytest.TempPathFactory, spanish_folder: Path) -> Iter
         yield
 
 
+def trace_in(path: Path) -> Trace:
+    """The trace, once the tracer has written there that the program has ended."""
+
+    def is_whole() -> bool:
+        text = path.read_text("utf-8")
+        return bool(text) and re.search(rf"^{text.split()[0]} +\+\+\+ ", text, re.MULTILINE) is not None
+
+    wait_until(is_whole)
+    return Trace(path.read_text("utf-8"))
+
+
 def traced(folder: Path, *arguments: str | Path, typed: str = "") -> tuple[Ran, Trace]:
     """Run the program with its cache but a home of its own, and trace it."""
     home = folder / "home"
@@ -106,9 +120,10 @@ def traced(folder: Path, *arguments: str | Path, typed: str = "") -> tuple[Ran, 
     more = {"HOME": str(home), "XDG_CACHE_HOME": str(cache_folder().parent), "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run(
         [*tracer(folder / "trace"), str(VOICE_HELPER), *map(str, arguments)],
-        cwd=folder, env=at_home(**more), input=typed, capture_output=True, text=True, timeout=240, check=False,
+        cwd=folder, env=at_home(**more), input=typed, capture_output=True, text=True, check=False,
+        timeout=4 * PATIENCE_SECONDS,
     )  # fmt: skip
-    return checked(Ran(ran.returncode, ran.stdout, ran.stderr)), Trace((folder / "trace").read_text("utf-8"))
+    return checked(Ran(ran.returncode, ran.stdout, ran.stderr)), trace_in(folder / "trace")
 
 
 def at_home(**more: str) -> dict[str, str]:
@@ -127,8 +142,8 @@ def assert_private(trace: Trace, *, may_keep: Sequence[Path] = ()) -> None:
 def test_the_trace_would_show_an_internet_socket_and_a_file(tmp_path: Path) -> None:
     code = "import socket, pathlib; socket.socket(); pathlib.Path('said.txt').write_text('marmalade')"
     command = [*tracer(tmp_path / "trace"), str(Path(VOICE_HELPER).parent / "python"), "-c", code]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
-    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=PATIENCE_SECONDS)
+    trace = trace_in(tmp_path / "trace")
     assert "AF_INET" in trace.sockets()
     assert "said.txt" in trace.kept()
 
@@ -163,8 +178,7 @@ def test_what_is_typed_at_a_terminal_is_kept_in_the_history_alone_or_not_at_all(
     terminal.wait_for("\n> ")
     terminal.type("", keys="\x04")
     assert terminal.end() == 0
-    time.sleep(0.5)  # the tracer writes its last lines
-    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+    trace = trace_in(tmp_path / "trace")
     assert_private(trace, may_keep=[history] if keeps else [])
     assert history.exists() == keeps
     assert not keeps or "mermelada" in history.read_text(encoding="utf-8")
@@ -201,9 +215,8 @@ def test_a_conversation_through_microphone_and_loudspeaker_leaves_nothing_behind
         time.sleep(2.0)
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
-        time.sleep(1.0)  # the tracer writes its last lines
-    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+        process.communicate(timeout=PATIENCE_SECONDS)
+    trace = trace_in(tmp_path / "trace")
     assert trace.sockets() == {"AF_UNIX"}
     assert {path for path in trace.kept() if "__pycache__" not in path} == set()
 
@@ -227,8 +240,8 @@ def test_the_trace_would_show_what_is_reached_and_where_it_is_bound(tmp_path: Pa
         "socket.create_server(('0.0.0.0', 0))"
     )
     command = [*tracer(tmp_path / "trace"), str(Path(VOICE_HELPER).parent / "python"), "-c", code]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
-    trace = Trace((tmp_path / "trace").read_text("utf-8"))
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=PATIENCE_SECONDS)
+    trace = trace_in(tmp_path / "trace")
     assert trace.reached() == {"127.0.0.1"}
     assert trace.bound() == {"127.0.0.1", "0.0.0.0"}
 
@@ -243,9 +256,8 @@ def traced_server(folder: Path, server: str) -> subprocess.Popen[str]:
 def ended(process: subprocess.Popen[str], folder: Path) -> Trace:
     """End a traced server with Ctrl-C; gives what the tracer saw."""
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
-    time.sleep(0.5)  # the tracer writes its last lines
-    return Trace((folder / "trace").read_text("utf-8"))
+    process.communicate(timeout=PATIENCE_SECONDS)
+    return trace_in(folder / "trace")
 
 
 def test_a_conversation_in_a_browser_leaves_nothing_behind_and_goes_nowhere_else(tmp_path: Path) -> None:

@@ -15,8 +15,11 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.support.browser import launched
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import environment
 from tests.support.sound import CHECKOUT
+
+pytestmark = pytest.mark.slow
 
 LOADED = re.compile(r"""<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)""")
 IN_STYLE = re.compile(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""")
@@ -29,7 +32,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
-        cwd=CHECKOUT, env=environment(NO_MKDOCS_2_WARNING="1"), capture_output=True, text=True, check=False, timeout=60,
+        cwd=CHECKOUT, env=environment(NO_MKDOCS_2_WARNING="1"), capture_output=True, text=True, check=False,
+        timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
     return folder
@@ -54,7 +58,7 @@ def page() -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = launched(playwright)
         page = browser.new_page()
-        page.set_default_timeout(6_000)
+        page.set_default_timeout(1_000 * PATIENCE_SECONDS)
         yield page
         browser.close()
 
@@ -93,7 +97,7 @@ def test_a_browser_asks_nobody_else_for_anything(address: str, page: Page) -> No
 
 def test_the_pictures_are_drawn_by_the_program(tmp_path: Path) -> None:
     script = CHECKOUT / "docs" / "make_pictures.py"
-    subprocess.run([sys.executable, script, tmp_path], env=environment(), check=True, timeout=60)
+    subprocess.run([sys.executable, script, tmp_path], env=environment(), check=True, timeout=PATIENCE_SECONDS)
     for name in ("guide.svg", "tester.svg"):
         drawn = (tmp_path / name).read_text(encoding="utf-8")
         assert words_of(drawn) == words_of((CHECKOUT / "docs" / name).read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.kills import kill_often
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import VOICE_HELPER, Ran, call, checked, environment
 from tests.support.sound import CHECKOUT, recording
 from tests.support.terminal import Terminal
@@ -26,7 +27,10 @@ QUESTION = "does heat help"
 ANSWER = "The article says heat can ease cramps."
 KEPT = {"XDG_CACHE_HOME": str(cache_folder().parent)}
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, streams and limits of other systems")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="signals, streams and limits of other systems"),
+    pytest.mark.slow,
+]
 
 
 def in_shell(line: str, folder: Path, **more: str) -> Ran:
@@ -169,7 +173,7 @@ def test_a_signal_ends_it_at_once_and_what_was_spoken_is_saved_whole(tmp_path: P
     assert process.stdout
     first = process.stdout.readline()
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert checked(Ran(process.returncode, first + out, err)).code == 130
     with wave.open(str(tmp_path / "spoken.wav")) as file:
         assert file.getframerate() == 16_000
@@ -187,7 +191,7 @@ def test_a_terminal_that_is_closed_ends_a_session(tmp_path: Path) -> None:
     terminal = Terminal(["guide", "--voice", "none"], tmp_path, [sys.executable, "-c", owning], **KEPT)
     terminal.wait_for("2 / 6   Ctrl-C ends")  # there is no microphone
     terminal.close()
-    assert terminal.process.wait(10) == 130
+    assert terminal.process.wait(PATIENCE_SECONDS) == 130
 
 
 def test_the_last_instruction_stays_on_the_screen_when_it_ends(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_what_is_open_when_the_source_ends_is_over() -> None:
     assert len(utterances(runs((False, 1), (True, 1)))) == 1
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.03, 20)), max_size=12))
 def test_no_chunk_is_lost_doubled_or_out_of_order_and_none_is_too_long(pattern: list[tuple[bool, float]]) -> None:
     found = utterances(runs(*pattern))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import VOICE_HELPER, Ran, Run, call, checked, environment
 from tests.support.sound import (
     CHECKOUT,
@@ -151,6 +152,7 @@ def test_an_emergency_names_its_family_and_the_number_of_the_environment(
     assert "112" in answer["spoken"]
 
 
+@pytest.mark.slow
 def test_a_recorded_question_is_heard_and_answered(run: Run) -> None:
     ran = run("ask", "--wav", recording("put_heat_on_it"), "--json")
     (answer,) = forms(ran.out)
@@ -185,6 +187,7 @@ def test_a_recording_without_words_is_an_error_with_a_hint(run: Run, tmp_path: P
     assert "hint: " in ran.err
 
 
+@pytest.mark.slow
 def test_the_saved_answer_is_not_silence(without_portaudio: dict[str, str], tmp_path: Path) -> None:
     ran = call(["ask", "does heat help", "--save", "answer.wav", "--json"], folder=tmp_path, more=without_portaudio)
     (answer,) = forms(ran.out)
@@ -193,6 +196,7 @@ def test_the_saved_answer_is_not_silence(without_portaudio: dict[str, str], tmp_
     assert len(answer["spoken"].split()) / (seconds_of(pcm) / 60) == pytest.approx(120, rel=0.25)
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_named(without_portaudio: dict[str, str], tmp_path: Path) -> None:
     ran = call(["ask", "does heat help", "--save", "nowhere/answer.wav"], folder=tmp_path, more=without_portaudio)
     assert ran.code == 1
@@ -322,6 +326,7 @@ def without_espeak(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"PYTHONPATH": str(folder)}
 
 
+@pytest.mark.slow
 def test_without_portaudio_a_question_is_shown_and_saved(without_portaudio: dict[str, str], tmp_path: Path) -> None:
     ran = call(["ask", "does heat help", "--save", "answer.wav"], folder=tmp_path, more=without_portaudio)
     assert ran.code == 0
@@ -346,6 +351,7 @@ def test_without_espeak_a_question_is_shown(without_espeak: dict[str, str], tmp_
     assert "espeak" in ran.err
 
 
+@pytest.mark.slow
 def test_without_espeak_the_doctor_says_what_to_install(without_espeak: dict[str, str], tmp_path: Path) -> None:
     ran = call(["doctor", "--json"], folder=tmp_path, more=without_espeak)
     (voice,) = [check for check in json.loads(ran.out)["checks"] if check["name"] == "voice"]
@@ -364,6 +370,7 @@ def has_sound_hardware() -> bool:
 no_hardware = pytest.mark.skipif(has_sound_hardware(), reason="this machine has sound hardware")
 
 
+@pytest.mark.slow
 @no_hardware
 def test_without_sound_hardware_the_question_is_answered_all_the_same(tmp_path: Path) -> None:
     ran = call(["ask", "does heat help"], folder=tmp_path)
@@ -373,6 +380,7 @@ def test_without_sound_hardware_the_question_is_answered_all_the_same(tmp_path: 
     assert "shown, not spoken" in ran.err
 
 
+@pytest.mark.slow
 @no_hardware
 def test_without_sound_hardware_the_microphone_is_a_clear_error(tmp_path: Path) -> None:
     ran = call(["ask", "--voice", "none"], folder=tmp_path)
@@ -381,6 +389,7 @@ def test_without_sound_hardware_the_microphone_is_a_clear_error(tmp_path: Path) 
     assert "hint: " in ran.err
 
 
+@pytest.mark.slow
 @no_hardware
 def test_without_sound_hardware_the_guide_shows_its_text(tmp_path: Path) -> None:
     process = subprocess.Popen(
@@ -390,13 +399,14 @@ def test_without_sound_hardware_the_guide_shows_its_text(tmp_path: Path) -> None
     assert process.stdout
     shown = process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     checked(Ran(process.returncode, shown + out, err))
     assert "Sit or lie somewhere safe." in shown
     assert process.returncode == 130
     assert (tmp_path / "guide.wav").is_file()
 
 
+@pytest.mark.slow
 @no_hardware
 def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
     ran = call(["ask", "does heat help", "--device", "kazoo"], folder=tmp_path)
@@ -421,10 +431,11 @@ def interrupted(arguments: list[str | Path], folder: Path, until: str, sent: sig
         if until in line:
             break
     process.send_signal(sent)
-    out, err = process.communicate(timeout=3)  # "always ends at once"
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)  # "always ends at once"
     return checked(Ran(process.returncode, out, seen + err))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_listening_at_once_with_130(tmp_path: Path, sent: signal.Signals) -> None:
     write_pcm(tmp_path / "evening.wav", pcm_of(recording("bananas")) + noise(10.0, 0.01) * 60)
@@ -433,6 +444,7 @@ def test_ctrl_c_ends_listening_at_once_with_130(tmp_path: Path, sent: signal.Sig
     assert ran.code == 130
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_learning_at_once_and_leaves_what_was_learned_before(tmp_path: Path) -> None:
     folder = tmp_path / "en"
     shutil.copytree(CHECKOUT / "intents" / "en", folder)
@@ -463,6 +475,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
     return call(arguments, folder=folder), folder
 
 
+@pytest.mark.slow
 def test_events_of_listening_have_their_forms(evening: tuple[Ran, Path]) -> None:
     ran, _ = evening
     assert ran.code == 0
@@ -479,6 +492,7 @@ def test_events_of_listening_have_their_forms(evening: tuple[Ran, Path]) -> None
     assert {event["event"] for event in events} >= {"heard", "say", "hush", "end"}
 
 
+@pytest.mark.slow
 def test_listening_answers_guides_and_stops(evening: tuple[Ran, Path]) -> None:
     events = forms(evening[0].out)
     assert [event["intent"] for event in events if event["event"] == "heard"] == [
@@ -506,6 +520,7 @@ def test_the_saved_sound_is_as_long_as_the_time_that_went_by(evening: tuple[Ran,
     assert loudness(spoken[round(says[0] * 16_000) * 2 :][:32_000]) > 500
 
 
+@pytest.mark.slow
 def test_listening_for_people_shows_who_said_what(run: Run) -> None:
     ran = run("listen", "--source", recording("put_heat_on_it"))
     assert ran.code == 0
@@ -513,6 +528,7 @@ def test_listening_for_people_shows_who_said_what(run: Run) -> None:
     assert "The article says heat can ease cramps." in ran.out
 
 
+@pytest.mark.slow
 def test_the_guide_starts_at_once_for_the_place_that_was_named(run: Run, tmp_path: Path) -> None:
     source = write_pcm(tmp_path / "night.wav", silence(8.0) + recorded("stop") + silence(1.0))
     ran = run("guide", "--place", "foot", "--source", source, "--events")
@@ -588,6 +604,7 @@ def test_a_batch_may_be_yaml(run: Run, tmp_path: Path) -> None:
     assert "2 of 2 right (100.0%)" in ran.out
 
 
+@pytest.mark.slow
 def test_a_batch_may_come_through_standard_input(tmp_path: Path) -> None:
     ran = call(["test-intents", "-", "--format", "jsonl", "--explain"], folder=tmp_path, typed="does heat help\n")
     (result,) = forms(ran.out)
@@ -603,6 +620,7 @@ def test_explaining_shows_why(run: Run, tmp_path: Path) -> None:
     assert "decided by exact" in ran.out
 
 
+@pytest.mark.slow
 def test_the_prompt_reads_lines_and_shows_all_there_is_to_see(tmp_path: Path) -> None:
     typed = b"does heat help\n\n" + ESCAPES.encode() + b"\ndoes heat \xff\xfe help\nexit\nare bananas good\n"
     ran = call(["test-intents"], folder=tmp_path, typed=typed)
@@ -620,6 +638,7 @@ def test_the_context_of_a_guided_session_changes_the_meaning(run: Run, tmp_path:
     assert (result["intent"], result["decided_by"]) == ("guide_stop", "command")
 
 
+@pytest.mark.slow
 def test_recordings_are_tested_as_files_and_as_a_list(run: Run, tmp_path: Path) -> None:
     shutil.copy(recording("bananas"), tmp_path / "bananas.wav")
     (tmp_path / "list.jsonl").write_text('{"wav": "bananas.wav", "intent": "remedy_foods"}\n', encoding="utf-8")
@@ -678,12 +697,14 @@ def test_escapes_and_marks_in_an_expected_intent_are_shown_plainly(run: Run, tmp
 # check
 
 
+@pytest.mark.slow
 def test_the_shipped_folder_has_no_problems(run: Run) -> None:
     ran = run("check")
     assert ran.code == 0
     assert "no problems" in ran.out
 
 
+@pytest.mark.slow
 def test_every_problem_of_a_folder_is_shown_with_file_and_line(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "intents" / "en"
     shutil.copytree(CHECKOUT / "intents" / "en", folder)
@@ -719,6 +740,7 @@ def test_what_is_no_intents_folder_is_refused(run: Run, tmp_path: Path, name: st
 # doctor, voices, demo
 
 
+@pytest.mark.slow
 def test_the_doctor_names_all_that_is_used_and_what_mends_it(run: Run) -> None:
     ran = run("doctor", "--json")
     report = json.loads(ran.out)
@@ -733,6 +755,7 @@ def test_the_doctor_names_all_that_is_used_and_what_mends_it(run: Run) -> None:
         assert check["ok"] or check["mend"]
 
 
+@pytest.mark.slow
 def test_the_doctor_for_people_says_what_is_missing(tmp_path: Path) -> None:
     ran = call(["doctor"], folder=tmp_path, more={"XDG_DATA_HOME": str(tmp_path)})
     assert ran.code == 0
@@ -745,11 +768,13 @@ def test_the_doctor_for_people_says_what_is_missing(tmp_path: Path) -> None:
     assert "missing   vosk model" in asked_for.out
 
 
+@pytest.mark.slow
 def test_nobody_is_told_again_and_again_of_models_that_are_not_there(tmp_path: Path) -> None:
     ran = call(["ask", "--wav", recording("bananas"), "--voice", "none"], folder=tmp_path)
     assert (ran.code, ran.err) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_doctor_of_an_unknown_language_still_reports(run: Run) -> None:
     ran = run("doctor", "--json", "--language", "xx")
     assert ran.code == 1
@@ -762,6 +787,7 @@ def test_voices_are_listed_and_the_one_that_is_used_is_marked(run: Run, tmp_path
     assert "pyttsx3" in ran.lines
 
 
+@pytest.mark.slow
 def test_the_demo_hears_answers_and_saves(without_portaudio: dict[str, str], tmp_path: Path) -> None:
     ran = call(["demo", "--save", "spoken.wav"], folder=tmp_path, more=without_portaudio)
     assert ran.code == 0
@@ -774,7 +800,7 @@ def test_the_demo_hears_answers_and_saves(without_portaudio: dict[str, str], tmp
 def test_a_reader_that_goes_away_does_no_harm(tmp_path: Path) -> None:
     ran = subprocess.run(
         ["bash", "-c", f"{VOICE_HELPER} ask --help | true; exit ${{PIPESTATUS[0]}}"],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=60,
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     assert ran.stderr == ""
     assert ran.returncode in {0, 1, 141}
@@ -795,6 +821,7 @@ def test_the_shell_completes_commands_options_and_their_values(words: str, compl
     assert f"plain,{completed}" in call([], folder=tmp_path, more=more).lines
 
 
+@pytest.mark.slow
 def test_the_doctor_looks_at_the_device_that_was_chosen(run: Run) -> None:
     checks = {check["name"]: check for check in json.loads(run("doctor", "--json", "--device", "kazoo").out)["checks"]}
     for kind in ("microphone", "loudspeaker"):

@@ -19,6 +19,8 @@ from voice_helper.support.paths import cache_folder
 from voice_helper.tester.live_reload import WatchedSkill
 from voice_helper.understanding import classifier
 
+pytestmark = pytest.mark.slow
+
 KEPT = str(cache_folder().parent)
 """The cache of the person who runs the tests: what the Spanish words teach is in it."""
 
@@ -143,7 +145,7 @@ def test_ctrl_c_ends_at_once_with_130(start: Callable[..., Terminal], how: str) 
         terminal.type("half a sentence", keys="\x03")
     else:
         terminal.process.send_signal(signal.SIGTERM)
-    assert terminal.end(seconds=10) == 130
+    assert terminal.end() == 130
 
 
 def test_several_pasted_lines_are_asked_one_by_one(start: Callable[..., Terminal]) -> None:

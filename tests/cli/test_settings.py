@@ -44,6 +44,7 @@ def test_a_new_file_says_what_it_is_for(file: Path) -> None:
     assert read_settings(file) == {"microphone": 'a "good" one'}
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(SETTINGS), st.text(max_size=20), max_size=4))
 def test_any_text_is_kept_as_it_is_or_refused_and_then_nothing_is_changed(
     tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]
@@ -76,6 +77,7 @@ def test_a_mistake_is_named_with_its_line_and_never_written_over(file: Path, tex
     assert file.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.slow
 def test_settings_are_the_defaults_of_every_command_and_the_environment_and_options_come_before_them(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +98,7 @@ def test_every_command_takes_a_file_of_settings(run: Run, file: Path) -> None:
         assert run("serve", server, "--help").code == 0
 
 
+@pytest.mark.slow
 def test_whoever_speaks_slowly_is_given_time_from_the_file(run: Run, file: Path) -> None:
     pause = bytes(round(1.1 * SAMPLE_RATE) * 2)
     said = spoken_part(pcm_of(recording("bananas"))) + pause + spoken_part(pcm_of(recording("put_heat_on_it")))

@@ -149,6 +149,7 @@ def test_one_of_two_is_named_by_its_whole_title_also_where_that_means_nothing_by
     assert meant(talk, title).intent == "not_in_article"
 
 
+@pytest.mark.slow
 def test_any_chain_of_follow_ups_is_answered(skill: Skill) -> None:
     @given(
         st.lists(st.sampled_from(["why", "how", "more", "what about heat", "and bananas", "say that again", CAUSES]))

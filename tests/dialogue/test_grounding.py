@@ -186,6 +186,7 @@ def test_nobody_is_offered_more_than_three_choices(content: Content, said: list[
                 assert len(parts) <= 4, sentence  # an opening, three choices
 
 
+@pytest.mark.slow
 def test_every_answer_is_easy_to_take_in(content: Content, said: list[Said]) -> None:
     hard = {}
     for each in said:
@@ -286,6 +287,7 @@ EVENTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.booleans(), st.booleans(), st.lists(EVENTS, max_size=12))
 def test_whatever_is_heard_only_rows_that_were_walked_through_are_said(
@@ -303,6 +305,7 @@ def test_whatever_is_heard_only_rows_that_were_walked_through_are_said(
     assert [text for text in said if text not in sayable] == []
 
 
+@pytest.mark.slow
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(SENTENCES), st.floats(0, 300)), max_size=12))
 def test_whatever_is_said_in_turns_only_rows_that_were_walked_through_are_said(

@@ -245,6 +245,7 @@ SAID = [
 HELP_NOW_LASTS = 30.0
 
 
+@pytest.mark.slow
 @settings(max_examples=max(300, settings().max_examples))
 @given(
     said=st.lists(

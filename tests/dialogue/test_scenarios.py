@@ -57,6 +57,7 @@ def play(skill: Skill, voice: Voice) -> Play:
     return play
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario["name"] for scenario in SCENARIOS])
 def test_a_session_goes_as_it_should(play: Play, scenario: dict[str, Any]) -> None:
     assert set(scenario) <= KEYS

@@ -40,6 +40,7 @@ def skill() -> Skill:
     return open_skill("en", settings={"number": "112"})
 
 
+@pytest.mark.slow
 @settings(max_examples=max(150, settings().max_examples))
 @given(begun, walks)
 def test_a_conversation_that_is_saved_after_every_event_goes_on_alike(state: State, events: list[Event]) -> None:

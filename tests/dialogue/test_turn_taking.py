@@ -160,6 +160,7 @@ SENTENCES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.one_of(st.sampled_from(SENTENCES), st.text(max_size=30)), st.floats(0, 400)), max_size=14))
 def test_whatever_is_said_a_session_goes_on_with_words_or_ends(

@@ -15,6 +15,8 @@ from voice_helper.exporters.openvoiceos import MAX_SENTENCES, MAX_SIGNS, locale_
 from voice_helper.skill import Skill
 from voice_helper.support.paths import intents_folder
 
+pytestmark = pytest.mark.slow
+
 INTENTS = {"about", "causes", "remedies", "care", "safety", "guide_start", "emergency", "urgent"}
 
 

@@ -23,6 +23,8 @@ from voice_helper.cli.entry_point import cli
 from voice_helper.exporters.homeassistant import PREFIX
 from voice_helper.skill import Skill
 
+pytestmark = pytest.mark.slow
+
 SENTENCES, ANSWERS = "custom_sentences/en/voice_helper.yaml", "packages/voice_helper.yaml"
 HOUSE = {"name": ["kitchen light", "television"], "area": ["kitchen", "bedroom"], "floor": ["first floor"]}
 LEFT_OUT = {"guide", "talk"}

@@ -93,7 +93,12 @@ OPENERS: dict[str, Callable[[Skill], Engine]] = {
 }
 
 
-@pytest.fixture(params=list(OPENERS), scope="module")
+SLOW = {"vosk", "whisper"}
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in OPENERS], scope="module"
+)
 def engine(request: pytest.FixtureRequest, skill: Skill) -> Engine:
     """Each engine in turn, loaded once."""
     name = str(request.param)
@@ -141,6 +146,7 @@ def test_the_same_recording_gives_the_same_words_again(engine: Engine) -> None:
         assert [hear(engine.recognizer, recorded(name)).text for _ in range(2)] == [words] * 2
 
 
+@pytest.mark.slow
 def test_an_utterance_leaves_nothing_for_the_next(engine: Engine) -> None:
     for between in (noise(1.0), silence(1.0), recorded("numb")):
         hear(engine.recognizer, between)
@@ -149,6 +155,7 @@ def test_an_utterance_leaves_nothing_for_the_next(engine: Engine) -> None:
     assert hear(engine.recognizer, silence(1.0)).text == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [160, 1_000, 8_000, SAMPLE_RATE * 20])
 def test_any_chunk_size_gives_the_same_words(engine: Engine, samples: int) -> None:
     heard = {name: hear(engine.recognizer, recorded(name), samples).text for name in engine.words}
@@ -169,6 +176,7 @@ def test_confidence_lies_between_0_and_1(engine: Engine) -> None:
         assert 0.0 <= hear(engine.recognizer, pcm).confidence <= 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pcm",
     [noise(3.0, 0.02), noise(3.0, 1.0), b"\xff\x7f\x00\x80" * SAMPLE_RATE, bytes(20), b"\x01\x00", noise(16.0, 0.05)],
@@ -205,6 +213,7 @@ def vosk(skill: Skill) -> VoskRecognizer:
     return recognizer
 
 
+@pytest.mark.slow
 def test_vosk_hears_beside_the_embedded_engine_and_outlives_its_own_end(skill: Skill) -> None:
     embedded(skill)  # its search library and Vosk's cannot live in one process
     recognizer = VoskRecognizer(vosk_model(), Phrases((), (), LOANWORDS[:10]))
@@ -217,16 +226,19 @@ def test_vosk_hears_beside_the_embedded_engine_and_outlives_its_own_end(skill: S
     assert hear(again, recorded("stretching")).command == "스트레칭"
 
 
+@pytest.mark.slow
 def test_vosk_gives_words_while_they_are_spoken(vosk: VoskRecognizer) -> None:
     so_far = [vosk.accept(chunk) for chunk in chunks_of(recorded("massage_korean"))]
     assert any(so_far)
     assert vosk.finish().text == "마사지"
 
 
+@pytest.mark.slow
 def test_vosk_names_the_words_that_its_model_lacks(vosk: VoskRecognizer) -> None:
     assert vosk.unknown_words == (NOT_A_WORD,)
 
 
+@pytest.mark.slow
 def test_vosk_keeps_what_its_own_endpoint_cut_off(vosk: VoskRecognizer) -> None:
     pcm = recorded("massage_korean") + silence(3.0) + recorded("massage_korean")
     so_far = [vosk.accept(chunk) for chunk in chunks_of(pcm)]
@@ -243,11 +255,13 @@ def test_vosk_hears_which_short_command_an_utterance_is(vosk: VoskRecognizer) ->
     assert heard.text != heard.command  # the open recognizer knows nothing of the commands
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bananas", "have_a_cramp", "numb", "put_heat_on_it", "privacy"])
 def test_vosk_takes_other_speech_for_no_command(vosk: VoskRecognizer, name: str) -> None:
     assert hear(vosk, recorded(name)).command == ""
 
 
+@pytest.mark.slow
 def test_vosk_takes_a_command_with_other_words_for_none(vosk: VoskRecognizer) -> None:
     assert hear(vosk, recorded("stretching") + recorded("bananas")).command == ""
     assert hear(vosk, recorded("stretching") + silence(3.0) + recorded("stretching")).command == ""
@@ -287,6 +301,7 @@ def test_a_given_model_chooses_its_engine(skill: Skill) -> None:
     assert choice.recognizer.name == "whisper"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["embedded", "pocketsphinx", "whisper"], indirect=True)
 def test_stop_is_heard_while_it_is_spoken(engine: Engine) -> None:
     so_far = [engine.recognizer.accept(chunk) for chunk in chunks_of(recorded("stop"))]
@@ -419,6 +434,7 @@ def test_a_question_in_korean_is_heard_understood_and_answered_aloud(korean: Ski
     assert any(player.finish())
 
 
+@pytest.mark.slow
 def test_two_speakers_share_one_vosk_model() -> None:
     choice = open_recognizer("vosk", phrases=Phrases((), ()), language="ko", model=vosk_model())
     one, other = choice.recognizer, choice.another()

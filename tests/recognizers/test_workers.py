@@ -30,6 +30,7 @@ def heard_by(models: EmbeddedWorkers | EmbeddedModels) -> Transcript:
     return recognizer.finish()
 
 
+@pytest.mark.slow
 def test_several_who_speak_at_the_same_time_are_heard_as_one_alone(skill: Skill, workers: EmbeddedWorkers) -> None:
     models = EmbeddedModels(phrases(skill))
     alone = heard_by(models)
@@ -39,6 +40,7 @@ def test_several_who_speak_at_the_same_time_are_heard_as_one_alone(skill: Skill,
         assert list(speakers.map(heard_by, [models] * 4)) == [alone] * 4
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_replaced_and_nobody_notices(workers: EmbeddedWorkers) -> None:
     before = heard_by(workers)
     for process in multiprocessing.active_children():

@@ -175,6 +175,7 @@ def test_an_emergency_is_said_again_after_ten_seconds(run: Callable[..., Session
     assert 10.0 <= again - first <= 25.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["put_heat_on_it", "bananas"])
 def test_its_own_words_are_hardly_ever_taken_for_somebody_elses(run: Callable[..., Session], name: str) -> None:
     """The system's voice never speaks twice alike: now and then an echo sounds like a word that is never ignored."""

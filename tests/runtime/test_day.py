@@ -9,6 +9,8 @@ import pytest
 from tests.support.day import drift, hour_of, live_through, room
 from tests.support.sound import recorded, seconds_of, silence
 
+pytestmark = pytest.mark.slow
+
 MINUTE = 60.0
 
 

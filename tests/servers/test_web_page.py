@@ -14,12 +14,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
 
 from tests.support.browser import launched
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.served import serving
 from tests.support.sound import recorded, recording, silence, write_pcm
 from voice_helper.skill import Skill
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
+
+pytestmark = pytest.mark.slow
 
 CRAMP = "I have a cramp now Step by step through it"
 PHONE = {"width": 320, "height": 640}
@@ -99,7 +102,7 @@ class Opened:
         """Open a page that nobody has seen before; a phone's, at night, unless told otherwise."""
         context = browser.new_context(**{"viewport": PHONE, "color_scheme": "dark", **settings})
         self.contexts.append(context)
-        context.set_default_timeout(6_000)
+        context.set_default_timeout(1_000 * PATIENCE_SECONDS)
         if microphone:
             context.grant_permissions(["microphone"], origin=address)
         page = context.new_page()
@@ -167,8 +170,7 @@ def test_a_spoken_question_is_answered_with_its_marks_and_aloud(open_page: OpenP
     expect(answer.locator(".row.safety .kind")).to_have_text("Safety")
     expect(answer.locator(".row.safety .source")).to_contain_text("Cleveland Clinic")
     expect(answer.locator(".row.article")).to_have_class(re.compile("is-said"))
-    page.wait_for_timeout(300)
-    assert of_player(page, "player.loudest") > 0.05
+    page.wait_for_function(_PLAYER % "player.loudest > 0.05")
     page.wait_for_function(_PLAYER % "player.playedSamples > 16000")
     assert not page.evaluate("document.body.classList.contains('is-hearing')")  # the microphone was let go
 

@@ -59,6 +59,7 @@ def line_of(path: Path, text: str) -> int:
     return next(n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if text in line)
 
 
+@pytest.mark.slow
 def test_the_shipped_folder_has_no_problem() -> None:
     assert check_folder(intents_folder("en"))[1] == ()
 
@@ -222,6 +223,7 @@ def test_words_that_are_heard_otherwise_are_read(folder: Path) -> None:
     assert load_content(folder).pronunciations == {"calcium": ("K AE L",)}
 
 
+@pytest.mark.slow
 def test_recognizers_are_told_what_people_say_and_what_must_be_heard_while_we_speak(content: Content) -> None:
     phrases = draw_phrases(content)
     assert {"what's a muscle cramp", "tell me more"} <= set(phrases.questions)

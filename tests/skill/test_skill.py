@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.sound import CHECKOUT
 from voice_helper import skill as skill_module
 from voice_helper.content.documents import Place
@@ -63,6 +64,7 @@ def meanings(skill: Skill) -> list[object]:
     return [*found, skill.content.answers.answer(found[0], full_given=False)]
 
 
+@pytest.mark.slow
 def test_the_second_start_reads_what_the_first_has_kept(
     folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +111,7 @@ def test_other_code_reads_the_folder_anew(folder: Path, cache: Path, monkeypatch
     assert len(kept(cache)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [
@@ -130,6 +133,7 @@ def test_a_damaged_file_is_made_anew_in_silence(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_only_costs_time(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +142,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(
     assert meanings(open_skill(folder=folder)) == meanings(open_skill(folder=folder))
 
 
+@pytest.mark.slow
 def test_two_programs_that_start_at_once_both_answer(folder: Path, cache: Path) -> None:
     script = f"""
 from pathlib import Path
@@ -148,7 +153,7 @@ print(open_skill(folder=Path({str(folder)!r})).understanding.understand("para").
         subprocess.Popen([sys.executable, "-c", script], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    assert [program.communicate(timeout=60)[0] for program in started] == ["guide_stop\n"] * 3
+    assert [program.communicate(timeout=PATIENCE_SECONDS)[0] for program in started] == ["guide_stop\n"] * 3
     assert len(kept(cache)) == 1
 
 
@@ -181,6 +186,7 @@ def test_a_learned_file_of_something_else_is_named(folder: Path) -> None:
         open_skill(folder=folder)
 
 
+@pytest.mark.slow
 def test_a_question_that_a_template_matches_loads_neither_numpy_nor_the_sentence_model() -> None:
     script = """
 import sys
@@ -230,6 +236,7 @@ def test_only_the_newest_few_are_kept(cache: Path) -> None:
     assert kept_values("thing", "19", lambda: pytest.fail("it was made again"), PLACES) == "made"
 
 
+@pytest.mark.slow
 def test_after_all_was_loaded_the_first_near_question_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     skill = open_skill("en")
     skill.load_all()
@@ -241,6 +248,7 @@ def test_after_all_was_loaded_the_first_near_question_loads_nothing(monkeypatch:
 # The phrases that recognizers expect
 
 
+@pytest.mark.slow
 def test_the_shipped_phrases_are_those_that_are_drawn_from_the_shipped_sentences(content: Content, cache: Path) -> None:
     kept = phrases_of(content)
     assert not cache.exists(), "they were drawn anew: run voice-helper learn"

@@ -24,6 +24,7 @@ import pytest
 import yaml
 
 from tests.support.fileserver import Server, serving
+from tests.support.patience import PATIENCE_SECONDS, wait_until
 from tests.support.programs import Ran, call, checked, environment
 from voice_helper.errors import ModelInstallError, ModelMissingError
 from voice_helper.speech_models import download as downloads
@@ -160,6 +161,7 @@ def real_archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_real_model_is_fetched_over_cuts_loaded_found_verified_and_removed(
     server: Server, real_archive: bytes, home: Path
 ) -> None:
@@ -381,7 +383,7 @@ def program(folder: Path, loading: dict[str, str], *arguments: str) -> list[str]
 
 def ran_to_its_end(command: Sequence[str], typed: str = "") -> Ran:
     ran = subprocess.run(
-        command, env=environment(), input=typed, capture_output=True, text=True, check=False, timeout=60
+        command, env=environment(), input=typed, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
     )
     return checked(Ran(ran.returncode, ran.stdout, ran.stderr))
 
@@ -392,6 +394,7 @@ def started(command: Sequence[str]) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_leaves_no_half_model_and_the_next_install_succeeds(
     server: Server, home: Path, tmp_path: Path, known_models: Callable[..., None]
 ) -> None:
@@ -435,6 +438,7 @@ def test_a_model_appears_whole_under_its_name(tmp_path: Path, home: Path, all_lo
     assert seen == [sum(1 for each in path.rglob("*") if each.is_file())]
 
 
+@pytest.mark.slow
 def test_two_at_once_do_not_meet_and_a_dead_one_stops_nobody(
     server: Server, tmp_path: Path, all_load: dict[str, str], known_models: Callable[..., None]
 ) -> None:
@@ -443,8 +447,7 @@ def test_two_at_once_do_not_meet_and_a_dead_one_stops_nobody(
     server.stalls_after = 131_072
     command = program(tmp_path, all_load, "install", NAME)
     first = started(command)
-    while not server.asked:
-        time.sleep(0.01)
+    wait_until(lambda: bool(server.asked))
     second = ran_to_its_end(command)
     assert second.code == 1
     assert "another voice-helper is working on the models" in second.err
@@ -462,10 +465,9 @@ def test_ctrl_c_ends_it_at_once_and_keeps_what_came(
     server.stalls_after = 131_072
     process = started(program(tmp_path, all_load, "install", NAME))
     part = home / f".{NAME}.parts" / f"{NAME}.zip"
-    while not (part.exists() and part.stat().st_size):
-        time.sleep(0.01)
+    wait_until(lambda: part.exists() and part.stat().st_size > 0)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=3)
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)  # the server goes on stalling for longer
     assert process.returncode == 130
     assert "Traceback" not in said
     assert part.stat().st_size > 0
@@ -655,6 +657,7 @@ def test_what_was_fetched_of_a_model_can_be_removed(server: Server, home: Path) 
 # On the command line
 
 
+@pytest.mark.slow
 def test_a_model_is_listed_installed_verified_and_removed_as_a_person_does_it(
     server: Server, tmp_path: Path, home: Path, all_load: dict[str, str], known_models: Callable[..., None]
 ) -> None:

@@ -18,6 +18,7 @@ from wyoming.event import Event, Eventable
 from wyoming.handle import Handled, NotHandled
 from wyoming.tts import SynthesizeStart
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import VOICE_HELPER, environment
 from tests.support.sound import chunks_of
 from voice_helper.types import SAMPLE_RATE
@@ -32,12 +33,12 @@ def assisting(folder: Path, *arguments: str, end: signal.Signals = signal.SIGINT
     ) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
-        assert address.startswith("tcp://"), process.communicate(timeout=10)
+        assert address.startswith("tcp://"), process.communicate(timeout=PATIENCE_SECONDS)
         try:
             yield int(address.rsplit(":", 1)[1])
         finally:
             process.send_signal(end)
-            _, err = process.communicate(timeout=10)
+            _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "exception" not in err
@@ -45,7 +46,7 @@ def assisting(folder: Path, *arguments: str, end: signal.Signals = signal.SIGINT
 
 def wait(work: Coroutine[Any, Any, Any]) -> Any:
     """Run a client coroutine to its end."""
-    return asyncio.run(asyncio.wait_for(work, 60))
+    return asyncio.run(asyncio.wait_for(work, 2 * PATIENCE_SECONDS))
 
 
 @asynccontextmanager

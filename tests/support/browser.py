@@ -6,7 +6,11 @@ import os
 import shutil
 
 import pytest
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Playwright, expect
+
+from tests.support.patience import PATIENCE_SECONDS
+
+expect.set_options(timeout=1_000 * PATIENCE_SECONDS)
 
 
 def launched(playwright: Playwright, *arguments: str) -> Browser:

@@ -83,7 +83,7 @@ class Server:
                 self.closing.wait(self.seconds_a_block)
         if stop < end:
             request.wfile.flush()
-            self.closing.wait(20)
+            self.closing.wait()
 
 
 @contextmanager

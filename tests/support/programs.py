@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_SECONDS
+
 VOICE_HELPER = Path(sys.executable).parent / "voice-helper"
 _CONTROLS = {chr(code) for code in (*range(32), *range(127, 160))} - {"\n"}
 
@@ -42,7 +44,7 @@ def call(
     *,
     folder: Path,
     typed: str | bytes | None = None,
-    seconds: float = 60,
+    seconds: float = 2 * PATIENCE_SECONDS,
     more: Mapping[str, str] | None = None,
     program: Path = VOICE_HELPER,
 ) -> Ran:

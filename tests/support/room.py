@@ -6,14 +6,14 @@ import json
 import shutil
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS, wait_until
 from tests.support.programs import VOICE_HELPER, environment
 from tests.support.sound import recording, write_pcm
 from tests.support.speech import flite
@@ -35,14 +35,6 @@ def missing() -> str | None:
     except SoundDeviceError as error:
         return error.message
     return None
-
-
-def wait_until(what: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > end:
-            pytest.fail("waited too long")
-        time.sleep(0.05)
 
 
 class Room:
@@ -116,7 +108,7 @@ class Room:
     def unplug(self) -> None:
         """Remove the microphone and the loudspeaker at once."""
         self._server.kill()
-        self._server.wait(10)
+        self._server.wait(PATIENCE_SECONDS)
         self._socket.unlink(missing_ok=True)
 
     def plug_in(self) -> None:
@@ -126,12 +118,13 @@ class Room:
 
     def close(self) -> None:
         self._server.terminate()
-        self._server.wait(10)
+        self._server.wait(PATIENCE_SECONDS)
 
     def _pactl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["pactl", *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=10
-        )
+            ["pactl", *arguments], env=self.environment, capture_output=True, text=True, check=False,
+            timeout=PATIENCE_SECONDS,
+        )  # fmt: skip
 
     def speak(self, name: str) -> None:
         """Play a recording into the microphone. Returns when it has finished."""
@@ -142,7 +135,8 @@ class Room:
         self._play(write_pcm(folder / "said.wav", flite("slt", text)))
 
     def _play(self, path: Path) -> None:
-        subprocess.run(["paplay", f"--device={self._microphone}", path], env=self.environment, check=True, timeout=30)
+        command: list[str | Path] = ["paplay", f"--device={self._microphone}", path]
+        subprocess.run(command, env=self.environment, check=True, timeout=PATIENCE_SECONDS)
 
     def wait_for_listener(self, others: int) -> None:
         """Wait until the microphone is open. `others` is how many streams were recording before."""
@@ -159,7 +153,7 @@ class Room:
                 yield
             finally:
                 process.terminate()
-                process.wait(10)
+                process.wait(PATIENCE_SECONDS)
 
     def start(self, *arguments: str, under: Sequence[str] = (), **more: str) -> subprocess.Popen[str]:
         """Start the program here, with `more` in its environment. `under` is a command that runs it: a tracer."""

@@ -14,6 +14,7 @@ import uvicorn
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.sound import chunks_of, phrases
 from voice_helper.cli.serve import listening_socket, server_settings
 from voice_helper.recognizers.embedded.engine import EmbeddedModels
@@ -23,7 +24,6 @@ from voice_helper.skill import Skill
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 from voice_helper.voices import Voice
 
-_PATIENCE_SECONDS = 15.0
 _pages: dict[tuple[str, bool], dict[str, bytes]] = {}
 
 
@@ -51,7 +51,7 @@ def serving(skill: Skill, voice: Voice, **settings: Any) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(PATIENCE_SECONDS)
             assert not thread.is_alive()
 
 
@@ -79,7 +79,7 @@ class Talk:
     def next(self) -> dict[str, Any]:
         """Return the next object received."""
         while True:
-            message = self.socket.recv(_PATIENCE_SECONDS)
+            message = self.socket.recv(PATIENCE_SECONDS)
             if isinstance(message, str):
                 self.told.append(json.loads(message))
                 return self.told[-1]

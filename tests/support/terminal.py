@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import VOICE_HELPER, environment
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\-_]|\x1b\][^\x07]*\x07")
@@ -42,7 +43,7 @@ class Terminal:
         """Return everything shown so far, with colours and cursor moves."""
         return self._raw.decode(errors="replace")
 
-    def wait_for(self, text: str, seconds: float = 20) -> str:
+    def wait_for(self, text: str, seconds: float = PATIENCE_SECONDS) -> str:
         """Wait for a text that no earlier wait matched. Return what was shown up to it."""
         give_up = time.monotonic() + seconds
         while text not in self.shown[self._read_to :]:
@@ -59,7 +60,7 @@ class Terminal:
         """Close the terminal while the program runs."""
         os.close(self._screen)
 
-    def end(self, seconds: float = 20) -> int:
+    def end(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Wait for the end and return the exit code."""
         give_up = time.monotonic() + seconds
         while self._read(give_up):

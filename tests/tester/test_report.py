@@ -439,6 +439,7 @@ def test_a_report_that_cannot_be_written_is_named(run: Run, lines: Path, spanish
     assert list(lines.parent.iterdir()) == [lines]
 
 
+@pytest.mark.slow
 def test_a_comparison_stands_in_the_table_in_the_page_and_beside_json_lines(
     run: Run, lines: Path, spanish_folder: Path
 ) -> None:
@@ -477,6 +478,7 @@ def test_a_report_without_lines_is_wrong_usage(run: Run, option: list[str]) -> N
     assert run("test-intents", *option).code == 2
 
 
+@pytest.mark.slow
 def test_a_batch_that_takes_long_shows_how_far_it_is(lines: Path, spanish_folder: Path) -> None:
     lines.write_text("¿qué me recomiendas contra este calambre tan molesto?\n" * 300, encoding="utf-8")
     terminal = Terminal(arguments(spanish_folder, "--format", "jsonl", "--output", "report.jsonl"), lines.parent)

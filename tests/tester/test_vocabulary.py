@@ -74,6 +74,7 @@ def test_a_word_without_a_pronunciation_is_named_with_file_and_line(run: Run, fo
     assert "can hear all 18 words" in run("check", folder, "--words").out
 
 
+@pytest.mark.slow
 def test_a_vosk_model_is_asked_for_the_words_outside_its_vocabulary(run: Run, folder: Path) -> None:
     ran = run("check", folder, "--words", "--model", vosk_model())
     assert f"vosk with {vosk_model()}: cannot hear" in " ".join(ran.out.split())

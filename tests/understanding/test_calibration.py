@@ -115,6 +115,7 @@ def folder(spanish_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(spanish_folder, tmp_path / "es"))
 
 
+@pytest.mark.slow
 def test_calibrate_writes_values_date_figures_and_a_picture(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,6 +132,7 @@ def test_calibrate_writes_values_date_figures_and_a_picture(
     assert run(["check", str(folder)]) == 0
 
 
+@pytest.mark.slow
 def test_calibrate_with_dry_run_writes_nothing(folder: Path, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert run(["calibrate", str(lines_file(tmp_path, 30, 30)), "--intents", str(folder), "--dry-run"]) == 0

@@ -219,6 +219,7 @@ def lines(content: Content) -> list[Case]:
 GENITIVE = re.compile(r"\w's\b")
 
 
+@pytest.mark.slow
 def test_the_same_words_in_another_language_mean_the_same(content: Content, turned: Content, lines: list[Case]) -> None:
     english, foreign = by_words(content), by_words(turned)
     differing = []

@@ -11,6 +11,8 @@ from voice_helper.cli.entry_point import cli
 from voice_helper.errors import VoiceHelperError
 from voice_helper.skill import LEARNED_FILE, open_skill
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

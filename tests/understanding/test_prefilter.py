@@ -62,6 +62,7 @@ def test_of_any_text_that_is_plain_the_parser_says_so_too(template: str) -> None
         assert names_in(template) == names_of(template)
 
 
+@pytest.mark.slow
 @given(st.lists(TEMPLATES.filter(is_plain), min_size=1, max_size=4), st.lists(TEXTS, min_size=1, max_size=4))
 def test_no_template_is_passed_over_that_hassil_alone_would_match(templates: list[str], texts: list[str]) -> None:
     sentences = folder_of(templates)

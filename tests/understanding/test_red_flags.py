@@ -70,6 +70,7 @@ def test_an_emergency_is_acted_on_before_the_sentence_is_over(skill: Skill) -> N
             assert state.session is None
 
 
+@pytest.mark.slow
 def test_wordings_that_no_rule_knows_are_raised_by_their_nearness(skill: Skill) -> None:
     unknown = [
         wording
@@ -83,6 +84,7 @@ def test_wordings_that_no_rule_knows_are_raised_by_their_nearness(skill: Skill) 
     assert all(match.decided_by == "safety" and match.family for match in raised if match.template)
 
 
+@pytest.mark.slow
 def test_the_blind_lines_are_answered_as_well_as_the_safety_case_says(skill: Skill) -> None:
     """Floors a little below the figures of bench/RESULTS.md, so that a change for the worse is seen."""
     shares = tally(skill, typed(skill, unlearned(skill, read_safety_lines("test"))))

@@ -134,6 +134,7 @@ def piece_of_rule(content: Content) -> st.SearchStrategy[str]:
     return stretches | around | lines
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(data=st.data())
 def test_the_rules_find_the_same_in_a_text_as_the_few_that_may_match(content: Content, data: st.DataObject) -> None:

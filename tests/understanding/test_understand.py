@@ -25,11 +25,13 @@ def test_every_example_of_the_specification_gets_its_intent_and_slots(skill: Ski
     assert result.is_right, (result.match.intent, dict(result.match.slots), result.match.decided_by)
 
 
+@pytest.mark.slow
 def test_most_natural_paraphrases_are_understood(skill: Skill) -> None:
     results = [run_case(skill, case) for case in cases("paraphrases.yaml")]
     assert sum(result.is_right is True for result in results) / len(results) >= 0.8
 
 
+@pytest.mark.slow
 def test_four_in_five_ordinary_lines_of_other_hands_are_understood(skill: Skill) -> None:
     lines = [json.loads(line) for line in UTTERANCES.read_text(encoding="utf-8").splitlines()]
     ordinary = [

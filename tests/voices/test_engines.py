@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.programs import Run
 from tests.support.sound import as_array, loudness, seconds_of
 from voice_helper.errors import EngineMissingError, install_hint
@@ -44,11 +45,13 @@ def test_a_sentence_is_not_silence(voice: Voice) -> None:
     assert as_array(pcm).max() < 32767
 
 
+@pytest.mark.slow
 def test_every_sentence_of_the_answers_is_spoken(spoken: dict[str, bytes]) -> None:
     assert len(spoken) > 50
     assert [text for text, pcm in spoken.items() if loudness(pcm) < 500] == []
 
 
+@pytest.mark.slow
 def test_the_pace_is_150_words_a_minute_within_a_tenth(spoken: dict[str, bytes]) -> None:
     words = sum(len(text.split()) for text in spoken)
     minutes = sum(seconds_of(pcm) for pcm in spoken.values()) / 60
@@ -83,7 +86,7 @@ def test_sentences_from_many_threads_all_come(voice: Voice) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
     assert sorted(text for text, _ in found) == sorted(list(expected) * 3)
     for text, seconds in found:
         assert seconds == pytest.approx(expected[text], rel=0.02)
