@@ -1,7 +1,7 @@
-"""Find which Python on which system has a wheel of every package: `python -m bench.platforms`, or `make platforms`.
+"""Find which system and Python have a wheel for every package: `python -m bench.platforms`, or `make platforms`.
 
-For each pair pip downloads the wheels of the plain install for that system, and nothing is built. The table goes to
-docs/platforms.md. It takes some minutes and gigabytes.
+For each pair, pip downloads the wheels of the plain install and builds nothing. The table is written to
+docs/platforms.md. This takes minutes and gigabytes.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ SYSTEMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "macOS arm64": ("darwin", "arm64", tuple(f"macosx_{release}_0_arm64" for release in (14, 13, 12, 11))),
     "Windows x86-64": ("win32", "AMD64", ("win_amd64",)),
 }
-"""`sys.platform`, `platform.machine()`, and the tags of wheels, by system."""
+"""`sys.platform`, `platform.machine()` and the wheel tags of each system."""
 
 SOURCE_ONLY = frozenset({"srt"})
-"""Pure Python that has no wheel at all: pip builds one without a compiler."""
+"""Pure Python packages without any wheel, which pip builds without a compiler."""
 
 _NAMES = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
 
 
 def packages(python: str, system: str) -> list[str]:
-    """Return the packages of a plain install on a system, with what they need, as requirements without markers."""
+    """Return the packages of a plain install and their dependencies, as requirements without markers."""
     platform, machine, _ = SYSTEMS[system]
     environment = {
         "sys_platform": platform,
@@ -66,7 +66,7 @@ def packages(python: str, system: str) -> list[str]:
 def _needs(name: str) -> Iterable[str]:
     try:
         return requires(name) or ()
-    except ImportError:  # a package of another system: what it needs is not known here
+    except ImportError:  # a package for another system: its dependencies are unknown here
         return ()
 
 
@@ -99,15 +99,16 @@ def main() -> None:
     source_only = ", ".join(sorted(SOURCE_ONLY))
     PAGE.write_text(
         "# Where it installs\n\n"
-        "Each cell says whether pip finds a wheel of every package of the plain install (how many there are), so that\n"
-        "nothing is compiled. `make platforms` writes this page; the tests run on Linux x86-64 only.\n"
-        f"Last run: {datetime.now(UTC):%B %Y}.\n\n"
+        "Each cell says whether pip finds a wheel for every package of the plain install, and how many packages\n"
+        "that is. With wheels, nothing needs a compiler. The tests run on Linux x86-64 only.\n"
+        f"`make platforms` writes this page. Last run: {datetime.now(UTC):%B %Y}.\n\n"
         f"| system | {' | '.join(f'Python {python}' for python in PYTHONS)} |\n"
         f"|---|{'---|' * len(PYTHONS)}\n{''.join(rows)}\n"
-        f"Without a wheel anywhere, but pure Python that pip builds without a compiler: {source_only}.\n\n"
-        "hama's network runs in numpy, so the embedded recognizer is the same on all of them. On Windows hama\n"
-        "cannot spell words that are not in `models/english-words.txt`: `voice-helper check --words` names them, and\n"
-        "a line in `pronunciation.yaml` makes them heard. kaldi-decoder has no wheel for musl or 32-bit ARM.\n",
+        f"These packages have no wheel, but are pure Python, so pip builds them without a compiler: {source_only}.\n\n"
+        "The embedded recognizer is the same on all systems, because it runs hama's network in numpy. On Windows,\n"
+        "hama cannot spell words that are not in `models/english-words.txt`. `voice-helper check --words` lists\n"
+        "them; add a line for each to `pronunciation.yaml`. kaldi-decoder has no wheel for musl (Alpine) or\n"
+        "32-bit ARM.\n",
         encoding="utf-8",
     )
 

@@ -1,4 +1,4 @@
-"""What the site has besides this folder: pages that lie elsewhere in the checkout, and links that lead there."""
+"""Add pages from other folders of the checkout to the site, and fix the links to and from them."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ _CHECKOUT: Final = Path(__file__).resolve().parent.parent
 _ELSEWHERE: Final = {
     "intents/README.md": "words.md",
     "bench/RESULTS.md": "results.md",
+    "bench/RESULTS-appendix.md": "results-appendix.md",
     "CHANGELOG.md": "changelog.md",
 }
-"""Each page and its name in the site."""
+"""Each page, and its name on the site."""
 
 _LINK: Final = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)\s]*)?\))")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that lie elsewhere."""
+    """Add the pages from other folders."""
     for path, name in _ELSEWHERE.items():
         files.append(File.generated(config, name, abs_src_path=str(_CHECKOUT / path)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links to those pages, and links of those pages, to where they are in the site."""
+    """Rewrite the links of a page so that they lead to the right places on the site."""
     lies_in = Path(page.file.abs_src_path or _CHECKOUT / "docs" / "page.md").parent
 
     def to_site(link: re.Match[str]) -> str:

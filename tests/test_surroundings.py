@@ -143,7 +143,7 @@ def test_on_a_full_disk_it_hears_answers_and_speaks_and_names_what_it_cannot_kee
     ]
     listened = call(listening, folder=tmp_path, more=more)
     assert listened.code == 0
-    assert "no longer kept: No space left on device" in listened.err
+    assert "no longer saved: No space left on device" in listened.err
     assert '"intent": "remedy_foods"' in listened.out
     without_cache = {**more, "XDG_CACHE_HOME": str(disk / "cache")}
     refused = call(["ask", QUESTION, "--save", disk / "answer.wav"], folder=tmp_path, more=without_cache)

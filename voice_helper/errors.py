@@ -21,7 +21,7 @@ class VoiceHelperError(Exception):
 
 
 class Terminated(KeyboardInterrupt):
-    """The program was told from outside to end; Ctrl-C may end only part of it."""
+    """The system told the program to end. Ctrl-C, in contrast, may end only part of it."""
 
 
 class AudioFileError(VoiceHelperError):
@@ -53,25 +53,25 @@ class EngineMissingError(VoiceHelperError):
 
 
 class EngineFaultError(VoiceHelperError):
-    """A recognizer or a voice that worked raised, hung or gave rubbish; where it can be, it is being started anew."""
+    """A working recognizer or voice failed, hung or returned invalid data. It is being restarted if possible."""
 
 
 class SavedStateError(VoiceHelperError):
-    """A saved conversation cannot be resumed: it restarts."""
+    """A saved conversation cannot be resumed, so it restarts."""
 
 
 class IntentsError(VoiceHelperError):
     """An intents folder has problems; the error lists all of them, each with its location."""
 
     def __init__(self, problems: Sequence[str], folder: Path) -> None:
-        super().__init__("\n".join(problems), hint=f"mend the lines named above, then run: voice-helper check {folder}")
+        super().__init__("\n".join(problems), hint=f"fix the lines named above, then run: voice-helper check {folder}")
         self.problems = tuple(problems)
 
 
 def install_hint(extra: str = "") -> str:
     """Return the command from the README that installs an extra, or reinstalls the base packages.
 
-    It does not name this package, which is not on PyPI. Other packages come in the versions that work.
+    Our own package is not on PyPI, so the command installs from the checkout, with the versions that work.
     """
     what = f'".[{extra}]"' if extra else "."
     return f"in the folder with the README of voice_helper: pip install {what}"

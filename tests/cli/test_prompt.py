@@ -159,7 +159,7 @@ def test_an_edit_counts_from_the_next_line_on_and_a_mistake_takes_nothing_down(
     terminal = start("--no-history")
     greet("(qué tal|hola)")
     terminal.type("qué tal")
-    terminal.wait_for("read anew (sentences/topics.yaml)")
+    terminal.wait_for("reloaded (sentences/topics.yaml)")
     terminal.wait_for("voice-helper learn")
     terminal.wait_for("template   (qué tal|hola)")
     terminal.wait_for("\n> ")
@@ -170,7 +170,7 @@ def test_an_edit_counts_from_the_next_line_on_and_a_mistake_takes_nothing_down(
     terminal.wait_for("template   (qué tal|hola)")
     terminal.wait_for("\n> ")
     terminal.type("qué tal")
-    terminal.wait_for("the words from before the edit are in use")
+    terminal.wait_for("the words from before the edit are still in use")
     terminal.wait_for("\n> ")
     greet("(qué tal|saludos)")
     terminal.type("saludos")
@@ -200,7 +200,7 @@ def test_commands_work_through_a_pipe_too(folder: Path, tmp_path: Path) -> None:
     for told in (
         "explanations are on", "explanations are off", "lines are said after remedy_heat",
         "lines are said after nothing", 'there is no intent "nonsense"', 'there is no context "kitchen"',
-        "there is no guided session in these words", "read anew (all): 29 templates, 10 intents",
+        "there is no guided session in these words", "reloaded (all): 29 templates, 10 intents",
         "there is no command :unknown", "there is no command :\n",
     ):  # fmt: skip
         assert told in ran.err

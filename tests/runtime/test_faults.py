@@ -472,7 +472,7 @@ def test_listening_for_the_wake_phrase_is_started_anew() -> None:
     spotter = GuardedSpotter(told.append, lambda: next(opened)("hey helper"))
     assert not any(spotter.accept(chunk) for chunk in chunks_of(call + silence(1.0)))
     assert told == [
-        "listening for the wake phrase failed: out of memory; it is tried again every 10 seconds",
+        "listening for the wake phrase failed: out of memory; it retries every 10 seconds",
     ]
     sounds = [*chunks_of(silence(9.5)), *chunks_of(call + silence(0.5))]
     assert any(map(spotter.accept, sounds))

@@ -501,7 +501,7 @@ def test_a_certificate_needs_its_key_and_both_must_be_ones(run: Run, tmp_path: P
     ran = run("serve", "web", "--cert", "rubbish.pem", "--key", "nothing.pem")
     assert (ran.code, "there is no file nothing.pem" in ran.err) == (1, True)
     ran = run("serve", "web", "--cert", "rubbish.pem", "--key", "rubbish.pem")
-    assert (ran.code, "no certificate with its key" in ran.err) == (1, True)
+    assert (ran.code, "not a certificate and its key" in ran.err) == (1, True)
 
 
 def test_an_address_that_is_not_of_this_machine_is_a_clear_error(run: Run) -> None:

@@ -563,7 +563,7 @@ def test_a_client_that_never_finishes_a_frame_is_not_waited_for(monkeypatch: pyt
         line(type="a", data_length=9) + b"{",
         line(type="a", payload_length=9) + b"12345678",
     ):
-        with pytest.raises(FrameError, match="must be there within"):
+        with pytest.raises(FrameError, match="must be complete within"):
             asyncio.run(read(content))
     with pytest.raises(TimeoutError):
         asyncio.run(read(b""))
@@ -649,4 +649,4 @@ def test_without_its_package_it_says_what_to_install(run: Run, monkeypatch: pyte
 def test_only_what_others_can_reach_is_announced(run: Run) -> None:
     ran = run("serve", "wyoming", "--zeroconf")
     assert ran.code == 2
-    assert "give --host, too" in ran.err
+    assert "add --host" in ran.err

@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_word_of_the_shipped_templates_can_be_heard(content: Content) -> None:
     looked_at, _ = unheard_words(content)
     assert looked_at[0].recognizer == "embedded and pocketsphinx"
-    assert [word for word, _ in looked_at[0].words] == [], "write how they sound into pronunciation.yaml"
+    assert [word for word, _ in looked_at[0].words] == [], "add their pronunciations to pronunciation.yaml"
     assert len(content.sentences.words) > 3000
 
 

@@ -132,7 +132,7 @@ def test_in_another_language_auto_takes_the_system_s_voice() -> None:
     assert open_voice("auto", "es").name == "pyttsx3"
     with pytest.raises(EngineMissingError, match='speaks English only, not "es"') as caught:
         open_voice("natural", "es")
-    assert caught.value.hint == "take another one: --voice pyttsx3"
+    assert caught.value.hint == "use another one: --voice pyttsx3"
 
 
 def test_voices_and_doctor_list_it(run: Run) -> None:

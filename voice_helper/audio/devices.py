@@ -226,7 +226,7 @@ class LastingMicrophone:
         try:
             yield from microphone.chunks()
         except SoundDeviceError as error:
-            self._announce(f"{error.message}; it goes on, and listens again when the microphone is back")
+            self._announce(f"{error.message}; the program continues, and listens again when the microphone is back")
             self.away = error.message
             microphone.close()
             self._microphone = None
@@ -275,7 +275,7 @@ class KeptSource:
                 file.writeframes(chunk.pcm)  # also updates the length in the header
                 self._opened.flush()
         except OSError as error:
-            self._announce(f"what is heard is no longer kept: {error.strerror}")
+            self._announce(f"the sound is no longer saved: {error.strerror}")
             return False
         return True
 
@@ -408,9 +408,9 @@ class _Device:
 
 
 class Loudspeaker(_Device):
-    """Play through PortAudio; stopping empties a buffer.
+    """Play through PortAudio, from a buffer that `hush` empties.
 
-    If the device goes away, time passes as if it were still there, and the device is looked for until it is back.
+    If the device goes away, time passes as if it were still there, until the device is found again.
     """
 
     def __init__(self, device: str | None = None, announce: Callable[[str], None] = lambda text: None) -> None:
@@ -481,7 +481,7 @@ class Loudspeaker(_Device):
 
     def _advance_without_device(self, samples: int) -> bytes:
         if not self._chunks_away:
-            self._announce("the loudspeaker went away; it goes on, and speaks again when it is back")
+            self._announce("the loudspeaker is gone; the program continues, and speaks again when it is back")
         self._chunks_away += 1
         with self._lock:
             del self._waiting[: round(samples * self._rate / SAMPLE_RATE) * 2]
@@ -550,7 +550,7 @@ class Microphone(_Device):
                 if clock_seconds() - waits_since > _MICROPHONE_WAIT_SECONDS + 1:
                     continue  # the machine slept: the device may need a moment
                 raise SoundDeviceError(
-                    "the microphone gives no sound any more", hint="plug it in again, then: voice-helper doctor"
+                    "the microphone no longer delivers sound", hint="plug it in again, then: voice-helper doctor"
                 ) from None
             yield from _quiet_chunks(missed_seconds)
             if self._rate != SAMPLE_RATE:

@@ -1,9 +1,9 @@
-"""Echo cancellation: what the loudspeaker plays is taken out of what the microphone hears.
+"""Echo cancellation: remove the loudspeaker's sound from the microphone's sound.
 
-A partitioned-block Kalman filter in the frequency domain learns the way from the loudspeaker through the room to the
-microphone, and what it expects of our voice is taken away. It is linear, so a person who speaks over it is left whole;
-only what our own voice alone can explain is made soft. WebRTC's canceller was tried, and swallowed the person's first
-words (bench/RESULTS.md).
+A partitioned-block Kalman filter in the frequency domain learns the path from the loudspeaker through the room to the
+microphone, and subtracts the echo that it predicts. The filter is linear, so it does not distort a person who speaks
+over the playback. Only sound that the echo alone can explain is attenuated further. WebRTC's canceller was tried, but
+it swallowed the person's first words (bench/RESULTS-appendix.md).
 
 Sources: Enzner and Vary, Frequency-domain adaptive Kalman filter for acoustic echo control in hands-free
 telephones, 2006; Kuech, Mabande and Enzner, State-space architecture of the partitioned-block-based acoustic echo
@@ -20,29 +20,29 @@ import numpy.typing as npt
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk
 
 _PARTITIONS: Final = 16
-"""Of one chunk each: the sound may take half a second, through the sound card and round the room."""
+"""Each covers one chunk. Together they cover an echo path of half a second, through the sound card and the room."""
 
 _SPECTRUM: Final = CHUNK_SAMPLES + 1
 _PASSES: Final = 2
-"""Over each chunk: it learns the room in half the time, for 7 ms of work a second more."""
+"""Passes over each chunk. Two learn the room in half the time, and cost 7 ms more a second."""
 
-_STAYS: Final = 0.9995  # of the room from one chunk to the next: nobody moves fast
+_STAYS: Final = 0.9995  # share of the room's response that stays the same from chunk to chunk: people move slowly
 _SMOOTHING: Final = 0.7
-_UNKNOWN: Final = 1.0 / _PARTITIONS  # before anything is known: as loud as it was played, at any delay
-_DISTORTED: Final = 0.01  # of what comes back no linear filter can foresee: small loudspeakers rattle
+_UNKNOWN: Final = 1.0 / _PARTITIONS  # initial assumption: the echo is as loud as the playback, at any delay
+_DISTORTED: Final = 0.01  # share of the echo that no linear filter can predict: small loudspeakers rattle
 _SOMEBODY: Final = 2.0
-"""A person is heard where twice as much is left as the filter's own doubt explains: 3 dB."""
+"""A person is speaking if the residual has more than twice the power (3 dB) that the filter's uncertainty explains."""
 
 _MAX_ECHO: Final = 4.0
-"""So many times what came back of our voice until now may come back of it in a moment: 6 dB for a louder sound."""
+"""How much stronger than before the echo can become from one moment to the next: 6 dB."""
 
-_AT_FIRST: Final = 1e3  # how much of it comes back is not known yet
+_AT_FIRST: Final = 1e3  # the strength of the echo is not known yet
 _DELAY: Final = 8  # chunks: the longest way from the loudspeaker to the microphone
 _MIN_ECHO: Final = 1e-3
 _ECHO_RISES: Final = 1.05
-"""From chunk to chunk, at most: somebody's first words do not count for our echo, a turned knob does in a second."""
+"""Maximum growth from chunk to chunk. A person's first words do not count as echo; a turned knob does in a second."""
 
-_OUR_REST: Final = 0.05  # what is left where nobody but us is heard is made this soft
+_OUR_REST: Final = 0.05  # gain for the residual if nobody but the program is heard
 
 _MIN_POWER: Final = 1e-6
 
@@ -51,7 +51,7 @@ Powers = npt.NDArray[np.float64]
 
 
 class EchoCanceller:
-    """Cleans one stream of chunks; the sound that was played comes in beside each of them."""
+    """Removes the echo from one stream of chunks, given the sound that was played during each of them."""
 
     def __init__(self) -> None:
         self._room: Spectra = np.zeros((_PARTITIONS, _SPECTRUM), dtype=np.complex128)
@@ -64,12 +64,12 @@ class EchoCanceller:
         self._played_powers = np.zeros(_PARTITIONS + _DELAY)
         self._echo = _AT_FIRST
         self.hears_us_alone = False
-        """What was left of the last chunk can be what was not learned yet of our own voice."""
+        """Whether the residual of the last chunk may be echo that the filter has not learned yet."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
-        """Return a chunk as long as the one given, without what was `played` (16 kHz) in the same time."""
+        """Return a chunk of the same length without the echo of `played`, the 16 kHz sound played at the same time."""
         self._silent_chunks = 0 if any(played) else self._silent_chunks + 1
-        if self._silent_chunks > _PARTITIONS + 1:  # nothing of ours is left in the room
+        if self._silent_chunks > _PARTITIONS + 1:  # the echo of earlier playback has died away
             self.hears_us_alone = False
             self._heard_powers[:], self._played_powers[:] = 0.0, 0.0
             return chunk
@@ -87,29 +87,29 @@ class EchoCanceller:
             self._learn(left_spectrum, left_power, played_power)
         doubt = min(doubt, self._max_echo(heard, now))
         self.hears_us_alone = bool(left_power.sum() < _SOMEBODY * doubt)
-        if np.square(left).sum() > np.square(heard).sum():  # it knows the room too little to help
+        if np.square(left).sum() > np.square(heard).sum():  # it does not know the room well enough to help
             left = heard
         if self.hears_us_alone:
             left = left * _OUR_REST
         return AudioChunk(bytes(np.clip(left * 32768, -32768, 32767).astype("<i2").tobytes())[: len(chunk.pcm)])
 
     def _max_echo(self, heard: npt.NDArray[np.float64], played: npt.NDArray[np.float64]) -> float:
-        """Return the most that our voice can be of this chunk, by how much of it came back in the last half second.
+        """Return the maximum power of the echo in this chunk, from how much came back in the last half second.
 
-        The filter's own doubt falls slowly; with a headset, or where nothing comes back, people are heard sooner.
+        The filter's own uncertainty falls slowly. With this limit, people are heard sooner if they wear a headset or
+        if there is hardly any echo.
         """
         self._heard_powers = np.append(self._heard_powers[1:], np.square(heard).sum())
         self._played_powers = np.append(self._played_powers[1:], np.square(played).sum())
         soonest, latest = self._played_powers[_DELAY:].sum(), self._played_powers[:-_DELAY].sum()
-        if (
-            min(soonest, latest) > max(soonest, latest) / _MAX_ECHO + _MIN_POWER
-        ):  # not where we have just begun or ended
+        # if the playback has neither just begun nor just ended
+        if min(soonest, latest) > max(soonest, latest) / _MAX_ECHO + _MIN_POWER:
             echo = self._heard_powers.sum() / max(soonest, latest)
             self._echo = max(_MIN_ECHO, min(echo, self._echo * _ECHO_RISES))
-        return float(_MAX_ECHO * self._echo * self._played_powers.max() * CHUNK_SAMPLES)  # the doubt is one of spectra
+        return float(_MAX_ECHO * self._echo * self._played_powers.max() * CHUNK_SAMPLES)  # a power of spectra
 
     def _learn(self, left: Spectra, left_power: Powers, played_power: Powers) -> None:
-        """Move what is known of the room towards what would have left nothing, as far as it can be trusted."""
+        """Move the estimate of the room towards one that would have left no residual, as far as it can be trusted."""
         self._person = _SMOOTHING * self._person + (1 - _SMOOTHING) * left_power
         spread = (played_power * self._doubt).sum(axis=0) + self._person + _MIN_POWER
         trust = self._doubt * self._played.conj() / spread
@@ -125,6 +125,6 @@ def _power(spectra: Spectra) -> Powers:
 
 
 def _samples(pcm: bytes) -> npt.NDArray[np.float64]:
-    """Return a whole chunk as numbers from -1.0 to 1.0, the end filled with silence."""
+    """Return a full chunk as an array of samples from -1.0 to 1.0, padded with silence."""
     samples = np.frombuffer(pcm.ljust(CHUNK_SAMPLES * 2, b"\0"), dtype="<i2")[:CHUNK_SAMPLES]
     return samples.astype(np.float64) / 32768

@@ -1,4 +1,4 @@
-"""Where an utterance starts and ends, in samples: no device, no clock."""
+"""Endpointing: find where an utterance starts and ends. Time is counted in samples, without a device or a clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 PAUSE_SECONDS: Final = 0.125
-"""After so much silence it is worth looking at the words: the utterance may end here."""
+"""After this much silence it is worth looking at the words: the utterance may be over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,17 @@ class EndpointSettings:
     """Speech shorter than this is a click or a cough."""
 
     kept_seconds: float = 0.5
-    """Sound from before the start that belongs to the utterance: soft first sounds."""
+    """Sound from before the start that belongs to the utterance, such as soft first sounds."""
 
     silence_seconds: float = 0.6
-    """Less cuts people off in mid-sentence."""
+    """Silence that ends an utterance. Less cuts people off in mid-sentence."""
 
     max_seconds: float = 15.0
-    """An utterance is ended here even when nobody paused."""
+    """An utterance ends here even if the speaker has not paused."""
 
 
 ONE_QUESTION: Final = EndpointSettings(silence_seconds=1.5)
-"""For a recording that holds one question: a pause to think does not cut it in two."""
+"""For a recording of one question: a pause to think does not cut it in two."""
 
 PATIENT: Final = EndpointSettings(silence_seconds=1.5)
 """For people who speak slowly."""
@@ -41,14 +41,14 @@ IN_SESSION: Final = EndpointSettings(start_seconds=0.12, silence_seconds=0.35)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What one chunk did: chunks that belong to the utterance now, and whether it is over."""
+    """The result of one chunk: the chunks to add to the utterance, and whether the utterance is over."""
 
     chunks: tuple[AudioChunk, ...] = ()
     is_over: bool = False
 
 
 class Endpointer:
-    """Cuts a stream of chunks into utterances, without losing or doubling a sample."""
+    """Cuts a stream of chunks into utterances. No sample is lost or repeated."""
 
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self.settings = settings or EndpointSettings()
@@ -64,16 +64,16 @@ class Endpointer:
 
     @property
     def has_paused(self) -> bool:
-        """Nobody has spoken for `PAUSE_SECONDS`: the utterance may be over."""
+        """Return whether nobody has spoken for `PAUSE_SECONDS`, so that the utterance may be over."""
         return self._in_utterance and self._silence_samples >= PAUSE_SECONDS * SAMPLE_RATE
 
     @property
     def in_utterance(self) -> bool:
-        """Somebody is speaking, or has just paused."""
+        """Return whether an utterance has begun and is not over."""
         return self._in_utterance
 
     def accept(self, chunk: AudioChunk, is_speech: bool) -> Segment:
-        """Take a chunk with whether it is speech; give what belongs to the utterance."""
+        """Process a chunk, given whether it is speech. Return the chunks that belong to the utterance."""
         if self._in_utterance:
             return self._continue(chunk, is_speech)
         self._before.append(chunk)
@@ -88,7 +88,7 @@ class Endpointer:
         return Segment()
 
     def finish(self) -> Segment:
-        """The source has ended: what is open is over; speech too short to have started counts as nothing."""
+        """End the current utterance because the source has ended. Speech too short to have started one is dropped."""
         over = self._in_utterance
         self._reset()
         return Segment(is_over=over)

@@ -1,4 +1,4 @@
-"""How loud a microphone hears: what a level meter shows, and what is wrong with a level."""
+"""Measure the level of a microphone, and judge whether it is too soft or too loud."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from voice_helper.types import AudioChunk
 
 QUIETEST_DECIBELS: Final = -90.0
-"""What silence is shown as; full scale is 0."""
+"""The level shown for silence, relative to full scale (0 dB)."""
 
 Verdict = Literal["silent", "soft", "good", "loud"]
 
 _SOFT_DECIBELS: Final = (
     -50.0
-)  # of the loudest third of a second; recordings were heard right down to -56 and lost words at -66
+)  # of the loudest third of a second; recordings were understood at -56 and lost words at -66
 _FULL_SCALE: Final = 32_700
 _CLIPPED_SHARE: Final = 0.002
-_LOUD_CHUNKS: Final = 10  # a third of a second of somebody's voice
+_LOUD_CHUNKS: Final = 10  # a third of a second of speech
 
 
 def decibels(chunk: AudioChunk) -> float:
-    """Return the loudness of a chunk against full scale (root mean square), from `QUIETEST_DECIBELS` to 0."""
+    """Return the RMS level of a chunk in decibels relative to full scale, from `QUIETEST_DECIBELS` to 0."""
     samples = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float64)
     if not len(samples) or not samples.any():
         return QUIETEST_DECIBELS
@@ -31,14 +31,14 @@ def decibels(chunk: AudioChunk) -> float:
 
 
 class LevelMeter:
-    """Takes chunks while somebody speaks and judges how loud they came."""
+    """Measures chunks while the user speaks, and judges their level."""
 
     def __init__(self) -> None:
         self._decibels: list[float] = []
         self._samples = self._clipped = 0
 
     def accept(self, chunk: AudioChunk) -> float:
-        """Take a chunk; gives its loudness in decibels against full scale."""
+        """Measure a chunk. Return its level in decibels relative to full scale."""
         level = decibels(chunk)
         self._decibels.append(level)
         self._samples += chunk.samples
@@ -46,7 +46,7 @@ class LevelMeter:
         return level
 
     def verdict(self) -> Verdict:
-        """Judge what came: nothing but zeros, too soft to be understood, good, or cut off at full scale."""
+        """Return the verdict: nothing but zeros, too soft to be understood, good, or clipped."""
         if not self._decibels or max(self._decibels) <= QUIETEST_DECIBELS:
             return "silent"
         if self._clipped > _CLIPPED_SHARE * self._samples:

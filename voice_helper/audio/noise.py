@@ -1,8 +1,8 @@
-"""Suppress steady noise in an utterance, as it comes, before it is recognized.
+"""Suppress steady noise in an utterance while it arrives, before recognition.
 
-A Wiener filter with a decision-directed estimate of how far each frequency stands above the noise, which is learned
-from the quietest moments of the utterance so far: it begins with half a second from before the first word. The filter
-never takes away more than `FLOOR`, since what it gets wrong costs more than the noise it leaves.
+A Wiener filter with a decision-directed estimate of the signal-to-noise ratio of each frequency. It learns the noise
+from the quietest moments of the utterance so far, which begins with half a second from before the first word. The
+filter never reduces a frequency below `FLOOR`, since its mistakes cost more than the noise that it leaves.
 
 Sources: Ephraim and Malah, Speech enhancement using a minimum mean-square error short-time spectral amplitude
 estimator, 1984; Scalart and Vieira Filho, Speech enhancement based on a priori signal to noise estimation, 1996.
@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 FLOOR: Final = 0.2
-"""The softest that anything is made: of 0.1, 0.2 and 0.3 the one with the fewest word errors at 10 dB."""
+"""The minimum gain. Of 0.1, 0.2 and 0.3, this value has the fewest word errors at 10 dB."""
 
 _WINDOW: Final = 512
 _HOP: Final = 128
-_QUIET_SHARE: Final = 6  # one frame in so many is taken for noise alone
+_QUIET_SHARE: Final = 6  # one frame in this many counts as pure noise
 _MIN_QUIET_FRAMES: Final = 8
 _SMOOTHING: Final = 0.96
 _MIN_RATIO: Final = 10**-2.5
@@ -32,7 +32,7 @@ Samples = npt.NDArray[np.float32]
 
 
 class NoiseSuppressor:
-    """The filter over one utterance: sound in (16 kHz, -1.0 to 1.0), as much sound out, 24 ms later."""
+    """Filters one utterance (16 kHz, samples from -1.0 to 1.0). The output has the same length, 24 ms later."""
 
     def __init__(self) -> None:
         self._samples = np.zeros(_WINDOW, dtype=np.float32)
@@ -40,17 +40,17 @@ class NoiseSuppressor:
         self._powers = np.zeros((0, _WINDOW // 2 + 1))
         self._speech_before = np.zeros(_WINDOW // 2 + 1)
         self._frames = 0
-        self._to_drop = _WINDOW  # what comes out first belongs to the silence put before the sound
+        self._to_drop = _WINDOW  # the first output is the silence that pads the beginning
         self._length = 0
 
     def accept(self, samples: Samples) -> Samples:
-        """Take sound; return what is ready of it."""
+        """Process samples. Return the filtered samples that are ready."""
         self._length += len(samples)
         self._samples = np.concatenate([self._samples, samples])
         return self._ready()
 
     def finish(self) -> Samples:
-        """The utterance is over: return the sound that is left."""
+        """End the utterance. Return the remaining filtered samples."""
         left = self._length
         self._samples = np.concatenate([self._samples, np.zeros(2 * _WINDOW, dtype=np.float32)])
         return self._ready()[:left]
@@ -74,8 +74,8 @@ class NoiseSuppressor:
         return ready[dropped:]
 
     def _gains(self, powers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return how much of each frequency is kept in each frame."""
-        before = max(0, _WINDOW // _HOP - self._frames)  # frames that hold some of the silence put before the sound
+        """Return the gain of each frequency in each frame, as an array of frames by frequencies."""
+        before = max(0, _WINDOW // _HOP - self._frames)  # frames that contain some of the padding
         self._frames += len(powers)
         self._powers = np.concatenate([self._powers, powers[before:]])
         if len(self._powers) < _MIN_QUIET_FRAMES:  # too few to tell noise from speech
@@ -91,7 +91,7 @@ class NoiseSuppressor:
         return gains
 
     def _noise(self) -> npt.NDArray[np.float64]:
-        """Return the mean power of the quietest frames so far."""
+        """Return the mean power of the quietest frames so far, by frequency."""
         count = max(_MIN_QUIET_FRAMES, len(self._powers) // _QUIET_SHARE)
         quietest = np.argpartition(self._powers.sum(axis=1), min(count, len(self._powers) - 1))[:count]
         return np.asarray(self._powers[quietest].mean(axis=0))

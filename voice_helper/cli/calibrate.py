@@ -34,16 +34,16 @@ _SHOWN_EVERY = 5
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--intents", type=click.Path(path_type=Path), help="Another intents folder than that of the language.")
+@click.option("--intents", type=click.Path(path_type=Path), help="Intents folder to use instead of the language's.")
 @click.option(
     "--most-refused",
     type=click.FloatRange(0, 1),
     default=0.05,
     show_default=True,
-    help="The share of lines about our subject that may be left without an answer.",
+    help="Largest share of on-topic sentences that may get no answer.",
 )
-@click.option("--picture", type=click.Path(path_type=Path), help="Draw the trade-off into this file (SVG).")
-@click.option("--dry-run", is_flag=True, help="Show what would be set, and write nothing.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the trade-off in this SVG file.")
+@click.option("--dry-run", is_flag=True, help="Show the thresholds without writing them.")
 @common
 def calibrate(
     options: Options,
@@ -53,11 +53,11 @@ def calibrate(
     picture: Path | None,
     dry_run: bool,
 ) -> None:
-    """Set from which nearness on a meaning is answered, on labelled lines (JSON lines with text and intent).
+    """Tune the confidence thresholds on labelled sentences.
 
-    Lines that nobody should be answered on are labelled out_of_scope. Take lines that nothing was learned from: on
-    wordings.txt or the templates' own sentences every threshold looks good. The values go to thresholds.yaml with the
-    date and the figures that they gave.
+    The files hold JSON lines with text and intent. Label sentences that should get no answer out_of_scope. Use only
+    sentences that nothing was learned from: on wordings.txt or the templates' own sentences, every threshold looks
+    good. Writes the thresholds to thresholds.yaml, with the date and the measured results.
 
     Example: voice-helper calibrate lines.jsonl --dry-run
 
@@ -80,13 +80,13 @@ def calibrate(
     _print_points(points, chosen, point(trials, present))
     _print_bins(bins, _bins(trials, present))
     if chosen.refused > most_refused:
-        note(f"no threshold refuses {most_refused:.0%} or less; this one refuses fewest")
+        note(f"no threshold refuses at most {most_refused:.0%}; this one refuses the fewest")
     today = f"{datetime.now().astimezone():%Y-%m-%d}"
     if picture is not None:
         from voice_helper.tester.report_trade_off import trade_off_picture
 
         write_file(picture, trade_off_picture(points, chosen, bins, f"{names}, {today}"))
-        click.echo(f"the picture is {picture}")
+        click.echo(f"the picture is in {picture}")
     if dry_run:
         click.echo("nothing was written")
         return

@@ -18,15 +18,13 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--page", type=click.Path(path_type=Path), help="Write every sentence it can say, for a clinician to read."
+    "--page", type=click.Path(path_type=Path), help="Write a page of every sentence it can say, for a clinician."
 )
-@click.option(
-    "--phrases", type=click.Path(path_type=Path), help="Write what can be said to it, by topic, for people to read."
-)
-@click.option("--words", is_flag=True, help="Show the words that the recognizers of this machine cannot hear.")
-@click.option("--model", type=click.Path(path_type=Path), help="With --words: the folder of a Vosk model to look at.")
+@click.option("--phrases", type=click.Path(path_type=Path), help="Write a page of what users can say, by topic.")
+@click.option("--words", is_flag=True, help="Show the words that this machine's recognizers cannot hear.")
+@click.option("--model", type=click.Path(path_type=Path), help="With --words: folder of a Vosk model to check.")
 def check(folder: Path | None, page: Path | None, phrases: Path | None, words: bool, model: Path | None) -> None:
-    """Check an intents folder: every problem at once, with file and line.
+    """Check an intents folder; report each problem with its line.
 
     Example: voice-helper check intents/en
 
@@ -46,7 +44,7 @@ def check(folder: Path | None, page: Path | None, phrases: Path | None, words: b
             click.echo(problem)
         count = len(problems)
         raise VoiceHelperError(
-            f"{count} problem{'' if count == 1 else 's'} in {where}", hint="mend the lines named above and check again"
+            f"{count} problem{'' if count == 1 else 's'} in {where}", hint="fix the lines named above, then check again"
         )
     sentences = content.sentences
     click.echo(f"{where}: {len(sentences.templates)} templates, {len(sentences.intents)} intents, no problems")
@@ -55,7 +53,7 @@ def check(folder: Path | None, page: Path | None, phrases: Path | None, words: b
         click.echo(f"every sentence it can say is in {page}")
     if phrases is not None:
         write_file(phrases, phrases_page(content.phrasebook, content.sentences, content.answers))
-        click.echo(f"what can be said to it is in {phrases}")
+        click.echo(f"what users can say is in {phrases}")
     if words:
         _show_unheard(content, model)
 
@@ -63,10 +61,10 @@ def check(folder: Path | None, page: Path | None, phrases: Path | None, words: b
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 def learn(folder: Path | None) -> None:
-    """Learn the nearest meaning anew from the sentences and wordings of an intents folder.
+    """Learn to recognize other wordings of an intents folder.
 
-    Takes about a minute the first time, and less after an edit: what was learned from before is kept in the cache.
-    Until then new sentences are matched word for word only.
+    Takes about a minute the first time, and less after an edit, because earlier results are cached. Until you run it,
+    new sentences are recognized only word for word.
 
     Example: voice-helper learn intents/en
     """
@@ -91,4 +89,4 @@ def _show_unheard(content: Content, model: Path | None) -> None:
         for word, template in each.words:
             click.echo(f"{template.place}: {printable(word)}")
     for reason in skipped:
-        note(f"not looked at: {reason}")
+        note(f"not checked: {reason}")

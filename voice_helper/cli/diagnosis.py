@@ -49,10 +49,10 @@ class Finding:
     detail: str
     mend: str | None = None
     needed: bool = False
-    """Without it no question can be answered."""
+    """Whether every question depends on it."""
 
     gives: str | None = None
-    """What it would add; `None` for what everybody should have."""
+    """What an optional part would add; `None` if everybody should have it."""
 
     def form(self) -> dict[str, Any]:
         """Return it as `doctor --json` prints it."""
@@ -104,7 +104,7 @@ def _embedded() -> str:
 
 def _vosk_model(language: str, model: Path | None) -> Finding:
     if language == "en" and model is None:
-        gives = "may hear English better than what is built in, and hears other languages"
+        gives = "may hear English better than the built-in recognizer, and hears other languages"
         return _look("vosk model", lambda: str(find_vosk_model(language, None)), gives=gives)
     return _look("vosk model", lambda: str(find_vosk_model(language, model)))  # the user asked for it
 
@@ -116,7 +116,7 @@ def _extra(name: str, package: str, extra: str, gives: str) -> Finding:
 
 
 def _microphone(chosen: str | None) -> str:
-    """Return the name of the microphone, and note if it delivers no sound at all for a moment."""
+    """Return the name of the microphone, with a remark if it delivers no sound at all."""
     named = _device("microphone", chosen)
     meter = LevelMeter()
     with Microphone(chosen) as microphone:
@@ -124,7 +124,7 @@ def _microphone(chosen: str | None) -> str:
             meter.accept(chunk)
     if meter.verdict() != "silent":
         return named
-    return f"{named}; just now it gives no sound at all, as where it is muted: voice-helper setup tries it"
+    return f"{named}; it is silent now, perhaps muted: voice-helper setup tests it"
 
 
 def _device(kind: DeviceKind, chosen: str | None) -> str:
@@ -136,7 +136,7 @@ def _device(kind: DeviceKind, chosen: str | None) -> str:
     except (sounddevice.PortAudioError, ValueError) as error:
         raise no_device(kind) from error
     others = [name for name in device_names(kind) if name != device["name"]]
-    choice = " (the system's own choice)" if is_systems_choice(device["name"]) else ""
+    choice = " (the system's default)" if is_systems_choice(device["name"]) else ""
     named = f"{device['name']}{choice}, {device['default_samplerate']:.0f} hertz"
     return f"{named}; others, for --{kind}: {', '.join(others)}" if others else named
 
@@ -144,7 +144,7 @@ def _device(kind: DeviceKind, chosen: str | None) -> str:
 def _number(language: str, number: str | None) -> Finding:
     if number:
         return Finding("emergency number", True, number)
-    mend = 'voice-helper setup asks for it; or: export VOICE_HELPER_NUMBER="112"'
+    mend = 'run voice-helper setup, or: export VOICE_HELPER_NUMBER="112"'
     try:
         named = load_content(intents_folder(language)).answers.settings.get("number", "")
     except VoiceHelperError:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @common
 def doctor(options: Options, as_json: bool) -> None:
-    """Show what works on this machine, what does not, and the command that mends it.
+    """Show what works on this machine, and how to fix the rest.
 
     Example: voice-helper doctor
     """
@@ -67,7 +67,7 @@ def _mark(finding: Finding) -> str:
 def _lines(finding: Finding) -> Iterator[str]:
     yield finding.detail
     if finding.gives and not finding.ok:
-        yield f"it would give: {finding.gives}"
+        yield f"it would add: {finding.gives}"
     if finding.mend:
         yield f"-> {finding.mend}"
 
@@ -76,7 +76,7 @@ def _lines(finding: Finding) -> Iterator[str]:
 @click.option("--save", type=click.Path(path_type=Path), help="Write the sample to this WAV file.")
 @common
 def voices(options: Options, save: Path | None) -> None:
-    """List the voices, and say a sample with the one that is used.
+    """List the voices, and play a sample of the one in use.
 
     Example: voice-helper voices
 

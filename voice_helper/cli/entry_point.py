@@ -35,7 +35,7 @@ _COMMANDS: Final = {
 """Each command and its module, which is imported when the command is run or its help is shown."""
 
 _SERVERS: Final = ("web", "wyoming", "cluster")
-"""The commands below `serve`."""
+"""The subcommands of `serve`."""
 
 
 class _Commands(click.Group):
@@ -56,7 +56,7 @@ class _Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="voice-helper")
 def cli() -> None:
-    """Ask aloud about leg cramps, offline, and be guided hands-free when one is there.
+    """Ask aloud about leg cramps, offline, and get hands-free help during a cramp.
 
     Example: voice-helper ask "does heat help"
     """
@@ -101,7 +101,7 @@ def _open_streams() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line. Return the exit code: 0 done, 1 the user can fix it, 2 wrong usage, 130 interrupted."""
+    """Run the command line. Return 0 if it worked, 1 if the user can fix it, 2 for wrong usage, 130 if interrupted."""
     if threading_is_main():
         for name in ("SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)  # Windows has no SIGHUP
@@ -141,7 +141,7 @@ def _output_lost(error: OSError) -> int:
 
 
 def _defaults() -> dict[str, Any]:
-    """Return the user's settings, for every command and for those below `serve`."""
+    """Return the user's settings as defaults for every command and every subcommand of `serve`."""
     path = settings_file()
     if not path.is_file():
         return {}
@@ -156,7 +156,7 @@ def _wrong_parameter(error: click.BadParameter) -> int:
     name = error.param.name if error.param is not None else None
     if error.ctx is not None and name and error.ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
         path = settings_file()
-        show_error(VoiceHelperError(f"{path}: {name}: {error.message}", hint="mend that line"))
+        show_error(VoiceHelperError(f"{path}: {name}: {error.message}", hint="fix that line"))
         return 1
     error.show()
     return error.exit_code

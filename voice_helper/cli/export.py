@@ -20,7 +20,7 @@ from voice_helper.cli.options import (
 
 @click.group()
 def export() -> None:
-    """Write the sentences and answers in the format of another assistant.
+    """Write sentences and answers in another assistant's format.
 
     Example: voice-helper export homeassistant config
 
@@ -32,11 +32,11 @@ def export() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @common
 def homeassistant(options: Options, folder: Path) -> None:
-    """Write custom sentences and intent_script answers for Home Assistant's configuration folder.
+    """Write custom sentences and answers for Home Assistant.
 
-    They know whole sentences only, without the guided session and without the rules that find a sign of danger in any
-    sentence: "serve wyoming" has all of it. The folder is written whole or not at all, and never over files that are
-    not from here.
+    They match whole sentences only, and have neither the guided session nor the rules that find a sign of danger in any
+    sentence; "serve wyoming" has both. Copy the files to Home Assistant's configuration folder. The command writes the
+    whole folder or nothing, and refuses a folder that holds other files.
 
     Example: voice-helper export homeassistant config --number 112
     """
@@ -49,17 +49,17 @@ def homeassistant(options: Options, folder: Path) -> None:
     for name in files:
         click.echo(folder / name)
     note_number(options, skill)
-    note("a sign of danger is known there in whole sentences only: the files say more at their top")
+    note("a sign of danger is recognized there only in whole sentences; the top of each file says more")
 
 
 @export.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @common
 def openvoiceos(options: Options, folder: Path) -> None:
-    """Write the locale files of the OpenVoiceOS skill: what it is asked, and what it says.
+    """Write the locale files of the OpenVoiceOS skill.
 
-    The folder is written whole or not at all, and never over files that are not from here. The skill itself brings
-    these files: this is for looking at them, and for skills of your own.
+    The skill already includes these files. Use this command to inspect them, or to use them in your own skill. It
+    writes the whole folder or nothing, and refuses a folder that holds other files.
 
     Example: voice-helper export openvoiceos skill
     """

@@ -1,4 +1,4 @@
-"""The guided session on a terminal, readable from two metres: the step in large letters, the time left as a bar."""
+"""Show a guided session on a terminal, readable from two metres: large letters, and a bar for the time left."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class GuideView:
             self._live.update(self.picture(assistant.step, assistant.seconds_left), refresh=True)
 
     def picture(self, step: tuple[int, int] | None, left: tuple[float, float] | None) -> RenderableType:
-        """Return the screen. `step` is the number of the step and of the last one, `left` the seconds left and in all.
+        """Return the screen. `step` is the numbers of this step and the last; `left` is the seconds left and in total.
 
         The instruction that began a hold or a rest stays large while the time runs. Words said meanwhile appear small
         below. If the instruction is only a word or two, such as "Hold.", the previous words appear above it.

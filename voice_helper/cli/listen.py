@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.skill import Skill
     from voice_helper.voices import Voice
 
-_OVERHEARD: Final = "(taken for talk with others: say it again with the word cramp in it; a sign of danger, just again)"
+_OVERHEARD: Final = "(ignored as talk with others: say it again with the word cramp; just repeat a sign of danger)"
 _NOT_UNDERSTOOD: Final = "(not understood: say it again; if it cuts you off, --patient waits longer)"
 _MAX_LINE_BYTES: Final = 4_096  # a terminal sends no longer lines
 _PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
@@ -68,10 +68,10 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How a listening command begins, which is where the commands differ."""
+    """How a listening command begins. The commands differ only in this."""
 
     guide: bool = False
-    """Start with a session, and end with it."""
+    """Whether to start with a session, and end with it."""
 
     place: str | None = None
     wake: str | None = None
@@ -79,17 +79,15 @@ class _Manner:
 
 
 _LISTENING_OPTIONS: Final = (
-    click.option("--source", default="mic", show_default=True, help="mic, or a sound file, in virtual time."),
-    click.option("--save", type=click.Path(path_type=Path), help="Write what was spoken to a WAV file."),
-    click.option("--events", is_flag=True, help="Print one JSON object for each thing that happens."),
+    click.option("--source", default="mic", show_default=True, help="mic, or a sound file, played in simulated time."),
+    click.option("--save", type=click.Path(path_type=Path), help="Write what it says to this WAV file."),
+    click.option("--events", is_flag=True, help="Print each event as a JSON object."),
     DEBUG_RECORDING,
-    click.option("--headset", is_flag=True, help="The microphone cannot hear the loudspeaker: no caution is needed."),
-    click.option("--article-only", is_flag=True, help="A session with the article's own words, without first aid."),
-    click.option("--patient", is_flag=True, help="Wait longer before an utterance counts as over."),
-    click.option("--plain", is_flag=True, help="Plain lines, for screen readers: no large letters, no bar."),
-    click.option(
-        "--chime/--no-chime", default=True, help="A soft tone when it begins to listen; it learns the room from it."
-    ),
+    click.option("--headset", is_flag=True, help="You wear a headset: the microphone cannot hear the loudspeaker."),
+    click.option("--article-only", is_flag=True, help="Use only the article's own words, without first aid."),
+    click.option("--patient", is_flag=True, help="Wait longer for the end of what you say."),
+    click.option("--plain", is_flag=True, help="Print lines instead of large letters, for screen readers."),
+    click.option("--chime/--no-chime", default=True, help="Play a soft tone at the start, to adapt to the room."),
 )
 
 
@@ -99,11 +97,15 @@ def _conversing(command: Callable[..., None]) -> Any:
 
 
 @click.command()
-@click.option("--wake", metavar="PHRASE", help='Answer only after this phrase, such as "hey helper"; danger always.')
-@click.option("--push-to-talk", is_flag=True, help="Answer only after the Enter key; danger always.")
+@click.option(
+    "--wake", metavar="PHRASE", help='Answer only after this phrase, such as "hey helper", or to a sign of danger.'
+)
+@click.option("--push-to-talk", is_flag=True, help="Answer only after the Enter key, or to a sign of danger.")
 @_conversing
 def listen(options: Options, listening: Listening, wake: str | None, push_to_talk: bool) -> None:
-    """Go on listening and answering, hands-free. A cramp starts the guide, so does the Enter key. Ctrl-C ends.
+    """Listen and answer, hands-free, until you press Ctrl-C.
+
+    "Help, I have a cramp" or the Enter key starts the guide.
 
     Example: voice-helper listen
 
@@ -115,10 +117,12 @@ def listen(options: Options, listening: Listening, wake: str | None, push_to_tal
 
 
 @click.command()
-@click.option("--place", type=click.Choice(sorted(_PLACES)), help="Where the cramp is.")
+@click.option("--place", type=click.Choice(sorted(_PLACES)), help="Muscle that cramps.")
 @_conversing
 def guide(options: Options, listening: Listening, place: str | None) -> None:
-    """Be guided through a cramp at once, hands-free. Say "stop" to end.
+    """Get step-by-step, hands-free help during a cramp.
+
+    Say "stop" to end.
 
     Example: voice-helper guide --place foot
 
@@ -222,7 +226,9 @@ def _how_to_begin(manner: _Manner) -> str:
         return f'listening for "{manner.wake}"; signs of danger are always heard. Ctrl-C ends'
     if manner.push_to_talk:
         return "press Enter, then speak; signs of danger are always heard. Ctrl-C ends"
-    return 'listening; ask about leg cramps, or say "help, I have a cramp", or press Enter for that. Ctrl-C ends'
+    return (
+        'listening; ask about leg cramps; for help in a cramp, say "help, I have a cramp" or press Enter. Ctrl-C ends'
+    )
 
 
 def _view(skill: Skill, listening: Listening, manner: _Manner, console: Console, *, can_hear: bool) -> GuideView | None:
@@ -248,7 +254,7 @@ def _no_key() -> bool:
 
 
 def _enter_key() -> Callable[[], bool]:
-    """Return a function that tells whether Enter was pressed since its last call. It reads no input beyond that."""
+    """Return a function that returns whether Enter was pressed since its last call. It reads only complete lines."""
     if not sys.stdin.isatty():
         return _no_key
     if sys.platform == "win32":
@@ -299,7 +305,7 @@ def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bo
     except SoundDeviceError as error:
         if needed or options.microphone_device:
             raise
-        note(f"nothing can be heard, the steps are shown: {error.message}")
+        note(f"it cannot hear you, so it only shows the steps: {error.message}")
         return player, QuietRoom()
     opened.callback(microphone.close)
     return player, microphone

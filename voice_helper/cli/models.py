@@ -19,16 +19,26 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 
 @click.group()
 def models() -> None:
-    """Speech models: list, install, import, verify, remove. Nothing is ever fetched but by "install".
+    """List, install, import, verify and remove speech models.
+
+    Only "install" downloads anything.
 
     Example: voice-helper models install vosk-model-small-en-us-0.15
     """
 
 
 @models.command("list")
-@click.option("--language", envvar="VOICE_HELPER_LANGUAGE", default="en", show_default=True, help="Mark those it uses.")
+@click.option(
+    "--language",
+    envvar="VOICE_HELPER_LANGUAGE",
+    default="en",
+    show_default=True,
+    help="Mark the models used for this language.",
+)
 def list_models(language: str) -> None:
-    """List the models that can be installed and those that are here, and which of them is used.
+    """List the models you can install and those you have.
+
+    The one in use is marked.
 
     Example: voice-helper models list
     """
@@ -46,12 +56,12 @@ def list_models(language: str) -> None:
         size = f"{model.bytes / 1e6:.0f} MB"
         table.add_row(plain(model.name), model.engine, spoken, size, licence, plain(_state(model)))
     terminal().print(table)
-    note(f"own models are in {user_models_folder()}")
+    note(f"your own models are in {user_models_folder()}")
 
 
 def _state(model: Listed) -> str:
     if model.path is None:
-        return f"{model.fetched_bytes / 1e6:.0f} MB fetched" if model.fetched_bytes else "available"
+        return f"{model.fetched_bytes / 1e6:.0f} MB downloaded" if model.fetched_bytes else "available"
     if model.is_own:
         return "used" if model.is_used else "installed"
     return f"in {model.path.parent}" + (", used" if model.is_used else "")
@@ -71,9 +81,11 @@ def _own_names(context: click.Context, parameter: click.Parameter, begun: str) -
 
 @models.command()
 @click.argument("name", shell_complete=_known_names)
-@click.option("--mirror", metavar="URL", help="Fetch its files from this folder of another server.")
+@click.option("--mirror", metavar="URL", help="Download its files from this folder of another server.")
 def install(name: str, mirror: str | None) -> None:
-    """Fetch a model of the registry, check it, and keep it among your own. Goes on where a cut has ended it.
+    """Download a model from the list, check it, and install it.
+
+    Resumes an interrupted download.
 
     Example: voice-helper models install vosk-model-small-en-us-0.15
 
@@ -86,12 +98,12 @@ def install(name: str, mirror: str | None) -> None:
     model = known(name)
     here = find_installed(name)
     if here is not None:
-        click.echo(f'installed already in {here}; "voice-helper models verify {name}" looks whether it is whole')
+        click.echo(f'already installed in {here}; "voice-helper models verify {name}" checks that it is complete')
         return
     if mirror and mirror.startswith("http:"):
-        note("the mirror's connection is not encrypted; what comes from it is checked all the same")
+        note("the mirror's connection is not encrypted; its files are checked anyway")
     if not model.is_certain:
-        note("its checksum is not known for certain: it is checked by loading it, and recorded")
+        note("its checksum is not certain: the model is checked by loading it, and the checksum is recorded")
     with _bar() as progress_bar:
         path = install_model(model, mirror=mirror, progress=progress_bar)
     click.echo(f"installed in {path}")
@@ -99,9 +111,9 @@ def install(name: str, mirror: str | None) -> None:
 
 @models.command("import")
 @click.argument("source", metavar="PATH", type=click.Path(path_type=Path))
-@click.option("--name", help="Keep it under this name; a Vosk model's name has its language in it.")
+@click.option("--name", help="Install it under this name; a Vosk model's name contains its language.")
 def import_(source: Path, name: str | None) -> None:
-    """Keep a copy of a model from a zip archive or a folder, such as on a USB stick.
+    """Install a model from a zip archive or a folder.
 
     Example: voice-helper models import /media/stick/vosk-model-small-en-us-0.15.zip
     """
@@ -112,13 +124,13 @@ def import_(source: Path, name: str | None) -> None:
         path = import_model(source, name=name, progress=progress_bar)
     click.echo(f"imported to {path}")
     if not is_named_for_a_language(path):
-        note("its name tells no language, so that it is used only where --model names it; --name gives it another name")
+        note("its name contains no language, so it is used only with --model; --name renames it")
 
 
 @models.command()
 @click.argument("name", required=False, shell_complete=_own_names)
 def verify(name: str | None) -> None:
-    """Look whether installed models are still as they were.
+    """Check that installed models are unchanged.
 
     Example: voice-helper models verify
     """
@@ -128,9 +140,7 @@ def verify(name: str | None) -> None:
     here = [path for path in installed() if name in {None, path.name}]
     if not here:
         raise (
-            not_installed(name)
-            if name
-            else VoiceHelperError("no model was installed here", hint="voice-helper models list")
+            not_installed(name) if name else VoiceHelperError("no model is installed", hint="voice-helper models list")
         )
     damaged = []
     for path in here:
@@ -138,7 +148,7 @@ def verify(name: str | None) -> None:
             changed = verify_model(path)
         if changed:
             damaged.append(path.name)
-        click.echo(f"{path.name}: {'changed or missing: ' + ', '.join(changed) if changed else 'as it was installed'}")
+        click.echo(f"{path.name}: {'changed or missing: ' + ', '.join(changed) if changed else 'unchanged'}")
     if damaged:
         raise VoiceHelperError(
             f"damaged: {', '.join(damaged)}", hint=f"voice-helper models remove {damaged[0]}, and install it again"
@@ -149,7 +159,7 @@ def verify(name: str | None) -> None:
 @click.argument("name", shell_complete=_own_names)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
-    """Remove a model that was installed or imported, and what was fetched of one that was cut.
+    """Remove a model, or what is left of a download.
 
     Example: voice-helper models remove vosk-model-small-en-us-0.15 --yes
     """
@@ -158,10 +168,10 @@ def remove(name: str, yes: bool) -> None:
 
     check_removable(name)
     if not (yes or _agreed(f"Remove {name}?")):
-        click.echo("nothing is removed")
+        click.echo("nothing was removed")
         return
     remove_model(name)
-    click.echo(f"{name} is removed")
+    click.echo(f"{name} was removed")
 
 
 def _agreed(question: str) -> bool:
@@ -171,12 +181,12 @@ def _agreed(question: str) -> bool:
         if sys.stdin.isatty():
             raise
         click.echo(err=True)
-        raise VoiceHelperError("nobody is there to answer", hint="add --yes") from None
+        raise VoiceHelperError("this needs a terminal to confirm", hint="add --yes") from None
 
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
-    """Show on a terminal what is being done and how far it is."""
+    """Show a progress bar for each stage on a terminal."""
     console = error_terminal()
     if not console.is_terminal:
         yield lambda doing, have, whole: None

@@ -55,12 +55,12 @@ class Options:
 
     @property
     def microphone_device(self) -> str | None:
-        """Return part of the name of the chosen microphone."""
+        """Return the part of a name that chooses the microphone, or `None` for the system's default."""
         return self.microphone or self.device
 
     @property
     def loudspeaker_device(self) -> str | None:
-        """Return part of the name of the chosen loudspeaker."""
+        """Return the part of a name that chooses the loudspeaker, or `None` for the system's default."""
         return self.loudspeaker or self.device
 
     @property
@@ -70,21 +70,21 @@ class Options:
 
 
 def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
-    """Return an option that all commands share, which can also be set by an environment variable VOICE_HELPER_..."""
+    """Return an option for all commands, which an environment variable named VOICE_HELPER_... can also set."""
     variable = f"VOICE_HELPER_{names[0].removeprefix('--').upper()}"
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
 
 _SHARED_OPTIONS: Final = (
-    _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="The recognizer."),
-    _shared("--model", type=click.Path(path_type=Path), help="Folder of a Vosk model."),
-    _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="The voice."),
-    _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Words a minute."),
-    _shared("--device", help="Part of the name of the sound device."),
-    _shared("--microphone", help="The same for the microphone alone."),
-    _shared("--loudspeaker", help="The same for the loudspeaker alone."),
-    _shared("--number", help="The emergency number it names, such as 112."),
-    _shared("--language", default="en", show_default=True, help="The intents folder to use."),
+    _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="Recognizer to use."),
+    _shared("--model", type=click.Path(path_type=Path), help="Folder of the Vosk model to use."),
+    _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="Voice to use."),
+    _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Speed in words a minute."),
+    _shared("--device", help="Sound device, by part of its name."),
+    _shared("--microphone", help="Microphone, by part of its name."),
+    _shared("--loudspeaker", help="Loudspeaker, by part of its name."),
+    _shared("--number", help="Emergency number it tells you to call, such as 112."),
+    _shared("--language", default="en", show_default=True, help="Language, which is the name of an intents folder."),
 )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ DEBUG_RECORDING: Final = click.option(
     "--debug-recording",
     "recording",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Keep the sound that is heard in this folder; it says so first. Nothing is kept without this.",
+    help="Save what the microphone hears in this folder, after announcing it. No sound is saved otherwise.",
 )
 
 
@@ -116,7 +116,7 @@ def common(command: Callable[..., None]) -> Any:
 
 
 def disclaimer() -> str:
-    """Return what help pages and the demo say about the answers."""
+    """Return the disclaimer for help pages and the demo."""
     return (
         "For education only: the answers do not take the place of advice from a medical expert, "
         "and no clinician has reviewed them."
@@ -130,29 +130,29 @@ def kept_in(source: Source, recording: Path | None) -> Source:
     if recording is None:
         return source
     kept = KeptSource(source, recording, time.strftime("heard-%Y-%m-%d-%H-%M-%S-") + str(os.getpid()), note)
-    note(f"what is heard is kept in {kept.path}")
+    note(f"the sound is saved in {kept.path}")
     return kept
 
 
 def situation(recording: Path | None) -> dict[str, str]:
-    """Return the situation that the conversation is told about: whether the sound is saved."""
+    """Return the situation to pass to the conversation, which says whether sound is being saved."""
     return {"recording": "on"} if recording is not None else {}
 
 
 def slots(match: Match) -> str:
-    """Return the slots of a match as shown after its intent."""
+    """Return the slots of a match as text to show after its intent."""
     return "".join(f" {name}={plain(value)}" for name, value in match.slots.items())
 
 
 def plain(text: str) -> str:
-    """Return text to print literally: brackets are not markup, and control characters do not reach the terminal."""
+    """Return text that prints literally: brackets are escaped, and control characters become spaces."""
     from rich.markup import escape
 
     return escape("".join(character if character.isprintable() else " " for character in text))
 
 
 def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
-    """Speak the rows on the loudspeaker. If `save` is given, also write them to that WAV file."""
+    """Speak the rows on the loudspeaker, and also write them to the WAV file `save` if it is given."""
     if options.voice == "none" and save is None:
         return
     from voice_helper.audio.devices import SilentPlayer, write_wav
@@ -276,14 +276,14 @@ def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
 
 
 def note_number(options: Options, skill: Skill) -> None:
-    """Print which emergency number will be named if the user has not set one."""
+    """If the user has not set an emergency number, print what the program will say instead."""
     if not options.number:
         named = skill.content.answers.settings.get("number", "")
-        note(f'in an emergency it names "{named}"; name yours: voice-helper setup, or --number 112')
+        note(f'in an emergency it names "{named}"; set yours with voice-helper setup, or --number 112')
 
 
 def terminal(file: TextIO | None = None) -> Console:
-    """Return the console for the requested output, or for a file with that output."""
+    """Return a console that prints to standard output, or to `file`."""
     from rich.console import Console
 
     return Console(file=file, soft_wrap=not (file or sys.stdout).isatty())
@@ -291,7 +291,7 @@ def terminal(file: TextIO | None = None) -> Console:
 
 @cache
 def error_terminal() -> Console:
-    """Return the only console for messages beside the answer. Sharing it keeps notes above a running progress bar."""
+    """Return the console for notes and errors. All share it, so that notes appear above a running progress bar."""
     from rich.console import Console
 
     return Console(stderr=True)
@@ -331,7 +331,7 @@ def counted(items: Sequence[Item], text: str) -> Iterator[Item]:
 
 @contextmanager
 def written_to(output: Path | None) -> Iterator[TextIO]:
-    """Yield the stream that a report is printed to: standard output, or a file that is written in full or not at all.
+    """Yield the stream to print a report to: standard output, or a file that is written in full or not at all.
 
     Raises `VoiceHelperError` if the file cannot be written.
     """

@@ -24,12 +24,12 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.tester.run import Result
 
 _COMMANDS: Final = {
-    ":explain [on|off]": "say why, from here on; :explain TEXT for one sentence",
-    ":context [guide|none]": "the state that lines are said in: in a guided session, or not",
-    ":after [INTENT]": "the intent of the answer before; without one, nothing was said before",
-    ":reload": "read the intents folder anew; edits are noticed by themselves, too",
-    ":help": "show this",
-    ":quit": "end; so do exit and Ctrl-D",
+    ":explain [on|off]": "show reasons from now on; :explain TEXT shows them for one sentence",
+    ":context [guide|none]": "treat lines as said in a guided session, or outside one",
+    ":after [INTENT]": "treat lines as said after this answer; without an intent, after none",
+    ":reload": "reload the intents folder; edits are also noticed automatically",
+    ":help": "show this list",
+    ":quit": "quit; exit and Ctrl-D do the same",
 }
 _ENDS: Final = frozenset({"exit", "quit", ":q", ":quit"})
 _COLOURS: Final = {"safety": "bold red", "unsure": "bold yellow", "none": "bold yellow", "nearest": "bold cyan"}
@@ -37,7 +37,7 @@ _COLOURS: Final = {"safety": "bold red", "unsure": "bold yellow", "none": "bold 
 
 @dataclass(slots=True)
 class Asking:
-    """How lines are asked."""
+    """The settings of the prompt."""
 
     explain: bool = False
     context: Literal["none", "guide"] = "none"
@@ -144,7 +144,7 @@ class _Prompt:
     """Handles lines: sentences, and commands that begin with a colon."""
 
     def __init__(self, watched: WatchedSkill, asking: Asking, told: list[str]) -> None:
-        """Keep the skill, and its messages, which are shown when nothing else is."""
+        """Set the skill, the settings, and the list that collects the skill's messages for the user."""
         self.asking = asking
         self._watched, self._told = watched, told
         self._pass_on()
@@ -185,7 +185,9 @@ class _Prompt:
         near = [known for known in self._commands if name != ":" and known.startswith(name)]
         if len(near) == 1:
             return self._commands[near[0]]
-        raise VoiceHelperError(f"there is no command {name}", hint=":help shows them; a sentence begins with no colon")
+        raise VoiceHelperError(
+            f"there is no command {name}", hint=":help shows them; a sentence does not begin with a colon"
+        )
 
     def _ask(self, text: str, *, explain: bool) -> None:
         from voice_helper.tester.run import Case, run_case
@@ -194,20 +196,20 @@ class _Prompt:
         if changed:
             self._read(", ".join(changed))
         elif self._watched.is_behind:
-            note("the words from before the edit are in use; :reload shows what is to be mended")
+            note("the words from before the edit are still in use; :reload shows what to fix")
         skill = self._watched.skill
         result = run_case(skill, Case(text, context=self.asking.context, after=self.asking.after))
         show_result(terminal(), skill, result, explain=explain)
 
     def _read(self, what: str) -> None:
         try:
-            with progress("reading the words anew"):
+            with progress("reloading the words"):
                 self._watched.read_anew()
         except VoiceHelperError as error:
-            show_error(VoiceHelperError(error.message, hint="mend it; the words from before stay in use until then"))
+            show_error(VoiceHelperError(error.message, hint="fix it; the old words stay in use until then"))
         else:
             sentences = self._watched.skill.content.sentences
-            note(f"read anew ({what}): {len(sentences.templates)} templates, {len(sentences.intents)} intents")
+            note(f"reloaded ({what}): {len(sentences.templates)} templates, {len(sentences.intents)} intents")
         self._pass_on()
 
     def _pass_on(self) -> None:
@@ -251,7 +253,7 @@ class _Prompt:
 
 
 def show_result(console: Console, skill: Skill, result: Result, *, explain: bool) -> None:
-    """Show everything about one line: what it means, how that was decided, what would be said."""
+    """Show everything about one sentence: its meaning, how that was decided, and the answer."""
     from voice_helper.tester.run import explain as explain_result
 
     match = result.match

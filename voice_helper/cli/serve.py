@@ -45,18 +45,20 @@ _TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that are
 
 
 def _address(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add the options for the server's address to a command."""
+    """Return a decorator that adds the options for the server's address."""
     host = click.option(
-        "--host", default="127.0.0.1", show_default=True, help="The address to serve; 0.0.0.0 is all of them."
+        "--host", default="127.0.0.1", show_default=True, help="Address to serve on; 0.0.0.0 is all of them."
     )
     ports = click.IntRange(0, 65_535)
-    at = click.option("--port", type=ports, default=port, show_default=True, help="0 takes a free one.")
+    at = click.option(
+        "--port", type=ports, default=port, show_default=True, help="Port to serve on; 0 chooses a free one."
+    )
     return lambda command: host(at(command))
 
 
 @click.group()
 def serve() -> None:
-    """Answer over a network.
+    """Serve a browser, Home Assistant or your own programs.
 
     Example: voice-helper serve web
 
@@ -66,16 +68,20 @@ def serve() -> None:
 
 @serve.command()
 @_address(WEB_PORT)
-@click.option("--cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate file (PEM), for https.")
-@click.option("--key", type=click.Path(path_type=Path, dir_okay=False), help="Its private key (PEM).")
-@click.option("--most", type=click.IntRange(1, 64), default=4, show_default=True, help="So many people at a time.")
+@click.option("--cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate for https (PEM file).")
+@click.option(
+    "--key", type=click.Path(path_type=Path, dir_okay=False), help="Private key of the certificate (PEM file)."
+)
+@click.option(
+    "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of people at a time."
+)
 @click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
 @common
 def web(options: Options, host: str, port: int, cert: Path | None, key: Path | None, most: int, workers: int) -> None:
-    """Serve a page for a browser: speak or type, hear the answer, be guided. Ctrl-C ends.
+    """Serve a web page to talk to or type to. Ctrl-C ends.
 
-    Beyond this machine (--host) people type a token, which is printed at the start. Browsers give a microphone to
-    secure pages only, so give --cert and --key there; without them people can type and use the buttons.
+    With --host, users on other machines type a token, which is printed at the start. Browsers allow the microphone only
+    on secure pages, so add --cert and --key; without them, users can still type and use the buttons.
 
     Example: voice-helper serve web
 
@@ -120,21 +126,24 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
 
 @serve.command()
 @_address(WYOMING_PORT)
-@click.option("--most", type=click.IntRange(1, 64), default=4, show_default=True, help="So many are heard at a time.")
+@click.option(
+    "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of people heard at a time."
+)
 @click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
-@click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant find it in the network by itself.")
+@click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant discover it on the network.")
 @common
 def wyoming(options: Options, host: str, port: int, most: int, workers: int, announces: bool) -> None:
-    """Serve Home Assistant: a conversation agent, speech-to-text and text-to-speech. Ctrl-C ends.
+    """Serve Home Assistant over Wyoming. Ctrl-C ends.
 
-    The Wyoming protocol has no password: beyond this machine (--host) everybody who reaches the port can use it.
+    It provides a conversation agent, speech-to-text and text-to-speech. The Wyoming protocol has no password: with
+    --host, everybody who can reach the port can use it.
 
     Example: voice-helper serve wyoming
 
     Example: voice-helper serve wyoming --host 0.0.0.0 --zeroconf --number 112
     """
     if announces and is_loopback(host):
-        raise click.UsageError("--zeroconf tells other machines where it is: give --host, too")
+        raise click.UsageError("--zeroconf announces it to other machines: add --host")
     with needs_package("Home Assistant", "wyoming"):
         import wyoming  # noqa: F401
     import asyncio
@@ -163,9 +172,7 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
             click.echo(f"tcp://{_shown(host)}:{listener.getsockname()[1]}")
             note("in Home Assistant: Settings, Devices & services, Add integration, Wyoming Protocol. Ctrl-C ends")
             if not is_loopback(host):
-                note(
-                    "everybody who reaches this port can use it: the protocol has no password, and nothing is encrypted"
-                )
+                note("everybody who can reach this port can use it: the protocol has no password and no encryption")
 
         keep_what_is_loaded()
         asyncio.run(WyomingServer(served).serve(listener, ready))
@@ -182,8 +189,8 @@ async def _announce_in_network(host: str, port: int) -> None:
         await HomeAssistantZeroconf(port, name, None if host in _EVERY_ADDRESS else host).register_server()
     except Exception as error:  # anything the mDNS library raises
         raise VoiceHelperError(
-            f"the network cannot be told of it: {error or type(error).__name__}",
-            hint="leave --zeroconf out, and type host and port into Home Assistant",
+            f"cannot announce it on the network: {error or type(error).__name__}",
+            hint="leave out --zeroconf, and enter host and port in Home Assistant",
         ) from error
 
 
@@ -192,19 +199,19 @@ async def _announce_in_network(host: str, port: int) -> None:
     "--address",
     envvar="RAY_ADDRESS",
     metavar="HOST:PORT",
-    help="A Ray cluster to join; without it one is started here.",
+    help="Ray cluster to join. Without it, starts one on this machine.",
 )
 @click.option(
-    "--port", type=click.IntRange(1, 65_535), default=CLUSTER_PORT, show_default=True, help="On every machine."
+    "--port", type=click.IntRange(1, 65_535), default=CLUSTER_PORT, show_default=True, help="Port on every machine."
 )
-@click.option("--least", type=click.IntRange(1), default=2, show_default=True, help="So many replicas at any time.")
-@click.option("--replicas", type=click.IntRange(1), default=64, show_default=True, help="So many at the most.")
+@click.option("--least", type=click.IntRange(1), default=2, show_default=True, help="Minimum number of replicas.")
+@click.option("--replicas", type=click.IntRange(1), default=64, show_default=True, help="Maximum number of replicas.")
 @common
 def cluster(options: Options, address: str | None, port: int, least: int, replicas: int) -> None:
-    """Take typed turns on several machines, for programs of yours. Ctrl-C ends it on all of them.
+    """Serve typed turns on several machines. Ctrl-C ends.
 
-    POST {"session": "an id of yours", "turn": 1, "text": "does heat help"} as JSON to /turn; the next turn is 2. It is
-    served to each machine itself (127.0.0.1) and to no other: what people reach is for you to put in front of it.
+    Your program posts {"session": "your id", "turn": 1, "text": "does heat help"} as JSON to /turn; the next turn is 2.
+    Each machine serves only itself (127.0.0.1). Put your own web server in front of it. Ctrl-C ends it on all machines.
 
     Example: voice-helper serve cluster
 
@@ -220,7 +227,7 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
             deploy(options.language, options.settings, port=port, least=min(least, replicas), most=replicas)
             click.echo(f"http://127.0.0.1:{port}/turn")
             note("POST turns there, on any machine of the cluster. Ctrl-C ends")
-            note("Ray has ports of its own, which other machines may reach: keep a firewall before them")
+            note("Ray opens ports of its own that other machines may reach: protect them with a firewall")
             while True:
                 time.sleep(_LONG_SECONDS)
         finally:
@@ -295,8 +302,8 @@ def _check_certificate(cert: Path | None, key: Path | None) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
         raise VoiceHelperError(
-            f"{cert} and {key} are no certificate with its key: {reason}",
-            hint="both are PEM files, and the key has no password",
+            f"{cert} and {key} are not a certificate and its key: {reason}",
+            hint="both must be PEM files, and the key must have no password",
         ) from error
 
 
@@ -313,9 +320,11 @@ def _announce(listener: socket.socket, token: str | None, host: str, *, is_secur
         note("open this address in a browser on this machine. Ctrl-C ends")
         return
     click.echo(f"token: {token}")
-    note("open it from other machines with this machine's name; everybody who types the token can use it. Ctrl-C ends")
+    note("open it from other machines with this machine's name; everybody with the token can use it. Ctrl-C ends")
     if not is_secure:
-        note("without --cert and --key browsers give no microphone, and what is typed can be read on the way")
+        note(
+            "without --cert and --key, browsers block the microphone, and others on the network can read what is typed"
+        )
 
 
 def _shown(host: str) -> str:

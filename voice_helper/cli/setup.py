@@ -1,4 +1,4 @@
-"""The first minutes: `start` greets and offers what is possible, `setup` tries the sound and asks for the number."""
+"""First steps: `start` offers a menu, `setup` tests the sound and asks for the emergency number."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ _BAR_WIDTH: Final = 30  # with the figures after it, one line of a narrow termin
 _CHUNKS_A_PICTURE: Final = 3  # about ten pictures a second
 _NUMBER: Final = re.compile(r"[0-9+*#][0-9 +*#-]{1,18}")
 _LEVELS: Final = {
-    "silent": "The microphone gives nothing at all: it is switched off or muted, or another one is meant.",
-    "soft": "That came very softly: come closer, or turn the input level up in the sound settings of the system.",
+    "silent": "The microphone is silent: it is switched off or muted, or you meant another one.",
+    "soft": "That was very soft: come closer, or raise the input level in the system's sound settings.",
     "good": "The level is good.",
-    "loud": "That was cut off: turn the input level down in the sound settings of the system, or move away a little.",
+    "loud": "That was too loud: lower the input level in the system's sound settings, or move away a little.",
 }
-_AS_SAID: Final = "which is understood."
-_MISHEARD: Final = "which is not what was to be said."
+_AS_SAID: Final = "which it understands."
+_MISHEARD: Final = "which is not the sentence above."
 _HEAR_BETTER: Final = (
-    "Come closer to the microphone, or somewhere quieter. If you were cut off, let it wait longer: listen --patient, or"
-    " patient = true in the file that is named below. A larger model to hear with may help: voice-helper models list"
+    "Come closer to the microphone, or go somewhere quieter. If it cut you off, let it wait longer: listen --patient,"
+    " or patient = true in the file named below. A larger speech model may help: voice-helper models list"
 )
 _CHOICES: Final = {
-    "": "listen: ask aloud, or say that a cramp is there",
+    "": "listen: ask aloud, or say that you have a cramp",
     "a": "ask: type a question",
-    "g": "guide: a cramp is there now",
+    "g": "guide: get help with a cramp now",
     "t": "test: type sentences and see what they mean",
     "s": "set up the sound and the emergency number",
-    "q": "end",
+    "q": "quit",
 }
 
 
@@ -66,19 +66,19 @@ _CHOICES: Final = {
 @click.pass_context
 @common
 def start(options: Options, context: click.Context) -> None:
-    """Greet, try the sound at the first time, and offer what can be done; the Enter key alone begins to listen.
+    """Choose what to do from a menu.
 
-    Ctrl-C ends what was begun, and once more the program. This is also what voice-helper does on a terminal with
-    nothing behind it.
+    The first time, it also sets up the sound. Press Enter alone to listen. Ctrl-C ends what you chose; a second Ctrl-C
+    ends the program. On a terminal, voice-helper without arguments does the same.
 
     Example: voice-helper start
     """
     _needs_terminal("start")
     console = terminal()
-    console.print("[bold]voice_helper[/bold]: ask aloud about leg cramps, and be guided when one is there.")
+    console.print("[bold]voice_helper[/bold]: ask aloud about leg cramps, and get hands-free help during a cramp.")
     console.print(disclaimer(), style="dim")
     if not settings_file().is_file():
-        console.print("\nLet us try the sound first. Ctrl-C ends it at any time.")
+        console.print("\nFirst, let's test the sound. Ctrl-C ends this at any time.")
         options = _set_up(options, console)
     while True:
         console.print()
@@ -98,13 +98,15 @@ def start(options: Options, context: click.Context) -> None:
         except (KeyboardInterrupt, click.Abort) as interrupt:
             if isinstance(interrupt, Terminated) or isinstance(interrupt.__context__, Terminated):
                 raise
-            console.print("\nCtrl-C once more, or q, ends the program.")
+            console.print("\nPress Ctrl-C again, or q, to quit.")
 
 
 @click.command()
 @common
 def setup(options: Options) -> None:
-    """Try the microphone and the loudspeaker, and keep the emergency number. What is said is not kept.
+    """Test the sound devices and set your emergency number.
+
+    Nothing you say is kept.
 
     Example: voice-helper setup
     """
@@ -115,8 +117,8 @@ def setup(options: Options) -> None:
 def _needs_terminal(command: str) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise VoiceHelperError(
-            f"{command} asks questions, and needs a terminal for that",
-            hint='voice-helper doctor looks at the machine; the number can be set so: export VOICE_HELPER_NUMBER="112"',
+            f"{command} asks questions, so it needs a terminal",
+            hint='voice-helper doctor checks the machine; to set the number: export VOICE_HELPER_NUMBER="112"',
         )
 
 
@@ -138,7 +140,7 @@ def _begin(context: click.Context, chosen: str, options: dict[str, object]) -> N
 
 
 def _set_up(options: Options, console: Console) -> Options:
-    """Set up microphone, loudspeaker and number. Return the options with what was chosen, which is also saved."""
+    """Set up microphone, loudspeaker and number. Save the choices, and return the options with them."""
     from voice_helper.support.settings import begin_settings, keep_setting
 
     def keep(name: str, value: str) -> Options:
@@ -160,7 +162,7 @@ def _set_up(options: Options, console: Console) -> Options:
     number = _number(options)
     if number:
         options = keep("number", number)
-    console.print(f"What you chose is kept in {plain(str(settings_file()))}", style="dim", highlight=False)
+    console.print(f"Your choices are saved in {plain(str(settings_file()))}", style="dim", highlight=False)
     return options
 
 
@@ -207,7 +209,7 @@ def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[
 
 
 class _Metered:
-    """A source whose loudness is shown as it is read. It ends after a long time without speech."""
+    """A source that shows its loudness while it is read, and ends after twelve seconds."""
 
     def __init__(self, source: Source, meter: LevelMeter, console: Console) -> None:
         self._source, self._meter, self._console = source, meter, console
@@ -244,7 +246,7 @@ def _speaks(options: Options, skill: Skill, console: Console) -> bool:
     from voice_helper.runtime.speaker import Speaker
 
     if options.voice == "none":
-        console.print("Answers are only shown: --voice none was set.")
+        console.print("Answers are only shown, because --voice none is set.")
         return True
     voice = open_voice_or_none(options, needed=False)
     try:
@@ -266,10 +268,10 @@ def _another(kind: DeviceKind, console: Console) -> str | None:
 
     names = device_names(kind)
     for number, name in enumerate(names, 1):
-        what = "  [dim](the system's own choice)[/dim]" if is_systems_choice(name) else ""
+        what = "  [dim](the system's default)[/dim]" if is_systems_choice(name) else ""
         console.print(f"  {number}  {plain(name)}{what}", highlight=False)
     chosen = _asked(
-        f"Another {kind}? Its number (a: the same again; Enter: leave it as it is)",
+        f"Another {kind}? Type its number (a: try the same one again; Enter: keep it)",
         lambda text: text == "a" or (text.isascii() and text.isdigit() and 1 <= int(text) <= len(names)),
     )
     if chosen == "a":
@@ -279,7 +281,7 @@ def _another(kind: DeviceKind, console: Console) -> str | None:
 
 def _number(options: Options) -> str:
     if options.number:
-        prompt = f"It names {options.number}. Another one? (Enter: leave it)"
+        prompt = f"Your number is {options.number}. Another one? (Enter: keep it)"
     else:
         prompt = "Which number do you call in an emergency? (Enter: not now)"
     return _asked(prompt, lambda text: bool(_NUMBER.fullmatch(text)))
@@ -291,4 +293,4 @@ def _asked(prompt: str, fits: Callable[[str], bool]) -> str:
         answer: str = click.prompt(prompt, default="", show_default=False).strip()
         if not answer or fits(answer):
             return answer
-        click.echo("That is not one.")
+        click.echo("That is not a valid choice.")

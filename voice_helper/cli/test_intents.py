@@ -65,13 +65,13 @@ class Batch:
 
 _STYLES: Final = {"broken": "red", "mended": "green"}
 _BATCH_OPTIONS: Final = (
-    click.option("--audio", is_flag=True, help="The files are sound files, or JSON lines with a wav each."),
+    click.option("--audio", is_flag=True, help="Read sound files, or JSON lines with a wav each."),
     click.option(
         "--context",
         type=click.Choice(["none", "guide"]),
         default="none",
         show_default=True,
-        help="The state the lines are said in.",
+        help="State in which the sentences are said.",
     ),
     click.option(
         "--format",
@@ -79,31 +79,33 @@ _BATCH_OPTIONS: Final = (
         type=click.Choice(["table", "jsonl", "html", "junit"]),
         default="table",
         show_default=True,
-        help="The report.",
+        help="Format of the report.",
     ),
-    click.option("--explain", is_flag=True, help="Say why, for each line."),
+    click.option("--explain", is_flag=True, help="Show the reasons for each sentence."),
     click.option(
         "--output",
         type=click.Path(path_type=Path),
-        help="Write the report to this file, whole or not at all, in place of the screen.",
+        help="Write the report to this file instead of the screen, in full or not at all.",
     ),
     click.option(
         "--compare",
         type=click.Path(path_type=Path),
         metavar="OLD.jsonl",
-        help="What --format jsonl printed earlier: show what was broken and mended since.",
+        help="Show what broke and what was fixed since --format jsonl wrote this file.",
     ),
     click.option(
         "--draws",
         type=click.IntRange(0, 50),
         default=1,
         show_default=True,
-        help="html: so many sentences are drawn from each template to look for thefts; 0 for none.",
+        help="html: sentences to draw from each template to see if another intent takes them.",
     ),
     click.option(
-        "--cluster", is_flag=True, help="Spread the lines over the Ray cluster at RAY_ADDRESS, or over this machine."
+        "--cluster",
+        is_flag=True,
+        help="Spread the sentences over the Ray cluster at RAY_ADDRESS, or over this machine.",
     ),
-    click.option("--fail-under", type=click.FloatRange(0, 1), help="Exit with 1 when a smaller share is right."),
+    click.option("--fail-under", type=click.FloatRange(0, 1), help="Exit with 1 if a smaller share is right."),
 )
 
 
@@ -114,14 +116,17 @@ def _tested(command: Callable[..., None]) -> Any:
 
 @click.command("test-intents")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--intents", type=click.Path(path_type=Path), help="Another intents folder than that of the language.")
-@click.option("--history/--no-history", default=True, help="Keep the lines typed at the prompt, on this machine only.")
+@click.option("--intents", type=click.Path(path_type=Path), help="Intents folder to use instead of the language's.")
+@click.option(
+    "--history/--no-history", default=True, help="Keep the lines you type at the prompt, on this machine only."
+)
 @_tested
 def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], intents: Path | None, history: bool) -> None:
-    """Test what texts mean: a prompt to type at, or a batch from files (- is standard input).
+    """Show what sentences mean, at a prompt or from files.
 
-    At the prompt ":help" shows the commands; edits to the intents count from the next line on.
-    Files hold a text a line, JSON lines with text, intent, slots, context and after, or the YAML of tests/sentences.
+    At the prompt, ":help" shows the commands, and edits to the intents take effect at the next line. Files (- is
+    standard input) hold one sentence a line, JSON lines with text, intent, slots, context and after, or YAML as in
+    tests/sentences.
 
     Example: voice-helper test-intents
 
@@ -130,11 +135,11 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], intent
     Example: voice-helper test-intents lines.jsonl --format html --output report.html --compare old.jsonl
     """
     if batch.explain and batch.form in {"html", "junit"}:
-        raise click.UsageError("--explain goes with the table and with jsonl")
+        raise click.UsageError("--explain works only with --format table or jsonl")
     folder = intents or language_folder(options)
     if not files:
         if batch.is_asked_for:
-            raise click.UsageError("this needs files to test: name them, or - for standard input")
+            raise click.UsageError("these options need files to test: name them, or - for standard input")
         run_prompt(folder, options.settings, Asking(explain=batch.explain, context=batch.context), history=history)
         return
     if batch.cluster and batch.audio:

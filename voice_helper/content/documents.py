@@ -1,4 +1,4 @@
-"""What files of an intents folder hold: values that know their line, so that a problem can name its place."""
+"""The values in the files of an intents folder. Each value knows its line, so that a problem can name its place."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ class Place:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
 
-    def __reduce__(self) -> tuple[type[Place], tuple[str, int]]:  # half the time of what a dataclass has
+    def __reduce__(self) -> tuple[type[Place], tuple[str, int]]:  # twice as fast as a dataclass's own
         return Place, (self.file, self.line)
 
 
 class Problems:
-    """Collects what is wrong, so that all of it can be shown at once."""
+    """Collects problems, so that all can be shown at once."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, int, str], None] = {}
 
     def add(self, place: Place, message: str) -> None:
-        """Note a problem at a place."""
+        """Add a problem at a place."""
         self._found[place.file, place.line, message] = None
 
     def __len__(self) -> int:
         return len(self._found)
 
     def lines(self) -> tuple[str, ...]:
-        """Return each problem as `file:line: what is wrong`, sorted by place."""
+        """Return the problems as `file:line: message`, sorted by place."""
         return tuple(f"{file}:{line}: {message}" for file, line, message in sorted(self._found))
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One YAML value and where it stands: a text, a list of items, or items by key."""
+    """One YAML value and its place: a text, a list of items, or items by key."""
 
     place: Place
     value: str | bool | int | float | list[Item] | dict[str, Item] | None
 
     def text(self, problems: Problems, what: str) -> str:
-        """Return the text; anything else is noted as a problem and read as its plain form."""
+        """Return the text. Any other value is a problem, and is converted to text."""
         if isinstance(self.value, str) and self.value.strip():
             return self.value
         if isinstance(self.value, bool | int | float):
@@ -56,21 +56,21 @@ class Item:
         return ""
 
     def number(self, problems: Problems, what: str) -> float:
-        """Return the number; anything else is noted as a problem and read as 0."""
+        """Return the number. Any other value is a problem, and counts as 0."""
         if isinstance(self.value, int | float) and not isinstance(self.value, bool):
             return float(self.value)
         problems.add(self.place, f"{what} must be a number, not {self._named()}")
         return 0.0
 
     def truth(self, problems: Problems, what: str) -> bool:
-        """Return true or false; anything else is noted as a problem and read as false."""
+        """Return true or false. Any other value is a problem, and counts as false."""
         if isinstance(self.value, bool):
             return self.value
         problems.add(self.place, f"{what} must be true or false, not {self._named()}")
         return False
 
     def items(self, problems: Problems, what: str) -> list[Item]:
-        """Return the items of a list; anything else is noted as a problem and read as empty."""
+        """Return the items of a list. Any other value is a problem, and counts as empty."""
         if isinstance(self.value, list):
             return self.value
         problems.add(self.place, f"{what} must be a list, not {self._named()}")
@@ -83,7 +83,7 @@ class Item:
         return tuple(item.text(problems, f"{what}, entry {number}") for number, item in enumerate(self.value, 1))
 
     def mapping(self, problems: Problems, what: str, *, known: frozenset[str] | None = None) -> dict[str, Item]:
-        """Return the items by key; keys outside `known` are noted as problems."""
+        """Return the items by key. Keys that are not in `known` are problems."""
         if not isinstance(self.value, dict):
             problems.add(self.place, f"{what} must have keys, not be {self._named()}")
             return {}
@@ -95,7 +95,7 @@ class Item:
         return self.value
 
     def scalars(self) -> Iterator[Item]:
-        """Walk through every value that is neither a list nor a mapping."""
+        """Yield every value that is neither a list nor a mapping."""
         if isinstance(self.value, list):
             for item in self.value:
                 yield from item.scalars()

@@ -1,4 +1,4 @@
-"""The files of an intents folder, read once and kept as they are: bytes, texts and YAML documents."""
+"""Read the files of an intents folder once, and return them as bytes, texts or YAML documents."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ WORDINGS = "wordings.txt"
 
 @dataclass(frozen=True)
 class Files:
-    """The files of an intents folder as they lie there."""
+    """The files of an intents folder as bytes."""
 
     folder: Path
     read: Mapping[Path, bytes | OSError]
 
     @property
     def shown(self) -> str:
-        """What problems call the folder."""
+        """Return the name of the folder in problems."""
         return shown_path(self.folder, self.folder)
 
     def key(self, belongs: Callable[[Path], bool] = lambda path: True) -> str:
-        """Return a hash of the files that belong to something: the same words, the same key."""
+        """Return a hash of the files that `belongs` accepts. The same words have the same key."""
         digest = hashlib.sha256()
         for path, raw in self.read.items():
             if isinstance(raw, bytes) and belongs(path):
@@ -39,7 +39,7 @@ class Files:
 
 
 def read_files(folder: Path) -> Files:
-    """Read the files of an intents folder, those that can be read."""
+    """Read the files of an intents folder. Files that cannot be read are left out."""
     paths = [folder / name for name in (*NEEDED, *OPTIONAL) if (folder / name).is_file()]
     paths += sorted((folder / "sentences").glob("*.yaml"))
     paths += [path for path in (folder / WORDINGS,) if path.is_file()]
@@ -54,21 +54,21 @@ def _raw(path: Path) -> bytes | OSError:
 
 
 def document_of(files: Files, path: Path, problems: Problems) -> Item:
-    """Return a YAML file of the folder as a document; problems are noted."""
+    """Return a YAML file of the folder as a document. Mistakes are added to `problems`."""
 
-    from voice_helper.content.yaml_documents import read_document  # with yaml, when there is something to read
+    from voice_helper.content.yaml_documents import read_document  # loads yaml, so only if there is a file to read
 
     shown, text = shown_path(path, files.folder), text_of(files, path, problems)
     return Item(Place(shown, 1), {}) if text is None else read_document(text, shown, problems)
 
 
 def shown_path(path: Path, folder: Path) -> str:
-    """Return the path of a file as problems name it."""
+    """Return the path of a file in the form that problems show."""
     return path.relative_to(folder.parent.parent).as_posix() if folder.parent.name == "intents" else path.as_posix()
 
 
 def text_of(files: Files, path: Path, problems: Problems) -> str | None:
-    """Return the text of a file; what cannot be read is noted, and given as `None` as is a file that is not there."""
+    """Return the text of a file, or `None` if it does not exist or is invalid. The latter is added to `problems`."""
     raw = files.read.get(path, b"")
     shown = shown_path(path, files.folder)
     if isinstance(raw, OSError):

@@ -1,6 +1,6 @@
-"""People's own wordings: labelled lines, as they were said, that the nearest meaning learns from beside the templates.
+"""People's own wordings: labelled sentences that the nearest meaning learns from, in addition to the templates.
 
-`wordings.txt` holds them line by line under headings, `[intent]` or `[intent family]`.
+`wordings.txt` has one on each line, under headings of the form `[intent]` or `[intent family]`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MAX_LINE_CHARACTERS = 300
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One line somebody said, and what it meant."""
+    """One sentence that a person said, and its meaning."""
 
     text: str
     intent: str
@@ -26,12 +26,15 @@ class Wording:
 
     @property
     def label(self) -> str:
-        """The intent, with the red-flag family where there is one: `emergency/chest_pain`."""
+        """Return the intent, followed by the red-flag family if there is one: `emergency/chest_pain`."""
         return f"{self.intent}/{self.family}" if self.family else self.intent
 
 
 def read_wordings(lines: Iterable[str], file: str, problems: Problems) -> tuple[Wording, ...]:
-    """Read the lines of a wordings file; empty lines and lines that begin with `#` are left out."""
+    """Parse the lines of a wordings file, except empty lines and lines that begin with `#`.
+
+    Mistakes are added to `problems`.
+    """
     found: dict[str, Wording] = {}
     intent: str | None = None
     family: str | None = None

@@ -1,7 +1,7 @@
-"""YAML read with the line of every value, so that a problem can name its place.
+"""Read YAML with the line of every value, so that a problem can name its place.
 
-Only plain data is read: no tags, no anchors and aliases (a few lines of which can
-unfold to gigabytes), no deep nesting.
+Only plain data is accepted: no tags, no anchors and aliases (a few lines of them can expand to gigabytes), and no deep
+nesting.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _USUAL_CAUSES = {
     "did not find expected key": "a line here is indented otherwise than those that it belongs to",
     "expected <block end>": "a line here is indented otherwise than those that it belongs to",
 }
-"""What the YAML reader says, in either of its builds, and what the writer most likely did."""
+"""Messages of the YAML reader, in both of its builds, and the most likely mistake behind each."""
 
 _PLAIN_TAGS = frozenset({"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"})
 
 
 def read_document(text: str, file: str, problems: Problems) -> Item:
-    """Read one YAML document; what cannot be read is noted in `problems` and comes back empty.
+    """Read one YAML document. If it is invalid, add the mistakes to `problems` and return an empty document.
 
-    `file` is the name that problems are given under.
+    `file` is the name of the file in problems.
     """
     start = Place(file, 1)
     if len(text) > _MAX_CHARACTERS:
         problems.add(start, f"is larger than {_MAX_CHARACTERS} characters, which no intents file is")
         return Item(start, {})
     try:
-        has_signs = "&" in text or "*" in text  # without one of them there is no anchor and no alias
+        has_signs = "&" in text or "*" in text  # without these characters there are no anchors and aliases
         for event in yaml.parse(text, Loader=_Loader) if has_signs else ():
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 place = Place(file, _line(event))
@@ -94,7 +94,7 @@ def _scalar(node: yaml.ScalarNode, place: Place, problems: Problems) -> str | bo
     if kind == "null":
         return None
     if kind == "bool":
-        lower = node.value.lower()  # "yes", "no", "on" and "off" are words people say, not truth values
+        lower = node.value.lower()  # "yes", "no", "on" and "off" are words that people say, not truth values
         return lower == "true" if lower in {"true", "false"} else str(node.value)
     if kind in {"int", "float"}:
         try:

@@ -1,4 +1,4 @@
-"""The lookup: a meaning in, the rows to say out, each with where it comes from."""
+"""Look up the answer to a meaning: the rows to say, each with its source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS: Final = get_args(Kind)
 RULES: Final = get_args(DisclaimerRule)
 ANY, NO_VALUE, OTHER = "any", "none", "other"
 MAX_VALUES: Final = 3
-"""So many values of one slot are answered: nobody keeps more in mind while listening."""
+"""The maximum number of values of one slot to answer: listeners cannot remember more."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ROW_KEYS = frozenset({"text", "kind", "fact", "source", "when"})
@@ -30,13 +30,13 @@ _TOP_KEYS = frozenset(
 
 @dataclass(frozen=True)
 class Entry:
-    """What `answers.yaml` holds for one intent."""
+    """The entry of `answers.yaml` for one intent."""
 
     intent: str
     rows: tuple[Row, ...]
     disclaimer: DisclaimerRule
     title: str
-    """How it is named in "Did you mean ..., or ...?"."""
+    """Its name in "Did you mean ..., or ...?"."""
 
     said_twice: bool
     place: Place
@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Answers:
-    """Every answer of a language."""
+    """All answers of a language."""
 
     entries: Mapping[str, Entry]
     full: Row
@@ -55,31 +55,31 @@ class Answers:
     unsure: str
     denied_flag: Row
     recording_notice: Row
-    """Said first of all when the sound is being kept."""
+    """Said before everything else if the sound is being recorded."""
 
     outages: Mapping[str, Row] = field(default_factory=dict)
-    """Said when something of ours gave out, or works again, by what it is."""
+    """The row for each failure or recovery of an engine or a device."""
 
     reviewed: str = "none"
-    """Which clinician has read the words, and when; "none" while nobody has."""
+    """Which clinician has reviewed the words, and when; "none" if nobody has."""
 
     last_of_several: str = "{before}, {last}"
-    """How the last of several values is joined to those before it."""
+    """How to join the last of several values to those before it."""
 
     markers: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     say: Callable[[str, str], str | None] = lambda slot, value: None
-    """How a slot value is said aloud, by slot name and value."""
+    """Returns the spoken form of a value, given the slot and the value, or `None` if it has none."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without `say`, which belongs to the sentences."""
+        """Return the fields without `say`, which belongs to the sentences."""
         return {name: value for name, value in vars(self).items() if name != "say"}
 
     def answer(self, match: Match, *, full_given: bool, situation: Mapping[str, str] | None = None) -> Answer:
-        """Return the rows that answer a match, and its disclaimer.
+        """Return the rows that answer a match, and the disclaimer.
 
-        `full_given` tells whether the full disclaimer was heard since start-up; `situation` holds
-        what is known beside the sentence, such as `{"recording": "on"}`.
+        `full_given` says whether the user has heard the full disclaimer since start-up. `situation` holds what is known
+        besides the sentence, such as `{"recording": "on"}`. Raises `KeyError` if the intent has no answer.
         """
         entry = self.entries[match.intent]
         rows = self.rows_for(entry.rows, match, situation)
@@ -90,7 +90,7 @@ class Answers:
     def rows_for(
         self, rows: tuple[Row, ...], match: Match, situation: Mapping[str, str] | None = None
     ) -> tuple[Row, ...]:
-        """Return those of some rows that fit a match, with its values in them and their kinds marked."""
+        """Return the rows that apply to a match, with its values filled in and their kinds marked."""
         values = {**(situation or {}), **match.slots}
         if match.family:
             values["family"] = match.family
@@ -102,27 +102,27 @@ class Answers:
         return self._mark_kinds(tuple(dict.fromkeys(said)))
 
     def going_on(self, rows: tuple[Row, ...], *, full_given: bool) -> Answer:
-        """Return rows that go on with a topic as an answer; those that claim nothing need no disclaimer."""
+        """Return an answer with rows that continue a topic. Rows that make no health claim need no disclaimer."""
         rule: DisclaimerRule = "none" if all(row.kind == "talk" for row in rows) else "topic"
         return self.with_disclaimer(rows, rule, full_given=full_given)
 
     def with_disclaimer(self, rows: tuple[Row, ...], rule: DisclaimerRule, *, full_given: bool) -> Answer:
-        """Put the disclaimer that the rule asks for after some rows."""
+        """Return an answer with these rows and the disclaimer that the rule requires."""
         kind: Disclaimer = ("short" if full_given else "full") if rule == "topic" else rule
         row = {"full": self.full, "short": self.short, "none": None}[kind]
         return Answer(rows, kind, row)
 
     def filled(self, row: Row, values: Mapping[str, str] | None = None) -> Row:
-        """Put settings and values in place of `{name}`."""
+        """Return the row with settings and values in place of `{name}`."""
         return replace(filled(row, {**self.settings, **(values or {})}), when={})
 
     def did_you_mean(self, first: str, second: str) -> Row:
-        """The question between two intents."""
+        """Return the question which of two intents the user meant."""
         titles = {"first": self.entries[first].title, "second": self.entries[second].title}
         return filled(Row(self.unsure, "talk"), titles)
 
     def _values_aloud(self, row: Row, rows: Iterable[Row], values: Mapping[str, str]) -> dict[str, str] | None:
-        """Return the values as this row says them aloud; `None` when the row is not for these values."""
+        """Return the values as this row says them aloud, or `None` if the row does not apply to them."""
         aloud = {slot: self._aloud(slot, _split(value)) for slot, value in values.items()}
         for slot, wanted in row.when.items():
             given = _split(values.get(slot, ""))
@@ -139,14 +139,14 @@ class Answers:
         return aloud if all(aloud.get(name) for name in needed) else None
 
     def _aloud(self, slot: str, values: Iterable[str]) -> str:
-        """Only words of the lists are ever spoken, never what somebody typed."""
+        """Return the spoken form of values. It contains only words from the lists, never what the user typed."""
         said = [word for value in values if (word := self.say(slot, value))]
         if len(said) < 2:
             return "".join(said)
         return _put(self.last_of_several, {"before": ", ".join(said[:-1]), "last": said[-1]})
 
     def _mark_kinds(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        """Say which sentence is the article's and which a first aid tip, where both stand in one answer."""
+        """Mark which rows come from the article and which are first aid, if an answer contains both."""
         kinds = {row.kind for row in rows}
         if not {"article", "first_aid"} <= kinds:
             return rows
@@ -162,18 +162,18 @@ class Answers:
         return tuple(marked)
 
     def _names_itself(self, row: Row, marker: str) -> bool:
-        """The sentence has the marker's main word in it already ("The article lists ...")."""
+        """Return whether the row already contains the marker's main word ("The article lists ...")."""
         main_word = marker.rstrip(":").split()[-1].casefold()
         return main_word in row.text.casefold()
 
 
 def placeholders(text: str) -> frozenset[str]:
-    """Return the names in braces that values are put in place of."""
+    """Return the names in braces, which values replace."""
     return frozenset(_PLACEHOLDER.findall(text))
 
 
 def filled(row: Row, values: Mapping[str, str]) -> Row:
-    """Put values in place of `{name}`; a name without a value stays as it is."""
+    """Return the row with values in place of `{name}`. A name without a value is left unchanged."""
     return replace(row, text=_put(row.text, values))
 
 
@@ -194,21 +194,21 @@ def _split(value: str) -> list[str]:
 
 
 def _named_values(rows: Iterable[Row], slot: str) -> frozenset[str]:
-    """The values of a slot that rows of one answer name one by one."""
+    """Return the values of a slot that the rows of an answer name explicitly."""
     return frozenset(value for row in rows for value in row.when.get(slot, ())) - {ANY, NO_VALUE, OTHER}
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What rows may lean on: the article's facts and the named public sources."""
+    """What rows may refer to: the article's facts and the named public sources."""
 
     facts: frozenset[str]
     named: Mapping[str, str]
-    """Key and name with date, as shown to people."""
+    """The key of each source, and its name and date as shown to users."""
 
 
 def read_facts(item: Item, problems: Problems) -> dict[str, str]:
-    """Read `facts.yaml`: the article's facts by id."""
+    """Read `facts.yaml`. Return the article's facts by id."""
     top = item.mapping(problems, "facts.yaml", known=frozenset({"language", "source", "facts"}))
     if "facts" not in top:
         problems.add(item.place, 'facts.yaml has no "facts"')
@@ -218,7 +218,7 @@ def read_facts(item: Item, problems: Problems) -> dict[str, str]:
 
 
 def read_named_sources(item: Item, problems: Problems) -> dict[str, str]:
-    """Read the `sources:` of `answers.yaml`: key to name and date."""
+    """Read the `sources:` of `answers.yaml`. Return the name and date of each source by its key."""
     top = item.mapping(problems, "answers.yaml")
     named: dict[str, str] = {}
     if "sources" in top:
@@ -233,7 +233,7 @@ def read_named_sources(item: Item, problems: Problems) -> dict[str, str]:
 
 
 def read_row(item: Item, what: str, sources: Sources, problems: Problems) -> Row | None:
-    """Read one row, and check that its kind has the fact or source it needs."""
+    """Read one row, and check that it has the fact or source that its kind requires. Return `None` if it is invalid."""
     fields = item.mapping(problems, what, known=_ROW_KEYS)
     if not fields:
         return None
@@ -275,7 +275,7 @@ def _read_when(item: Item, what: str, problems: Problems) -> dict[str, tuple[str
 
 
 def read_rows(item: Item, what: str, sources: Sources, problems: Problems) -> tuple[Row, ...]:
-    """Read a list of rows."""
+    """Read a list of rows. Mistakes are added to `problems` and left out."""
     rows = [
         read_row(entry, f"{what}, row {number}", sources, problems)
         for number, entry in enumerate(item.items(problems, f"{what}, rows"), 1)
@@ -284,7 +284,7 @@ def read_rows(item: Item, what: str, sources: Sources, problems: Problems) -> tu
 
 
 def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
-    """Read `answers.yaml`; what is wrong goes to `problems`."""
+    """Read `answers.yaml`. Mistakes are added to `problems` and left out."""
     top = item.mapping(problems, "answers.yaml", known=_TOP_KEYS)
 
     def texts(key: str) -> dict[str, str]:

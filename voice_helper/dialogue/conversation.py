@@ -203,8 +203,7 @@ class Conversation:
     def _gave_out(self, state: State, outage: Outage) -> tuple[State, tuple[Action, ...]]:
         """Announce a failure after the current speech; a session stays where it is.
 
-        If recognition keeps failing, only two utterances are answered: every further apology would be one more thing to
-        listen to.
+        If recognition keeps failing, only the first two failures are announced, to spare the user further apologies.
         """
         name: str = f"{outage.part}_back" if outage.is_over else outage.part
         again: tuple[Action, ...] = ()
@@ -222,9 +221,8 @@ class Conversation:
     def _partly_heard(self, state: State, event: PartlyHeard) -> tuple[State, tuple[Action, ...]]:
         """Act before the end of the utterance on what cannot wait: a red flag, and "stop" in a session.
 
-        A partial transcript of overheard speech triggers nothing: in talk not meant for the assistant most red flags
-        are
-        misheard.
+        A partial transcript of overheard speech triggers nothing, since most red flags in talk that is not meant for
+        the assistant are misheard.
         """
         if state.acted_on is not None or (event.overheard and state.hands_free and state.session is None):
             return state, ()
@@ -257,8 +255,8 @@ class Conversation:
         """Return whether words heard while we spoke may be our own, misheard.
 
         "Stop" never waits for certainty, and neither do words on which two recognizers agree. A sign of danger is
-        doubted
-        only if our own words name it. A question counts if it is one of our sentences and too long to be chance.
+        doubted only if our own words name it. A question counts if it is one of our sentences and too long to be
+        chance.
         """
         if event.over_speech is None or match.intent in (_STOP, expected):
             return False
@@ -427,7 +425,7 @@ class Conversation:
         return Match(state.candidates[number], match.slots, match.score, "exact")
 
     def _named(self, intents: tuple[str, ...], text: str) -> int | None:
-        """Return the index of the intent whose title a text is, or most of whose unique words it contains."""
+        """Return the index of the intent whose title equals a text or has most of its words, or `None`."""
         language = self.understanding.sentences.language
         titles = [language.words(self.answers.entries[intent].title) for intent in intents]
         words = language.words(language.essence(text))

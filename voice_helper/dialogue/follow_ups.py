@@ -1,4 +1,4 @@
-"""What people say after an answer and mean its topic: "why", "how", "tell me more", "what about magnesium"."""
+"""Follow-up questions about the topic of the last answer: "why", "how", "tell me more", "what about magnesium"."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _WORDS: Final = "{words}"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What is said when somebody goes on asking after the answer of one intent."""
+    """The replies to follow-up questions about the answer of one intent."""
 
     intent: str
     place: Place
     leads_to: Mapping[str, str] = field(default_factory=dict)
-    """Intent whose answer is given, by kind of follow-up."""
+    """The intent that answers each kind of follow-up."""
 
     pages: Mapping[str, tuple[tuple[Row, ...], ...]] = field(default_factory=dict)
-    """Rows by kind of follow-up: those of the first time, of the second ..."""
+    """The rows for each kind of follow-up: those for the first time, for the second, and so on."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Return every row."""
+        """Return all rows of the topic."""
         return tuple(row for pages in self.pages.values() for page in pages for row in page)
 
 
@@ -43,39 +43,39 @@ class FollowUps:
 
     language: Language = field(default_factory=Language)
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """How each kind of follow-up is said."""
+    """The phrases for each kind of follow-up."""
 
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """How the first and the second of two are named."""
+    """The phrases for the first and for the second of two choices."""
 
     openers: tuple[str, ...] = ()
-    """What stands before the new word of a question that goes on: "what about"."""
+    """The words that introduce a follow-up about something else: "what about"."""
 
     frames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Whole questions around that word, by the group of the topic: "does {words} help cramps"."""
+    """Complete questions for the words after an opener, by the group of the topic: "does {words} help cramps"."""
 
     nothing: Mapping[str, Row] = field(default_factory=dict)
-    """What is said where there is nothing for a kind of follow-up."""
+    """The reply for each kind of follow-up if the topic has none."""
 
     topics: Mapping[str, Topic] = field(default_factory=dict)
 
     @property
     def every_phrase(self) -> tuple[str, ...]:
-        """Return every phrase that stands for itself."""
+        """Return every phrase that is a complete follow-up or choice."""
         return tuple(phrase for phrases in (*self.phrases.values(), *self.choices.values()) for phrase in phrases)
 
     def kind(self, text: str) -> FollowUp | None:
-        """Return the kind of follow-up that a text is, word for word; `None` where it is none."""
+        """Return the kind of follow-up that a text matches word for word, or `None`."""
         return self._kinds.get(self.language.comparable(text), self._kinds.get(self.language.essence(text)))
 
     def choice(self, text: str) -> int | None:
-        """Return which of two things a text names, 0 or 1; `None` where it names none."""
+        """Return which of two choices a text names, 0 or 1, or `None` if it names neither."""
         return self._choices.get(self.language.comparable(text), self._choices.get(self.language.essence(text)))
 
     def framed(self, text: str, group: str) -> Iterator[tuple[str, str]]:
-        """Return whole questions for one that goes on, each with its group, those of `group` first.
+        """Yield complete questions for a follow-up, each after its group, those of `group` first.
 
-        After a remedy "what about magnesium" asks whether it helps, after a cause whether it is one.
+        After a remedy, "what about magnesium" asks whether it helps. After a cause, it asks whether it is a cause.
         """
         comparable = self.language.comparable(text)
         opener = next((each for each in self._openers if comparable.startswith(f"{each} ")), None)
@@ -103,7 +103,7 @@ class FollowUps:
 
 
 def read_follow_ups(item: Item, language: Language, sources: Sources, problems: Problems) -> FollowUps:
-    """Read `follow_ups.yaml`; what is wrong goes to `problems`."""
+    """Read `follow_ups.yaml`. Mistakes are added to `problems` and left out."""
     known = frozenset({"language", "phrases", "choices", "openers", "frames", "nothing", "topics"})
     top = item.mapping(problems, "follow_ups.yaml", known=known)
 

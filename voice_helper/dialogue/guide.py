@@ -1,6 +1,7 @@
-"""The guided session: somebody has a cramp now and is led through it, hands-free.
+"""The guided session, which talks a user through a cramp, hands-free.
 
-Pure: time comes in as samples, what to say goes out. The words and times are data (`guide.yaml`).
+All functions are pure: time comes in as samples, and the rows to say come out. The words and times are data
+(`guide.yaml`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _TOP_KEYS = frozenset(
 )  # fmt: skip
 
 ROOM_IN_A_TURN_SECONDS: Final = 10
-"""In turns a wait that is no longer than this is not waited for."""
+"""In a turn-based session, waits of at most this length are skipped."""
 
 EndReason = Literal["stopped", "better", "same", "worse", "ten_minutes"]
 Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
@@ -40,7 +41,7 @@ Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
 
 @dataclass(frozen=True)
 class Step:
-    """One step: what is said, and how long is held or waited afterwards."""
+    """One step: what to say, and how long to hold or wait afterwards."""
 
     name: str
     number: int
@@ -54,17 +55,17 @@ class Step:
     five_more: Row | None = None
     rest: Row | None = None
     asks: bool = False
-    """It asks how the cramp is; silence counts as the same."""
+    """Whether the step asks how the cramp is. Silence counts as "the same"."""
 
     repeat_from: str | None = None
-    """The step to go back to, once, when nothing changed."""
+    """The step to go back to, once, if nothing has changed."""
 
     skip_when: str | None = None
 
 
 @dataclass(frozen=True)
 class Guide:
-    """The whole session as data."""
+    """The words and times of the whole session."""
 
     steps: tuple[Step, ...]
     limit_seconds: float
@@ -72,22 +73,22 @@ class Guide:
     which_thigh: Row
     help: Row
     which_step: Row
-    """With `{step}` and `{steps}` for the numbers."""
+    """Contains `{step}` and `{steps}`, the numbers of this step and the last."""
 
     how_long: Row
-    """With `{seconds}` for what is left."""
+    """Contains `{seconds}`, the time left."""
 
     count: Row
-    """With `{seconds}`: said where nobody counts a hold aloud."""
+    """Contains `{seconds}`. Tells the user to count a hold, if the program does not count aloud."""
 
     repeat: Row
-    """With `{rounds}`: said after it, where a hold is to be repeated."""
+    """Contains `{rounds}`. Follows `count` if the hold should be repeated."""
 
     when_done: Row
-    """What to say next: where we cannot speak unasked, a turn ends with it."""
+    """Tells the user what to say next. Ends a turn if the program speaks only in reply."""
 
     article_first: tuple[Row, ...]
-    """Said before everything else where only the article's own words are wanted."""
+    """Said before everything else in a session with only the article's own words."""
 
     good: Row
     close: tuple[Row, ...]
@@ -95,7 +96,7 @@ class Guide:
     close_ten_minutes: tuple[Row, ...]
 
     def article_only(self) -> Guide:
-        """Return the guide with the article's own words and the safety rows beside them, without first aid."""
+        """Return a guide with only the article's own words and the safety rows, without first aid."""
         steps = [replace(step, say=_without_first_aid(step.say), say_again=(), in_hold=()) for step in self.steps]
         kept = [step for step in steps if any(row.kind in {"article", "talk"} for row in step.say)]
         kept[:1] = [replace(step, say=(*self.article_first, *step.say)) for step in kept[:1]]
@@ -107,9 +108,9 @@ class Guide:
         )
 
     def by_turns(self) -> Guide:
-        """Return the guide for doors that speak only when they are spoken to: nothing moves on by time but the end.
+        """Return a guide for interfaces that speak only when spoken to. Time does not advance it, except to its end.
 
-        The person counts the holds; short waits are left out.
+        The user counts the holds. Short waits are skipped.
         """
         stand = self._by_turns(self.stand) if self.stand is not None else None
         return replace(self, steps=tuple(self._by_turns(step) for step in self.steps), stand=stand)
@@ -125,13 +126,13 @@ class Guide:
         return replace(step, wait_seconds=math.inf if waits else 0.0)
 
     def index(self, name: str, otherwise: int = 0) -> int:
-        """Return the position of a step by its name; `otherwise` where there is none."""
+        """Return the position of the step with this name, or `otherwise` if there is none."""
         return next((index for index, step in enumerate(self.steps) if step.name == name), otherwise)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Where one guided session stands."""
+    """The state of a guided session."""
 
     position: int = 0
     round: int = 1
@@ -145,22 +146,22 @@ class Session:
     hot_weather: bool = False
     muscle: str | None = None
     owed: tuple[Row, ...] = ()
-    """Rows that wait for room in a hold."""
+    """Rows to say as soon as a hold has time for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a session does next."""
+    """What a session does next: its new state, and what to say."""
 
     session: Session | None
-    """`None` when it is over."""
+    """The new state, or `None` if the session is over."""
 
     say: tuple[Row, ...] = ()
     step: int | None = None
     hush: bool = False
     end: EndReason | None = None
     full_disclaimer: bool = False
-    """The full disclaimer follows what is said."""
+    """Whether the full disclaimer follows the rows."""
 
 
 def _without_first_aid(rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -168,7 +169,7 @@ def _without_first_aid(rows: tuple[Row, ...]) -> tuple[Row, ...]:
 
 
 def begin(guide: Guide, short_disclaimer: Row, *, muscle: str | None = None, hot_weather: bool = False) -> Move:
-    """Start a session: the first instruction at once."""
+    """Start a session with its first instruction."""
     owed = tuple(row for step in guide.steps for row in step.in_hold)
     session = Session(muscle=muscle, hot_weather=hot_weather, owed=(*owed, short_disclaimer))
     if not any(step.hold_seconds for step in guide.steps):  # no silence to fill with them
@@ -180,7 +181,7 @@ def begin(guide: Guide, short_disclaimer: Row, *, muscle: str | None = None, hot
 
 
 def pass_time(guide: Guide, session: Session, samples: int) -> Move:
-    """Let time go by. The limit counts always, holds and waits only while they run."""
+    """Advance the time. The limit of the session always counts down; holds and waits only while they run."""
     session = replace(session, total_samples=session.total_samples + samples)
     if session.total_samples >= guide.limit_seconds * SAMPLE_RATE:
         return Move(None, guide.close_ten_minutes, hush=True, end="ten_minutes", full_disclaimer=True)
@@ -203,7 +204,7 @@ def pass_time(guide: Guide, session: Session, samples: int) -> Move:
 
 
 def done_speaking(guide: Guide, session: Session) -> Move:
-    """The voice has finished: a hold or a wait begins at this moment."""
+    """Start a hold or a wait, because the voice has finished."""
     if session.stage != "saying" or session.asking_thigh:
         return Move(session)
     step = current_step(guide, session)
@@ -217,23 +218,23 @@ def done_speaking(guide: Guide, session: Session) -> Move:
 
 
 def go_next(guide: Guide, session: Session) -> Move:
-    """Go to the next step, whatever is going on."""
+    """Go to the next step at once."""
     return _at_once(_next(guide, replace(session, asking_thigh=False)))
 
 
 def go_back(guide: Guide, session: Session) -> Move:
-    """Go to the step before; from the first one, say it again."""
+    """Go to the previous step. From the first step, say it again."""
     position = session.position if session.standing else max(0, session.position - 1)
     return _at_once(_enter(guide, session, position))
 
 
 def restart(guide: Guide, session: Session) -> Move:
-    """Begin again; the ten-minute clock goes on."""
+    """Go back to the first step. The ten-minute clock keeps running."""
     return _at_once(_enter(guide, replace(session, repeated=False), 0))
 
 
 def repeat(guide: Guide, session: Session) -> Move:
-    """Say the step again, and hold again from its end."""
+    """Say the step again, then start its hold again."""
     step = current_step(guide, session)
     again = _at(session, "saying")
     said = (guide.which_thigh,) if session.asking_thigh else _rows(step, again)
@@ -241,19 +242,19 @@ def repeat(guide: Guide, session: Session) -> Move:
 
 
 def pause(session: Session) -> Move:
-    """Hold everything but the ten-minute clock."""
+    """Pause everything except the ten-minute clock."""
     return Move(_at(session, "paused"), hush=True)
 
 
 def resume(guide: Guide, session: Session) -> Move:
-    """Go on after a pause, from the start of the step; without a pause, go to the next step."""
+    """Continue after a pause, from the start of the step. If there is no pause, go to the next step."""
     if session.stage != "paused":
         return go_next(guide, session)
     return repeat(guide, session)
 
 
 def place(guide: Guide, session: Session, muscle: str | None) -> Move:
-    """The cramp is there: take the stretch for it; a bare thigh is asked about."""
+    """Switch to the stretch for a muscle. If the user says only "thigh", ask which side of it."""
     if muscle is None:
         return repeat(guide, session)
     here = replace(session, muscle=muscle.split(", ")[-1])
@@ -264,7 +265,7 @@ def place(guide: Guide, session: Session, muscle: str | None) -> Move:
 
 
 def stand(guide: Guide, session: Session) -> Move:
-    """The standing stretch, only ever on wish."""
+    """Switch to the standing stretch, which is used only if the user asks for it."""
     if guide.stand is None:
         return repeat(guide, session)
     standing = replace(_at(session, "saying"), standing=True, round=1)
@@ -272,17 +273,17 @@ def stand(guide: Guide, session: Session) -> Move:
 
 
 def better(guide: Guide) -> Move:
-    """It is better: close."""
+    """Close the session because the cramp is better."""
     return Move(None, (guide.good, *guide.close), hush=True, end="better", full_disclaimer=True)
 
 
 def worse(guide: Guide) -> Move:
-    """It is worse: close at once, with the advice to get help."""
+    """Close the session at once because the cramp is worse, with the advice to get help."""
     return Move(None, guide.close_worse, hush=True, end="worse", full_disclaimer=True)
 
 
 def same(guide: Guide, session: Session) -> Move:
-    """No change: the steps once more, then on to the end."""
+    """Repeat the steps once because nothing has changed. The second time, continue to the end."""
     step = current_step(guide, session)
     if step.repeat_from and not session.repeated:
         return _at_once(_enter(guide, replace(session, repeated=True), guide.index(step.repeat_from)))
@@ -290,12 +291,12 @@ def same(guide: Guide, session: Session) -> Move:
 
 
 def stop() -> Move:
-    """End in silence."""
+    """End the session silently."""
     return Move(None, hush=True, end="stopped")
 
 
 def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
-    """Answer something briefly; a step that was being said is said again after it."""
+    """Say rows without leaving the step. If the program was saying the step, it says it again afterwards."""
     if session.stage == "saying":
         step = current_step(guide, session)
         return Move(session, (*rows, *_rows(step, session)), step.number, hush=True)
@@ -303,13 +304,13 @@ def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
 
 
 def which_step(guide: Guide, session: Session) -> Move:
-    """Say which step it is."""
+    """Say the number of the current step."""
     step, last = steps(guide, session)
     return say_between(guide, session, (filled(guide.which_step, {"step": str(step), "steps": str(last)}),))
 
 
 def how_long(guide: Guide, session: Session) -> Move:
-    """Say how many seconds are left of what is being counted; where nothing is, which step it is."""
+    """Say how many seconds of the countdown are left. If there is no countdown, say which step it is."""
     left = seconds_left(guide, session)
     if left is None:
         return which_step(guide, session)
@@ -317,7 +318,7 @@ def how_long(guide: Guide, session: Session) -> Move:
 
 
 def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
-    """Return what is left of the hold, the rest or the wait, and its whole length; `None` where nothing is counted."""
+    """Return the seconds left and the total of the current hold, rest or wait, or `None` if there is none."""
     step = current_step(guide, session)
     whole = {"holding": step.hold_seconds, "resting": step.rest_seconds, "waiting": step.wait_seconds}
     seconds = whole.get(session.stage)
@@ -325,22 +326,22 @@ def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
 
 
 def steps(guide: Guide, session: Session) -> tuple[int, int]:
-    """Return the number of the step the session is at, and of the last one."""
+    """Return the numbers of the current step and of the last step."""
     return current_step(guide, session).number, max(step.number for step in guide.steps)
 
 
 def current_step(guide: Guide, session: Session) -> Step:
-    """Return the step the session is at."""
+    """Return the current step."""
     return guide.stand if session.standing and guide.stand else guide.steps[session.position]
 
 
 def _at_once(move: Move) -> Move:
-    """The same move, and what is being said is cut off."""
+    """Return the same move, which also stops the current speech."""
     return replace(move, hush=True)
 
 
 def _at(session: Session, stage: Stage) -> Session:
-    """The same session where a stage of it begins."""
+    """Return the session at the start of a stage."""
     return replace(session, stage=stage, stage_samples=0, five_said=False)
 
 
@@ -375,12 +376,12 @@ def _rows(step: Step, session: Session) -> tuple[Row, ...]:
 
 
 def seconds_to_say(rows: tuple[Row, ...]) -> float:
-    """Estimate how long some rows take at the usual pace."""
+    """Estimate how many seconds the rows take at the normal pace."""
     return sum(len(row.text.split()) * 60 / WORDS_PER_MINUTE + PAUSE_SECONDS for row in rows)
 
 
 def _fitting(rows: tuple[Row, ...], seconds: float) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """Split rows into those that fit into the time and the rest."""
+    """Split rows into those that fit into the time, and the rest."""
     count = len(rows)
     while count and seconds_to_say(rows[:count]) > seconds:
         count -= 1
@@ -438,7 +439,10 @@ class _Reader:
 
 
 def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problems: Problems) -> Guide:
-    """Read `guide.yaml`; `fill` puts settings such as the emergency number into a row."""
+    """Read `guide.yaml`. `fill` inserts settings such as the emergency number into a row.
+
+    Mistakes are added to `problems`.
+    """
     top = item.mapping(problems, "guide.yaml", known=_TOP_KEYS)
     reader = _Reader(sources, problems, fill)
     steps: list[Step] = []

@@ -1,7 +1,7 @@
-"""What our subject is called, for assistants that have other skills, too: read from `assistant.yaml`.
+"""Decide whether words are meant for us, in an assistant that has other skills.
 
-Nobody says there which skill is meant, so words are ours where they name the subject, go on with a talk of ours,
-or tell of an emergency.
+Users do not say which skill they mean. Words are meant for us if they name our subject (`assistant.yaml`), continue a
+conversation with us, or report an emergency.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ from voice_helper.understanding.sentences import Sentences
 from voice_helper.understanding.understand import HELP_NOW
 
 GOING_ON_SECONDS: Final = 120.0
-"""So long after an answer, words that do not name the subject may go on with it: "what about magnesium"."""
+"""For this time after an answer, words that do not name the subject may continue it: "what about magnesium"."""
 
 _KEYS: Final = frozenset({"language", "name", "summary", "locale", "subject", "near", "examples"})
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What `assistant.yaml` holds."""
+    """The subject of the skill, from `assistant.yaml`."""
 
     language: Language
     name: str
     summary: str
     locale: str
-    """The language as assistants name it: `en-US`."""
+    """The language in the form that assistants use: `en-US`."""
 
     names: tuple[str, ...]
-    """Who says one of these speaks of our subject."""
+    """Phrases that always refer to our subject."""
 
     near_names: tuple[str, ...]
-    """Who says one of these may speak of it."""
+    """Phrases that may refer to our subject."""
 
     examples: tuple[str, ...]
 
     def is_named(self, text: str) -> bool:
-        """Tell whether a text names the subject."""
+        """Return whether a text names the subject."""
         return self._any_name.search(self.language.comparable(text)) is not None
 
     def may_be_named(self, text: str) -> bool:
-        """Tell whether a text names the subject, or what it has to do with."""
+        """Return whether a text names the subject or something related to it."""
         return self.is_named(text) or self._any_near_name.search(self.language.comparable(text)) is not None
 
     @cached_property
@@ -75,7 +75,7 @@ def _any_of(words: Iterable[str]) -> re.Pattern[str]:
 
 
 def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subject:
-    """Read `assistant.yaml`; what is wrong goes to `problems`."""
+    """Read `assistant.yaml`. Mistakes are added to `problems`."""
     top = item.mapping(problems, "assistant.yaml", known=_KEYS)
     for key in sorted(_KEYS - {"language"} - top.keys()):
         problems.add(item.place, f'assistant.yaml needs "{key}"')
@@ -96,9 +96,10 @@ def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subjec
 def is_our_turn(
     conversation: Conversation, subject: Subject, state: State, text: str, elapsed_seconds: float, *, is_last: bool
 ) -> bool:
-    """Tell whether words that somebody says to an assistant are for us, so long after our last turn.
+    """Return whether the words that a user says to an assistant are meant for us.
 
-    `is_last` says that no other skill wants them: in a session they are ours then, whatever they are.
+    `elapsed_seconds` is the time since our last turn. `is_last` means that no other skill has claimed the words: during
+    a session they are then ours, whatever they mean.
     """
     _, reply = take_turn(conversation, state, text, elapsed_seconds)
     match = reply.match

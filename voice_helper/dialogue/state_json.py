@@ -1,7 +1,7 @@
-"""Where a conversation stands, as a small JSON text that any process with the same words can take up.
+"""Save the state of a conversation as a short JSON text, from which any process with the same words can continue it.
 
-Written and read by the types of the frozen dataclasses: a field that is as it usually is is left out, and what does
-not fit its type, letter for letter, is refused.
+The types of the frozen dataclasses define the format. A field with its default value is left out. A value that does
+not fit its type exactly is refused.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from voice_helper.dialogue.conversation import State
 from voice_helper.errors import SavedStateError
 
 VERSION: Final = 1
-"""Goes up with every change of `State`, or of what it holds, that would read an older text in another sense."""
+"""Increases with every change to `State`, or to its parts, that would change the meaning of an older text."""
 
 
 def to_json(state: State, key: str) -> str:
-    """Return a state as text; `key` is that of its words.
+    """Return a state as JSON text. `key` identifies the words that it belongs to.
 
-    Of what was heard it holds the values found in the last questions ("pickle") and, only in the middle of an
-    utterance, the words that raise a red flag. Whoever can write the text decides what is said next: it is for
-    keeping, not for strangers.
+    Of the user's words, the text holds the values found in the last questions ("pickle") and, only in the middle of an
+    utterance, the words that raise a red flag. Store the text where only this program can change it, because it
+    determines what the program says next.
     """
     return json.dumps({"version": VERSION, "key": key, "state": _written(state)}, separators=(",", ":"))
 
 
 def from_json(text: str, key: str) -> State:
-    """Return the state that a text holds.
+    """Return the state that a text describes.
 
-    Raises `SavedStateError` for another version, other words than those of `key`, and what is no such text; the
-    conversation then begins anew.
+    Raises `SavedStateError` if the text is invalid, or if it has another version or another `key`. The conversation
+    then restarts.
     """
     try:
         saved = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise SavedStateError("it is no JSON") from None
+        raise SavedStateError("it is not JSON") from None
     if not isinstance(saved, dict) or saved.keys() != {"version", "key", "state"}:
-        raise SavedStateError("it is no saved state")
+        raise SavedStateError("it is not a saved state")
     if type(saved["version"]) is not int or saved["version"] != VERSION:
         raise SavedStateError(f"it is of version {saved['version']!r}, and this one reads {VERSION}")
     if saved["key"] != key:
-        raise SavedStateError("it belongs to other words than those that are spoken here")
+        raise SavedStateError("it belongs to different words")
     state: State = _read(State, saved["state"], "state")
     return state
 
@@ -71,7 +71,7 @@ def _is_usual(each: Field[Any], owner: object) -> bool:
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    """Return what stands in a text as a value of a type; `where` names it in the error."""
+    """Convert a JSON value to a type. `where` is its name in the error message. Raises `SavedStateError`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return _read_one_of(arguments, value, where)

@@ -1,7 +1,8 @@
-"""One turn at a time: a text in, all that is said to it out, for doors that speak only when they are spoken to.
+"""Run a conversation turn by turn, for interfaces that speak only when spoken to: a text in, the whole reply out.
 
-Home Assistant hands over one utterance and reads one text aloud, and so do other assistants. Nothing can be said later:
-what would follow by itself is said at once, and nothing is waited for. The conversation is one that `by_turns` gave.
+Home Assistant and other assistants pass one utterance and read one text aloud. Nothing can be said later, so the reply
+includes what would normally follow by itself, and nothing waits. `Conversation.by_turns` returns a suitable
+conversation.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ _NOT_UNDERSTOOD: Final = (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is said in one turn."""
+    """The reply to one turn."""
 
     rows: tuple[Row, ...]
-    """In the order of speaking, the disclaimer among them; empty where "stop" ended a session."""
+    """The rows in spoken order, including the disclaimer. Empty if "stop" ended a session."""
 
     match: Match | None = None
-    """What the words meant; `None` where there were none."""
+    """The meaning of the words, or `None` if there were none."""
 
     ended: str | None = None
     """Why a guided session ended in this turn: stopped, better, same, worse, ten_minutes, emergency, urgent."""
 
     expects_words: bool = False
-    """A session goes on, or something was asked: a door that can should open the microphone."""
+    """Whether a session is running or a question is open, so that the interface should open the microphone."""
 
     @property
     def intent(self) -> str | None:
@@ -56,20 +57,20 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The whole text as spoken."""
+        """Return the whole spoken text."""
         return " ".join(row.text for row in self.rows)
 
 
 def first_state() -> State:
-    """Return the state a conversation by turns begins with."""
+    """Return the initial state of a turn-based conversation."""
     return State(can_lead=True)
 
 
 def take_turn(conversation: Conversation, state: State, text: str, elapsed_seconds: float = 0.0) -> tuple[State, Reply]:
-    """Take what was said, so long after the turn before; give the new state and the reply.
+    """Process an utterance, `elapsed_seconds` after the previous turn. Return the new state and the reply.
 
-    A session's limit counts the seconds between turns; when it passes, that is said first, and a command that was
-    meant for the session is dropped.
+    The time between turns counts towards the limit of a session. If the limit has passed, the reply says so first, and
+    a command for the session is dropped.
     """
     turn = _Turn(conversation)
     state = turn.went_by(state, elapsed_seconds)
@@ -84,13 +85,13 @@ def _always(match: Match) -> bool:
 
 
 def _is_new(conversation: Conversation, match: Match) -> bool:
-    """Tell whether words say something by themselves, not only to a session."""
+    """Return whether words have a meaning outside a session."""
     group = conversation.understanding.sentences.group_of.get(match.intent)
     return match.intent not in _NOT_UNDERSTOOD and group != COMMAND_GROUP
 
 
 class _Turn:
-    """Gathers what is said in one turn."""
+    """Collects the rows of one turn."""
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
@@ -99,13 +100,13 @@ class _Turn:
         self.ended: str | None = None
 
     def went_by(self, state: State, seconds: float) -> State:
-        """Let the time between two turns go by."""
+        """Advance the time between two turns. Return the new state."""
         state, actions = self._conversation.step(state, Quiet(round(seconds * SAMPLE_RATE)))
         self._gather(actions)
         return self._said(state) if actions else state
 
     def heard(self, state: State, text: str, *, only_if: Callable[[Match], bool]) -> State:
-        """Hear a text, and let all follow that follows by itself."""
+        """Process a text and everything that follows by itself. Return the new state."""
         after, actions = self._conversation.step(state, Heard(Transcript(text)))
         self.match = next((action.match for action in actions if isinstance(action, Understood)), None)
         if self.match is not None and not only_if(self.match):
@@ -121,7 +122,7 @@ class _Turn:
         return after
 
     def _said(self, state: State) -> State:
-        """All that was said has been heard: go on until something is waited for."""
+        """Report that all speech has been played, until the conversation waits for the user."""
         while True:
             state, actions = self._conversation.step(state, DoneSpeaking())
             if not actions:
@@ -129,7 +130,7 @@ class _Turn:
             self._gather(actions)
 
     def _close(self, state: State, *, is_silent: bool) -> None:
-        """A session that goes on says what to say next; silence would leave the person waiting."""
+        """If a session continues, tell the user what to say next, since silence would leave the user waiting."""
         guide = self._conversation.guide
         if state.session is None or guide is None:
             return

@@ -60,13 +60,13 @@ def _refuse_foreign(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir() or folder.is_symlink():
-        raise VoiceHelperError(f"{folder} is not a folder", hint="name a folder that is empty or not there yet")
+        raise VoiceHelperError(f"{folder} is not a folder", hint="name a folder that is empty or does not exist")
     written = _written(folder)
     for path in folder.rglob("*"):
         if not _is_as_written(path, path.relative_to(folder).as_posix(), written):
             raise VoiceHelperError(
                 f"{path} was not written by an export, or was changed since",
-                hint="name a folder that is empty or not there yet",
+                hint="name a folder that is empty or does not exist",
             )
 
 

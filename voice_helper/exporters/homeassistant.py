@@ -38,16 +38,16 @@ _ABOUT: Final = """\
 #
 # Emergencies come first:
 #   {first}
-# Home Assistant knows whole sentences only. A sign of danger is known where it is said as one of these sentences, or as
-# one of them with "and" or "but" before or after it and anything beyond that. Said in any other way it is missed here;
-# "voice-helper serve wyoming" looks into every sentence. Where somebody may need help, use that.
+# Home Assistant knows whole sentences only. It recognizes a sign of danger only if the user says one of these
+# sentences, or one of them joined by "and" or "but" to anything else. It misses any other wording.
+# "voice-helper serve wyoming" looks for signs in every sentence. If someone may need help, use that instead.
 #
-# Not carried over: those rules, other words for the same, going on after an answer ("why", "tell me more"), the guided
-# session with its commands, the short disclaimer after the first answer.
+# Not exported: those rules, other wordings, follow-up questions ("why", "tell me more"), the guided session with its
+# commands, and the short disclaimer after the first answer.
 """
-_SENTENCES: Final = "Sentences about leg cramps: this file belongs into custom_sentences/{} of Home Assistant's folder."
+_SENTENCES: Final = "Sentences about leg cramps. This file belongs in custom_sentences/{} of Home Assistant's folder."
 _ANSWERS: Final = """\
-Answers about leg cramps: this file belongs into packages of Home Assistant's folder, and configuration.yaml needs:
+Answers about leg cramps. This file belongs in packages of Home Assistant's folder, and configuration.yaml needs:
 #   homeassistant:
 #     packages: !include_dir_named packages"""
 

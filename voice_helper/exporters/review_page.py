@@ -67,27 +67,24 @@ def review_page(content: Content) -> str:
     lines = [
         "# Everything it can say",
         "",
-        "Made from `intents/" + content.language.code + "` by `voice-helper check --page`; do not edit it by hand.",
+        f"Generated from `intents/{content.language.code}` by `voice-helper check --page`. Do not edit it by hand.",
         f"Reviewed by a clinician: {'nobody yet' if reviewed == 'none' else reviewed}.",
         "",
-        "Each sentence is said exactly as it stands here; none is made up while it runs. *Article* rows say what the",
-        "article says, in our own plain words, and name the fact; *first aid* and *safety* rows name a public source;",
-        "*talk* makes no health claim. The words that can stand for a name in brackets are listed at the end.",
-        *(
-            f'Once the setting `{name}` has a value, that is said in place of "{usual}".'
-            for name, usual in settings.items()
-        ),
+        "The program says each sentence exactly as it is written here, and composes none at run time. *Article* rows",
+        "repeat the article in our own plain words, and name the fact. *First aid* and *safety* rows name a public",
+        "source. *Talk* rows make no health claim. The words that can replace a name in braces are at the end.",
+        *(f'If the setting `{name}` has a value, that value replaces "{usual}".' for name, usual in settings.items()),
         "",
     ]
     if content.facts:
         lines += ["## What the article says", "", "| fact | text | correct? |", "|---|---|---|"]
         lines += [f"| `{name}` | {text} | |" for name, text in content.facts.items()] + [""]
-    lines += ["## Answers, by what was asked", ""]
+    lines += ["## Answers, by question", ""]
     for intent, entry in content.answers.entries.items():
         twice = ", said twice" if entry.said_twice else ""
         lines += [f"### {intent}: {entry.title}", "", f"Disclaimer: {entry.disclaimer}{twice}.", "", *_TABLE_HEAD]
         lines += [table_row(_when(row), row) for row in entry.rows] + [""]
-    lines += ["## When somebody goes on asking", "", *_TABLE_HEAD]
+    lines += ["## Answers to follow-up questions", "", *_TABLE_HEAD]
     for topic in content.follow_ups.topics.values():
         for kind, pages in topic.pages.items():
             where = f'"{kind}" after {topic.intent}'
@@ -99,9 +96,9 @@ def review_page(content: Content) -> str:
         lines += [""]
     lines += ["## Prompts and disclaimers", "", *_TABLE_HEAD]
     lines += [table_row("", row) for row in every_prompt(content)]
-    lines += ["", "Where first aid and the article stand in one answer, each begins with its mark: "]
+    lines += ["", "If an answer contains both first aid and the article, each part begins with its mark: "]
     lines += [", ".join(f'"{marker}"' for marker in content.answers.markers.values()) + ".", ""]
-    lines += ["## Words that can stand in a sentence", ""]
+    lines += ["## Words that can replace a name in braces", ""]
     for slot, words in _spoken_values(content).items():
         lines += [f"`{{{slot}}}`: {', '.join(words)}.", ""]
     return "\n".join(lines)
@@ -136,5 +133,5 @@ def _with_when(row: Row) -> str:
 def _step_rows(step: Step, where: str) -> Iterator[SessionRow]:
     yield from (SessionRow(where, row) for row in step.say)
     yield from (SessionRow(f"{where}, next rounds", row) for row in step.say_again)
-    yield from (SessionRow(f"{where}, in the hold", row) for row in step.in_hold)
-    yield from (SessionRow(f"{where}, in the hold", row) for row in (step.five_more, step.rest) if row)
+    yield from (SessionRow(f"{where}, during the hold", row) for row in step.in_hold)
+    yield from (SessionRow(f"{where}, during the hold", row) for row in (step.five_more, step.rest) if row)

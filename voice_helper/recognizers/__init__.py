@@ -71,7 +71,7 @@ def open_recognizer(
     if language != "en":
         raise ModelMissingError(
             f'the embedded recognizer hears English only, not "{language}"',
-            hint="give a Vosk model of the language with --model",
+            hint="choose a Vosk model for the language with --model",
         )
     if engine == "pocketsphinx":
         return _open_pocketsphinx(phrases)

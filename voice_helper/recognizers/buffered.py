@@ -22,10 +22,10 @@ def samples_of(pcm: bytes | bytearray) -> Samples:
 
 
 class Steps:
-    """Sound as it comes, cut into steps of one length."""
+    """Cuts sound into steps of equal length as it arrives."""
 
     def __init__(self, samples: int) -> None:
-        """`samples` is the length of a step."""
+        """Set the length of a step, in samples."""
         self._bytes = 2 * samples
         self._waiting = bytearray()
 

@@ -56,7 +56,7 @@ class VoskProcess:
                 reply = pickle.load(replies)
             except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
                 raise EngineFaultError(
-                    f"Vosk ended while it heard with the model in {self.model}", hint="try again, or take another model"
+                    f"Vosk ended while it heard with the model in {self.model}", hint="try again, or use another model"
                 ) from error
         if isinstance(reply, VoiceHelperError):
             raise reply

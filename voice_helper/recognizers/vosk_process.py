@@ -112,7 +112,7 @@ def _load(model: Path) -> tuple[Any, Any]:
             return vosk, vosk.Model(model_path=str(model))
     except Exception as error:  # anything vosk raises
         raise ModelMissingError(
-            f"the Vosk model in {model} does not load: {error}", hint="unpack it again, or take another"
+            f"the Vosk model in {model} does not load: {error}", hint="unpack it again, or use another"
         ) from error
 
 

@@ -28,7 +28,7 @@ from voice_helper.recognizers.embedded.word_search import Frames
 from voice_helper.types import AudioChunk
 
 THRESHOLD: Final = 0.15
-"""How well the phrase must fit, from 0.0 to 1.0. bench/RESULTS.md lists the misses and false alarms."""
+"""How well the phrase must fit, from 0.0 to 1.0. bench/RESULTS.md has the misses and false alarms."""
 
 _MAX_WAYS: Final = 24
 _ENDPOINT: Final = EndpointSettings(start_seconds=0.1, silence_seconds=0.8)

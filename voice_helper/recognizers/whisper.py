@@ -45,7 +45,7 @@ class WhisperRecognizer(WholeUtterance):
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelMissingError(
-                f"the Whisper model in {model} does not load: {error}", hint="install it again, or take another"
+                f"the Whisper model in {model} does not load: {error}", hint="install it again, or use another"
             ) from error
         self._language, self._prompt = language, prompt
 

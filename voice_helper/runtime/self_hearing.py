@@ -1,4 +1,4 @@
-"""What is heard while we speak ourselves: which of the words are our own, come back through the microphone."""
+"""Find the program's own words in what the recognizer hears while the program speaks."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from rapidfuzz import fuzz
 from voice_helper.types import SAMPLE_RATE, Transcript
 
 OWN_WORD_RATIO: Final = 75.0
-"""A heard word spelled so much like one of ours (0 to 100) is taken for ours."""
+"""A heard word whose spelling is at least this similar (0 to 100) to an own word counts as that word."""
 
 ECHO_SECONDS: Final = 0.3
-"""The room still carries a word for so long after it was played."""
+"""How long a word still echoes in the room after it was played."""
 
 ECHO_SAMPLES: Final = round(ECHO_SECONDS * SAMPLE_RATE)
-_WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # when a word is played is an estimate
+_WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # the times of the words are estimates
 
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word of ours and when it is played, in samples."""
+    """A word that the program speaks, and when it starts and ends, in samples."""
 
     word: str
     starts: int
@@ -31,14 +31,14 @@ class TimedWord:
 
 @dataclass(frozen=True, slots=True)
 class OwnWords:
-    """The words of ours that may be heard in one utterance, in order."""
+    """The words of the program that may be heard in one utterance, in order."""
 
     words: tuple[str, ...]
     is_never_ours: Callable[[str], bool]
-    """Words that are somebody else's, whatever we say."""
+    """Returns whether a heard word always counts as the user's, even if the program says it."""
 
     def leave_out(self, text: str) -> str:
-        """Return a text without our words, in their order, each left out once."""
+        """Return a text without the program's own words. Each is removed once, in their order."""
         if not self.words:
             return text
         heard = text.split()
@@ -46,21 +46,22 @@ class OwnWords:
         return " ".join(word for index, word in enumerate(heard) if index not in ours)
 
     def masked(self, heard: Transcript) -> Transcript:
-        """Return what was heard without our words; a command with a word of ours in it is none."""
+        """Return a transcript without the program's own words. A command that contains one of them is dropped."""
         command = heard.command if self.leave_out(heard.command) == heard.command else ""
         others = tuple(self.leave_out(other) for other in heard.alternatives)
         return replace(heard, text=self.leave_out(heard.text), alternatives=others, command=command)
 
 
 def is_heard_in(timed: TimedWord, begins: int, now: int) -> bool:
-    """Tell whether a word is played, or still hangs in the room, between two samples of the clock."""
+    """Return whether a word plays or still echoes between two times of the clock, in samples."""
     return timed.ends + ECHO_SAMPLES >= begins and timed.starts - _WORD_MARGIN_SAMPLES <= now
 
 
 def own_among(heard: Sequence[str], own: Sequence[str], is_never_ours: Callable[[str], bool]) -> frozenset[int]:
-    """Return which of the heard words are our own: the most that stand in the same order, each of ours once.
+    """Return the positions of the heard words that are the program's own.
 
-    So a command among our words is kept, also one that we say ourselves, where it is heard once more than we said it.
+    This is the longest common subsequence, so each own word is used once. A command between own words is kept, even
+    one that the program also says, if it is heard once more than the program said it.
     """
     alike = [[_is_alike(word, other) and not is_never_ours(word) for other in own] for word in heard]
     most = [[0] * (len(own) + 1) for _ in range(len(heard) + 1)]

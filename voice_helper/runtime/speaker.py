@@ -1,4 +1,4 @@
-"""A voice and a player: text becomes sound, sentence by sentence, and it is known when each word is heard."""
+"""Speak text, sentence by sentence, with a voice and a player, and record when each word is heard."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ _SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
 
 @dataclass
 class Speaker:
-    """A voice and a player: rows become sound on the time line, sentence by sentence."""
+    """Synthesizes text with a voice and queues the sound in a player."""
 
     voice: Voice
     player: Player
     words_per_minute: float = WORDS_PER_MINUTE
     loudness: float = 1.0
     fault: EngineFaultError | None = None
-    """What befell the voice; such a sentence is silence as long as it would have been."""
+    """The last failure of the voice. A sentence that fails is replaced by silence of the same length."""
 
     def say(self, text: str, pause_samples: int = 0) -> tuple[int, tuple[TimedWord, ...]]:
-        """Put a text behind what is being played, after a pause; each sentence is played as soon as it is spoken.
+        """Queue a text for playback after a pause. Each sentence starts to play as soon as it is synthesized.
 
-        Gives its length in samples with the pause, and when each word is heard, counted from the end of the pause.
+        Return the length in samples, including the pause, and the times of the words, counted from the end of the
+        pause.
         """
         if self.voice.name == "none":
             return 0, ()
@@ -54,18 +55,18 @@ class Speaker:
             return ReadingPace().speak(sentence, self.words_per_minute)
 
     def say_all(self, texts: Iterable[str]) -> None:
-        """Put texts behind what is being played, with a pause between two."""
+        """Queue several texts for playback, with a pause between them."""
         for number, text in enumerate(texts):
             self.say(text, PAUSE_SAMPLES if number else 0)
 
     def change_pace(self, pace: Pace) -> None:
-        """Speak slower or faster, louder or softer, from the next sentence on."""
+        """Change speed and loudness, starting with the next sentence."""
         self.words_per_minute = min(_FASTEST, max(_SLOWEST, self.words_per_minute * pace.rate))
         self.loudness = min(4.0, max(0.25, self.loudness * pace.loudness))
 
 
 def timed_words(sentence: str, starts: int, samples: int) -> list[TimedWord]:
-    """Share out the sound of a sentence among its words by their letters; engines do not tell."""
+    """Estimate the times of the words of a sentence by their letters, since engines do not report them."""
     words = _WORDS.findall(sentence.casefold())
     whole = sum(len(word) + 1 for word in words)
     timed, letters = [], 0
@@ -77,5 +78,5 @@ def timed_words(sentence: str, starts: int, samples: int) -> list[TimedWord]:
 
 
 def sentences_of(text: str) -> list[str]:
-    """Cut a text into sentences."""
+    """Split a text into sentences."""
     return [sentence for sentence in _SENTENCE_END.split(text.strip()) if sentence]

@@ -156,7 +156,7 @@ class GuardedRecognizer:
         except Exception as error:  # engines raise anything
             raise self._broken(error) from error
         if not is_sound(given):
-            raise self._broken("it gives what are no words")
+            raise self._broken("it returned no valid words")
         return given
 
     def _broken(self, why: object) -> EngineFaultError:
@@ -204,7 +204,7 @@ class GuardedVoice:
             self._change_worker()
             raise _fault("the voice", error) from error
         if not is_speech_of(sound, text, words_per_minute):
-            raise _fault("the voice", "what it gives is no speech")
+            raise _fault("the voice", "it returned no speech")
         return sound
 
     def _change_worker(self) -> None:
@@ -249,9 +249,9 @@ class Activity(Protocol):
 
 
 class GuardedActivity:
-    """Supervise voice activity detection; after a fault its memory is reset, which nobody notices.
+    """Supervise voice activity detection. A fault resets its state, which the user does not notice.
 
-    The network itself is shared by all listeners and stays loaded.
+    All listeners share the network, which stays loaded.
     """
 
     def __init__(self, reopen: Callable[[], Activity] = VoiceActivity) -> None:
@@ -282,13 +282,13 @@ class GuardedEcho:
         def cleaned(canceller: EchoCanceller) -> tuple[AudioChunk, bool]:
             left = canceller.clean(chunk, played)
             if left.samples != chunk.samples:
-                raise EngineFaultError("it gives another length", hint=_HINT)
+                raise EngineFaultError("it returned sound of another length", hint=_HINT)
             return left, canceller.hears_us_alone
 
         try:
             left, self.hears_us_alone = self._guard.do(cleaned, chunk) or (chunk, False)
         except EngineFaultError as fault:
-            self._announce(f"{fault.message}; it goes on, and may take its own voice for somebody's")
+            self._announce(f"{fault.message}; the program continues, but may mistake its own voice for the user's")
             left, self.hears_us_alone = chunk, False
         return left
 
@@ -313,7 +313,7 @@ class GuardedSpotter:
         try:
             return bool(self._guard.do(lambda spotter: spotter.accept(chunk), chunk))
         except EngineFaultError as fault:
-            self._announce(f"{fault.message}; it is tried again every {RESTS_SECONDS:.0f} seconds")
+            self._announce(f"{fault.message}; it retries every {RESTS_SECONDS:.0f} seconds")
             return False
 
 

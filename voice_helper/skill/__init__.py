@@ -1,4 +1,4 @@
-"""The skill put together from an intents folder, as every door opens it."""
+"""Build the skill from an intents folder, for the command line and every server."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from voice_helper.understanding.ranking import Ranking
 from voice_helper.understanding.understand import Understanding
 from voice_helper.voices import WORDS_PER_MINUTE
 
-if TYPE_CHECKING:  # numpy and what needs it are loaded by the first sound, or question that no template matches
+if TYPE_CHECKING:  # the first sound, or question that no template matches, loads numpy and what depends on it
     from voice_helper.audio.devices import Player, Source
     from voice_helper.recognizers import Recognizer
     from voice_helper.skill.live import FileHearing, LiveAssistant
@@ -67,61 +67,61 @@ _READERS: Final = (
     "understanding/prefilter", "understanding/safety", "understanding/sentences", "understanding/slots",
     "understanding/understand",
 )  # fmt: skip
-"""The modules that read an intents folder."""
+"""The modules that determine what is read from an intents folder."""
 
 _OURS: Final = Path(__file__).parents[1]
 _HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
 _KEPT_CLASSES: Final = frozenset(f"voice_helper.{name.replace('/', '.')}" for name in _READERS)
 _STALE: Final = (
-    "the sentences have changed since the nearest meaning was learned from them: new templates are matched word for"
-    " word only; voice-helper learn, about a minute, mends that"
+    "the sentences have changed since the nearest meaning was learned from them: new templates match only word for"
+    " word. To update it, run voice-helper learn, which takes about a minute"
 )
 
 
 class Memory:
-    """What was learned from the sentences, read when a question needs it."""
+    """The trained model of nearest meanings, read when a question first needs it."""
 
     def __init__(self, learned_from: str, read: Callable[[], classifier.Learned]) -> None:
-        """Take the key of the words it was learned from, and what reads the rest."""
+        """Set the key of the words that the model was trained on, and the function that reads the model."""
         self.learned_from = learned_from
         self._read = read
 
     @cached_property
     def learned(self) -> classifier.Learned:
-        """What was learned, of intents that are gone, too."""
+        """Return the trained model, which may include intents that no longer exist."""
         return self._read()
 
 
 class RememberedMeaning:
-    """The nearest meaning, by what is in a memory."""
+    """The nearest meaning, by the trained model in a `Memory`."""
 
     def __init__(self, memory: Memory, intents: tuple[str, ...], embed: SentenceEmbedder) -> None:
-        """Take the intents that are still there."""
+        """Set the intents that exist now, and the embedder."""
         self._memory, self._intents, self._embed = memory, intents, embed
 
     @cached_property
     def fitted(self) -> classifier.Nearest:
-        """The classifier."""
+        """Return the classifier. The first call reads the trained model."""
         from voice_helper.understanding import classifier
 
         return classifier.Nearest(classifier.only(self._memory.learned, self._intents), self._embed)
 
     def rank(self, comparable: str) -> Ranking:
-        """Return how near a text is to every meaning."""
+        """Return the nearness of a text to every intent."""
         return self.fitted.rank(comparable)
 
     def known_share(self, comparable: str) -> float:
-        """Return the share of the words of a text that the templates know."""
+        """Return the share of the text's words that the templates contain, from 0.0 to 1.0."""
         return self.fitted.known_share(comparable)
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Return the nearest template of an intent."""
+        """Return the template of an intent that is nearest to a text, or `None` if the intent has none."""
         return self.fitted.nearest_template(comparable, intent)
 
 
 @dataclass(frozen=True)
 class Skill:
-    """The words of one language and the conversation over them."""
+    """The words of one language, and the conversation that uses them."""
 
     content: Content
     understanding: Understanding
@@ -232,11 +232,11 @@ class Skill:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the nearest meaning was learned from other sentences than those that are there."""
+        """Return whether the sentences have changed since the nearest meaning was learned."""
         return self.memory.learned_from != self.content.learning_key
 
     def load_all(self) -> None:
-        """Load now what the first question that no template matches would load: for servers, where many wait for it."""
+        """Load everything that a question may need, so that no user of a server waits for it."""
         any_words = self.content.sentences.intents[0]
         self.understanding.nearest.rank(any_words)
         self.understanding.nearest.known_share(any_words)
@@ -254,12 +254,12 @@ def open_skill(
     announce: Callable[[str], None] = lambda text: None,
     before: Skill | None = None,
 ) -> Skill:
-    """Read an intents folder and get its understanding ready.
+    """Read an intents folder and prepare its understanding.
 
-    What was read is kept in the cache, and read again for other words only. What was learned from the sentences lies
-    in the folder, or in the cache; `announce` is told when it has to be learned, which takes about a minute, and when
-    it was learned from other sentences than those that are there. From the skill `before` an edit is taken what takes
-    long and has not changed; nothing is then learned anew. Raises `IntentsError` with every problem of the folder.
+    The parsed words are cached, and parsed again only if they change. The trained model is read from the folder or from
+    the cache. `announce` is called if the model has to be trained, which takes about a minute, or if the sentences have
+    changed since. `before` is the skill before an edit: slow parts that have not changed are reused, and nothing is
+    trained. Raises `IntentsError` with every problem of the folder.
     """
     files = read_files(folder or intents_folder(language))
     content = content_of(files, settings or {}, before.content) if before else _content(files, settings or {})
@@ -276,7 +276,7 @@ def open_skill(
 
 
 def _content(files: Files, settings: Mapping[str, str]) -> Content:
-    """Read the files, or take what was kept of the same ones."""
+    """Parse the files, or load the cached result for the same files."""
     depends_on = json.dumps([files.key(), files.shown, _code_key(*_READERS), sorted(settings.items())])
     key = hashlib.sha256(depends_on.encode()).hexdigest()
     packed = kept_values("content", key, lambda: content_of(files, settings).packed(), _KEPT_CLASSES)
@@ -284,9 +284,9 @@ def _content(files: Files, settings: Mapping[str, str]) -> Content:
 
 
 def _code_key(*modules: str) -> str:
-    """A hash of our code, and of the library that it leans on: other code may read the same words in another way."""
+    """Return a hash of our modules and of hassil, since other code may read the same words differently."""
     digest = hashlib.sha256(sys.version.encode())
-    hassil = find_spec("hassil")  # looks for it, and does not load it
+    hassil = find_spec("hassil")  # finds it without loading it
     folder = Path(hassil.origin).parent if hassil and hassil.origin else Path()
     for path in (*(_OURS / f"{name}.py" for name in modules), *(folder / f"{name}.py" for name in _HASSIL)):
         digest.update(path.read_bytes())
@@ -294,12 +294,11 @@ def _code_key(*modules: str) -> str:
 
 
 def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share: None) -> Path:
-    """Learn the nearest meaning from an intents folder and keep it there; gives the file's path.
+    """Learn the nearest meaning from an intents folder and store it there. Return the path of the file.
 
-    The phrases that recognizers expect are kept beside it. `progress` is told which share is done.
-
-    Takes about a minute. Raises `IntentsError` for a folder with problems, and `VoiceHelperError` when the
-    file cannot be written; what was there before is then untouched.
+    Also stores the phrases that recognizers expect. `progress` is called with the share that is done. Takes about a
+    minute. Raises `IntentsError` for a folder with problems. Raises `VoiceHelperError` if the file cannot be written,
+    and then leaves the previous one unchanged.
     """
     content = load_content(folder)
     path = folder / LEARNED_FILE
@@ -314,7 +313,7 @@ def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share:
 
 
 def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
-    """What was learned from a folder: what lies in it, or what is kept since it was learned here."""
+    """Return the trained model of a folder: the one in the folder, or else the one in the cache, trained if needed."""
     path = content.folder / LEARNED_FILE
     if path.is_file():
         return _memory_in(path)
@@ -322,7 +321,7 @@ def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
     from voice_helper.understanding import classifier
 
     def learn() -> Arrays:
-        announce("learning the sentences, once for every change of them ...")
+        announce("learning the sentences, once after each change ...")
         return classifier.to_arrays(_learn(content))
 
     key = hashlib.sha256(f"{content.learning_key} {classifier.LEARNING_VERSION}".encode()).hexdigest()
@@ -331,7 +330,7 @@ def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
 
 
 def _memory_in(path: Path) -> Memory:
-    """What lies in a folder: only what it was learned from is read at once."""
+    """Return the trained model in a file. Only the key of its words is parsed at once."""
 
     def unreadable(error: Exception) -> VoiceHelperError:
         return VoiceHelperError(f"{path}: cannot be read: {error}", hint=f"run: voice-helper learn {path.parent}")
@@ -361,9 +360,9 @@ def _learn(content: Content, progress: Callable[[float], None] = lambda share: N
 
 
 def phrases_of(content: Content) -> Phrases:
-    """Return what people say to us, for recognizers to expect: as it lies in the folder, else drawn.
+    """Return the phrases that recognizers should expect, from the folder or from the cache.
 
-    Where the sentences have changed since, it is drawn once for every change of them, which takes seconds.
+    If the sentences have changed, the phrases are drawn once and cached, which takes seconds.
     """
     kept = _phrases_in(content)
     if kept is None:
@@ -373,12 +372,12 @@ def phrases_of(content: Content) -> Phrases:
 
 
 def keep_phrases(content: Content) -> None:
-    """Draw what people say to us, and keep it in the folder; raises `OSError` when the file cannot be written."""
+    """Draw the phrases and store them in the folder. Raises `OSError` if the file cannot be written."""
     write_texts(content.folder / PHRASES_FILE, {"drawn_from": _drawn_from(content), **_drawn(content)})
 
 
 def _phrases_in(content: Content) -> Mapping[str, str] | None:
-    """Return what lies in the folder; `None` where nothing does that was drawn from these sentences."""
+    """Return the phrases in the folder, or `None` if there are none or the sentences have changed."""
     with suppress(OSError, ValueError):
         kept = read_texts(content.folder / PHRASES_FILE)
         if kept.get("drawn_from") == _drawn_from(content):

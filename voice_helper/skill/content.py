@@ -1,4 +1,4 @@
-"""An intents folder, read whole and checked whole: every problem at once, each with file and line."""
+"""Read and check a whole intents folder. All problems are reported at once, each with file and line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from voice_helper.understanding.safety import SafetyRules, read_safety
 from voice_helper.understanding.sentences import Sentences, Template, read_sentences
 from voice_helper.understanding.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read_thresholds
 
-_LEARNED_FROM = ("language.yaml", WORDINGS)  # beside the sentences
+_LEARNED_FROM = ("language.yaml", WORDINGS)  # in addition to the sentences
 _DRAWN_FROM = (*_LEARNED_FROM, "follow_ups.yaml")
 _RULES_FROM = ("language.yaml", "safety.yaml")
 _THEFT_DRAWS = 12
@@ -46,20 +46,20 @@ class Content:
     guide: Guide | None
     thresholds: Thresholds
     pronunciations: Mapping[str, tuple[str, ...]]
-    """How a word sounds, in the phones of the CMU dictionary: `{"sciatica": ("S AY AE T IH K AH",)}`."""
+    """The pronunciations of words, in the phones of the CMU dictionary: `{"sciatica": ("S AY AE T IH K AH",)}`."""
 
     wordings_file: str
     wordings_text: str
     phrasebook: Phrasebook
     follow_ups: FollowUps
     page: WebLabels | None
-    """`None` where the folder has no `page.yaml`."""
+    """`None` if the folder has no `page.yaml`."""
 
     subject: Subject | None
-    """`None` where the folder has no `assistant.yaml`."""
+    """`None` if the folder has no `assistant.yaml`."""
 
     content_key: str
-    """A hash of every file: the same words, the same key."""
+    """A hash of all files. The same words have the same key."""
 
     learning_key: str
     """A hash of the files that the nearest meaning learns from."""
@@ -68,35 +68,35 @@ class Content:
     """A hash of the files that phrases are drawn from."""
 
     rules_key: str
-    """A hash of the files that the safety rules are made of."""
+    """A hash of the files that the safety rules are built from."""
 
     @cached_property
     def wordings(self) -> tuple[Wording, ...]:
-        """People's own wordings."""
+        """Return people's own wordings from `wordings.txt`."""
         return read_wordings(self.wordings_text.splitlines(), self.wordings_file, Problems())
 
     def packed(self) -> dict[str, Any]:
-        """Return everything but where it lies, to be kept."""
+        """Return everything except the folder, for the cache."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "folder"}
 
 
 def unpacked(packed: dict[str, Any], folder: Path) -> Content:
-    """Return back what was packed and kept."""
+    """Restore the content from what `packed` returned."""
     answers = replace(packed["answers"], say=packed["sentences"].say)
     return Content(folder, **{**packed, "answers": answers})
 
 
 def load_content(folder: Path, settings: Mapping[str, str] | None = None) -> Content:
-    """Read an intents folder, as `content_of` does with its files."""
+    """Read an intents folder. See `content_of` for `settings` and errors."""
     return content_of(read_files(folder), settings or {})
 
 
 def content_of(files: Files, settings: Mapping[str, str], before: Content | None = None) -> Content:
-    """Return what the files of an intents folder hold.
+    """Parse the files of an intents folder.
 
-    `settings` replace the defaults of `answers.yaml`, such as `{"number": "112"}`. Of the content `before` an edit
-    the safety rules are taken, which take longest to make, where nothing of them has changed.
-    Raises `IntentsError` with every problem that was found.
+    `settings` replace the defaults of `answers.yaml`, such as `{"number": "112"}`. `before` is the content before an
+    edit: if its safety rules have not changed, they are reused, because they take longest to build. Raises
+    `IntentsError` with every problem.
     """
     problems = Problems()
     content = _read(files, settings, problems, before)
@@ -106,16 +106,19 @@ def content_of(files: Files, settings: Mapping[str, str], before: Content | None
 
 
 def key_of(content: Content, kind: str = "") -> str:
-    """Return the key of the words that a state leans on: the same files and settings, the same key.
+    """Return the key of the words that a saved state depends on. The same files and settings have the same key.
 
-    `kind` tells sessions apart whose steps are made of the same words in another way, such as those by turns.
+    `kind` distinguishes sessions that build other steps from the same words, such as turn-based ones.
     """
     leans_on = json.dumps([content.content_key, sorted(content.answers.settings.items()), kind])
     return hashlib.sha256(leans_on.encode()).hexdigest()[:_KEY_LETTERS]
 
 
 def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
-    """Read an intents folder and give all its problems, sentences that two intents claim among them."""
+    """Read an intents folder. Return its content, if it is valid, and all problems as lines of text.
+
+    The problems include sentences that two intents claim.
+    """
     problems = Problems()
     content = _read(read_files(folder), {}, problems)
     if content is not None:
@@ -140,7 +143,7 @@ def _read(
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
     sentence_documents = {path.stem: document_of(files, path, problems) for path in sentence_files}
-    if len(problems):  # every name in a file that cannot be read would be missed in all the others
+    if len(problems):  # the names in an unreadable file would be reported as missing in all other files
         return None
     empty = Item(Place("", 1), {})
     language = _read_language(documents.get("language.yaml", empty), problems)
@@ -254,7 +257,7 @@ def _check_follow_ups(
 
 
 def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
-    """Intents that a file names, also where every sentence of theirs is broken and was reported already."""
+    """Return the intents that the files name, including those whose sentences are all invalid and already reported."""
     named: set[str] = set()
     for document in documents.values():
         if isinstance(document.value, dict) and "intents" in document.value:
@@ -264,7 +267,7 @@ def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
 
 
 SITUATIONS = frozenset({"recording", "serving", "assistant"})
-"""What an answer may depend on beside the sentence: how the program was started."""
+"""The conditions, besides the sentence, that an answer may depend on: how the program was started."""
 
 
 def _check_when(
@@ -286,7 +289,7 @@ def _check_when(
 
 
 def _check_thefts(sentences: Sentences, problems: Problems) -> None:
-    """Report sentences that two intents would claim."""
+    """Report sentences that two intents claim."""
     claimed: dict[str, Template] = {}
     places = {(template.intent, template.text): template.place for template in sentences.templates}
     for template in sentences.templates:
@@ -296,7 +299,7 @@ def _check_thefts(sentences: Sentences, problems: Problems) -> None:
             owner = claimed.setdefault(comparable, template)
             if owner.intent != template.intent:
                 _report_theft(comparable, template, owner.intent, str(owner.place), problems)
-        if len(drawn) == 1:  # a plain sentence, as people add them: ask the matcher itself
+        if len(drawn) == 1:  # a plain sentence: ask the matcher itself
             for claim in sentences.exact(drawn[0]):
                 if claim.intent != template.intent:
                     place = places.get((claim.intent, claim.template), "")
@@ -308,7 +311,7 @@ def _report_theft(text: str, template: Template, other: str, where: str, problem
 
 
 DRAWING_VERSION = 1
-"""Counted up with every change of what is drawn from the same words."""
+"""Increment whenever the same words would produce different phrases."""
 
 _QUESTION_DRAWS = 24
 _SIGN_DRAWS = 4
@@ -317,7 +320,7 @@ _COMMAND_WORDS = 5
 
 
 def draw_phrases(content: Content) -> Phrases:
-    """Draw what people say to us: sentences of every kind, those that must be heard while we speak, short commands."""
+    """Draw the phrases: sentences of every kind, those that must be heard while the program speaks, short commands."""
     sentences, language = content.sentences, content.language
     questions: dict[str, None] = {}
     commands: dict[str, None] = {}

@@ -30,25 +30,25 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Phrasebook:
-    """What `phrases.yaml` holds."""
+    """The contents of `phrases.yaml`."""
 
     title: str
     topics: tuple[Section, ...]
     opening: str = ""
     written: Mapping[str, str] = field(default_factory=dict)
-    """Words that are written in another way than they are compared: `{"i": "I"}`."""
+    """Words whose written form differs from the form used for comparison: `{"i": "I"}`."""
 
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Sentences to show for an intent in place of those that would be chosen."""
+    """Sentences to show for an intent instead of automatically chosen ones."""
 
     def shown(self, text: str) -> str:
-        """Return a sentence as it is written: a capital first, and such words as "I"."""
+        """Return a sentence in its written form: with a capital first letter, and words such as "I"."""
         written = _WORD.sub(lambda found: self.written.get(found[0], found[0]), text)
         return written[:1].upper() + written[1:]
 
 
 def read_phrasebook(item: Item | None, sentences: Sentences, problems: Problems) -> Phrasebook:
-    """Read `phrases.yaml`; what is wrong goes to `problems`."""
+    """Read `phrases.yaml`. Mistakes are added to `problems`."""
     if item is None:
         groups = dict.fromkeys(sentences.group_of.values())
         topics_of_groups = (Section(group, _of_group(sentences, group)) for group in groups)
@@ -93,7 +93,7 @@ def _of_group(sentences: Sentences, group: str) -> tuple[str, ...]:
 
 
 def _each_once(topics: Iterable[Section]) -> Iterable[Section]:
-    """An intent stands under the first topic that has it."""
+    """Yield the topics with each intent only under the first one that contains it."""
     seen: set[str] = {OUT_OF_SCOPE}
     for topic in topics:
         yield Section(topic.title, tuple(intent for intent in topic.intents if intent not in seen), topic.text)

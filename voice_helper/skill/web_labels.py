@@ -1,4 +1,4 @@
-"""The words of the page that `serve web` shows, read from `page.yaml` and checked."""
+"""The texts of the web page, read from `page.yaml` and checked."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ _BUTTON_KEYS: Final = frozenset({"label", "says"})
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button that says something for the person who presses it."""
+    """A button that says a sentence for the user."""
 
     label: str
     says: str
-    """Matches a sentence word for word."""
+    """The sentence, which must match a template word for word."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebLabels:
-    """What `page.yaml` holds."""
+    """The contents of `page.yaml`."""
 
     labels: Mapping[str, str]
     kinds: Mapping[str, str]
-    """How a sentence is marked, by the kind of its row."""
+    """The mark of a sentence, by the kind of its row."""
 
     commands: Mapping[str, Button]
     """The buttons of a session, by intent."""
@@ -54,11 +54,11 @@ class WebLabels:
     """Buttons for where the cramp is."""
 
     examples: tuple[str, ...]
-    """Questions to begin with."""
+    """Questions to start with."""
 
 
 def read_web_labels(item: Item, sentences: Sentences, problems: Problems) -> WebLabels:
-    """Read `page.yaml`; what is wrong or missing goes to `problems`."""
+    """Read `page.yaml`. Mistakes and missing texts are added to `problems`."""
     top = item.mapping(problems, "page.yaml", known=_TOP_KEYS)
     empty = Item(item.place, {})
 

@@ -25,7 +25,7 @@ _CONNECT_SECONDS, _STALL_SECONDS = 10.0, 20.0
 _TRIES: Final = 4  # failures in a row without new data
 _WAIT_SECONDS: Final = 0.5  # before a retry; doubled each time
 _WEB_PAGE: Final = (b"<!doctype html", b"<html")
-_AGAIN: Final = "run the same command again: it goes on where it was"
+_AGAIN: Final = "run the same command again: it resumes the download"
 _OFFLINE: Final = "check the network; without one, take it from a stick: voice-helper models import FILE"
 _ELSEWHERE: Final = "look whether it has moved, or take another address with --mirror"
 
@@ -44,7 +44,7 @@ def check_address(url: str, *, is_mirror: bool = False) -> None:
     except ValueError:
         parts = urlsplit("")
     if not parts.hostname or parts.scheme not in {"https", "http"}:
-        raise ModelInstallError(f'"{url}" is no address to fetch from', hint="give one that begins with https://")
+        raise ModelInstallError(f'"{url}" is not a valid address', hint="use one that begins with https://")
     if "@" in parts.netloc:
         raise ModelInstallError(
             f"the address of {parts.hostname} has a user or a password in it", hint="put them into ~/.netrc instead"
@@ -52,7 +52,7 @@ def check_address(url: str, *, is_mirror: bool = False) -> None:
     if parts.scheme == "http" and not is_mirror and not _is_loopback(parts.hostname):
         raise ModelInstallError(
             f"{url} is not fetched: the connection would not be encrypted",
-            hint="take an address that begins with https://",
+            hint="use an address that begins with https://",
         )
 
 
@@ -187,7 +187,7 @@ def _explained(url: str, have: int, error: Exception) -> ModelInstallError:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ModelInstallError(
                 f"the certificate of {host} is not to be trusted: {cause.verify_message}",
-                hint="check this machine's clock and the network; nothing was fetched",
+                hint="check this machine's clock and the network; nothing was downloaded",
             )
         if isinstance(cause, ssl.SSLError):
             return ModelInstallError(f"{host} does not speak https: {cause.reason}", hint=_ELSEWHERE)
@@ -229,9 +229,9 @@ def _is_unreachable(cause: BaseException) -> bool:
 
 def _web_page(url: str) -> ModelInstallError:
     return ModelInstallError(
-        f"{url} gives a web page, not a model", hint="this network may want a log-in first; or take --mirror"
+        f"{url} returned a web page, not a model", hint="this network may require a login; or use --mirror"
     )
 
 
 def _too_large(url: str) -> ModelInstallError:
-    return ModelInstallError(f"{url} gives more than the model that it should be", hint=_ELSEWHERE)
+    return ModelInstallError(f"{url} sent more data than the model has", hint=_ELSEWHERE)

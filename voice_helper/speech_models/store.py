@@ -144,7 +144,7 @@ def import_model(source: Path, *, name: str | None, progress: Progress) -> Path:
     with _locked() as models:
         if not (source.is_file() or source.is_dir()):
             raise ModelInstallError(
-                f"there is no file or folder {source}", hint="give the zip archive, or the unpacked folder"
+                f"there is no file or folder {source}", hint="name the zip archive or the unpacked folder"
             )
         path = source.resolve()
         given = _copied(path, progress) if path.is_dir() else _packed(path, str(path), progress)
@@ -199,8 +199,8 @@ def _fetch(url: str, file: KnownFile, part: Path, progress: Progress) -> None:
     if checksum != file.sha256:
         part.unlink()
         raise ModelInstallError(
-            f"what {url} gives is not {file.name}: its checksum is {checksum}, not {file.sha256}",
-            hint="try again, or another --mirror; nothing of it was kept",
+            f"{url} did not send {file.name}: its checksum is {checksum}, not {file.sha256}",
+            hint="try again, or use another --mirror; nothing was kept",
         )
 
 
@@ -284,7 +284,7 @@ def _model_in(folder: Path, origin: str) -> tuple[Path, str]:
     engine = "whisper" if (nearest / "model.bin").is_file() else "vosk"
     raise ModelInstallError(
         f"{origin} is not a {engine.capitalize()} model: {missing_in(nearest, engine)}",
-        hint="take another archive or folder",
+        hint="use another archive or folder",
     )
 
 
@@ -300,7 +300,7 @@ def _check_is_the_known(name: str, checksum: str | None, files: dict[str, str]) 
     if not is_it:
         raise ModelInstallError(
             f"this is not the {name} of the registry: its checksum is another",
-            hint="take it from where it is published, or import it under another name with --name",
+            hint="download it from its publisher, or import it under another name with --name",
         )
 
 
@@ -319,7 +319,7 @@ def _check_loads(folder: Path, engine: str, origin: str) -> None:
     if loaded.returncode not in {0, _NOT_HERE}:
         raise ModelInstallError(
             f"the model from {origin} does not load: it is broken, or larger than this machine's memory",
-            hint="fetch it again, or take a smaller one",
+            hint="download it again, or use a smaller one",
         )
 
 
@@ -349,10 +349,10 @@ def _unusable(folder: Path, error: OSError) -> ModelInstallError:
     path, why = error.filename or folder, error.strerror or str(error)
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return ModelInstallError(
-            f"there is too little room in {folder}: {why}", hint="make room on the disk; what was fetched is kept"
+            f"there is too little room in {folder}: {why}", hint="make room on the disk; the downloaded part is kept"
         )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return ModelInstallError(f"{path} cannot be read or written: {why}", hint="check its rights, or whose it is")
+        return ModelInstallError(f"{path} cannot be read or written: {why}", hint="check its permissions and its owner")
     return ModelInstallError(f"{path} cannot be read or written: {why}", hint="check the folder and the disk")
 
 

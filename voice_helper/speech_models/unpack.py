@@ -40,7 +40,7 @@ _DAMAGED: Final = (
     ValueError,
     struct.error,
 )
-_AGAIN: Final = "fetch it again, from where it is published"
+_AGAIN: Final = "download it again from its publisher"
 
 
 def unpack(archive: Path, folder: Path, *, count: Count) -> None:
@@ -100,7 +100,7 @@ def _reading(what: str) -> Iterator[None]:
 
 def _check_members(archive: str, members: list[zipfile.ZipInfo], max_bytes: int) -> None:
     if len(members) > MAX_FILES or sum(member.file_size for member in members) > max_bytes:
-        raise ModelInstallError(f"{archive} holds more than a model does", hint=_AGAIN)
+        raise ModelInstallError(f"{archive} contains more than a model", hint=_AGAIN)
     for member in members:
         wrong = _wrong_with(member)
         if wrong:
@@ -174,7 +174,7 @@ def _checked_files(source: Path) -> list[Path]:
                 hint="copy the folder with what its links lead to (cp -rL), and import the copy",
             )
         if len(files) > MAX_FILES:
-            raise ModelInstallError(f"{source} holds more than a model does", hint="give the folder of the model")
+            raise ModelInstallError(f"{source} contains more than a model", hint="name the folder of the model")
     return sorted(files)
 
 

@@ -59,7 +59,7 @@ def kept_values(name: str, key: str, make: Callable[[], Made], modules: frozense
 
     def read(path: Path) -> Made:
         if not _is_own(path):
-            raise ValueError("it belongs to somebody else")
+            raise ValueError("it belongs to another user")
         content = read_checked(path)
         try:
             value: Made = _Unpickler(content, modules).load()

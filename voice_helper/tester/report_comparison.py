@@ -12,7 +12,7 @@ from voice_helper.errors import VoiceHelperError
 from voice_helper.tester.run import Case, Result, json_object, read_context
 from voice_helper.understanding.understand import Context
 
-HINT = "give what voice-helper test-intents ... --format jsonl printed before the change"
+HINT = "name a file that voice-helper test-intents ... --format jsonl wrote before the change"
 
 Kind = Literal["broken", "mended", "changed"]
 Key = tuple[str, Context, str | None]

@@ -20,7 +20,7 @@ class Theft:
     template: Template
     texts: tuple[str, ...]
     drawn: int
-    """How many of its sentences were asked about."""
+    """How many of its sentences were tested."""
 
     match: Match
     """What the first of them means."""
@@ -41,7 +41,7 @@ class Thefts:
 
 
 def find_thefts(skill: Skill, draws: int, templates: Iterable[Template]) -> Thefts:
-    """Ask what sentences drawn from the given templates mean, `draws` from each."""
+    """Test what sentences drawn from the given templates mean, `draws` from each."""
     found: list[Theft] = []
     looked_at = 0
     for template in templates:

@@ -49,7 +49,7 @@ def _without_pronunciation(content: Content) -> Unheard:
     from voice_helper.recognizers.embedded.g2p import with_own_ways
     from voice_helper.recognizers.embedded.language_model import pronunciations
 
-    mend = "write how they sound into pronunciation.yaml"
+    mend = "add their pronunciations to pronunciation.yaml"
 
     def heard(words: set[str]) -> set[str]:
         return set(pronunciations(words, with_own_ways(words, content.pronunciations)))
@@ -60,7 +60,7 @@ def _without_pronunciation(content: Content) -> Unheard:
 def _outside_the_model(content: Content, model: Path) -> Unheard:
     from voice_helper.recognizers.vosk import unknown_words
 
-    mend = "say it in other words beside them, or take a larger model"
+    mend = "add other words for them, or use a larger model"
     return _unheard(f"vosk with {model}", content, mend, lambda words: words - set(unknown_words(model, words)))
 
 

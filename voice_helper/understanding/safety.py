@@ -1,12 +1,11 @@
-"""Red flags and redirects: words that beat every other meaning, in every state.
+"""Find red flags and redirects, which take priority over every other meaning, in every state.
 
-The rules are data (`safety.yaml`): families of signs. A sign is one or more parts joined
-by `+`, found in any order within a few words of each other. A part is a phrase; in it
-`(a|b)` is a choice, `<name>` a named group of words, `ending*` any ending, and up to two
-small words may stand between its words. Clear denials ("no chest pain") and idioms
-("killing me") are taken out; anything unclear counts as said.
+The rules are data (`safety.yaml`): families of signs. A sign is one or more parts joined by `+`, which may occur in any
+order within a few words of each other. A part is a phrase. In it, `(a|b)` is a choice, `<name>` is a named group of
+words, `ending*` allows any ending, and up to two small words may come between its words. Clear denials ("no chest
+pain") and idioms ("killing me") are removed first. Anything unclear counts as said.
 
-A rule is compiled when a text has the pieces of words without which it cannot match.
+A rule is compiled only when a text has the word fragments without which the rule cannot match.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from voice_helper.understanding.fragments import Clauses, FragmentIndex, GroupRe
 from voice_helper.understanding.normalize import Language
 
 LEVELS: Final = ("emergency", "urgent", "ask_other_person", "ask_medicine", "ask_diagnosis", "see_doctor")
-"""The intents of the safety group, the one that wins first."""
+"""The intents of the safety group, highest priority first."""
 
 _NEAR_WORDS = 5
-"""A sign of two parts may spread over twice this many words, one of three over three times."""
+"""A sign may span this many words for each of its parts."""
 
 _CUT = "\N{PILCROW SIGN}"
 _INNERMOST = re.compile(r"\(([^()]*)\)")
 _NAME = re.compile(r"<(\w+)>")
 _AT_EDGES = re.compile(r"(?<=[(|])\s+|\s+(?=[|)])")  # spaces inside a choice: "( red | hot )"
 _DEEPEST_GROUP = 6
-_NO_BRACKETS = str.maketrans("", "", "[]")  # in a sign they are no brackets
+_NO_BRACKETS = str.maketrans("", "", "[]")  # square brackets have no meaning in a sign
 _NO_MARKS = str.maketrans("\0", " ")
 _DENIAL = "denial"
 _CAN_BE_DENIED = ("emergency", "urgent")
@@ -60,35 +59,35 @@ _TOP_KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A family of signs was found in what was said."""
+    """A family of signs that was found in a text."""
 
     level: str
     """One of `LEVELS`."""
 
     family: str
     words: str
-    """The words that raised it."""
+    """The words that match the sign."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What the rules found in one utterance."""
+    """The results of the rules for one utterance."""
 
     raised: tuple[Flag, ...] = ()
     """Highest level first."""
 
     denied: tuple[Flag, ...] = ()
-    """Signs that were named and clearly denied."""
+    """Signs that were mentioned but clearly denied."""
 
     rest: str = ""
-    """What is left of the text, in comparable form, without what was denied."""
+    """The text in comparable form, without the denied parts."""
 
     plain: str | None = None
-    """What is left of it without idioms; `None` where it had none."""
+    """The text in comparable form without idioms, or `None` if it contains no idiom."""
 
     @property
     def highest(self) -> Flag | None:
-        """The flag to act on."""
+        """Return the flag to act on, or `None` if none was raised."""
         return self.raised[0] if self.raised else None
 
 
@@ -96,7 +95,7 @@ class Flags:
 class _Pattern:
     source: str
     needs: Clauses = ()
-    """What a text must have to match."""
+    """What a text must contain to match."""
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
@@ -121,10 +120,10 @@ class _Family:
     level: str
     signs: tuple[_Sign, ...]
     not_in_questions: bool
-    """A question whether it is one is no sign: "is it a clot"."""
+    """Whether asking about it does not count as a sign: "is it a clot"."""
 
     not_in_general: bool
-    """A question about anybody is no sign: "does your foot go white in a cramp"."""
+    """Whether a general question does not count as a sign: "does your foot go white in a cramp"."""
 
     unless: tuple[_Pattern, ...] = ()
 
@@ -142,39 +141,39 @@ class SafetyRules:
     negators: tuple[str, ...] = ()
     negation_ends: tuple[str, ...] = ()
     negation_passes: tuple[str, ...] = ()
-    """Words that a denial reaches over: "no sign of any swelling"."""
+    """Words that may come between a negator and what it denies: "no sign of any swelling"."""
 
     denials: tuple[_Pattern, ...] = ()
-    """Ways to say that all is well: "i can breathe"."""
+    """Phrases that say that all is well: "i can breathe"."""
 
     hedges: tuple[_Pattern, ...] = ()
-    """Words that take the certainty out of a denial: "not chest pain as such"."""
+    """Phrases that make a denial uncertain: "not chest pain as such"."""
 
     questions: tuple[str, ...] = ()
     question_ends: tuple[str, ...] = ()
-    """After these words a question is over and something is told."""
+    """Words that end a question and start a statement."""
 
     persons: frozenset[str] = field(default_factory=frozenset)
     generic: frozenset[str] = field(default_factory=frozenset)
     small_words: frozenset[str] = field(default_factory=frozenset)
-    """Words that only hold others together."""
+    """Function words, such as articles."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """With what takes long to make."""
+        """Return the fields, and the index, which takes long to build."""
         return {each.name: getattr(self, each.name) for each in fields(self)} | {"_index": self._index}
 
     @cached_property
     def family_names(self) -> frozenset[str]:
-        """Every family that can fire."""
+        """Return the names of all families."""
         return frozenset(family.name for family in self.families)
 
     def find(self, text: str) -> Flags:
-        """Find the red flags and redirects in a text, also in half of one."""
+        """Find the red flags and redirects in a text, which may be an incomplete utterance."""
         comparable = self.language.comparable(text)
         return self._that_may_match(comparable)._find(comparable)
 
     def _that_may_match(self, comparable: str) -> SafetyRules:
-        """Return the few rules that may match a text or what is left of it when idioms and denials are cut out."""
+        """Return only the rules that may match a text, with or without its idioms and denials."""
         may_match = {id(self._needing[each]) for each in self._index.candidates(comparable)}
 
         def kept(rules: tuple[_Rule, ...]) -> tuple[_Rule, ...]:
@@ -217,17 +216,17 @@ class SafetyRules:
         return Flags(tuple(raised), tuple(denied), rest, plain if plain != comparable else None)
 
     def _added(self, comparable: str) -> Iterator[str]:
-        """What is added to a question after it."""
+        """Yield what follows the end of a question."""
         for end in self.question_ends:
             yield from comparable.split(f" {end} ")[1:]
 
     def is_general_question(self, comparable: str) -> bool:
-        """Asked about anybody ("does your foot go white in a cramp"), with no person in it."""
+        """Return whether a text is a question about people in general ("does your foot go white in a cramp")."""
         words = set(comparable.split())
         return self._is_question(comparable) and bool(words & self.generic) and not words & self.persons
 
     def is_fragment(self, comparable: str) -> bool:
-        """Nothing but somebody and small words: "i have had", cut off there, is near to much and means nothing."""
+        """Return whether a text has only persons and small words. A fragment like "i have had" resembles too much."""
         return all(word in self.small_words or word in self.persons for word in comparable.split())
 
     def _said(self, sign: _Sign, clauses: Iterable[str]) -> Iterator[str]:
@@ -237,7 +236,7 @@ class SafetyRules:
                 yield clause[min(start for start, _ in spans) : max(end for _, end in spans)]
 
     def _is_only_asked(self, family: _Family, comparable: str) -> bool:
-        """The sign is asked about, or stands in another sense, and so is not said of anybody."""
+        """Return whether a sign is only asked about or used in another sense, so that nobody is said to have it."""
         if family.not_in_questions and self._is_question(comparable):
             return True
         if family.not_in_general and self.is_general_question(comparable):
@@ -245,7 +244,7 @@ class SafetyRules:
         return any(pattern.compiled.search(comparable) for pattern in family.unless)
 
     def _cut_denied(self, clauses: Sequence[str]) -> tuple[list[str], list[Flag]]:
-        """Put a mark in place of every sign that is clearly denied: "no fever or swelling"."""
+        """Replace every clearly denied sign ("no fever or swelling") by a mark. Return the clauses and those signs."""
         denied: list[Flag] = []
         left: list[str] = []
         for clause in clauses:
@@ -253,7 +252,7 @@ class SafetyRules:
             for pattern in self.denials:
                 denied += [Flag(LEVELS[0], _DENIAL, found[0]) for found in pattern.compiled.finditer(cut)]
                 cut = pattern.compiled.sub(_CUT, cut)
-            while cut != before:  # one cut may bring the next sign into the reach of the negator
+            while cut != before:  # a cut may bring the next sign within reach of the negator
                 before = cut
                 for family in self.families:
                     if family.level in _CAN_BE_DENIED:
@@ -270,7 +269,7 @@ class SafetyRules:
         return clause
 
     def _denied_part(self, spans: Sequence[tuple[int, int]], clause: str) -> tuple[int, int] | None:
-        """Return the part of a sign that is denied; a negator that belongs to the sign itself denies nothing."""
+        """Return the span of a sign that is denied, or `None`. A negator that is part of the sign denies nothing."""
         if any(hedge.compiled.search(clause) for hedge in self.hedges):
             return None
         for span in spans:
@@ -285,7 +284,7 @@ class SafetyRules:
     def _with_what_follows(
         self, span: tuple[int, int], spans: Sequence[tuple[int, int]], clause: str
     ) -> tuple[int, int]:
-        """The other parts that come right after a denied one are denied with it: "no chest pain"."""
+        """Extend a denied span by the other parts that come right after it: "no chest pain"."""
         start, end = span
         for other_start, other_end in sorted(spans):
             if other_start >= end and all(word in self.negation_passes for word in clause[end:other_start].split()):
@@ -293,7 +292,7 @@ class SafetyRules:
         return start, end
 
     def _is_denied(self, text_before: str) -> bool:
-        """Exactly one negator stands before, with nothing between that would make it unsure."""
+        """Return whether exactly one negator precedes, with nothing in between that makes it uncertain."""
         before = text_before.split()
         negators = 0
         while before:
@@ -306,12 +305,12 @@ class SafetyRules:
 
     @cached_property
     def _denial(self) -> re.Pattern[str]:
-        """What was cut, with the words that denied it."""
+        """Return the pattern of a mark, together with the words that deny it."""
         words = "|".join(re.escape(word) for word in (*self.negators, *self.negation_passes))
         return re.compile(rf"(?:(?<![\w'])(?:{words})\s+)*{_CUT}" if words else _CUT)
 
     def _clauses(self, comparable: str) -> list[str]:
-        """Cut a text where a denial ends its reach: "no chest pain but i can't breathe"."""
+        """Split a text where the reach of a denial ends: "no chest pain but i can't breathe"."""
         clauses: list[list[str]] = [[]]
         for word in comparable.split():
             if word in self.negation_ends:
@@ -330,7 +329,7 @@ class SafetyRules:
 
 
 def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRules:
-    """Read `safety.yaml`; what is wrong goes to `problems` and is left out."""
+    """Read `safety.yaml`. Mistakes are added to `problems` and left out of the rules."""
     top = item.mapping(problems, "safety.yaml", known=_TOP_KEYS)
 
     def texts(key: str) -> tuple[str, ...]:
@@ -389,13 +388,13 @@ def _read_family(name: str, entry: Item, pattern: _PatternReader, problems: Prob
 
 
 class _PatternReader:
-    """Turns a part of a sign into a regular expression over comparable text."""
+    """Compiles a part of a sign to a regular expression for text in comparable form."""
 
     def __init__(self, groups: Mapping[str, str], language: Language, small_words: Sequence[str]) -> None:
         self._groups = groups
         self._language = language
         words = "|".join(re.escape(word) for word in small_words)
-        self._starred = lru_cache(maxsize=None)(self._read_words)  # a group stands in many signs
+        self._starred = lru_cache(maxsize=None)(self._read_words)  # many signs use the same group
         self._reader = GroupReader(_INNERMOST, lambda found: self._reader.choice(found[1]), self._fragments)
         self._gap = rf"(?:'s)?\s+(?:(?:{words})\s+){{0,2}}"
 
@@ -418,7 +417,7 @@ class _PatternReader:
         return _Pattern(rf"(?<![\w'])(?:{pieces})(?:'s)?(?![\w'])", self._reader.needs(unfolded.translate(_NO_MARKS)))
 
     def _unfolded(self, part: str) -> tuple[str, str | None]:
-        """Put the words of the groups in place of their names; give what is wrong with a name beside it."""
+        """Replace the names of groups by their words. Return the result, and what is wrong with a name, if anything."""
         for _ in range(_DEEPEST_GROUP):
             names = set(_NAME.findall(part))
             if not names:
@@ -440,12 +439,12 @@ class _PatternReader:
         return leading + self._gap.join(words) + trailing
 
     def _fragments(self, piece: str) -> Iterator[str]:
-        """What of a piece must stand in a text: without the signs that a text in comparable form cannot have."""
+        """Yield the words of a piece that a text must contain, without those that comparable form cannot contain."""
         for words, _ in self._starred(piece):
             yield from (word for word in words.split() if word.replace("'", "").isalnum())
 
     def _read_words(self, piece: str) -> list[tuple[str, bool]]:
-        """Return the words of a piece in comparable form, and whether any ending may follow."""
+        """Return the words of a piece in comparable form, each with whether any ending may follow."""
         if "*" not in piece:
             return [(word, False) for word in self._language.comparable(piece).split()]
         return [(self._language.comparable(word) or word, word.endswith("*")) for word in piece.split()]
@@ -453,8 +452,8 @@ class _PatternReader:
 
 def _mistake_in(unfolded: str, part: str) -> str | None:
     if not unfolded:
-        return "nothing stands here"
-    if "?" in unfolded:  # it would be left out like all punctuation, and what was meant to be optional be needed
+        return "this part is empty"
+    if "?" in unfolded:  # it would be dropped as punctuation, and the optional part would become required
         return f'"{part}" must be written without "?": name both ways as a choice, "(no|no more) pain"'
     if not is_balanced(unfolded.translate(_NO_BRACKETS)):
         return f'a bracket of "{part}" is not closed'
@@ -462,7 +461,7 @@ def _mistake_in(unfolded: str, part: str) -> str | None:
 
 
 def _find_sign(sign: _Sign, text: str) -> tuple[tuple[int, int], ...] | None:
-    """Return where the parts of a sign stand (in characters), near each other; `None` when they do not."""
+    """Return the spans (in characters) of a sign's parts if they are near each other, otherwise `None`."""
     spans: list[tuple[int, int]] = []
     for part in sign.parts:
         found = part.compiled.search(text)

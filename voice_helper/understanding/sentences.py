@@ -1,8 +1,8 @@
-"""Sentence templates: what people say, in Home Assistant's template language, matched with hassil.
+"""Read sentence templates, written in Home Assistant's template language, and match texts with them by hassil.
 
-hassil accepts a broken template without a word and fails at the first spoken sentence,
-so every template, list and rule is checked here while it is read, and each problem
-names its file and line. hassil itself is loaded when a text may match some template.
+hassil silently accepts a broken template and fails at the first sentence. Therefore every template, list and rule is
+checked here when it is read, and each problem names its file and line. hassil itself is loaded only when a text may
+match a template.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
 _GROUPED = re.compile(r"[(\[|]")
 _MAX_MISHEARD_WORDS = 3
-_MIN_MISHEARD_LETTERS = 5  # shorter words are like too many others
+_MIN_MISHEARD_LETTERS = 5  # shorter words resemble too many others
 _MISHEARD_LIKENESS = 80
 _FILE_KEYS = frozenset({"language", "intents", "lists", "expansion_rules"})
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One sentence template of one intent, and where it stands."""
+    """One sentence template of an intent, and its place in the files."""
 
     intent: str
     text: str
@@ -45,7 +45,7 @@ class Template:
     def __str__(self) -> str:
         return f"{self.intent}, sentence {self.number}"
 
-    def __reduce__(self) -> tuple[type[Template], tuple[str, str, Place, int]]:  # half the time of a dataclass's own
+    def __reduce__(self) -> tuple[type[Template], tuple[str, str, Place, int]]:  # twice as fast as a dataclass's own
         return Template, (self.intent, self.text, self.place, self.number)
 
 
@@ -60,7 +60,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Sentences:
-    """All templates of a language: they match texts, and are drawn from."""
+    """All templates of a language, to match texts with and to draw sentences from."""
 
     language: Language
     templates: tuple[Template, ...]
@@ -72,19 +72,19 @@ class Sentences:
     _raw_rules: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        """With what takes long to make, but nothing of hassil's."""
+        """Return the fields and what takes long to build, but no objects of hassil."""
         kept = {name: getattr(self, name) for name in ("intents", "slots_of", "_lists_of_slot", "_index")}
         return {each.name: getattr(self, each.name) for each in fields(self)} | kept
 
     @cached_property
     def intents(self) -> tuple[str, ...]:
-        """Every intent that has a template, in the order of the files."""
+        """Return every intent that has a template, in the order of the files."""
         return tuple(dict.fromkeys(template.intent for template in self.templates))
 
     def exact(self, text: str, only: Iterable[str] | None = None) -> tuple[Claim, ...]:
-        """Return the intents that claim a text word for word, the winning one first.
+        """Return the intents that a text matches word for word, highest priority first.
 
-        The text is tried as it is, in short forms, and without fillers. `only` limits the intents looked at.
+        Tries the text as it is, with contractions, and without fillers. `only` limits the intents that are tried.
         """
         plain = " ".join(self.language.words(text))
         short = self.language.comparable(text)
@@ -102,20 +102,20 @@ class Sentences:
         return tuple(sorted(claims.values(), key=lambda claim: self._rank(claim.intent)))
 
     def draw(self, template: Template, count: int) -> tuple[str, ...]:
-        """Return up to `count` different sentences of a template, always the same ones."""
+        """Return at most `count` different sentences of a template. Repeated calls return the same ones."""
         return self._parsed.draw(template.text, count)
 
     def plainest(self, template: Template) -> str:
-        """Return the plainest sentence of a template: the first of every choice, nothing that may be left out."""
+        """Return the plainest sentence of a template: the first option of every choice and no optional parts."""
         return self._parsed.plainest(template.text)
 
     def words_of(self, template: Template) -> frozenset[str]:
-        """Return every word that any sentence of a template can have."""
+        """Return every word that can occur in a sentence of a template."""
         return self._parsed.words(template.text)
 
     @cached_property
     def words(self) -> Mapping[str, Template]:
-        """Every word of the templates, sorted, and the first template that has it."""
+        """Return every word of the templates, sorted, with the first template that contains it."""
         found: dict[str, Template] = {}
         for template in self.templates:
             for word in self.words_of(template):
@@ -123,7 +123,7 @@ class Sentences:
         return dict(sorted(found.items()))
 
     def find_slots(self, comparable: str, slots: Iterable[str]) -> dict[str, str]:
-        """Find values of the named lists in a text that no template matched; several are joined by a comma."""
+        """Find the values of slots in a text that no template matches. Several values are joined by commas."""
         found: dict[str, str] = {}
         for slot in slots:
             pattern, values = self._slot_patterns.get(slot, (None, {}))
@@ -135,9 +135,9 @@ class Sentences:
         return found
 
     def _misheard(self, comparable: str, values: Mapping[str, str]) -> str:
-        """Return the value whose phrase some neighbouring words are spelled most like, also where it was cut apart.
+        """Return the value whose phrase is spelled most like some adjacent words, even if they split it, or "".
 
-        Words that some template knows were heard as they are; one among them at least must be another.
+        At least one of these words must be unknown to the templates. The others count as heard correctly.
         """
         from rapidfuzz import fuzz, process
 
@@ -156,7 +156,7 @@ class Sentences:
 
     @cached_property
     def slots_of(self) -> Mapping[str, tuple[str, ...]]:
-        """The lists that the templates of each intent use."""
+        """Return the slots that the templates of each intent use."""
         used: dict[str, dict[str, None]] = {}
         for template, name in self._lists_named:
             used.setdefault(template.intent, {})[name.slot] = None
@@ -164,7 +164,7 @@ class Sentences:
 
     @cached_property
     def _lists_of_slot(self) -> Mapping[str, tuple[str, ...]]:
-        """The lists that fill each slot: its own first, then those a template names as `{list:slot}`."""
+        """Return the lists that fill each slot: its own first, then those that a template names as `{list:slot}`."""
         lists: dict[str, dict[str, None]] = {name: {name: None} for name in self.lists}
         for _, name in self._lists_named:
             lists.setdefault(name.slot, {})[name.name] = None
@@ -177,13 +177,13 @@ class Sentences:
                 yield from ((template, each) for each in self._unfolded(name))
 
     def _unfolded(self, name: Name) -> tuple[Name, ...]:
-        """The lists that a name stands for: its own, or those of a rule and the rules in it."""
+        """Return the lists that a name refers to: the list itself, or those in a rule and its nested rules."""
         if not name.is_rule:
             return (name,)
         return tuple(each for inner in _names_of(self._raw_rules[name.name]) for each in self._unfolded(inner))
 
     def named_in(self, texts: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return the lists and rules that some templates and their rules name, as hassil takes them."""
+        """Return the lists and rules that some templates refer to, directly or through rules, in hassil's form."""
         lists: dict[str, Any] = {}
         rules: dict[str, str] = {}
         left = [name for text in texts for name in _names_of(text)]
@@ -197,13 +197,13 @@ class Sentences:
         return lists, rules
 
     def lists_named_in(self, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Return the slot and the list of each value that sentences of some templates can have."""
+        """Yield the slot and the list of each value that can occur in sentences of some templates."""
         for text in texts:
             for name in _names_of(text):
                 yield from ((each.slot, each.name) for each in self._unfolded(name))
 
     def say(self, slot: str, value: str) -> str | None:
-        """How a value of a list is said aloud; `None` for a value the list does not have."""
+        """Return the spoken form of a value of a slot, or `None` if no list of the slot contains the value."""
         lists = self._lists_of_slot.get(slot, (slot,))
         entries = (entry for name in lists for entry in self.lists.get(name, ()))
         return next((entry.say for entry in entries if entry.value == value), None)
@@ -212,14 +212,14 @@ class Sentences:
         words = sorted((word for word in text.split() if word.isascii() and word.isalpha()), key=len, reverse=True)
         candidates = (self.templates[each] for each in self._index.candidates(unicodedata.normalize("NFC", text)))
         templates = [(each.intent, each.text) for each in candidates if self._pieces.may_match(each.text, words)]
-        if not templates:  # the parser need not even be loaded
+        if not templates:  # then the parser is not even loaded
             return
         for match in self._parsed.matches(text, templates):
             yield Claim(*match)
 
     @cached_property
     def _index(self) -> FragmentIndex:
-        """Of what the templates need."""
+        """Return the index of what the templates require."""
         reader = NeedReader(self._list_templates, self._raw_rules, _parsed_needs)
         return FragmentIndex([reader.needs(template.text) for template in self.templates])
 
@@ -229,7 +229,7 @@ class Sentences:
 
     @property
     def _list_templates(self) -> Mapping[str, list[str]]:
-        """The templates of the values of each list."""
+        """Return the templates of the values of each list."""
         return {name: [value["in"] for value in raw["values"]] for name, raw in self._raw_lists.items()}
 
     @cached_property
@@ -256,17 +256,17 @@ class Sentences:
 
     @cached_property
     def _known_words(self) -> frozenset[str]:
-        """Every word that is written in the templates, lists and rules."""
+        """Return every word in the templates, lists and rules."""
         values = (value["in"] for raw in self._raw_lists.values() for value in raw["values"])
         texts = (*(template.text for template in self.templates), *values, *self._raw_rules.values())
         return frozenset(word for text in texts for word in self.language.words(text))
 
 
 def read_sentences(documents: Mapping[str, Item], language: Language, problems: Problems) -> Sentences:
-    """Read sentence files into templates.
+    """Read the templates from sentence files.
 
-    `documents` are the files by group name (`remedies`). What is wrong goes to `problems`
-    and is left out, so that one bad line never takes the rest with it.
+    `documents` are the files by group name (`remedies`). Mistakes are added to `problems` and left out, so that one bad
+    line never affects the others.
     """
     lists: dict[str, Item] = {}
     rules: dict[str, tuple[str, Place]] = {}
@@ -355,7 +355,7 @@ def _parsed_needs(text: str) -> Clauses:
 
 @lru_cache(maxsize=1 << 14)
 def _names_of(text: str) -> tuple[Name, ...]:
-    """Return the lists and rules that a sound template names, from left to right."""
+    """Return the lists and rules that a valid template names, from left to right."""
     if is_plain(text):
         return names_in(text)
     from voice_helper.understanding.hassil_adapter import names_of
@@ -364,7 +364,7 @@ def _names_of(text: str) -> tuple[Name, ...]:
 
 
 def _texts_of(text: str) -> list[str]:
-    """Return every text of a sound template without lists and rules."""
+    """Return every text of a valid template that uses no lists or rules."""
     if is_plain(text) and not _GROUPED.search(text):
         return [text]
     from voice_helper.understanding.hassil_adapter import texts_of
@@ -373,7 +373,7 @@ def _texts_of(text: str) -> list[str]:
 
 
 def _bracket_fault(text: str) -> str | None:
-    """Say which bracket is wrong and where; `None` when all are closed in order."""
+    """Return which bracket is wrong and where, or `None` if all are closed in order."""
     open_brackets: list[tuple[str, int]] = []
     for column, character in enumerate(text, 1):
         if character in _PAIRS:
@@ -437,7 +437,7 @@ def _read_value(item: Item, what: str, problems: Problems) -> tuple[SlotValue, s
 
 
 class _References:
-    """Checks that the lists and rules which templates name are there, and that rules end."""
+    """Checks that the lists and rules named in templates exist, and that no rule refers to itself."""
 
     def __init__(self, lists: frozenset[str], rules: Mapping[str, str]) -> None:
         self._lists = lists

@@ -1,4 +1,4 @@
-"""Text in, meaning out: red flags, then exact templates, then redirects, then the nearest meaning."""
+"""Find the meaning of a text: red flags first, then exact templates, then redirects, then the nearest meaning."""
 
 from __future__ import annotations
 
@@ -27,81 +27,81 @@ Context = Literal["none", "guide"]
 
 HELP_NOW: Final = ("emergency", "urgent")
 _FEW_WORDS: Final = 3
-"""Fewer, such as "thank you", are said by everybody to everybody."""
+"""Shorter phrases, such as "thank you", may be meant for anyone."""
 
 MIN_KNOWN_SHARE: Final = 0.34
-"""Fewer known words than this, and nearness means nothing."""
+"""Below this share of known words, nearness says nothing."""
 
 
 _OF_SCORES: Final = ("score_slope", "score_offset")
 
 
 def logistic(odds: float) -> float:
-    """Return the share that log odds stand for."""
+    """Convert log odds to a probability."""
     return 0.5 + 0.5 * math.tanh(odds / 2)
 
 
 class NearestMeaning(Protocol):
-    """Ranks all intents for a text, and shows which template it came nearest to."""
+    """Ranks all intents by their nearness to a text, and finds the nearest template."""
 
     def rank(self, comparable: str) -> Ranking:
-        """Return how near a text is to every meaning."""
+        """Return the nearness of a text to every intent."""
 
     def known_share(self, comparable: str) -> float:
-        """Return the share of the words of a text that the templates know."""
+        """Return the share of the text's words that the templates contain, from 0.0 to 1.0."""
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Return the nearest template of an intent."""
+        """Return the template of an intent that is nearest to a text, or `None` if the intent has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which nearness on a meaning is acted on; set on labelled sentences, never guessed in code."""
+    """The minimum nearness for each decision. They are tuned on labelled sentences, not guessed in code."""
 
     sure: float
     margin: float
     unsure: float
     safety: float
-    """The share of emergency and urgent meanings together from which on they are acted on."""
+    """The minimum for the combined share of emergency and urgent meanings."""
 
     safety_misheard: float
-    """The same where the recognizer is less than `confident` of the words."""
+    """The same, if the recognizer's confidence is below `confident`."""
 
     confident: float
-    """From this confidence on the recognizer is taken at its word."""
+    """The minimum confidence to trust the recognizer's words."""
 
     safety_cut: float
-    """The same where another sign was clearly denied, or an idiom taken out."""
+    """The same, if another sign was clearly denied or an idiom was removed."""
 
     emergency: float
-    """Of that share, so much makes it an emergency: when in doubt, the higher level."""
+    """The minimum part of that share for an emergency. It is below one half: when in doubt, the higher level wins."""
 
     overheard: float = 0.5
-    """The least score for words that were overheard: nobody has called us or talked with us just before."""
+    """The minimum score for overheard words, which nobody addressed to the program."""
 
     overheard_safety: float = 0.8
     """`safety`, for words that were overheard."""
 
     overheard_confident: float = 0.7
-    """Overheard words of which the recognizer is less sure are no near meaning."""
+    """The minimum confidence for a nearest meaning of overheard words."""
 
     overheard_clear: float = 0.8
-    """An overheard red flag of which the recognizer is so sure counts, whatever the words so far were."""
+    """From this confidence, an overheard red flag counts regardless of the partial words."""
 
     score_slope: float = 1.0
-    """With `score_offset`, how nearness becomes a score that can be believed, in log odds."""
+    """With `score_offset`, converts nearness to a calibrated score, in log odds."""
 
     score_offset: float = 0.0
 
     def believed(self, nearness: float) -> float:
-        """Return how often a meaning as near as this is right: of those with a score of 0.9, nine in ten."""
+        """Return the calibrated score for a nearness: the share of meanings this near that are right."""
         if not 0.0 < nearness < 1.0:
             return nearness
         odds = self.score_slope * math.log(nearness / (1 - nearness)) + self.score_offset
         return logistic(odds)
 
     def decision(self, score: float, second_score: float, *, may_ask: bool) -> Decision:
-        """Return what the nearness of the two nearest meanings leads to."""
+        """Decide from the nearness of the two nearest meanings whether to answer, to ask back or to refuse."""
         if score >= self.sure and score - second_score >= self.margin:
             return "nearest"
         is_near_enough = score >= self.unsure and score + second_score >= self.sure
@@ -118,12 +118,12 @@ USUAL_THRESHOLDS: Final = Thresholds(
     safety_cut=0.6,
     emergency=0.42,
 )
-"""For a folder that has no `thresholds.yaml`."""
+"""For a folder without `thresholds.yaml`."""
 
 
 @dataclass(frozen=True)
 class Understanding:
-    """Everything needed to give a text its meaning."""
+    """Everything needed to understand a text."""
 
     sentences: Sentences
     safety: SafetyRules
@@ -131,20 +131,20 @@ class Understanding:
     thresholds: Thresholds
 
     def understand(self, text: str, context: Context = "none", confidence: float = 1.0) -> Match:
-        """Return the meaning of what was heard or typed; `confidence` is the recognizer's, from 0.0 to 1.0.
+        """Return the meaning of a typed or recognized text. `confidence` is the recognizer's, from 0.0 to 1.0.
 
-        In the context `guide` a session is going on: its commands win over everything but safety.
+        In the context `guide`, a session is running, and its commands take priority over everything except safety.
         """
         if not self.sentences.language.words(text):
             return Match(NONE_INTENT, score=0.0, decided_by="none")
         return self._meaning(text, context, confidence)
 
     def is_for_us(self, heard: Transcript, match: Match, so_far: str = "") -> bool:
-        """Tell whether words that were overheard are for us: a question in our words, or clearly one about our subject.
+        """Return whether overheard words are meant for the program: they match a template or clearly name its subject.
 
-        A command, a "yes" or a "thanks" means something only where we have talked; a near meaning may be chance. A red
-        flag may be misheard: where words so far came (`so_far`, from another recognizer), they must have had one, too,
-        or the words be clear.
+        A command, "yes" or "thanks" has a meaning only during a conversation, and a near meaning may be chance. A red
+        flag may be misheard. If there are partial words (`so_far`, from another recognizer), they must contain a red
+        flag as well, unless the words were heard clearly.
         """
         if match.decided_by == "command":
             return match.intent == GUIDE_START
@@ -160,7 +160,7 @@ class Understanding:
         return is_sure and self._group(match.intent) not in {TALK_GROUP, COMMAND_GROUP}
 
     def with_runner_up(self, text: str, match: Match) -> Match:
-        """Return a match with the meaning that came next, also where nearness was not needed to decide."""
+        """Return the match with the second-best meaning, even if nearness was not needed to decide."""
         if match.runner_up is not None:
             return match
         ranking = self.nearest.rank(self.sentences.language.essence(text))
@@ -186,7 +186,7 @@ class Understanding:
         threshold = self._alarm_threshold(confidence, is_cut=denied or flags.plain is not None)
         if flags.plain is None:
             alarm = self._alarm(comparable, ranking, threshold)
-        else:  # an idiom is no sign of danger, neither to a rule nor to what is near to one
+        else:  # an idiom must not raise an alarm, neither by a rule nor by nearness
             plain = language.essence(flags.plain)
             alarm = self._alarm(plain, self._ranked(plain), threshold)
         if alarm is not None:
@@ -196,18 +196,18 @@ class Understanding:
         return replace(self._nearest(text, comparable, ranking.scores()), denied=denied)
 
     def _ranked(self, comparable: str) -> Ranking:
-        """Return how near a text is to every meaning, where enough of its words are known."""
+        """Return the nearness of a text to every intent, or no nearness if too few of its words are known."""
         is_known = self.nearest.known_share(comparable) >= MIN_KNOWN_SHARE
         return self.nearest.rank(comparable) if is_known else NOTHING_NEAR
 
     def _alarm_threshold(self, confidence: float, *, is_cut: bool) -> float:
-        if is_cut:  # fragments come near to much by chance
+        if is_cut:  # fragments are near many meanings by chance
             return self.thresholds.safety_cut
         is_confident = confidence >= self.thresholds.confident
         return self.thresholds.safety if is_confident else self.thresholds.safety_misheard
 
     def _alarm(self, comparable: str, ranking: Ranking, threshold: float) -> Match | None:
-        """Raise a red flag that no rule knows, where the wording is near enough to those that are."""
+        """Return a red flag that no rule covers, if the text is near enough to known wordings, otherwise `None`."""
         ranked = ranking.scores()
         shares = {intent: share for intent, share in ranked if intent in HELP_NOW}
         together = sum(shares.values())
@@ -226,17 +226,17 @@ class Understanding:
         )
 
     def urgent_flag(self, text: str) -> Flag | None:
-        """Return an emergency or urgent flag that is certain already in half an utterance."""
+        """Return an emergency or urgent flag that is certain even in an incomplete utterance, or `None`."""
         flag = self.safety.find(text).highest
         return flag if flag is not None and flag.level in HELP_NOW else None
 
     def command(self, text: str) -> str | None:
-        """Return the intent of the session's command that a text is, word for word."""
+        """Return the intent of the session command that a text matches word for word, or `None`."""
         claims = (claim.intent for claim in self.sentences.exact(text) if self._group(claim.intent) == COMMAND_GROUP)
         return self._short_command(text) or next(claims, None)
 
     def _short_command(self, text: str) -> str | None:
-        """Return what a word such as "ready" means in a session and nowhere else."""
+        """Return the intent of a word such as "ready", which is a command only in a session, or `None`."""
         language = self.sentences.language
         return language.in_session.get(language.comparable(text))
 
@@ -267,7 +267,7 @@ class Understanding:
         return Match(flag.level, slots, 1.0, "safety", flag.family)
 
     def _nearest(self, text: str, comparable: str, ranked: list[tuple[str, float]]) -> Match:
-        """Return the nearest meaning below an alarm: what is left of the scores decides."""
+        """Return the nearest meaning that is not an alarm, by the scores of the other intents."""
         others = [(intent, score) for intent, score in ranked if intent not in HELP_NOW]
         whole = sum(score for _, score in others) or 1.0
         ranked = [(intent, score / whole) for intent, score in others]
@@ -298,7 +298,7 @@ def _next_best(ranked: list[tuple[str, float]], intent: str) -> RunnerUp | None:
 
 
 def read_thresholds(item: Item, problems: Problems) -> Thresholds:
-    """Read `thresholds.yaml`."""
+    """Read `thresholds.yaml`. Mistakes are added to `problems`."""
     names = [field.name for field in fields(Thresholds)]
     known = frozenset({"language", *names, "set_on", "figures"})
     top = item.mapping(problems, "thresholds.yaml", known=known)

@@ -1,4 +1,4 @@
-"""Voices: text in, 16 kHz sound out."""
+"""Voices, which turn text into 16 kHz sound."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from voice_helper.errors import EngineMissingError
 from voice_helper.types import SAMPLE_RATE
 
 WORDS_PER_MINUTE: Final = 150
-"""Calm and clear, for somebody in pain or hard of hearing."""
+"""Calm and clear, for a listener who is in pain or hard of hearing."""
 
 SENTENCE_PAUSE_SECONDS: Final = 0.5
-_SENTENCES_KEPT: Final = 256  # most of those that there are; about 25 MB
+_SENTENCES_KEPT: Final = 256  # most of the sentences that exist; about 25 MB
 
 NATURAL_LANGUAGE: Final = "en"
 VOICE_NAMES: Final = ("auto", "natural", "pyttsx3", "none")
 
 
 class Voice(Protocol):
-    """Something that speaks."""
+    """A voice, which synthesizes sentences."""
 
     name: str
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit, mono sound; none for a text without a word.
+        """Return a sentence as 16 kHz, 16-bit, mono sound, or no bytes for a text without a word.
 
-        Raises `EngineMissingError` or, where it worked before, `EngineFaultError`.
+        Raises `EngineMissingError` if the voice does not work, or `EngineFaultError` if it has worked before.
         """
 
 
 class NoVoice:
-    """Says nothing, for those who only read."""
+    """A silent voice, for users who only read."""
 
     name = "none"
 
@@ -43,32 +43,32 @@ class NoVoice:
 
 
 class ReadingPace:
-    """Says nothing, and takes as long as it takes to read a sentence, so that what is shown keeps its pace."""
+    """A silent voice that takes as long as reading the sentence does, so that the text is shown at that pace."""
 
     name = "shown"
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return silence, as long as the sentence would be spoken."""
+        """Return silence as long as the spoken sentence would be."""
         return bytes(2 * round(len(text.split()) * 60 / words_per_minute * SAMPLE_RATE))
 
 
 class VoiceWithMemory:
-    """A voice for many people: what it has spoken lately it does not speak anew."""
+    """A voice shared by many users, which caches the sentences it spoke most recently."""
 
     def __init__(self, voice: Voice) -> None:
         self.name = voice.name
         self._speak = lru_cache(_SENTENCES_KEPT)(voice.speak)
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit sound."""
+        """Return a sentence as 16 kHz, 16-bit, mono sound."""
         return self._speak(text, words_per_minute)
 
 
 def open_voice(name: str, language: str = "en") -> Voice:
     """Open a voice by its name: `auto`, `natural`, `pyttsx3` or `none`.
 
-    `auto` takes the natural one where it is installed and speaks the language. Raises `EngineMissingError` when the
-    voice does not work on this machine, or does not speak the language.
+    `auto` chooses the natural voice if it is installed and speaks the language. Raises `EngineMissingError` if the
+    voice does not work on this machine or does not speak the language.
     """
     if name not in VOICE_NAMES:
         raise EngineMissingError(f'there is no voice "{name}"', hint=f"voices: {', '.join(VOICE_NAMES)}")
@@ -77,7 +77,7 @@ def open_voice(name: str, language: str = "en") -> Voice:
     if name == "natural":
         return _open_natural(language)
     if name == "auto" and language == NATURAL_LANGUAGE and has_natural():
-        with suppress(EngineMissingError):  # doctor tells why
+        with suppress(EngineMissingError):  # doctor says why
             return _open_natural(language)
     from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -85,14 +85,14 @@ def open_voice(name: str, language: str = "en") -> Voice:
 
 
 def has_natural() -> bool:
-    """Tell whether the package of the natural voice is installed."""
+    """Return whether the package of the natural voice is installed."""
     return find_spec("hibari") is not None
 
 
 def _open_natural(language: str) -> Voice:
     if language != NATURAL_LANGUAGE:
         raise EngineMissingError(
-            f'the natural voice speaks English only, not "{language}"', hint="take another one: --voice pyttsx3"
+            f'the natural voice speaks English only, not "{language}"', hint="use another one: --voice pyttsx3"
         )
     from voice_helper.voices.natural import NaturalVoice
 

@@ -1,4 +1,4 @@
-"""A natural voice through hibari, a small neural network inside its package (extra `natural`); English only."""
+"""The natural voice, with hibari, a small neural network inside its package (extra `natural`). English only."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from voice_helper.audio.devices import spoken_part, to_pcm
 from voice_helper.errors import EngineMissingError, install_hint, needs_package
 from voice_helper.support.onnx import keep_onnxruntime_silent
 
-_PACE: Final = 1 / 216  # its own pace is 216 words a minute, pauses left out
-_LOUDNESS: Final = 1.35  # it is softer than the system's voice; the loudest sentence we say still fits
-_INSTEAD: Final = "take the system's voice: --voice pyttsx3"
+_PACE: Final = 1 / 216  # its normal pace is 216 words a minute, without pauses
+_LOUDNESS: Final = 1.35  # it is softer than the system's voice; the loudest sentence still fits
+_INSTEAD: Final = "use the system's voice: --voice pyttsx3"
 _NOISE_SEED: Final = 0  # the same sentence always sounds the same
 
 
 class NaturalVoice:
-    """Speaks sentence by sentence, on the thread that asks."""
+    """Synthesizes one sentence at a time, on the calling thread."""
 
     name = "natural"
 
     def __init__(self) -> None:
-        """Load the network and warm it up, about a second.
+        """Load the network and warm it up, which takes about a second.
 
-        Raises `EngineMissingError` when the extra is not installed or does not load.
+        Raises `EngineMissingError` if the extra is not installed or does not load.
         """
         keep_onnxruntime_silent()  # hibari loads it
         with needs_package("the natural voice", "natural", _INSTEAD):
             from hibari import Hibari
             from hibari.voices import DEFAULT, voice_path
         try:
-            model = voice_path(DEFAULT, download_missing=False)  # it would fetch what is not in its package
+            model = voice_path(DEFAULT, download_missing=False)  # otherwise it downloads what its package lacks
             self._engine: Any = Hibari(model=model)
             self._engine("0")
-        except Exception as error:  # whatever it raises, there is no voice
+        except Exception as error:  # whatever the error, there is no voice
             raise EngineMissingError(
                 f"the natural voice does not start: {error}",
                 hint=f"{install_hint('natural')}; or {_INSTEAD}",
@@ -43,7 +43,7 @@ class NaturalVoice:
         self._one_at_a_time = threading.Lock()
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit sound, without silence around it."""
+        """Return a sentence as 16 kHz, 16-bit, mono sound, without silence around it."""
         if not any(character.isalnum() for character in text):
             return b""
         with self._one_at_a_time:

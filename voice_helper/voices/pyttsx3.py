@@ -1,7 +1,7 @@
-"""The system's voice through pyttsx3: espeak on Linux, SAPI5 on Windows, NSSpeechSynthesizer on macOS.
+"""The system's voice, with pyttsx3: espeak on Linux, SAPI5 on Windows, NSSpeechSynthesizer on macOS.
 
-On Linux only one call order of pyttsx3 is reliable: one `save_to_file` and `runAndWait` a
-sentence, always on the same thread. So pyttsx3 synthesises, and our own player plays.
+On Linux, pyttsx3 is reliable only with one `save_to_file` and one `runAndWait` for each sentence, always on the same
+thread. Therefore pyttsx3 only synthesizes, and our own player plays the sound.
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ from voice_helper.audio.devices import spoken_part, to_pcm
 from voice_helper.errors import EngineMissingError, install_hint
 from voice_helper.support.tempdir import temporary_folder
 
-_ESPEAK_PACE: Final = 150 / 188  # asked for 150 words a minute espeak speaks 188, pauses left out
+_ESPEAK_PACE: Final = 150 / 188  # set to 150 words a minute, espeak speaks 188, without pauses
 _TRIES: Final = 3
-_NO_SOUND: Final = "the voice gives no sound"
+_NO_SOUND: Final = "the voice produces no sound"
 _NO_SOUND_HINT: Final = "voice-helper doctor checks it; --voice none shows the text"
 _START_SECONDS: Final = 20.0
 _SENTENCE_SECONDS: Final = 30.0
 
 
 class Pyttsx3Voice:
-    """Speaks sentence by sentence, on a thread of its own."""
+    """Synthesizes one sentence at a time, on its own thread."""
 
     name = "pyttsx3"
 
     def __init__(self) -> None:
-        """Start the engine; raises `EngineMissingError` when the system has no voice."""
+        """Start the engine. Raises `EngineMissingError` if the system has no voice."""
         self._work: queue.SimpleQueue[tuple[Callable[[Any], bytes], Future[bytes]]] = queue.SimpleQueue()
         started: Future[bytes] = Future()
         threading.Thread(target=self._run, args=(started,), name="pyttsx3", daemon=True).start()
         started.result(timeout=_START_SECONDS)
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit sound, without the engine's own silence around it.
+        """Return a sentence as 16 kHz, 16-bit, mono sound, without the engine's silence around it.
 
-        Raises `EngineMissingError` where the engine gives none, or does not answer.
+        Raises `EngineMissingError` if the engine produces no sound or does not respond.
         """
         if not any(character.isalnum() for character in text):
             return b""
-        for _ in range(_TRIES):  # now and then espeak gives nothing; an instruction must not go missing
+        for _ in range(_TRIES):  # espeak sometimes produces nothing, and no instruction may be lost
             sound = self._call(lambda engine: _synthesise(engine, text, words_per_minute))
             if sound:
                 return sound
         raise EngineMissingError(_NO_SOUND, hint=_NO_SOUND_HINT)
 
     def voices(self) -> list[str]:
-        """Name the voices of the engine."""
+        """Return the names of the engine's voices."""
         names = self._call(lambda engine: "\n".join(str(voice.name) for voice in engine.getProperty("voices")).encode())
         return names.decode().splitlines()
 
@@ -65,7 +65,7 @@ class Pyttsx3Voice:
         try:
             return done.result(timeout=_SENTENCE_SECONDS)
         except TimeoutError:
-            raise EngineMissingError("the voice does not answer", hint="voice-helper doctor checks it") from None
+            raise EngineMissingError("the voice does not respond", hint="voice-helper doctor checks it") from None
 
     def _run(self, started: Future[bytes]) -> None:
         try:
@@ -83,7 +83,7 @@ class Pyttsx3Voice:
             job, done = self._work.get()
             try:
                 done.set_result(job(engine))
-            except Exception as error:  # the caller gets it
+            except Exception as error:  # it is raised in the caller's thread
                 done.set_exception(error)
 
 
@@ -94,17 +94,17 @@ def _start_engine() -> Any:
 
     engine = pyttsx3.init("espeak" if sys.platform.startswith("linux") else None)
     driver = sys.modules.get("pyttsx3.drivers.espeak")
-    if driver is not None:  # it prints "Audio saved to ..." on the standard output, which belongs to answers
+    if driver is not None:  # it prints "Audio saved to ..." to standard output, which is reserved for answers
         driver.print = lambda *_, **__: None  # type: ignore[attr-defined]
     return engine
 
 
 def _load_espeak() -> None:
-    """Load the espeak-ng that comes as a package, so that none has to be installed; pyttsx3 then finds it."""
+    """Load the espeak-ng from its Python package, so that pyttsx3 finds it and none needs to be installed."""
     try:
         import espeakng_loader
     except ImportError:
-        return  # an installed espeak may be there
+        return  # the system may have its own espeak
     if not os.environ.get("ESPEAK_DATA_PATH"):
         os.environ["ESPEAK_DATA_PATH"] = str(espeakng_loader.get_data_path())
     ctypes.CDLL(str(espeakng_loader.get_library_path()), mode=ctypes.RTLD_GLOBAL)
@@ -115,7 +115,7 @@ def _synthesise(engine: Any, text: str, words_per_minute: float) -> bytes:
 
     pace = _ESPEAK_PACE if sys.platform.startswith("linux") else 1.0
     engine.setProperty("rate", round(words_per_minute * pace))
-    _wait_for_espeak()  # else the cancelling that pyttsx3 does before it speaks takes the new rate away, too
+    _wait_for_espeak()  # otherwise pyttsx3's cancelling before it speaks also discards the new rate
     with temporary_folder() as folder:
         path = folder / "sentence.wav"
         engine.save_to_file(text, str(path))
@@ -128,7 +128,7 @@ def _synthesise(engine: Any, text: str, words_per_minute: float) -> bytes:
 
 
 def _wait_for_espeak() -> None:
-    """Wait until espeak has done all it was told: pyttsx3 returns while espeak's own thread is still at it."""
+    """Wait until espeak has finished. pyttsx3 returns while espeak's own thread is still working."""
     espeak = sys.modules.get("pyttsx3.drivers._espeak")
     if espeak is not None:
         espeak.Synchronize()

@@ -136,9 +136,7 @@ class Conformer:
         try:
             self._read(weights)
         except (KeyError, ValueError, IndexError) as error:
-            raise EngineMissingError(
-                "the installed hama has another network than voice-helper knows", hint=install_hint()
-            ) from error
+            raise EngineMissingError("the installed hama has an unknown network", hint=install_hint()) from error
 
     def _read(self, weights: Mapping[str, Array]) -> None:
         transforms = np.concatenate([weights["stft_real_kernel"][:, 0], weights["stft_imag_kernel"][:, 0]])

@@ -1,7 +1,7 @@
-"""The default recognizer, its models inside its packages: hama's phoneme network and a search of our own graph.
+"""The default recognizer: hama's phoneme network and a search of our own graph, with models from Python packages.
 
-One pass follows the speech and gives commands and signs of an emergency while they are spoken; the other gives the
-words of the whole utterance, and which short command it is, as soon as somebody pauses.
+One pass follows the speech and returns commands and signs of an emergency while the user is speaking. The other returns
+the words of the whole utterance, and the short command that it is, as soon as the user pauses.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from voice_helper.types import Phrases
 
 FREQUENT_WORDS: Final = 8_000
 FREQUENT_WORDS_SO_FAR: Final = 600
-"""While somebody speaks only commands and signs of an emergency are of use: with more words beside them "chest pain" is
-heard as "chess pain"."""
+"""While the user speaks, only commands and signs of an emergency are useful. With more general words in the graph,
+"chest pain" is heard as "chess pain"."""
 
 LANGUAGE_WEIGHT: Final = 1.5
-"""How much the language counts beside the sound."""
+"""The weight of the language model relative to the sound."""
 
 
 class SoFarModels:
-    """What recognizers of the words so far share: the network, and a graph of commands and signs of an emergency."""
+    """The models that recognizers of partial words share: the network, and a graph of commands and emergency signs."""
 
     def __init__(self, phrases: Phrases) -> None:
         """Load them. Raises `EngineMissingError` if the packages do not load."""
@@ -43,12 +43,12 @@ class SoFarModels:
         self._urgent_words = Words(_language_graph(urgent), sorted(urgent.sounds))
 
     def words_so_far(self) -> StreamedWords:
-        """Return a recognizer of the words so far."""
+        """Return a recognizer of partial words."""
         return StreamedWords(self._network, self._urgent_words)
 
 
 class EmbeddedModels(SoFarModels):
-    """What the recognizers of several speakers share: network, graphs and words."""
+    """The models that the recognizers of several speakers share: network, graphs and words."""
 
     def __init__(self, phrases: Phrases) -> None:
         """Load them. Raises `EngineMissingError` if the packages do not load."""
@@ -58,7 +58,7 @@ class EmbeddedModels(SoFarModels):
         self._commands = _spotter(phrases, built)
 
     def recognizer(self) -> WithWordsSoFar:
-        """Return a recognizer for one more speaker; it may be used on another thread than the others."""
+        """Return a recognizer for another speaker. Each may run on its own thread."""
         return WithWordsSoFar(self.whole(), self.words_so_far())
 
     def whole(self) -> PhoneticRecognizer:
@@ -67,7 +67,7 @@ class EmbeddedModels(SoFarModels):
 
 
 def _built(sentences: Sequence[str], phrases: Phrases, general_words: int) -> Built:
-    """Return the language model of sentences; words of the session have their sounds in it, too."""
+    """Build the language model of the sentences, with pronunciations for the session's words as well."""
     words = {word for sentence in (*sentences, *phrases.session) for word in sentence.split()}
     return build(sentences, with_own_ways(words, phrases.sounds), general_words)
 
@@ -88,7 +88,7 @@ def _spotter(phrases: Phrases, built: Built) -> CommandSpotter:
 
 
 def _kept_graph(name: str, content: str, make: Callable[[], bytes]) -> Graph:
-    """Load a graph from the cache, where it lies under a key of all that goes into it; make it if it is not there."""
+    """Load a graph from the cache by a hash of its inputs. Build it if the cache does not have it."""
     key = hashlib.sha256((inspect.getsource(search_graph) + content).encode()).hexdigest()
     with kept_file(name, key, make) as path:
         return Graph(path)

@@ -2,7 +2,7 @@
 
 The network was trained on pronunciations that its makers derived from spelling: it writes "to" as "toe", "of" as
 "off", "is" with an S, however they are spoken. A lexicon with these variants has a third fewer word errors
-(bench/RESULTS.md). `models/hama-sounds.txt` lists them for frequent words and ours; hama is asked for other words.
+(bench/RESULTS-appendix.md). `models/hama-sounds.txt` lists them for our words and frequent ones; hama spells others.
 """
 
 from __future__ import annotations

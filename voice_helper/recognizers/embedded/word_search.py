@@ -117,9 +117,9 @@ class WordSearch:
 
 def _wordings(lattice: str, near: float) -> tuple[tuple[int, ...], ...]:
     """Return the distinct word sequences through a lattice in OpenFst's text format, cheapest first."""
-    arcs, ends, states = _read_lattice(lattice)
-    rest = _costs_to_the_end(arcs, ends, states)
-    if math.isinf(rest.get(0, math.inf)):
+    arcs, ends = _read_lattice(lattice)
+    rest = _costs_to_the_end(arcs, ends)
+    if math.isinf(rest[0]):
         return ()
     most = rest[0] + near
     waiting: list[tuple[float, int, float, int, tuple[int, ...]]] = [(rest[0], 0, 0.0, 0, ())]
@@ -135,7 +135,7 @@ def _wordings(lattice: str, near: float) -> tuple[tuple[int, ...], ...]:
             found.setdefault(words)
             continue
         for to, word, cost in arcs.get(state, ()):
-            expected = paid + cost + rest.get(to, math.inf)
+            expected = paid + cost + rest[to]
             if expected <= most:
                 heapq.heappush(waiting, (expected, next(order), paid + cost, to, (*words, word) if word else words))
         if state in ends and paid + ends[state] <= most:
@@ -146,39 +146,37 @@ def _wordings(lattice: str, near: float) -> tuple[tuple[int, ...], ...]:
 _LatticeArcs = dict[int, list[tuple[int, int, float]]]
 
 
-def _read_lattice(lattice: str) -> tuple[_LatticeArcs, dict[int, float], int]:
-    """Read the arcs by origin (to, word, cost), the final costs, and the number of states."""
-    arcs, ends, states = _LatticeArcs(), dict[int, float](), 0
+def _read_lattice(lattice: str) -> tuple[_LatticeArcs, dict[int, float]]:
+    """Read the arcs by origin (to, word, cost) and the final costs."""
+    arcs, ends = _LatticeArcs(), dict[int, float]()
     for line in lattice.splitlines():
         parts = line.split()
         if len(parts) >= 4:
             origin, to, word = int(parts[0]), int(parts[1]), int(parts[3])
             arcs.setdefault(origin, []).append((to, word, _cost(parts[4:])))
-            states = max(states, origin + 1, to + 1)
         elif parts:
             ends[int(parts[0])] = _cost(parts[1:])
-    return arcs, ends, states
+    return arcs, ends
 
 
 def _cost(written: Sequence[str]) -> float:
     return sum(map(float, written[0].split(","))) if written else 0.0
 
 
-def _costs_to_the_end(arcs: _LatticeArcs, ends: dict[int, float], states: int) -> dict[int, float]:
-    rest = dict(ends)
-    for state in reversed(range(states)):  # in time order, except for arcs within a frame
-        _relax(state, arcs, rest)
-    while sum(_relax(state, arcs, rest) for state in reversed(range(states))):
-        pass
+def _costs_to_the_end(arcs: _LatticeArcs, ends: dict[int, float]) -> dict[int, float]:
+    """Return the cheapest way from each state to an end. A lattice has no cycles, so one visit per state is enough."""
+    rest = dict[int, float]()
+    waiting = [0]
+    while waiting:
+        state = waiting[-1]
+        missing = [to for to, _, _ in arcs.get(state, ()) if to not in rest]
+        if missing:
+            waiting += missing
+            continue
+        waiting.pop()
+        ways = (cost + rest[to] for to, _, cost in arcs.get(state, ()))
+        rest[state] = min([ends.get(state, math.inf), *ways])
     return rest
-
-
-def _relax(state: int, arcs: _LatticeArcs, rest: dict[int, float]) -> bool:
-    best = min((cost + rest.get(to, math.inf) for to, _, cost in arcs.get(state, ())), default=math.inf)
-    if best < rest.get(state, math.inf):
-        rest[state] = best
-        return True
-    return False
 
 
 def import_search() -> tuple[Any, Any]:

@@ -34,7 +34,7 @@ class EmbeddedWorkers:
         try:
             list(self._pool.map(_transcribed, [np.zeros(SAMPLE_RATE, dtype=np.float32)] * processes))
         except BrokenProcessPool as error:
-            raise EngineMissingError("the processes that recognize do not start", hint="try --workers 0") from error
+            raise EngineMissingError("the recognizer processes do not start", hint="try --workers 0") from error
 
     def recognizer(self) -> WithWordsSoFar:
         """Return a recognizer for one more speaker, for use on its own thread."""

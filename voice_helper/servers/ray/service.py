@@ -111,14 +111,14 @@ def read_turn(body: bytes) -> TypedTurn:
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     if not isinstance(form, dict) or form.keys() != {"session", "turn", "text"}:
-        raise ValueError("it is no turn")
+        raise ValueError("it is not a turn")
     session, number, text = form["session"], form["turn"], form["text"]
     if not (isinstance(session, str) and 0 < len(session) <= _MAX_ID_CHARACTERS):
-        raise ValueError("session is no id")
+        raise ValueError("session is not a valid id")
     if type(number) is not int or number < 1:
-        raise ValueError("turn is no number from 1")
+        raise ValueError("turn is not a number of at least 1")
     if not (isinstance(text, str) and len(text) <= MAX_CHARACTERS):
-        raise ValueError("text is none, or too long")
+        raise ValueError("text is missing or too long")
     return TypedTurn(session, number, text)
 
 

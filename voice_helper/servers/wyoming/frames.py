@@ -38,7 +38,7 @@ async def read_frame(reader: asyncio.StreamReader, idle_seconds: float) -> Event
         async with asyncio.timeout(FRAME_SECONDS):
             return await _rest(first, reader)
     except TimeoutError:
-        raise FrameError(f"a frame must be there within {FRAME_SECONDS:.0f} seconds") from None
+        raise FrameError(f"a frame must be complete within {FRAME_SECONDS:.0f} seconds") from None
     except asyncio.IncompleteReadError:
         raise FrameError("a frame breaks off") from None
 
@@ -47,7 +47,7 @@ async def _rest(first: bytes, reader: asyncio.StreamReader) -> Event:
     try:
         line = first if first == b"\n" else first + await reader.readuntil(b"\n")
     except asyncio.LimitOverrunError:
-        raise FrameError(f"the first line of a frame may have {MAX_LINE_BYTES} bytes") from None
+        raise FrameError(f"the first line of a frame may have at most {MAX_LINE_BYTES} bytes") from None
     header = _read_object(line)
     kind, data = header.get("type"), header.get("data") or {}
     if not isinstance(kind, str) or not isinstance(data, dict):

@@ -284,7 +284,7 @@ class _Connection:
         hearing, sound = await self._begun_hearing(), event.payload or b""
         seconds = hearing.samples / SAMPLE_RATE + len(sound) / max(1, rate * width * channels)
         if seconds > MAX_SOUND_SECONDS or self._loop.time() - self._hears_since > MAX_HEARING_SECONDS:
-            raise RefusedError("too-long", f"an utterance may have {MAX_SOUND_SECONDS} seconds")
+            raise RefusedError("too-long", f"an utterance may last at most {MAX_SOUND_SECONDS} seconds")
         try:
             await self._in_turn(hearing.take, sound, rate, width, channels)
         except SoundFormatError as error:
@@ -351,7 +351,7 @@ class _Connection:
             raise RefusedError("bad-event", "synthesize-chunk comes after synthesize-start")
         ready = self._reading.add(_text(event))
         if self._reading.characters > MAX_SPOKEN_CHARACTERS:
-            raise RefusedError("too-long", f"a text may have {MAX_SPOKEN_CHARACTERS} characters")
+            raise RefusedError("too-long", f"a text may have at most {MAX_SPOKEN_CHARACTERS} characters")
         await self._speak_all(ready)
 
     async def _read_to_end(self, event: Event) -> None:
