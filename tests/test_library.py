@@ -27,8 +27,8 @@ from voice_helper.testing import (
     speech,
 )
 
-LIGHT = 100
-"""Modules that may be loaded with the library: the standard library's own, such as `typing`."""
+LIGHT = 20
+"""Modules of the standard library that may be loaded with ours. It stands for a time, which a busy machine changes."""
 
 AT_IMPORT = """
 import json, os, sys
@@ -89,7 +89,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
     assert set(voice_helper.__all__) == {*voice_helper._MODULE_OF, "__version__"}
     assert set(voice_helper.__all__) <= set(dir(voice_helper))
     with pytest.raises(AttributeError, match="no attribute 'Skil'"):
-        voice_helper.Skil  # noqa: B018
+        getattr(voice_helper, "Skil")  # noqa: B009 - a type checker would report the plain name
 
 
 # A skill
