@@ -233,7 +233,7 @@ def test_only_the_newest_few_are_kept(cache: Path) -> None:
 def test_after_all_was_loaded_the_first_near_question_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     skill = open_skill("en")
     skill.load_all()
-    monkeypatch.setattr("onnxruntime.InferenceSession", None)
+    monkeypatch.setattr("voice_helper.support.onnx_weights.read_network", None)
     monkeypatch.setattr("voice_helper.skill.arrays_of", None)
     assert skill.understanding.understand("my poor legs seize up whenever i have been running").decided_by == "nearest"
 

