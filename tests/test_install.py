@@ -93,3 +93,8 @@ def test_a_wheel_carries_the_locale_files_of_its_own_sentences(python: tuple[str
         return
     shipped = {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.*")}
     assert shipped == locale_files(CHECKOUT / "intents" / "en")
+
+
+def test_type_checkers_are_told_that_it_has_types(python: tuple[str, Path], tmp_path: Path) -> None:
+    script = "import pathlib, voice_helper; print(pathlib.Path(voice_helper.__file__).with_name('py.typed').is_file())"
+    assert call(["-c", script], folder=tmp_path, program=python[1]).lines == ["True"]

@@ -1,18 +1,34 @@
-"""The library in another person's program: what importing it loads, and what it leaves alone."""
+"""The library in another person's program: what importing it loads, what it leaves alone, and engines of their own."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.programs import environment
-from tests.support.sound import CHECKOUT
+import pytest
 
-LIGHT = 100
-"""Modules that may be loaded with the library: the standard library's own, such as `typing`."""
+import voice_helper
+from tests.support.programs import environment
+from tests.support.sound import CHECKOUT, recording
+from voice_helper import AudioChunk, LoopEvent, SilentPlayer, Skill, Transcript, VoiceHelperError
+from voice_helper.testing import (
+    RecordingVoice,
+    ScriptedMicrophone,
+    ScriptedRecognizer,
+    SimulatedClock,
+    check_recognizer,
+    check_voice,
+    noise,
+    silence,
+    speech,
+)
+
+LIGHT = 20
+"""Modules of the standard library that may be loaded with ours. It stands for a time, which a busy machine changes."""
 
 AT_IMPORT = """
 import json, os, sys
@@ -66,3 +82,184 @@ def test_no_module_of_the_library_changes_the_environment_when_it_is_imported(tm
     told = told_by(EVERY_MODULE, tmp_path)
     assert len(told["imported"]) > 50
     assert told["changed"] == []
+
+
+def test_every_public_name_is_there_and_no_other() -> None:
+    assert {name for name in voice_helper.__all__ if getattr(voice_helper, name, None) is None} == set()
+    assert set(voice_helper.__all__) == {*voice_helper._MODULE_OF, "__version__"}
+    assert set(voice_helper.__all__) <= set(dir(voice_helper))
+    with pytest.raises(AttributeError, match="no attribute 'Skil'"):
+        getattr(voice_helper, "Skil")  # noqa: B009 - a type checker would report the plain name
+
+
+# A skill
+
+
+def test_a_number_and_the_articles_own_words_are_chosen_when_it_is_loaded() -> None:
+    skill = Skill.load(emergency_number="999", article_only=True)
+    assert skill.chat().send("i have chest pain").text.startswith("Call 999 now.")
+    kinds = {row.kind for row in skill.chat().send("help, I have a cramp in my calf").rows}
+    assert kinds <= {"article", "safety", "talk"}
+
+
+def test_another_folder_is_loaded(spanish_folder: Path) -> None:
+    assert Skill.load(str(spanish_folder)).content.language.code == "es"
+    with pytest.raises(VoiceHelperError, match="no such intents folder"):
+        Skill.load("no-such-folder")
+
+
+def test_two_chats_are_kept_apart(skill: Skill) -> None:
+    one, other = skill.chat(), skill.chat()
+    one.send("help, I have a cramp in my calf")
+    assert (one.in_session, other.in_session) == (True, False)
+    assert other.send("next").ended is None
+
+
+def test_a_session_of_a_chat_ends_after_ten_minutes(skill: Skill) -> None:
+    clock = SimulatedClock()
+    chat = skill.chat(clock=clock)
+    chat.send("help, I have a cramp in my calf")
+    clock.advance(300)
+    assert chat.send("say that again").ended is None
+    clock.advance(301)
+    assert chat.send("next").ended == "ten_minutes"
+
+
+def test_a_file_is_heard_with_a_recognizer_that_is_opened_once(skill: Skill) -> None:
+    assert skill.hear(recording("put_heat_on_it")).text == "should i put heat on it"
+    before = skill._file_hearing._recognizer
+    assert skill.hear(str(recording("bananas"))).text == "are bananas good for cramps"
+    assert skill._file_hearing._recognizer is before
+
+
+def test_a_source_is_heard_as_a_file_is(skill: Skill) -> None:
+    source = ScriptedMicrophone(silence(0.5), speech(1.0), silence(2.0))
+    assert skill.hear(source, ScriptedRecognizer("does heat help")).text == "does heat help"
+    assert skill.hear(ScriptedMicrophone(noise(2.0)), ScriptedRecognizer("does heat help")) == Transcript("", 0.0)
+
+
+# Engines of their own, which know only what docs/python.md says
+
+
+class OwnRecognizer:
+    """Hears the words of a list, an utterance each; an error among them is raised."""
+
+    name = "own"
+
+    def __init__(self, *heard: str | Exception) -> None:
+        self.heard = list(heard)
+        self.sound = b""
+
+    def accept(self, chunk: AudioChunk) -> str:
+        self.sound += chunk.pcm
+        return ""
+
+    def pause(self) -> Transcript:
+        words = self.heard[0] if self.sound and self.heard else ""
+        return Transcript(words, 0.9) if isinstance(words, str) and words else Transcript("", 0.0)
+
+    def finish(self) -> Transcript:
+        heard = self.pause()
+        if not self.sound:
+            return heard
+        self.sound, words = b"", self.heard.pop(0)
+        if isinstance(words, Exception):
+            raise words
+        return heard
+
+
+class OwnVoice:
+    """Speaks each sentence as noise."""
+
+    name = "own"
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def speak(self, text: str, words_per_minute: float) -> bytes:
+        if not any(character.isalnum() for character in text):
+            return b""
+        self.said.append(text)
+        return noise(len(text.split()) * 60 / words_per_minute, 0.1)
+
+
+UTTERANCE = silence(0.5) + speech(1.2) + silence(1.0)
+
+
+def happened(skill: Skill, recognizer: OwnRecognizer, *sounds: bytes, voice: OwnVoice | None = None) -> list[LoopEvent]:
+    """Run the loop over these sounds, to the end."""
+    with skill.assistant(
+        microphone=ScriptedMicrophone(*sounds), recognizer=recognizer, voice=voice or OwnVoice(),
+        loudspeaker=SilentPlayer(), headset=True,
+    ) as assistant:  # fmt: skip
+        return list(assistant.listen())
+
+
+def fields(events: Sequence[LoopEvent], event: str, field: str) -> list[object]:
+    return [each.fields[field] for each in events if each.event == event]
+
+
+def test_the_engines_keep_to_their_protocols() -> None:
+    check_recognizer(OwnRecognizer("does heat help", "", "stop"))
+    check_voice(OwnVoice())
+
+
+def test_a_question_is_heard_and_answered_by_engines_of_their_own(skill: Skill) -> None:
+    voice = OwnVoice()
+    events = happened(skill, OwnRecognizer("does heat help"), UTTERANCE, voice=voice)
+    assert fields(events, "heard", "intent") == ["remedy_heat"]
+    assert " ".join(voice.said) == " ".join(str(text) for text in fields(events, "say", "text"))
+    assert voice.said[:2] == ["Yes.", "The article says heat can ease cramps."]
+    assert [each.at_seconds for each in events] == sorted(each.at_seconds for each in events)
+
+
+def test_a_session_is_led_and_stopped_by_engines_of_their_own(skill: Skill) -> None:
+    recognizer = OwnRecognizer("help i have a cramp in my calf", "stop")
+    events = happened(skill, recognizer, UTTERANCE, silence(2.0), UTTERANCE)
+    assert fields(events, "heard", "intent") == ["guide_start", "guide_stop"]
+    assert fields(events, "say", "step")[0] == 1
+    assert fields(events, "end", "reason") == ["stopped"]
+
+
+def test_an_error_of_an_engine_is_said_and_the_next_words_are_heard(skill: Skill) -> None:
+    recognizer = OwnRecognizer(RuntimeError("no memory"), "does heat help")
+    events = happened(skill, recognizer, UTTERANCE, silence(8.0), UTTERANCE)
+    assert fields(events, "error", "reason") == ["the recognizer failed: no memory"]
+    assert fields(events, "heard", "intent") == ["remedy_heat"]
+
+
+def test_buttons_start_a_session_and_make_an_answer_silent(skill: Skill) -> None:
+    assistant = skill.assistant(
+        microphone=ScriptedMicrophone(silence(20.0)), recognizer=OwnRecognizer(), voice=RecordingVoice(),
+        loudspeaker=SilentPlayer(),
+    )  # fmt: skip
+    assistant.read("does heat help")
+    listening = assistant.listen()
+    assert [next(listening).event for _ in range(2)] == ["heard", "say"]
+    assistant.hush()
+    assert next(listening).event == "hush"
+    assistant.begin_guide("calf")
+    assert next(listening).fields["step"] == 1
+    assert assistant.step is not None
+    assistant.hush()  # a session has a word for that, which also ends it
+    assert next(listening).event == "say"
+
+
+def test_typed_words_are_answered_without_a_voice(skill: Skill) -> None:
+    assistant = skill.assistant(
+        microphone=ScriptedMicrophone(silence(1.0)), recognizer=OwnRecognizer(), voice=skill.open_voice("none")
+    )
+    assistant.read("does heat help")
+    events = list(assistant.listen())
+    assert fields(events, "heard", "intent") == ["remedy_heat"]
+    said = [each.at_seconds for each in events if each.event == "say"]
+    assert len(said) == 3
+    assert said[1] - said[0] > 2.0  # there is time to read
+
+
+def test_only_what_is_addressed_to_it_is_answered_when_it_waits_for_a_button(skill: Skill) -> None:
+    assistant = skill.assistant(
+        microphone=ScriptedMicrophone(UTTERANCE, UTTERANCE), loudspeaker=SilentPlayer(), voice=OwnVoice(),
+        recognizer=OwnRecognizer("does heat help", "does heat help"), push_to_talk=True,
+    )  # fmt: skip
+    assert [each for each in assistant.listen() if each.event == "say"] == []

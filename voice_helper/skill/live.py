@@ -131,8 +131,9 @@ class LiveAssistant:
         self._assistant.address()
 
     def hush(self) -> None:
-        """Stop speaking at once. A session goes on."""
-        self._assistant.hush()
+        """Stop speaking at once. A session goes on speaking; the user's own word for "stop" ends it."""
+        if self._assistant.step is None:
+            self._assistant.hush()
 
     def read(self, text: str) -> None:
         """Process typed words as if they had been spoken."""

@@ -1,0 +1,10 @@
+"""Hear the question in a sound file, and answer it."""
+
+import sys
+
+from voice_helper import Skill
+
+skill = Skill.load()
+heard = skill.hear(sys.argv[1])
+print(f"{heard.text} ({heard.confidence:.0%})")
+print(skill.chat().send(heard.text).text)
