@@ -203,7 +203,7 @@ main(sys.argv[2:])
     time.sleep(9)
     process.send_signal(signal.SIGCONT)
     woken = time.monotonic()
-    assert next_event(process, "end")["reason"] == "ten_minutes"
+    assert next_event(process, "end")["reason"] == "time_limit"
     assert time.monotonic() - woken < 5
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)

@@ -113,7 +113,7 @@ def _refuse_few(names: str, trials: Sequence[Trial]) -> None:
         if count < MIN_LINES:
             raise VoiceHelperError(
                 f"{names}: {count} lines {kind}, fewer than {MIN_LINES}: a threshold would be set by chance",
-                hint='add lines such as {"text": "does warmth help", "intent": "remedy_heat"}',
+                hint='add lines such as {"text": "what people say", "intent": "what they mean"}',
             )
 
 

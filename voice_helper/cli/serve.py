@@ -154,6 +154,7 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
             options.rate,
             host=host,
             most=most,
+            about=skill.content.title,
         )
 
         async def ready() -> None:

@@ -15,6 +15,7 @@ from voice_helper.cli.options import (
     Options,
     common,
     disclaimer,
+    language_folder,
     open_recognizer,
     open_skill,
     plain,
@@ -53,9 +54,9 @@ _HEAR_BETTER: Final = (
     " patient = true in the file that is named below. A larger model to hear with may help: voice-helper models list"
 )
 _CHOICES: Final = {
-    "": "listen: ask aloud, or say that a cramp is there",
+    "": "listen: ask aloud, or say that you need help now",
     "a": "ask: type a question",
-    "g": "guide: a cramp is there now",
+    "g": "guide: help now, step by step",
     "t": "test: type sentences and see what they mean",
     "s": "set up the sound and the emergency number",
     "q": "end",
@@ -74,8 +75,11 @@ def start(options: Options, context: click.Context) -> None:
     Example: voice-helper start
     """
     _needs_terminal("start")
+    from voice_helper.skill.content import name_of
+
     console = terminal()
-    console.print("[bold]voice_helper[/bold]: ask aloud about leg cramps, and be guided when one is there.")
+    about = plain(name_of(language_folder(options)))
+    console.print(f"[bold]voice_helper[/bold]: ask aloud about {about}, and get step-by-step help.", highlight=False)
     console.print(disclaimer(), style="dim")
     if not settings_file().is_file():
         console.print("\nLet us try the sound first. Ctrl-C ends it at any time.")

@@ -111,7 +111,9 @@ class State:
     pages_given: int = 0
     """How often the user has been told more about the topic."""
 
-    hot_weather: bool = False
+    conditions: frozenset[str] = frozenset()
+    """What was said that leaves out steps of a session, by the names that the guide gives."""
+
     acted_on: str | None = None
     """What was acted on during the utterance, so that its end does not trigger the same action again."""
 
@@ -165,11 +167,11 @@ class Conversation:
             return self._time_passed(state, event.samples)
         return self._done_speaking(state)
 
-    def begin_guide(self, state: State, muscle: str | None = None) -> tuple[State, tuple[Action, ...]]:
-        """Start the guided session at once, as a key press does."""
+    def begin_guide(self, state: State, place: str | None = None) -> tuple[State, tuple[Action, ...]]:
+        """Start the guided session at once, as a key press does. `place` is a value of the guide's place slot."""
         if self.guide is None:
             return state, ()
-        move = guided.begin(self.guide, self.answers.short, muscle=muscle, hot_weather=state.hot_weather)
+        move = guided.begin(self.guide, self.answers.short, place=place, conditions=state.conditions)
         move = replace(move, hush=True)
         return self._moved(replace(state, owed=None, misheard=0, topic=None), move)
 
@@ -308,8 +310,8 @@ class Conversation:
             return state, (Understood(transcript, match, overheard=True),)
         if match.intent in HELP_NOW:
             return self._help_now(state, transcript, match)
-        if match.intent == "cause_heat" or "hot_weather" in match.slots:
-            state = replace(state, hot_weather=True)
+        if self.guide is not None:
+            state = replace(state, conditions=state.conditions | self.guide.conditions_in(match))
         if state.session is not None and self.guide is not None:
             return self._heard_in_session(state, transcript, match, self.guide, state.session)
         if state.topic is not None and not is_overheard:
@@ -331,7 +333,7 @@ class Conversation:
         if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
             return self._not_understood(state, transcript, match)
         if match.intent == GUIDE_START and self.guide is not None and (state.hands_free or state.can_lead):
-            state, actions = self.begin_guide(state, match.slots.get("muscle"))
+            state, actions = self.begin_guide(state, match.slots.get(self.guide.places.slot))
             return replace(state, last_match=match), (Understood(transcript, match), *actions)
         if match.intent == _STOP:
             answer = self._answer(state, match)
@@ -549,7 +551,7 @@ def _without_words_so_far(state: State) -> State:
 
 def _commanded_move(guide: Guide, session: Session, match: Match) -> Move | None:  # noqa: PLR0912 - a line a command
     """Return what a command does in a session; `None` if it is not a command."""
-    muscle = match.slots.get("muscle")
+    places = match.slots.get(guide.places.slot)
     match match.intent:
         case "guide_next" | "guide_resume" | "yes":
             return guided.resume(guide, session)
@@ -571,9 +573,9 @@ def _commanded_move(guide: Guide, session: Session, match: Match) -> Move | None
             asks = guided.current_step(guide, session).asks
             return guided.same(guide, session) if asks else Move(session)  # the wait continues; the check comes later
         case "guide_place":
-            return guided.place(guide, session, muscle)
+            return guided.go_to_place(guide, session, places)
         case "guide_start":
-            return guided.place(guide, session, muscle or session.muscle or "calf")
+            return guided.start_again(guide, session, places)
         case "guide_stand":
             return guided.stand(guide, session)
         case "guide_where":

@@ -44,7 +44,7 @@ class Reply:
     """What the words meant; `None` where there were none."""
 
     ended: str | None = None
-    """Why a guided session ended in this turn: stopped, better, same, worse, ten_minutes, emergency, urgent."""
+    """Why a guided session ended in this turn: stopped, better, same, worse, time_limit, emergency, urgent."""
 
     expects_words: bool = False
     """A session goes on, or something was asked: a door that can should open the microphone."""
@@ -131,7 +131,7 @@ class _Turn:
         if is_silent:
             understood = self.match is not None and self.match.intent not in _NOT_UNDERSTOOD
             self.rows += (guide.help,) if understood else (self._conversation.answers.again, guide.help)
-        elif not (guided.current_step(guide, state.session).asks or state.session.asking_thigh):
+        elif not (guided.current_step(guide, state.session).asks or state.session.asking_place):
             self.rows.append(guide.when_done)
 
     def _gather(self, actions: tuple[Action, ...]) -> None:

@@ -34,7 +34,7 @@ _ABOUT: Final = """\
 # {about}
 #
 # For education only: the answers do not take the place of advice from a medical expert, and no clinician has reviewed
-# them. Leg cramps only, adults only.
+# them. What it is about: {subject}.
 #
 # Emergencies come first:
 #   {first}
@@ -45,9 +45,9 @@ _ABOUT: Final = """\
 # Not carried over: those rules, other words for the same, going on after an answer ("why", "tell me more"), the guided
 # session with its commands, the short disclaimer after the first answer.
 """
-_SENTENCES: Final = "Sentences about leg cramps: this file belongs into custom_sentences/{} of Home Assistant's folder."
+_SENTENCES: Final = "Sentences about {}: this file belongs into custom_sentences/{} of Home Assistant's folder."
 _ANSWERS: Final = """\
-Answers about leg cramps: this file belongs into packages of Home Assistant's folder, and configuration.yaml needs:
+Answers about {}: this file belongs into packages of Home Assistant's folder, and configuration.yaml needs:
 #   homeassistant:
 #     packages: !include_dir_named packages"""
 
@@ -74,14 +74,16 @@ def export_files(
     sentences = {"language": language, **_sentences(content, meanings)}
     answers = {"intent_script": {name: _script(content, meaning) for name, meaning in meanings.items()}}
     return {
-        f"custom_sentences/{language}/voice_helper.yaml": _text(_SENTENCES.format(language), first, sentences),
-        "packages/voice_helper.yaml": _text(_ANSWERS, first, answers),
+        f"custom_sentences/{language}/voice_helper.yaml": _text(
+            content, _SENTENCES.format(content.about, language), first, sentences
+        ),
+        "packages/voice_helper.yaml": _text(content, _ANSWERS.format(content.about), first, answers),
     }
 
 
-def _text(about: str, first: str, content: Mapping[str, Any]) -> str:
-    body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=_WIDTH)
-    return _ABOUT.format(about=about, first=first) + "\n" + body
+def _text(content: Content, about: str, first: str, written: Mapping[str, Any]) -> str:
+    body = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    return _ABOUT.format(about=about, first=first, subject=content.title) + "\n" + body
 
 
 # Group the sentences by their answers

@@ -11,7 +11,7 @@ from voice_helper.understanding.sentences import Sentences
 
 LABELS: Final = frozenset(
     {
-        "title", "about", "skip", "welcome", "cramp", "cramp_hint", "try", "emergency", "talk", "talk_hint",
+        "title", "about", "skip", "welcome", "begin", "begin_hint", "try", "emergency", "talk", "talk_hint",
         "listening", "thinking", "question", "ask", "answers", "you", "source", "voice", "hush", "sayable", "close",
         "session", "step", "seconds", "places", "feelings", "moves", "session_listening", "session_deaf",
         "session_over", "no_secure", "no_microphone", "no_words", "unreachable", "cut", "cut_session", "busy",
@@ -51,7 +51,7 @@ class WebLabels:
     """The buttons of a session, by intent."""
 
     places: tuple[Button, ...]
-    """Buttons for where the cramp is."""
+    """Buttons that name a place."""
 
     examples: tuple[str, ...]
     """Questions to begin with."""

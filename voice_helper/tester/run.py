@@ -158,7 +158,7 @@ def json_object(line: str, place: Place, hint: str) -> dict[str, Any]:
 
 
 def _json_case(line: str, place: Place) -> Case:
-    example = 'write one JSON object a line, such as {"text": "does heat help"}'
+    example = 'write one JSON object a line, such as {"text": "what people say"}'
     entry = json_object(line, place, example)
     text = entry.get("text", entry.get("wav"))
     if not isinstance(text, str) or not text.strip():
@@ -170,7 +170,7 @@ def _json_case(line: str, place: Place) -> Case:
     if intent is not None and not isinstance(intent, str):
         raise VoiceHelperError(f'{place}: "intent" must be a text')
     if slots is not None and not isinstance(slots, dict):
-        raise VoiceHelperError(f'{place}: "slots" must be an object, such as {{"muscle": "calf"}}')
+        raise VoiceHelperError(f'{place}: "slots" must be an object, such as {{"slot": "value"}}')
     if after is not None and not isinstance(after, str):
         raise VoiceHelperError(f'{place}: "after" must be the name of an intent')
     return Case(text, intent, slots, read_context(entry.get("context"), place), after, place)

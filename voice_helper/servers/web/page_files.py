@@ -61,6 +61,7 @@ def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str
         "labels": {name: words.labels[name] for name in _IN_SCRIPTS},
         "kinds": dict(words.kinds),
         "needs_token": needs_token,
+        "place_steps": _place_steps(content) if words.places else 0,
     }
     topics = (
         (topic.title, topic.text, [shown for intent in topic.intents for shown in examples_of(intent, book, sentences)])
@@ -77,6 +78,13 @@ def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str
         "topics": "".join(_topic(title, text, sentences) for title, text, sentences in topics),
         "words": json.dumps(in_scripts).replace("<", "\\u003c"),
     }
+
+
+def _place_steps(content: Content) -> int:
+    """Return the number of the step that differs by place: up to there, naming a place still matters."""
+    guide = content.guide
+    steps = guide.steps if guide is not None else ()
+    return next((step.number for step in steps if guide and step.name == guide.places.step), 0)
 
 
 def _number(number: str) -> str:
