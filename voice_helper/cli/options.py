@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.audio.devices import Loudspeaker, Source
     from voice_helper.recognizers import OpenedRecognizer, Recognizer
     from voice_helper.skill import Skill
+    from voice_helper.skill.content import Content
     from voice_helper.types import Match, Row
     from voice_helper.voices import Voice
 
@@ -52,6 +53,16 @@ class Options:
     loudspeaker: str | None = None
     number: str | None = None
     language: str = "en"
+    intents: Path | None = None
+
+    @property
+    def spoken_language(self) -> str:
+        """Return the language of the words: that of the intents folder, if the user named one."""
+        if self.intents is None:
+            return self.language
+        from voice_helper.skill.content import language_of
+
+        return language_of(self.intents)
 
     @property
     def microphone_device(self) -> str | None:
@@ -75,6 +86,12 @@ def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
 
+INTENTS: Final = _shared(
+    "--intents",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Another intents folder, such as another subject.",
+)
+
 _SHARED_OPTIONS: Final = (
     _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="The recognizer."),
     _shared("--model", type=click.Path(path_type=Path), help="Folder of a Vosk model."),
@@ -84,7 +101,8 @@ _SHARED_OPTIONS: Final = (
     _shared("--microphone", help="The same for the microphone alone."),
     _shared("--loudspeaker", help="The same for the loudspeaker alone."),
     _shared("--number", help="The emergency number it names, such as 112."),
-    _shared("--language", default="en", show_default=True, help="The intents folder to use."),
+    _shared("--language", default="en", show_default=True, help="The language; its words are in the program."),
+    INTENTS,
 )  # fmt: skip
 
 
@@ -201,11 +219,20 @@ def open_loudspeaker(options: Options) -> Loudspeaker | None:
         return None
 
 
-def open_skill(options: Options, folder: Path | None = None) -> Skill:
-    """Open the skill of an intents folder. Without a folder, open the one of the chosen language."""
+def open_skill(options: Options) -> Skill:
+    """Open the skill of the chosen intents folder. Print a warning if it has no rules for signs of danger."""
     from voice_helper.skill import open_skill
 
-    return open_skill(folder=folder or language_folder(options), settings=options.settings, announce=note)
+    skill = open_skill(folder=language_folder(options), settings=options.settings, announce=note)
+    warn_of_danger(skill.content)
+    return skill
+
+
+def warn_of_danger(content: Content) -> None:
+    """Print a warning if the words have no rules that recognize signs of danger."""
+    if not content.knows_danger:
+        missing = f"WARNING: signs of danger are not recognized: {content.folder} has no safety.yaml with families"
+        error_terminal().print(plain(missing), style="bold red", highlight=False, soft_wrap=True)
 
 
 def refuse_silent_save(options: Options, save: Path | None) -> None:
@@ -215,7 +242,14 @@ def refuse_silent_save(options: Options, save: Path | None) -> None:
 
 
 def language_folder(options: Options) -> Path:
-    """Return the intents folder of the language. Raises `VoiceHelperError` if there is none."""
+    """Return the intents folder that the user named, or that of the language.
+
+    Raises `VoiceHelperError` if there is none.
+    """
+    if options.intents is not None:
+        if not options.intents.is_dir():
+            raise VoiceHelperError(f"there is no intents folder {options.intents}", hint="check the path of --intents")
+        return options.intents
     known = sorted(path.name for path in data_folder("intents").iterdir() if path.is_dir())
     if options.language not in known:
         raise VoiceHelperError(f'there is no language "{options.language}"', hint=f"languages: {', '.join(known)}")
@@ -259,7 +293,7 @@ def open_voice(options: Options) -> Voice:
     from voice_helper.voices import open_voice
 
     def opened() -> Voice:
-        return open_voice(options.voice, options.language)
+        return open_voice(options.voice, options.spoken_language)
 
     return GuardedVoice(opened(), opened)
 

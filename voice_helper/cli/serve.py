@@ -214,11 +214,12 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
     from voice_helper.servers.ray.cluster import joined
 
     language_folder(options)
+    folder = options.intents.resolve() if options.intents is not None else None
     with joined(address):
         from voice_helper.servers.ray.service import deploy, remove
 
         try:
-            deploy(options.language, options.settings, port=port, least=min(least, replicas), most=replicas)
+            deploy(options.language, options.settings, folder, port=port, least=min(least, replicas), most=replicas)
             click.echo(f"http://127.0.0.1:{port}/turn")
             note("POST turns there, on any machine of the cluster. Ctrl-C ends")
             note("Ray has ports of its own, which other machines may reach: keep a firewall before them")

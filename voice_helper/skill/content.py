@@ -71,6 +71,11 @@ class Content:
     """A hash of the files that the safety rules are made of."""
 
     @property
+    def knows_danger(self) -> bool:
+        """Whether there are rules that recognize signs of danger."""
+        return bool(self.safety.families)
+
+    @property
     def about(self) -> str:
         """Return what the words are about, as it stands inside a sentence; the folder's name if they do not say."""
         return self.subject.about if self.subject is not None else self.folder.resolve().name
@@ -132,10 +137,21 @@ def key_of(content: Content, kind: str = "") -> str:
 
 def name_of(folder: Path) -> str:
     """Return what an intents folder is about, as it stands inside a sentence, without reading the rest of it."""
-    path, problems = folder / "assistant.yaml", Problems()
-    top = document_of(read_files(folder), path, problems).mapping(problems, path.name) if path.is_file() else {}
-    name = top["name"].text(problems, "name") if "name" in top else ""
+    name = _text_in(folder, "assistant.yaml", "name")
     return name_inside(name) if name else folder.resolve().name
+
+
+def language_of(folder: Path) -> str:
+    """Return the language of an intents folder without reading the rest of it: "en" if it names none."""
+    return _text_in(folder, "language.yaml", "language") or "en"
+
+
+def _text_in(folder: Path, file: str, key: str) -> str:
+    """Return one text of one file; empty if it cannot be read, which `check` reports."""
+    path, problems = folder / file, Problems()
+    top = document_of(read_files(folder), path, problems).value if path.is_file() else None
+    found = top.get(key) if isinstance(top, dict) else None
+    return found.text(problems, key) if found is not None else ""
 
 
 def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
