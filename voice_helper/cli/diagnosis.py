@@ -155,4 +155,4 @@ def _number(folder: Path, number: str | None) -> Finding:
         named = load_content(folder).answers.settings.get("number", "")
     except VoiceHelperError:
         return Finding("emergency number", False, "not set", mend)
-    return Finding("emergency number", False, f'not set: it says "{named}"', mend)
+    return Finding("emergency number", False, f'not set: it says "{named}"' if named else "not set", mend)

@@ -324,8 +324,8 @@ def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
 
 def note_number(options: Options, skill: Skill) -> None:
     """Print which emergency number will be named if the user has not set one."""
-    if not options.number:
-        named = skill.content.answers.settings.get("number", "")
+    named = skill.content.answers.settings.get("number", "")
+    if named and not options.number:
         note(f'in an emergency it names "{named}"; name yours: voice-helper setup, or --number 112')
 
 

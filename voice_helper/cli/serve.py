@@ -95,7 +95,7 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
         if skill.content.page is None:
             raise VoiceHelperError(
                 f"{language_folder(options)} has no page.yaml, so there are no words for the page",
-                hint="translate the one of intents/en",
+                hint="copy the one of intents/en, and change its words",
             )
         skill.load_all()
         _, another_recognizer = _recognizers(options, skill, workers)

@@ -300,7 +300,7 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
     if "answers" in top:
         for intent, entry_item in top["answers"].mapping(problems, "answers").items():
             entries[intent] = _read_entry(intent, entry_item, sources, problems)
-    misunderstood = _read_not_understood(top.get("not_understood"), sources, problems)
+    misunderstood = _read_not_understood(top.get("not_understood"), item.place, sources, problems)
 
     def line(key: str, default: str = "") -> str:
         return top[key].text(problems, key) if key in top else default
@@ -338,12 +338,13 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
     )
 
 
-def _read_not_understood(item: Item | None, sources: Sources, problems: Problems) -> tuple[Row, Row, Row]:
+def _read_not_understood(item: Item | None, place: Place, sources: Sources, problems: Problems) -> tuple[Row, Row, Row]:
     empty = Row("", "talk")
-    if item is None:
-        return empty, empty, empty
     known = frozenset({"again", "samples", "waiting"})
-    fields = item.mapping(problems, "not_understood", known=known)
+    fields = item.mapping(problems, "not_understood", known=known) if item is not None else {}
+    if "again" not in fields:
+        where = item.place if item is not None else place
+        problems.add(where, 'answers.yaml needs "not_understood:" with "again", what is said to unclear words')
     again = fields["again"].text(problems, "not_understood, again") if "again" in fields else ""
     samples = fields["samples"].texts(problems, "not_understood, samples") if "samples" in fields else ()
     waiting = read_row(fields["waiting"], "not_understood, waiting", sources, problems) if "waiting" in fields else None

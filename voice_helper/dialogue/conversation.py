@@ -448,7 +448,8 @@ class Conversation:
         asked_before = bool(state.candidates)
         if state.hands_free and not asked_before:
             return state, (Understood(transcript, match),)
-        ladder = (self.answers.again, self.answers.samples, self.answers.filled(self.answers.waiting))
+        rows = (self.answers.again, self.answers.samples, self.answers.filled(self.answers.waiting))
+        ladder = tuple(row for row in rows if row.text)
         answer = Answer((ladder[min(state.misheard, len(ladder) - 1)],))
         missed = replace(state, misheard=state.misheard + 1, candidates=())
         return missed, (Understood(transcript, match, answer), Say(answer.rows))
@@ -519,7 +520,7 @@ class Conversation:
     # Helpers
 
     def _moved(self, state: State, move: Move) -> tuple[State, tuple[Action, ...]]:
-        rows = move.say
+        rows = tuple(row for row in move.say if row.text)  # a folder may leave words of the guide out
         if move.full_disclaimer:
             rows = (*rows, self.answers.full)
         actions: list[Action] = []

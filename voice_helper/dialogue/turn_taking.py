@@ -130,9 +130,12 @@ class _Turn:
             return
         if is_silent:
             understood = self.match is not None and self.match.intent not in _NOT_UNDERSTOOD
-            self.rows += (guide.help,) if understood else (self._conversation.answers.again, guide.help)
+            self._add((guide.help,) if understood else (self._conversation.answers.again, guide.help))
         elif not (guided.current_step(guide, state.session).asks or state.session.asking_place):
-            self.rows.append(guide.when_done)
+            self._add((guide.when_done,))
+
+    def _add(self, rows: tuple[Row, ...]) -> None:
+        self.rows += [row for row in rows if row.text]  # a folder may leave words of the guide out
 
     def _gather(self, actions: tuple[Action, ...]) -> None:
         for action in actions:
