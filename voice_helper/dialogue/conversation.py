@@ -12,6 +12,7 @@ from typing import Final
 
 from voice_helper.dialogue import guide as guided
 from voice_helper.dialogue.answers import Answers
+from voice_helper.dialogue.commands import COMMANDS, REPEAT, STOP, move_of, pace_of
 from voice_helper.dialogue.follow_ups import FollowUp, FollowUps
 from voice_helper.dialogue.guide import Guide, Move, Session
 from voice_helper.types import (
@@ -59,16 +60,6 @@ SURE_OVER_SPEECH: Final = 0.65
 
 QUESTION_WORDS_OVER_SPEECH: Final = 4
 """A question heard over our own voice needs at least this number of words."""
-
-_PACES: Final = {
-    "speak_slower": Pace(rate=1 / 1.2),
-    "speak_faster": Pace(rate=1.2),
-    "speak_louder": Pace(loudness=1.5),
-    "speak_softer": Pace(loudness=1 / 1.5),
-}
-_STOP: Final = "guide_stop"
-_ANYWHERE: Final = (GUIDE_START, "guide_repeat", "help", *_PACES)
-"""Commands that also have a meaning outside a session."""
 
 _CERTAIN: Final = ("safety", "command", "exact")
 _FIRM: Final = ("safety", "command")
@@ -238,7 +229,7 @@ class Conversation:
         else:
             state = replace(state, suspected=None)
         if state.session is not None and self.is_stop(text):
-            return self._heard(replace(state, acted_on=_STOP), Heard(Transcript(text)), already=None, expected=None)
+            return self._heard(replace(state, acted_on=STOP), Heard(Transcript(text)), already=None, expected=None)
         if state.session is not None and state.hushed_for is None:
             command = self.understanding.command(text)
             known = command is not None and command == state.commanded
@@ -262,14 +253,14 @@ class Conversation:
         doubted
         only if our own words name it. A question counts if it is one of our sentences and too long to be chance.
         """
-        if event.over_speech is None or match.intent in (_STOP, expected):
+        if event.over_speech is None or match.intent in (STOP, expected):
             return False
         if match.decided_by == "safety":
             return match.family in self._own_families(event.own)
         if transcript.confidence < SURE_OVER_SPEECH:
             return True
         if match.decided_by == "command":
-            return state.session is None and not state.candidates and match.intent not in _ANYWHERE
+            return state.session is None and not state.candidates and not _works_anywhere(match)
         return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
 
     def _own_families(self, own: str) -> frozenset[str | None]:
@@ -285,7 +276,7 @@ class Conversation:
 
     def is_stop(self, text: str) -> bool:
         """Return whether a text is the command that is never ignored."""
-        claims = self.understanding.sentences.exact(text, only=(_STOP,))
+        claims = self.understanding.sentences.exact(text, only=(STOP,))
         return bool(claims)
 
     def _heard(
@@ -300,7 +291,7 @@ class Conversation:
             return state, ()
         if self._may_be_us(state, event, transcript, match, expected=expected):
             return state, ()
-        if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
+        if already == STOP or (already in HELP_NOW and match.intent in HELP_NOW):
             return state, ()
         match = self._answering_our_question(state, match, transcript.text)
         if not event.addressed and state.session is None and not self.understanding.urgent_flag(transcript.text):
@@ -335,18 +326,18 @@ class Conversation:
         if match.intent == GUIDE_START and self.guide is not None and (state.hands_free or state.can_lead):
             state, actions = self.begin_guide(state, match.slots.get(self.guide.places.slot))
             return replace(state, last_match=match), (Understood(transcript, match), *actions)
-        if match.intent == _STOP:
+        if match.intent == STOP:
             answer = self._answer(state, match)
             silent = replace(state, owed=None, misheard=0, full_on_the_way=False)
             said = () if state.hands_free else (Say(answer.spoken_rows()),)
             return silent, (Understood(transcript, match, answer), Hush("stop"), *said)
-        if match.intent == "guide_repeat" and state.last_match is not None:
+        if match.intent == REPEAT and state.last_match is not None:
             return self._say_answer(state, transcript, match, self._last_answer(state, state.last_match))
         return self._say_and_remember(state, transcript, match)
 
     def _say_and_remember(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         state, actions = self._say_answer(state, transcript, match, self._answer(state, match))
-        pace = _PACES.get(match.intent)
+        pace = pace_of(match)
         if match.decided_by != "command":
             topic = match if match.intent in self.follow_ups.topics else None
             state = replace(state, last_match=match, last_rows=None, topic=topic, pages_given=0)
@@ -477,12 +468,12 @@ class Conversation:
     def _heard_in_session(
         self, state: State, transcript: Transcript, match: Match, guide: Guide, session: Session
     ) -> tuple[State, tuple[Action, ...]]:
-        pace = _PACES.get(match.intent)
+        pace = pace_of(match)
         if pace is not None:
             return state, (Understood(transcript, match), pace)
         if match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
             return state, (Understood(transcript, match),)
-        move, answer = _commanded_move(guide, session, match), None
+        move, answer = move_of(guide, session, match), None
         if move is None:  # not a command: a question, answered during the session
             answer = self._answer(state, match)
             move = guided.say_between(guide, session, answer.spoken_rows())
@@ -550,39 +541,6 @@ def _without_words_so_far(state: State) -> State:
     return replace(state, acted_on=None, suspected=None, commanded=None, hushed_for=None)
 
 
-def _commanded_move(guide: Guide, session: Session, match: Match) -> Move | None:  # noqa: PLR0912 - a line a command
-    """Return what a command does in a session; `None` if it is not a command."""
-    places = match.slots.get(guide.places.slot)
-    match match.intent:
-        case "guide_next" | "guide_resume" | "yes":
-            return guided.resume(guide, session)
-        case "guide_back":
-            return guided.go_back(guide, session)
-        case "guide_repeat":
-            return guided.repeat(guide, session)
-        case "guide_restart":
-            return guided.restart(guide, session)
-        case "guide_pause":
-            return guided.pause(session)
-        case "guide_stop":
-            return guided.stop()
-        case "guide_better":
-            return guided.better(guide)
-        case "guide_worse":
-            return guided.worse(guide)
-        case "guide_same" | "no":
-            asks = guided.current_step(guide, session).asks
-            return guided.same(guide, session) if asks else Move(session)  # the wait continues; the check comes later
-        case "guide_place":
-            return guided.go_to_place(guide, session, places)
-        case "guide_start":
-            return guided.start_again(guide, session, places)
-        case "guide_stand":
-            return guided.stand(guide, session)
-        case "guide_where":
-            return guided.which_step(guide, session)
-        case "guide_time":
-            return guided.how_long(guide, session)
-        case "help":
-            return guided.say_between(guide, session, (guide.help,))
-    return None
+def _works_anywhere(match: Match) -> bool:
+    command = COMMANDS.get(match.intent)
+    return command is not None and command.works_anywhere
