@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeGuard, get_args
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.types import Answer, Disclaimer, DisclaimerRule, Kind, Match, Row
+from voice_helper.dialogue.disclaimer import RULES, Disclaimers, rule_of_more
+from voice_helper.types import Answer, DisclaimerRule, Kind, Match, Row
 
 KINDS: Final = get_args(Kind)
-RULES: Final = get_args(DisclaimerRule)
 ANY, NO_VALUE, OTHER = "any", "none", "other"
 MAX_VALUES: Final = 3
 """So many values of one slot are answered: nobody keeps more in mind while listening."""
@@ -47,8 +47,7 @@ class Answers:
     """Every answer of a language."""
 
     entries: Mapping[str, Entry]
-    full: Row
-    short: Row
+    disclaimers: Disclaimers
     again: Row
     samples: Row
     waiting: Row
@@ -71,6 +70,16 @@ class Answers:
     say: Callable[[str, str], str | None] = lambda slot, value: None
     """How a slot value is said aloud, by slot name and value."""
 
+    @property
+    def full(self) -> Row:
+        """Return the full disclaimer."""
+        return self.disclaimers.full
+
+    @property
+    def short(self) -> Row:
+        """Return the short disclaimer."""
+        return self.disclaimers.short
+
     def __getstate__(self) -> dict[str, Any]:
         """Without `say`, which belongs to the sentences."""
         return {name: value for name, value in vars(self).items() if name != "say"}
@@ -85,7 +94,9 @@ class Answers:
         rows = self.rows_for(entry.rows, match, situation)
         if match.denied:
             rows = (self.filled(self.denied_flag), *rows)
-        return replace(self.with_disclaimer(rows, entry.disclaimer, full_given=full_given), said_twice=entry.said_twice)
+        return replace(
+            self.disclaimers.after(rows, entry.disclaimer, full_given=full_given), said_twice=entry.said_twice
+        )
 
     def rows_for(
         self, rows: tuple[Row, ...], match: Match, situation: Mapping[str, str] | None = None
@@ -103,14 +114,7 @@ class Answers:
 
     def going_on(self, rows: tuple[Row, ...], *, full_given: bool) -> Answer:
         """Return rows that go on with a topic as an answer; those that claim nothing need no disclaimer."""
-        rule: DisclaimerRule = "none" if all(row.kind == "talk" for row in rows) else "topic"
-        return self.with_disclaimer(rows, rule, full_given=full_given)
-
-    def with_disclaimer(self, rows: tuple[Row, ...], rule: DisclaimerRule, *, full_given: bool) -> Answer:
-        """Put the disclaimer that the rule asks for after some rows."""
-        kind: Disclaimer = ("short" if full_given else "full") if rule == "topic" else rule
-        row = {"full": self.full, "short": self.short, "none": None}[kind]
-        return Answer(rows, kind, row)
+        return self.disclaimers.after(rows, rule_of_more(rows), full_given=full_given)
 
     def filled(self, row: Row, values: Mapping[str, str] | None = None) -> Row:
         """Put settings and values in place of `{name}`."""
@@ -311,19 +315,13 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
             problems.add(top[key].place, f"{key} needs {' and '.join(f'{{{name}}}' for name in names)}, nothing else")
         return text
 
-    has_disclaimer_fact = "disclaimer" in sources.facts
+    def disclaimer(kind: str) -> Row:
+        is_fact = "disclaimer" in sources.facts
+        return Row(disclaimers.get(kind, ""), "article" if is_fact else "talk", "disclaimer" if is_fact else None)
+
     return Answers(
         entries=entries,
-        full=Row(
-            disclaimers.get("full", ""),
-            "article" if has_disclaimer_fact else "talk",
-            "disclaimer" if has_disclaimer_fact else None,
-        ),
-        short=Row(
-            disclaimers.get("short", ""),
-            "article" if has_disclaimer_fact else "talk",
-            "disclaimer" if has_disclaimer_fact else None,
-        ),
+        disclaimers=Disclaimers(disclaimer("full"), disclaimer("short")),
         again=misunderstood[0],
         samples=misunderstood[1],
         waiting=misunderstood[2],

@@ -124,7 +124,7 @@ def is_our_turn(
         return is_last and state.session is not None
     if state.session is not None or match.intent in state.candidates:
         return True
-    goes_on = state.last_match is not None and elapsed_seconds <= GOING_ON_SECONDS
+    goes_on = state.last.match is not None and elapsed_seconds <= GOING_ON_SECONDS
     if goes_on and _is_command(conversation, text):  # "next" may be for the music
         return False
     if (goes_on or match.intent in HELP_NOW) and conversation.understanding.is_for_us(Transcript(text), match):

@@ -70,7 +70,7 @@ def take_turn(conversation: Conversation, state: State, text: str, elapsed_secon
     state = turn.went_by(state, elapsed_seconds)
     too_late = turn.ended is not None
     state = turn.heard(state, text, only_if=(lambda match: _is_new(conversation, match)) if too_late else _always)
-    expects_words = state.session is not None or bool(state.candidates) or state.misheard > 0
+    expects_words = state.session is not None or bool(state.candidates) or state.failures.misheard > 0
     return state, Reply(tuple(turn.rows), turn.match, turn.ended, expects_words)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.conversation import LastAnswer, State
 from voice_helper.errors import VoiceHelperError
 from voice_helper.runtime.json_output import answer_form
 from voice_helper.skill import Skill
@@ -89,7 +89,7 @@ def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engin
             raise VoiceHelperError(f'{case.place}: "after" names {case.after}, which is no intent')
         said = Match(case.after)
         topic = said if case.after in skill.content.follow_ups.topics else None
-        state = replace(state, last_match=said, topic=topic)
+        state = replace(state, last=LastAnswer(said, topic=topic))
     asked = ask(skill, transcript, state)
     match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
     return Result(case, match, asked.answer, asked.transcript, engine)
