@@ -144,4 +144,4 @@ def demo(options: Options, save: Path) -> None:
     if not recording.is_file():
         raise VoiceHelperError(f"there is no recording {recording}", hint="record a question and save it there")
     _answer_once(options, None, recording, save, as_json=False)
-    note(disclaimer())
+    note(disclaimer(options))

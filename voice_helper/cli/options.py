@@ -133,12 +133,11 @@ def common(command: Callable[..., None]) -> Any:
     return packed(Options, _SHARED_OPTIONS, command)
 
 
-def disclaimer() -> str:
-    """Return what help pages and the demo say about the answers."""
-    return (
-        "For education only: the answers do not take the place of advice from a medical expert, "
-        "and no clinician has reviewed them."
-    )
+def disclaimer(options: Options) -> str:
+    """Return what help pages and the demo say about the answers: the disclaimer of the words."""
+    from voice_helper.skill.content import disclaimer_of
+
+    return disclaimer_of(language_folder(options))
 
 
 def kept_in(source: Source, recording: Path | None) -> Source:

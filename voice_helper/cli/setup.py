@@ -80,7 +80,7 @@ def start(options: Options, context: click.Context) -> None:
     console = terminal()
     about = plain(name_of(language_folder(options)))
     console.print(f"[bold]voice_helper[/bold]: ask aloud about {about}, and get step-by-step help.", highlight=False)
-    console.print(disclaimer(), style="dim")
+    console.print(disclaimer(options), style="dim")
     if not settings_file().is_file():
         console.print("\nLet us try the sound first. Ctrl-C ends it at any time.")
         options = _set_up(options, console)

@@ -33,8 +33,7 @@ _ABOUT: Final = """\
 # Written by "voice-helper export homeassistant".
 # {about}
 #
-# For education only: the answers do not take the place of advice from a medical expert, and no clinician has reviewed
-# them. What it is about: {subject}.
+# {disclaimer} Reviewed by {reviewed}. What it is about: {subject}.
 #
 # Emergencies come first:
 #   {first}
@@ -82,8 +81,15 @@ def export_files(
 
 
 def _text(content: Content, about: str, first: str, written: Mapping[str, Any]) -> str:
+    reviewed = "no clinician" if content.answers.reviewed == "none" else content.answers.reviewed
     body = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=_WIDTH)
-    return _ABOUT.format(about=about, first=first, subject=content.title) + "\n" + body
+    return (
+        _ABOUT.format(
+            about=about, first=first, subject=content.title, disclaimer=content.answers.short.text, reviewed=reviewed
+        )
+        + "\n"
+        + body
+    )
 
 
 # Group the sentences by their answers

@@ -146,12 +146,18 @@ def language_of(folder: Path) -> str:
     return _text_in(folder, "language.yaml", "language") or "en"
 
 
-def _text_in(folder: Path, file: str, key: str) -> str:
+def disclaimer_of(folder: Path) -> str:
+    """Return the short disclaimer of an intents folder without reading the rest of it."""
+    return _text_in(folder, "answers.yaml", "disclaimers", "short")
+
+
+def _text_in(folder: Path, file: str, *keys: str) -> str:
     """Return one text of one file; empty if it cannot be read, which `check` reports."""
     path, problems = folder / file, Problems()
-    top = document_of(read_files(folder), path, problems).value if path.is_file() else None
-    found = top.get(key) if isinstance(top, dict) else None
-    return found.text(problems, key) if found is not None else ""
+    found = document_of(read_files(folder), path, problems) if path.is_file() else None
+    for key in keys:
+        found = found.value.get(key) if found is not None and isinstance(found.value, dict) else None
+    return found.text(problems, keys[-1]) if found is not None else ""
 
 
 def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
