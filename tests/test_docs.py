@@ -32,7 +32,7 @@ SERVING = re.compile(r"voice-helper serve (?!.*--help)")
 LIVE = re.compile(r"voice-helper (listen|guide)(?!.*--source (?!mic))|voice-helper ask\s*(--|#|$)(?!.*--wav)")
 ELSEWHERE = re.compile(
     r"voice-helper (models (?!list)|learn|calibrate|guide(?!.*--source))"
-    r"|--cert|--address|--host 192|intents/de|--language de"
+    r"|--cert|--address|--host 192|intents/de|back-pain|--language de"
 )
 """What a test cannot run: it needs a network, the reader's own file or address, minutes, or the steps before it."""
 

@@ -204,7 +204,7 @@ main(sys.argv[2:])
     process.send_signal(signal.SIGSTOP)
     time.sleep(1.0)
     process.send_signal(signal.SIGCONT)
-    assert next_event(process, "end")["reason"] == "ten_minutes"  # it is killed before 120 s have really gone by
+    assert next_event(process, "end")["reason"] == "time_limit"  # it is killed before 120 s have really gone by
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert checked(Ran(process.returncode, out, err)).code == 130

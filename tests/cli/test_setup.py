@@ -30,7 +30,7 @@ def sitting(room: Room, folder: Path, *arguments: str) -> Iterator[Terminal]:
 
 def test_the_first_start_tries_the_sound_keeps_the_number_and_offers_what_there_is(room: Room, tmp_path: Path) -> None:
     with sitting(room, tmp_path) as terminal:
-        terminal.wait_for("not take the place of advice")
+        terminal.wait_for("For education only.")
         terminal.wait_for('Say aloud: "Does heat help"')
         terminal.wait_for("s left")
         room.wait_for_listener(0)

@@ -137,7 +137,7 @@ def test_a_pause_never_stops_the_ten_minute_clock(room: Room) -> None:
     room.wait(599)
     ended_before = room.ended
     room.wait(2)
-    assert (ended_before, room.ended) == (None, "ten_minutes")
+    assert (ended_before, room.ended) == (None, "time_limit")
     assert "This has lasted too long for me to guide." in texts(room)[-2]
 
 

@@ -12,13 +12,19 @@ from voice_helper.content.documents import Problems
 from voice_helper.content.yaml_documents import read_document
 from voice_helper.dialogue import guide as guided
 from voice_helper.dialogue.answers import Sources, filled
-from voice_helper.dialogue.guide import Guide, Move, Session, Stage, Step, read_guide
+from voice_helper.dialogue.guide import Guide, Move, Places, Session, Stage, Step, read_guide
 from voice_helper.types import SAMPLE_RATE, Row
 
 GUIDE = """
 language: en
 content_reviewed: none
 limit_seconds: 100
+place:
+  slot: muscle
+  usual: calf
+  step: stretch
+  ask: {thigh: {text: "Front or back?", kind: talk}}
+conditions: {hot_weather: [cause_heat, cause_summer]}
 steps:
   - name: sit
     say: [{text: "Sit.", kind: first_aid, source: nhs}]
@@ -52,7 +58,6 @@ steps:
 stand:
   hold_seconds: 15
   say: [{text: "Stand.", kind: first_aid, source: nhs}]
-which_thigh: {text: "Front or back?", kind: talk}
 help: {text: "Say next.", kind: talk}
 which_step: {text: "Step {step} of {steps}.", kind: talk}
 how_long: {text: "{seconds} seconds.", kind: talk}
@@ -63,8 +68,9 @@ article_first: [{text: "First.", kind: safety, source: nhs}]
 good: {text: "Good.", kind: talk}
 close: [{text: "See a doctor.", kind: safety, source: nhs}]
 close_worse: [{text: "Get help.", kind: safety, source: nhs}]
-close_ten_minutes: [{text: "Too long.", kind: safety, source: nhs}]
+close_limit: [{text: "Too long.", kind: safety, source: nhs}]
 """
+HOT = frozenset({"hot_weather"})
 SHORT = Row("For education only.", "talk")
 
 
@@ -127,8 +133,7 @@ def test_a_guide_is_read_as_it_is_written(guide: Guide) -> None:
             Step("water", 15, (aid("Water."),)),
         ),
         limit_seconds=100,
-        stand=Step("stand", 2, (aid("Stand."),), hold_seconds=15),
-        which_thigh=talk("Front or back?"),
+        stand=Step("stand", 12, (aid("Stand."),), hold_seconds=15),
         help=talk("Say next."),
         which_step=talk("Step {step} of {steps}."),
         how_long=talk("{seconds} seconds."),
@@ -139,14 +144,16 @@ def test_a_guide_is_read_as_it_is_written(guide: Guide) -> None:
         good=talk("Good."),
         close=(safety("See a doctor."),),
         close_worse=(safety("Get help."),),
-        close_ten_minutes=(safety("Too long."),),
+        close_limit=(safety("Too long."),),
+        places=Places("muscle", "calf", "stretch", {"thigh": talk("Front or back?")}),
+        conditions={"hot_weather": ("cause_heat", "cause_summer")},
     )
 
 
 def test_a_guide_of_one_stretch_has_ten_minutes_and_silent_words() -> None:
     guide, problems = read('steps: [{name: stretch, say: [{text: "Pull.", kind: talk}]}]')
     assert problems == ()
-    words = ("which_thigh", "help", "which_step", "how_long", "count", "repeat", "when_done", "good")
+    words = ("help", "which_step", "how_long", "count", "repeat", "when_done", "good")
     assert guide == Guide(
         steps=(Step("stretch", 1, (talk("Pull."),)),),
         limit_seconds=600,
@@ -154,8 +161,8 @@ def test_a_guide_of_one_stretch_has_ten_minutes_and_silent_words() -> None:
         article_first=(),
         close=(),
         close_worse=(),
-        close_ten_minutes=(),
-        **dict.fromkeys(words, talk("")),
+        close_limit=(),
+        **dict[str, Any](dict.fromkeys(words, talk(""))),
     )
 
 
@@ -168,18 +175,18 @@ def test_a_step_without_a_name_is_called_by_its_number() -> None:
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        ("[]", ["1: guide.yaml must have keys, not be a list", '1: guide.yaml needs a step named "stretch"']),
-        ("steps: 1", ['1: guide.yaml needs a step named "stretch"', '1: steps must be a list, not "1"']),
+        ("[]", ["1: guide.yaml must have keys, not be a list", '1: guide.yaml needs "steps:" with at least one step']),
+        ("steps: 1", ['1: guide.yaml needs "steps:" with at least one step', '1: steps must be a list, not "1"']),
         (
             "colour: red\nsteps: [3]",
-            ['1: guide.yaml needs a step named "stretch"', '1: guide.yaml: unknown key "colour"',
+            ['1: guide.yaml: unknown key "colour"',
              '2: step 1 must have keys, not be "3"', "2: the step 1 says nothing",
              '2: the step 1 must have keys, not be "3"'],
         ),
         ("steps:\n- {name: stretch, colour: red, say: []}",
          ["2: the step stretch says nothing", '2: the step stretch: unknown key "colour"']),
         ("steps:\n- {name: [stretch]}",
-         ['1: guide.yaml needs a step named "stretch"', "2: name must be a text, not a list",
+         ["2: name must be a text, not a list",
           "2: the step  says nothing"]),
         ("steps:\n- {name: stretch, say: [{text: Pull}]}",
          ['2: the step stretch says nothing', '2: the step stretch, say, row 1 needs "text" and "kind"']),
@@ -198,6 +205,13 @@ def test_a_step_without_a_name_is_called_by_its_number() -> None:
           '13: the step stretch, asks must be true or false, not "a"',
           "14: the step stretch, repeat_from must be a text, not a list",
           "15: the step stretch, skip_when must be a text, not a list"]),
+        (("steps:\n- {name: stretch, say: [{text: Pull., kind: talk}]}\n"
+         "- {name: heat, skip_when: cold, say: [{text: Warm., kind: talk}]}\n"
+         "place:\n  step: pull\n  ask: {thigh: 1}\nconditions: {hot: {}}"),
+         ['3: the step heat: "conditions:" does not say when "cold" is true',
+          '5: place needs "slot", the slot that names a place in the sentences', '5: place: "pull" is no step',
+          '6: place, ask, thigh must have keys, not be "1"',
+          "7: conditions, hot must be a text, not keys with values"]),
         (("steps:\n- {name: stretch, say: [{text: Pull., kind: talk}]}\n"
          "- {name: check, repeat_from: sit, say: [{text: Well?, kind: talk}]}\nstand: 1\nlimit_seconds: a\n"
          "good: 1\nclose: 1"),
@@ -269,20 +283,20 @@ def test_a_step_is_found_by_its_name(guide: Guide) -> None:
 
 
 def test_a_session_begins_with_the_first_step_and_owes_what_fills_the_first_hold(guide: Guide) -> None:
-    move = guided.begin(guide, SHORT, muscle="calf", hot_weather=True)
-    assert move == Move(Session(muscle="calf", hot_weather=True, owed=(CALL, END_THIS, SHORT)), (aid("Sit."),), 1)
+    move = guided.begin(guide, SHORT, place="calf", conditions=HOT)
+    assert move == Move(Session(place="calf", conditions=HOT, owed=(CALL, END_THIS, SHORT)), (aid("Sit."),), 1)
 
 
 def test_a_guide_without_a_hold_says_at_once_what_would_fill_it(guide: Guide) -> None:
     holdless = replace(guide, steps=tuple(replace(step, hold_seconds=0) for step in guide.steps))
-    move = guided.begin(holdless, SHORT, muscle="foot")
-    assert move == Move(Session(muscle="foot"), (aid("Sit."), CALL, END_THIS, SHORT), 1)
+    move = guided.begin(holdless, SHORT, place="foot")
+    assert move == Move(Session(place="foot"), (aid("Sit."), CALL, END_THIS, SHORT), 1)
 
 
 def test_a_bare_thigh_is_asked_about_after_the_first_step(guide: Guide) -> None:
-    move = guided.begin(guide, SHORT, muscle="thigh")
+    move = guided.begin(guide, SHORT, place="thigh")
     assert (said(move), move.step, move.hush) == (["Sit.", "Front or back?"], 1, False)
-    assert move.session == Session(muscle="thigh", asking_thigh=True, owed=(CALL, END_THIS, SHORT))
+    assert move.session == Session(place="thigh", asking_place=True, owed=(CALL, END_THIS, SHORT))
 
 
 @pytest.mark.parametrize(
@@ -291,7 +305,7 @@ def test_a_bare_thigh_is_asked_about_after_the_first_step(guide: Guide) -> None:
      ("foot", ["Foot.", "Hold."]), ("toes", ["Hold."])],
 )  # fmt: skip
 def test_only_the_words_for_the_muscle_are_said(guide: Guide, muscle: str | None, words: list[str]) -> None:
-    assert said(guided.repeat(guide, Session(STRETCH, muscle=muscle))) == words
+    assert said(guided.repeat(guide, Session(STRETCH, place=muscle))) == words
 
 
 # Time
@@ -305,7 +319,7 @@ def holding(**changes: Any) -> Session:
 def test_the_limit_ends_a_session_in_every_stage(guide: Guide, stage: Stage) -> None:
     session = Session(STRETCH, stage=stage, total_samples=seconds(90))
     assert guided.pass_time(guide, session, seconds(10) - 1).end is None
-    ended = Move(None, (safety("Too long."),), hush=True, end="ten_minutes", full_disclaimer=True)
+    ended = Move(None, (safety("Too long."),), hush=True, end="time_limit", full_disclaimer=True)
     assert guided.pass_time(guide, session, seconds(10)) == ended
 
 
@@ -418,7 +432,7 @@ def test_a_step_without_a_hold_or_a_wait_goes_on_at_once(guide: Guide) -> None:
 
 
 @pytest.mark.parametrize(
-    "session", [Session(stage="paused"), Session(stage="holding"), Session(stage="saying", asking_thigh=True)]
+    "session", [Session(stage="paused"), Session(stage="holding"), Session(stage="saying", asking_place=True)]
 )
 def test_the_end_of_other_words_moves_nothing_on(guide: Guide, session: Session) -> None:
     assert guided.done_speaking(guide, session) == Move(session)
@@ -428,9 +442,9 @@ def test_the_end_of_other_words_moves_nothing_on(guide: Guide, session: Session)
 
 
 def test_next_goes_to_the_next_step_and_asks_no_more(guide: Guide) -> None:
-    session = Session(SIT, round=2, stage="paused", stage_samples=9, five_said=True, asking_thigh=True, muscle="thigh")
+    session = Session(SIT, round=2, stage="paused", stage_samples=9, five_said=True, asking_place=True, place="thigh")
     move = guided.go_next(guide, session)
-    assert move == Move(Session(STRETCH, muscle="thigh"), (TOES, talk("Hold.")), 12, hush=True)
+    assert move == Move(Session(STRETCH, place="thigh"), (TOES, talk("Hold.")), 12, hush=True)
 
 
 def test_next_leaves_the_standing_stretch(guide: Guide) -> None:
@@ -439,13 +453,13 @@ def test_next_leaves_the_standing_stretch(guide: Guide) -> None:
 
 @pytest.mark.parametrize(("hot_weather", "words"), [(False, ["Heat."]), (True, ["Water."])])
 def test_heat_is_skipped_in_hot_weather(guide: Guide, hot_weather: bool, words: list[str]) -> None:
-    assert said(guided.go_next(guide, Session(CHECK, hot_weather=hot_weather))) == words
+    assert said(guided.go_next(guide, Session(CHECK, conditions=HOT if hot_weather else frozenset()))) == words
 
 
 def test_other_steps_are_never_skipped_in_hot_weather(guide: Guide) -> None:
-    assert said(guided.go_next(guide, Session(HEAT_STEP, hot_weather=True))) == ["Water."]
+    assert said(guided.go_next(guide, Session(HEAT_STEP, conditions=HOT))) == ["Water."]
     heat_last = replace(guide, steps=guide.steps[:WATER])
-    assert guided.go_next(heat_last, Session(CHECK, hot_weather=True)).end == "same"
+    assert guided.go_next(heat_last, Session(CHECK, conditions=HOT)).end == "same"
 
 
 def test_after_the_last_step_the_session_closes_with_the_full_disclaimer(guide: Guide) -> None:
@@ -466,9 +480,9 @@ def test_back_goes_to_the_step_before_and_from_standing_to_the_step_it_left(
 
 
 def test_starting_over_may_repeat_the_steps_again_and_keeps_the_clock(guide: Guide) -> None:
-    session = Session(WATER, round=2, stage="waiting", repeated=True, total_samples=99, muscle="foot")
+    session = Session(WATER, round=2, stage="waiting", repeated=True, total_samples=99, place="foot")
     assert guided.restart(guide, session) == Move(
-        Session(SIT, total_samples=99, muscle="foot"), (aid("Sit."),), 1, hush=True
+        Session(SIT, total_samples=99, place="foot"), (aid("Sit."),), 1, hush=True
     )
 
 
@@ -478,8 +492,8 @@ def test_repeat_says_the_step_again_in_the_words_of_its_round(guide: Guide) -> N
 
 
 def test_repeat_asks_again_about_the_thigh(guide: Guide) -> None:
-    move = guided.repeat(guide, Session(asking_thigh=True))
-    assert move == Move(Session(asking_thigh=True), (talk("Front or back?"),), 1, hush=True)
+    move = guided.repeat(guide, Session(asking_place=True, place="thigh"))
+    assert move == Move(Session(asking_place=True, place="thigh"), (talk("Front or back?"),), 1, hush=True)
 
 
 def test_a_pause_holds_everything_and_going_on_says_the_step_again(guide: Guide) -> None:
@@ -495,29 +509,29 @@ def test_continue_without_a_pause_goes_to_the_next_step(guide: Guide) -> None:
 
 
 def test_a_place_leads_to_the_stretch_for_it(guide: Guide) -> None:
-    move = guided.place(guide, Session(CHECK, stage="waiting", asking_thigh=True), "calf, foot")
-    assert move == Move(Session(STRETCH, muscle="foot"), (FOOT, talk("Hold.")), 12, hush=True)
+    move = guided.go_to_place(guide, Session(CHECK, stage="waiting", asking_place=True), "calf, foot")
+    assert move == Move(Session(STRETCH, place="foot"), (FOOT, talk("Hold.")), 12, hush=True)
 
 
 def test_a_place_where_there_is_no_stretch_says_the_step_again(guide: Guide) -> None:
     article = replace(guide, steps=(guide.steps[CHECK], guide.steps[HEAT_STEP]))
-    assert guided.place(article, Session(1), "foot").session == Session(1, muscle="foot")
+    assert guided.go_to_place(article, Session(1), "foot").session == Session(1, place="foot")
 
 
 def test_a_place_that_was_not_named_says_the_step_again(guide: Guide) -> None:
-    assert guided.place(guide, Session(CHECK), None) == guided.repeat(guide, Session(CHECK))
+    assert guided.go_to_place(guide, Session(CHECK), None) == guided.repeat(guide, Session(CHECK))
 
 
 def test_a_bare_thigh_in_a_session_is_asked_about(guide: Guide) -> None:
-    move = guided.place(guide, holding(stage_samples=99, five_said=True), "thigh")
+    move = guided.go_to_place(guide, holding(stage_samples=99, five_said=True), "thigh")
     assert move == Move(
-        Session(STRETCH, asking_thigh=True, muscle="thigh"), (talk("Front or back?"),), hush=True
+        Session(STRETCH, asking_place=True, place="thigh"), (talk("Front or back?"),), hush=True
     )  # fmt: skip
 
 
 def test_standing_is_a_stretch_beside_the_steps(guide: Guide) -> None:
     move = guided.stand(guide, holding(round=2, stage_samples=99, five_said=True))
-    assert move == Move(Session(STRETCH, standing=True), (aid("Stand."),), 2, hush=True)
+    assert move == Move(Session(STRETCH, standing=True), (aid("Stand."),), 12, hush=True)
     assert guided.current_step(guide, Session(STRETCH, standing=True)) == guide.stand
     assert guided.current_step(guide, Session(STRETCH)) == guide.steps[STRETCH]
 
@@ -556,7 +570,7 @@ def test_what_is_said_between_comes_before_the_step_that_it_interrupted(guide: G
 
 
 @pytest.mark.parametrize(
-    ("session", "text"), [(holding(), "Step 12 of 15."), (holding(standing=True), "Step 2 of 15.")]
+    ("session", "text"), [(holding(), "Step 12 of 15."), (holding(standing=True), "Step 12 of 15.")]
 )
 def test_it_tells_the_step_and_the_last_one(guide: Guide, session: Session, text: str) -> None:
     assert guided.which_step(guide, session) == Move(session, (talk(text),))

@@ -65,6 +65,12 @@ def test_a_session_in_its_hold_goes_on_at_its_step_and_is_small() -> None:
     assert len(to_json(State(), KEY)) < 70
 
 
+def test_what_was_said_about_the_weather_is_kept() -> None:
+    state, _ = skill().conversation.step(State(), Heard(Transcript("can hot weather cause leg cramps")))
+    assert state.conditions == {"hot_weather"}
+    assert from_json(to_json(state, KEY), KEY) == state
+
+
 def test_words_that_were_heard_are_not_kept_once_they_are_answered() -> None:
     conversation, state = skill().conversation, State()
     for said in ("my neighbour bernard says a warm bath does wonders", "does heat help my aunt matilda", "yes"):
@@ -79,6 +85,7 @@ def test_words_that_were_heard_are_not_kept_once_they_are_answered() -> None:
     [
         "", "null", "[]", "{}", "7", "\0", '{"version": 1}', "[" * 100_000, "9" * 5_000,
         json.dumps({"version": VERSION + 1, "key": KEY, "state": {}}),
+        json.dumps({"version": 1, "key": KEY, "state": {"full_given": True, "hot_weather": True}}),
         json.dumps({"version": True, "key": KEY, "state": {}}),
         json.dumps({"version": VERSION, "key": "other", "state": {}}),
         json.dumps({"version": VERSION, "key": KEY, "state": {}, "more": 1}),
@@ -94,16 +101,17 @@ def test_rubbish_another_version_and_other_words_are_refused(text: str) -> None:
     [
         ([], "state"),
         ({"hands_free": 1}, "state.hands_free"),
-        ({"misheard": True}, "state.misheard"),
-        ({"misheard": 1.5}, "state.misheard"),
+        ({"failures": {"misheard": True}}, "state.failures.misheard"),
+        ({"failures": {"misheard": 1.5}}, "state.failures.misheard"),
         ({"mood": "good"}, "state"),
         ({"candidates": ["remedy_heat", 2]}, r"state.candidates\[1\]"),
         ({"session": {"stage": "dancing"}}, "state.session"),
-        ({"last_match": {"slots": {}}}, "state.last_match"),
-        ({"last_match": {"intent": "thanks", "score": "1"}}, "state.last_match"),
-        ({"last_match": {"intent": "thanks", "decided_by": "dice"}}, "state.last_match"),
-        ({"owed": {"rows": [{"text": "Rest.", "kind": "gossip"}]}}, "state.owed"),
-        ({"last_rows": [{"text": "Rest.", "kind": "talk", "when": {"muscle": "calf"}}]}, "state.last_rows"),
+        ({"last": {"match": {"slots": {}}}}, "state.last.match"),
+        ({"last": {"match": {"intent": "thanks", "score": "1"}}}, "state.last.match"),
+        ({"last": {"match": {"intent": "thanks", "decided_by": "dice"}}}, "state.last.match"),
+        ({"owed": {"answer": {"rows": [{"text": "Rest.", "kind": "gossip"}]}, "in_samples": 1}}, "state.owed"),
+        ({"last": {"rows": [{"text": "Rest.", "kind": "talk", "when": {"muscle": "calf"}}]}}, "state.last.rows"),
+        ({"conditions": ["hot_weather", 1]}, r"state.conditions\[1\]"),
         ({"situation": {"serving": None}}, "state.situation"),
     ],
 )
@@ -120,7 +128,7 @@ rubbish = st.recursive(
 
 
 @given(st.text() | rubbish.map(lambda state: json.dumps({"version": VERSION, "key": KEY, "state": state})))
-@example(json.dumps({"version": VERSION, "key": KEY, "state": {"misheard": float("nan")}}))
+@example(json.dumps({"version": VERSION, "key": KEY, "state": {"failures": {"misheard": float("nan")}}}))
 def test_whatever_the_text_is_it_is_a_state_or_refused(text: str) -> None:
     try:
         state = from_json(text, KEY)

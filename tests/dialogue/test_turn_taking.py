@@ -93,7 +93,7 @@ def test_an_emergency_is_said_twice_with_the_action_first_and_ends_a_session(tal
 def test_after_ten_minutes_a_session_ends_and_a_command_meant_for_it_is_dropped(talk: Talk) -> None:
     talk.say("help i have a cramp")
     reply = talk.say("next", after_seconds=600)
-    assert reply.ended == "ten_minutes"
+    assert reply.ended == "time_limit"
     assert reply.text.startswith("This has lasted too long for me to guide.")
     assert reply.text.endswith(FULL)
     assert reply.text.count("This has lasted") == 1

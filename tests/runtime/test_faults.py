@@ -31,7 +31,7 @@ from voice_helper.audio.devices import SilentPlayer, WavSource
 from voice_helper.audio.echo import EchoCanceller
 from voice_helper.audio.endpoint import EndpointSettings
 from voice_helper.audio.vad import VoiceActivity
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation, State, WordsSoFar
 from voice_helper.errors import EngineFaultError, EngineMissingError
 from voice_helper.recognizers import Recognizer
 from voice_helper.recognizers.wake_word import WakeWord
@@ -277,7 +277,7 @@ def test_what_is_said_while_the_recognizer_loads_anew_is_not_lost(skill: Skill) 
 
 def test_in_a_step_that_fell_silent_for_lost_words_the_step_is_said_again(skill: Skill) -> None:
     state, _ = skill.conversation.begin_guide(State(hands_free=True), "calf")
-    hushed = State(hands_free=True, session=state.session, hushed_for="guide_next")
+    hushed = State(hands_free=True, session=state.session, so_far=WordsSoFar(hushed_for="guide_next"))
     after, actions = skill.conversation.step(hushed, Outage("hearing", "it raised"))
     said = [row.text for action in actions if isinstance(action, Say) for row in action.rows]
     assert said == ["Sit or lie somewhere safe.", skill.content.answers.outages["hearing"].text]

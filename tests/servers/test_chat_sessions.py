@@ -159,7 +159,7 @@ def test_a_session_ends_after_ten_minutes_and_is_forgotten_after_fifteen(
     talks.say("bedroom", "help i have a cramp")
     clock.advance(600)
     assert talks.is_ours("kitchen", "next")
-    assert talks.say("kitchen", "next").ended == "ten_minutes"
+    assert talks.say("kitchen", "next").ended == "time_limit"
     clock.advance(KEPT_SECONDS - 600)
     assert not talks.is_going_on("bedroom")
     assert not talks.is_ours("bedroom", "next", is_last=True)

@@ -143,5 +143,7 @@ def demo(options: Options, save: Path) -> None:
     Example: voice-helper demo --save answer.wav
     """
     recording = language_folder(options) / "demo.wav"
+    if not recording.is_file():
+        raise VoiceHelperError(f"there is no recording {recording}", hint="record a question and save it there")
     _answer_once(options, None, recording, save, as_json=False)
-    note(disclaimer())
+    note(disclaimer(options))

@@ -34,7 +34,6 @@ _SHOWN_EVERY = 5
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--intents", type=click.Path(path_type=Path), help="Intents folder to use instead of the language's.")
 @click.option(
     "--most-refused",
     type=click.FloatRange(0, 1),
@@ -48,7 +47,6 @@ _SHOWN_EVERY = 5
 def calibrate(
     options: Options,
     files: tuple[Path, ...],
-    intents: Path | None,
     most_refused: float,
     picture: Path | None,
     dry_run: bool,
@@ -66,9 +64,9 @@ def calibrate(
     from voice_helper.tester.run import trial
     from voice_helper.understanding.calibration import best, point, trade_off, with_score, with_sure, with_values
 
-    folder = intents or language_folder(options)
+    folder = language_folder(options)
     cases = [case for case in read_case_files(files) if case.intent is not None and case.context == "none"]
-    skill = open_skill(options, folder)
+    skill = open_skill(options)
     trials = [trial(skill, case) for case in counted(cases, "testing")]
     names = ", ".join(str(path) for path in files)
     _refuse_few(names, trials)
@@ -113,7 +111,7 @@ def _refuse_few(names: str, trials: Sequence[Trial]) -> None:
         if count < MIN_LINES:
             raise VoiceHelperError(
                 f"{names}: {count} lines {kind}, fewer than {MIN_LINES}: a threshold would be set by chance",
-                hint='add lines such as {"text": "does warmth help", "intent": "remedy_heat"}',
+                hint='add lines such as {"text": "what people say", "intent": "what they mean"}',
             )
 
 

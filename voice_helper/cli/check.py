@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from voice_helper.cli.options import note, progress, share_done, write_file
+from voice_helper.cli.options import INTENTS, note, progress, share_done, warn_of_danger, write_file
 from voice_helper.errors import VoiceHelperError
 from voice_helper.support.paths import intents_folder
 
@@ -17,13 +17,16 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
+@INTENTS
 @click.option(
     "--page", type=click.Path(path_type=Path), help="Write a page of every sentence it can say, for a clinician."
 )
 @click.option("--phrases", type=click.Path(path_type=Path), help="Write a page of what users can say, by topic.")
 @click.option("--words", is_flag=True, help="Show the words that this machine's recognizers cannot hear.")
 @click.option("--model", type=click.Path(path_type=Path), help="With --words: folder of a Vosk model to check.")
-def check(folder: Path | None, page: Path | None, phrases: Path | None, words: bool, model: Path | None) -> None:
+def check(
+    folder: Path | None, intents: Path | None, page: Path | None, phrases: Path | None, words: bool, model: Path | None
+) -> None:
     """Check an intents folder; report each problem with its line.
 
     Example: voice-helper check intents/en
@@ -36,7 +39,7 @@ def check(folder: Path | None, page: Path | None, phrases: Path | None, words: b
     from voice_helper.exporters.review_page import review_page
     from voice_helper.skill.content import check_folder
 
-    where = folder or intents_folder()
+    where = folder or intents or intents_folder()
     with progress("checking every sentence"):
         content, problems = check_folder(where)
     if problems or content is None:
@@ -48,6 +51,7 @@ def check(folder: Path | None, page: Path | None, phrases: Path | None, words: b
         )
     sentences = content.sentences
     click.echo(f"{where}: {len(sentences.templates)} templates, {len(sentences.intents)} intents, no problems")
+    warn_of_danger(content)
     if page is not None:
         write_file(page, review_page(content))
         click.echo(f"every sentence it can say is in {page}")
@@ -60,7 +64,8 @@ def check(folder: Path | None, page: Path | None, phrases: Path | None, words: b
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
-def learn(folder: Path | None) -> None:
+@INTENTS
+def learn(folder: Path | None, intents: Path | None) -> None:
     """Learn to recognize other wordings of an intents folder.
 
     Takes about a minute the first time, and less after an edit, because earlier results are cached. Until you run it,
@@ -71,7 +76,7 @@ def learn(folder: Path | None) -> None:
     from voice_helper.skill import learn_folder
 
     with share_done("learning the sentences") as done:
-        path = learn_folder(folder or intents_folder(), done)
+        path = learn_folder(folder or intents or intents_folder(), done)
     click.echo(f"learned; kept in {path}")
 
 

@@ -66,11 +66,17 @@ def examine(
     number: str | None,
     microphone: str | None = None,
     loudspeaker: str | None = None,
+    *,
+    folder: Path | None = None,
 ) -> list[Finding]:
-    """Check everything that the skill uses, without changing anything."""
+    """Check everything that the skill uses, without changing anything.
+
+    `folder` is an intents folder other than that of the language.
+    """
+    folder = folder or intents_folder(language)
     return [
         Finding("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
-        _look("sentences and answers", lambda: _content(language), needed=True),
+        _look("sentences and answers", lambda: _content(folder), needed=True),
         _look("embedded recognizer", _embedded),
         _vosk_model(language, model),
         _look("voice", lambda: open_voice("pyttsx3").name),
@@ -79,7 +85,7 @@ def examine(
         _look("sound library", lambda: str(import_sounddevice().get_portaudio_version()[1])),
         _look("microphone", lambda: _microphone(microphone)),
         _look("loudspeaker", lambda: _device("loudspeaker", loudspeaker)),
-        _number(language, number),
+        _number(folder, number),
     ]
 
 
@@ -90,8 +96,8 @@ def _look(name: str, look: Callable[[], str], *, needed: bool = False, gives: st
         return Finding(name, False, error.message, error.hint, needed, gives)
 
 
-def _content(language: str) -> str:
-    content = load_content(intents_folder(language))
+def _content(folder: Path) -> str:
+    content = load_content(folder)
     templates, answers = len(content.sentences.templates), len(content.answers.entries)
     return f"{templates} templates, {answers} answers; reviewed by no clinician"
 
@@ -141,12 +147,12 @@ def _device(kind: DeviceKind, chosen: str | None) -> str:
     return f"{named}; others, for --{kind}: {', '.join(others)}" if others else named
 
 
-def _number(language: str, number: str | None) -> Finding:
+def _number(folder: Path, number: str | None) -> Finding:
     if number:
         return Finding("emergency number", True, number)
     mend = 'run voice-helper setup, or: export VOICE_HELPER_NUMBER="112"'
     try:
-        named = load_content(intents_folder(language)).answers.settings.get("number", "")
+        named = load_content(folder).answers.settings.get("number", "")
     except VoiceHelperError:
         return Finding("emergency number", False, "not set", mend)
-    return Finding("emergency number", False, f'not set: it says "{named}"', mend)
+    return Finding("emergency number", False, f'not set: it says "{named}"' if named else "not set", mend)

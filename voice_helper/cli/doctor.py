@@ -36,7 +36,12 @@ def doctor(options: Options, as_json: bool) -> None:
     from voice_helper.cli.diagnosis import examine
 
     findings = examine(
-        options.language, options.model, options.number, options.microphone_device, options.loudspeaker_device
+        options.spoken_language,
+        options.model,
+        options.number,
+        options.microphone_device,
+        options.loudspeaker_device,
+        folder=options.intents,
     )
     if as_json:
         print_line(
@@ -86,7 +91,7 @@ def voices(options: Options, save: Path | None) -> None:
     from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
     skill = open_skill(options)
-    voice = open_voice(options.voice, options.language)
+    voice = open_voice(options.voice, options.spoken_language)
     for name in VOICE_NAMES:
         if name == "natural" and not has_natural():
             click.echo(f"{name}  (not installed: {install_hint('natural')})")

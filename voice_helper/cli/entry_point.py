@@ -17,7 +17,7 @@ import click
 from click.core import ParameterSource
 
 from voice_helper import __version__
-from voice_helper.cli.options import disclaimer, show_error
+from voice_helper.cli.options import Options, disclaimer, show_error
 from voice_helper.errors import Terminated, VoiceHelperError
 from voice_helper.support.onnx import keep_onnxruntime_silent
 from voice_helper.support.paths import settings_file
@@ -42,6 +42,11 @@ class _Commands(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         return sorted(_COMMANDS)
 
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the disclaimer of the words, which are read only when the help is shown."""
+        formatter.write_paragraph()
+        formatter.write_text(disclaimer(Options()))
+
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
@@ -51,7 +56,6 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    epilog=disclaimer(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="voice-helper")

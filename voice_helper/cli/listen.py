@@ -40,10 +40,9 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.skill import Skill
     from voice_helper.voices import Voice
 
-_OVERHEARD: Final = "(ignored as talk with others: say it again with the word cramp; just repeat a sign of danger)"
+_OVERHEARD: Final = "(ignored as talk with others: say it again {}; just repeat a sign of danger)"
 _NOT_UNDERSTOOD: Final = "(not understood: say it again; if it cuts you off, --patient waits longer)"
 _MAX_LINE_BYTES: Final = 4_096  # a terminal sends no longer lines
-_PLACES: Final = {"calf": "calf", "foot": "foot", "thigh": "thigh"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +115,16 @@ def listen(options: Options, listening: Listening, wake: str | None, push_to_tal
     _converse(options, listening, _Manner(wake=wake, push_to_talk=push_to_talk))
 
 
+def _known_places(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Return the places that complete what the user has typed."""
+    given = {name: value for name, value in context.params.items() if name in Options.__dataclass_fields__}
+    return [place for place in open_skill(Options(**given)).content.places if place.startswith(begun)]
+
+
 @click.command()
-@click.option("--place", type=click.Choice(sorted(_PLACES)), help="Muscle that cramps.")
+@click.option("--place", metavar="PLACE", shell_complete=_known_places, help="Where it is: a place the words know.")
+    "--place", metavar="PLACE", shell_complete=_known_places, help="Where it is: a place that the words name."
+)
 @_conversing
 def guide(options: Options, listening: Listening, place: str | None) -> None:
     """Get step-by-step, hands-free help during a cramp.
@@ -147,6 +154,8 @@ def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
     wake = manner.wake
     spotter = GuardedSpotter(note, lambda: WakeWord(wake)) if wake is not None else None
     skill = open_skill(options)
+    if manner.place is not None:
+        _check_place(skill, manner.place)
     recognizer = open_recognizer(options, skill)
     voice = _open_voice(options, save, is_live=file is None)
     console = terminal()
@@ -164,7 +173,7 @@ def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
             headset=listening.headset or voice.name == ReadingPace.name,
             wake=spotter,
             waits_to_be_addressed=manner.push_to_talk,
-            tell=_teller(listening, console, view),
+            tell=_teller(skill, listening, console, view),
         )
         lasting = heard if isinstance(heard, LastingMicrophone) else None
         heard = kept_in(heard, recording)
@@ -216,19 +225,31 @@ def _begin(assistant: Assistant, skill: Skill, options: Options, listening: List
     if listening.recording is not None:
         assistant.say_first((skill.content.answers.recording_notice,))
     if manner.guide:
-        assistant.begin_guide(_PLACES.get(manner.place or ""))
+        assistant.begin_guide(manner.place)
     elif listening.is_live and not listening.events:
-        note(_how_to_begin(manner))
+        note(_how_to_begin(skill, manner))
 
 
-def _how_to_begin(manner: _Manner) -> str:
+def _how_to_begin(skill: Skill, manner: _Manner) -> str:
     if manner.wake is not None:
         return f'listening for "{manner.wake}"; signs of danger are always heard. Ctrl-C ends'
     if manner.push_to_talk:
         return "press Enter, then speak; signs of danger are always heard. Ctrl-C ends"
-    return (
-        'listening; ask about leg cramps; for help in a cramp, say "help, I have a cramp" or press Enter. Ctrl-C ends'
-    )
+    asking = f"listening; ask about {skill.content.about}"
+    if skill.content.guide is None:
+        return f"{asking}. Ctrl-C ends"
+    start = skill.content.subject.start if skill.content.subject is not None else ""
+    if not start:
+        return f"{asking}, or press Enter for the guided session. Ctrl-C ends"
+    return f'{asking}, or say "{start}", or press Enter for that. Ctrl-C ends'
+
+
+def _check_place(skill: Skill, place: str) -> None:
+    """Raise `click.BadParameter` if the guided session knows no such place."""
+    names = skill.content.places
+    if place not in names:
+        known = f"choose from {', '.join(names)}" if names else "these words name no places: leave --place out"
+        raise click.BadParameter(f'there is no place "{place}"; {known}', param_hint="--place")
 
 
 def _view(skill: Skill, listening: Listening, manner: _Manner, console: Console, *, can_hear: bool) -> GuideView | None:
@@ -241,12 +262,14 @@ def _view(skill: Skill, listening: Listening, manner: _Manner, console: Console,
     return GuideView(console, sayable.help.text if can_hear and sayable is not None else "Ctrl-C ends")
 
 
-def _teller(listening: Listening, console: Console, view: GuideView | None) -> Callable[[LoopEvent], None]:
+def _teller(
+    skill: Skill, listening: Listening, console: Console, view: GuideView | None
+) -> Callable[[LoopEvent], None]:
     if listening.events:
         from voice_helper.runtime.json_output import loop_event_form
 
         return lambda happening: print_line(loop_event_form(happening))
-    return view.tell if view is not None else _shower(console)
+    return view.tell if view is not None else _shower(skill, console)
 
 
 def _no_key() -> bool:
@@ -311,15 +334,16 @@ def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bo
     return player, microphone
 
 
-def _shower(console: Console) -> Callable[[LoopEvent], None]:
-    hints = {NONE_INTENT: _NOT_UNDERSTOOD}
+def _shower(skill: Skill, console: Console) -> Callable[[LoopEvent], None]:
+    hints, subject = {NONE_INTENT: _NOT_UNDERSTOOD}, skill.content.subject
+    overheard = _OVERHEARD.format(f"with the word {subject.names[0]} in it" if subject is not None else "in full")
 
     def show(happening: LoopEvent) -> None:
         fields = happening.fields
         at, text = f"{happening.at_seconds:8.1f}", plain(str(fields.get("text", "")))
         if happening.event == "heard":
             intent = str(fields["intent"])
-            beside = _OVERHEARD if "overheard" in fields else hints.pop(intent, intent)  # showing it once is enough
+            beside = overheard if "overheard" in fields else hints.pop(intent, intent)  # showing it once is enough
             console.print(f"[dim]{at}[/dim]  you   {text}  [dim]{beside}[/dim]", highlight=False)
         elif happening.event == "say":
             console.print(f"[dim]{at}[/dim]        {text}", highlight=False)

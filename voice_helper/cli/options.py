@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.audio.devices import Loudspeaker, Source
     from voice_helper.recognizers import OpenedRecognizer, Recognizer
     from voice_helper.skill import Skill
+    from voice_helper.skill.content import Content
     from voice_helper.types import Match, Row
     from voice_helper.voices import Voice
 
@@ -52,6 +53,16 @@ class Options:
     loudspeaker: str | None = None
     number: str | None = None
     language: str = "en"
+    intents: Path | None = None
+
+    @property
+    def spoken_language(self) -> str:
+        """Return the language of the words: that of the intents folder, if the user named one."""
+        if self.intents is None:
+            return self.language
+        from voice_helper.skill.content import language_of
+
+        return language_of(self.intents)
 
     @property
     def microphone_device(self) -> str | None:
@@ -75,6 +86,12 @@ def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
 
+INTENTS: Final = _shared(
+    "--intents",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Another intents folder, such as another subject.",
+)
+
 _SHARED_OPTIONS: Final = (
     _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="Recognizer to use."),
     _shared("--model", type=click.Path(path_type=Path), help="Folder of the Vosk model to use."),
@@ -85,6 +102,7 @@ _SHARED_OPTIONS: Final = (
     _shared("--loudspeaker", help="Loudspeaker, by part of its name."),
     _shared("--number", help="Emergency number it tells you to call, such as 112."),
     _shared("--language", default="en", show_default=True, help="Language, which is the name of an intents folder."),
+    INTENTS,
 )  # fmt: skip
 
 
@@ -115,12 +133,11 @@ def common(command: Callable[..., None]) -> Any:
     return packed(Options, _SHARED_OPTIONS, command)
 
 
-def disclaimer() -> str:
-    """Return the disclaimer for help pages and the demo."""
-    return (
-        "For education only: the answers do not take the place of advice from a medical expert, "
-        "and no clinician has reviewed them."
-    )
+def disclaimer(options: Options) -> str:
+    """Return the disclaimer for help pages and the demo, from the words."""
+    from voice_helper.skill.content import disclaimer_of
+
+    return disclaimer_of(language_folder(options))
 
 
 def kept_in(source: Source, recording: Path | None) -> Source:
@@ -201,11 +218,20 @@ def open_loudspeaker(options: Options) -> Loudspeaker | None:
         return None
 
 
-def open_skill(options: Options, folder: Path | None = None) -> Skill:
-    """Open the skill of an intents folder. Without a folder, open the one of the chosen language."""
+def open_skill(options: Options) -> Skill:
+    """Open the skill of the chosen intents folder. Print a warning if it has no rules for signs of danger."""
     from voice_helper.skill import open_skill
 
-    return open_skill(folder=folder or language_folder(options), settings=options.settings, announce=note)
+    skill = open_skill(folder=language_folder(options), settings=options.settings, announce=note)
+    warn_of_danger(skill.content)
+    return skill
+
+
+def warn_of_danger(content: Content) -> None:
+    """Print a warning if the words have no rules that recognize signs of danger."""
+    if not content.knows_danger:
+        missing = f"WARNING: signs of danger are not recognized: {content.folder} has no safety.yaml with families"
+        error_terminal().print(plain(missing), style="bold red", highlight=False, soft_wrap=True)
 
 
 def refuse_silent_save(options: Options, save: Path | None) -> None:
@@ -215,7 +241,14 @@ def refuse_silent_save(options: Options, save: Path | None) -> None:
 
 
 def language_folder(options: Options) -> Path:
-    """Return the intents folder of the language. Raises `VoiceHelperError` if there is none."""
+    """Return the intents folder that the user named, or that of the language.
+
+    Raises `VoiceHelperError` if there is none.
+    """
+    if options.intents is not None:
+        if not options.intents.is_dir():
+            raise VoiceHelperError(f"there is no intents folder {options.intents}", hint="check the path of --intents")
+        return options.intents
     known = sorted(path.name for path in data_folder("intents").iterdir() if path.is_dir())
     if options.language not in known:
         raise VoiceHelperError(f'there is no language "{options.language}"', hint=f"languages: {', '.join(known)}")
@@ -248,7 +281,7 @@ def open_voice(options: Options) -> Voice:
     """Open the chosen voice, supervised. Raises `EngineMissingError`."""
     from voice_helper.runtime.engines import open_supervised_voice
 
-    return open_supervised_voice(options.voice, options.language)
+    return open_supervised_voice(options.voice, options.spoken_language)
 
 
 def keep_what_is_loaded() -> None:
@@ -277,8 +310,8 @@ def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
 
 def note_number(options: Options, skill: Skill) -> None:
     """If the user has not set an emergency number, print what the program will say instead."""
-    if not options.number:
-        named = skill.content.answers.settings.get("number", "")
+    named = skill.content.answers.settings.get("number", "")
+    if named and not options.number:
         note(f'in an emergency it names "{named}"; set yours with voice-helper setup, or --number 112')
 
 

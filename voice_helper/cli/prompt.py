@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from voice_helper.cli.options import note, plain, progress, show_error, terminal
+from voice_helper.cli.options import note, plain, progress, show_error, terminal, warn_of_danger
 from voice_helper.errors import VoiceHelperError
 from voice_helper.support.paths import state_folder
 
@@ -57,6 +57,7 @@ def run_prompt(folder: Path, settings: Mapping[str, str], asking: Asking, *, his
     told: list[str] = []
     with progress("reading the words"):
         watched = WatchedSkill(folder, settings, told.append)
+    warn_of_danger(watched.skill.content)
     prompt = _Prompt(watched, asking, told)
     is_live = sys.stdin.isatty() and sys.stdout.isatty()
     for line in _typed_lines(prompt, keep=history) if is_live else _plain_lines():

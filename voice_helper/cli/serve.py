@@ -101,7 +101,7 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
         if skill.content.page is None:
             raise VoiceHelperError(
                 f"{language_folder(options)} has no page.yaml, so there are no words for the page",
-                hint="translate the one of intents/en",
+                hint="copy the one of intents/en, and change its words",
             )
         skill.load_all()
         _, another_recognizer = _recognizers(options, skill, workers)
@@ -163,6 +163,7 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
             options.rate,
             host=host,
             most=most,
+            about=skill.content.title,
         )
 
         async def ready() -> None:
@@ -220,11 +221,12 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
     from voice_helper.servers.ray.cluster import joined
 
     language_folder(options)
+    folder = options.intents.resolve() if options.intents is not None else None
     with joined(address):
         from voice_helper.servers.ray.service import deploy, remove
 
         try:
-            deploy(options.language, options.settings, port=port, least=min(least, replicas), most=replicas)
+            deploy(options.language, options.settings, folder, port=port, least=min(least, replicas), most=replicas)
             click.echo(f"http://127.0.0.1:{port}/turn")
             note("POST turns there, on any machine of the cluster. Ctrl-C ends")
             note("Ray opens ports of its own that other machines may reach: protect them with a firewall")

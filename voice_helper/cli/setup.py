@@ -15,6 +15,7 @@ from voice_helper.cli.options import (
     Options,
     common,
     disclaimer,
+    language_folder,
     open_recognizer,
     open_skill,
     plain,
@@ -53,9 +54,9 @@ _HEAR_BETTER: Final = (
     " or patient = true in the file named below. A larger speech model may help: voice-helper models list"
 )
 _CHOICES: Final = {
-    "": "listen: ask aloud, or say that you have a cramp",
+    "": "listen: ask aloud, or say that you need help now",
     "a": "ask: type a question",
-    "g": "guide: get help with a cramp now",
+    "g": "guide: get help now, step by step",
     "t": "test: type sentences and see what they mean",
     "s": "set up the sound and the emergency number",
     "q": "quit",
@@ -74,9 +75,12 @@ def start(options: Options, context: click.Context) -> None:
     Example: voice-helper start
     """
     _needs_terminal("start")
+    from voice_helper.skill.content import name_of
+
     console = terminal()
-    console.print("[bold]voice_helper[/bold]: ask aloud about leg cramps, and get hands-free help during a cramp.")
-    console.print(disclaimer(), style="dim")
+    about = plain(name_of(language_folder(options)))
+    console.print(f"[bold]voice_helper[/bold]: ask aloud about {about}, and get step-by-step help.", highlight=False)
+    console.print(disclaimer(options), style="dim")
     if not settings_file().is_file():
         console.print("\nFirst, let's test the sound. Ctrl-C ends this at any time.")
         options = _set_up(options, console)

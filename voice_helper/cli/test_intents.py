@@ -116,12 +116,11 @@ def _tested(command: Callable[..., None]) -> Any:
 
 @click.command("test-intents")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--intents", type=click.Path(path_type=Path), help="Intents folder to use instead of the language's.")
 @click.option(
     "--history/--no-history", default=True, help="Keep the lines you type at the prompt, on this machine only."
 )
 @_tested
-def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], intents: Path | None, history: bool) -> None:
+def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], history: bool) -> None:
     """Show what sentences mean, at a prompt or from files.
 
     At the prompt, ":help" shows the commands, and edits to the intents take effect at the next line. Files (- is
@@ -136,22 +135,26 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], intent
     """
     if batch.explain and batch.form in {"html", "junit"}:
         raise click.UsageError("--explain works only with --format table or jsonl")
-    folder = intents or language_folder(options)
     if not files:
         if batch.is_asked_for:
             raise click.UsageError("these options need files to test: name them, or - for standard input")
-        run_prompt(folder, options.settings, Asking(explain=batch.explain, context=batch.context), history=history)
+        run_prompt(
+            language_folder(options),
+            options.settings,
+            Asking(explain=batch.explain, context=batch.context),
+            history=history,
+        )
         return
     if batch.cluster and batch.audio:
         raise click.UsageError("--cluster spreads texts, not sounds")
     earlier = _earlier(batch)
-    skill = open_skill(options, folder)
+    skill = open_skill(options)
     cases = [
         replace(case, context="guide") if batch.context == "guide" else case
         for case in read_case_files(files, audio=batch.audio)
     ]
     with written_to(batch.output) as out:
-        given = _spread(options, skill, intents, cases) if batch.cluster else _in_turn(options, skill, cases, batch)
+        given = _spread(options, skill, cases) if batch.cluster else _in_turn(options, skill, cases, batch)
         report = _tested_lines(skill, cases, given, batch, out)
         comparison = _comparison(batch, earlier, report)
         if batch.form == "table":
@@ -224,12 +227,13 @@ def _in_turn(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch
         yield _result(skill, case, recognizer)
 
 
-def _spread(options: Options, skill: Skill, folder: Path | None, cases: Sequence[Case]) -> Iterator[Result]:
+def _spread(options: Options, skill: Skill, cases: Sequence[Case]) -> Iterator[Result]:
     from voice_helper.servers.ray.cluster import joined
     from voice_helper.tester.spread import spread
 
     with joined(os.environ.get("RAY_ADDRESS")):
-        yield from spread(cases, skill, folder.resolve() if folder else None, options.settings, note)
+        folder = options.intents.resolve() if options.intents else None
+        yield from spread(cases, skill, folder, options.settings, note)
 
 
 def _result(skill: Skill, case: Case, recognizer: Recognizer | None) -> Result:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeGuard, get_args
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.types import Answer, Disclaimer, DisclaimerRule, Kind, Match, Row
+from voice_helper.dialogue.disclaimer import RULES, Disclaimers, rule_of_more
+from voice_helper.types import Answer, DisclaimerRule, Kind, Match, Row
 
 KINDS: Final = get_args(Kind)
-RULES: Final = get_args(DisclaimerRule)
 ANY, NO_VALUE, OTHER = "any", "none", "other"
 MAX_VALUES: Final = 3
 """The maximum number of values of one slot to answer: listeners cannot remember more."""
@@ -47,8 +47,7 @@ class Answers:
     """All answers of a language."""
 
     entries: Mapping[str, Entry]
-    full: Row
-    short: Row
+    disclaimers: Disclaimers
     again: Row
     samples: Row
     waiting: Row
@@ -71,6 +70,16 @@ class Answers:
     say: Callable[[str, str], str | None] = lambda slot, value: None
     """Returns the spoken form of a value, given the slot and the value, or `None` if it has none."""
 
+    @property
+    def full(self) -> Row:
+        """Return the full disclaimer."""
+        return self.disclaimers.full
+
+    @property
+    def short(self) -> Row:
+        """Return the short disclaimer."""
+        return self.disclaimers.short
+
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields without `say`, which belongs to the sentences."""
         return {name: value for name, value in vars(self).items() if name != "say"}
@@ -85,7 +94,9 @@ class Answers:
         rows = self.rows_for(entry.rows, match, situation)
         if match.denied:
             rows = (self.filled(self.denied_flag), *rows)
-        return replace(self.with_disclaimer(rows, entry.disclaimer, full_given=full_given), said_twice=entry.said_twice)
+        return replace(
+            self.disclaimers.after(rows, entry.disclaimer, full_given=full_given), said_twice=entry.said_twice
+        )
 
     def rows_for(
         self, rows: tuple[Row, ...], match: Match, situation: Mapping[str, str] | None = None
@@ -103,14 +114,7 @@ class Answers:
 
     def going_on(self, rows: tuple[Row, ...], *, full_given: bool) -> Answer:
         """Return an answer with rows that continue a topic. Rows that make no health claim need no disclaimer."""
-        rule: DisclaimerRule = "none" if all(row.kind == "talk" for row in rows) else "topic"
-        return self.with_disclaimer(rows, rule, full_given=full_given)
-
-    def with_disclaimer(self, rows: tuple[Row, ...], rule: DisclaimerRule, *, full_given: bool) -> Answer:
-        """Return an answer with these rows and the disclaimer that the rule requires."""
-        kind: Disclaimer = ("short" if full_given else "full") if rule == "topic" else rule
-        row = {"full": self.full, "short": self.short, "none": None}[kind]
-        return Answer(rows, kind, row)
+        return self.disclaimers.after(rows, rule_of_more(rows), full_given=full_given)
 
     def filled(self, row: Row, values: Mapping[str, str] | None = None) -> Row:
         """Return the row with settings and values in place of `{name}`."""
@@ -300,7 +304,7 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
     if "answers" in top:
         for intent, entry_item in top["answers"].mapping(problems, "answers").items():
             entries[intent] = _read_entry(intent, entry_item, sources, problems)
-    misunderstood = _read_not_understood(top.get("not_understood"), sources, problems)
+    misunderstood = _read_not_understood(top.get("not_understood"), item.place, sources, problems)
 
     def line(key: str, default: str = "") -> str:
         return top[key].text(problems, key) if key in top else default
@@ -311,19 +315,13 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
             problems.add(top[key].place, f"{key} needs {' and '.join(f'{{{name}}}' for name in names)}, nothing else")
         return text
 
-    has_disclaimer_fact = "disclaimer" in sources.facts
+    def disclaimer(kind: str) -> Row:
+        is_fact = "disclaimer" in sources.facts
+        return Row(disclaimers.get(kind, ""), "article" if is_fact else "talk", "disclaimer" if is_fact else None)
+
     return Answers(
         entries=entries,
-        full=Row(
-            disclaimers.get("full", ""),
-            "article" if has_disclaimer_fact else "talk",
-            "disclaimer" if has_disclaimer_fact else None,
-        ),
-        short=Row(
-            disclaimers.get("short", ""),
-            "article" if has_disclaimer_fact else "talk",
-            "disclaimer" if has_disclaimer_fact else None,
-        ),
+        disclaimers=Disclaimers(disclaimer("full"), disclaimer("short")),
         again=misunderstood[0],
         samples=misunderstood[1],
         waiting=misunderstood[2],
@@ -338,12 +336,13 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
     )
 
 
-def _read_not_understood(item: Item | None, sources: Sources, problems: Problems) -> tuple[Row, Row, Row]:
+def _read_not_understood(item: Item | None, place: Place, sources: Sources, problems: Problems) -> tuple[Row, Row, Row]:
     empty = Row("", "talk")
-    if item is None:
-        return empty, empty, empty
     known = frozenset({"again", "samples", "waiting"})
-    fields = item.mapping(problems, "not_understood", known=known)
+    fields = item.mapping(problems, "not_understood", known=known) if item is not None else {}
+    if "again" not in fields:
+        where = item.place if item is not None else place
+        problems.add(where, 'answers.yaml needs "not_understood:" with "again", what is said to unclear words')
     again = fields["again"].text(problems, "not_understood, again") if "again" in fields else ""
     samples = fields["samples"].texts(problems, "not_understood, samples") if "samples" in fields else ()
     waiting = read_row(fields["waiting"], "not_understood, waiting", sources, problems) if "waiting" in fields else None

@@ -12,6 +12,8 @@ from typing import Final
 
 from voice_helper.dialogue import guide as guided
 from voice_helper.dialogue.answers import Answers
+from voice_helper.dialogue.commands import COMMANDS, REPEAT, STOP, move_of, pace_of
+from voice_helper.dialogue.disclaimer import DisclaimerState
 from voice_helper.dialogue.follow_ups import FollowUp, FollowUps
 from voice_helper.dialogue.guide import Guide, Move, Session
 from voice_helper.types import (
@@ -60,18 +62,65 @@ SURE_OVER_SPEECH: Final = 0.65
 QUESTION_WORDS_OVER_SPEECH: Final = 4
 """A question heard over our own voice needs at least this number of words."""
 
-_PACES: Final = {
-    "speak_slower": Pace(rate=1 / 1.2),
-    "speak_faster": Pace(rate=1.2),
-    "speak_louder": Pace(loudness=1.5),
-    "speak_softer": Pace(loudness=1 / 1.5),
-}
-_STOP: Final = "guide_stop"
-_ANYWHERE: Final = (GUIDE_START, "guide_repeat", "help", *_PACES)
-"""Commands that also have a meaning outside a session."""
-
 _CERTAIN: Final = ("safety", "command", "exact")
 _FIRM: Final = ("safety", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An emergency or urgent reply that is still to be repeated."""
+
+    answer: Answer
+    in_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastAnswer:
+    """What was answered last: it can be repeated, and asked about further."""
+
+    match: Match | None = None
+    rows: tuple[Row, ...] | None = None
+    """The rows spoken in reply to the match, if they were not its first answer."""
+
+    topic: Match | None = None
+    """The topic of "why" and "tell me more"."""
+
+    pages_given: int = 0
+    """How often the user has been told more about the topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordsSoFar:
+    """What follows from the partial transcript of the utterance that is going on."""
+
+    acted_on: str | None = None
+    """What was acted on during the utterance, so that its end does not trigger the same action again."""
+
+    suspected: Flag | None = None
+    """A red flag in the partial transcript."""
+
+    suspected_samples: int = 0
+    """How long it has been there."""
+
+    commanded: str | None = None
+    """The command in the partial transcript. It stops our speech before it is carried out."""
+
+    commanded_samples: int = 0
+    """How long it has been there."""
+
+    hushed_for: str | None = None
+    """The command that our speech stopped for, while its words are still arriving."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """What went wrong in a row."""
+
+    misheard: int = 0
+    """Number of consecutive utterances that were not understood."""
+
+    lost: int = 0
+    """Number of consecutive utterances in which the recognizer failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,54 +133,21 @@ class State:
     can_lead: bool = False
     """Time advances here, so words can start a session even without open listening."""
 
-    full_given: bool = False
-    """The full disclaimer has been played to its end since start-up."""
-
-    full_on_the_way: bool = False
-    """The full disclaimer is being spoken; if it is cut off, it does not count."""
+    situation: Mapping[str, str] = field(default_factory=dict)
+    """What is known beside the words, such as `{"recording": "on"}`."""
 
     session: Session | None = None
-    owed: Answer | None = None
-    """An emergency or urgent reply that is still to be repeated."""
+    conditions: frozenset[str] = frozenset()
+    """What was said that leaves out steps of a session, by the names that the guide gives."""
 
-    owed_in_samples: int = 0
-    misheard: int = 0
-    """Number of consecutive utterances that were not understood."""
-
+    disclaimer: DisclaimerState = field(default_factory=DisclaimerState)
+    owed: Owed | None = None
     candidates: tuple[str, ...] = ()
     """The two meanings offered in the question just asked."""
 
-    last_match: Match | None = None
-    last_rows: tuple[Row, ...] | None = None
-    """The rows spoken in reply to the last match, if they were not its first answer."""
-
-    topic: Match | None = None
-    """The topic of "why" and "tell me more"."""
-
-    pages_given: int = 0
-    """How often the user has been told more about the topic."""
-
-    hot_weather: bool = False
-    acted_on: str | None = None
-    """What was acted on during the utterance, so that its end does not trigger the same action again."""
-
-    suspected: Flag | None = None
-    """A red flag in the partial transcript, and since when it has been there."""
-
-    suspected_samples: int = 0
-    situation: Mapping[str, str] = field(default_factory=dict)
-    commanded: str | None = None
-    """The command in the partial transcript, and since when it has been there.
-
-    It stops our speech before it is carried out.
-    """
-
-    commanded_samples: int = 0
-    hushed_for: str | None = None
-    """The command that our speech stopped for, while its words are still arriving."""
-
-    lost: int = 0
-    """Number of consecutive utterances in which the recognizer failed."""
+    last: LastAnswer = field(default_factory=LastAnswer)
+    so_far: WordsSoFar = field(default_factory=WordsSoFar)
+    failures: Failures = field(default_factory=Failures)
 
 
 @dataclass(frozen=True)
@@ -156,22 +172,22 @@ class Conversation:
         if isinstance(event, Outage):
             return self._gave_out(state, event)
         if isinstance(event, Heard):
-            begun = replace(_without_words_so_far(state), lost=0)
-            after, actions = self._heard(begun, event, already=state.acted_on, expected=state.hushed_for)
-            return self._say_step_again(after, actions) if state.hushed_for is not None else (after, actions)
+            begun = replace(state, so_far=WordsSoFar(), failures=replace(state.failures, lost=0))
+            after, actions = self._heard(begun, event, already=state.so_far.acted_on, expected=state.so_far.hushed_for)
+            return self._say_step_again(after, actions) if state.so_far.hushed_for is not None else (after, actions)
         if isinstance(event, PartlyHeard):
             return self._partly_heard(state, event)
         if isinstance(event, Quiet):
             return self._time_passed(state, event.samples)
         return self._done_speaking(state)
 
-    def begin_guide(self, state: State, muscle: str | None = None) -> tuple[State, tuple[Action, ...]]:
-        """Start the guided session at once, as a key press does."""
+    def begin_guide(self, state: State, place: str | None = None) -> tuple[State, tuple[Action, ...]]:
+        """Start the guided session at once, as a key press does. `place` is a value of the guide's place slot."""
         if self.guide is None:
             return state, ()
-        move = guided.begin(self.guide, self.answers.short, muscle=muscle, hot_weather=state.hot_weather)
+        move = guided.begin(self.guide, self.answers.short, place=place, conditions=state.conditions)
         move = replace(move, hush=True)
-        return self._moved(replace(state, owed=None, misheard=0, topic=None), move)
+        return self._moved(replace(_listened(state), owed=None, last=replace(state.last, topic=None)), move)
 
     def seconds_left(self, state: State) -> tuple[float, float] | None:
         """Return the remaining and the total seconds of the current hold, rest or wait."""
@@ -208,11 +224,12 @@ class Conversation:
         name: str = f"{outage.part}_back" if outage.is_over else outage.part
         again: tuple[Action, ...] = ()
         if name == "hearing":
-            was_hushed = state.hushed_for is not None
-            state = replace(_without_words_so_far(state), lost=state.lost + 1)
+            was_hushed = state.so_far.hushed_for is not None
+            lost = state.failures.lost + 1
+            state = replace(state, so_far=WordsSoFar(), failures=replace(state.failures, lost=lost))
             if was_hushed:
                 state, again = self._say_step_again(state, ())
-            name = {1: "hearing", 2: "hearing_again"}.get(state.lost, "")
+            name = {1: "hearing", 2: "hearing_again"}.get(state.failures.lost, "")
         row = self.answers.outages.get(name)
         return state, (*again, Say((row,), because=outage.reason)) if row else again
 
@@ -224,22 +241,24 @@ class Conversation:
         A partial transcript of overheard speech triggers nothing, since most red flags in talk that is not meant for
         the assistant are misheard.
         """
-        if state.acted_on is not None or (event.overheard and state.hands_free and state.session is None):
+        so_far = state.so_far
+        if so_far.acted_on is not None or (event.overheard and state.hands_free and state.session is None):
             return state, ()
         text = event.text
         flag = self.understanding.urgent_flag(text)
         if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # may be our own words, misheard
-            known = state.suspected is not None and state.suspected.family == flag.family
-            state = replace(state, suspected=flag, suspected_samples=state.suspected_samples if known else 0)
+            known = so_far.suspected is not None and so_far.suspected.family == flag.family
+            so_far = replace(so_far, suspected=flag, suspected_samples=so_far.suspected_samples if known else 0)
         else:
-            state = replace(state, suspected=None)
+            so_far = replace(so_far, suspected=None)
         if state.session is not None and self.is_stop(text):
-            return self._heard(replace(state, acted_on=_STOP), Heard(Transcript(text)), already=None, expected=None)
-        if state.session is not None and state.hushed_for is None:
+            stopped = replace(state, so_far=replace(so_far, acted_on=STOP))
+            return self._heard(stopped, Heard(Transcript(text)), already=None, expected=None)
+        if state.session is not None and so_far.hushed_for is None:
             command = self.understanding.command(text)
-            known = command is not None and command == state.commanded
-            state = replace(state, commanded=command, commanded_samples=state.commanded_samples if known else 0)
-        return state, ()
+            known = command is not None and command == so_far.commanded
+            so_far = replace(so_far, commanded=command, commanded_samples=so_far.commanded_samples if known else 0)
+        return replace(state, so_far=so_far), ()
 
     def _say_step_again(self, state: State, actions: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
         """Repeat the session step that was interrupted, unless the words that interrupted it are acted on."""
@@ -258,14 +277,14 @@ class Conversation:
         doubted only if our own words name it. A question counts if it is one of our sentences and too long to be
         chance.
         """
-        if event.over_speech is None or match.intent in (_STOP, expected):
+        if event.over_speech is None or match.intent in (STOP, expected):
             return False
         if match.decided_by == "safety":
             return match.family in self._own_families(event.own)
         if transcript.confidence < SURE_OVER_SPEECH:
             return True
         if match.decided_by == "command":
-            return state.session is None and not state.candidates and match.intent not in _ANYWHERE
+            return state.session is None and not state.candidates and not _works_anywhere(match)
         return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
 
     def _own_families(self, own: str) -> frozenset[str | None]:
@@ -277,11 +296,11 @@ class Conversation:
     def _act_on_suspicion(self, state: State, flag: Flag) -> tuple[State, tuple[Action, ...]]:
         match = Match(flag.level, decided_by="safety", family=flag.family)
         state, actions = self._help_now(state, Transcript(flag.words), match)
-        return replace(state, acted_on=match.intent, suspected=None), actions
+        return replace(state, so_far=replace(state.so_far, acted_on=match.intent, suspected=None)), actions
 
     def is_stop(self, text: str) -> bool:
         """Return whether a text is the command that is never ignored."""
-        claims = self.understanding.sentences.exact(text, only=(_STOP,))
+        claims = self.understanding.sentences.exact(text, only=(STOP,))
         return bool(claims)
 
     def _heard(
@@ -296,7 +315,7 @@ class Conversation:
             return state, ()
         if self._may_be_us(state, event, transcript, match, expected=expected):
             return state, ()
-        if already == _STOP or (already in HELP_NOW and match.intent in HELP_NOW):
+        if already == STOP or (already in HELP_NOW and match.intent in HELP_NOW):
             return state, ()
         match = self._answering_our_question(state, match, transcript.text)
         if not event.addressed and state.session is None and not self.understanding.urgent_flag(transcript.text):
@@ -306,15 +325,16 @@ class Conversation:
             return state, (Understood(transcript, match, overheard=True),)
         if match.intent in HELP_NOW:
             return self._help_now(state, transcript, match)
-        if match.intent == "cause_heat" or "hot_weather" in match.slots:
-            state = replace(state, hot_weather=True)
+        if self.guide is not None:
+            state = replace(state, conditions=state.conditions | self.guide.conditions_in(match))
         if state.session is not None and self.guide is not None:
             return self._heard_in_session(state, transcript, match, self.guide, state.session)
-        if state.topic is not None and not is_overheard:
-            match = self._going_on(state.topic, transcript.text, match)
+        topic = state.last.topic
+        if topic is not None and not is_overheard:
+            match = self._going_on(topic, transcript.text, match)
             kind = self.follow_ups.kind(transcript.text)
             if kind is not None:
-                return self._followed(state, state.topic, transcript, kind)
+                return self._followed(state, topic, transcript, kind)
         elif self._needs_topic(transcript.text, match):
             match = Match(NONE_INTENT, score=0.0, decided_by="none")
         return self._asked(state, transcript, match)
@@ -329,29 +349,29 @@ class Conversation:
         if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
             return self._not_understood(state, transcript, match)
         if match.intent == GUIDE_START and self.guide is not None and (state.hands_free or state.can_lead):
-            state, actions = self.begin_guide(state, match.slots.get("muscle"))
-            return replace(state, last_match=match), (Understood(transcript, match), *actions)
-        if match.intent == _STOP:
+            state, actions = self.begin_guide(state, match.slots.get(self.guide.places.slot))
+            return replace(state, last=replace(state.last, match=match)), (Understood(transcript, match), *actions)
+        if match.intent == STOP:
             answer = self._answer(state, match)
-            silent = replace(state, owed=None, misheard=0, full_on_the_way=False)
+            silent = replace(_listened(state), owed=None, disclaimer=state.disclaimer.cut_off())
             said = () if state.hands_free else (Say(answer.spoken_rows()),)
             return silent, (Understood(transcript, match, answer), Hush("stop"), *said)
-        if match.intent == "guide_repeat" and state.last_match is not None:
-            return self._say_answer(state, transcript, match, self._last_answer(state, state.last_match))
+        if match.intent == REPEAT and state.last.match is not None:
+            return self._say_answer(state, transcript, match, self._last_answer(state, state.last.match))
         return self._say_and_remember(state, transcript, match)
 
     def _say_and_remember(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         state, actions = self._say_answer(state, transcript, match, self._answer(state, match))
-        pace = _PACES.get(match.intent)
+        pace = pace_of(match)
         if match.decided_by != "command":
             topic = match if match.intent in self.follow_ups.topics else None
-            state = replace(state, last_match=match, last_rows=None, topic=topic, pages_given=0)
+            state = replace(state, last=LastAnswer(match, topic=topic))
         return state, ((pace, *actions) if pace else actions)
 
     def _last_answer(self, state: State, match: Match) -> Answer:
-        if state.last_rows is None:
+        if state.last.rows is None:
             return self._answer(state, match)
-        return self.answers.going_on(state.last_rows, full_given=state.full_given)
+        return self.answers.going_on(state.last.rows, full_given=state.disclaimer.given)
 
     def _going_on(self, topic: Match, text: str, match: Match) -> Match:
         """Take "what about magnesium" as a question of the kind that was answered last, or else of another kind."""
@@ -379,12 +399,13 @@ class Conversation:
         if other is not None:
             slots = {name: topic.slots[name] for name in self._slots_of(other) if name in topic.slots}
             return self._say_and_remember(state, transcript, Match(other, slots))
-        pages, given = told.pages.get(kind, ()), state.pages_given if kind == "more" else 0
+        pages, given = told.pages.get(kind, ()), state.last.pages_given if kind == "more" else 0
         rows = self.answers.rows_for(pages[given], topic) if given < len(pages) else ()
         rows = rows or (self.follow_ups.nothing[kind],)
-        answer = self.answers.going_on(rows, full_given=state.full_given)
+        answer = self.answers.going_on(rows, full_given=state.disclaimer.given)
         state, actions = self._say_answer(state, transcript, replace(topic, decided_by="exact", score=1.0), answer)
-        return replace(state, last_rows=rows, pages_given=state.pages_given + (kind == "more")), actions
+        given = state.last.pages_given + (kind == "more")
+        return replace(state, last=replace(state.last, rows=rows, pages_given=given)), actions
 
     def _slots_of(self, intent: str) -> tuple[str, ...]:
         return self.understanding.sentences.slots_of.get(intent, ())
@@ -438,15 +459,17 @@ class Conversation:
     def _not_understood(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         if match.intent == UNSURE_INTENT and not state.hands_free:
             question = self.answers.did_you_mean(*match.candidates)
-            asked = replace(state, candidates=match.candidates, misheard=0)
+            asked = replace(_listened(state), candidates=match.candidates)
             answer = Answer((question,))
             return asked, (Understood(transcript, match, answer), Say(answer.rows))
         asked_before = bool(state.candidates)
         if state.hands_free and not asked_before:
             return state, (Understood(transcript, match),)
-        ladder = (self.answers.again, self.answers.samples, self.answers.filled(self.answers.waiting))
-        answer = Answer((ladder[min(state.misheard, len(ladder) - 1)],))
-        missed = replace(state, misheard=state.misheard + 1, candidates=())
+        rows = (self.answers.again, self.answers.samples, self.answers.filled(self.answers.waiting))
+        ladder = tuple(row for row in rows if row.text)
+        answer = Answer((ladder[min(state.failures.misheard, len(ladder) - 1)],))
+        failures = replace(state.failures, misheard=state.failures.misheard + 1)
+        missed = replace(state, failures=failures, candidates=())
         return missed, (Understood(transcript, match, answer), Say(answer.rows))
 
     def _help_now(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
@@ -458,56 +481,57 @@ class Conversation:
         if state.session is not None:
             actions.append(End(match.intent))
         over = replace(
-            state,
+            _listened(state),
             session=None,
-            owed=answer if repeats else None,
-            owed_in_samples=REPEAT_AFTER_SECONDS * SAMPLE_RATE,
-            misheard=0,
+            owed=Owed(answer, REPEAT_AFTER_SECONDS * SAMPLE_RATE) if repeats else None,
             candidates=(),
-            full_on_the_way=False,
-            last_match=match,
+            disclaimer=state.disclaimer.cut_off(),
+            last=replace(state.last, match=match),
         )
         return over, tuple(actions)
 
     def _heard_in_session(
         self, state: State, transcript: Transcript, match: Match, guide: Guide, session: Session
     ) -> tuple[State, tuple[Action, ...]]:
-        pace = _PACES.get(match.intent)
+        pace = pace_of(match)
         if pace is not None:
             return state, (Understood(transcript, match), pace)
         if match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
             return state, (Understood(transcript, match),)
-        move, answer = _commanded_move(guide, session, match), None
+        move, answer = move_of(guide, session, match), None
         if move is None:  # not a command: a question, answered during the session
             answer = self._answer(state, match)
             move = guided.say_between(guide, session, answer.spoken_rows())
-        state, actions = self._moved(replace(state, misheard=0), move)
+        state, actions = self._moved(_listened(state), move)
         return state, (Understood(transcript, match, answer), *actions)
 
     # Time
 
     def _time_passed(self, state: State, samples: int) -> tuple[State, tuple[Action, ...]]:
-        if state.suspected is not None:
-            state = replace(state, suspected_samples=state.suspected_samples + samples)
-            if state.suspected is not None and state.suspected_samples >= STEADY_SECONDS * SAMPLE_RATE:
-                return self._act_on_suspicion(state, state.suspected)
-        if state.commanded is not None and state.hushed_for is None:
-            state = replace(state, commanded_samples=state.commanded_samples + samples)
-            if state.commanded_samples >= COMMAND_STEADY_SECONDS * SAMPLE_RATE:
-                return replace(state, commanded=None, hushed_for=state.commanded), (Hush("command"),)
+        so_far = state.so_far
+        if so_far.suspected is not None:
+            so_far = replace(so_far, suspected_samples=so_far.suspected_samples + samples)
+            state = replace(state, so_far=so_far)
+            if so_far.suspected is not None and so_far.suspected_samples >= STEADY_SECONDS * SAMPLE_RATE:
+                return self._act_on_suspicion(state, so_far.suspected)
+        if so_far.commanded is not None and so_far.hushed_for is None:
+            so_far = replace(so_far, commanded_samples=so_far.commanded_samples + samples)
+            state = replace(state, so_far=so_far)
+            if so_far.commanded_samples >= COMMAND_STEADY_SECONDS * SAMPLE_RATE:
+                hushed = replace(so_far, commanded=None, hushed_for=so_far.commanded)
+                return replace(state, so_far=hushed), (Hush("command"),)
         if state.owed is not None:
-            left = state.owed_in_samples - samples
+            answer, left = state.owed.answer, state.owed.in_samples - samples
             if left > 0:
-                return replace(state, owed_in_samples=left), ()
-            rows = state.owed.rows + ((state.owed.disclaimer_row,) if state.owed.disclaimer_row else ())
-            return replace(state, owed=None, owed_in_samples=0), (Say(rows),)
+                return replace(state, owed=Owed(answer, left)), ()
+            rows = answer.rows + ((answer.disclaimer_row,) if answer.disclaimer_row else ())
+            return replace(state, owed=None), (Say(rows),)
         if state.session is not None and self.guide is not None:
             return self._moved(state, guided.pass_time(self.guide, state.session, samples))
         return state, ()
 
     def _done_speaking(self, state: State) -> tuple[State, tuple[Action, ...]]:
-        if state.full_on_the_way:
-            state = replace(state, full_given=True, full_on_the_way=False)
+        state = replace(state, disclaimer=state.disclaimer.heard())
         if state.session is not None and self.guide is not None:
             return self._moved(state, guided.done_speaking(self.guide, state.session))
         return state, ()
@@ -515,7 +539,7 @@ class Conversation:
     # Helpers
 
     def _moved(self, state: State, move: Move) -> tuple[State, tuple[Action, ...]]:
-        rows = move.say
+        rows = tuple(row for row in move.say if row.text)  # a folder may leave words of the guide out
         if move.full_disclaimer:
             rows = (*rows, self.answers.full)
         actions: list[Action] = []
@@ -525,59 +549,27 @@ class Conversation:
             actions.append(Say(rows, move.step))
         if move.end is not None:
             actions.append(End(move.end))
-            state = replace(state, last_match=None, last_rows=None)  # no answer to repeat
-        on_the_way = move.full_disclaimer or (state.full_on_the_way and not move.hush)
-        return replace(state, session=move.session, full_on_the_way=on_the_way), tuple(actions)
+            state = replace(state, last=replace(state.last, match=None, rows=None))  # no answer to repeat
+        on_the_way = move.full_disclaimer or (state.disclaimer.on_the_way and not move.hush)
+        disclaimer = state.disclaimer.begun(is_full=on_the_way)
+        return replace(state, session=move.session, disclaimer=disclaimer), tuple(actions)
 
     def _answer(self, state: State, match: Match) -> Answer:
-        return self.answers.answer(match, full_given=state.full_given, situation=state.situation)
+        return self.answers.answer(match, full_given=state.disclaimer.given, situation=state.situation)
 
     def _say_answer(
         self, state: State, transcript: Transcript, match: Match, answer: Answer
     ) -> tuple[State, tuple[Action, ...]]:
-        full = answer.disclaimer == "full"
-        said = replace(state, misheard=0, candidates=(), full_on_the_way=full)
+        disclaimer = state.disclaimer.begun(is_full=answer.disclaimer == "full")
+        said = replace(_listened(state), candidates=(), disclaimer=disclaimer)
         return said, (Understood(transcript, match, answer), Hush("question"), Say(answer.spoken_rows()))
 
 
-def _without_words_so_far(state: State) -> State:
-    """Return the state after the end of an utterance: anything derived from its partial transcript is dropped."""
-    return replace(state, acted_on=None, suspected=None, commanded=None, hushed_for=None)
+def _listened(state: State) -> State:
+    """Return the state after words that were understood."""
+    return replace(state, failures=replace(state.failures, misheard=0))
 
 
-def _commanded_move(guide: Guide, session: Session, match: Match) -> Move | None:  # noqa: PLR0912 - a line a command
-    """Return what a command does in a session; `None` if it is not a command."""
-    muscle = match.slots.get("muscle")
-    match match.intent:
-        case "guide_next" | "guide_resume" | "yes":
-            return guided.resume(guide, session)
-        case "guide_back":
-            return guided.go_back(guide, session)
-        case "guide_repeat":
-            return guided.repeat(guide, session)
-        case "guide_restart":
-            return guided.restart(guide, session)
-        case "guide_pause":
-            return guided.pause(session)
-        case "guide_stop":
-            return guided.stop()
-        case "guide_better":
-            return guided.better(guide)
-        case "guide_worse":
-            return guided.worse(guide)
-        case "guide_same" | "no":
-            asks = guided.current_step(guide, session).asks
-            return guided.same(guide, session) if asks else Move(session)  # the wait continues; the check comes later
-        case "guide_place":
-            return guided.place(guide, session, muscle)
-        case "guide_start":
-            return guided.place(guide, session, muscle or session.muscle or "calf")
-        case "guide_stand":
-            return guided.stand(guide, session)
-        case "guide_where":
-            return guided.which_step(guide, session)
-        case "guide_time":
-            return guided.how_long(guide, session)
-        case "help":
-            return guided.say_between(guide, session, (guide.help,))
-    return None
+def _works_anywhere(match: Match) -> bool:
+    command = COMMANDS.get(match.intent)
+    return command is not None and command.works_anywhere

@@ -1,4 +1,5 @@
-"""The guided session, which talks a user through a cramp, hands-free.
+"""The guided session, which leads a user through the steps of `guide.yaml`, hands-free.
+
 
 All functions are pure: time comes in as samples, and the rows to say come out. The words and times are data
 (`guide.yaml`).
@@ -8,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from voice_helper.content.documents import Item, Problems
 from voice_helper.dialogue.answers import NO_VALUE, Sources, filled, read_row, read_rows
-from voice_helper.types import SAMPLE_RATE, Row
+from voice_helper.types import SAMPLE_RATE, Match, Row
 
 WORDS_PER_MINUTE: Final = 150
 PAUSE_SECONDS: Final = 0.5
@@ -26,16 +27,17 @@ _STEP_KEYS = frozenset(
 )  # fmt: skip
 _TOP_KEYS = frozenset(
     {
-        "language", "content_reviewed", "limit_seconds", "steps", "stand", "which_thigh", "help", "which_step",
+        "language", "content_reviewed", "limit_seconds", "place", "conditions", "steps", "stand", "help", "which_step",
         "how_long", "count", "repeat", "when_done", "article_first", "good",
-        "close", "close_worse", "close_ten_minutes",
+        "close", "close_worse", "close_limit",
     }
 )  # fmt: skip
+_PLACE_KEYS = frozenset({"slot", "usual", "step", "ask"})
 
 ROOM_IN_A_TURN_SECONDS: Final = 10
 """In a turn-based session, waits of at most this length are skipped."""
 
-EndReason = Literal["stopped", "better", "same", "worse", "ten_minutes"]
+EndReason = Literal["stopped", "better", "same", "worse", "time_limit"]
 Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
 
 
@@ -61,6 +63,24 @@ class Step:
     """The step to go back to, once, if nothing has changed."""
 
     skip_when: str | None = None
+    """The condition under which the step is left out."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """How a session depends on where the trouble is; by default it does not."""
+
+    slot: str = ""
+    """The slot that names a place in the sentences."""
+
+    usual: str | None = None
+    """The place that is assumed if none was named."""
+
+    step: str | None = None
+    """The step that differs by place: naming a place leads to it."""
+
+    questions: Mapping[str, Row] = field(default_factory=dict)
+    """The question to ask first, for a place that is not exact enough."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +90,8 @@ class Guide:
     steps: tuple[Step, ...]
     limit_seconds: float
     stand: Step | None
-    which_thigh: Row
+    """An extra step that is given only on request."""
+
     help: Row
     which_step: Row
     """Contains `{step}` and `{steps}`, the numbers of this step and the last."""
@@ -93,7 +114,18 @@ class Guide:
     good: Row
     close: tuple[Row, ...]
     close_worse: tuple[Row, ...]
-    close_ten_minutes: tuple[Row, ...]
+    close_limit: tuple[Row, ...]
+    """Said when the time limit ends the session."""
+
+    places: Places = field(default_factory=Places)
+    conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The intents that make a condition of `skip_when` true, by condition."""
+
+    def conditions_in(self, match: Match) -> frozenset[str]:
+        """Return the conditions that a match makes true: by its intent, or by a slot of the condition's name."""
+        return frozenset(
+            name for name, intents in self.conditions.items() if match.intent in intents or name in match.slots
+        )
 
     def article_only(self) -> Guide:
         """Return a guide with only the article's own words and the safety rows, without first aid."""
@@ -140,11 +172,13 @@ class Session:
     stage_samples: int = 0
     total_samples: int = 0
     five_said: bool = False
-    asking_thigh: bool = False
+    asking_place: bool = False
+    """The place that was named is not exact enough, and was asked about."""
+
     standing: bool = False
     repeated: bool = False
-    hot_weather: bool = False
-    muscle: str | None = None
+    conditions: frozenset[str] = frozenset()
+    place: str | None = None
     owed: tuple[Row, ...] = ()
     """Rows to say as soon as a hold has time for them."""
 
@@ -168,15 +202,18 @@ def _without_first_aid(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     return tuple(row for row in rows if row.kind != "first_aid")
 
 
-def begin(guide: Guide, short_disclaimer: Row, *, muscle: str | None = None, hot_weather: bool = False) -> Move:
+def begin(
+    guide: Guide, short_disclaimer: Row, *, place: str | None = None, conditions: frozenset[str] = frozenset()
+) -> Move:
     """Start a session with its first instruction."""
     owed = tuple(row for step in guide.steps for row in step.in_hold)
-    session = Session(muscle=muscle, hot_weather=hot_weather, owed=(*owed, short_disclaimer))
+    session = Session(place=place, conditions=conditions, owed=(*owed, short_disclaimer))
     if not any(step.hold_seconds for step in guide.steps):  # no silence to fill with them
         move = _enter(guide, replace(session, owed=()), 0)
         return replace(move, say=(*move.say, *session.owed))
-    if muscle == "thigh":
-        return Move(replace(session, asking_thigh=True), (*_rows(guide.steps[0], session), guide.which_thigh), 1)
+    question = guide.places.questions.get(place or "")
+    if question is not None:
+        return Move(replace(session, asking_place=True), (*_rows(guide, guide.steps[0], session), question), 1)
     return _enter(guide, session, 0)
 
 
@@ -184,7 +221,7 @@ def pass_time(guide: Guide, session: Session, samples: int) -> Move:
     """Advance the time. The limit of the session always counts down; holds and waits only while they run."""
     session = replace(session, total_samples=session.total_samples + samples)
     if session.total_samples >= guide.limit_seconds * SAMPLE_RATE:
-        return Move(None, guide.close_ten_minutes, hush=True, end="ten_minutes", full_disclaimer=True)
+        return Move(None, guide.close_limit, hush=True, end="time_limit", full_disclaimer=True)
     if session.stage in {"saying", "paused"}:
         return Move(session)
     session = replace(session, stage_samples=session.stage_samples + samples)
@@ -197,7 +234,7 @@ def pass_time(guide: Guide, session: Session, samples: int) -> Move:
             return _after_hold(guide, session, step)
     elif session.stage == "resting" and seconds >= step.rest_seconds:
         again = replace(_at(session, "saying"), round=session.round + 1)
-        return Move(again, _rows(step, again), step.number)
+        return Move(again, _rows(guide, step, again), step.number)
     elif session.stage == "waiting" and seconds >= step.wait_seconds:
         return same(guide, session) if step.asks else _next(guide, session)
     return Move(session)
@@ -205,7 +242,7 @@ def pass_time(guide: Guide, session: Session, samples: int) -> Move:
 
 def done_speaking(guide: Guide, session: Session) -> Move:
     """Start a hold or a wait, because the voice has finished."""
-    if session.stage != "saying" or session.asking_thigh:
+    if session.stage != "saying" or session.asking_place:
         return Move(session)
     step = current_step(guide, session)
     if step.hold_seconds:
@@ -219,7 +256,7 @@ def done_speaking(guide: Guide, session: Session) -> Move:
 
 def go_next(guide: Guide, session: Session) -> Move:
     """Go to the next step at once."""
-    return _at_once(_next(guide, replace(session, asking_thigh=False)))
+    return _at_once(_next(guide, replace(session, asking_place=False)))
 
 
 def go_back(guide: Guide, session: Session) -> Move:
@@ -229,7 +266,7 @@ def go_back(guide: Guide, session: Session) -> Move:
 
 
 def restart(guide: Guide, session: Session) -> Move:
-    """Go back to the first step. The ten-minute clock keeps running."""
+    """Go back to the first step. The time limit keeps counting."""
     return _at_once(_enter(guide, replace(session, repeated=False), 0))
 
 
@@ -237,12 +274,12 @@ def repeat(guide: Guide, session: Session) -> Move:
     """Say the step again, then start its hold again."""
     step = current_step(guide, session)
     again = _at(session, "saying")
-    said = (guide.which_thigh,) if session.asking_thigh else _rows(step, again)
-    return Move(again, said, step.number, hush=True)
+    question = guide.places.questions.get(session.place or "") if session.asking_place else None
+    return Move(again, _rows(guide, step, again) if question is None else (question,), step.number, hush=True)
 
 
 def pause(session: Session) -> Move:
-    """Pause everything except the ten-minute clock."""
+    """Pause everything except the time limit."""
     return Move(_at(session, "paused"), hush=True)
 
 
@@ -253,19 +290,25 @@ def resume(guide: Guide, session: Session) -> Move:
     return repeat(guide, session)
 
 
-def place(guide: Guide, session: Session, muscle: str | None) -> Move:
-    """Switch to the stretch for a muscle. If the user says only "thigh", ask which side of it."""
-    if muscle is None:
+def go_to_place(guide: Guide, session: Session, places: str | None) -> Move:
+    """Go to the step for the last place that was named, or ask about a place that is not exact enough."""
+    if places is None:
         return repeat(guide, session)
-    here = replace(session, muscle=muscle.split(", ")[-1])
-    if here.muscle == "thigh":
-        return Move(replace(_at(here, "saying"), asking_thigh=True), (guide.which_thigh,), hush=True)
-    stretch = guide.index("stretch", otherwise=session.position)
-    return _at_once(_enter(guide, replace(here, asking_thigh=False), stretch))
+    last = places.split(", ")[-1]
+    here, question = replace(session, place=last), guide.places.questions.get(last)
+    if question is not None:
+        return Move(replace(_at(here, "saying"), asking_place=True), (question,), hush=True)
+    step = guide.index(guide.places.step or "", otherwise=session.position)
+    return _at_once(_enter(guide, replace(here, asking_place=False), step))
+
+
+def start_again(guide: Guide, session: Session, places: str | None) -> Move:
+    """Answer a report of the trouble during a session: go to the step for its place, as far as that is known."""
+    return go_to_place(guide, session, places or session.place or guide.places.usual)
 
 
 def stand(guide: Guide, session: Session) -> Move:
-    """Switch to the standing stretch, which is used only if the user asks for it."""
+    """Give the extra step, which is used only if the user asks for it."""
     if guide.stand is None:
         return repeat(guide, session)
     standing = replace(_at(session, "saying"), standing=True, round=1)
@@ -299,7 +342,7 @@ def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
     """Say rows without leaving the step. If the program was saying the step, it says it again afterwards."""
     if session.stage == "saying":
         step = current_step(guide, session)
-        return Move(session, (*rows, *_rows(step, session)), step.number, hush=True)
+        return Move(session, (*rows, *_rows(guide, step, session)), step.number, hush=True)
     return Move(session, rows)
 
 
@@ -348,12 +391,12 @@ def _at(session: Session, stage: Stage) -> Session:
 def _enter(guide: Guide, session: Session, position: int) -> Move:
     entered = replace(_at(session, "saying"), position=position, round=1, standing=False)
     step = guide.steps[position]
-    return Move(entered, _rows(step, entered), step.number)
+    return Move(entered, _rows(guide, step, entered), step.number)
 
 
 def _next(guide: Guide, session: Session) -> Move:
     position = session.position + 1
-    while position < len(guide.steps) and guide.steps[position].skip_when == "hot_weather" and session.hot_weather:
+    while position < len(guide.steps) and guide.steps[position].skip_when in session.conditions:
         position += 1
     if position >= len(guide.steps):
         return Move(None, guide.close, end="same", full_disclaimer=True)
@@ -368,11 +411,11 @@ def _after_hold(guide: Guide, session: Session, step: Step) -> Move:
     return replace(move, say=(*rest, *move.say))
 
 
-def _rows(step: Step, session: Session) -> tuple[Row, ...]:
+def _rows(guide: Guide, step: Step, session: Session) -> tuple[Row, ...]:
     rows = step.say_again if session.round > 1 and step.say_again else step.say
-    where = session.muscle or NO_VALUE
-    where = NO_VALUE if where == "thigh" else where
-    return tuple(row for row in rows if "muscle" not in row.when or where in row.when["muscle"])
+    slot, is_exact = guide.places.slot, session.place is not None and session.place not in guide.places.questions
+    where = session.place if is_exact else NO_VALUE
+    return tuple(row for row in rows if slot not in row.when or where in row.when[slot])
 
 
 def seconds_to_say(rows: tuple[Row, ...]) -> float:
@@ -437,6 +480,26 @@ class _Reader:
             skip_when=self.text(fields, "skip_when", what),
         )
 
+    def places(self, item: Item, steps: list[str]) -> Places:
+        fields = item.mapping(self.problems, "place", known=_PLACE_KEYS)
+        if "slot" not in fields:
+            self.problems.add(item.place, 'place needs "slot", the slot that names a place in the sentences')
+        step = self.text(fields, "step", "place")
+        if step is not None and step not in steps:
+            self.problems.add(fields["step"].place, f'place: "{step}" is no step')
+        asked = fields["ask"].mapping(self.problems, "place, ask") if "ask" in fields else {}
+        questions = {name: self.row(asked, name, "place, ask") for name in asked}
+        return Places(
+            slot=self.text(fields, "slot", "place") or "",
+            usual=self.text(fields, "usual", "place"),
+            step=step,
+            questions={name: row for name, row in questions.items() if row is not None},
+        )
+
+    def conditions(self, item: Item) -> dict[str, tuple[str, ...]]:
+        named = item.mapping(self.problems, "conditions")
+        return {name: entry.texts(self.problems, f"conditions, {name}") for name, entry in named.items()}
+
 
 def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problems: Problems) -> Guide:
     """Read `guide.yaml`. `fill` inserts settings such as the emergency number into a row.
@@ -451,11 +514,16 @@ def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problem
         name_item = entry.mapping(problems, f"step {number}").get("name")
         steps.append(reader.step(entry, name_item.text(problems, "name") if name_item else f"{number}", number))
     names = [step.name for step in steps]
-    if "stretch" not in names:
-        problems.add(item.place, 'guide.yaml needs a step named "stretch"')
+    if not steps:
+        problems.add(item.place, 'guide.yaml needs "steps:" with at least one step')
+    places = reader.places(top["place"], names) if "place" in top else Places()
+    conditions = reader.conditions(top["conditions"]) if "conditions" in top else {}
     for entry, step in zip(entries, steps, strict=True):
         if step.repeat_from and step.repeat_from not in names:
             problems.add(entry.place, f'the step {step.name} repeats from "{step.repeat_from}", which is no step')
+        if step.skip_when and step.skip_when not in conditions:
+            missing = f'the step {step.name}: "conditions:" does not say when "{step.skip_when}" is true'
+            problems.add(entry.place, missing)
 
     def row(key: str) -> Row:
         return reader.row(top, key, "guide.yaml") or Row("", "talk")
@@ -463,11 +531,11 @@ def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problem
     def rows(key: str) -> tuple[Row, ...]:
         return reader.rows(top, key, "guide.yaml")
 
+    number_of_stand = next((step.number for step in steps if step.name == places.step), 1)
     return Guide(
         steps=tuple(steps),
         limit_seconds=reader.number(top, "limit_seconds", "guide.yaml", 600),
-        stand=reader.step(top["stand"], "stand", 2) if "stand" in top else None,
-        which_thigh=row("which_thigh"),
+        stand=reader.step(top["stand"], "stand", number_of_stand) if "stand" in top else None,
         help=row("help"),
         which_step=row("which_step"),
         how_long=row("how_long"),
@@ -478,5 +546,7 @@ def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problem
         good=row("good"),
         close=rows("close"),
         close_worse=rows("close_worse"),
-        close_ten_minutes=rows("close_ten_minutes"),
+        close_limit=rows("close_limit"),
+        places=places,
+        conditions=conditions,
     )

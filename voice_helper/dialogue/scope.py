@@ -32,7 +32,8 @@ from voice_helper.understanding.understand import HELP_NOW
 GOING_ON_SECONDS: Final = 120.0
 """For this time after an answer, words that do not name the subject may continue it: "what about magnesium"."""
 
-_KEYS: Final = frozenset({"language", "name", "summary", "locale", "subject", "near", "examples"})
+_NEEDED: Final = ("examples", "locale", "name", "near", "subject", "summary")
+_KEYS: Final = frozenset({"language", "start", *_NEEDED})
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,13 @@ class Subject:
     """Phrases that may refer to our subject."""
 
     examples: tuple[str, ...]
+    start: str = ""
+    """What a user says to start a guided session, as it is shown."""
+
+    @property
+    def about(self) -> str:
+        """Return the name as it stands inside a sentence."""
+        return name_inside(self.name)
 
     def is_named(self, text: str) -> bool:
         """Return whether a text names the subject."""
@@ -70,6 +78,11 @@ class Subject:
         return _any_of(self.language.comparable(word) for word in self.near_names)
 
 
+def name_inside(name: str) -> str:
+    """Return a name as it stands inside a sentence: "leg cramps" for "Leg cramps"; acronyms stay as they are."""
+    return name if name[1:2].isupper() else name[:1].lower() + name[1:]
+
+
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w'])(?:{'|'.join(re.escape(word) for word in words)})(?!\w)")
 
@@ -77,8 +90,9 @@ def _any_of(words: Iterable[str]) -> re.Pattern[str]:
 def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subject:
     """Read `assistant.yaml`. Mistakes are added to `problems`."""
     top = item.mapping(problems, "assistant.yaml", known=_KEYS)
-    for key in sorted(_KEYS - {"language"} - top.keys()):
-        problems.add(item.place, f'assistant.yaml needs "{key}"')
+    for key in _NEEDED:
+        if key not in top:
+            problems.add(item.place, f'assistant.yaml needs "{key}"')
 
     def text(key: str) -> str:
         return top[key].text(problems, key) if key in top else ""
@@ -89,8 +103,10 @@ def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subjec
     for example in texts("examples"):
         if not sentences.exact(example):
             problems.add(top["examples"].place, f'examples: "{example}" matches no sentence word for word')
+    if "start" in top and GUIDE_START not in {claim.intent for claim in sentences.exact(text("start"))}:
+        problems.add(top["start"].place, f'start: "{text("start")}" matches no sentence of {GUIDE_START} word for word')
     about = (text("name"), text("summary"), text("locale"))
-    return Subject(sentences.language, *about, texts("subject"), texts("near"), texts("examples"))
+    return Subject(sentences.language, *about, texts("subject"), texts("near"), texts("examples"), text("start"))
 
 
 def is_our_turn(
@@ -109,7 +125,7 @@ def is_our_turn(
         return is_last and state.session is not None
     if state.session is not None or match.intent in state.candidates:
         return True
-    goes_on = state.last_match is not None and elapsed_seconds <= GOING_ON_SECONDS
+    goes_on = state.last.match is not None and elapsed_seconds <= GOING_ON_SECONDS
     if goes_on and _is_command(conversation, text):  # "next" may be for the music
         return False
     if (goes_on or match.intent in HELP_NOW) and conversation.understanding.is_for_us(Transcript(text), match):

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NoReturn, Union, get_args, get_origin, g
 from voice_helper.dialogue.conversation import State
 from voice_helper.errors import SavedStateError
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Increases with every change to `State`, or to its parts, that would change the meaning of an older text."""
 
 
@@ -60,6 +60,8 @@ def _written(value: Any) -> Any:
         return {name: _written(held) for name, held in values.items()}
     if isinstance(value, tuple):
         return [_written(held) for held in value]
+    if isinstance(value, frozenset):
+        return sorted(value)
     if isinstance(value, Mapping):
         return {name: _written(held) for name, held in value.items()}
     return value
@@ -79,6 +81,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return value
     if origin is tuple and isinstance(value, list):
         return tuple(_read(arguments[0], held, f"{where}[{number}]") for number, held in enumerate(value))
+    if origin is frozenset and isinstance(value, list):
+        return frozenset(_read(arguments[0], held, f"{where}[{number}]") for number, held in enumerate(value))
     if origin is Mapping and isinstance(value, dict):
         return {name: _read(arguments[1], held, f"{where}.{name}") for name, held in value.items()}
     if is_dataclass(kind) and isinstance(value, dict):

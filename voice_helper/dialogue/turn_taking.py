@@ -45,7 +45,7 @@ class Reply:
     """The meaning of the words, or `None` if there were none."""
 
     ended: str | None = None
-    """Why a guided session ended in this turn: stopped, better, same, worse, ten_minutes, emergency, urgent."""
+    """Why a guided session ended in this turn: stopped, better, same, worse, time_limit, emergency, urgent."""
 
     expects_words: bool = False
     """Whether a session is running or a question is open, so that the interface should open the microphone."""
@@ -76,7 +76,7 @@ def take_turn(conversation: Conversation, state: State, text: str, elapsed_secon
     state = turn.went_by(state, elapsed_seconds)
     too_late = turn.ended is not None
     state = turn.heard(state, text, only_if=(lambda match: _is_new(conversation, match)) if too_late else _always)
-    expects_words = state.session is not None or bool(state.candidates) or state.misheard > 0
+    expects_words = state.session is not None or bool(state.candidates) or state.failures.misheard > 0
     return state, Reply(tuple(turn.rows), turn.match, turn.ended, expects_words)
 
 
@@ -136,9 +136,12 @@ class _Turn:
             return
         if is_silent:
             understood = self.match is not None and self.match.intent not in _NOT_UNDERSTOOD
-            self.rows += (guide.help,) if understood else (self._conversation.answers.again, guide.help)
-        elif not (guided.current_step(guide, state.session).asks or state.session.asking_thigh):
-            self.rows.append(guide.when_done)
+            self._add((guide.help,) if understood else (self._conversation.answers.again, guide.help))
+        elif not (guided.current_step(guide, state.session).asks or state.session.asking_place):
+            self._add((guide.when_done,))
+
+    def _add(self, rows: tuple[Row, ...]) -> None:
+        self.rows += [row for row in rows if row.text]  # a folder may leave words of the guide out
 
     def _gather(self, actions: tuple[Action, ...]) -> None:
         for action in actions:

@@ -33,8 +33,7 @@ _ABOUT: Final = """\
 # Written by "voice-helper export homeassistant".
 # {about}
 #
-# For education only: the answers do not take the place of advice from a medical expert, and no clinician has reviewed
-# them. Leg cramps only, adults only.
+# {disclaimer} Reviewed by {reviewed}. What it is about: {subject}.
 #
 # Emergencies come first:
 #   {first}
@@ -45,9 +44,10 @@ _ABOUT: Final = """\
 # Not exported: those rules, other wordings, follow-up questions ("why", "tell me more"), the guided session with its
 # commands, and the short disclaimer after the first answer.
 """
-_SENTENCES: Final = "Sentences about leg cramps. This file belongs in custom_sentences/{} of Home Assistant's folder."
+_SENTENCES: Final = "Sentences about {}. This file belongs in custom_sentences/{} of Home Assistant's folder."
 _ANSWERS: Final = """\
-Answers about leg cramps. This file belongs in packages of Home Assistant's folder, and configuration.yaml needs:
+Answers about {}. This file belongs in packages of Home Assistant's folder, and configuration.yaml needs:
+
 #   homeassistant:
 #     packages: !include_dir_named packages"""
 
@@ -74,14 +74,23 @@ def export_files(
     sentences = {"language": language, **_sentences(content, meanings)}
     answers = {"intent_script": {name: _script(content, meaning) for name, meaning in meanings.items()}}
     return {
-        f"custom_sentences/{language}/voice_helper.yaml": _text(_SENTENCES.format(language), first, sentences),
-        "packages/voice_helper.yaml": _text(_ANSWERS, first, answers),
+        f"custom_sentences/{language}/voice_helper.yaml": _text(
+            content, _SENTENCES.format(content.about, language), first, sentences
+        ),
+        "packages/voice_helper.yaml": _text(content, _ANSWERS.format(content.about), first, answers),
     }
 
 
-def _text(about: str, first: str, content: Mapping[str, Any]) -> str:
-    body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=_WIDTH)
-    return _ABOUT.format(about=about, first=first) + "\n" + body
+def _text(content: Content, about: str, first: str, written: Mapping[str, Any]) -> str:
+    reviewed = "no clinician" if content.answers.reviewed == "none" else content.answers.reviewed
+    body = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    return (
+        _ABOUT.format(
+            about=about, first=first, subject=content.title, disclaimer=content.answers.short.text, reviewed=reviewed
+        )
+        + "\n"
+        + body
+    )
 
 
 # Group the sentences by their answers

@@ -71,7 +71,7 @@ def subject_of(content: Content) -> Subject:
     if content.subject is None:
         raise VoiceHelperError(
             f"{content.folder} has no assistant.yaml, so there is no name for the skill",
-            hint="translate the one of intents/en",
+            hint="copy the one of intents/en, and change its words",
         )
     return content.subject
 

@@ -28,7 +28,8 @@ def every_session_row(guide: Guide) -> Iterator[SessionRow]:
         yield from _step_rows(step, f"step {step.number}, {step.name}")
     if guide.stand is not None:
         yield from _step_rows(guide.stand, 'on "stand"')
-    yield SessionRow("on a bare thigh", guide.which_thigh)
+    for place, question in guide.places.questions.items():
+        yield SessionRow(f"on a bare {place}", question)
     yield SessionRow('on "help"', guide.help)
     yield SessionRow('on "which step"', guide.which_step)
     yield SessionRow('on "how long"', guide.how_long)
@@ -40,7 +41,7 @@ def every_session_row(guide: Guide) -> Iterator[SessionRow]:
         ("close, better", (guide.good,)),
         ("close", guide.close),
         ("close, worse", guide.close_worse),
-        ("after ten minutes", guide.close_ten_minutes),
+        (f"after {guide.limit_seconds / 60:g} minutes", guide.close_limit),
     ):
         yield from (SessionRow(where, row) for row in rows)
 

@@ -218,9 +218,9 @@ class Assistant:
     def _stay_addressed(self) -> None:
         self._addressed_until = self._clock_samples + round(ADDRESSED_SECONDS * SAMPLE_RATE)
 
-    def begin_guide(self, muscle: str | None = None) -> None:
-        """Start the guided session at once."""
-        self.state, actions = self._conversation.begin_guide(self.state, muscle)
+    def begin_guide(self, place: str | None = None) -> None:
+        """Start the guided session at once. `place` is a value of the guide's place slot."""
+        self.state, actions = self._conversation.begin_guide(self.state, place)
         speaks = any(spoken.words for spoken in self._time_line)  # a chime is not interrupted
         self._carry_out(tuple(action for action in actions if speaks or not isinstance(action, Hush)))
 

@@ -62,6 +62,7 @@ LEARNED_FILE: Final = "nearest.learned"
 PHRASES_FILE: Final = "phrases.drawn"
 _READERS: Final = (
     "content/documents", "content/files", "content/wordings", "content/yaml_documents", "dialogue/answers",
+    "dialogue/disclaimer",
     "dialogue/follow_ups", "dialogue/guide", "dialogue/scope", "skill/content", "skill/phrasebook", "skill/web_labels",
     "types", "understanding/fragments", "understanding/hassil_adapter", "understanding/normalize",
     "understanding/prefilter", "understanding/safety", "understanding/sentences", "understanding/slots",

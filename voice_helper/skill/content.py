@@ -16,7 +16,7 @@ from voice_helper.content.wordings import Wording, read_wordings
 from voice_helper.dialogue.answers import Answers, Sources, placeholders, read_answers, read_facts, read_named_sources
 from voice_helper.dialogue.follow_ups import FollowUps, read_follow_ups
 from voice_helper.dialogue.guide import Guide, read_guide
-from voice_helper.dialogue.scope import Subject, read_subject
+from voice_helper.dialogue.scope import Subject, name_inside, read_subject
 from voice_helper.errors import IntentsError
 from voice_helper.skill.phrasebook import Phrasebook, read_phrasebook
 from voice_helper.skill.web_labels import WebLabels, read_web_labels
@@ -70,6 +70,27 @@ class Content:
     rules_key: str
     """A hash of the files that the safety rules are built from."""
 
+    @property
+    def knows_danger(self) -> bool:
+        """Whether there are rules that recognize signs of danger."""
+        return bool(self.safety.families)
+
+    @property
+    def about(self) -> str:
+        """Return what the words are about, as it stands inside a sentence; the folder's name if they do not say."""
+        return self.subject.about if self.subject is not None else self.folder.resolve().name
+
+    @property
+    def title(self) -> str:
+        """Return what the words are about, as a title; the folder's name if they do not say."""
+        return self.subject.name if self.subject is not None else self.folder.resolve().name
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Return the places that a guided session can start with."""
+        slot = self.guide.places.slot if self.guide is not None else ""
+        return tuple(dict.fromkeys(entry.value for entry in self.sentences.lists.get(slot, ())))
+
     @cached_property
     def wordings(self) -> tuple[Wording, ...]:
         """Return people's own wordings from `wordings.txt`."""
@@ -114,6 +135,31 @@ def key_of(content: Content, kind: str = "") -> str:
     return hashlib.sha256(leans_on.encode()).hexdigest()[:_KEY_LETTERS]
 
 
+def name_of(folder: Path) -> str:
+    """Return what an intents folder is about, as it stands inside a sentence, without reading the rest of it."""
+    name = _text_in(folder, "assistant.yaml", "name")
+    return name_inside(name) if name else folder.resolve().name
+
+
+def language_of(folder: Path) -> str:
+    """Return the language of an intents folder without reading the rest of it: "en" if it names none."""
+    return _text_in(folder, "language.yaml", "language") or "en"
+
+
+def disclaimer_of(folder: Path) -> str:
+    """Return the short disclaimer of an intents folder without reading the rest of it."""
+    return _text_in(folder, "answers.yaml", "disclaimers", "short")
+
+
+def _text_in(folder: Path, file: str, *keys: str) -> str:
+    """Return one text of one file; empty if it cannot be read, which `check` reports."""
+    path, problems = folder / file, Problems()
+    found = document_of(read_files(folder), path, problems) if path.is_file() else None
+    for key in keys:
+        found = found.value.get(key) if found is not None and isinstance(found.value, dict) else None
+    return found.text(problems, keys[-1]) if found is not None else ""
+
+
 def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
     """Read an intents folder. Return its content, if it is valid, and all problems as lines of text.
 
@@ -153,9 +199,7 @@ def _read(
     sources = Sources(frozenset(facts), read_named_sources(answers_item, problems))
     answers = read_answers(answers_item, sources, problems)
     answers = replace(answers, settings={**answers.settings, **settings}, say=sentences.say)
-    guide = None
-    if "guide.yaml" in documents:
-        guide = read_guide(documents["guide.yaml"], sources, answers.filled, problems)
+    guide = _read_guide(documents.get("guide.yaml"), sources, answers, sentences, problems)
     safety = SafetyRules(language)
     rules_key = files.key({folder / name for name in _RULES_FROM}.__contains__)
     if before is not None and before.rules_key == rules_key:
@@ -254,6 +298,27 @@ def _check_follow_ups(
                 problems.add(topic.place, f"the topic {topic.intent}: there is no answer {intent} in answers.yaml")
         for row in topic.rows:
             _check_when(topic.intent, topic.place, row, sentences, safety, problems)
+
+
+def _read_guide(
+    item: Item | None, sources: Sources, answers: Answers, sentences: Sentences, problems: Problems
+) -> Guide | None:
+    """Read `guide.yaml`, if there is one, and report names in it that no sentence file has."""
+    if item is None:
+        return None
+    guide, place = read_guide(item, sources, answers.filled, problems), item.place
+    places, lists = guide.places, sentences.lists
+    values = frozenset(entry.value for entry in lists.get(places.slot, ()))
+    if places.slot and places.slot not in lists:
+        problems.add(place, f"place: there is no list {{{places.slot}}}")
+    for value in (*places.questions, *filter(None, (places.usual,))):
+        if values and value not in values:
+            problems.add(place, f'place: "{value}" is no value of {{{places.slot}}}')
+    for name, intents in guide.conditions.items():
+        for intent in intents:
+            if intent not in sentences.intents:
+                problems.add(place, f"conditions, {name}: there is no intent {intent}")
+    return guide
 
 
 def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:

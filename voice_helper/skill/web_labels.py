@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from voice_helper.content.documents import Item, Problems
+from voice_helper.dialogue.commands import COMMANDS, PLACE
 from voice_helper.understanding.sentences import Sentences
 
 LABELS: Final = frozenset(
     {
-        "title", "about", "skip", "welcome", "cramp", "cramp_hint", "try", "emergency", "talk", "talk_hint",
+        "title", "about", "skip", "welcome", "begin", "begin_hint", "try", "emergency", "talk", "talk_hint",
         "listening", "thinking", "question", "ask", "answers", "you", "source", "voice", "hush", "sayable", "close",
         "session", "step", "seconds", "places", "feelings", "moves", "session_listening", "session_deaf",
         "session_over", "no_secure", "no_microphone", "no_words", "unreachable", "cut", "cut_session", "busy",
@@ -19,13 +20,7 @@ LABELS: Final = frozenset(
     }
 )  # fmt: skip
 KINDS: Final = frozenset({"article", "first_aid", "safety"})
-COMMANDS: Final = frozenset(
-    {
-        "guide_next", "guide_back", "guide_repeat", "guide_pause", "guide_resume", "guide_better", "guide_same",
-        "guide_worse", "guide_stop",
-    }
-)  # fmt: skip
-_PLACE: Final = "guide_place"
+BUTTONS: Final = frozenset(command.intent for command in COMMANDS.values() if command.button is not None)
 _TOP_KEYS: Final = frozenset({"language", "labels", "kinds", "commands", "places", "examples"})
 _BUTTON_KEYS: Final = frozenset({"label", "says"})
 
@@ -51,7 +46,7 @@ class WebLabels:
     """The buttons of a session, by intent."""
 
     places: tuple[Button, ...]
-    """Buttons for where the cramp is."""
+    """Buttons that name a place."""
 
     examples: tuple[str, ...]
     """Questions to start with."""
@@ -66,13 +61,13 @@ def read_web_labels(item: Item, sentences: Sentences, problems: Problems) -> Web
         found = _whole(top.get(key, empty), key, needed, problems)
         return {name: entry.text(problems, f"{key}, {name}") for name, entry in found.items()}
 
-    commands = _whole(top.get("commands", empty), "commands", COMMANDS, problems)
+    commands = _whole(top.get("commands", empty), "commands", BUTTONS, problems)
     places = top["places"].items(problems, "places") if "places" in top else []
     return WebLabels(
         labels=texts("labels", LABELS),
         kinds=texts("kinds", KINDS),
         commands={intent: _read_button(entry, intent, sentences, problems) for intent, entry in commands.items()},
-        places=tuple(_read_button(entry, _PLACE, sentences, problems) for entry in places),
+        places=tuple(_read_button(entry, PLACE, sentences, problems) for entry in places),
         examples=_read_examples(top.get("examples"), sentences, problems),
     )
 

@@ -12,7 +12,18 @@ from voice_helper.errors import SettingsError
 from voice_helper.support.cache import write_whole
 from voice_helper.support.paths import settings_file
 
-SETTINGS: Final = ("number", "microphone", "loudspeaker", "device", "voice", "rate", "engine", "model", "language")
+SETTINGS: Final = (
+    "number",
+    "microphone",
+    "loudspeaker",
+    "device",
+    "voice",
+    "rate",
+    "engine",
+    "model",
+    "language",
+    "intents",
+)
 """The settings that take text or a number. Each has the name of an option of every command."""
 
 SWITCHES: Final = ("patient",)

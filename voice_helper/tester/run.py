@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.conversation import LastAnswer, State
 from voice_helper.errors import VoiceHelperError
 from voice_helper.runtime.json_output import answer_form
 from voice_helper.skill import Skill
@@ -89,7 +89,7 @@ def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engin
             raise VoiceHelperError(f'{case.place}: "after" names {case.after}, which is no intent')
         said = Match(case.after)
         topic = said if case.after in skill.content.follow_ups.topics else None
-        state = replace(state, last_match=said, topic=topic)
+        state = replace(state, last=LastAnswer(said, topic=topic))
     asked = ask(skill, transcript, state)
     match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
     return Result(case, match, asked.answer, asked.transcript, engine)
@@ -158,7 +158,7 @@ def json_object(line: str, place: Place, hint: str) -> dict[str, Any]:
 
 
 def _json_case(line: str, place: Place) -> Case:
-    example = 'write one JSON object a line, such as {"text": "does heat help"}'
+    example = 'write one JSON object a line, such as {"text": "what people say"}'
     entry = json_object(line, place, example)
     text = entry.get("text", entry.get("wav"))
     if not isinstance(text, str) or not text.strip():
@@ -170,7 +170,7 @@ def _json_case(line: str, place: Place) -> Case:
     if intent is not None and not isinstance(intent, str):
         raise VoiceHelperError(f'{place}: "intent" must be a text')
     if slots is not None and not isinstance(slots, dict):
-        raise VoiceHelperError(f'{place}: "slots" must be an object, such as {{"muscle": "calf"}}')
+        raise VoiceHelperError(f'{place}: "slots" must be an object, such as {{"slot": "value"}}')
     if after is not None and not isinstance(after, str):
         raise VoiceHelperError(f'{place}: "after" must be the name of an intent')
     return Case(text, intent, slots, read_context(entry.get("context"), place), after, place)

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import ray
@@ -135,8 +136,8 @@ def reply_form(reply: Reply) -> dict[str, Any]:
 class Turns:
     """A replica, which processes turns and keeps no state between them."""
 
-    def __init__(self, language: str, settings: Mapping[str, str]) -> None:
-        skill = open_skill(language, settings=settings)
+    def __init__(self, language: str, settings: Mapping[str, str], folder: Path | None = None) -> None:
+        skill = open_skill(language, folder=folder, settings=settings)
         skill.load_all()
         self._conversation = skill.conversation.by_turns()
         self._key = key_of(skill.content, "by turns")
@@ -205,9 +206,19 @@ class Turns:
 
 
 def deploy(
-    language: str, settings: Mapping[str, str], *, port: int, least: int, most: int, on_every_machine: bool = True
+    language: str,
+    settings: Mapping[str, str],
+    folder: Path | None = None,
+    *,
+    port: int,
+    least: int,
+    most: int,
+    on_every_machine: bool = True,
 ) -> None:
-    """Start serving turns at a port on 127.0.0.1 of each machine, with between `least` and `most` replicas."""
+    """Start serving turns at a port on 127.0.0.1 of each machine, with between `least` and `most` replicas.
+
+    `folder` is an intents folder other than that of the language; it has the same path on each machine.
+    """
     _begin_keepers()
     serve.start(
         proxy_location="EveryNode" if on_every_machine else "HeadOnly",
@@ -223,7 +234,7 @@ def deploy(
         ray_actor_options={"num_cpus": _REPLICA_CPUS},
         logging_config=_SILENT,
     )
-    serve.run(deployment.bind(language, dict(settings)), name=APPLICATION, route_prefix="/turn")
+    serve.run(deployment.bind(language, dict(settings), folder), name=APPLICATION, route_prefix="/turn")
 
 
 def remove() -> None:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 from html import escape
 from importlib import resources
-from typing import Final
+from typing import Final, get_args
 
+from voice_helper.dialogue.commands import COMMANDS, ButtonPart
 from voice_helper.exporters.phrasebook import examples_of
 from voice_helper.skill.content import Content
 from voice_helper.skill.web_labels import Button, WebLabels
@@ -61,6 +62,7 @@ def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str
         "labels": {name: words.labels[name] for name in _IN_SCRIPTS},
         "kinds": dict(words.kinds),
         "needs_token": needs_token,
+        "place_steps": _place_steps(content) if words.places else 0,
     }
     topics = (
         (topic.title, topic.text, [shown for intent in topic.intents for shown in examples_of(intent, book, sentences)])
@@ -68,7 +70,7 @@ def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str
     )
     return {
         **{name: escape(label) for name, label in words.labels.items()},
-        **{intent: _button(button) for intent, button in words.commands.items()},
+        **{f"{part}_buttons": _buttons(_of_part(words, part)) for part in get_args(ButtonPart)},
         "language": escape(content.language.code),
         "disclaimer": escape(content.answers.full.text),
         "emergency": escape(words.labels["emergency"]).replace("{number}", _number(number)),
@@ -77,6 +79,18 @@ def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str
         "topics": "".join(_topic(title, text, sentences) for title, text, sentences in topics),
         "words": json.dumps(in_scripts).replace("<", "\\u003c"),
     }
+
+
+def _of_part(words: WebLabels, part: ButtonPart) -> Iterable[Button]:
+    """Yield the buttons of a part of the page, in the order of the commands."""
+    return (words.commands[command.intent] for command in COMMANDS.values() if command.button == part)
+
+
+def _place_steps(content: Content) -> int:
+    """Return the number of the step that differs by place: up to there, naming a place still matters."""
+    guide = content.guide
+    steps = guide.steps if guide is not None else ()
+    return next((step.number for step in steps if guide and step.name == guide.places.step), 0)
 
 
 def _number(number: str) -> str:

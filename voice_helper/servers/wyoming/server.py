@@ -57,7 +57,6 @@ MAX_SPOKEN_CHARACTERS: Final = 5_000
 """The maximum length of a text to speak: five minutes of speech."""
 
 _NAME: Final = "voice-helper"
-_ABOUT: Final = "Leg cramps"
 _CHUNK_BYTES: Final = 4_096
 _MAX_ID_CHARACTERS: Final = 200
 _LINGER_SECONDS: Final = 1.0  # for a client to read the error before its unread data resets the connection
@@ -89,6 +88,9 @@ class WyomingService:
     most: int = 4
     """The maximum number of people who can speak at a time."""
 
+    about: str = _NAME
+    """What the conversation is about, as a title."""
+
 
 class RefusedError(Exception):
     """Ends a connection with an error that tells the client why."""
@@ -100,16 +102,16 @@ class RefusedError(Exception):
 
 def programs(served: WyomingService) -> Info:
     """Build the answer to `describe`: the available programs, their versions and their authors."""
-    language, ours = [served.language], Attribution(_NAME, "")
-    handle = HandleModel(_NAME, ours, True, _ABOUT, __version__, language)
+    language, ours, about = [served.language], Attribution(_NAME, ""), served.about
+    handle = HandleModel(_NAME, ours, True, about, __version__, language)
     model = AsrModel(served.recognizer, *_made_by(served.recognizer), language)
     info = Info(
-        asr=[AsrProgram(_NAME, ours, True, f"{_ABOUT}: hears what is said about them", __version__, [model])],
-        handle=[HandleProgram(_NAME, ours, True, _ABOUT, __version__, [handle])],
+        asr=[AsrProgram(_NAME, ours, True, f"{about}: speech to text", __version__, [model])],
+        handle=[HandleProgram(_NAME, ours, True, about, __version__, [handle])],
     )
     if served.voice.name != "none":
         voice = TtsVoice(served.voice.name, *_made_by(served.voice.name), language)
-        spoken = TtsProgram(_NAME, ours, True, f"{_ABOUT}: a calm voice", __version__, [voice])
+        spoken = TtsProgram(_NAME, ours, True, f"{about}: a calm voice", __version__, [voice])
         spoken.supports_synthesize_streaming = True
         info.tts.append(spoken)
     return info

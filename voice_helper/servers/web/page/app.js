@@ -4,10 +4,9 @@ import { Line } from "./line.js";
 import { Microphone, Player, wake } from "./sound.js";
 
 const TAP_MILLISECONDS = 350; // a shorter press listens until somebody has spoken, a longer one until it ends
-const FIRST_STEPS = 2; // it asks where the cramp is while it can still matter
 const MOST_ANSWERS = 30;
 
-const { labels, kinds, needs_token: needsToken } = JSON.parse(document.getElementById("words").textContent);
+const { labels, kinds, needs_token: needsToken, place_steps: placeSteps } = JSON.parse(document.getElementById("words").textContent);
 const part = (id) => document.getElementById(id);
 const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -202,7 +201,7 @@ const session = {
       this.whole = whole;
     }
     part("step").textContent = labels.step.replace("{step}", step[0]).replace("{steps}", step[1]);
-    part("places").hidden = step[0] > FIRST_STEPS;
+    part("places").hidden = step[0] > placeSteps;
     part("pause").hidden = paused;
     part("resume").hidden = !paused;
     this.showSaid();

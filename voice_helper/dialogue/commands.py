@@ -1,0 +1,111 @@
+"""The commands of a guided session, one record each: what it does, whether it works outside a session, its button."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from voice_helper.dialogue import guide as guided
+from voice_helper.dialogue.guide import Guide, Move, Session
+from voice_helper.types import GUIDE_START, Match, Pace
+
+STOP: Final = "guide_stop"
+REPEAT: Final = "guide_repeat"
+PLACE: Final = "guide_place"
+
+ButtonPart = Literal["feelings", "moves", "pause", "resume", "stop"]
+"""The parts of the web page that hold buttons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A session command."""
+
+    intent: str
+    help: str
+    """What it does, for authors of intents."""
+
+    does: Callable[[Guide, Session, Match], Move] | None = None
+    """Its move in a session; `None` if it changes only the speech."""
+
+    works_anywhere: bool = False
+    """Whether it also has a meaning outside a session."""
+
+    button: ButtonPart | None = None
+    """The part of the web page that has its button."""
+
+    pace: Pace | None = None
+    """How it changes the speech, in a session and outside."""
+
+
+def _go_on(guide: Guide, session: Session, match: Match) -> Move:
+    return guided.resume(guide, session)
+
+
+def _same(guide: Guide, session: Session, match: Match) -> Move:
+    asks = guided.current_step(guide, session).asks
+    return guided.same(guide, session) if asks else Move(session)  # the wait continues; the check comes later
+
+
+def _places_in(guide: Guide, match: Match) -> str | None:
+    return match.slots.get(guide.places.slot)
+
+
+_ALL: Final = (
+    Command(
+        GUIDE_START, "begins a session; in one, leads to the step for its place",
+        lambda guide, session, match: guided.start_again(guide, session, _places_in(guide, match)),
+        works_anywhere=True,
+    ),
+    Command(
+        PLACE, "names a place",
+        lambda guide, session, match: guided.go_to_place(guide, session, _places_in(guide, match)),
+    ),
+    Command("guide_back", "goes to the step before",
+            lambda guide, session, match: guided.go_back(guide, session), button="moves"),
+    Command(REPEAT, "says the step again; outside a session, the last answer",
+            lambda guide, session, match: guided.repeat(guide, session), works_anywhere=True, button="moves"),
+    Command("guide_next", "goes to the next step, or on after a pause", _go_on, button="moves"),
+    Command("guide_restart", "begins again at the first step",
+            lambda guide, session, match: guided.restart(guide, session)),
+    Command("guide_pause", "waits; the time limit goes on counting",
+            lambda guide, session, match: guided.pause(session), button="pause"),
+    Command("guide_resume", "goes on after a pause, or to the next step", _go_on, button="resume"),
+    Command("guide_better", "ends the session: it is better",
+            lambda guide, session, match: guided.better(guide), button="feelings"),
+    Command("guide_same", "answers the step that asks: no change, so the steps come once more", _same,
+            button="feelings"),
+    Command("guide_worse", "ends the session at once, with the advice to get help",
+            lambda guide, session, match: guided.worse(guide), button="feelings"),
+    Command(STOP, "ends the session and all speech in silence",
+            lambda guide, session, match: guided.stop(), button="stop"),
+    Command("guide_stand", "gives the extra step of `stand:`",
+            lambda guide, session, match: guided.stand(guide, session)),
+    Command("guide_where", "says which step it is", lambda guide, session, match: guided.which_step(guide, session)),
+    Command("guide_time", "says how many seconds are left",
+            lambda guide, session, match: guided.how_long(guide, session)),
+    Command("help", "says what can be said in a session",
+            lambda guide, session, match: guided.say_between(guide, session, (guide.help,)), works_anywhere=True),
+    Command("yes", "goes on like `guide_next`", _go_on),
+    Command("no", "answers the step that asks like `guide_same`", _same),
+    Command("speak_slower", "speaks slower", works_anywhere=True, pace=Pace(rate=1 / 1.2)),
+    Command("speak_faster", "speaks faster", works_anywhere=True, pace=Pace(rate=1.2)),
+    Command("speak_louder", "speaks louder", works_anywhere=True, pace=Pace(loudness=1.5)),
+    Command("speak_softer", "speaks softer", works_anywhere=True, pace=Pace(loudness=1 / 1.5)),
+)  # fmt: skip
+
+COMMANDS: Final[Mapping[str, Command]] = {command.intent: command for command in _ALL}
+"""Each command by its intent. Buttons stand on the page in this order."""
+
+
+def pace_of(match: Match) -> Pace | None:
+    """Return how a match changes the speech, if it does."""
+    command = COMMANDS.get(match.intent)
+    return command.pace if command is not None else None
+
+
+def move_of(guide: Guide, session: Session, match: Match) -> Move | None:
+    """Return what a match does in a session; `None` if it is not a command of one."""
+    command = COMMANDS.get(match.intent)
+    return command.does(guide, session, match) if command is not None and command.does is not None else None
