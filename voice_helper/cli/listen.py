@@ -123,8 +123,6 @@ def _known_places(context: click.Context, parameter: click.Parameter, begun: str
 
 @click.command()
 @click.option("--place", metavar="PLACE", shell_complete=_known_places, help="Where it is: a place the words know.")
-    "--place", metavar="PLACE", shell_complete=_known_places, help="Where it is: a place that the words name."
-)
 @_conversing
 def guide(options: Options, listening: Listening, place: str | None) -> None:
     """Get step-by-step, hands-free help during a cramp.
