@@ -24,6 +24,9 @@ Decision = Literal["nearest", "unsure", "none"]
 DecidedBy = Literal["safety", "command", "exact"] | Decision
 """The stage of understanding that decided a meaning."""
 
+Certainty = Literal["certain", "possible"]
+"""How certain an alarm is. A possible one names the emergency number and ends nothing."""
+
 DisclaimerRule = Literal["topic", "full", "short", "none"]
 """When an answer carries the disclaimer: `topic` is full with the first such answer, then short."""
 
@@ -121,6 +124,17 @@ class Match:
 
     denied: bool = False
     """Whether a red flag was mentioned and clearly denied."""
+
+    certainty: Certainty | None = None
+    """How certain an alarm is; `None` if there is none."""
+
+    possible: str | None = None
+    """The level of a possible alarm beside a meaning that was understood."""
+
+    @property
+    def is_alarm(self) -> bool:
+        """Return whether it is a certain alarm, which ends everything else."""
+        return self.certainty == "certain"
 
 
 @dataclass(frozen=True, slots=True)

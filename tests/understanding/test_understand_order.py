@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from voice_helper.content.documents import Problems
 from voice_helper.content.yaml_documents import read_document
 from voice_helper.types import Match, RunnerUp, Transcript
+from voice_helper.understanding.alarm import Suspicion
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.ranking import Ranking
 from voice_helper.understanding.safety import read_safety
@@ -66,8 +67,9 @@ intents:
 """,
 }
 THRESHOLDS = Thresholds(
-    sure=0.5, margin=0.2, unsure=0.3, safety=0.4, safety_misheard=0.6, confident=0.7, safety_cut=0.8, emergency=0.25,
-    overheard=0.6, overheard_safety=0.9, overheard_confident=0.75, overheard_clear=0.85,
+    sure=0.5, margin=0.2, unsure=0.3, confident=0.7, emergency=0.25, overheard=0.6, overheard_confident=0.75,
+    overheard_clear=0.85, alarm_certain=math.log(0.4 / 0.6) - 1e-9, alarm_possible=math.log(0.3 / 0.7),
+    rule_certain=-math.inf, rule_possible=-math.inf, alarm_misheard=math.log(1.5 * 1.5),
 )  # fmt: skip
 
 
@@ -115,13 +117,16 @@ EXACT = understanding()
 @pytest.mark.parametrize(
     ("text", "context", "match"),
     [
-        ("chest pain", "none", Match("emergency", {}, 1.0, "safety", "chest")),
-        ("next chest pain", "guide", Match("emergency", {}, 1.0, "safety", "chest")),
-        ("my swollen calf cramps", "none", Match("urgent", {"muscle": "calf"}, 1.0, "safety", "swollen")),
-        ("swollen leg", "none", Match("urgent", {"muscle": "leg"}, 1.0, "safety", "swollen")),
-        ("i cannot breathe", "none", Match("emergency", {}, 1.0, "safety", "airway", "i cannot breathe")),
-        ("um i cannot breathe", "none", Match("emergency", {}, 1.0, "safety", "airway", "i cannot breathe")),
-        ("it is a clot", "none", Match("urgent", {}, 1.0, "safety", "vein", "it is a clot")),
+        ("chest pain", "none", Match("emergency", {}, 1.0, "safety", "chest", certainty="certain")),
+        ("next chest pain", "guide", Match("emergency", {}, 1.0, "safety", "chest", certainty="certain")),
+        ("my swollen calf cramps", "none",
+         Match("urgent", {"muscle": "calf"}, 1.0, "safety", "swollen", certainty="certain")),
+        ("swollen leg", "none", Match("urgent", {"muscle": "leg"}, 1.0, "safety", "swollen", certainty="certain")),
+        ("i cannot breathe", "none",
+         Match("emergency", {}, 1.0, "safety", "airway", "i cannot breathe", certainty="certain")),
+        ("um i cannot breathe", "none",
+         Match("emergency", {}, 1.0, "safety", "airway", "i cannot breathe", certainty="certain")),
+        ("it is a clot", "none", Match("urgent", {}, 1.0, "safety", "vein", "it is a clot", certainty="certain")),
         ("it is bad every night", "none",
          Match("see_doctor", {}, 1.0, "safety", "often", "it is bad every night")),
         ("is it bad every night", "none", Match("ask_diagnosis", {}, 1.0, "safety", None, "is it bad every night")),
@@ -223,8 +228,8 @@ def test_nobody_is_asked_whether_it_was_about_something_else(shares: dict[str, f
 def test_an_alarm_too_weak_to_raise_is_left_out_of_the_scores() -> None:
     match = near({"emergency/chest": 0.1, "urgent/vein": 0.1, "remedy_heat": 0.6, "remedy_cold": 0.2})
     assert (match.intent, match.score, match.runner_up) == ("remedy_heat", 0.75, RunnerUp("remedy_cold", 0.25))
-    assert near({"urgent/vein": 0.3}) == Match("none", score=0.0, decided_by="none")
-    none_left = near({"urgent/vein": 0.3, "remedy_heat": 0.0})
+    assert near({"urgent/vein": 0.29}) == Match("none", score=0.0, decided_by="none")
+    none_left = near({"urgent/vein": 0.29, "remedy_heat": 0.0})
     assert (none_left.intent, none_left.score) == ("none", 0.0)
 
 
@@ -278,8 +283,9 @@ def test_an_alarm_is_raised_from_the_threshold_on_and_as_an_emergency_when_in_do
 def test_an_alarm_names_its_score_its_family_and_what_came_second() -> None:
     shares = {"urgent/vein": 0.2, "urgent/muscle": 0.15, "emergency/chest": 0.30014, "remedy_heat": 0.34986}
     assert near(shares) == Match(
-        "emergency", {}, 0.6501, "safety", "chest", "warm my leg like emergency", RunnerUp("urgent", 0.35)
-    )
+        "emergency", {}, 0.6501, "safety", "chest", "warm my leg like emergency", RunnerUp("urgent", 0.35),
+        certainty="certain",
+    )  # fmt: skip
     match = near({"urgent/vein": 0.45, "urgent/muscle": 0.15, "remedy_heat": 0.4})
     assert (match.family, match.runner_up) == ("vein", RunnerUp("remedy_heat", 0.4))
 
@@ -290,22 +296,84 @@ def test_an_alarm_is_not_raised_by_a_question_about_anybody() -> None:
     assert near(shares, "it happens to people").intent == "urgent"
 
 
-@pytest.mark.parametrize(("share", "intent"), [(0.8, "urgent"), (0.79, "remedy_heat")])
-def test_beside_a_denied_sign_an_alarm_must_be_nearer(share: float, intent: str) -> None:
-    match = near({"urgent/vein": share, "remedy_heat": 1 - share}, "no chest pain but warm my leg")
-    assert (match.intent, match.denied) == (intent, True)
-    assert match.template == f"warm my leg like {intent}"
+def test_neither_what_was_denied_nor_an_idiom_makes_nearness_an_alarm() -> None:
+    shares = {"urgent/vein": 0.8, "remedy_heat": 0.2}
+    denied = understanding(shares, compares="warm my leg").understand("no chest pain but warm my leg")
+    assert (denied.intent, denied.denied, denied.certainty) == ("urgent", True, "certain")
+    assert understanding(shares, compares="killing me").understand("killing me").certainty is None
+    assert understanding(shares, compares="my leg").understand("my leg killing me").intent == "urgent"
 
 
-@pytest.mark.parametrize(("share", "intent"), [(0.8, "urgent"), (0.79, "remedy_heat")])
-def test_an_idiom_raises_no_alarm_and_what_is_left_of_it_must_be_nearer(share: float, intent: str) -> None:
-    shares = {"urgent/vein": share, "remedy_heat": 1 - share}
-    assert understanding(shares, compares="killing me").understand("killing me").intent == "remedy_heat"
-    assert understanding({"urgent/vein": 1.0}, compares="my leg").understand("my leg killing me").intent == "urgent"
-    left = understanding(shares).understand("my leg is killing me um it is")
-    assert (left.intent, left.denied) == (intent, False)
-    what = "my leg is it's" if intent == "urgent" else "my leg is killing me it's"
-    assert left.template == f"{what} like {intent}"
+@dataclass(frozen=True)
+class Judged:
+    """An alarm that finds every text as likely a danger as it was told."""
+
+    suspected: Suspicion
+
+    def suspicion(self, comparable: str) -> Suspicion:
+        return self.suspected
+
+
+BANDS = replace(
+    THRESHOLDS, alarm_certain=2.0, alarm_possible=0.0, rule_certain=-1.0, rule_possible=-3.0, alarm_misheard=0.5,
+    alarm_short=0.25, alarm_session=0.125,
+)  # fmt: skip
+
+
+def judged(odds: float, text: str, context: Context = "none", confidence: float = 1.0, emergency: float = 0.0) -> Match:
+    known = replace(understanding({"remedy_heat": 1.0}), thresholds=BANDS, alarm=Judged(Suspicion(odds, emergency)))
+    return known.understand(text, context, confidence)
+
+
+LONG = "warm my leg and then warm my leg"
+BY_RULE = "warm my leg and then a swollen leg"
+
+
+@pytest.mark.parametrize(
+    ("text", "odds", "certainty"),
+    [
+        (LONG, 2.0, "certain"),
+        (LONG, 1.99, "possible"),
+        (LONG, 0.0, "possible"),
+        (LONG, -0.01, None),
+        (BY_RULE, -1.0, "certain"),
+        (BY_RULE, -1.01, "possible"),
+        (BY_RULE, -3.0, "possible"),
+        (BY_RULE, -3.01, None),
+        ("does heat help", 9.0, None),
+        ("i cannot breathe", -9.0, "certain"),
+        ("swollen leg", -9.0, "certain"),
+    ],
+)
+def test_a_danger_is_as_certain_as_its_odds_and_the_words_of_rules_make_it(
+    text: str, odds: float, certainty: str | None
+) -> None:
+    assert judged(odds, text).certainty == certainty
+
+
+def test_few_words_a_session_and_doubtful_words_need_higher_odds() -> None:
+    assert (judged(2.24, "warm my leg").certainty, judged(2.25, "warm my leg").certainty) == ("possible", "certain")
+    in_session = [judged(odds, LONG, "guide").certainty for odds in (2.124, 2.125)]
+    misheard = [judged(odds, LONG, confidence=0.69).certainty for odds in (2.49, 2.5)]
+    assert in_session == misheard == ["possible", "certain"]
+
+
+def test_a_possible_danger_stands_beside_what_was_understood() -> None:
+    match = judged(1.0, LONG, emergency=0.5)
+    assert (match.intent, match.possible, match.certainty, match.is_alarm) == (
+        "remedy_heat",
+        "emergency",
+        "possible",
+        False,
+    )
+    alone = replace(understanding({"out_of_scope": 1.0}), thresholds=BANDS, alarm=Judged(Suspicion(1.0, 0.0)))
+    match = alone.understand(LONG)
+    assert (match.intent, match.possible, match.certainty, match.is_alarm) == ("urgent", None, "possible", False)
+
+
+def test_a_rule_of_a_lower_level_does_not_lower_what_the_alarm_is_sure_of() -> None:
+    assert judged(3.0, BY_RULE, emergency=0.9).intent == "emergency"
+    assert judged(3.0, BY_RULE, emergency=0.1).intent == "urgent"
 
 
 def test_what_was_denied_is_left_out_of_what_is_compared_unless_nothing_else_was_said() -> None:
@@ -386,20 +454,20 @@ SECOND = RunnerUp("remedy_heat", 0.1)
         (1.0, None, 0.85, "warm", True),
         (1.0, None, 0.84, "warm", False),
         (0.9, SECOND, 0.1, "", True),
-        (0.89, SECOND, 1.0, "chest pain", False),
-        (0.89, None, 0.1, "", True),
+        (0.89, SECOND, 1.0, "chest pain", True),
         (1.0, SECOND, 0.1, "", True),
     ],
 )
-def test_an_overheard_sign_of_danger_must_be_near_and_clear_or_heard_twice(
+def test_an_overheard_sign_of_danger_must_be_certain_and_clear_or_heard_twice(
     intent: str, score: float, second: RunnerUp | None, confidence: float, so_far: str, is_for_us: bool
 ) -> None:
-    match = Match(intent, score=score, decided_by="safety", runner_up=second)
+    match = Match(intent, score=score, decided_by="safety", runner_up=second, certainty="certain")
     assert EXACT.is_for_us(Transcript("words", confidence), match, so_far) is is_for_us
+    assert not EXACT.is_for_us(Transcript("words", 1.0), replace(match, certainty="possible"), so_far)
 
 
 def test_a_recognizer_without_words_so_far_has_nothing_to_say_against_a_sign_of_danger() -> None:
-    assert EXACT.is_for_us(Transcript("words", 0.1), Match("emergency", decided_by="safety"))
+    assert EXACT.is_for_us(Transcript("words", 0.1), Match("emergency", decided_by="safety", certainty="certain"))
 
 
 # Thresholds
@@ -442,8 +510,10 @@ def test_a_score_is_believed_as_it_is_where_nothing_was_fitted(score: float) -> 
     assert THRESHOLDS.believed(score) == pytest.approx(score)
 
 
-NEEDED = ("sure", "margin", "unsure", "safety", "safety_misheard", "confident", "safety_cut", "emergency",
-          "overheard", "overheard_safety", "overheard_confident", "overheard_clear")  # fmt: skip
+NEEDED = ("sure", "margin", "unsure", "confident", "emergency", "overheard", "overheard_confident",
+          "overheard_clear")  # fmt: skip
+IN_ODDS = {"alarm_certain": 2.5, "alarm_possible": -0.5, "rule_certain": -1.5, "rule_possible": -4, "alarm_short": 0.25,
+           "alarm_session": -0.25, "alarm_misheard": 1, "score_slope": 3, "score_offset": -2}  # fmt: skip
 
 
 def read(text: str) -> tuple[Thresholds, list[str]]:
@@ -454,23 +524,23 @@ def read(text: str) -> tuple[Thresholds, list[str]]:
 
 def test_thresholds_are_read_as_they_are_written() -> None:
     lines = [f"{name}: 0.{number:02}" for number, name in enumerate(NEEDED, 1)]
-    rest = ["language: en", "set_on: lines", "figures: {}", "score_slope: 3", "score_offset: -2"]
+    rest = ["language: en", "set_on: lines", "figures: {}", *(f"{name}: {value}" for name, value in IN_ODDS.items())]
     found, problems = read("\n".join([*lines, *rest]))
     assert problems == []
     given = {name: number / 100 for number, name in enumerate(NEEDED, 1)}
-    assert found == replace(USUAL_THRESHOLDS, **given, score_slope=3.0, score_offset=-2.0)
-    assert read("\n".join(lines)) == (replace(found, score_slope=1.0, score_offset=0.0), [])
+    assert found == replace(USUAL_THRESHOLDS, **given, **IN_ODDS)
+    assert read("\n".join(lines)) == (replace(USUAL_THRESHOLDS, **given), [])
 
 
 def test_every_mistake_in_the_thresholds_is_named_with_its_line() -> None:
-    found, problems = read("sure: 1.1\nmargin: a\ncolour: 1\nscore_slope: b\nunsure: -0.1\nsafety: 0\nconfident: 1")
+    found, problems = read("sure: 1.1\nmargin: a\ncolour: 1\nscore_slope: b\nunsure: -0.1\nemergency: 0\nconfident: 1")
     missing = {f'1: thresholds.yaml needs "{name}", a number from 0 to 1' for name in NEEDED}
     given = {f'1: thresholds.yaml needs "{name}", a number from 0 to 1' for name in
-             ("sure", "margin", "unsure", "safety", "confident")}  # fmt: skip
+             ("sure", "margin", "unsure", "emergency", "confident")}  # fmt: skip
     assert set(problems) == (missing - given) | {
         "1: sure must be from 0 to 1, not 1.1", '2: margin must be a number, not "a"',
         '3: thresholds.yaml: unknown key "colour"', '4: score_slope must be a number, not "b"',
         "5: unsure must be from 0 to 1, not -0.1",
     }  # fmt: skip
-    assert (found.safety, found.confident, found.overheard, found.margin) == (0.0, 1.0, 0.0, 0.0)
+    assert (found.emergency, found.confident, found.overheard, found.margin) == (0.0, 1.0, 0.0, 0.0)
     assert read("[]")[1][0] == "1: thresholds.yaml must have keys, not be a list"

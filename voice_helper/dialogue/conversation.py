@@ -44,6 +44,9 @@ from voice_helper.understanding.understand import HELP_NOW, Context, Understandi
 REPEAT_AFTER_SECONDS: Final = 10
 """An emergency or urgent reply is repeated after this time, while listening continues."""
 
+POSSIBLE_SECONDS: Final = 30
+"""A second possible sign of danger, or a "yes", within this time makes the first one certain."""
+
 STEADY_SECONDS: Final = 0.25
 """A red flag in a partial transcript must last this long: partial transcripts flicker while the recognizer guesses."""
 
@@ -64,6 +67,11 @@ QUESTION_WORDS_OVER_SPEECH: Final = 4
 
 _CERTAIN: Final = ("safety", "command", "exact")
 _FIRM: Final = ("safety", "command")
+
+YES: Final = "yes"
+_ALERT: Final = "alert"
+TAKE_BACK: Final = "take_back"
+"""The intent of words that take a sign of danger back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,22 @@ class WordsSoFar:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """The signs of danger of a conversation."""
+
+    level: str | None = None
+    """The level of the sign that was certain and was not taken back: it limits what is answered from then on."""
+
+    family: str | None = None
+    possible: str | None = None
+    """The level of a sign that was only possible. A second one, or a "yes", makes it certain."""
+
+    possible_family: str | None = None
+    possible_samples: int = 0
+    """The time in which that still holds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failures:
     """What went wrong in a row."""
 
@@ -148,6 +172,7 @@ class State:
     last: LastAnswer = field(default_factory=LastAnswer)
     so_far: WordsSoFar = field(default_factory=WordsSoFar)
     failures: Failures = field(default_factory=Failures)
+    alerts: Alerts = field(default_factory=Alerts)
 
 
 @dataclass(frozen=True)
@@ -294,7 +319,7 @@ class Conversation:
         return frozenset(flag.family for flag in self.understanding.safety.find(own).raised)
 
     def _act_on_suspicion(self, state: State, flag: Flag) -> tuple[State, tuple[Action, ...]]:
-        match = Match(flag.level, decided_by="safety", family=flag.family)
+        match = Match(flag.level, decided_by="safety", family=flag.family, certainty="certain")
         state, actions = self._help_now(state, Transcript(flag.words), match)
         return replace(state, so_far=replace(state.so_far, acted_on=match.intent, suspected=None)), actions
 
@@ -315,7 +340,7 @@ class Conversation:
             return state, ()
         if self._may_be_us(state, event, transcript, match, expected=expected):
             return state, ()
-        if already == STOP or (already in HELP_NOW and match.intent in HELP_NOW):
+        if already == STOP or (already in HELP_NOW and match.certainty is not None):
             return state, ()
         match = self._answering_our_question(state, match, transcript.text)
         if not event.addressed and state.session is None and not self.understanding.urgent_flag(transcript.text):
@@ -323,8 +348,68 @@ class Conversation:
         is_overheard = event.overheard and state.hands_free and not state.candidates
         if is_overheard and not self.understanding.is_for_us(transcript, match, event.so_far):
             return state, (Understood(transcript, match, overheard=True),)
-        if match.intent in HELP_NOW:
+        match = self._confirmed(state, match)
+        if match.is_alarm:
             return self._help_now(state, transcript, match)
+        if match.certainty == "possible":
+            return self._may_be_danger(state, transcript, match, is_overheard=is_overheard)
+        was_on_alert = state.alerts.level is not None
+        state = self._taken_back(state, transcript, match)
+        if match.intent == TAKE_BACK and was_on_alert:
+            match = replace(match, slots={**match.slots, _ALERT: "on"})
+        match = self._limited(state, match)
+        return self._acted_on(state, transcript, match, is_overheard=is_overheard)
+
+    def _confirmed(self, state: State, match: Match) -> Match:
+        """Return a certain alarm for a second possible one, or for a "yes" after one, and otherwise the match."""
+        alerts = state.alerts
+        is_yes = match.intent == YES and match.decided_by in _CERTAIN
+        if alerts.possible is None or match.is_alarm or not (match.certainty == "possible" or is_yes):
+            return match
+        now = match.intent if match.intent in HELP_NOW else match.possible
+        level = min((level for level in (alerts.possible, now) if level), key=HELP_NOW.index)
+        family = alerts.possible_family if level == alerts.possible else match.family
+        return Match(level, decided_by="safety", family=family, certainty="certain")
+
+    def _may_be_danger(
+        self, state: State, transcript: Transcript, match: Match, *, is_overheard: bool
+    ) -> tuple[State, tuple[Action, ...]]:
+        """Name the emergency number, then go on with what was understood: nothing is ended or moved by it."""
+        level = match.intent if match.intent in HELP_NOW else match.possible
+        alerts = replace(
+            state.alerts, possible=level, possible_family=match.family, possible_samples=POSSIBLE_SECONDS * SAMPLE_RATE
+        )
+        state = replace(state, alerts=alerts)
+        row = self.answers.filled(self.answers.possible)
+        if match.intent in HELP_NOW:
+            answer = Answer((row,))
+            return state, (Understood(transcript, match, answer), Say(answer.rows))
+        state, actions = self._acted_on(state, transcript, self._limited(state, match), is_overheard=is_overheard)
+        return state, _with_row_first(actions, row)
+
+    def _taken_back(self, state: State, transcript: Transcript, match: Match) -> State:
+        """Return the state without a remembered sign that the words deny or take back."""
+        if state.alerts.level is None:
+            return state
+        is_denied = match.denied and self.understanding.safety.denies(transcript.text, state.alerts.family)
+        if match.intent == TAKE_BACK or is_denied:
+            return replace(state, alerts=Alerts())
+        return state
+
+    def _limited(self, state: State, match: Match) -> Match:
+        """Return the reply to a sign of danger that was named before, instead of advice that it forbids."""
+        alerts = state.alerts
+        if alerts.level is None:
+            return match
+        stops = self.understanding.safety.remembered.get(alerts.level, ())
+        group = self.understanding.sentences.group_of.get(match.intent, "")
+        if match.intent not in stops and group not in stops:
+            return match
+        return Match(alerts.level, decided_by="safety", family=alerts.family)
+
+    def _acted_on(
+        self, state: State, transcript: Transcript, match: Match, *, is_overheard: bool
+    ) -> tuple[State, tuple[Action, ...]]:
         if self.guide is not None:
             state = replace(state, conditions=state.conditions | self.guide.conditions_in(match))
         if state.session is not None and self.guide is not None:
@@ -413,6 +498,8 @@ class Conversation:
     def _meaning(self, state: State, event: Heard) -> tuple[Transcript, Match]:
         """Return the words of an utterance and their meaning at this point of the conversation."""
         heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
+        if event.overheard:  # second guesses at talk that is not for us find something in everything
+            heard = replace(heard, alternatives=())
         if event.over_speech is None:
             return self._best_explained(heard, self.context(state))
         whole = self.understanding.understand(event.over_speech, self.context(state))
@@ -427,7 +514,7 @@ class Conversation:
         If the words have no meaning, use an equally likely alternative that has a certain meaning.
         """
         match = self.understanding.understand(transcript.text, context, transcript.confidence)
-        if match.intent in (NONE_INTENT, UNSURE_INTENT):
+        if transcript.text and match.intent in (NONE_INTENT, UNSURE_INTENT):
             for other in transcript.alternatives:
                 meant = self.understanding.understand(other, context)
                 if meant.decided_by in _CERTAIN and meant.intent != OUT_OF_SCOPE:
@@ -487,6 +574,7 @@ class Conversation:
             candidates=(),
             disclaimer=state.disclaimer.cut_off(),
             last=replace(state.last, match=match),
+            alerts=Alerts(match.intent, match.family),
         )
         return over, tuple(actions)
 
@@ -520,6 +608,12 @@ class Conversation:
             if so_far.commanded_samples >= COMMAND_STEADY_SECONDS * SAMPLE_RATE:
                 hushed = replace(so_far, commanded=None, hushed_for=so_far.commanded)
                 return replace(state, so_far=hushed), (Hush("command"),)
+        if state.alerts.possible is not None:
+            left = state.alerts.possible_samples - samples
+            alerts = Alerts(state.alerts.level, state.alerts.family)
+            if left > 0:
+                alerts = replace(state.alerts, possible_samples=left)
+            state = replace(state, alerts=alerts)
         if state.owed is not None:
             answer, left = state.owed.answer, state.owed.in_samples - samples
             if left > 0:
@@ -563,6 +657,22 @@ class Conversation:
         disclaimer = state.disclaimer.begun(is_full=answer.disclaimer == "full")
         said = replace(_listened(state), candidates=(), disclaimer=disclaimer)
         return said, (Understood(transcript, match, answer), Hush("question"), Say(answer.spoken_rows()))
+
+
+def _with_row_first(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]:
+    """Return the actions with a row before everything that they say; an answer gets it, too."""
+    changed: list[Action] = []
+    is_said = False
+    for action in actions:
+        if isinstance(action, Understood) and action.answer is not None:
+            answer = replace(action.answer, rows=(row, *action.answer.rows))
+            changed.append(replace(action, answer=answer))
+        elif isinstance(action, Say) and not is_said:
+            changed.append(replace(action, rows=(row, *action.rows)))
+            is_said = True
+        else:
+            changed.append(action)
+    return tuple(changed) if is_said else (*changed, Say((row,)))
 
 
 def _listened(state: State) -> State:

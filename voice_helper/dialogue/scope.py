@@ -27,7 +27,6 @@ from voice_helper.types import (
 )
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.sentences import Sentences
-from voice_helper.understanding.understand import HELP_NOW
 
 GOING_ON_SECONDS: Final = 120.0
 """For this time after an answer, words that do not name the subject may continue it: "what about magnesium"."""
@@ -128,7 +127,7 @@ def is_our_turn(
     goes_on = state.last.match is not None and elapsed_seconds <= GOING_ON_SECONDS
     if goes_on and _is_command(conversation, text):  # "next" may be for the music
         return False
-    if (goes_on or match.intent in HELP_NOW) and conversation.understanding.is_for_us(Transcript(text), match):
+    if (goes_on or match.certainty is not None) and conversation.understanding.is_for_us(Transcript(text), match):
         return True
     return _speaks_of_it(conversation, subject, text, match)
 

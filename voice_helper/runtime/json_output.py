@@ -28,6 +28,10 @@ def answer_form(transcript: Transcript, engine: str | None, match: Match, answer
     }
     if match.runner_up is not None:
         form["runner_up"] = {"intent": match.runner_up.intent, "score": round(match.runner_up.score, 2)}
+    if match.certainty is not None:
+        form["certainty"] = match.certainty
+    if match.possible is not None:
+        form["possible"] = match.possible
     if match.candidates:
         form["candidates"] = list(match.candidates)
     return form

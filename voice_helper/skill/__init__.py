@@ -40,6 +40,7 @@ from voice_helper.support.cache import (
 )
 from voice_helper.support.paths import cache_folder, intents_folder
 from voice_helper.types import Phrases, Transcript
+from voice_helper.understanding.alarm import ALARM_FILE, LearnedAlarm
 from voice_helper.understanding.embedder import EmbedderWithMemory, SentenceEmbedder
 from voice_helper.understanding.ranking import Ranking
 from voice_helper.understanding.understand import Understanding
@@ -268,7 +269,8 @@ def open_skill(
     memory = before.memory if before and not is_kept_there else _memory(content, announce)
     embed = before.embed if before else SentenceEmbedder()
     meaning = RememberedMeaning(memory, content.sentences.intents, embed)
-    understanding = Understanding(content.sentences, content.safety, meaning, content.thresholds)
+    alarm = _alarm(content.folder, embed)
+    understanding = Understanding(content.sentences, content.safety, meaning, content.thresholds, alarm)
     conversation = Conversation(understanding, content.answers, content.guide, content.follow_ups)
     skill = Skill(content, understanding, conversation, memory, embed)
     if skill.is_stale and not (before and before.is_stale):
@@ -328,6 +330,18 @@ def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
     key = hashlib.sha256(f"{content.learning_key} {classifier.LEARNING_VERSION}".encode()).hexdigest()
     learned = classifier.from_arrays(kept_arrays("nearest", key, learn))
     return Memory(learned.learned_from, lambda: learned)
+
+
+def _alarm(folder: Path, embed: SentenceEmbedder) -> LearnedAlarm | None:
+    """Return the trained alarm of a folder, if it has one. Its numbers are parsed when they are first needed."""
+    path = folder / ALARM_FILE
+    if not path.is_file():
+        return None
+    try:
+        raw = read_checked(path)
+    except (OSError, ValueError) as error:
+        raise VoiceHelperError(f"{path}: cannot be read: {error}") from None
+    return LearnedAlarm(lambda: arrays_of(raw), embed)
 
 
 def _memory_in(path: Path) -> Memory:

@@ -331,8 +331,8 @@ def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
     return frozenset(named)
 
 
-SITUATIONS = frozenset({"recording", "serving", "assistant"})
-"""The conditions, besides the sentence, that an answer may depend on: how the program was started."""
+SITUATIONS = frozenset({"recording", "serving", "assistant", "alert"})
+"""The conditions, besides the sentence, that an answer may depend on: how we were started, danger named before."""
 
 
 def _check_when(

@@ -24,7 +24,7 @@ from voice_helper.types import (
     Understood,
 )
 from voice_helper.understanding.calibration import Trial
-from voice_helper.understanding.understand import HELP_NOW, Context
+from voice_helper.understanding.understand import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +232,12 @@ def explain(skill: Skill, result: Result) -> list[str]:
     scores = understanding.nearest.rank(nearest_form(skill, text)).scores()
     lines.append("nearest meanings: " + ", ".join(f"{intent} {score:.2f}" for intent, score in scores[:5]))
     thresholds = understanding.thresholds
-    alarm = sum(score for intent, score in scores if intent in HELP_NOW)
-    lines.append(f"near to red flags: {alarm:.2f}, acted on from {thresholds.safety:.2f}")
+    odds = understanding.suspicion(text, flags).odds
+    lines.append(
+        f"log odds of danger: {odds:.1f}, acted on from {thresholds.alarm_certain:.1f}, possible from"
+        f" {thresholds.alarm_possible:.1f}; with the words of a rule from {thresholds.rule_certain:.1f} and"
+        f" {thresholds.rule_possible:.1f}"
+    )
     lines.append(f"answered from {thresholds.sure:.2f}, asked about when nearer than {thresholds.margin:.2f}")
     lines.append(f"decided by {match.decided_by}: {match.intent}")
     return lines

@@ -56,16 +56,17 @@ class SentenceEmbedder:
 
         vectors = np.zeros((len(texts), EMBEDDING_SIZE), dtype=np.float32)
         alike: dict[int, list[int]] = defaultdict(list)
-        pieces = [self._pieces(text) for text in texts]
+        pieces = [self.pieces(text) for text in texts]
         for index, ids in enumerate(pieces):
             alike[len(ids)].append(index)
         for indices in alike.values():  # batch texts of equal length: padding changes 8-bit results
             for start in range(0, len(indices), _MAX_TEXTS):
                 part = indices[start : start + _MAX_TEXTS]
-                vectors[part] = self._network(np.array([pieces[index] for index in part], dtype=np.int64))
+                vectors[part] = self.network(np.array([pieces[index] for index in part], dtype=np.int64))
         return vectors
 
-    def _pieces(self, text: str) -> list[int]:
+    def pieces(self, text: str) -> list[int]:
+        """Return the numbers of a text's word pieces, at most `_MAX_PIECES`, with the marks of its start and end."""
         ids = self._vocabulary
         pieces = [piece for part in _PARTS.findall(text.lower()) for piece in word_pieces(part, ids.__contains__)]
         inner = [ids.get(piece, ids["[UNK]"]) for piece in pieces[: _MAX_PIECES - 2]]
@@ -80,7 +81,8 @@ class SentenceEmbedder:
         return {piece: index for index, piece in enumerate(lines)}
 
     @cached_property
-    def _network(self) -> SentenceNetwork:
+    def network(self) -> SentenceNetwork:
+        """The network. Raises `EngineMissingError` if it cannot be read."""
         from voice_helper.support.onnx_weights import read_network
         from voice_helper.understanding.minilm import sentence_network
 

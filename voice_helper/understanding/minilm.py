@@ -7,8 +7,8 @@ Source of the model: Wang et al., MiniLM (2020); of the layers: Devlin et al., B
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -20,9 +20,21 @@ Floats = npt.NDArray[np.float32]
 
 LAYERS: Final = 6
 HEADS: Final = 12
-_MATRICES: Final = 6  # of a layer: query, key, value, output of the attention, and the two of the feed-forward part
+MATRICES: Final = 6
+"""Of a layer: query, key, value, output of the attention, and the two of the feed-forward part."""
 _TINY: Final = np.float32(1e-12)
 _PREFIX: Final = "inner.encoder.layer"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What was learned beside a matrix for another purpose: two narrow matrices, whose product is added to it.
+
+    Source: Hu et al., LoRA: Low-Rank Adaptation of Large Language Models (2021).
+    """
+
+    down: Floats
+    up: Floats
 
 
 @dataclass(frozen=True)
@@ -31,10 +43,14 @@ class Linear:
 
     weight: Floats
     bias: Floats
+    adapter: Adapter | None = None
 
     def __call__(self, states: Floats) -> Floats:
         """Return the states after the matrix."""
-        return states @ self.weight + self.bias
+        result = states @ self.weight + self.bias
+        if self.adapter is not None:
+            result += states @ self.adapter.down @ self.adapter.up
+        return result
 
 
 @dataclass(frozen=True)
@@ -74,6 +90,17 @@ class Layer:
         states = self.norm(self.attended(together) + states)
         return self.last_norm(self.narrow(_gelu(self.wide(states))) + states)
 
+    def adapted(self, adapters: Sequence[Adapter]) -> Layer:
+        """Return the layer with an adapter beside each of its matrices, in the order of the fields."""
+        linears = [
+            replace(linear, adapter=adapter)
+            for linear, adapter in zip(
+                (self.query, self.key, self.value, self.attended, self.wide, self.narrow), adapters, strict=True
+            )
+        ]
+        query, key, value, attended, wide, narrow = linears
+        return Layer(query, key, value, attended, self.norm, wide, narrow, self.last_norm)
+
 
 @dataclass(frozen=True)
 class SentenceNetwork:
@@ -96,6 +123,12 @@ class SentenceNetwork:
         mean = states.mean(axis=1)
         return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), dtype=np.float32)
 
+    def adapted(self, adapters: Sequence[Adapter]) -> SentenceNetwork:
+        """Return a network for another purpose that shares everything but the adapters: six for each layer."""
+        parts = [adapters[MATRICES * number : MATRICES * (number + 1)] for number in range(LAYERS)]
+        layers = tuple(layer.adapted(part) for layer, part in zip(self.layers, parts, strict=True))
+        return replace(self, layers=layers)
+
 
 def sentence_network(weights: Mapping[str, Array]) -> SentenceNetwork:
     """Return the network with these weights. Raises `LookupError` or `ValueError` if they are not its weights."""
@@ -117,7 +150,7 @@ def sentence_network(weights: Mapping[str, Array]) -> SentenceNetwork:
         own = f"{_PREFIX}.{number}"
         parts = ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense")
         biases = [floats(f"{own}.{part}.bias") for part in (*parts, "intermediate.dense", "output.dense")]
-        names = matrices[_MATRICES * number : _MATRICES * (number + 1)]
+        names = matrices[MATRICES * number : MATRICES * (number + 1)]
         linears = [Linear(unpacked(name), bias) for name, bias in zip(names, biases, strict=True)]
         query, key, value, attended, wide, narrow = linears
         first, last = norm(f"{own}.attention.output.LayerNorm"), norm(f"{own}.output.LayerNorm")

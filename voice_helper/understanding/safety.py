@@ -36,7 +36,7 @@ _NO_MARKS = str.maketrans("\0", " ")
 _DENIAL = "denial"
 _CAN_BE_DENIED = ("emergency", "urgent")
 
-_FAMILY_KEYS = frozenset({"level", "signs", "not_in_questions", "not_in_general", "unless"})
+_FAMILY_KEYS = frozenset({"level", "signs", "not_in_questions", "not_in_general", "unless", "own_words"})
 _TOP_KEYS = frozenset(
     {
         "language",
@@ -53,6 +53,7 @@ _TOP_KEYS = frozenset(
         "persons",
         "small_words",
         "generic",
+        "remembered",
     }
 )
 
@@ -126,6 +127,8 @@ class _Family:
     """Whether a general question does not count as a sign: "does your foot go white in a cramp"."""
 
     unless: tuple[_Pattern, ...] = ()
+    own_words: tuple[_Pattern, ...] = ()
+    """The family has a special reply: without one of these, nearness alone does not mean it."""
 
 
 _Rule = TypeVar("_Rule", _Sign, _Pattern)
@@ -158,6 +161,9 @@ class SafetyRules:
     small_words: frozenset[str] = field(default_factory=frozenset)
     """Function words, such as articles."""
 
+    remembered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What a certain sign of a level forbids for the rest of a conversation: intents, or groups of them."""
+
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields, and the index, which takes long to build."""
         return {each.name: getattr(self, each.name) for each in fields(self)} | {"_index": self._index}
@@ -166,6 +172,24 @@ class SafetyRules:
     def family_names(self) -> frozenset[str]:
         """Return the names of all families."""
         return frozenset(family.name for family in self.families)
+
+    def may_be(self, family: str, comparable: str) -> bool:
+        """Return whether a text without a sign of a family may still mean it: it has one of the family's own words."""
+        words = next((each.own_words for each in self.families if each.name == family), ())
+        return not words or any(pattern.compiled.search(comparable) for pattern in words)
+
+    def denies(self, text: str, family: str | None) -> bool:
+        """Return whether a text clearly denies a sign of a family: "it's not swollen" after "my calf is swollen"."""
+        denied = self.find(text).denied
+        return any(flag.family == family or self._names(family, flag.words) for flag in denied)
+
+    def _names(self, family: str | None, words: str) -> bool:
+        """Return whether a word of a denial stands in a sign of a family, too."""
+        named = set(words.split()) - self.small_words - set(self.negators) - set(self.negation_passes)
+        sources = [
+            part.source for each in self.families if each.name == family for sign in each.signs for part in sign.parts
+        ]
+        return any(re.search(rf"\b{re.escape(word)}\b", source) for word in named for source in sources)
 
     def find(self, text: str) -> Flags:
         """Find the red flags and redirects in a text, which may be an incomplete utterance."""
@@ -360,7 +384,15 @@ def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRul
         persons=frozenset(texts("persons")),
         generic=frozenset(texts("generic")),
         small_words=frozenset(texts("small_words")),
+        remembered=_read_remembered(top.get("remembered"), problems),
     )
+
+
+def _read_remembered(item: Item | None, problems: Problems) -> dict[str, tuple[str, ...]]:
+    if item is None:
+        return {}
+    levels = item.mapping(problems, "remembered", known=frozenset(LEVELS))
+    return {level: entry.texts(problems, f"remembered, {level}") for level, entry in levels.items()}
 
 
 def _read_family(name: str, entry: Item, pattern: _PatternReader, problems: Problems) -> _Family | None:
@@ -383,8 +415,10 @@ def _read_family(name: str, entry: Item, pattern: _PatternReader, problems: Prob
     def truth(key: str) -> bool:
         return fields[key].truth(problems, f"{name}, {key}") if key in fields else False
 
-    unless = pattern.read_all(fields.get("unless"), f"{name}, unless", problems)
-    return _Family(name, level, tuple(signs), truth("not_in_questions"), truth("not_in_general"), unless)
+    unless, own_words = (
+        pattern.read_all(fields.get(key), f"{name}, {key}", problems) for key in ("unless", "own_words")
+    )
+    return _Family(name, level, tuple(signs), truth("not_in_questions"), truth("not_in_general"), unless, own_words)
 
 
 class _PatternReader:

@@ -14,13 +14,15 @@ from voice_helper.types import (
     OUT_OF_SCOPE,
     TALK_GROUP,
     UNSURE_INTENT,
+    Certainty,
     Decision,
     Match,
     RunnerUp,
     Transcript,
 )
+from voice_helper.understanding.alarm import NO_SUSPICION, Alarm, Suspicion
 from voice_helper.understanding.ranking import NOTHING_NEAR, Ranking
-from voice_helper.understanding.safety import LEVELS, Flag, SafetyRules
+from voice_helper.understanding.safety import LEVELS, Flag, Flags, SafetyRules
 from voice_helper.understanding.sentences import Claim, Sentences
 
 Context = Literal["none", "guide"]
@@ -33,12 +35,29 @@ MIN_KNOWN_SHARE: Final = 0.34
 """Below this share of known words, nearness says nothing."""
 
 
-_OF_SCORES: Final = ("score_slope", "score_offset")
+FEW_WORDS_OF_DANGER: Final = 5
+"""A text of up to this number of words says little: it has thresholds of its own."""
+
+_EDGE: Final = 1e-6
+_IN_ODDS: Final = (
+    "score_slope", "score_offset", "alarm_certain", "alarm_possible", "rule_certain", "rule_possible", "alarm_short",
+    "alarm_session", "alarm_misheard",
+)  # fmt: skip
 
 
 def logistic(odds: float) -> float:
     """Convert log odds to a probability."""
     return 0.5 + 0.5 * math.tanh(odds / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Danger:
+    level: str
+    certainty: Certainty
+    family: str | None
+    is_by_rule: bool = False
+    odds: float = math.inf
+    claim: Claim | None = None
 
 
 class NearestMeaning(Protocol):
@@ -61,26 +80,35 @@ class Thresholds:
     sure: float
     margin: float
     unsure: float
-    safety: float
-    """The minimum for the combined share of emergency and urgent meanings."""
-
-    safety_misheard: float
-    """The same, if the recognizer's confidence is below `confident`."""
-
     confident: float
     """The minimum confidence to trust the recognizer's words."""
 
-    safety_cut: float
-    """The same, if another sign was clearly denied or an idiom was removed."""
-
     emergency: float
-    """The minimum part of that share for an emergency. It is below one half: when in doubt, the higher level wins."""
+    """The minimum share of emergency in a danger that makes it one. Below one half: when in doubt, the higher level."""
+
+    alarm_certain: float
+    """The minimum odds (natural logarithm) of danger that are acted on without a rule."""
+
+    alarm_possible: float
+    """The minimum odds at which the emergency number is named, without a rule."""
+
+    rule_certain: float
+    """The minimum odds at which the words of a rule are acted on."""
+
+    rule_possible: float
+    """The minimum odds at which the words of a rule count at all."""
+
+    alarm_short: float = 0.0
+    """Added to all four for a text of up to five words."""
+
+    alarm_session: float = 0.0
+    """Added to all four in a guided session."""
+
+    alarm_misheard: float = 0.0
+    """Added to all four if the recognizer's confidence is below `confident`."""
 
     overheard: float = 0.5
     """The minimum score for overheard words, which nobody addressed to the program."""
-
-    overheard_safety: float = 0.8
-    """`safety`, for words that were overheard."""
 
     overheard_confident: float = 0.7
     """The minimum confidence for a nearest meaning of overheard words."""
@@ -112,11 +140,12 @@ USUAL_THRESHOLDS: Final = Thresholds(
     sure=0.15,
     margin=0.04,
     unsure=0.1,
-    safety=0.35,
-    safety_misheard=0.45,
     confident=0.6,
-    safety_cut=0.6,
     emergency=0.42,
+    alarm_certain=2.2,
+    alarm_possible=-0.6,
+    rule_certain=-math.inf,
+    rule_possible=-math.inf,
 )
 """For a folder without `thresholds.yaml`."""
 
@@ -129,13 +158,16 @@ class Understanding:
     safety: SafetyRules
     nearest: NearestMeaning
     thresholds: Thresholds
+    alarm: Alarm | None = None
+    """The trained alarm. Without one, danger is as likely as its meanings are near."""
 
     def understand(self, text: str, context: Context = "none", confidence: float = 1.0) -> Match:
         """Return the meaning of a typed or recognized text. `confidence` is the recognizer's, from 0.0 to 1.0.
 
         In the context `guide`, a session is running, and its commands take priority over everything except safety.
         """
-        if not self.sentences.language.words(text):
+        words = self.sentences.language.words(text)
+        if all(len(word) == 1 for word in words):  # a letter is a cough, or the start of a word
             return Match(NONE_INTENT, score=0.0, decided_by="none")
         return self._meaning(text, context, confidence)
 
@@ -151,8 +183,7 @@ class Understanding:
         if match.decided_by == "exact":
             return self._group(match.intent) != TALK_GROUP or len(heard.text.split()) >= _FEW_WORDS
         if match.intent in HELP_NOW:
-            is_near = match.runner_up is not None
-            if is_near and match.score < self.thresholds.overheard_safety:
+            if match.certainty != "certain":
                 return False
             is_clear = heard.confidence >= self.thresholds.overheard_clear
             return is_clear or not so_far or self.urgent_flag(so_far) is not None
@@ -168,10 +199,20 @@ class Understanding:
 
     def _meaning(self, text: str, context: Context, confidence: float) -> Match:
         flags = self.safety.find(text)
+        danger = self._danger(text, flags, context, confidence)
+        if danger is not None and danger.certainty == "certain":
+            return self._raised(text, danger, flags)
+        meant = self._without_danger(text, flags, context)
+        if danger is None:
+            return meant
+        if meant.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
+            return self._raised(text, danger, flags)
+        return replace(meant, family=danger.family, certainty="possible", possible=danger.level)
+
+    def _without_danger(self, text: str, flags: Flags, context: Context) -> Match:
+        """Return what a text means apart from any danger in it."""
         denied = any(flag.level in HELP_NOW for flag in flags.denied)
-        flag = flags.highest
-        if flag is not None and flag.level in HELP_NOW:
-            return self._flagged(text, flag)
+        redirect = next((flag for flag in flags.raised if flag.level not in HELP_NOW), None)
         if denied:
             text = flags.rest or text
         language = self.sentences.language
@@ -179,56 +220,112 @@ class Understanding:
         if meant is not None:
             return Match(meant, decided_by="command")
         claim = self._exact(text, context)
-        if claim is not None:
-            return replace(self._claimed(text, claim, flag), denied=denied)
+        if claim is not None and claim.intent not in HELP_NOW:
+            return replace(self._claimed(text, claim, redirect), denied=denied)
+        if redirect is not None:
+            return replace(self._flagged(text, redirect), denied=denied)
         comparable = language.essence(text)
-        ranking = self._ranked(comparable)
-        threshold = self._alarm_threshold(confidence, is_cut=denied or flags.plain is not None)
-        if flags.plain is None:
-            alarm = self._alarm(comparable, ranking, threshold)
-        else:  # an idiom must not raise an alarm, neither by a rule nor by nearness
-            plain = language.essence(flags.plain)
-            alarm = self._alarm(plain, self._ranked(plain), threshold)
-        if alarm is not None:
-            return replace(alarm, denied=denied)
-        if flag is not None:
-            return replace(self._flagged(text, flag), denied=denied)
-        return replace(self._nearest(text, comparable, ranking.scores()), denied=denied)
+        return replace(self._nearest(text, comparable, self._ranked(comparable).scores()), denied=denied)
 
     def _ranked(self, comparable: str) -> Ranking:
         """Return the nearness of a text to every intent, or no nearness if too few of its words are known."""
         is_known = self.nearest.known_share(comparable) >= MIN_KNOWN_SHARE
         return self.nearest.rank(comparable) if is_known else NOTHING_NEAR
 
-    def _alarm_threshold(self, confidence: float, *, is_cut: bool) -> float:
-        if is_cut:  # fragments are near many meanings by chance
-            return self.thresholds.safety_cut
-        is_confident = confidence >= self.thresholds.confident
-        return self.thresholds.safety if is_confident else self.thresholds.safety_misheard
+    def _danger(self, text: str, flags: Flags, context: Context, confidence: float) -> _Danger | None:
+        """Return the danger that a text names, as certain as its rules and its odds make it, otherwise `None`.
 
-    def _alarm(self, comparable: str, ranking: Ranking, threshold: float) -> Match | None:
-        """Return a red flag that no rule covers, if the text is near enough to known wordings, otherwise `None`."""
-        ranked = ranking.scores()
-        shares = {intent: share for intent, share in ranked if intent in HELP_NOW}
-        together = sum(shares.values())
-        if together < threshold or self.safety.is_general_question(comparable) or self.safety.is_fragment(comparable):
+        A sentence of the folder that means danger is as certain as words can be. One that means something else, word
+        for word, is none, unless a rule says so.
+        """
+        claim = self._exact(text, context)
+        flag = flags.highest if flags.highest is not None and flags.highest.level in HELP_NOW else None
+        if claim is not None and claim.intent in HELP_NOW:
+            if flag is not None and LEVELS.index(flag.level) <= LEVELS.index(claim.intent):
+                return _Danger(flag.level, "certain", flag.family, is_by_rule=True)
+            return _Danger(claim.intent, "certain", None, claim=claim)
+        if flag is None and (claim is not None or self._is_harmless(text, context)):
+            return None
+        suspicion = self.suspicion(text, flags)
+        thresholds = self.thresholds
+        more = thresholds.alarm_short if len(self.sentences.language.words(text)) <= FEW_WORDS_OF_DANGER else 0.0
+        more += thresholds.alarm_session if context == "guide" else 0.0
+        more += thresholds.alarm_misheard if confidence < thresholds.confident else 0.0
+        odds = suspicion.odds - more
+        certain, possible = thresholds.alarm_certain, thresholds.alarm_possible
+        if flag is not None:
+            certain, possible = min(certain, thresholds.rule_certain), min(possible, thresholds.rule_possible)
+        if odds < possible:
             return None
         emergency, urgent = HELP_NOW
-        is_emergency = shares.get(emergency, 0.0) >= self.thresholds.emergency * together
-        intent = emergency if is_emergency else urgent
-        return Match(
-            intent,
-            score=round(together, 4),
-            decided_by="safety",
-            family=ranking.family(intent),
-            template=self.nearest.nearest_template(comparable, intent),
-            runner_up=_next_best(ranked, intent),
+        is_emergency = suspicion.emergency >= thresholds.emergency
+        if flag is not None:  # a rule knows the level, unless the alarm is sure of a higher one
+            is_emergency = flag.level == emergency or (is_emergency and odds >= thresholds.alarm_certain)
+        level = emergency if is_emergency else urgent
+        family = flag.family if flag is not None and flag.level == level else None
+        certainty: Certainty = "certain" if odds >= certain else "possible"
+        return _Danger(level, certainty, family, is_by_rule=flag is not None, odds=suspicion.odds)
+
+    def _is_harmless(self, text: str, context: Context) -> bool:
+        """Return whether only a rule could make a text a danger: a command, a question about anybody, a fragment."""
+        comparable = self.sentences.language.comparable(text)
+        is_command = context == "guide" and self._short_command(text) is not None
+        return is_command or self.safety.is_general_question(comparable) or self.safety.is_fragment(comparable)
+
+    def suspicion(self, text: str, flags: Flags) -> Suspicion:
+        """Return how likely a text means danger, as the alarm judges it."""
+        essence = self.sentences.language.essence
+        if self.alarm is not None:
+            return self.alarm.suspicion(essence(text))
+        is_denied = any(flag.level in HELP_NOW for flag in flags.denied)  # nearness knows neither denials nor idioms
+        left = flags.rest if is_denied else flags.plain if flags.plain is not None else text
+        shares = dict(self._ranked(essence(left)).scores())
+        emergency, urgent = (shares.get(level, 0.0) for level in HELP_NOW)
+        together = min(emergency + urgent, 1.0 - _EDGE)
+        if together < _EDGE:
+            return NO_SUSPICION
+        return Suspicion(math.log(together / (1 - together)), emergency / (emergency + urgent))
+
+    def _raised(self, text: str, danger: _Danger, flags: Flags) -> Match:
+        comparable = self.sentences.language.essence(text)
+        slots = self.sentences.find_slots(
+            self.sentences.language.comparable(text), self.sentences.slots_of.get(danger.level, ())
         )
+        is_denied = any(flag.level in HELP_NOW for flag in flags.denied)
+        if danger.claim is not None or danger.is_by_rule:
+            family, template = danger.family, danger.claim.template if danger.claim is not None else None
+            if family is None:
+                family = self._family(comparable, danger.level)
+            score, runner_up = 1.0, None
+        else:
+            ranking = self.nearest.rank(comparable)
+            family = self._family(comparable, danger.level)
+            template = self.nearest.nearest_template(comparable, danger.level)
+            score, runner_up = round(logistic(danger.odds), 4), _next_best(ranking.scores(), danger.level)
+        return Match(
+            danger.level,
+            slots,
+            score,
+            "safety",
+            family,
+            template,
+            runner_up,
+            denied=is_denied and not danger.is_by_rule,
+            certainty=danger.certainty,
+        )
+
+    def _family(self, comparable: str, level: str) -> str | None:
+        """Return the nearest family of a level; one that has words of its own counts only with one of them."""
+        family = self.nearest.rank(comparable).family(level)
+        return family if family is None or self.safety.may_be(family, comparable) else None
 
     def urgent_flag(self, text: str) -> Flag | None:
         """Return an emergency or urgent flag that is certain even in an incomplete utterance, or `None`."""
-        flag = self.safety.find(text).highest
-        return flag if flag is not None and flag.level in HELP_NOW else None
+        flags = self.safety.find(text)
+        flag = flags.highest
+        if flag is None or flag.level not in HELP_NOW:
+            return None
+        return flag if self.suspicion(text, flags).odds >= self.thresholds.rule_certain else None
 
     def command(self, text: str) -> str | None:
         """Return the intent of the session command that a text matches word for word, or `None`."""
@@ -256,10 +353,7 @@ class Understanding:
             decided = "safety"
         elif group == COMMAND_GROUP:
             decided = "command"
-        family = None
-        if claim.intent in HELP_NOW:
-            family = self.nearest.rank(self.sentences.language.essence(text)).family(claim.intent)
-        return Match(claim.intent, claim.slots, 1.0, decided, family, claim.template)
+        return Match(claim.intent, claim.slots, 1.0, decided, None, claim.template)
 
     def _flagged(self, text: str, flag: Flag) -> Match:
         comparable = self.sentences.language.comparable(text)
@@ -304,8 +398,10 @@ def read_thresholds(item: Item, problems: Problems) -> Thresholds:
     top = item.mapping(problems, "thresholds.yaml", known=known)
 
     def share(name: str) -> float:
-        if name in _OF_SCORES:
-            return top[name].number(problems, name) if name in top else getattr(USUAL_THRESHOLDS, name)
+        if name in _IN_ODDS and name in top:
+            return top[name].number(problems, name)
+        if name in _IN_ODDS:
+            return float(getattr(USUAL_THRESHOLDS, name))
         if name not in top:
             problems.add(item.place, f'thresholds.yaml needs "{name}", a number from 0 to 1')
             return 0.0

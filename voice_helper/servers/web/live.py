@@ -23,7 +23,6 @@ from voice_helper.runtime.assistant import ADDRESSED_SECONDS, Assistant, LoopEve
 from voice_helper.runtime.json_output import loop_event_form
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Row, Understood
-from voice_helper.understanding.understand import HELP_NOW
 from voice_helper.voices import Voice
 
 Message = dict[str, Any] | bytes
@@ -293,7 +292,7 @@ class LiveConversation:
             {
                 "event": "answer",
                 "heard": understood.transcript.text,
-                "alarm": understood.match.intent in HELP_NOW,
+                "alarm": understood.match.is_alarm,
                 "rows": [_row_form(row) for row in answer.rows] if answer else [],
                 "disclaimer": answer.disclaimer_row.text if answer and answer.disclaimer_row else "",
             }

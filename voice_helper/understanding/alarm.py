@@ -1,0 +1,106 @@
+"""The alarm: how likely it is that somebody needs help now, whatever the words, learned from labelled lines.
+
+The sentence model reads the text once more, with small adapters beside its matrices that were trained for this one
+question (`python -m bench.alarm`), on the red flags of `wordings.txt` and on what people say that is none, in
+`alarms.txt`. What it gives are odds; from which odds on something is done stands in `thresholds.yaml`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from voice_helper.understanding.embedder import SentenceEmbedder
+    from voice_helper.understanding.minilm import SentenceNetwork
+
+ALARM_FILE: Final = "alarm.learned"
+SCALE: Final = 8.0
+"""The unit vectors of texts are multiplied by this before the last layer, as in training."""
+
+CLASSES: Final = ("ordinary", "urgent", "emergency")
+_MAX_KEPT: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """How likely a text means danger."""
+
+    odds: float = -math.inf
+    """Natural logarithm of the odds that it needs help now, urgent or emergency."""
+
+    emergency: float = 0.0
+    """If it does, the share of emergency, from 0.0 to 1.0."""
+
+
+NO_SUSPICION: Final = Suspicion()
+
+
+class Alarm(Protocol):
+    """Judges how likely a text means danger."""
+
+    def suspicion(self, comparable: str) -> Suspicion:
+        """Return how likely a text in comparable form means danger."""
+
+
+class NoAlarm:
+    """Stands in for a folder without a trained alarm: only the rules know danger."""
+
+    def suspicion(self, comparable: str) -> Suspicion:
+        """Return no suspicion."""
+        return NO_SUSPICION
+
+
+class LearnedAlarm:
+    """The trained alarm. What it needs is read for the first text."""
+
+    def __init__(self, read: Callable[[], Mapping[str, npt.NDArray[Any]]], embed: SentenceEmbedder) -> None:
+        """Set what reads the trained numbers, and the embedder whose network is adapted."""
+        self._read, self._embed = read, embed
+        self._kept: dict[str, Suspicion] = {}
+
+    def suspicion(self, comparable: str) -> Suspicion:
+        """Return how likely a text in comparable form means danger; the last few texts are remembered."""
+        if not comparable:
+            return NO_SUSPICION
+        if comparable not in self._kept:
+            if len(self._kept) >= _MAX_KEPT:
+                self._kept.clear()
+            self._kept[comparable] = self._judged(comparable)
+        return self._kept[comparable]
+
+    def _judged(self, comparable: str) -> Suspicion:
+        import numpy as np
+
+        network, weights, bias = self._trained
+        vector = network(np.array([self._embed.pieces(comparable)], dtype=np.int64))[0]
+        return suspicion_of(vector * np.float32(SCALE) @ weights + bias)
+
+    @cached_property
+    def _trained(self) -> tuple[SentenceNetwork, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        import numpy as np
+
+        from voice_helper.understanding.minilm import LAYERS, MATRICES, Adapter
+
+        arrays = self._read()
+
+        def floats(name: str) -> npt.NDArray[np.float32]:
+            return np.asarray(arrays[name], dtype=np.float32)
+
+        numbers = range(LAYERS * MATRICES)
+        adapters = [Adapter(floats(f"down_{number}"), floats(f"up_{number}")) for number in numbers]
+        return self._embed.network.adapted(adapters), floats("weights"), floats("bias")
+
+
+def suspicion_of(scores: npt.NDArray[np.float32]) -> Suspicion:
+    """Return what the scores of the three classes (`CLASSES`) say."""
+    ordinary, urgent, emergency = (float(score) for score in scores)
+    highest = max(urgent, emergency)
+    danger = highest + math.log(math.exp(urgent - highest) + math.exp(emergency - highest))
+    return Suspicion(danger - ordinary, math.exp(emergency - danger))
