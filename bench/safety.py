@@ -1,24 +1,28 @@
-"""How often red flags are raised, and raised by mistake: `python -m bench.safety [dev|test] [--spoken NTH]`.
+"""How often red flags are raised, and raised by mistake: `python -m bench.safety [dev|test|blind] [--spoken NTH]`.
 
 Typed lines, or every NTH line spoken by every voice, clean and with white noise at 10 dB, through the embedded
 recognizer. `safety-dev.jsonl` may be tuned on, and its lines are learned from; `safety-test.jsonl` never: it was
-written by somebody who had not seen the rules.
+written by somebody who had not seen the rules. `safety-blind.jsonl`, by two hands that had seen neither rules nor
+wordings, also has remarks in a session, and tells certain from possible alarms; never tune on it, either.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 
 from bench.conditions import conditions
 from bench.hearing import EVERY_VOICE, heard_as, utterances
 from bench.lines import machine, write_result
 from bench.speech import spoken_lines, voices
-from tests.support.safety_lines import SafetyLine, read_safety_lines, tally, typed, unlearned
+from tests.support.labelled_lines import BENCH, HELP_NOW
+from tests.support.safety_lines import TIPS, SafetyLine, read_safety_lines, tally, typed, unlearned
 from voice_helper.audio.endpoint import EndpointSettings
 from voice_helper.recognizers import open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
 from voice_helper.tester.run import ask
+from voice_helper.understanding.understand import Context
 
 
 def measure_spoken(skill: Skill, lines: list[SafetyLine]) -> dict[str, object]:
@@ -33,16 +37,45 @@ def measure_spoken(skill: Skill, lines: list[SafetyLine]) -> dict[str, object]:
     return measured
 
 
+def blind(skill: Skill) -> dict[str, object]:
+    """Return, per label of the blind lines, the shares that are right, certain, possible, or answered with a tip."""
+    lines = [json.loads(raw) for raw in (BENCH / "safety-blind.jsonl").read_text(encoding="utf-8").splitlines()]
+    counts: dict[str, Counter[str]] = {}
+    for line in lines:
+        context: Context = "guide" if line["context"] == "guide" else "none"
+        match = skill.understanding.understand(line["text"], context)
+        label, level = line["label"], match.intent if match.is_alarm else match.possible or match.intent
+        own = counts.setdefault(label, Counter())
+        own["lines"] += 1
+        own["certain"] += match.is_alarm
+        own["certain_and_high_enough"] += match.is_alarm and (label != "emergency" or level == "emergency")
+        own["possible"] += match.certainty == "possible"
+        own["right"] += match.certainty is None and match.intent == label
+        is_missed = label in HELP_NOW and match.certainty is None
+        own["answered_with_a_tip"] += is_missed and skill.content.sentences.group_of.get(match.intent) in TIPS
+    shares = {
+        label: {name: round(number / own["lines"], 4) if name != "lines" else number for name, number in own.items()}
+        for label, own in counts.items()
+    }
+    return {"split": "blind", "machine": machine(), "labels": shares}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("splits", nargs="*", default=["dev", "test"])
     parser.add_argument("--spoken", type=int, metavar="NTH", help="every NTH line, spoken")
     options = parser.parse_args()
     skill = open_skill()
+    result: dict[str, object]
     for split in options.splits:
+        if split == "blind":
+            result = blind(skill)
+            print(json.dumps(result, indent=1))
+            print("written to", write_result("safety-blind", result))
+            continue
         every = read_safety_lines(split)
         lines = every if split == "dev" else unlearned(skill, every)
-        result: dict[str, object] = {
+        result = {
             "split": split,
             "learned_lines_left_out": len(every) - len(lines),
             "machine": machine(),

@@ -122,7 +122,7 @@ def test_a_session_of_a_chat_ends_after_ten_minutes(skill: Skill) -> None:
     clock.advance(300)
     assert chat.send("say that again").ended is None
     clock.advance(301)
-    assert chat.send("next").ended == "ten_minutes"
+    assert chat.send("next").ended == "time_limit"
 
 
 def test_a_file_is_heard_with_a_recognizer_that_is_opened_once(skill: Skill) -> None:

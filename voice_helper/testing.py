@@ -41,7 +41,7 @@ _VOWELS = np.array([(730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530
 _FORMANTS = ((60, 1.0), (90, 0.6), (120, 0.3))
 """The width and the loudness of each formant."""
 
-_SENTENCE = "Gently pull your toes towards your shin."
+_SENTENCE = "Gently put the kettle on the stove."
 
 
 # Sounds: 16 kHz, 16-bit, mono

@@ -121,6 +121,6 @@ def test_weights_that_are_cut_off_are_refused(tmp_path: Path) -> None:
 
 def test_another_network_is_refused_with_the_version_that_works() -> None:
     weights = {name: values for name, values in read_weights(WEIGHTS).items() if "blocks.3" not in name}
-    with pytest.raises(EngineMissingError, match="another network") as caught:
+    with pytest.raises(EngineMissingError, match="unknown network") as caught:
         Conformer(weights)
     assert "pip install ." in str(caught.value.hint)

@@ -14,7 +14,7 @@ from voice_helper.understanding.safety import LEVELS
 
 _NOT_RAISED = frozenset({"ordinary", "idiom", "denied"})
 _HELP_NOW_ENDINGS = tuple(f", {level}" for level in HELP_NOW)
-_TIPS = ("about", "causes", "remedies", "care", "guide")
+TIPS = ("about", "causes", "remedies", "care", "guide")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def tally(skill: Skill, meant: Iterable[tuple[SafetyLine, str]]) -> dict[str, di
     for line, intent in meant:
         lines[line.name] += 1
         right[line.name] += line.is_as_it_should_be(intent)
-        tips[line.name] += group_of.get(intent) in _TIPS
+        tips[line.name] += group_of.get(intent) in TIPS
         lower[line.name] += intent in LEVELS and not line.is_as_it_should_be(intent)
     shares: dict[str, dict[str, float]] = {}
     for name in sorted(lines):
@@ -76,4 +76,5 @@ def unlearned(skill: Skill, lines: Iterable[SafetyLine]) -> list[SafetyLine]:
 
 def typed(skill: Skill, lines: Iterable[SafetyLine]) -> Iterator[tuple[SafetyLine, str]]:
     for line in lines:
-        yield line, skill.understanding.understand(line.text).intent
+        match = skill.understanding.understand(line.text)
+        yield line, match.possible or match.intent

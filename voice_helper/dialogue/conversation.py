@@ -363,6 +363,8 @@ class Conversation:
     def _confirmed(self, state: State, match: Match) -> Match:
         """Return a certain alarm for a second possible one, or for a "yes" after one, and otherwise the match."""
         alerts = state.alerts
+        if match.certainty == "possible" and not self.answers.possible.text:  # no words for doubt: be sure
+            return Match(match.possible or match.intent, decided_by="safety", family=match.family, certainty="certain")
         is_yes = match.intent == YES and match.decided_by in _CERTAIN
         if alerts.possible is None or match.is_alarm or not (match.certainty == "possible" or is_yes):
             return match

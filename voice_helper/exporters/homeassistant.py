@@ -47,7 +47,6 @@ _ABOUT: Final = """\
 _SENTENCES: Final = "Sentences about {}. This file belongs in custom_sentences/{} of Home Assistant's folder."
 _ANSWERS: Final = """\
 Answers about {}. This file belongs in packages of Home Assistant's folder, and configuration.yaml needs:
-
 #   homeassistant:
 #     packages: !include_dir_named packages"""
 

@@ -242,6 +242,8 @@ class Skill:
         any_words = self.content.sentences.intents[0]
         self.understanding.nearest.rank(any_words)
         self.understanding.nearest.known_share(any_words)
+        if self.understanding.alarm is not None:
+            self.understanding.alarm.suspicion(any_words)
 
 
 def _log(text: str) -> None:

@@ -122,9 +122,9 @@ class LiveAssistant:
         """Return the remaining and the total seconds of the current hold, rest or wait of a session."""
         return self._assistant.seconds_left
 
-    def begin_guide(self, muscle: str | None = None) -> None:
-        """Start a guided session at once, as a button does. `muscle` is a value of the intents folder, such as calf."""
-        self._assistant.begin_guide(muscle)
+    def begin_guide(self, place: str | None = None) -> None:
+        """Start a guided session at once, as a button does. `place` is one of the places of the intents folder."""
+        self._assistant.begin_guide(place)
 
     def address(self) -> None:
         """Take speech in the next seconds as meant for the assistant, as a push-to-talk button does."""

@@ -11,7 +11,7 @@ A rule is compiled only when a text has the word fragments without which the rul
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from typing import Any, Final, TypeVar
@@ -54,6 +54,7 @@ _TOP_KEYS = frozenset(
         "small_words",
         "generic",
         "remembered",
+        "clause_ends",
     }
 )
 
@@ -161,6 +162,9 @@ class SafetyRules:
     small_words: frozenset[str] = field(default_factory=frozenset)
     """Function words, such as articles."""
 
+    clause_ends: tuple[str, ...] = ()
+    """Words that begin something new, such as "and"."""
+
     remembered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What a certain sign of a level forbids for the rest of a conversation: intents, or groups of them."""
 
@@ -172,6 +176,10 @@ class SafetyRules:
     def family_names(self) -> frozenset[str]:
         """Return the names of all families."""
         return frozenset(family.name for family in self.families)
+
+    def clauses(self, comparable: str) -> list[str]:
+        """Return the parts of a comparable text between the words that begin something new: "but", "and", "oh"."""
+        return _cut(comparable, {*self.negation_ends, *self.clause_ends})
 
     def may_be(self, family: str, comparable: str) -> bool:
         """Return whether a text without a sign of a family may still mean it: it has one of the family's own words."""
@@ -335,13 +343,7 @@ class SafetyRules:
 
     def _clauses(self, comparable: str) -> list[str]:
         """Split a text where the reach of a denial ends: "no chest pain but i can't breathe"."""
-        clauses: list[list[str]] = [[]]
-        for word in comparable.split():
-            if word in self.negation_ends:
-                clauses.append([])
-            else:
-                clauses[-1].append(word)
-        return [" ".join(words) for words in clauses if words]
+        return _cut(comparable, self.negation_ends)
 
     def _without_idioms(self, comparable: str) -> str:
         for idiom in self.idioms:
@@ -350,6 +352,16 @@ class SafetyRules:
 
     def _is_question(self, comparable: str) -> bool:
         return comparable.startswith(tuple(f"{question} " for question in self.questions))
+
+
+def _cut(comparable: str, ends: Collection[str]) -> list[str]:
+    clauses: list[list[str]] = [[]]
+    for word in comparable.split():
+        if word in ends:
+            clauses.append([])
+        else:
+            clauses[-1].append(word)
+    return [" ".join(words) for words in clauses if words]
 
 
 def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRules:
@@ -384,6 +396,7 @@ def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRul
         persons=frozenset(texts("persons")),
         generic=frozenset(texts("generic")),
         small_words=frozenset(texts("small_words")),
+        clause_ends=texts("clause_ends"),
         remembered=_read_remembered(top.get("remembered"), problems),
     )
 

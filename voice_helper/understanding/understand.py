@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Final, Literal, Protocol
 
@@ -255,7 +256,7 @@ class Understanding:
         certain, possible = thresholds.alarm_certain, thresholds.alarm_possible
         if flag is not None:
             certain, possible = min(certain, thresholds.rule_certain), min(possible, thresholds.rule_possible)
-        if odds < possible:
+        if odds < possible or (flag is None and self.alarm is not None and not self._is_known(text)):
             return None
         emergency, urgent = HELP_NOW
         is_emergency = suspicion.emergency >= thresholds.emergency
@@ -265,6 +266,10 @@ class Understanding:
         family = flag.family if flag is not None and flag.level == level else None
         certainty: Certainty = "certain" if odds >= certain else "possible"
         return _Danger(level, certainty, family, is_by_rule=flag is not None, odds=suspicion.odds)
+
+    def _is_known(self, text: str) -> bool:
+        comparable = self.sentences.language.essence(text)
+        return self.nearest.known_share(comparable) >= MIN_KNOWN_SHARE
 
     def _is_harmless(self, text: str, context: Context) -> bool:
         """Return whether only a rule could make a text a danger: a command, a question about anybody, a fragment."""
@@ -276,7 +281,12 @@ class Understanding:
         """Return how likely a text means danger, as the alarm judges it."""
         essence = self.sentences.language.essence
         if self.alarm is not None:
-            return self.alarm.suspicion(essence(text))
+            whole, clauses = self.alarm.suspicion(essence(text)), tuple(self._clauses(text))
+            if any(claim.intent in HELP_NOW for clause in clauses for claim in self.sentences.exact(clause)):
+                return replace(whole, odds=math.inf)
+            if not any(flag.level in HELP_NOW for flag in flags.raised):
+                return whole
+            return max((whole, *map(self.alarm.suspicion, clauses)), key=lambda suspicion: suspicion.odds)
         is_denied = any(flag.level in HELP_NOW for flag in flags.denied)  # nearness knows neither denials nor idioms
         left = flags.rest if is_denied else flags.plain if flags.plain is not None else text
         shares = dict(self._ranked(essence(left)).scores())
@@ -285,6 +295,16 @@ class Understanding:
         if together < _EDGE:
             return NO_SUSPICION
         return Suspicion(math.log(together / (1 - together)), emergency / (emergency + urgent))
+
+    def _clauses(self, text: str) -> Iterator[str]:
+        """Yield the clauses of a text, without a command before them: what stands beside a sign does not weaken it."""
+        clauses = self.safety.clauses(self.sentences.language.comparable(text))
+        for clause in clauses:
+            first, _, rest = clause.partition(" ")
+            if rest and self.command(first) is not None:
+                yield self.sentences.language.without_fillers(rest)
+            elif len(clauses) > 1:
+                yield self.sentences.language.without_fillers(clause)
 
     def _raised(self, text: str, danger: _Danger, flags: Flags) -> Match:
         comparable = self.sentences.language.essence(text)
