@@ -15,18 +15,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from voice_helper.content.files import Files, read_files
+from voice_helper.content.files import Files, generated_file, read_files
 from voice_helper.dialogue.conversation import Conversation
 from voice_helper.errors import VoiceHelperError
 from voice_helper.skill.chat import Chat
 from voice_helper.skill.content import (
-    DRAWING_VERSION,
     Content,
     content_of,
     draw_phrases,
     load_content,
     unpacked,
 )
+from voice_helper.skill.generated import LEARNED_FILE, PHRASES_FILE, phrases_key
 from voice_helper.support.cache import (
     arrays_of,
     kept_arrays,
@@ -59,8 +59,6 @@ _DRAWN_BY: Final = (
     "content/files", "content/wordings", "skill/content", "understanding/hassil_adapter", "understanding/normalize",
     "understanding/prefilter", "understanding/sentences",
 )  # fmt: skip
-LEARNED_FILE: Final = "nearest.learned"
-PHRASES_FILE: Final = "phrases.drawn"
 _READERS: Final = (
     "content/documents", "content/files", "content/wordings", "content/yaml_documents", "dialogue/answers",
     "dialogue/disclaimer",
@@ -265,7 +263,7 @@ def open_skill(
     """
     files = read_files(folder or intents_folder(language))
     content = content_of(files, settings or {}, before.content) if before else _content(files, settings or {})
-    is_kept_there = (content.folder / LEARNED_FILE).is_file()
+    is_kept_there = generated_file(content.folder, LEARNED_FILE).is_file()
     memory = before.memory if before and not is_kept_there else _memory(content, announce)
     embed = before.embed if before else SentenceEmbedder()
     meaning = RememberedMeaning(memory, content.sentences.intents, embed)
@@ -304,7 +302,7 @@ def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share:
     and then leaves the previous one unchanged.
     """
     content = load_content(folder)
-    path = folder / LEARNED_FILE
+    path = generated_file(folder, LEARNED_FILE)
     from voice_helper.understanding import classifier
 
     try:
@@ -317,9 +315,9 @@ def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share:
 
 def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
     """Return the trained model of a folder: the one in the folder, or else the one in the cache, trained if needed."""
-    path = content.folder / LEARNED_FILE
+    path = generated_file(content.folder, LEARNED_FILE)
     if path.is_file():
-        return _memory_in(path)
+        return _memory_in(path, content.folder)
 
     from voice_helper.understanding import classifier
 
@@ -334,7 +332,7 @@ def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
 
 def _alarm(folder: Path, embed: SentenceEmbedder) -> LearnedAlarm | None:
     """Return the trained alarm of a folder, if it has one. Its numbers are parsed when they are first needed."""
-    path = folder / ALARM_FILE
+    path = generated_file(folder, ALARM_FILE)
     if not path.is_file():
         return None
     try:
@@ -344,11 +342,11 @@ def _alarm(folder: Path, embed: SentenceEmbedder) -> LearnedAlarm | None:
     return LearnedAlarm(lambda: arrays_of(raw), embed)
 
 
-def _memory_in(path: Path) -> Memory:
+def _memory_in(path: Path, folder: Path) -> Memory:
     """Return the trained model in a file. Only the key of its words is parsed at once."""
 
     def unreadable(error: Exception) -> VoiceHelperError:
-        return VoiceHelperError(f"{path}: cannot be read: {error}", hint=f"run: voice-helper learn {path.parent}")
+        return VoiceHelperError(f"{path}: cannot be read: {error}", hint=f"run: voice-helper learn {folder}")
 
     def read() -> classifier.Learned:
         from voice_helper.understanding import classifier
@@ -388,14 +386,15 @@ def phrases_of(content: Content) -> Phrases:
 
 def keep_phrases(content: Content) -> None:
     """Draw the phrases and store them in the folder. Raises `OSError` if the file cannot be written."""
-    write_texts(content.folder / PHRASES_FILE, {"drawn_from": _drawn_from(content), **_drawn(content)})
+    path = generated_file(content.folder, PHRASES_FILE)
+    write_texts(path, {"drawn_from": phrases_key(content), **_drawn(content)})
 
 
 def _phrases_in(content: Content) -> Mapping[str, str] | None:
     """Return the phrases in the folder, or `None` if there are none or the sentences have changed."""
     with suppress(OSError, ValueError):
-        kept = read_texts(content.folder / PHRASES_FILE)
-        if kept.get("drawn_from") == _drawn_from(content):
+        kept = read_texts(generated_file(content.folder, PHRASES_FILE))
+        if kept.get("drawn_from") == phrases_key(content):
             return kept
     return None
 
@@ -403,7 +402,3 @@ def _phrases_in(content: Content) -> Mapping[str, str] | None:
 def _drawn(content: Content) -> dict[str, str]:
     drawn = draw_phrases(content)
     return {name: "\n".join(getattr(drawn, name)) for name in _DRAWN}
-
-
-def _drawn_from(content: Content) -> str:
-    return f"{content.drawing_key} {DRAWING_VERSION}"
