@@ -22,6 +22,7 @@ from voice_helper.content.documents import Problems
 from voice_helper.content.files import generated_file
 from voice_helper.content.wordings import read_wordings
 from voice_helper.skill import Skill, open_skill
+from voice_helper.skill.generated import alarm_key
 from voice_helper.support.cache import write_arrays
 from voice_helper.understanding.alarm import ALARM_FILE, ALARM_LINES_FILE, CLASSES, SCALE
 from voice_helper.understanding.minilm import HEADS, LAYERS, MATRICES, SentenceNetwork
@@ -219,7 +220,7 @@ def main() -> None:
     trainer = Trainer(skill.embed.network, [skill.embed.pieces(each.text) for each in kept], kept)
     trainer.train()
     path = options.output or generated_file(skill.content.folder, ALARM_FILE)
-    write_arrays(path, trainer.arrays())
+    write_arrays(path, {**trainer.arrays(), "learned_from": np.array(alarm_key(skill.content))})
     print("written to", path)
 
 
