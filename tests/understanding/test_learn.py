@@ -10,8 +10,8 @@ from tests.support.sky import ANSWERS, SENTENCES, write_sky
 from voice_helper.cli.entry_point import cli
 from voice_helper.content.files import GENERATED, generated_file
 from voice_helper.errors import VoiceHelperError
-from voice_helper.skill import open_skill
-from voice_helper.skill.generated import LEARNED_FILE
+from voice_helper.skill import learn_folder, open_skill
+from voice_helper.skill.generated import LEARNED_FILE, PHRASES_FILE
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +40,17 @@ def test_learning_says_where_it_keeps_what_it_learned(learning: tuple[Path, Resu
     assert ran.exit_code == 0
     assert str(generated_file(folder, LEARNED_FILE)) in ran.output
     assert generated_file(folder, LEARNED_FILE).is_file()
+
+
+def test_the_same_words_give_the_same_bytes(
+    learning: tuple[Path, Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(learning[0], tmp_path / "again" / "en"))
+    shutil.rmtree(folder / GENERATED)
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)  # an archive may hold the time
+    learn_folder(folder)
+    for name in (LEARNED_FILE, PHRASES_FILE):
+        assert generated_file(folder, name).read_bytes() == generated_file(learning[0], name).read_bytes()
 
 
 def test_what_was_learned_lies_in_the_folder_until_the_sentences_change(learned: Path) -> None:

@@ -71,6 +71,7 @@ _READERS: Final = (
 
 _OURS: Final = Path(__file__).parents[1]
 _HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
+_EMBEDDED_BY: Final = ("understanding/embedder", "understanding/minilm")
 _KEPT_CLASSES: Final = frozenset(f"voice_helper.{name.replace('/', '.')}" for name in _READERS)
 _STALE: Final = (
     "the sentences have changed since the nearest meaning was learned from them: new templates match only word for"
@@ -366,10 +367,16 @@ def _memory_in(path: Path, folder: Path) -> Memory:
 def _learn(content: Content, progress: Callable[[float], None] = lambda share: None) -> classifier.Learned:
     from voice_helper.understanding import classifier
 
-    embed = EmbedderWithMemory(SentenceEmbedder(), cache_folder() / f"embedded-{content.language.code}.npz", progress)
+    embed = EmbedderWithMemory(SentenceEmbedder(), _vectors_file(content.folder), progress)
     learned = classifier.learn(content.sentences, content.wordings, embed, content.learning_key)
     embed.keep()
     return learned
+
+
+def _vectors_file(folder: Path) -> Path:
+    """Return the cache file for the vectors of a folder's texts: one for each folder and version of the embedder."""
+    key = hashlib.sha256(f"{folder.resolve()} {_code_key(*_EMBEDDED_BY)}".encode()).hexdigest()
+    return cache_folder() / f"embedded-{key[:32]}.npz"
 
 
 def phrases_of(content: Content) -> Phrases:
