@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def test_the_same_words_give_the_same_bytes(
     learn_folder(folder)
     for name in (LEARNED_FILE, PHRASES_FILE):
         assert generated_file(folder, name).read_bytes() == generated_file(learning[0], name).read_bytes()
+
+
+def test_a_log_gets_a_line_for_every_tenth(learning: tuple[Path, Result]) -> None:
+    shares = re.findall(r"learning the sentences: (\d+) %", learning[1].stderr)
+    assert shares[-1] == "100"
+    assert [int(share) for share in shares] == sorted({int(share) for share in shares})
 
 
 def test_what_was_learned_lies_in_the_folder_until_the_sentences_change(learned: Path) -> None:

@@ -72,6 +72,7 @@ _READERS: Final = (
 _OURS: Final = Path(__file__).parents[1]
 _HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
 _EMBEDDED_BY: Final = ("understanding/embedder", "understanding/minilm")
+_EMBEDDING_SHARE: Final = 0.75  # of the time that learning takes, if no vectors are cached
 _KEPT_CLASSES: Final = frozenset(f"voice_helper.{name.replace('/', '.')}" for name in _READERS)
 _STALE: Final = (
     "the sentences have changed since the nearest meaning was learned from them: new templates match only word for"
@@ -367,8 +368,14 @@ def _memory_in(path: Path, folder: Path) -> Memory:
 def _learn(content: Content, progress: Callable[[float], None] = lambda share: None) -> classifier.Learned:
     from voice_helper.understanding import classifier
 
-    embed = EmbedderWithMemory(SentenceEmbedder(), _vectors_file(content.folder), progress)
-    learned = classifier.learn(content.sentences, content.wordings, embed, content.learning_key)
+    def embedded(share: float) -> None:
+        progress(share * _EMBEDDING_SHARE)
+
+    def added(share: float) -> None:
+        progress(_EMBEDDING_SHARE + share * (1 - _EMBEDDING_SHARE))
+
+    embed = EmbedderWithMemory(SentenceEmbedder(), _vectors_file(content.folder), embedded)
+    learned = classifier.learn(content.sentences, content.wordings, embed, content.learning_key, added)
     embed.keep()
     return learned
 
