@@ -69,8 +69,8 @@ def check(
 def learn(folder: Path | None, intents: Path | None) -> None:
     """Learn to recognize other wordings of an intents folder.
 
-    Takes about a minute the first time, and less after an edit, because earlier results are cached. Until you run it,
-    new sentences are recognized only word for word.
+    Takes about two minutes the first time, and less after an edit, because earlier results are cached. Until you run
+    it, new sentences are recognized only word for word.
 
     Example: voice-helper learn intents/en
     """

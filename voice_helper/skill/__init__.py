@@ -76,7 +76,7 @@ _EMBEDDING_SHARE: Final = 0.75  # of the time that learning takes, if no vectors
 _KEPT_CLASSES: Final = frozenset(f"voice_helper.{name.replace('/', '.')}" for name in _READERS)
 _STALE: Final = (
     "the sentences have changed since the nearest meaning was learned from them: new templates match only word for"
-    " word. To update it, run voice-helper learn, which takes about a minute"
+    " word. To update it, run voice-helper learn, which takes about two minutes"
 )
 
 
@@ -138,8 +138,8 @@ class Skill:
         """Load an intents folder; without one, the English folder that comes with the package. Nothing is downloaded.
 
         The answers name the `emergency_number`; without one, that of the folder. With `article_only`, guided sessions
-        use only the article's own words and the safety rows. The first load of a folder of your own takes about a
-        minute. Raises `IntentsError` with every problem of the folder.
+        use only the article's own words and the safety rows. The first load of a folder of your own takes up to two
+        minutes. Raises `IntentsError` with every problem of the folder.
         """
         settings = {"number": emergency_number} if emergency_number else {}
         skill = open_skill(folder=Path(folder) if folder else None, settings=settings, announce=_log)
@@ -259,9 +259,9 @@ def open_skill(
     """Read an intents folder and prepare its understanding.
 
     The parsed words are cached, and parsed again only if they change. The trained model is read from the folder or from
-    the cache. `announce` is called if the model has to be trained, which takes about a minute, or if the sentences have
-    changed since. `before` is the skill before an edit: slow parts that have not changed are reused, and nothing is
-    trained. Raises `IntentsError` with every problem of the folder.
+    the cache. `announce` is called if the model has to be trained, which takes up to two minutes, or if the sentences
+    have changed since. `before` is the skill before an edit: slow parts that have not changed are reused, and nothing
+    is trained. Raises `IntentsError` with every problem of the folder.
     """
     files = read_files(folder or intents_folder(language))
     content = content_of(files, settings or {}, before.content) if before else _content(files, settings or {})
@@ -299,8 +299,8 @@ def _code_key(*modules: str) -> str:
 def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share: None) -> Path:
     """Learn the nearest meaning from an intents folder and store it there. Return the path of the file.
 
-    Also stores the phrases that recognizers expect. `progress` is called with the share that is done. Takes about a
-    minute. Raises `IntentsError` for a folder with problems. Raises `VoiceHelperError` if the file cannot be written,
+    Also stores the phrases that recognizers expect. `progress` is called with the share that is done. Takes up to two
+    minutes. Raises `IntentsError` for a folder with problems. Raises `VoiceHelperError` if the file cannot be written,
     and then leaves the previous one unchanged.
     """
     content = load_content(folder)

@@ -117,7 +117,7 @@ def learn(
     learned_from: str = "",
     progress: Callable[[float], None] = lambda share: None,
 ) -> Learned:
-    """Learn from the templates and from people's own wordings. Three thousand templates take about a minute.
+    """Learn from the templates and from people's own wordings. Three thousand templates take about two minutes.
 
     `progress` is called with the share of the examples added to the equations, after all are embedded.
     """
