@@ -214,7 +214,7 @@ def _inverse_frequencies(texts: Sequence[str]) -> Vector:
     return np.asarray(np.log((1 + len(texts)) / (1 + seen)) + 1.0, dtype=np.float32)
 
 
-_BLOCK = 2048
+_BLOCK = 8192  # few blocks: adding up the large squares takes as long as computing them
 
 
 def _ridge(

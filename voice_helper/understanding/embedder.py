@@ -32,7 +32,7 @@ _MAX_PIECES: Final = 128
 """The model was trained on texts of up to this length. Longer texts are truncated."""
 
 _MAX_TEXTS: Final = 64
-_EMBEDDED_AT_ONCE: Final = 1024
+_EMBEDDED_AT_ONCE: Final = 2048
 _PARTS: Final = re.compile(r"[^\W_]+|[^\w\s]|_")
 _CONTINUED: Final = "##"
 
