@@ -2,8 +2,8 @@
 
 The sentence model learns small adapters beside its matrices for one question: does somebody need help now? It learns
 from `wordings.txt`, `alarms.txt` and draws from the templates. Beside that question it learns every intent, which keeps
-what the model knew. The result is `alarm.learned` in the intents folder: the same lines give the same numbers on
-the same machine, up to the rounding of its arithmetic.
+what the model knew. The result is `generated/alarm.learned` in the intents folder: the same lines give the same numbers
+on the same machine, up to the rounding of its arithmetic.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from voice_helper.content.documents import Problems
+from voice_helper.content.files import generated_file
 from voice_helper.content.wordings import read_wordings
 from voice_helper.skill import Skill, open_skill
+from voice_helper.skill.generated import alarm_key
 from voice_helper.support.cache import write_arrays
-from voice_helper.understanding.alarm import ALARM_FILE, CLASSES, SCALE
+from voice_helper.understanding.alarm import ALARM_FILE, ALARM_LINES_FILE, CLASSES, SCALE
 from voice_helper.understanding.minilm import HEADS, LAYERS, MATRICES, SentenceNetwork
 
-LINES_FILE: Final = "alarms.txt"
 RANK: Final = 8
 EPOCHS: Final = 5
 RATE: Final = 2e-3
@@ -57,8 +58,8 @@ def examples(skill: Skill) -> list[Example]:
         for each in content.wordings
     ]
     problems = Problems()
-    lines = (content.folder / LINES_FILE).read_text(encoding="utf-8").splitlines()
-    for each in read_wordings(lines, LINES_FILE, problems):
+    lines = (content.folder / ALARM_LINES_FILE).read_text(encoding="utf-8").splitlines()
+    for each in read_wordings(lines, ALARM_LINES_FILE, problems):
         intent = None if each.intent == CLASSES[0] else each.intent
         found.append(Example(essence(each.text), kind[each.intent], intent, _WEIGHTS["alarm"]))
     for template in content.sentences.templates:
@@ -218,8 +219,8 @@ def main() -> None:
     kept = [each for number, each in enumerate(everything) if options.fold is None or number % 4 != options.fold]
     trainer = Trainer(skill.embed.network, [skill.embed.pieces(each.text) for each in kept], kept)
     trainer.train()
-    path = options.output or skill.content.folder / ALARM_FILE
-    write_arrays(path, trainer.arrays())
+    path = options.output or generated_file(skill.content.folder, ALARM_FILE)
+    write_arrays(path, {**trainer.arrays(), "learned_from": np.array(alarm_key(skill.content))})
     print("written to", path)
 
 

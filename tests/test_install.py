@@ -7,14 +7,18 @@ import json
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.support.programs import call
 from tests.support.sound import CHECKOUT
+from voice_helper.content.files import generated_file
 from voice_helper.exporters.openvoiceos import locale_files
+from voice_helper.skill.generated import LEARNED_FILE
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +61,10 @@ def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return form, python
 
 
+def files_in(folder: Path) -> Mapping[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_a_question_is_answered_from_another_folder(python: tuple[str, Path], tmp_path: Path) -> None:
     form, interpreter = python
     arguments = ["ask", "does heat help", "--json", "--voice", "none"]
@@ -79,9 +87,8 @@ def test_intents_recording_and_registry_are_there(python: tuple[str, Path], tmp_
     assert (intents.is_relative_to(CHECKOUT)) == (form != "wheel")
     assert (models / "registry.yaml").is_file()
     assert (intents / "en" / "demo.wav").stat().st_size > 10_000
-    shipped = {path.relative_to(intents): path.read_bytes() for path in intents.rglob("*.yaml")}
-    own = {path.relative_to(CHECKOUT / "intents"): path.read_bytes() for path in CHECKOUT.glob("intents/**/*.yaml")}
-    assert shipped == own
+    assert files_in(intents) == files_in(CHECKOUT / "intents")
+    assert generated_file(intents / "en", LEARNED_FILE).stat().st_size > 10_000
 
 
 def test_a_wheel_carries_the_locale_files_of_its_own_sentences(python: tuple[str, Path], tmp_path: Path) -> None:
@@ -98,3 +105,12 @@ def test_a_wheel_carries_the_locale_files_of_its_own_sentences(python: tuple[str
 def test_type_checkers_are_told_that_it_has_types(python: tuple[str, Path], tmp_path: Path) -> None:
     script = "import pathlib, voice_helper; print(pathlib.Path(voice_helper.__file__).with_name('py.typed').is_file())"
     assert call(["-c", script], folder=tmp_path, program=python[1]).lines == ["True"]
+
+
+def test_a_source_archive_carries_every_file_of_the_words(tmp_path: Path) -> None:
+    pytest.importorskip("hatchling")
+    script = f"from hatchling.build import build_sdist; build_sdist({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, check=True, timeout=300)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert names >= {(Path("intents") / path).as_posix() for path in files_in(CHECKOUT / "intents")}

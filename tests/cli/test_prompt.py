@@ -12,8 +12,10 @@ import pytest
 
 from tests.support.programs import Run, call
 from tests.support.terminal import Terminal
+from voice_helper.content.files import GENERATED, generated_file
 from voice_helper.errors import IntentsError
-from voice_helper.skill import LEARNED_FILE, Skill
+from voice_helper.skill import Skill
+from voice_helper.skill.generated import LEARNED_FILE
 from voice_helper.support.cache import write_arrays
 from voice_helper.support.paths import cache_folder
 from voice_helper.tester.live_reload import WatchedSkill
@@ -254,8 +256,8 @@ def test_what_was_learned_is_used_stale_and_said_once_until_it_is_learned_anew(
     assert watched.skill.understanding.understand("ayuda mucho el calorcito").intent == "remedy_heat"
 
     learned = replace(watched.skill.memory.learned, learned_from=watched.skill.content.learning_key)
-    write_arrays(folder / LEARNED_FILE, classifier.to_arrays(learned))
-    assert list(watched.changed) == [LEARNED_FILE]
+    write_arrays(generated_file(folder, LEARNED_FILE), classifier.to_arrays(learned))
+    assert list(watched.changed) == [f"{GENERATED}/{LEARNED_FILE}"]
     watched.read_anew()
     assert not is_stale(watched)
     greet("(muy buenas|hola)")

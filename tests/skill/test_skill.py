@@ -18,9 +18,11 @@ from tests.support.patience import PATIENCE_SECONDS
 from tests.support.sound import CHECKOUT
 from voice_helper import skill as skill_module
 from voice_helper.content.documents import Place
+from voice_helper.content.files import generated_file
 from voice_helper.errors import IntentsError, VoiceHelperError
-from voice_helper.skill import LEARNED_FILE, PHRASES_FILE, Skill, keep_phrases, open_skill, phrases_of
+from voice_helper.skill import Skill, keep_phrases, open_skill, phrases_of
 from voice_helper.skill.content import Content, draw_phrases, load_content
+from voice_helper.skill.generated import LEARNED_FILE, PHRASES_FILE
 from voice_helper.support.cache import kept_values, text_in, write_arrays, write_checked
 from voice_helper.support.paths import cache_folder
 
@@ -47,7 +49,7 @@ def folder(spanish_folder: Path, tmp_path: Path, spanish: Skill) -> Path:
 
     copy = tmp_path / "intents" / "es"
     shutil.copytree(spanish_folder, copy)
-    write_arrays(copy / LEARNED_FILE, classifier.to_arrays(spanish.memory.learned))
+    write_arrays(generated_file(copy, LEARNED_FILE), classifier.to_arrays(spanish.memory.learned))
     return copy
 
 
@@ -181,7 +183,7 @@ def test_a_text_is_found_among_arrays(tmp_path: Path) -> None:
 
 
 def test_a_learned_file_of_something_else_is_named(folder: Path) -> None:
-    write_checked(folder / LEARNED_FILE, b"something else")
+    write_checked(generated_file(folder, LEARNED_FILE), b"something else")
     with pytest.raises(VoiceHelperError, match=r"nearest\.learned: cannot be read"):
         open_skill(folder=folder)
 
@@ -268,7 +270,7 @@ def test_an_edited_folder_has_its_own_phrases(folder: Path, cache: Path) -> None
 @pytest.mark.parametrize("damage", [b"", b"x" * 100, zlib.compress(b"[]")], ids=["empty", "other", "a list"])
 def test_damaged_phrases_are_as_if_they_were_not_there(folder: Path, damage: bytes) -> None:
     content = load_content(folder)
-    (folder / PHRASES_FILE).write_bytes(damage)
+    generated_file(folder, PHRASES_FILE).write_bytes(damage)
     assert phrases_of(content) == draw_phrases(content)
-    write_checked(folder / PHRASES_FILE, damage)
+    write_checked(generated_file(folder, PHRASES_FILE), damage)
     assert phrases_of(content) == draw_phrases(content)

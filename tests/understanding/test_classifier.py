@@ -51,8 +51,3 @@ def test_what_was_learned_of_an_intent_that_is_gone_is_left_out(fitted: classifi
 def test_the_nearest_template_belongs_to_the_intent(fitted: classifier.Nearest, content: Content) -> None:
     found = fitted.nearest_template("would heating it up do any good", "remedy_heat")
     assert found in [template.text for template in content.sentences.templates if template.intent == "remedy_heat"]
-
-
-def test_what_lies_in_the_folder_was_learned_from_its_sentences(fitted: classifier.Nearest, content: Content) -> None:
-    """Else: voice-helper learn."""
-    assert fitted.learned.learned_from == content.learning_key

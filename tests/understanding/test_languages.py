@@ -138,7 +138,8 @@ def left_side(value: object) -> object:
 def spoken_rows(value: object) -> object:
     """In answers and guide: the texts of the rows, and the words around them."""
     return under(
-        "text", "title", "again", "samples", "unsure", "denied_flag", "possible_flag", "recording_notice", "last_of_several",
+        "text", "title", "again", "samples", "unsure", "denied_flag", "possible_flag", "recording_notice",
+        "last_of_several",
         "outages", "disclaimers", "markers", "settings",
     )(value)  # fmt: skip
 

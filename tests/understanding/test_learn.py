@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from click.testing import CliRunner, Result
 
 from tests.support.sky import ANSWERS, SENTENCES, write_sky
 from voice_helper.cli.entry_point import cli
+from voice_helper.content.files import GENERATED, generated_file
 from voice_helper.errors import VoiceHelperError
-from voice_helper.skill import LEARNED_FILE, open_skill
+from voice_helper.skill import learn_folder, open_skill
+from voice_helper.skill.generated import LEARNED_FILE, PHRASES_FILE
 
 pytestmark = pytest.mark.slow
 
@@ -36,8 +39,25 @@ def learned(learning: tuple[Path, Result], tmp_path: Path) -> Path:
 def test_learning_says_where_it_keeps_what_it_learned(learning: tuple[Path, Result]) -> None:
     folder, ran = learning
     assert ran.exit_code == 0
-    assert str(folder / LEARNED_FILE) in ran.output
-    assert (folder / LEARNED_FILE).is_file()
+    assert str(generated_file(folder, LEARNED_FILE)) in ran.output
+    assert generated_file(folder, LEARNED_FILE).is_file()
+
+
+def test_the_same_words_give_the_same_bytes(
+    learning: tuple[Path, Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(learning[0], tmp_path / "again" / "en"))
+    shutil.rmtree(folder / GENERATED)
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)  # an archive may hold the time
+    learn_folder(folder)
+    for name in (LEARNED_FILE, PHRASES_FILE):
+        assert generated_file(folder, name).read_bytes() == generated_file(learning[0], name).read_bytes()
+
+
+def test_a_log_gets_a_line_for_every_tenth(learning: tuple[Path, Result]) -> None:
+    shares = re.findall(r"learning the sentences: (\d+) %", learning[1].stderr)
+    assert shares[-1] == "100"
+    assert [int(share) for share in shares] == sorted({int(share) for share in shares})
 
 
 def test_what_was_learned_lies_in_the_folder_until_the_sentences_change(learned: Path) -> None:
@@ -66,7 +86,8 @@ def test_an_intent_that_is_gone_is_no_longer_meant(learned: Path) -> None:
 
 
 def test_a_damaged_file_is_named_with_what_to_do(folder: Path) -> None:
-    (folder / LEARNED_FILE).write_bytes(b"x" * 100)
+    (folder / GENERATED).mkdir()
+    generated_file(folder, LEARNED_FILE).write_bytes(b"x" * 100)
     with pytest.raises(VoiceHelperError, match="damaged") as caught:
         open_skill("en", folder=folder)
     assert caught.value.hint == f"run: voice-helper learn {folder}"
@@ -76,4 +97,4 @@ def test_a_folder_with_problems_is_not_learned_from(folder: Path) -> None:
     (folder / "sentences" / "sky.yaml").write_text("language: en\nintents: [", encoding="utf-8")
     ran = CliRunner().invoke(cli, ["learn", str(folder)])
     assert ran.exit_code != 0
-    assert not (folder / LEARNED_FILE).exists()
+    assert not generated_file(folder, LEARNED_FILE).exists()

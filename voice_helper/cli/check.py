@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 def check(
     folder: Path | None, intents: Path | None, page: Path | None, phrases: Path | None, words: bool, model: Path | None
 ) -> None:
-    """Check an intents folder; report each problem with its line.
+    """Check an intents folder; report each problem with its line, and generated files that are out of date.
 
     Example: voice-helper check intents/en
 
@@ -60,6 +60,7 @@ def check(
         click.echo(f"what users can say is in {phrases}")
     if words:
         _show_unheard(content, model)
+    _show_stale(content)
 
 
 @click.command()
@@ -68,8 +69,8 @@ def check(
 def learn(folder: Path | None, intents: Path | None) -> None:
     """Learn to recognize other wordings of an intents folder.
 
-    Takes about a minute the first time, and less after an edit, because earlier results are cached. Until you run it,
-    new sentences are recognized only word for word.
+    Takes about two minutes the first time, and less after an edit, because earlier results are cached. Until you run
+    it, new sentences are recognized only word for word.
 
     Example: voice-helper learn intents/en
     """
@@ -78,6 +79,21 @@ def learn(folder: Path | None, intents: Path | None) -> None:
     with share_done("learning the sentences") as done:
         path = learn_folder(folder or intents or intents_folder(), done)
     click.echo(f"learned; kept in {path}")
+
+
+def _show_stale(content: Content) -> None:
+    """Name the generated files that are out of date. Raises `VoiceHelperError` if `learn` can update one of them."""
+    from voice_helper.skill.generated import stale_files
+
+    stale = stale_files(content)
+    for file in stale:
+        note(f"{file.path} is out of date: the words have changed since it was made; run {file.command}")
+    count = sum(not file.needs_training for file in stale)
+    if count:
+        raise VoiceHelperError(
+            f"{count} generated file{' is' if count == 1 else 's are'} out of date in {content.folder}",
+            hint=f"voice-helper learn {content.folder}",
+        )
 
 
 def _show_unheard(content: Content, model: Path | None) -> None:

@@ -400,11 +400,11 @@ def progress(text: str) -> Iterator[None]:
 
 @contextmanager
 def share_done(text: str) -> Iterator[Callable[[float], None]]:
-    """Show how much is done: as a bar on a terminal, otherwise as one line at the start."""
+    """Show how much is done: as a bar on a terminal, otherwise as one line at the start and at each tenth."""
     console = error_terminal()
     if not console.is_terminal:
         note(f"{text} ...")
-        yield lambda share: None
+        yield _each_tenth(text)
         return
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -414,6 +414,20 @@ def share_done(text: str) -> Iterator[Callable[[float], None]]:
     ) as bar:
         task = bar.add_task(text, total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+def _each_tenth(text: str) -> Callable[[float], None]:
+    """Return a function that prints one line whenever another tenth is done."""
+    shown = 0
+
+    def show(share: float) -> None:
+        nonlocal shown
+        tenths = int(share * 10 + 1e-9)
+        if tenths > shown:
+            shown = tenths
+            note(f"{text}: {10 * tenths} %")
+
+    return show
 
 
 def plain_lines(text: str) -> str:

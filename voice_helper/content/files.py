@@ -15,6 +15,7 @@ OPTIONAL = (
     "follow_ups.yaml", "assistant.yaml",
 )  # fmt: skip
 WORDINGS = "wordings.txt"
+GENERATED = "generated"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ def read_files(folder: Path) -> Files:
     paths += sorted((folder / "sentences").glob("*.yaml"))
     paths += [path for path in (folder / WORDINGS,) if path.is_file()]
     return Files(folder, {path: _raw(path) for path in paths})
+
+
+def generated_file(folder: Path, name: str) -> Path:
+    """Return the path of a file that a command makes from the words of an intents folder. It may not exist."""
+    return folder / GENERATED / name
 
 
 def _raw(path: Path) -> bytes | OSError:

@@ -54,8 +54,8 @@ def every_prompt(content: Content) -> tuple[Row, ...]:
     answers = content.answers
     between = filled(Row(answers.unsure, "talk"), _PLACEHOLDER_NAMES)
     rows = (answers.again, answers.samples, answers.waiting, between, answers.denied_flag, answers.possible)
-    rows += (answers.recording_notice,)
-    return (*rows, *answers.outages.values(), *content.follow_ups.nothing.values(), answers.full, answers.short)
+    others = (*answers.outages.values(), *content.follow_ups.nothing.values(), answers.full, answers.short)
+    return (*rows, answers.recording_notice, *others)
 
 
 def review_page(content: Content) -> str:

@@ -15,18 +15,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from voice_helper.content.files import Files, read_files
+from voice_helper.content.files import Files, generated_file, read_files
 from voice_helper.dialogue.conversation import Conversation
 from voice_helper.errors import VoiceHelperError
 from voice_helper.skill.chat import Chat
 from voice_helper.skill.content import (
-    DRAWING_VERSION,
     Content,
     content_of,
     draw_phrases,
     load_content,
     unpacked,
 )
+from voice_helper.skill.generated import LEARNED_FILE, PHRASES_FILE, phrases_key
 from voice_helper.support.cache import (
     arrays_of,
     kept_arrays,
@@ -59,8 +59,6 @@ _DRAWN_BY: Final = (
     "content/files", "content/wordings", "skill/content", "understanding/hassil_adapter", "understanding/normalize",
     "understanding/prefilter", "understanding/sentences",
 )  # fmt: skip
-LEARNED_FILE: Final = "nearest.learned"
-PHRASES_FILE: Final = "phrases.drawn"
 _READERS: Final = (
     "content/documents", "content/files", "content/wordings", "content/yaml_documents", "dialogue/answers",
     "dialogue/disclaimer",
@@ -73,10 +71,12 @@ _READERS: Final = (
 
 _OURS: Final = Path(__file__).parents[1]
 _HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
+_EMBEDDED_BY: Final = ("understanding/embedder", "understanding/minilm")
+_EMBEDDING_SHARE: Final = 0.75  # of the time that learning takes, if no vectors are cached
 _KEPT_CLASSES: Final = frozenset(f"voice_helper.{name.replace('/', '.')}" for name in _READERS)
 _STALE: Final = (
     "the sentences have changed since the nearest meaning was learned from them: new templates match only word for"
-    " word. To update it, run voice-helper learn, which takes about a minute"
+    " word. To update it, run voice-helper learn, which takes about two minutes"
 )
 
 
@@ -138,8 +138,8 @@ class Skill:
         """Load an intents folder; without one, the English folder that comes with the package. Nothing is downloaded.
 
         The answers name the `emergency_number`; without one, that of the folder. With `article_only`, guided sessions
-        use only the article's own words and the safety rows. The first load of a folder of your own takes about a
-        minute. Raises `IntentsError` with every problem of the folder.
+        use only the article's own words and the safety rows. The first load of a folder of your own takes up to two
+        minutes. Raises `IntentsError` with every problem of the folder.
         """
         settings = {"number": emergency_number} if emergency_number else {}
         skill = open_skill(folder=Path(folder) if folder else None, settings=settings, announce=_log)
@@ -261,13 +261,13 @@ def open_skill(
     """Read an intents folder and prepare its understanding.
 
     The parsed words are cached, and parsed again only if they change. The trained model is read from the folder or from
-    the cache. `announce` is called if the model has to be trained, which takes about a minute, or if the sentences have
-    changed since. `before` is the skill before an edit: slow parts that have not changed are reused, and nothing is
-    trained. Raises `IntentsError` with every problem of the folder.
+    the cache. `announce` is called if the model has to be trained, which takes up to two minutes, or if the sentences
+    have changed since. `before` is the skill before an edit: slow parts that have not changed are reused, and nothing
+    is trained. Raises `IntentsError` with every problem of the folder.
     """
     files = read_files(folder or intents_folder(language))
     content = content_of(files, settings or {}, before.content) if before else _content(files, settings or {})
-    is_kept_there = (content.folder / LEARNED_FILE).is_file()
+    is_kept_there = generated_file(content.folder, LEARNED_FILE).is_file()
     memory = before.memory if before and not is_kept_there else _memory(content, announce)
     embed = before.embed if before else SentenceEmbedder()
     meaning = RememberedMeaning(memory, content.sentences.intents, embed)
@@ -301,12 +301,12 @@ def _code_key(*modules: str) -> str:
 def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share: None) -> Path:
     """Learn the nearest meaning from an intents folder and store it there. Return the path of the file.
 
-    Also stores the phrases that recognizers expect. `progress` is called with the share that is done. Takes about a
-    minute. Raises `IntentsError` for a folder with problems. Raises `VoiceHelperError` if the file cannot be written,
+    Also stores the phrases that recognizers expect. `progress` is called with the share that is done. Takes up to two
+    minutes. Raises `IntentsError` for a folder with problems. Raises `VoiceHelperError` if the file cannot be written,
     and then leaves the previous one unchanged.
     """
     content = load_content(folder)
-    path = folder / LEARNED_FILE
+    path = generated_file(folder, LEARNED_FILE)
     from voice_helper.understanding import classifier
 
     try:
@@ -319,9 +319,9 @@ def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share:
 
 def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
     """Return the trained model of a folder: the one in the folder, or else the one in the cache, trained if needed."""
-    path = content.folder / LEARNED_FILE
+    path = generated_file(content.folder, LEARNED_FILE)
     if path.is_file():
-        return _memory_in(path)
+        return _memory_in(path, content.folder)
 
     from voice_helper.understanding import classifier
 
@@ -336,7 +336,7 @@ def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
 
 def _alarm(folder: Path, embed: SentenceEmbedder) -> LearnedAlarm | None:
     """Return the trained alarm of a folder, if it has one. Its numbers are parsed when they are first needed."""
-    path = folder / ALARM_FILE
+    path = generated_file(folder, ALARM_FILE)
     if not path.is_file():
         return None
     try:
@@ -346,11 +346,11 @@ def _alarm(folder: Path, embed: SentenceEmbedder) -> LearnedAlarm | None:
     return LearnedAlarm(lambda: arrays_of(raw), embed)
 
 
-def _memory_in(path: Path) -> Memory:
+def _memory_in(path: Path, folder: Path) -> Memory:
     """Return the trained model in a file. Only the key of its words is parsed at once."""
 
     def unreadable(error: Exception) -> VoiceHelperError:
-        return VoiceHelperError(f"{path}: cannot be read: {error}", hint=f"run: voice-helper learn {path.parent}")
+        return VoiceHelperError(f"{path}: cannot be read: {error}", hint=f"run: voice-helper learn {folder}")
 
     def read() -> classifier.Learned:
         from voice_helper.understanding import classifier
@@ -370,10 +370,22 @@ def _memory_in(path: Path) -> Memory:
 def _learn(content: Content, progress: Callable[[float], None] = lambda share: None) -> classifier.Learned:
     from voice_helper.understanding import classifier
 
-    embed = EmbedderWithMemory(SentenceEmbedder(), cache_folder() / f"embedded-{content.language.code}.npz", progress)
-    learned = classifier.learn(content.sentences, content.wordings, embed, content.learning_key)
+    def embedded(share: float) -> None:
+        progress(share * _EMBEDDING_SHARE)
+
+    def added(share: float) -> None:
+        progress(_EMBEDDING_SHARE + share * (1 - _EMBEDDING_SHARE))
+
+    embed = EmbedderWithMemory(SentenceEmbedder(), _vectors_file(content.folder), embedded)
+    learned = classifier.learn(content.sentences, content.wordings, embed, content.learning_key, added)
     embed.keep()
     return learned
+
+
+def _vectors_file(folder: Path) -> Path:
+    """Return the cache file for the vectors of a folder's texts: one for each folder and version of the embedder."""
+    key = hashlib.sha256(f"{folder.resolve()} {_code_key(*_EMBEDDED_BY)}".encode()).hexdigest()
+    return cache_folder() / f"embedded-{key[:32]}.npz"
 
 
 def phrases_of(content: Content) -> Phrases:
@@ -390,14 +402,15 @@ def phrases_of(content: Content) -> Phrases:
 
 def keep_phrases(content: Content) -> None:
     """Draw the phrases and store them in the folder. Raises `OSError` if the file cannot be written."""
-    write_texts(content.folder / PHRASES_FILE, {"drawn_from": _drawn_from(content), **_drawn(content)})
+    path = generated_file(content.folder, PHRASES_FILE)
+    write_texts(path, {"drawn_from": phrases_key(content), **_drawn(content)})
 
 
 def _phrases_in(content: Content) -> Mapping[str, str] | None:
     """Return the phrases in the folder, or `None` if there are none or the sentences have changed."""
     with suppress(OSError, ValueError):
-        kept = read_texts(content.folder / PHRASES_FILE)
-        if kept.get("drawn_from") == _drawn_from(content):
+        kept = read_texts(generated_file(content.folder, PHRASES_FILE))
+        if kept.get("drawn_from") == phrases_key(content):
             return kept
     return None
 
@@ -405,7 +418,3 @@ def _phrases_in(content: Content) -> Mapping[str, str] | None:
 def _drawn(content: Content) -> dict[str, str]:
     drawn = draw_phrases(content)
     return {name: "\n".join(getattr(drawn, name)) for name in _DRAWN}
-
-
-def _drawn_from(content: Content) -> str:
-    return f"{content.drawing_key} {DRAWING_VERSION}"

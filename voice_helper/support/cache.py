@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # many callers of this module run without numpy
 
 _DIGEST_BYTES = 32
 _MAX_KEPT = 8
-_MAX_LARGE_KEPT = 4  # files of about 20 MB
+_NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that an archive can hold
+MAX_LARGE_KEPT = 4  # files of about 20 MB
 
 Made = TypeVar("Made")
 Arrays: TypeAlias = "Mapping[str, npt.NDArray[np.generic]]"
@@ -69,7 +70,7 @@ def kept_values(name: str, key: str, make: Callable[[], Made], modules: frozense
 
     def write(path: Path, value: Made) -> None:
         write_checked(path, pickle.dumps(value))
-        _remove_oldest(path.parent.glob(f"{name}-*.values"))
+        remove_oldest(path.parent.glob(f"{name}-*.values"))
 
     return _kept(_path(name, key, "values"), read, make, write)
 
@@ -89,7 +90,7 @@ def kept_file(name: str, key: str, make: Callable[[], bytes]) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content + hashlib.sha256(content).digest())
-        _remove_oldest(path.parent.glob(f"{name}-*.whole"), keep=_MAX_LARGE_KEPT)
+        remove_oldest(path.parent.glob(f"{name}-*.whole"), keep=MAX_LARGE_KEPT)
     except OSError:  # a read-only home or a full disk only costs time
         with temporary_folder() as folder:
             (folder / path.name).write_bytes(content)
@@ -138,7 +139,7 @@ class _Unpickler(pickle.Unpickler):
         return found
 
 
-def _remove_oldest(paths: Iterable[Path], keep: int = _MAX_KEPT) -> None:
+def remove_oldest(paths: Iterable[Path], keep: int = _MAX_KEPT) -> None:
     """Remove all but the newest `keep` files. Each edit of the intents creates another file at the next start."""
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-keep]:
         path.unlink(missing_ok=True)
@@ -217,11 +218,19 @@ def arrays_of(content: bytes) -> Arrays:
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
-    """Write arrays atomically. Raises `OSError`."""
+    """Write compressed arrays atomically. The same arrays give the same bytes at any time. Raises `OSError`."""
+    from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
     import numpy as np
 
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
+    with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:  # np.savez does not promise to leave out time and system
+        for name, array in arrays.items():
+            entry = ZipInfo(f"{name}.npy", date_time=_NO_DATE)
+            entry.create_system = 3
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.asanyarray(array), allow_pickle=False)
+            archive.writestr(entry, content.getvalue(), ZIP_DEFLATED, compresslevel=9)
     write_checked(path, buffer.getvalue())
 
 

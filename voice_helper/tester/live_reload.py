@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from voice_helper.skill import LEARNED_FILE, Skill, open_skill
+from voice_helper.skill import Skill, open_skill
+from voice_helper.skill.generated import LEARNED_FILE
 
 _READ: Final = frozenset({".yaml", ".txt", Path(LEARNED_FILE).suffix})
 _Seen = Mapping[Path, tuple[int, int]]

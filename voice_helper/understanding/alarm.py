@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from voice_helper.understanding.minilm import SentenceNetwork
 
 ALARM_FILE: Final = "alarm.learned"
+ALARM_LINES_FILE: Final = "alarms.txt"
 SCALE: Final = 8.0
 """The unit vectors of texts are multiplied by this before the last layer, as in training."""
 

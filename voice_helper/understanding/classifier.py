@@ -110,8 +110,17 @@ class Nearest:
         return [index for index, label in enumerate(self.learned.labels) if label.partition("/")[0] == intent]
 
 
-def learn(sentences: Sentences, wordings: Sequence[Wording], embed: Embed, learned_from: str = "") -> Learned:
-    """Learn from the templates and from people's own wordings. Three thousand templates take about a minute."""
+def learn(
+    sentences: Sentences,
+    wordings: Sequence[Wording],
+    embed: Embed,
+    learned_from: str = "",
+    progress: Callable[[float], None] = lambda share: None,
+) -> Learned:
+    """Learn from the templates and from people's own wordings. Three thousand templates take about two minutes.
+
+    `progress` is called with the share of the examples added to the equations, after all are embedded.
+    """
     labels = tuple(dict.fromkeys((*sentences.intents, *(wording.label for wording in wordings))))
     number = {label: index for index, label in enumerate(labels)}
     examples: list[str] = []
@@ -132,7 +141,7 @@ def learn(sentences: Sentences, wordings: Sequence[Wording], embed: Embed, learn
     example_labels = np.asarray(targets, dtype=np.int32)
     return Learned(
         labels=labels,
-        weights=_ridge(examples, example_labels, len(labels), idf, embed),
+        weights=_ridge(examples, example_labels, len(labels), idf, embed, progress),
         idf=idf,
         examples=tuple(examples),
         example_labels=example_labels,
@@ -205,11 +214,16 @@ def _inverse_frequencies(texts: Sequence[str]) -> Vector:
     return np.asarray(np.log((1 + len(texts)) / (1 + seen)) + 1.0, dtype=np.float32)
 
 
-_BLOCK = 2048
+_BLOCK = 8192  # few blocks: adding up the large squares takes as long as computing them
 
 
 def _ridge(
-    examples: Sequence[str], labels: npt.NDArray[np.int32], classes: int, idf: Vector, embed: Embed
+    examples: Sequence[str],
+    labels: npt.NDArray[np.int32],
+    classes: int,
+    idf: Vector,
+    embed: Embed,
+    progress: Callable[[float], None],
 ) -> npt.NDArray[np.float32]:
     """Solve the penalized least squares, with weights that limit the influence of labels with many sentences."""
     counts = np.bincount(labels, minlength=classes)
@@ -230,6 +244,7 @@ def _ridge(
         wanted *= importance[part, None]
         gram += block.T @ block
         moments += block.T @ wanted
+        progress((start + len(block)) / len(examples))
     gram[np.arange(DIMENSIONS), np.arange(DIMENSIONS)] += RIDGE
     return np.asarray(np.linalg.solve(gram, moments), dtype=np.float32)
 
