@@ -152,7 +152,7 @@ def language_words(value: object) -> object:
 
 def signs(value: object) -> object:
     return under(
-        "groups", "signs", "unless", "idioms", "negators", "negation_ends", "negation_passes", "denials", "hedges",
+        "groups", "signs", "unless", "own_words", "clause_ends", "idioms", "negators", "negation_ends", "negation_passes", "denials", "hedges",
         "questions", "question_ends", "persons", "small_words", "generic",
     )(value)  # fmt: skip
 
@@ -196,7 +196,7 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Content:
             "number",
             r"\w+",
         ):
-            written = re.sub(rf"(?m)^(\s*{key}): '(true|false|[\d.]+)'$", r"\1: \2", written)
+            written = re.sub(rf"(?m)^(\s*{key}): '(true|false|-?[\d.]+)'$", r"\1: \2", written)
         (folder / name).write_text(written, encoding="utf-8")
     return load_content(folder)
 
