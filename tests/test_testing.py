@@ -66,7 +66,7 @@ def test_the_scripted_engines_keep_to_the_protocols() -> None:
     check_recognizer(ScriptedRecognizer("does heat help", "", "stop"))
     voice = RecordingVoice()
     check_voice(voice)
-    assert voice.spoken == ["Gently pull your toes towards your shin."] * 2
+    assert voice.spoken == ["Gently put the kettle on the stove."] * 2
 
 
 BROKEN_RECOGNIZERS: dict[str, dict[str, Any]] = {

@@ -228,7 +228,7 @@ def test_an_emergency_is_answered_first_and_ends_a_session(quiet_address: str) -
 
 def test_what_is_told_holds_no_meaning_that_could_be_read_as_a_judgement(quiet_address: str) -> None:
     with talking(quiet_address) as talk:
-        for text in ("my chest hurts", "does heat help", "qwxz", "help i have a cramp", "stop"):
+        for text in ("my chest hurts", "that was wrong", "does heat help", "qwxz", "help i have a cramp", "stop"):
             talk.send(do="ask", text=text)
             talk.wait("answer")
         talk.wait("end")

@@ -109,6 +109,14 @@ def test_an_idiom_is_near_to_no_red_flag_either(skill: Skill, text: str) -> None
 
 @pytest.mark.parametrize(
     "text",
+    ["no chest pain", "no chest pain but does heat help", "no swelling", "no i can breathe fine", "not a stroke"],
+)
+def test_a_denial_that_is_a_command_elsewhere_denies(skill: Skill, text: str) -> None:
+    assert not skill.understanding.understand(text).is_alarm
+
+
+@pytest.mark.parametrize(
+    "text",
     [
         "it broke my heart and now i have chest pain", "i can't take a deep breath", "i can't breathe in",
         "come here i've fallen and i can't get up", "i fell asleep and now my leg is cold and white",

