@@ -145,8 +145,8 @@ USUAL_THRESHOLDS: Final = Thresholds(
     emergency=0.42,
     alarm_certain=2.2,
     alarm_possible=-0.6,
-    rule_certain=-math.inf,
-    rule_possible=-math.inf,
+    rule_certain=-20.0,  # the words of a rule are enough
+    rule_possible=-20.0,
 )
 """For a folder without `thresholds.yaml`."""
 
@@ -256,6 +256,8 @@ class Understanding:
         certain, possible = thresholds.alarm_certain, thresholds.alarm_possible
         if flag is not None:
             certain, possible = min(certain, thresholds.rule_certain), min(possible, thresholds.rule_possible)
+        if flag is not None and odds < possible and self._is_sign_so_far(text, flag):
+            odds = possible  # whatever comes after a sign, its number is named
         if odds < possible or (flag is None and self.alarm is not None and not self._is_known(text)):
             return None
         emergency, urgent = HELP_NOW
@@ -266,6 +268,15 @@ class Understanding:
         family = flag.family if flag is not None and flag.level == level else None
         certainty: Certainty = "certain" if odds >= certain else "possible"
         return _Danger(level, certainty, family, is_by_rule=flag is not None, odds=suspicion.odds)
+
+    def _is_sign_so_far(self, text: str, flag: Flag) -> bool:
+        """Return whether a text would be certain if it ended with the sign of a rule."""
+        comparable = self.sentences.language.comparable(text)
+        before, found, _ = comparable.partition(flag.words)
+        if not found or self.alarm is None:
+            return False
+        so_far = self.alarm.suspicion(self.sentences.language.without_fillers(before + found))
+        return so_far.odds >= self.thresholds.rule_certain
 
     def _is_known(self, text: str) -> bool:
         comparable = self.sentences.language.essence(text)
