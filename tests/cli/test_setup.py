@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,15 @@ def test_what_was_misheard_is_said_and_can_be_said_again(room: Room, tmp_path: P
     assert not read_settings(tmp_path / "voice-helper" / "settings.toml")
 
 
+def _interrupted(terminal: Terminal) -> int:
+    """Press Ctrl-C until the program ends: one that comes while the menu is written still ends what came before."""
+    for _ in range(5):
+        terminal.process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            return terminal.end(10.0)
+    return terminal.end()
+
+
 def test_enter_listens_and_then_guides_and_ctrl_c_ends_listening_and_then_the_program(
     room: Room, tmp_path: Path
 ) -> None:
@@ -100,8 +110,7 @@ def test_enter_listens_and_then_guides_and_ctrl_c_ends_listening_and_then_the_pr
         terminal.type("does heat help")
         terminal.wait_for("heat can ease cramps")
         terminal.wait_for("or a letter")
-        terminal.process.send_signal(signal.SIGINT)
-        assert terminal.end() == 130
+        assert _interrupted(terminal) == 130
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
