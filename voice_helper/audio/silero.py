@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from voice_helper.support.activations import sigmoid
 from voice_helper.support.ggml_weights import Array
 
 Floats = npt.NDArray[np.float32]
@@ -60,9 +61,9 @@ class VoiceNetwork:
             heard = np.maximum(neighbours @ weight + bias, 0.0)
         gates = np.concatenate([heard[0], memory[0]]) @ self.recurrent + self.recurrent_bias
         new, forget, candidate, shown = gates.reshape(4, SIZE)
-        cell = _sigmoid(forget) * memory[1] + _sigmoid(new) * np.tanh(candidate)
-        output = _sigmoid(shown) * np.tanh(cell)
-        chance = _sigmoid(np.maximum(output, 0.0) @ self.last + self.last_bias)
+        cell = sigmoid(forget) * memory[1] + sigmoid(new) * np.tanh(candidate)
+        output = sigmoid(shown) * np.tanh(cell)
+        chance = sigmoid(np.maximum(output, 0.0) @ self.last + self.last_bias)
         return float(chance), np.stack([output, cell])
 
 
@@ -94,7 +95,3 @@ def _waves() -> Floats:
 
 def _rows(matrix: Floats) -> Floats:
     return np.ascontiguousarray(matrix, dtype=np.float32)
-
-
-def _sigmoid(values: Floats) -> Floats:
-    return np.asarray(0.5 + 0.5 * np.tanh(values / 2), dtype=np.float32)

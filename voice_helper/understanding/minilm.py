@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from voice_helper.support.activations import gelu
 from voice_helper.support.onnx_weights import Array
 
 Floats = npt.NDArray[np.float32]
@@ -23,11 +24,6 @@ HEADS: Final = 12
 MATRICES: Final = 6
 """Of a layer: query, key, value, output of the attention, and the two of the feed-forward part."""
 _TINY: Final = np.float32(1e-12)
-_GELU_BLOCK: Final = 1 << 14
-"""So many numbers stay in the processor's cache from one step of the formula to the next."""
-_GELU_FACTORS: Final = tuple(
-    factor / 2 for factor in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
-)
 _PREFIX: Final = "inner.encoder.layer"
 
 
@@ -95,7 +91,7 @@ class Layer:
         shares /= shares.sum(axis=-1, keepdims=True)
         together = (shares @ value).swapaxes(1, 2).reshape(states.shape)
         states = self.norm(self.attended(together) + states)
-        return self.last_norm(self.narrow(_gelu(self.wide(states))) + states)
+        return self.last_norm(self.narrow(gelu(self.wide(states))) + states)
 
     def adapted(self, adapters: Sequence[Adapter]) -> Layer:
         """Return the layer with an adapter beside each of its matrices, in the order of the fields."""
@@ -177,29 +173,3 @@ def sentence_network(weights: Mapping[str, Array]) -> SentenceNetwork:
 def _by_head(states: Floats) -> Floats:
     texts, pieces, dimensions = states.shape
     return states.reshape(texts, pieces, HEADS, dimensions // HEADS).swapaxes(1, 2)
-
-
-def _gelu(values: Floats) -> Floats:
-    """Return x times the normal distribution's share below x: max(x, 0) - |x| * (share beyond |x|).
-
-    Source of the error function's approximation, good to 1.5e-7: Abramowitz and Stegun, formula 7.1.26.
-    """
-    result = np.maximum(values, np.float32(0))
-    flat, flat_result = values.reshape(-1), result.reshape(-1)
-    for start in range(0, flat.size, _GELU_BLOCK):
-        part = slice(start, start + _GELU_BLOCK)
-        size = np.abs(flat[part])
-        step = size * np.float32(0.3275911 * math.sqrt(0.5))
-        step += np.float32(1)
-        np.reciprocal(step, out=step)
-        beyond = step * np.float32(_GELU_FACTORS[0])
-        for factor in _GELU_FACTORS[1:]:
-            beyond += np.float32(factor)
-            beyond *= step
-        bell = np.square(size, out=step)
-        bell *= np.float32(-0.5)
-        np.exp(bell, out=bell)
-        beyond *= bell
-        beyond *= size
-        flat_result[part] -= beyond
-    return result

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voice_helper.errors import EngineMissingError, install_hint
+from voice_helper.support.activations import gelu, sigmoid
 
 Array = npt.NDArray[np.float32]
 Samples = Array
@@ -121,7 +122,7 @@ class _Block:
     def _convolve(self, frames: Array, past: _Past) -> tuple[Array, Array]:
         mixed = self.convolution_in(frames)
         width = mixed.shape[1] // 2
-        gated = np.concatenate([past.convolved, mixed[:, :width] * _sigmoid(mixed[:, width:])])
+        gated = np.concatenate([past.convolved, mixed[:, :width] * sigmoid(mixed[:, width:])])
         around = np.concatenate([gated, np.zeros((_SIDE, width), dtype=np.float32)])
         windows = np.lib.stride_tricks.sliding_window_view(around, _KERNEL, axis=0)  # frames x width x kernel
         heard = np.einsum("fwk,wk->fw", windows, self.kernel.weight) + self.kernel.bias
@@ -172,7 +173,7 @@ class Conformer:
     def stem(self, features: Array) -> Array:
         """Return one frame every 20 ms, from features that extend one step beyond the frames at both ends."""
         threes = np.lib.stride_tricks.sliding_window_view(features, 3, axis=0)[::2]  # frames x mels x 3
-        return _gelu(self._stem(threes.transpose(0, 2, 1).reshape(len(threes), -1)))
+        return gelu(self._stem(threes.transpose(0, 2, 1).reshape(len(threes), -1)))
 
     def past(self) -> tuple[_Past, ...]:
         """Return the initial state of the blocks, before any sound."""
@@ -317,21 +318,5 @@ def _block(part: Mapping[str, Array], kernel: _Dense, matrices: list[Array]) -> 
     )
 
 
-def _sigmoid(values: Array) -> Array:
-    return np.asarray(np.float32(0.5) * (np.float32(1) + np.tanh(np.float32(0.5) * values)), dtype=np.float32)
-
-
 def _silu(values: Array) -> Array:
-    return values * _sigmoid(values)
-
-
-def _gelu(values: Array) -> Array:
-    """Return the exact GELU, with the error function of Abramowitz and Stegun, 7.1.26 (error below 2e-7)."""
-    x = values * np.float32(0.5**0.5)
-    size = np.abs(x)
-    t = np.float32(1) / (np.float32(1) + np.float32(0.3275911) * size)
-    series = t * (
-        0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * np.float32(1.061405429))))
-    )
-    error = np.sign(x) * (np.float32(1) - series * np.exp(-np.square(x)))
-    return np.asarray(np.float32(0.5) * values * (np.float32(1) + error), dtype=np.float32)
+    return values * sigmoid(values)
