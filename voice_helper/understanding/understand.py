@@ -212,7 +212,7 @@ class Understanding:
 
     def _without_danger(self, text: str, flags: Flags, context: Context) -> Match:
         """Return what a text means apart from any danger in it."""
-        denied = any(flag.level in HELP_NOW for flag in flags.denied)
+        denied = _denies_danger(flags)
         redirect = next((flag for flag in flags.raised if flag.level not in HELP_NOW), None)
         if denied:
             text = flags.rest or text
@@ -222,7 +222,7 @@ class Understanding:
             return Match(meant, decided_by="command")
         claim = self._exact(text, context)
         if claim is not None and claim.intent not in HELP_NOW:
-            return replace(self._claimed(text, claim, redirect), denied=denied)
+            return replace(self._claimed(claim, redirect), denied=denied)
         if redirect is not None:
             return replace(self._flagged(text, redirect), denied=denied)
         comparable = language.essence(text)
@@ -298,8 +298,8 @@ class Understanding:
             if not any(flag.level in HELP_NOW for flag in flags.raised):
                 return whole
             return max((whole, *map(self.alarm.suspicion, clauses)), key=lambda suspicion: suspicion.odds)
-        is_denied = any(flag.level in HELP_NOW for flag in flags.denied)  # nearness knows neither denials nor idioms
-        left = flags.rest if is_denied else flags.plain if flags.plain is not None else text
+        # Nearness knows neither denials nor idioms.
+        left = flags.rest if _denies_danger(flags) else flags.plain if flags.plain is not None else text
         shares = dict(self._ranked(essence(left)).scores())
         emergency, urgent = (shares.get(level, 0.0) for level in HELP_NOW)
         together = min(emergency + urgent, 1.0 - _EDGE)
@@ -322,15 +322,14 @@ class Understanding:
         slots = self.sentences.find_slots(
             self.sentences.language.comparable(text), self.sentences.slots_of.get(danger.level, ())
         )
-        is_denied = any(flag.level in HELP_NOW for flag in flags.denied)
         if danger.claim is not None or danger.is_by_rule:
             family, template = danger.family, danger.claim.template if danger.claim is not None else None
             if family is None:
-                family = self._family(comparable, danger.level)
+                family = self._family(comparable, self.nearest.rank(comparable), danger.level)
             score, runner_up = 1.0, None
         else:
             ranking = self.nearest.rank(comparable)
-            family = self._family(comparable, danger.level)
+            family = self._family(comparable, ranking, danger.level)
             template = self.nearest.nearest_template(comparable, danger.level)
             score, runner_up = round(logistic(danger.odds), 4), _next_best(ranking.scores(), danger.level)
         return Match(
@@ -341,13 +340,13 @@ class Understanding:
             family,
             template,
             runner_up,
-            denied=is_denied and not danger.is_by_rule,
+            denied=_denies_danger(flags) and not danger.is_by_rule,
             certainty=danger.certainty,
         )
 
-    def _family(self, comparable: str, level: str) -> str | None:
+    def _family(self, comparable: str, ranking: Ranking, level: str) -> str | None:
         """Return the nearest family of a level; one that has words of its own counts only with one of them."""
-        family = self.nearest.rank(comparable).family(level)
+        family = ranking.family(level)
         return family if family is None or self.safety.may_be(family, comparable) else None
 
     def urgent_flag(self, text: str) -> Flag | None:
@@ -375,7 +374,7 @@ class Understanding:
             claims = (*[claim for claim in claims if claim.intent in LEVELS], *commands, *claims)
         return claims[0] if claims else None
 
-    def _claimed(self, text: str, claim: Claim, flag: Flag | None) -> Match:
+    def _claimed(self, claim: Claim, flag: Flag | None) -> Match:
         if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) <= LEVELS.index(claim.intent):
             return Match(flag.level, claim.slots, 1.0, "safety", flag.family, claim.template)
         group = self._group(claim.intent)
@@ -416,6 +415,10 @@ class Understanding:
 
     def _group(self, intent: str) -> str | None:
         return self.sentences.group_of.get(intent)
+
+
+def _denies_danger(flags: Flags) -> bool:
+    return any(flag.level in HELP_NOW for flag in flags.denied)
 
 
 def _next_best(ranked: list[tuple[str, float]], intent: str) -> RunnerUp | None:
