@@ -38,7 +38,7 @@ RUNS = sorted(
     | {
         Requirement(line).name
         for extra, lines in EXTRAS.items()
-        if extra not in {"dev", "docs", "bench", "mutants", "ovos-test"}
+        if extra not in {"dev", "docs", "bench", "mutants", "ovos-test", "train"}
         for line in lines
     }
 )
