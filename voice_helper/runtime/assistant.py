@@ -13,7 +13,8 @@ from functools import cache
 from typing import Final, Literal, Protocol
 
 from voice_helper.audio.devices import Source, chime
-from voice_helper.audio.endpoint import IN_SESSION, Endpointer, EndpointSettings, Segment
+from voice_helper.audio.endpoint import IN_SESSION, EndpointSettings, Segment
+from voice_helper.audio.near_speaker import NearEndpointer
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.errors import EngineFaultError
 from voice_helper.recognizers import Recognizer
@@ -104,7 +105,7 @@ class Listener:
 
     def __init__(self, recognizer: Recognizer, endpoint: EndpointSettings) -> None:
         self._recognizer = recognizer
-        self.endpointer = Endpointer(endpoint)
+        self.endpointer = NearEndpointer(endpoint)
         self._kept_back: list[AudioChunk] = []
         self._has_paused = False
 
@@ -239,7 +240,10 @@ class Assistant:
 
     def end_utterance(self) -> None:
         """End the current utterance early: process what has been heard so far."""
-        self._utterance_over(self._endpointer.finish().is_over)
+        rest = self._endpointer.finish()
+        for _ in self._listener.recognize(rest):
+            pass
+        self._utterance_over(rest.is_over)
 
     def say_first(self, rows: tuple[Row, ...]) -> None:
         """Speak these rows before any input."""
@@ -300,7 +304,11 @@ class Assistant:
             self.address()
         self._endpointer.settings = self._endpoint_now
         was_in_utterance = self._endpointer.in_utterance
-        cut = self._endpointer.accept(chunk, self._is_speech(chunk) and (was_in_utterance or not us_alone))
+        cut = self._endpointer.accept(
+            chunk,
+            self._is_speech(chunk) and (was_in_utterance or not us_alone),
+            is_own_voice=bool(self._own_text()),
+        )
         if cut.chunks:
             self._mind_the_utterance(cut, is_new=not was_in_utterance)
         try:
@@ -529,4 +537,7 @@ def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSett
             heard = listener.finish()
             if heard.text:
                 return heard
-    return listener.finish() if listener.endpointer.finish().is_over else Transcript("", 0.0)
+    rest = listener.endpointer.finish()
+    for _ in listener.recognize(rest):
+        pass
+    return listener.finish() if rest.is_over else Transcript("", 0.0)
