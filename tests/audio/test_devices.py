@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from tests.support.sound import (
     as_array,
@@ -27,7 +29,8 @@ from tests.support.sound import (
     write_pcm,
     write_sound,
 )
-from voice_helper.audio.devices import SilentPlayer, WavSource, louder, to_pcm, write_wav
+from voice_helper.audio.devices import SilentPlayer, WavSource, as_output, louder, to_pcm, write_wav
+from voice_helper.audio.limiter import PEAK
 from voice_helper.errors import AudioFileError
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 
@@ -304,8 +307,29 @@ def test_without_keeping_nothing_is_kept() -> None:
 # Louder and softer
 
 
-def test_louder_is_cut_off_at_full_scale_and_not_wrapped() -> None:
-    assert list(as_array(louder(as_pcm(np.array([0.1, 0.9, -0.9])), 4.0))) == [13104, 32767, -32768]
+@given(
+    arrays(np.int16, st.integers(0, 2_000), elements=st.integers(-32_768, 32_767)),
+    st.floats(0.25, 4.0),
+    st.sampled_from([16_000, 44_100, 48_000]),
+)
+def test_no_sample_that_is_played_exceeds_1_db_below_full_scale(
+    samples: npt.NDArray[np.int16], factor: float, rate: int
+) -> None:
+    pcm = samples.astype("<i2").tobytes()
+    played = SilentPlayer(keep=True)
+    played.play(pcm, factor)
+    spoken = to_pcm(samples.astype(np.float32) / 16_384, rate)
+    for output in (played.finish(), louder(pcm, factor), spoken, as_output(pcm, factor, rate)):
+        assert np.abs(as_array(output)).max(initial=0) <= 32_767 * PEAK
+
+
+def test_a_voice_made_four_times_as_loud_is_turned_down_and_not_cut_off() -> None:
+    tones = as_pcm(sine(0.5, hertz=200.0, level=0.1)) + as_pcm(sine(0.5, hertz=200.0, level=0.9))
+    louder_tones = as_array(louder(tones, 4.0))
+    soft, loud = louder_tones[:7_000], louder_tones[-7_000:]
+    assert np.abs(soft).max() == pytest.approx(0.4 * 32_767, rel=0.01)
+    assert np.abs(loud).max() == pytest.approx(PEAK * 32_767, rel=0.01)
+    assert loudness(loud.astype("<i2").tobytes()) == pytest.approx(PEAK * 32_767 / np.sqrt(2), rel=0.01)  # still a sine
 
 
 def test_softer_is_softer() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from voice_helper.audio.limiter import PEAK, limited
 from voice_helper.errors import AudioFileError, SoundDeviceError, SoundFormatError
 from voice_helper.support.cache import write_whole
 from voice_helper.support.settings import file_that_sets
@@ -29,6 +30,7 @@ DeviceKind = Literal["microphone", "loudspeaker"]
 
 _CHIME_SECONDS, _CHIME_FROM, _CHIME_TO, _CHIME_LOUDNESS = 0.5, 150.0, 7_000.0, 0.1
 _SILENT_BELOW: Final = 100
+_FULL_SCALE: Final = 32_767.0
 _ONSET_SAMPLES: Final = round(0.02 * SAMPLE_RATE)  # an "h" begins softly
 _BLOCK_FRAMES: Final = 16_384
 _MAX_CHANNELS: Final = 64
@@ -300,10 +302,10 @@ def chime() -> bytes:
 
 
 def to_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
-    """Convert samples from -1.0 to 1.0 at any rate (hertz) to 16 kHz, 16-bit sound."""
+    """Convert a voice's samples at any rate (hertz) to 16 kHz, 16-bit sound with peaks of at most -1 dBFS."""
     if rate != SAMPLE_RATE:
         samples = np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), dtype=np.float32)
-    return _pcm(samples)
+    return _limited_pcm(samples, SAMPLE_RATE)
 
 
 def spoken_part(pcm: bytes) -> bytes:
@@ -347,7 +349,7 @@ def _open_sound(path: Path) -> Any:
 
 
 def _pcm(samples: npt.NDArray[np.float32]) -> bytes:
-    return bytes((np.clip(samples, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
+    return bytes((np.clip(samples, -1.0, 1.0) * _FULL_SCALE).round().astype("<i2").tobytes())
 
 
 # Players: without a loudspeaker, and with one
@@ -437,7 +439,7 @@ class Loudspeaker(_Device):
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
         """Queue sound for playback."""
-        sound = _at_rate(louder(pcm, loudness), self._rate)
+        sound = as_output(pcm, loudness, self._rate)
         with self._lock:
             self._waiting += sound
             if self._waiting:
@@ -580,11 +582,22 @@ class Microphone(_Device):
 
 
 def louder(pcm: bytes, factor: float) -> bytes:
-    """Return the sound made louder or softer by a factor, clipped at full scale."""
-    if factor == 1.0:
+    """Return the sound made louder or softer by a factor, with peaks of at most -1 dBFS."""
+    return as_output(pcm, factor, SAMPLE_RATE)
+
+
+def as_output(pcm: bytes, factor: float, rate: int) -> bytes:
+    """Return the sound at a device's rate and loudness, ready to be played."""
+    samples = _samples(pcm)
+    if rate != SAMPLE_RATE and len(samples):
+        samples = np.asarray(soxr.resample(samples.astype(np.float32), SAMPLE_RATE, rate))
+    elif factor == 1.0 and (not len(samples) or int(np.abs(samples.astype(np.int32)).max()) <= _FULL_SCALE * PEAK):
         return pcm
-    samples = _samples(pcm).astype(np.float32) * factor
-    return bytes(np.clip(samples, -32768, 32767).astype("<i2").tobytes())
+    return _limited_pcm(samples.astype(np.float32) * np.float32(factor / _FULL_SCALE), rate)
+
+
+def _limited_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
+    return bytes((limited(samples, rate) * _FULL_SCALE).astype("<i2").tobytes())  # rounds towards silence
 
 
 def import_sounddevice() -> Any:
@@ -688,10 +701,3 @@ def _device_by_name(sounddevice: Any, device: str, kind: DeviceKind) -> int:
 
 def _samples(pcm: bytes) -> npt.NDArray[np.int16]:
     return np.frombuffer(pcm, dtype="<i2")
-
-
-def _at_rate(pcm: bytes, rate: int) -> bytes:
-    if rate == SAMPLE_RATE or not pcm:
-        return pcm
-    resampled = soxr.resample(_samples(pcm), SAMPLE_RATE, rate)
-    return bytes(np.asarray(resampled, dtype="<i2").tobytes())
