@@ -47,6 +47,8 @@ _SYSTEMS_CHOICE: Final = (
     "primary sound capture driver", "primary sound driver",
 )  # fmt: skip
 _STALLED_SECONDS: Final = 5.0  # a loudspeaker that accepts no sound for this long counts as gone
+_MAX_BEHIND_SECONDS: Final = 5.0  # after sleep there is nothing to catch up with
+_SHORTEST_PAUSE_SECONDS: Final = 0.1
 _LOOK_SECONDS: Final = 0.1
 _LOOK_AGAIN_CHUNKS: Final = 3 * SAMPLE_RATE // CHUNK_SAMPLES
 _MAX_PLAYED_SECONDS: Final = 5  # kept if the caller does not fetch them
@@ -434,6 +436,7 @@ class Loudspeaker(_Device):
         sounddevice = import_sounddevice()
         self._stream, self._rate = _open_stream(sounddevice.RawOutputStream, self._device, self._fill, "loudspeaker")
         self._latency_seconds = float(self._stream.latency)
+        self._lasts_until, self._behind_samples = math.nan, 0
         self._at_16_khz = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
         _start(self._stream, "loudspeaker")
 
@@ -516,13 +519,35 @@ class Loudspeaker(_Device):
     def _fill(self, out: Any, frames: int, when: object, status: object) -> None:
         wanted = frames * 2
         with self._lock:
+            self._catch_up(frames)
             sound = bytes(self._waiting[:wanted])
             del self._waiting[:wanted]
             if not self._waiting:
                 self._drained.set()
             out[:] = sound.ljust(wanted, b"\0")
             self._played += out
+            if not self._waiting:
+                self._behind_samples = 0
             del self._played[: max(0, len(self._played) - self._rate * 2 * _MAX_PLAYED_SECONDS)]
+
+    def _catch_up(self, frames: int) -> None:
+        """Shorten the pauses in the waiting sound by the time in which a busy machine gave the device nothing to play.
+
+        Words are never left out.
+        """
+        now = clock_seconds()
+        missed = 0 if math.isnan(self._lasts_until) else max(0, round((now - self._lasts_until) * self._rate))
+        ends = now if missed or math.isnan(self._lasts_until) else self._lasts_until
+        self._lasts_until = min(ends, now + self._latency_seconds) + frames / self._rate
+        if self._waiting:
+            self._behind_samples += min(missed, round(_MAX_BEHIND_SECONDS * self._rate))
+            self._played += bytes(2 * missed)[: self._rate * 2 * _MAX_PLAYED_SECONDS]
+        if self._behind_samples:
+            pause = len(self._waiting) - len(self._waiting.lstrip(b"\0"))
+            spare = min(self._behind_samples, pause // 2 - round(_SHORTEST_PAUSE_SECONDS * self._rate))
+            if spare > 0:
+                del self._waiting[: spare * 2]
+                self._behind_samples -= spare
 
 
 class Microphone(_Device):

@@ -30,4 +30,4 @@ def limited(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float
     gains = PEAK / np.maximum(loudest, PEAK)
     middles = (np.arange(blocks) + 0.5) * length
     gain = np.interp(np.arange(len(samples)), middles, gains)
-    return np.clip(samples * gain, -PEAK, PEAK).astype(np.float32)
+    return np.asarray(np.clip(samples * gain, -PEAK, PEAK), dtype=np.float32)

@@ -137,7 +137,14 @@ def guide(options: Options, listening: Listening, place: str | None) -> None:
 
 
 def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
-    from voice_helper.audio.devices import LastingMicrophone, QuietRoom, SilentPlayer, WavSource, write_wav
+    from voice_helper.audio.devices import (
+        LastingMicrophone,
+        QuietRoom,
+        SilentPlayer,
+        WavSource,
+        clock_seconds,
+        write_wav,
+    )
     from voice_helper.audio.endpoint import PATIENT, EndpointSettings
     from voice_helper.dialogue.conversation import State
     from voice_helper.recognizers.wake_word import WakeWord
@@ -171,6 +178,7 @@ def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
             headset=listening.headset or voice.name == ReadingPace.name,
             wake=spotter,
             waits_to_be_addressed=manner.push_to_talk,
+            clock_seconds=clock_seconds if listening.is_live else None,
             tell=_teller(skill, listening, console, view),
         )
         lasting = heard if isinstance(heard, LastingMicrophone) else None
