@@ -204,17 +204,21 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
         note(f"{speaker.fault.message}; {speaker.fault.hint}")
 
 
-def open_loudspeaker(options: Options) -> Loudspeaker | None:
-    """Open the loudspeaker. If there is none and the user named none, print a note and return `None`."""
+def open_loudspeaker(options: Options, announce: Callable[[str], None] | None = None) -> Loudspeaker | None:
+    """Open the loudspeaker. If there is none and the user named none, announce it and return `None`.
+
+    Without `announce`, the user gets a note.
+    """
     from voice_helper.audio.devices import Loudspeaker
     from voice_helper.errors import SoundDeviceError
 
+    announce = announce or note
     try:
-        return Loudspeaker(options.loudspeaker_device, note)
+        return Loudspeaker(options.loudspeaker_device, announce)
     except SoundDeviceError as error:
         if options.loudspeaker_device:
             raise
-        note(f"the answer is shown, not spoken: {error.message}; {error.hint}")
+        announce(f"the answer is shown, not spoken: {error.message}; {error.hint}")
         return None
 
 
