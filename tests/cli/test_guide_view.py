@@ -59,6 +59,10 @@ def test_what_is_said_stands_in_large_letters_with_the_step_and_what_can_be_said
     assert picture.rstrip().endswith("Say next.")
 
 
+def test_before_the_first_step_the_screen_is_empty(view: GuideView) -> None:
+    assert drawn(view, None, None).split() == ["Say", "next."]
+
+
 def test_the_time_left_is_a_bar_and_a_large_number(view: GuideView) -> None:
     say(view, "Hold.")
     whole, half = drawn(view, (2, 6), (20.0, 20.0)), drawn(view, (2, 6), (10.0, 20.0))

@@ -18,6 +18,7 @@ from voice_helper.cli.options import (
     open_recognizer,
     open_skill,
     plain,
+    print_hanging,
     print_line,
     refuse_silent_save,
     situation,
@@ -123,7 +124,7 @@ def _show_answer(transcript: Transcript, engine: str | None, match: Match, answe
         mark = {"article": "article", "first_aid": "first aid", "safety": "safety"}.get(row.kind, "")
         where = row.fact or row.source
         note = f"  [dim]({mark}: {where})[/dim]" if mark and where else ""
-        console.print(f"  {plain(row.text)}{note}", highlight=False)
+        print_hanging(console, "  ", plain(row.text), note)
 
 
 @click.command()

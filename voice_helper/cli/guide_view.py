@@ -165,7 +165,7 @@ class GuideView:
 
     def _above(self, step: tuple[int, int] | None) -> Text:
         if step is None:
-            return Text("")
+            return Text(" ")  # without any text, a layout draws a frame
         return Text(filled(self._words.step, {"step": str(step[0]), "steps": str(step[1])}).text, style="bold")
 
     def _middle(self) -> Iterator[RenderableType]:

@@ -24,7 +24,9 @@ from voice_helper.cli.options import (
     open_voice_or_none,
     packed,
     plain,
+    print_hanging,
     print_line,
+    progress,
     refuse_silent_save,
     situation,
     terminal,
@@ -78,6 +80,17 @@ class _Manner:
     place: str | None = None
     wake: str | None = None
     push_to_talk: bool = False
+
+
+@dataclass(slots=True)
+class _AnnouncedBy:
+    """What shows messages: the error stream, or the view once there is one."""
+
+    tell: Callable[[str], None]
+
+    def show(self, text: str) -> None:
+        """Show a message."""
+        self.tell(text)
 
 
 _LISTENING_OPTIONS: Final = (
@@ -140,6 +153,21 @@ def guide(options: Options, listening: Listening, place: str | None) -> None:
 
 
 def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
+    announced_by = _AnnouncedBy(note)
+    with ExitStack() as opened, ExitStack() as getting_ready:
+        if listening.is_live:
+            opened.enter_context(without_sound_library_noise(announced_by.show))
+        getting_ready.enter_context(progress("getting ready", as_line=listening.plain))
+        _open_and_converse(options, listening, manner, announced_by, getting_ready.close)
+
+
+def _open_and_converse(
+    options: Options,
+    listening: Listening,
+    manner: _Manner,
+    announced_by: _AnnouncedBy,
+    tell_ready: Callable[[], None],
+) -> None:
     from voice_helper.audio.devices import (
         LastingMicrophone,
         QuietRoom,
@@ -167,11 +195,11 @@ def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
     voice = _open_voice(options, save, is_live=file is None)
     console = terminal()
     view = _view(skill, listening, manner, console)
-    announce = view.note if view is not None else note
+    if view is not None:
+        announced_by.tell = view.note
+    announce = announced_by.show
     spotter = GuardedSpotter(announce, lambda: WakeWord(wake)) if wake is not None else None
     with ExitStack() as opened:
-        if listening.is_live:
-            opened.enter_context(without_sound_library_noise(announce))
         kept = SilentPlayer(keep=save is not None)
         player, heard = (kept, file) if file is not None else _live(options, kept, opened, announce, manner)
         if view is not None and isinstance(heard, QuietRoom):
@@ -191,6 +219,7 @@ def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
         )
         lasting = heard if isinstance(heard, LastingMicrophone) else None
         heard = kept_in(heard, recording)
+        tell_ready()
         try:
             _begin(assistant, skill, options, listening, manner)
             if view is not None:
@@ -361,12 +390,12 @@ def _shower(skill: Skill, console: Console) -> Callable[[LoopEvent], None]:
         if happening.event == "heard":
             intent = str(fields["intent"])
             beside = overheard if "overheard" in fields else hints.pop(intent, intent)  # showing it once is enough
-            console.print(f"[dim]{at}[/dim]  you   {text}  [dim]{beside}[/dim]", highlight=False)
+            print_hanging(console, f"[dim]{at}[/dim]  you   ", text, f"  [dim]{beside}[/dim]")
         elif happening.event == "say":
-            console.print(f"[dim]{at}[/dim]        {text}", highlight=False)
+            print_hanging(console, f"[dim]{at}[/dim]        ", text)
         elif happening.event == "error":
             reason = plain(str(fields["reason"]))
-            console.print(f"[dim]{at}[/dim]  [red]![/red]     {text}  [dim]{reason}[/dim]", highlight=False)
+            print_hanging(console, f"[dim]{at}[/dim]  [red]![/red]     ", text, f"  [dim]{reason}[/dim]")
         elif happening.event == "end":
             console.print(f"[dim]{at}  ended: {fields['reason']}[/dim]", highlight=False)
 

@@ -185,7 +185,9 @@ def _hears(options: Options, skill: Skill, console: Console) -> bool:
         sentence = sentences_of(skill.content.answers.samples.text)[-1].rstrip(".")
         wanted = skill.understanding.understand(sentence).intent
     for number in range(_TRIES):
-        console.print(f'{"Once more, say" if number else "Say"} aloud: "{plain(sentence)}"', highlight=False)
+        begun = "Once more: press" if number else "Press"
+        console.print(f'{begun} Enter, then say aloud: "{plain(sentence)}"', highlight=False)
+        click.prompt("", default="", show_default=False, prompt_suffix="")
         heard, verdict = _heard(options, recognizer, console)
         if not heard:
             console.print("No words were heard." if verdict == "good" else _LEVELS[verdict])
