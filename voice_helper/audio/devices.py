@@ -540,8 +540,9 @@ class Loudspeaker(_Device):
         ends = now if missed or math.isnan(self._lasts_until) else self._lasts_until
         self._lasts_until = min(ends, now + self._latency_seconds) + frames / self._rate
         if self._waiting:
-            self._behind_samples += min(missed, round(_MAX_BEHIND_SECONDS * self._rate))
-            self._played += bytes(2 * missed)[: self._rate * 2 * _MAX_PLAYED_SECONDS]
+            missed = min(missed, round(_MAX_BEHIND_SECONDS * self._rate))
+            self._behind_samples += missed
+            self._played += bytes(2 * missed)
         if self._behind_samples:
             pause = len(self._waiting) - len(self._waiting.lstrip(b"\0"))
             spare = min(self._behind_samples, pause // 2 - round(_SHORTEST_PAUSE_SECONDS * self._rate))

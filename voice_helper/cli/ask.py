@@ -27,6 +27,7 @@ from voice_helper.cli.options import (
     terminal,
 )
 from voice_helper.errors import VoiceHelperError
+from voice_helper.support.silence_stderr import without_sound_library_noise
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.skill import Skill
@@ -62,6 +63,7 @@ def ask(
     _answer_once(options, " ".join(question) if question else None, wav, save, as_json=as_json, recording=recording)
 
 
+@without_sound_library_noise(note)
 def _answer_once(
     options: Options,
     typed: str | None,

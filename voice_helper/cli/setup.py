@@ -16,6 +16,7 @@ from voice_helper.cli.options import (
     common,
     disclaimer,
     language_folder,
+    note,
     open_recognizer,
     open_skill,
     plain,
@@ -25,6 +26,7 @@ from voice_helper.cli.options import (
 )
 from voice_helper.errors import SoundDeviceError, Terminated, VoiceHelperError
 from voice_helper.support.paths import settings_file
+from voice_helper.support.silence_stderr import without_sound_library_noise
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from rich.console import Console
@@ -170,6 +172,7 @@ def _set_up(options: Options, console: Console) -> Options:
     return options
 
 
+@without_sound_library_noise(note)
 def _hears(options: Options, skill: Skill, console: Console) -> bool:
     """Show the microphone level while the user says a sentence, then what was heard. Return whether it works."""
     from voice_helper.audio.devices import Microphone
@@ -245,10 +248,11 @@ class _Metered:
         live.update(bar + Text(f" {decibels:4.0f} dB, {left}"), refresh=True)
 
 
+@without_sound_library_noise(note)
 def _speaks(options: Options, skill: Skill, console: Console) -> bool:
     """Say a sentence. Return whether the user heard it, or no other device can be chosen."""
     from voice_helper.audio.devices import Loudspeaker
-    from voice_helper.cli.options import note, open_voice_or_none
+    from voice_helper.cli.options import open_voice_or_none
     from voice_helper.runtime.speaker import Speaker
 
     if options.voice == "none":
