@@ -172,7 +172,6 @@ def _set_up(options: Options, console: Console) -> Options:
     return options
 
 
-@without_sound_library_noise(note)
 def _hears(options: Options, skill: Skill, console: Console) -> bool:
     """Show the microphone level while the user says a sentence, then what was heard. Return whether it works."""
     from voice_helper.audio.devices import Microphone
@@ -204,6 +203,7 @@ def _hears(options: Options, skill: Skill, console: Console) -> bool:
     return False
 
 
+@without_sound_library_noise(note)  # not around a question: its text goes to stderr, too
 def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[str, Verdict]:
     """Return what the user says, if anything, and how loud it was."""
     from voice_helper.audio.devices import Microphone
@@ -248,7 +248,6 @@ class _Metered:
         live.update(bar + Text(f" {decibels:4.0f} dB, {left}"), refresh=True)
 
 
-@without_sound_library_noise(note)
 def _speaks(options: Options, skill: Skill, console: Console) -> bool:
     """Say a sentence. Return whether the user heard it, or no other device can be chosen."""
     from voice_helper.audio.devices import Loudspeaker
@@ -264,7 +263,7 @@ def _speaks(options: Options, skill: Skill, console: Console) -> bool:
     except SoundDeviceError as error:
         show_error(error)
         return options.loudspeaker_device is None
-    with loudspeaker:
+    with loudspeaker, without_sound_library_noise(note):
         sentence = skill.content.answers.short.text
         console.print(f'It says: "{plain(sentence)}"', highlight=False)
         Speaker(voice, loudspeaker, options.rate).say_all((sentence,))
