@@ -223,6 +223,15 @@ class Quiet:
     """Time has passed."""
 
     samples: int
+    """The length of the sound that was heard."""
+
+    clock_samples: int | None = None
+    """The time by the clock, if it differs: a busy machine hears late, or loses sound."""
+
+    @property
+    def passed_samples(self) -> int:
+        """Return how long it was for the user."""
+        return self.samples if self.clock_samples is None else self.clock_samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from voice_helper.cli.options import (
     open_recognizer,
     open_skill,
     plain,
+    print_hanging,
     print_line,
     refuse_silent_save,
     situation,
@@ -26,6 +27,7 @@ from voice_helper.cli.options import (
     terminal,
 )
 from voice_helper.errors import VoiceHelperError
+from voice_helper.support.silence_stderr import without_sound_library_noise
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.skill import Skill
@@ -61,6 +63,7 @@ def ask(
     _answer_once(options, " ".join(question) if question else None, wav, save, as_json=as_json, recording=recording)
 
 
+@without_sound_library_noise(note)
 def _answer_once(
     options: Options,
     typed: str | None,
@@ -123,7 +126,7 @@ def _show_answer(transcript: Transcript, engine: str | None, match: Match, answe
         mark = {"article": "article", "first_aid": "first aid", "safety": "safety"}.get(row.kind, "")
         where = row.fact or row.source
         note = f"  [dim]({mark}: {where})[/dim]" if mark and where else ""
-        console.print(f"  {plain(row.text)}{note}", highlight=False)
+        print_hanging(console, "  ", plain(row.text), note)
 
 
 @click.command()

@@ -203,7 +203,7 @@ class Conversation:
         if isinstance(event, PartlyHeard):
             return self._partly_heard(state, event)
         if isinstance(event, Quiet):
-            return self._time_passed(state, event.samples)
+            return self._time_passed(state, event)
         return self._done_speaking(state)
 
     def begin_guide(self, state: State, place: str | None = None) -> tuple[State, tuple[Action, ...]]:
@@ -597,33 +597,33 @@ class Conversation:
 
     # Time
 
-    def _time_passed(self, state: State, samples: int) -> tuple[State, tuple[Action, ...]]:
+    def _time_passed(self, state: State, quiet: Quiet) -> tuple[State, tuple[Action, ...]]:
         so_far = state.so_far
         if so_far.suspected is not None:
-            so_far = replace(so_far, suspected_samples=so_far.suspected_samples + samples)
+            so_far = replace(so_far, suspected_samples=so_far.suspected_samples + quiet.samples)
             state = replace(state, so_far=so_far)
             if so_far.suspected is not None and so_far.suspected_samples >= STEADY_SECONDS * SAMPLE_RATE:
                 return self._act_on_suspicion(state, so_far.suspected)
         if so_far.commanded is not None and so_far.hushed_for is None:
-            so_far = replace(so_far, commanded_samples=so_far.commanded_samples + samples)
+            so_far = replace(so_far, commanded_samples=so_far.commanded_samples + quiet.samples)
             state = replace(state, so_far=so_far)
             if so_far.commanded_samples >= COMMAND_STEADY_SECONDS * SAMPLE_RATE:
                 hushed = replace(so_far, commanded=None, hushed_for=so_far.commanded)
                 return replace(state, so_far=hushed), (Hush("command"),)
         if state.alerts.possible is not None:
-            left = state.alerts.possible_samples - samples
+            left = state.alerts.possible_samples - quiet.passed_samples
             alerts = Alerts(state.alerts.level, state.alerts.family)
             if left > 0:
                 alerts = replace(state.alerts, possible_samples=left)
             state = replace(state, alerts=alerts)
         if state.owed is not None:
-            answer, left = state.owed.answer, state.owed.in_samples - samples
+            answer, left = state.owed.answer, state.owed.in_samples - quiet.passed_samples
             if left > 0:
                 return replace(state, owed=Owed(answer, left)), ()
             rows = answer.rows + ((answer.disclaimer_row,) if answer.disclaimer_row else ())
             return replace(state, owed=None), (Say(rows),)
         if state.session is not None and self.guide is not None:
-            return self._moved(state, guided.pass_time(self.guide, state.session, samples))
+            return self._moved(state, guided.pass_time(self.guide, state.session, quiet.passed_samples))
         return state, ()
 
     def _done_speaking(self, state: State) -> tuple[State, tuple[Action, ...]]:

@@ -29,7 +29,7 @@ _TOP_KEYS = frozenset(
     {
         "language", "content_reviewed", "limit_seconds", "place", "conditions", "steps", "stand", "help", "which_step",
         "how_long", "count", "repeat", "when_done", "article_first", "good",
-        "close", "close_worse", "close_limit",
+        "close", "close_worse", "close_limit", "stopped",
     }
 )  # fmt: skip
 _PLACE_KEYS = frozenset({"slot", "usual", "step", "ask"})
@@ -116,6 +116,9 @@ class Guide:
     close_worse: tuple[Row, ...]
     close_limit: tuple[Row, ...]
     """Said when the time limit ends the session."""
+
+    stopped: Row = field(default_factory=lambda: Row("", "talk"))
+    """Shown, not said, when "stop" has ended the session. Contains `{command}`, what to type to begin again."""
 
     places: Places = field(default_factory=Places)
     conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -547,6 +550,7 @@ def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problem
         close=rows("close"),
         close_worse=rows("close_worse"),
         close_limit=rows("close_limit"),
+        stopped=row("stopped"),
         places=places,
         conditions=conditions,
     )

@@ -42,6 +42,7 @@ def every_session_row(guide: Guide) -> Iterator[SessionRow]:
         ("close", guide.close),
         ("close, worse", guide.close_worse),
         (f"after {guide.limit_seconds / 60:g} minutes", guide.close_limit),
+        ('after "stop", on a terminal', (guide.stopped,) if guide.stopped.text else ()),
     ):
         yield from (SessionRow(where, row) for row in rows)
 

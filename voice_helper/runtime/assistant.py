@@ -154,10 +154,13 @@ class Assistant:
         headset: bool = False,
         wake: Spotter | None = None,
         waits_to_be_addressed: bool = False,
+        clock_seconds: Callable[[], float] | None = None,
         tell: Callable[[LoopEvent], None] = lambda happening: None,
         understood: Callable[[Understood], None] = lambda understood: None,
     ) -> None:
+        """Set the parts. `clock_seconds` is the clock of a live source; without it, time is the length of the sound."""
         self.state = state
+        self._clock_seconds, self._taken_at_seconds = clock_seconds, math.nan
         self._conversation = conversation
         self._speaker = speaker
         self.endpoint = endpoint or EndpointSettings()
@@ -318,13 +321,20 @@ class Assistant:
             self._event(Outage("hearing", fault.message))
         self._utterance_over(cut.is_over)
         self._tell_time_line()
-        self._event(Quiet(chunk.samples))
+        self._event(Quiet(chunk.samples, self._passed_samples()))
         self._say_ahead(_AHEAD_SAMPLES)
         if self._was_playing and not self._speaker.player.is_playing:
             self._was_playing = False
             if self._is_open or self._clock_samples <= self._addressed_until:
                 self._stay_addressed()  # a follow-up question needs no new wake word
             self._event(DoneSpeaking())
+
+    def _passed_samples(self) -> int | None:
+        """Return the time since the last chunk by the clock, or `None` if there is no clock or no last chunk."""
+        if self._clock_seconds is None:
+            return None
+        before, self._taken_at_seconds = self._taken_at_seconds, self._clock_seconds()
+        return None if math.isnan(before) else round((self._taken_at_seconds - before) * SAMPLE_RATE)
 
     def _is_speech(self, chunk: AudioChunk) -> bool:
         try:
