@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 1_000
 """No spoken question is longer than this. Longer texts are truncated."""
 
-_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "`": "'"})
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u201b\u02bc\u2032\u00b4`", "'"))
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # terminal control sequences are not words
+# accents that make no letter together with the one before
+_ACCENTS = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+# letters and marks that are drawn as nothing: fillers and variation selectors
+_INVISIBLE = re.compile(r"[\u034f\u115f\u1160\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*'?|\d+")
 
 
@@ -84,12 +88,25 @@ class _PhraseTable:
 
 
 def _words(text: str, language: str) -> tuple[str, ...]:
-    typed = _ESCAPES.sub(" ", text[:MAX_CHARACTERS])
-    plain = unicodedata.normalize("NFKC", typed).translate(_APOSTROPHES).casefold()
     words: list[str] = []
-    for found in _WORD.findall(plain):
+    for found in _WORD.findall(_plain(text)[:MAX_CHARACTERS]):
         words.extend(_spelled(found, language) if found.isdecimal() else (found.rstrip("'"),))
     return tuple(words)
+
+
+def _plain(text: str) -> str:
+    """Return a text in lower case, with letters for their wide or joined forms, and without what nobody sees."""
+    typed = _ESCAPES.sub(" ", text)
+    if typed.isascii() and typed.isprintable():
+        return typed.translate(_APOSTROPHES).casefold()
+    seen = "".join(character for character in typed if not _is_invisible(character))
+    plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", seen).translate(_APOSTROPHES))
+    return _ACCENTS.sub("", plain.casefold())
+
+
+def _is_invisible(character: str) -> bool:
+    """Return whether a character only directs the display: a soft hyphen, a joiner, a direction, a control."""
+    return unicodedata.category(character) in {"Cf", "Cc"} and not character.isspace()
 
 
 @lru_cache(maxsize=256)
