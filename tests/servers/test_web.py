@@ -45,7 +45,7 @@ from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
 FILES = ("", "app.js", "line.js", "sound.js", "capture.js", "style.css", "service-worker.js", "manifest.webmanifest",
          "icon.svg", "icon-192.png")  # fmt: skip
-TOO_LONG = json.dumps({"do": "ask", "text": "a" * 1_001})
+TOO_LONG = json.dumps({"do": "ask", "text": "a" * 20_000})
 TOLD = {
     "welcome": {"event"},
     "partly": {"event", "text"},

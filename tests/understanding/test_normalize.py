@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the other forms of letters are what is tested
 from __future__ import annotations
 
 import pytest
@@ -16,7 +17,7 @@ from voice_helper.skill.content import Content
         ("call 911234567", "call nine one one two three four five six seven"),
         ("", ""),
         ("🙂 \x1b[31m\x00", ""),
-        ("naïve café", "naïve café"),
+        ("naïve café", "naive cafe"),
     ],
 )
 def test_case_punctuation_and_numbers_do_not_matter(content: Content, typed: str, words: str) -> None:
@@ -36,7 +37,8 @@ def test_what_nobody_sees_does_not_cut_a_word(content: Content, inside: str) -> 
 
 @pytest.mark.parametrize(
     "typed",
-    ["ｍｙ　ｃｈｅｓｔ　ｃａｎ＇ｔ", "my che\ufb06 can\u2019t", "my ch\u0301est can\u00b4t", "my ch\u20ddest can\u2032t", "𝐦𝐲 𝓬𝓱𝓮𝓼𝓽 𝚌𝚊𝚗'𝚝"],
+    ["ｍｙ　ｃｈｅｓｔ　ｃａｎ＇ｔ", "my che\ufb06 can\u2019t", "my ch\u0301est can\u00b4t",
+     "my ch\u20ddest can\u2032t", "𝐦𝐲 𝓬𝓱𝓮𝓼𝓽 𝚌𝚊𝚗'𝚝"],
     ids=ascii,
 )  # fmt: skip
 def test_other_forms_of_the_same_letters_are_the_same_words(content: Content, typed: str) -> None:

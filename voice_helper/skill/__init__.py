@@ -39,6 +39,7 @@ from voice_helper.support.cache import (
     write_texts,
 )
 from voice_helper.support.paths import cache_folder, intents_folder
+from voice_helper.support.settings import callable_number
 from voice_helper.types import Phrases, Transcript
 from voice_helper.understanding.alarm import ALARM_FILE, LearnedAlarm
 from voice_helper.understanding.embedder import EmbedderWithMemory, SentenceEmbedder
@@ -141,7 +142,10 @@ class Skill:
         use only the article's own words and the safety rows. The first load of a folder of your own takes up to two
         minutes. Raises `IntentsError` with every problem of the folder.
         """
-        settings = {"number": emergency_number} if emergency_number else {}
+        number = callable_number(emergency_number)
+        if number is None and emergency_number:
+            _log(f'"{emergency_number}" is no emergency number: it has no digit')
+        settings = {"number": number} if number else {}
         skill = open_skill(folder=Path(folder) if folder else None, settings=settings, announce=_log)
         return replace(skill, conversation=skill.conversation.article_only()) if article_only else skill
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from unicode_rbnf import RbnfEngine
 
 MAX_CHARACTERS = 1_000
-"""No spoken question is longer than this. Longer texts are truncated."""
+"""No spoken question is longer than this. In what comes after it, only signs of danger are looked for."""
+
+_OVERLAP_CHARACTERS = 200  # a sign of danger is shorter than this
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u201b\u02bc\u2032\u00b4`", "'"))
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # terminal control sequences are not words
@@ -39,12 +41,30 @@ class Language:
     in_session: Mapping[str, str] = field(default_factory=dict)
     """Words that have a different intent during a session, such as "help" on its own."""
 
+    letters: str = ""
+    """The letters of its alphabet. Other accents are dropped: "chést" is "chest". Empty if every accent counts."""
+
     fillers: tuple[str, ...] = ()
     """Words and phrases that carry no meaning, such as "um" or "could you tell me"."""
 
     def words(self, text: str) -> tuple[str, ...]:
         """Return the words of a text in lower case, without punctuation and with numbers spelled out."""
-        return _words(text, self.code)
+        words: list[str] = []
+        for found in _WORD.findall(_plain(text, self.letters)[:MAX_CHARACTERS]):
+            words.extend(_spelled(found, self.code) if found.isdecimal() else (found.rstrip("'"),))
+        return tuple(words)
+
+    def parts(self, text: str) -> tuple[str, ...]:
+        """Return a text in parts that can be read. All but the first begin with the end of the part before."""
+        if len(text) <= MAX_CHARACTERS:
+            return (text,)
+        left, parts = " ".join(_plain(text, self.letters).split()), []
+        while len(left) > MAX_CHARACTERS:
+            cut = left.rfind(" ", MAX_CHARACTERS // 2, MAX_CHARACTERS)
+            parts.append(left[:cut] if cut > 0 else left[:MAX_CHARACTERS])
+            again = left.find(" ", cut - _OVERLAP_CHARACTERS, cut)
+            left = left[again + 1 :] if again > 0 else left[len(parts[-1]) :]
+        return (*parts, left)
 
     def comparable(self, text: str) -> str:
         """Return a text in comparable form: contracted, with consistent spelling."""
@@ -87,21 +107,17 @@ class _PhraseTable:
         return " ".join(self._pattern.sub(lambda found: self._by_phrase[found[0]], text).split())
 
 
-def _words(text: str, language: str) -> tuple[str, ...]:
-    words: list[str] = []
-    for found in _WORD.findall(_plain(text)[:MAX_CHARACTERS]):
-        words.extend(_spelled(found, language) if found.isdecimal() else (found.rstrip("'"),))
-    return tuple(words)
-
-
-def _plain(text: str) -> str:
+def _plain(text: str, letters: str) -> str:
     """Return a text in lower case, with letters for their wide or joined forms, and without what nobody sees."""
     typed = _ESCAPES.sub(" ", text)
     if typed.isascii() and typed.isprintable():
         return typed.translate(_APOSTROPHES).casefold()
     seen = "".join(character for character in typed if not _is_invisible(character))
     plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", seen).translate(_APOSTROPHES))
-    return _ACCENTS.sub("", plain.casefold())
+    plain = plain.casefold()
+    if letters:
+        plain = "".join(each if each in letters else unicodedata.normalize("NFD", each) for each in plain)
+    return _ACCENTS.sub("", plain)
 
 
 def _is_invisible(character: str) -> bool:
