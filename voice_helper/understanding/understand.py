@@ -173,7 +173,7 @@ class Understanding:
             match = Match(NONE_INTENT, score=0.0, decided_by="none")
         else:
             match = self._meaning(text, context, confidence)
-        for part in rest:
+        for part in dict.fromkeys(rest):  # what is pasted again and again is read once
             match = self._with_danger_in(part, match, context, confidence)
         return match
 
