@@ -106,6 +106,22 @@ def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
 # ask
 
 
+def test_the_second_best_meaning_is_named_where_it_was_needed_or_asked_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (near,) = forms(run("ask", "could warmth be any good", "--json").out)
+    assert list(near["runner_up"]) == ["intent", "score"]
+    (asked,) = forms(run("ask", "does heat help", "--json", "--explain").out)
+    assert list(asked["runner_up"]) == ["intent", "score"]
+    assert "runner-up:" in run("ask", "does heat help", "--explain").out
+
+    def load(*arguments: object) -> None:
+        raise AssertionError("the sentence model is loaded")
+
+    monkeypatch.setattr("voice_helper.understanding.minilm.SentenceNetwork.__init__", load)
+    assert run("ask", "does heat help", "--json").code == 0
+
+
 def test_a_typed_question_as_json_has_exactly_these_keys_in_this_order(run: Run) -> None:
     ran = run("ask", "does heat help", "--json")
     assert (ran.code, ran.err) == (0, "")
@@ -114,7 +130,7 @@ def test_a_typed_question_as_json_has_exactly_these_keys_in_this_order(run: Run)
     assert (answer["transcript"], answer["confidence"], answer["engine"]) == ("does heat help", None, None)
     assert (answer["intent"], answer["decided_by"], answer["score"]) == ("remedy_heat", "exact", 1.0)
     assert answer["disclaimer"] == "full"
-    assert list(answer["runner_up"]) == ["intent", "score"]
+    assert answer["runner_up"] is None
     for row in answer["rows"]:
         assert list(row) in (["text", "kind"], ["text", "kind", "fact"], ["text", "kind", "source"])
     assert answer["spoken"].startswith(" ".join(row["text"] for row in answer["rows"]))
