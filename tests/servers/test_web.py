@@ -36,15 +36,15 @@ from voice_helper.runtime.assistant import Assistant
 from voice_helper.servers.admission import is_loopback
 from voice_helper.servers.web import live
 from voice_helper.servers.web.app import BUSY, IDLE, RUBBISH, TOO_FAST, WRONG_TOKEN, RefusedError, read_order
-from voice_helper.servers.web.live import Ask, Begin, FarPlayer, Hear, LiveConversation, Message, Played
+from voice_helper.servers.web.live_conversation import Ask, Begin, FarPlayer, Hear, LiveConversation, Message, Played
 from voice_helper.skill import Skill
 from voice_helper.skill.content import check_folder
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
-FILES = ("", "app.js", "line.js", "sound.js", "capture.js", "style.css", "service-worker.js", "manifest.webmanifest",
-         "icon.svg", "icon-192.png")  # fmt: skip
+FILES = ("", "app.js", "connection.js", "sound.js", "capture.js", "style.css", "service-worker.js",
+         "manifest.webmanifest", "icon.svg", "icon-192.png")  # fmt: skip
 TOO_LONG = json.dumps({"do": "ask", "text": "a" * 20_000})
 TOLD = {
     "welcome": {"event"},

@@ -233,11 +233,11 @@ def _in_turn(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch
 
 def _spread(options: Options, skill: Skill, cases: Sequence[Case]) -> Iterator[Result]:
     from voice_helper.servers.ray.cluster import joined
-    from voice_helper.tester.spread import spread
+    from voice_helper.tester.run_on_cluster import run_on_cluster
 
     with joined(os.environ.get("RAY_ADDRESS")):
         folder = options.intents.resolve() if options.intents else None
-        yield from spread(cases, skill, folder, options.settings, note)
+        yield from run_on_cluster(cases, skill, folder, options.settings, note)
 
 
 def _result(skill: Skill, case: Case, recognizer: Recognizer | None) -> Result:

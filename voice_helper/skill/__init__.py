@@ -50,7 +50,7 @@ from voice_helper.voices import WORDS_PER_MINUTE
 if TYPE_CHECKING:  # the first sound, or question that no template matches, loads numpy and what depends on it
     from voice_helper.audio.devices import Player, Source
     from voice_helper.recognizers import Recognizer
-    from voice_helper.skill.live import FileHearing, LiveAssistant
+    from voice_helper.skill.live_assistant import FileHearing, LiveAssistant
     from voice_helper.support.cache import Arrays
     from voice_helper.understanding import classifier
     from voice_helper.voices import Voice
@@ -160,14 +160,14 @@ class Skill:
         `AudioFileError` for a file that cannot be read, and what `open_recognizer` raises.
         """
         from voice_helper.audio.devices import WavSource
-        from voice_helper.skill.live import hear_one
+        from voice_helper.skill.live_assistant import hear_one
 
         source = WavSource(Path(sound)) if isinstance(sound, (str, Path)) else sound
         return self._file_hearing.hear(source) if recognizer is None else hear_one(source, recognizer)
 
     @cached_property
     def _file_hearing(self) -> FileHearing:
-        from voice_helper.skill.live import FileHearing
+        from voice_helper.skill.live_assistant import FileHearing
 
         return FileHearing(self.open_recognizer)
 
@@ -190,7 +190,7 @@ class Skill:
         after this phrase, and with `push_to_talk`, only after `address()`. It always answers signs of danger. Raises
         `SoundDeviceError` if a device does not work, and what `open_recognizer` and `open_voice` raise.
         """
-        from voice_helper.skill.live import LiveAssistant
+        from voice_helper.skill.live_assistant import LiveAssistant
 
         return LiveAssistant(
             self.conversation,

@@ -24,7 +24,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
 from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, is_loopback, situation_at
-from voice_helper.servers.web.live import Ask, Begin, BeQuiet, Hear, LiveConversation, Message, Order, Played, Release
+from voice_helper.servers.web.live_conversation import (
+    Ask,
+    Begin,
+    BeQuiet,
+    Hear,
+    LiveConversation,
+    Message,
+    Order,
+    Played,
+    Release,
+)
 from voice_helper.types import SAMPLE_RATE
 from voice_helper.voices import Voice
 
