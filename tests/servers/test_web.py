@@ -34,7 +34,7 @@ from voice_helper.audio.devices import louder
 from voice_helper.dialogue.conversation import State
 from voice_helper.runtime.assistant import Assistant
 from voice_helper.servers.admission import is_loopback
-from voice_helper.servers.web import live
+from voice_helper.servers.web import live_conversation
 from voice_helper.servers.web.app import BUSY, IDLE, RUBBISH, TOO_FAST, WRONG_TOKEN, RefusedError, read_order
 from voice_helper.servers.web.live_conversation import Ask, Begin, FarPlayer, Hear, LiveConversation, Message, Played
 from voice_helper.skill import Skill
@@ -458,7 +458,7 @@ def test_nothing_else_is_served(quiet_address: str, path: str) -> None:
 
 
 def test_the_files_are_those_that_the_page_is_kept_of(quiet_address: str) -> None:
-    folder = Path(live.__file__).parent / "page"
+    folder = Path(live_conversation.__file__).parent / "page"
     assert {path.name for path in folder.iterdir()} == {name or "index.html" for name in FILES} - {
         "manifest.webmanifest"
     }

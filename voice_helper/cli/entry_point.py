@@ -89,7 +89,7 @@ def _set_environment() -> None:
     """Set what libraries read when they load. The processes that this one starts inherit it."""
     keep_onnxruntime_silent()
     # One product of a small matrix is all that an utterance takes: a second thread of numpy's OpenBLAS would spin while
-    # it waits for the first, and turn 4 ms of work into 14. A number that the user has set is kept.
+    # it waits for the first. A number that the user has set is kept.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
