@@ -213,7 +213,7 @@ def _table_cases(path: Path, text: str, separator: str) -> Iterator[Case]:
                 raise VoiceHelperError(f"{place}: has more cells than columns", hint='put a text with commas in ""')
             entry: dict[str, Any] = {name: cell for name, cell in row.items() if cell}
             if "slots" in entry:
-                entry["slots"] = json_object(entry["slots"], place, 'write slots as JSON, such as {"muscle": "calf"}')
+                entry["slots"] = json_object(entry["slots"], place, 'write slots as JSON, such as {"slot": "value"}')
             if entry:
                 yield _case_of(entry, place)
     except csv.Error as error:
