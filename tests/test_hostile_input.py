@@ -100,6 +100,11 @@ def test_a_sign_is_found_wherever_it_is_in_a_long_text(skill: Skill, length: int
     assert skill.understanding.understand((text + REMARK * 20).replace(" ", between)).intent == "emergency"
 
 
+def test_a_sign_after_a_word_without_end_is_found(skill: Skill) -> None:
+    text = "a" * 3_000 + " my chest hurts and i can't breathe " + "b" * 3_000 + " c"
+    assert skill.understanding.understand(text).intent == "emergency"
+
+
 def test_the_worst_sign_of_a_long_text_is_acted_on(skill: Skill) -> None:
     text = "my calf is swollen and red. " + REMARK * 20 + "my chest hurts and i can't breathe"
     assert skill.understanding.understand(text).intent == "emergency"

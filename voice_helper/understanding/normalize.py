@@ -61,9 +61,10 @@ class Language:
         left, parts = " ".join(_plain(text, self.letters).split()), []
         while len(left) > MAX_CHARACTERS:
             cut = left.rfind(" ", MAX_CHARACTERS // 2, MAX_CHARACTERS)
-            parts.append(left[:cut] if cut > 0 else left[:MAX_CHARACTERS])
+            cut = cut if cut > 0 else MAX_CHARACTERS
+            parts.append(left[:cut])
             again = left.find(" ", cut - _OVERLAP_CHARACTERS, cut)
-            left = left[again + 1 :] if again > 0 else left[len(parts[-1]) :]
+            left = left[again + 1 if again > 0 else cut :]
         return (*parts, left)
 
     def comparable(self, text: str) -> str:
