@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from voice_helper.errors import VoiceHelperError
 from voice_helper.recognizers import ENGINE_NAMES
@@ -88,6 +89,21 @@ def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
 
+def _number(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return the emergency number, or `None` for a blank one.
+
+    Without a digit, nobody can call it: raises `click.BadParameter` if it was typed, and otherwise prints a note.
+    """
+    from voice_helper.support.settings import callable_number
+
+    number = callable_number(value)
+    if number is None and value and value.strip():
+        if context.get_parameter_source("number") is ParameterSource.COMMANDLINE:
+            raise click.BadParameter(f'"{value}" has no digit, so nobody can call it', context, parameter)
+        note(f'"{value}" is no emergency number: it has no digit. Set yours with voice-helper setup, or --number 112')
+    return number
+
+
 INTENTS: Final = _shared(
     "--intents",
     type=click.Path(path_type=Path, file_okay=False),
@@ -102,7 +118,7 @@ _SHARED_OPTIONS: Final = (
     _shared("--device", help="Sound device, by part of its name."),
     _shared("--microphone", help="Microphone, by part of its name."),
     _shared("--loudspeaker", help="Loudspeaker, by part of its name."),
-    _shared("--number", help="Emergency number it tells you to call, such as 112."),
+    _shared("--number", callback=_number, help="Emergency number it tells you to call, such as 112."),
     _shared("--language", default="en", show_default=True, help="Language, which is the name of an intents folder."),
     INTENTS,
 )  # fmt: skip

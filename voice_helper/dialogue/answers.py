@@ -23,8 +23,8 @@ _OUTAGES = frozenset({"hearing", "hearing_again", "voice", "microphone", "microp
 _TOP_KEYS = frozenset(
     {
         "language", "content_reviewed", "sources", "disclaimers", "markers", "settings",
-        "not_understood", "unsure", "denied_flag", "possible_flag", "recording_notice", "outages", "last_of_several",
-        "answers",
+        "not_understood", "unsure", "denied_flag", "possible_flag", "unread", "recording_notice", "outages",
+        "last_of_several", "answers",
     }
 )  # fmt: skip
 
@@ -56,6 +56,9 @@ class Answers:
     denied_flag: Row
     possible: Row
     """Names the emergency number where danger is only possible."""
+
+    unread: Row
+    """Said after the answer to a text that is too long to read as a question."""
 
     recording_notice: Row
     """Said before everything else if the sound is being recorded."""
@@ -332,6 +335,7 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
         unsure=form("unsure", "{first}? {second}?"),
         denied_flag=Row(line("denied_flag"), "safety", source=misunderstood[2].source),
         possible=Row(line("possible_flag"), "safety", source=misunderstood[2].source),
+        unread=Row(line("unread"), "talk"),
         recording_notice=Row(line("recording_notice"), "talk"),
         outages=_read_outages(top.get("outages"), problems),
         reviewed=line("content_reviewed", "none"),

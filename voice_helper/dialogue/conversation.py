@@ -199,6 +199,8 @@ class Conversation:
         if isinstance(event, Heard):
             begun = replace(state, so_far=WordsSoFar(), failures=replace(state.failures, lost=0))
             after, actions = self._heard(begun, event, already=state.so_far.acted_on, expected=state.so_far.hushed_for)
+            if len(self.understanding.sentences.language.parts(event.transcript.text)) > 1:
+                actions = _with_row_last(actions, self.answers.unread)
             return self._say_step_again(after, actions) if state.so_far.hushed_for is not None else (after, actions)
         if isinstance(event, PartlyHeard):
             return self._partly_heard(state, event)
@@ -675,6 +677,19 @@ def _with_row_first(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]
         else:
             changed.append(action)
     return tuple(changed) if is_said else (*changed, Say((row,)))
+
+
+def _with_row_last(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]:
+    """Return the actions with a row after everything that they say, and in the answer. Silence stays silence."""
+    if not row.text or not any(isinstance(action, Say) for action in actions):
+        return actions
+    answered = (
+        replace(action, answer=replace(action.answer, rows=(*action.answer.rows, row)))
+        if isinstance(action, Understood) and action.answer is not None
+        else action
+        for action in actions
+    )
+    return (*answered, Say((row,)))
 
 
 def _listened(state: State) -> State:

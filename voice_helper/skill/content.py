@@ -241,7 +241,7 @@ def _check_wordings(
 
 
 def _read_language(item: Item, problems: Problems) -> Language:
-    known = frozenset({"language", "groups", "contractions", "spellings", "fillers", "in_session"})
+    known = frozenset({"language", "letters", "groups", "contractions", "spellings", "fillers", "in_session"})
     top = item.mapping(problems, "language.yaml", known=known)
 
     def pairs(key: str) -> dict[str, str]:
@@ -253,6 +253,7 @@ def _read_language(item: Item, problems: Problems) -> Language:
         code=top["language"].text(problems, "language") if "language" in top else "en",
         groups=top["groups"].texts(problems, "groups") if "groups" in top else (),
         contractions=pairs("contractions"),
+        letters=top["letters"].text(problems, "letters") if "letters" in top else "",
         spellings=pairs("spellings"),
         in_session=pairs("in_session"),
         fillers=top["fillers"].texts(problems, "fillers") if "fillers" in top else (),

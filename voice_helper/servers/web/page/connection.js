@@ -4,7 +4,7 @@ const WHY = { 4001: "token_wrong", 4002: "busy", 4003: "fault", 4004: "too_fast"
 const IDLE = 4005;
 const MOST_WAITING = 320000; // bytes, ten seconds of sound: a network that slow cannot carry it
 
-export class Line {
+export class Connection {
   #socket = null;
   #welcome = null;
 
