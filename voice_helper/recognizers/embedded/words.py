@@ -27,9 +27,9 @@ MIN_FIT: Final = 0.05
 _LEAD_WEIGHT: Final = 3.62
 _FIT_WEIGHT: Final = 0.94
 _BIAS: Final = -0.78
-"""A logistic regression on the spoken development lines and as much talk of real people that is not for us, clean, in
-white noise and in a kitchen at 10 dB. Alone, the lead tells the two apart with an area under the curve of 0.99, 0.93 and
-0.84, the fit with 0.92, 0.84 and 0.85. Pairs of general words instead of single ones did not improve it."""
+"""A logistic regression on the spoken development lines and as much talk of real people that is not for us: clean, in
+white noise and in a kitchen at 10 dB. Alone, the lead tells the two apart with an area under the curve of 0.99, 0.93
+and 0.84, the fit with 0.92, 0.84 and 0.85. Pairs of general words did not improve on single ones."""
 
 _MIN_LIKELIHOOD: Final = 1e-9
 _MAX_ODDS: Final = 20.0
