@@ -147,8 +147,8 @@ def language_of(folder: Path) -> str:
 
 
 def disclaimer_of(folder: Path) -> str:
-    """Return the short disclaimer of an intents folder without reading the rest of it."""
-    return _text_in(folder, "answers.yaml", "disclaimers", "short")
+    """Return the full disclaimer of an intents folder without reading the rest of it."""
+    return _text_in(folder, "answers.yaml", "disclaimers", "full")
 
 
 def _text_in(folder: Path, file: str, *keys: str) -> str:
