@@ -299,6 +299,9 @@ def _check_follow_ups(
                 problems.add(topic.place, f"the topic {topic.intent}: there is no answer {intent} in answers.yaml")
         for row in topic.rows:
             _check_when(topic.intent, topic.place, row, sentences, safety, problems)
+    for kind, intent in follow_ups.otherwise.items():
+        if intent not in answers.entries:
+            problems.add(Place("follow_ups.yaml", 1), f"nothing, {kind}: there is no answer {intent} in answers.yaml")
 
 
 def _read_guide(

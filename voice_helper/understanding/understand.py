@@ -374,6 +374,10 @@ class Understanding:
             return None
         return flag if self.suspicion(text, flags).odds >= self.thresholds.rule_certain else None
 
+    def comparable(self, text: str) -> str:
+        """Return a text in comparable form: lower case, contracted, with consistent spelling."""
+        return self.sentences.language.comparable(text)
+
     def command(self, text: str) -> str | None:
         """Return the intent of the session command that a text matches word for word, or `None`."""
         claims = (claim.intent for claim in self.sentences.exact(text) if self._group(claim.intent) == COMMAND_GROUP)
