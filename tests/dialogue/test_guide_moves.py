@@ -659,6 +659,12 @@ def test_a_step_that_was_being_said_is_said_again_after_how_far_it_is(guide: Gui
     assert said(guided.which_step(guide, Session(CHECK))) == ["Step 13 of 15.", "Better?"]
 
 
+def test_before_a_hold_it_tells_how_long_it_will_be(guide: Guide) -> None:
+    assert said(guided.how_long(guide, Session(STRETCH))) == ["Count to 20.", "Toes.", "Hold."]
+    by_turns = guide.by_turns()
+    assert "Count to 20." in said(guided.how_long(by_turns, holding()))
+
+
 def test_where_nothing_is_counted_it_tells_the_step(guide: Guide) -> None:
     paused = Session(STRETCH, stage="paused")
     assert guided.seconds_left(guide, paused) is None

@@ -458,8 +458,12 @@ def which_step(guide: Guide, session: Session) -> Move:
 
 
 def how_long(guide: Guide, session: Session) -> Move:
-    """Say how many seconds of the countdown are left. If there is no countdown, say which step it is."""
-    left = seconds_left(guide, session)
+    """Say how many seconds of the countdown are left, or how long a hold will be. Without either, say the step."""
+    left, hold = seconds_left(guide, session), current_step(guide, session).hold_seconds
+    if left is None and hold == math.inf:  # the user counts: the step says how far
+        return repeat(guide, session)
+    if left is None and hold and session.stage == "saying" and guide.count.text:
+        return say_between(guide, session, (filled(guide.count, {"seconds": f"{hold:g}"}),))
     if left is None:
         return which_step(guide, session)
     return Move(session, (filled(guide.how_long, {"seconds": str(max(1, round(left[0])))}),))
