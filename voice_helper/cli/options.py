@@ -112,7 +112,7 @@ INTENTS: Final = _shared(
 
 _SHARED_OPTIONS: Final = (
     _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="Recognizer to use."),
-    _shared("--model", type=click.Path(path_type=Path), help="Folder of the Vosk model to use."),
+    _shared("--model", type=click.Path(path_type=Path), help="Folder of the speech model to use."),
     _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="Voice to use."),
     _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Speed in words a minute."),
     _shared("--device", help="Sound device, by part of its name."),

@@ -206,7 +206,7 @@ class Skill:
         )
 
     def open_recognizer(self, engine: str = "auto", *, model: str | Path | None = None) -> Recognizer:
-        """Open a recognizer (`auto`, `vosk`, `embedded`, `pocketsphinx`, `whisper`) that expects the skill's phrases.
+        """Open a recognizer, one of `voice_helper.recognizers.ENGINE_NAMES`, that expects the skill's phrases.
 
         Raises `ModelMissingError` if there is no model for it, `EngineMissingError` if it cannot run here.
         """
