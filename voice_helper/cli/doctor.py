@@ -10,6 +10,7 @@ import click
 
 from voice_helper.cli.options import (
     Options,
+    check_save,
     common,
     open_skill,
     plain,
@@ -91,6 +92,7 @@ def voices(options: Options, save: Path | None) -> None:
     from voice_helper.voices import open_voice
     from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
+    check_save(options, save)
     skill = open_skill(options)
     voice = open_voice(options.voice, options.spoken_language)
     for record in VOICES:
