@@ -295,7 +295,7 @@ def check_save_name(save: Path, question: Path | None = None) -> None:
 
     if is_sound_name(save) and save.suffix.casefold() != ".wav":
         raise click.UsageError(f"--save writes WAV files only: --save {save.with_suffix('.wav')}")
-    if question is not None and save.resolve() == question.resolve():
+    if question is not None and save.exists() and question.exists() and save.samefile(question):
         raise click.UsageError(f"--save would write over the question in {question}: choose another name")
 
 

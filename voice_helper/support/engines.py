@@ -74,9 +74,6 @@ class RecognizerRecord:
     model: ModelKind | None = None
     """The models that it needs. `None` if everything it needs is in packages."""
 
-    streams: bool = True
-    """Whether its own words come while the user speaks."""
-
     automatic: bool = False
     """Whether `auto` may choose it when the user names no model."""
 
@@ -173,7 +170,6 @@ RECOGNIZERS: Final = (
             load="import ctranslate2; load = ctranslate2.models.Whisper",
             mark=("model.bin", b"WhisperSpec", "model.bin is no Whisper model for CTranslate2"),
         ),
-        streams=False,
     ),
 )
 
