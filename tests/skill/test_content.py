@@ -114,6 +114,8 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, when: {mineral: [iron]}}",
          '"when" names mineral "iron", which is no value of it'),
         ("answers.yaml", "none\n    rows:", "none\n    rows: []\n    lines:", "the answer greeting has no rows"),
+        ("answers.yaml", "none\n    rows:", "none\n    like: no_session\n    rows:", 'like "no_session" if the file'),
+        ("answers.yaml", "none\n    rows:", "none\n    like: no_session\n    rows:", '"rows" has no effect'),
         ("answers.yaml", '{name: "NHS, Leg cramps", read', "{nam: x, read", "the source nhs has no name"),
         ("answers.yaml", 'full: "Full.", ', "", 'answers.yaml needs "disclaimers:" with "full"'),
         ("facts.yaml", "facts:", "fact:", 'facts.yaml has no "facts"'),

@@ -19,13 +19,17 @@ MAX_VALUES: Final = 3
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ROW_KEYS = frozenset({"text", "kind", "fact", "source", "when"})
 _ANSWER_KEYS = frozenset({"disclaimer", "title", "rows", "said_twice"})
+_COMMAND_KEYS = frozenset({"title", "like"})
+_NO_SESSION = "no_session"
+"""The answer that all commands share that need a session, when there is none."""
+
 _OUTAGES = frozenset({"hearing", "hearing_again", "voice", "microphone", "microphone_back"})
 _TOP_KEYS = frozenset(
     {
         "language", "content_reviewed", "sources", "disclaimers", "markers", "settings",
         "not_understood", "unsure", "unsure_start", "denied_flag", "possible_flag", "unread", "recording_notice",
         "outages",
-        "last_of_several", "answers",
+        "last_of_several", "answers", _NO_SESSION,
     }
 )  # fmt: skip
 
@@ -313,10 +317,11 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
     for rule in ("full", "short"):
         if rule not in disclaimers:
             problems.add(item.place, f'answers.yaml needs "disclaimers:" with "{rule}"')
+    shared = _read_entry(_NO_SESSION, top[_NO_SESSION], sources, problems) if _NO_SESSION in top else None
     entries: dict[str, Entry] = {}
     if "answers" in top:
         for intent, entry_item in top["answers"].mapping(problems, "answers").items():
-            entries[intent] = _read_entry(intent, entry_item, sources, problems)
+            entries[intent] = _read_entry(intent, entry_item, sources, problems, shared)
     misunderstood = _read_not_understood(top.get("not_understood"), item.place, sources, problems)
 
     def line(key: str, default: str = "") -> str:
@@ -372,8 +377,10 @@ def _read_outages(item: Item | None, problems: Problems) -> dict[str, Row]:
     return {name: Row(entry.text(problems, f"outages, {name}"), "talk") for name, entry in fields.items()}
 
 
-def _read_entry(intent: str, item: Item, sources: Sources, problems: Problems) -> Entry:
-    fields = item.mapping(problems, f"the answer {intent}", known=_ANSWER_KEYS)
+def _read_entry(intent: str, item: Item, sources: Sources, problems: Problems, shared: Entry | None = None) -> Entry:
+    fields = item.mapping(problems, f"the answer {intent}", known=_ANSWER_KEYS | _COMMAND_KEYS)
+    if "like" in fields:
+        return _read_shared_entry(intent, item, fields, problems, shared)
     named = fields["disclaimer"].text(problems, f"{intent}, disclaimer") if "disclaimer" in fields else ""
     rule: DisclaimerRule = "topic"  # the careful choice until a mistake is mended
     if _is_rule(named):
@@ -386,3 +393,18 @@ def _read_entry(intent: str, item: Item, sources: Sources, problems: Problems) -
     title = fields["title"].text(problems, f"{intent}, title") if "title" in fields else intent.replace("_", " ")
     twice = fields["said_twice"].truth(problems, f"{intent}, said_twice") if "said_twice" in fields else False
     return Entry(intent, rows, rule, title, twice, item.place)
+
+
+def _read_shared_entry(
+    intent: str, item: Item, fields: Mapping[str, Item], problems: Problems, shared: Entry | None
+) -> Entry:
+    """Read an answer that has only a title of its own, and the rows of `no_session:`."""
+    title = fields["title"].text(problems, f"{intent}, title") if "title" in fields else intent.replace("_", " ")
+    like = fields["like"].text(problems, f"{intent}, like")
+    if like != _NO_SESSION or shared is None:
+        problems.add(fields["like"].place, f'the answer {intent} can be like "{_NO_SESSION}" if the file has it')
+    for key in sorted(fields.keys() - _COMMAND_KEYS):
+        problems.add(fields[key].place, f'the answer {intent} is like {_NO_SESSION}, so "{key}" has no effect')
+    if shared is None:
+        return Entry(intent, (), "topic", title, said_twice=False, place=item.place)
+    return replace(shared, intent=intent, title=title, place=item.place)

@@ -10,7 +10,15 @@ from html import escape
 from typing import Final
 
 from voice_helper import __version__
-from voice_helper.tester.report import REFUSED, Confusion, IntentFigures, Report, in_order, printable
+from voice_helper.tester.report import (
+    REFUSED,
+    Confusion,
+    IntentFigures,
+    Report,
+    in_order,
+    printable,
+    several_utterances,
+)
 from voice_helper.tester.report_comparison import Comparison, meaning, situation
 from voice_helper.tester.report_thefts import Thefts
 from voice_helper.tester.run import Case, Result
@@ -233,7 +241,13 @@ def _confusions(confusions: Sequence[Confusion]) -> str:
 
 def _wrong_line(result: Result) -> str:
     match, case = result.match, result.case
-    heard = f' <span class="soft">heard as “{_text(result.transcript.text)}”</span>' if result.engine else ""
+    if result.fault is not None:
+        return f'{_line(case)} <span class="bad">not tested: {_text(result.fault)}</span>'
+    heard = (
+        f' <span class="soft">heard as “{_text(result.transcript.text)}”{several_utterances(result)}</span>'
+        if result.engine
+        else ""
+    )
     slots = ""
     if match.intent == case.intent:  # only the values are wrong
         slots = f" {_code(meaning('', case.slots or {}).strip())}, got {_code(meaning('', match.slots).strip())}"
@@ -274,7 +288,7 @@ def _refused(report: Report) -> str:
     rows = []
     for result in report.refused:
         match = result.match
-        near = " or ".join(match.candidates) or match.template or ""
+        near = result.fault or " or ".join(match.candidates) or match.template or ""
         rows.append(
             (
                 marks[result.is_right],

@@ -36,6 +36,7 @@ from voice_helper.servers.hearing import Hearing
 from voice_helper.servers.wyoming.frames import MAX_LINE_BYTES, FrameError, read_frame
 from voice_helper.servers.wyoming.text_chunker import TextChunker
 from voice_helper.skill.chat import ChatTurn
+from voice_helper.support.engines import package_of
 from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, SAMPLE_RATE
 from voice_helper.types import Transcript as Words
 from voice_helper.voices import SENTENCE_PAUSE_SECONDS, Voice
@@ -61,15 +62,6 @@ _CHUNK_BYTES: Final = 4_096
 _MAX_ID_CHARACTERS: Final = 200
 _LINGER_SECONDS: Final = 1.0  # for a client to read the error before its unread data resets the connection
 _TURNS_AT_ONCE: Final = 4  # the neural networks release the GIL
-_PACKAGES: Final = {
-    "embedded": "hama",
-    "vosk": "vosk",
-    "pocketsphinx": "pocketsphinx",
-    "whisper": "faster-whisper",
-    "natural": "hibari-tts",
-    "pyttsx3": "pyttsx3",
-}
-"""The package that provides each engine."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +111,7 @@ def programs(served: WyomingService) -> Info:
 
 def _made_by(engine: str) -> tuple[Attribution, bool, str, str]:
     """Return the Wyoming fields for an engine's package: attribution, installed flag, description and version."""
-    package = _PACKAGES.get(engine, engine)
+    package = package_of(engine)
     try:
         about = metadata(package)
     except PackageNotFoundError:
