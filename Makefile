@@ -66,6 +66,16 @@ platforms: $(VENV)/.installed-dev  ## write docs/platforms.md: where every packa
 test-ovos: $(OVOS_VENV)/.installed  ## test the skill in OpenVoiceOS, in .venv-ovos
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OVOS_VENV)/bin/python -m pytest tests/openvoiceos
 
+# Home Assistant up to 2026.2 has hassil 3.5, which cuts words such as "can you" from what is said.
+HASSIL_VENV := .venv-hassil
+test-hassil: $(VENV)/.installed-dev $(HASSIL_VENV)/.installed  ## test the exported signs of danger with hassil 3.5
+	$(BIN)/python -m pytest -q tests/exporters/test_homeassistant.py -k "hassil_3_5 or cuts or harmless"
+
+$(HASSIL_VENV)/.installed:
+	$(PYTHON) -m venv $(HASSIL_VENV)
+	$(HASSIL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check hassil==3.5.0 home-assistant-intents==2026.1.28 PyYAML
+	touch $@
+
 lint: $(VENV)/.installed-dev  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -175,4 +185,4 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	touch $@
 
 clean:  ## remove the environments and everything that was built
-	rm -rf $(VENV) $(OVOS_VENV) .venv-python* answer.wav build dist site
+	rm -rf $(VENV) $(OVOS_VENV) $(HASSIL_VENV) .venv-python* answer.wav build dist site

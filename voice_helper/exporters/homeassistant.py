@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import yaml
@@ -106,9 +107,31 @@ def _meanings(skill: Skill, each: Callable[[Sequence[Template]], Iterable[Templa
             if key not in names:
                 names[key] = _name(match)
                 meanings[names[key]] = _Meaning(match)
-            meanings[names[key]].templates.append(text)
+            meanings[names[key]].templates += [text, *_shortened(skill.content, match, text)]
     order = [*HELP_NOW, *answers.entries]
     return dict(sorted(meanings.items(), key=lambda named: order.index(named[1].match.intent)))
+
+
+def _shortened(content: Content, match: Match, text: str) -> Iterator[str]:
+    """Yield the texts of a template as Home Assistant sees them where it cuts its skip words from what is said.
+
+    hassil up to 3.6 matches only what is left: of "i want to die" that is "to die". A single word that is left is no
+    sentence of ours unless it is a sign of danger.
+    """
+    skipped = _any_skip_word(content.subject.skip_words if content.subject is not None else ())
+    if skipped is None:
+        return
+    texts = content.sentences.written_out(text, _MAX_WRITTEN_OUT)
+    for left in dict.fromkeys(" ".join(skipped.sub(" ", f" {whole} ").split()) for whole in texts):
+        if left not in texts and (match.intent in HELP_NOW or " " in left):
+            yield left
+
+
+@cache
+def _any_skip_word(words: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Return the pattern by which hassil finds skip words: the longest first."""
+    longest_first = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?<=\W)(?:{longest_first})(?=\W)", re.IGNORECASE) if words else None
 
 
 def _exported(skill: Skill) -> Iterator[Template]:
