@@ -163,6 +163,7 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
             options.rate,
             host=host,
             most=most,
+            regions=skill.content.subject.regions if skill.content.subject is not None else (),
             about=skill.content.title,
         )
 

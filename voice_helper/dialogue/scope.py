@@ -32,7 +32,7 @@ GOING_ON_SECONDS: Final = 120.0
 """For this time after an answer, words that do not name the subject may continue it: "what about magnesium"."""
 
 _NEEDED: Final = ("examples", "locale", "name", "near", "subject", "summary")
-_KEYS: Final = frozenset({"language", "skip_words", "start", *_NEEDED})
+_KEYS: Final = frozenset({"language", "regions", "skip_words", "start", *_NEEDED})
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,9 @@ class Subject:
 
     skip_words: tuple[str, ...] = ()
     """Phrases that Home Assistant cuts from an utterance before it looks for a sentence."""
+
+    regions: tuple[str, ...] = ()
+    """The forms of the language that assistants may ask for: `en-GB`."""
 
     @property
     def about(self) -> str:
@@ -116,6 +119,7 @@ def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subjec
         examples=texts("examples"),
         start=text("start"),
         skip_words=texts("skip_words"),
+        regions=texts("regions"),
     )
 
 
