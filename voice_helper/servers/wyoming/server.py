@@ -33,6 +33,7 @@ from voice_helper.recognizers import Recognizer
 from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, situation_at
 from voice_helper.servers.chat_sessions import ChatSessions
 from voice_helper.servers.hearing import Hearing
+from voice_helper.servers.session_file import SessionFile
 from voice_helper.servers.wyoming.frames import MAX_LINE_BYTES, FrameError, read_frame
 from voice_helper.servers.wyoming.text_chunker import TextChunker
 from voice_helper.skill.chat import ChatTurn
@@ -94,6 +95,9 @@ class WyomingService:
 
     regions: tuple[str, ...] = ()
     """The regions of the language that are named to clients, such as `en-GB`. Others are understood, too."""
+
+    sessions: SessionFile | None = None
+    """Keeps the guided sessions over a restart. `None` keeps them in memory only."""
 
     about: str = _NAME
     """What the conversation is about, as a title."""
@@ -162,7 +166,7 @@ class WyomingServer:
         self.info = programs(served).event()
         self.places = RecognizerPool(served.most, served.open_recognizer)
         situation = {"assistant": "on", **situation_at(served.host)}
-        self.talks = ChatSessions(served.conversation.by_turns(), situation=situation)
+        self.talks = ChatSessions(served.conversation.by_turns(), situation=situation, file=served.sessions)
         self.turns = ThreadPoolExecutor(_TURNS_AT_ONCE, "turn")
         self.hearings = ThreadPoolExecutor(served.most, "hearing")
         self.speech = ThreadPoolExecutor(1, "speech")  # one voice, called by one thread at a time
