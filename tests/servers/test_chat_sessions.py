@@ -292,6 +292,7 @@ def test_only_the_owner_can_read_the_file_and_nothing_half_written_stays(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(VoiceHelperError, match="cannot be written: No space"):
         SessionFile(path, "words").write(())
+    assert talks.say("a", "chest pain").text.startswith("Call 112 now.")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

@@ -5,6 +5,7 @@ They are kept only in memory, unless the owner asks for a file, and dropped afte
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,7 @@ from typing import Final
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.dialogue.scope import Subject, is_our_turn
 from voice_helper.dialogue.turn_taking import Reply
+from voice_helper.errors import VoiceHelperError
 from voice_helper.servers.session_file import KeptSession, SessionFile
 from voice_helper.skill.chat import Chat, ChatTurn
 
@@ -26,6 +28,9 @@ LONGEST_STEP_SECONDS: Final = 120.0
 
 MAX_TALKS: Final = 1_000
 """Above this number, the conversation that was silent longest is dropped, those without a session first."""
+
+
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,10 @@ class ChatSessions:
         conversation id, because Home Assistant assigns a new id after five minutes.
         """
         turn = self._chat_of(talk, place).take_turn(text)
-        self._keep()
+        try:
+            self._keep()
+        except VoiceHelperError as error:  # the answer comes first
+            _log.warning("%s; a restart will lose the guided sessions", error.message)
         return turn
 
     def in_session(self) -> State | None:
