@@ -44,6 +44,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ran = CliRunner().invoke(cli, ["export", "homeassistant", str(folder), "--number", "112"])
     assert ran.exit_code == 0
     assert all(str(folder / name) in ran.output.splitlines() for name in (SENTENCES, ANSWERS))
+    assert "Home Assistant guesses" in ran.output
+    assert "use serve wyoming" in ran.output
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.yaml")) == [SENTENCES, ANSWERS]
     return folder
 
@@ -186,7 +188,14 @@ def test_every_answer_has_its_disclaimer(scripts: dict[str, str]) -> None:
 def test_a_file_says_what_it_is_and_what_is_missing(folder: Path, name: str) -> None:
     comment = (folder / name).read_text(encoding="utf-8").split("\n\n")[0]
     assert "voice-helper export homeassistant" in comment.splitlines()[0]
-    for words in ("For education only", "no clinician", "Emergencies come first", "Not exported", "guided"):
+    for words in (
+        "For education only",
+        "no clinician",
+        "Emergencies come first",
+        "it guesses",
+        "Not exported",
+        "guided",
+    ):
         assert words in comment
 
 
