@@ -121,7 +121,10 @@ def test_a_sentence_of_a_template_gets_the_answer_that_we_give_or_one_that_says_
         if match.intent == "none" or any(", " in value for value in match.slots.values()):
             continue  # of two values in a sentence Home Assistant keeps the last one
         tried += 1
-        answer = skill.content.answers.answer(match, full_given=False).spoken()
+        answers = skill.content.answers
+        answer = answers.answer(match, full_given=False).spoken()
+        if match.possible is not None:
+            answer = f"{answers.filled(answers.possible).text} {answer}"
         found = recognize(" ".join(ours.language.words(text)))
         if found is None or (said(scripts, found) != answer and not ALARM.match(found.intent.name)):
             wrong.append((template.intent, text, found and found.intent.name))
@@ -142,6 +145,7 @@ def test_a_sentence_of_a_template_gets_the_answer_that_we_give_or_one_that_says_
         ("why do my calves cramp at night", "The article lists many causes."),
         ("help i have a cramp in my foot", "Sit or lie somewhere safe. Put your foot flat on the floor."),
         ("help i have a cramp", "Sit or lie somewhere safe. Straighten your leg."),
+        ("my leg keeps giving way", "If this is an emergency, call 112 now. "),
     ],
 )
 def test_home_assistant_answers(at_home: Recognize, scripts: dict[str, str], text: str, begins: str) -> None:

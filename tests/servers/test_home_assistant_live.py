@@ -113,7 +113,7 @@ def introduced(home: HomeAssistant, port: int) -> str:
     before = {state["entity_id"] for state in home.get("/api/states")}
     flow = home.post("/api/config/config_entries/flow", {"handler": "wyoming"})
     home.post(f"/api/config/config_entries/flow/{flow['flow_id']}", {"host": "127.0.0.1", "port": port})
-    new = {state["entity_id"] for state in home.get("/api/states")} - before
+    new: set[str] = {state["entity_id"] for state in home.get("/api/states")} - before
     return next(name for name in new if name.startswith("conversation."))
 
 

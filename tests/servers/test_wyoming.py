@@ -48,6 +48,7 @@ from tests.support.programs import VOICE_HELPER, Run, environment
 from tests.support.sound import CHECKOUT, as_array, loudness, recorded, silence
 from voice_helper import __version__
 from voice_helper.audio.devices import RawSound
+from voice_helper.dialogue.turn_taking import Reply, first_state
 from voice_helper.errors import SoundFormatError, VoiceHelperError
 from voice_helper.servers.chat_sessions import ChatSessions
 from voice_helper.servers.wyoming import frames
@@ -67,8 +68,9 @@ from voice_helper.servers.wyoming.server import (
 )
 from voice_helper.servers.wyoming.text_chunker import MAX_PIECE_CHARACTERS, TextChunker
 from voice_helper.skill import Skill
+from voice_helper.skill.chat import ChatTurn
 from voice_helper.testing import ScriptedRecognizer
-from voice_helper.types import SAMPLE_RATE
+from voice_helper.types import OUT_OF_SCOPE, SAMPLE_RATE, Match
 
 names = map("conversation {}".format, itertools.count())
 
@@ -249,6 +251,19 @@ def test_what_ended_by_its_limit_is_handled_whatever_was_said(skill: Skill) -> N
     seconds[0] = 700
     assert Handled.is_type(reply_event(talks.take_turn("a", "turn on the kitchen light")).type)
     assert NotHandled.is_type(reply_event(talks.take_turn("a", "turn on the kitchen light")).type)
+
+
+def test_a_possible_alarm_is_handled_and_a_yes_makes_it_certain(skill: Skill) -> None:
+    talks = ChatSessions(skill.conversation.by_turns())
+    first = reply_event(talks.take_turn("a", "the gazebo's collapsed"))
+    assert Handled.is_type(first.type)
+    assert first.data["text"] == "If this is an emergency, call 112 now."
+    assert reply_event(talks.take_turn("a", "yes")).data["text"].startswith("Call 112 now. I cannot call for you. Call")
+
+
+def test_a_possible_alarm_beside_words_about_something_else_is_handled() -> None:
+    match = Match(OUT_OF_SCOPE, certainty="possible", possible="urgent")
+    assert Handled.is_type(reply_event(ChatTurn(Reply((), match), first_state())).type)
 
 
 # Sound to words

@@ -60,7 +60,7 @@ class HomeAssistant:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run it until the block ends."""
-        command = [PYTHON, "-c", _START, "--config", self.folder, "--skip-pip"]
+        command: list[str | Path] = [PYTHON, "-c", _START, "--config", self.folder, "--skip-pip"]
         with (
             (self.folder / "output.txt").open("a") as output,
             subprocess.Popen(command, stdout=output, stderr=output) as process,

@@ -177,13 +177,13 @@ def _meaning(skill: Skill, template: Template, text: str) -> Match:
     plain = Match(match.intent)
     if match.intent not in skill.content.answers.entries:
         return plain
-    told = Match(match.intent, family=match.family, denied=match.denied)
+    told = Match(match.intent, family=match.family, denied=match.denied, possible=match.possible)
     return told if _spoken(skill.content, told, {}) != _spoken(skill.content, plain, {}) else plain
 
 
 def _name(match: Match) -> str:
     level = [str(HELP_NOW.index(match.intent))] if match.intent in HELP_NOW else []
-    more = [*([match.family] if match.family else []), *(["denied"] if match.denied else [])]
+    more = [word for word in (match.family, match.denied and "denied", match.possible and "possible") if word]
     return PREFIX + "_".join([*level, match.intent, *more])
 
 
@@ -241,7 +241,9 @@ def _script(content: Content, meaning: _Meaning) -> dict[str, Any]:
 
 def _spoken(content: Content, match: Match, slots: Mapping[str, str]) -> str:
     asked = Match(match.intent, slots, family=match.family, denied=match.denied)
-    return content.answers.answer(asked, full_given=False).spoken()
+    answer = content.answers.answer(asked, full_given=False).spoken()
+    # a sign of danger that is only possible: its number first, as in a conversation
+    return f"{content.answers.filled(content.answers.possible).text} {answer}" if match.possible else answer
 
 
 def _values(content: Content, meaning: _Meaning) -> list[tuple[str, str]]:

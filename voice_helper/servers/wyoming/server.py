@@ -152,9 +152,10 @@ def reply_event(turn: ChatTurn) -> Event:
 
 
 def _is_handled(turn: ChatTurn) -> bool:
-    if turn.reply.ended is not None:
+    match = turn.reply.match
+    if turn.reply.ended is not None or (match is not None and match.certainty is not None):
         return True
-    intent = turn.reply.match.intent if turn.reply.match is not None else NONE_INTENT
+    intent = match.intent if match is not None else NONE_INTENT
     return intent != OUT_OF_SCOPE and (intent != NONE_INTENT or turn.state.session is not None)
 
 
