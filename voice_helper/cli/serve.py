@@ -131,8 +131,15 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
 )
 @click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
 @click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant discover it on the network.")
+@click.option(
+    "--keep-sessions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep guided sessions in this file, so that they survive a restart. Without it, nothing is kept.",
+)
 @common
-def wyoming(options: Options, host: str, port: int, most: int, workers: int, announces: bool) -> None:
+def wyoming(
+    options: Options, host: str, port: int, most: int, workers: int, announces: bool, keep_sessions: Path | None
+) -> None:
     """Serve Home Assistant over Wyoming. Ctrl-C ends.
 
     It provides a conversation agent, speech-to-text and text-to-speech. The Wyoming protocol has no password: with
@@ -148,7 +155,9 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
         import wyoming  # noqa: F401
     import asyncio
 
+    from voice_helper.servers.session_file import SessionFile
     from voice_helper.servers.wyoming.server import WyomingServer, WyomingService
+    from voice_helper.skill.content import key_of
 
     with listening_socket(host, port) as listener:
         skill = open_skill(options)
@@ -163,8 +172,12 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
             options.rate,
             host=host,
             most=most,
+            sessions=SessionFile(keep_sessions, key_of(skill.content, "turns")) if keep_sessions is not None else None,
+            regions=skill.content.subject.regions if skill.content.subject is not None else (),
             about=skill.content.title,
         )
+
+        server = WyomingServer(served)
 
         async def ready() -> None:
             if announces:
@@ -172,11 +185,16 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
             note_number(options, skill)
             click.echo(f"tcp://{_shown(host)}:{listener.getsockname()[1]}")
             note("in Home Assistant: Settings, Devices & services, Add integration, Wyoming Protocol. Ctrl-C ends")
+            if keep_sessions is not None:
+                note(f"guided sessions are kept in {keep_sessions}")
+            note(
+                "after a change of --voice or --rate, run the action tts.clear_cache in Home Assistant: it keeps sound"
+            )
             if not is_loopback(host):
                 note("everybody who can reach this port can use it: the protocol has no password and no encryption")
 
         keep_what_is_loaded()
-        asyncio.run(WyomingServer(served).serve(listener, ready))
+        asyncio.run(server.serve(listener, ready))
 
 
 async def _announce_in_network(host: str, port: int) -> None:

@@ -32,7 +32,7 @@ GOING_ON_SECONDS: Final = 120.0
 """For this time after an answer, words that do not name the subject may continue it: "what about magnesium"."""
 
 _NEEDED: Final = ("examples", "locale", "name", "near", "subject", "summary")
-_KEYS: Final = frozenset({"language", "start", *_NEEDED})
+_KEYS: Final = frozenset({"language", "regions", "skip_words", "start", *_NEEDED})
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,12 @@ class Subject:
     examples: tuple[str, ...]
     start: str = ""
     """What a user says to start a guided session, as it is shown."""
+
+    skip_words: tuple[str, ...] = ()
+    """Phrases that Home Assistant cuts from an utterance before it looks for a sentence."""
+
+    regions: tuple[str, ...] = ()
+    """The forms of the language that assistants may ask for: `en-GB`."""
 
     @property
     def about(self) -> str:
@@ -105,7 +111,16 @@ def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subjec
     if "start" in top and GUIDE_START not in {claim.intent for claim in sentences.exact(text("start"))}:
         problems.add(top["start"].place, f'start: "{text("start")}" matches no sentence of {GUIDE_START} word for word')
     about = (text("name"), text("summary"), text("locale"))
-    return Subject(sentences.language, *about, texts("subject"), texts("near"), texts("examples"), text("start"))
+    return Subject(
+        sentences.language,
+        *about,
+        names=texts("subject"),
+        near_names=texts("near"),
+        examples=texts("examples"),
+        start=text("start"),
+        skip_words=texts("skip_words"),
+        regions=texts("regions"),
+    )
 
 
 def is_our_turn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import threading
 from collections.abc import Callable
@@ -26,6 +27,9 @@ def situation_at(host: str) -> dict[str, str]:
     return {} if is_loopback(host) else {"serving": "on"}
 
 
+_LOOK_SECONDS: Final = 0.05  # while a client waits for a place
+
+
 class RecognizerPool:
     """A pool that limits how many people can speak at a time. Recognizers are loaded on demand and reused."""
 
@@ -41,6 +45,16 @@ class RecognizerPool:
                 return False
             self._left -= 1
             return True
+
+    async def take_soon(self, max_seconds: float) -> bool:
+        """Reserve a place, and wait for one at most this long. Returns whether one became free."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + max_seconds
+        while not self.take():
+            if loop.time() >= until:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+        return True
 
     def recognizer(self) -> Recognizer:
         """Return a recognizer to a caller that has reserved a place."""

@@ -105,6 +105,12 @@ class Sentences:
         """Return at most `count` different sentences of a template. Repeated calls return the same ones."""
         return self._parsed.draw(template.text, count)
 
+    def written_out(self, template: str, limit: int) -> tuple[str, ...]:
+        """Return at most `limit` texts of a template without choices. Lists and rules stay as they are named in it."""
+        from voice_helper.understanding.hassil_adapter import texts_of
+
+        return tuple(dict.fromkeys(" ".join(text.split()) for text in texts_of(template, limit)))
+
     def plainest(self, template: Template) -> str:
         """Return the plainest sentence of a template: the first option of every choice and no optional parts."""
         return self._parsed.plainest(template.text)
