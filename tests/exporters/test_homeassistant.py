@@ -134,8 +134,8 @@ def test_a_sentence_of_a_template_gets_the_answer_that_we_give_or_one_that_says_
         ("my leg is swollen and i have chest pain", "Call 112 now."),
         ("i have chest pain and my leg is swollen", "Call 112 now."),
         ("i want to die and my leg hurts", "I'm sorry you feel this way."),
-        ("why do my calves cramp at night", "The article lists many causes."),
-        ("help i have a cramp in my foot", "Sit or lie somewhere safe. Put your foot flat on the floor."),
+        ("why do my calves cramp at night", "The article lists tired muscles after a hard workout."),
+        ("help i have a cramp in my foot", "Sit or lie somewhere safe. Sit on the edge of the bed."),
         ("help i have a cramp", "Sit or lie somewhere safe. Straighten your leg."),
     ],
 )

@@ -241,7 +241,7 @@ def _check_wordings(
 
 
 def _read_language(item: Item, problems: Problems) -> Language:
-    known = frozenset({"language", "letters", "groups", "contractions", "spellings", "fillers", "in_session"})
+    known = frozenset({"language", "letters", "groups", "contractions", "spellings", "fillers", "in_session", "asked_first", "corrections"})
     top = item.mapping(problems, "language.yaml", known=known)
 
     def pairs(key: str) -> dict[str, str]:
@@ -249,6 +249,7 @@ def _read_language(item: Item, problems: Problems) -> Language:
             return {}
         return {left: entry.text(problems, f"{key}, {left}") for left, entry in top[key].mapping(problems, key).items()}
 
+    asked = top["asked_first"].mapping(problems, "asked_first") if "asked_first" in top else {}
     return Language(
         code=top["language"].text(problems, "language") if "language" in top else "en",
         groups=top["groups"].texts(problems, "groups") if "groups" in top else (),
@@ -257,6 +258,8 @@ def _read_language(item: Item, problems: Problems) -> Language:
         spellings=pairs("spellings"),
         in_session=pairs("in_session"),
         fillers=top["fillers"].texts(problems, "fillers") if "fillers" in top else (),
+        asked_first={slot: entry.texts(problems, f"asked_first, {slot}") for slot, entry in asked.items()},
+        corrections=top["corrections"].texts(problems, "corrections") if "corrections" in top else (),
     )
 
 
