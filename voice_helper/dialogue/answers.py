@@ -177,7 +177,7 @@ class Answers:
         return tuple(marked)
 
     def _names_itself(self, row: Row, marker: str) -> bool:
-        """Return whether the row names its source ("The NHS says ...") or the marker's main word ("The article ...")."""
+        """Return whether the row names its source ("The NHS says") or has the marker's main word ("The article")."""
         publisher = (row.source or "").split(",")[0]
         main_word = marker.rstrip(":").split()[-1].casefold()
         return main_word in row.text.casefold() or (publisher != "" and publisher in row.text)

@@ -261,6 +261,10 @@ class Sentences:
             patterns[name] = (re.compile(rf"(?<![\w'])(?:{inner})(?!\w)") if ordered else None, values)
         return patterns
 
+    def knows(self, word: str) -> bool:
+        """Return whether a template, a list or a rule contains a word."""
+        return word in self._known_words
+
     @cached_property
     def _known_words(self) -> frozenset[str]:
         """Return every word in the templates, lists and rules."""

@@ -246,7 +246,21 @@ class Understanding:
         if asked is not None:
             return replace(asked, denied=denied)
         comparable = language.essence(text)
-        return replace(self._nearest(text, comparable, self._ranked(comparable).scores()), denied=denied)
+        nearest = self._nearest(text, comparable, self._ranked(comparable).scores())
+        return replace(self._unless_unknown(comparable, nearest), denied=denied)
+
+    def _unless_unknown(self, comparable: str, nearest: Match) -> Match:
+        """Return the nearest meaning. If what was asked about is in no template, return that nothing is known of it."""
+        asked = self.sentences.language.asked_about(comparable).split()
+        is_answer = nearest.intent in (NONE_INTENT, UNSURE_INTENT) or self._group(nearest.intent) != TALK_GROUP
+        if not asked or self.sentences.knows(asked[-1]) or nearest.slots or not is_answer:
+            return nearest
+        intent = next(map(self._intent_with, self.sentences.language.asked_first), None)
+        return nearest if intent is None else Match(intent, score=nearest.score, decided_by="nearest")
+
+    def _intent_with(self, slot: str) -> str | None:
+        """Return the first intent whose templates use a slot."""
+        return next((intent for intent, slots in self.sentences.slots_of.items() if slot in slots), None)
 
     def _ranked(self, comparable: str) -> Ranking:
         """Return the nearness of a text to every intent, or no nearness if too few of its words are known."""
@@ -399,7 +413,7 @@ class Understanding:
         comparable = self.sentences.language.comparable(text)
         for slot, values in self.sentences.language.asked_first.items():
             said = self.sentences.find_slots(comparable, (slot,), misheard=False).get(slot, "").split(", ")
-            intent = next((intent for intent, slots in self.sentences.slots_of.items() if slot in slots), None)
+            intent = self._intent_with(slot)
             asked = [value for value in said if value in values]
             if asked and intent is not None:
                 return Match(intent, {slot: ", ".join(asked)}, 1.0, "exact")
