@@ -93,7 +93,7 @@ def test_yes_takes_the_first_of_two_that_were_asked_about(skill: Skill) -> None:
 def test_the_word_takes_the_one_that_was_meant(skill: Skill) -> None:
     talk = Talk(skill)
     talk.state = State(candidates=("remedy_heat", "remedy_massage"))
-    assert "massage" in talk.says("massage")[0]
+    assert "massage" in " ".join(talk.says("massage"))
 
 
 def test_say_that_again_repeats_the_last_answer(talk: Talk) -> None:

@@ -16,18 +16,18 @@ EN = Language(
 @pytest.mark.parametrize(
     ("text", "intent", "slots"),
     [
-        ("does vitamin e help leg cramps", "not_in_article", {"topic": "vitamin e"}),
-        ("would some extra vitamin e maybe do my legs good", "not_in_article", {"topic": "vitamin e"}),
-        ("can cold weather cause leg cramps", "not_in_article", {"topic": "cold weather"}),
-        ("can i get cramps from drinking too much water", "not_in_article", {"topic": "too much water"}),
-        ("is being overweight the cause", "not_in_article", {"topic": "weight"}),
+        ("does vitamin e help leg cramps", "not_in_article", {"unlisted": "vitamin e"}),
+        ("would some extra vitamin e maybe do my legs good", "not_in_article", {"unlisted": "vitamin e"}),
+        ("can cold weather cause leg cramps", "not_in_article", {"unlisted": "cold weather"}),
+        ("can i get cramps from drinking too much water", "not_in_article", {"unlisted": "too much water"}),
+        ("is being overweight the cause", "not_in_article", {"unlisted": "overweight"}),
         ("are potato crisps good for cramps", "remedy_foods", {"food": "crisp"}),
         ("do sweet potatoes help", "remedy_foods", {"food": "sweet potato"}),
         ("are leg cramps a sign of ms", "care_conditions", {"condition": "multiple sclerosis"}),
         ("can hypothyroidism cause leg cramps", "care_conditions", {"condition": "thyroid"}),
-        ("can statins cause leg cramps", "cause_medicines", {"medicine": "statin"}),
-        ("can amlodipine cause leg cramps", "cause_medicines", {"medicine": "blood pressure"}),
-        ("how do i stop night cramps", "remedies_overview", {"time": "night"}),
+        ("can statins cause leg cramps", "cause_medicines", {"drug_name": "statin"}),
+        ("can amlodipine cause leg cramps", "cause_medicines", {"drug_name": "blood pressure"}),
+        ("how do i stop night cramps", "remedies_overview", {"night_time": "nighttime"}),
     ],
 )
 def test_what_resembles_the_article_is_not_taken_for_it(
@@ -51,7 +51,7 @@ def test_only_the_first_of_several_things_is_answered_where_the_rows_are_long(sk
     said = [row.text for row in skill.chat().send("what about walking").rows]
     answers = skill.content.answers
     match = skill.understanding.understand("what about walking")
-    both = answers.answer(type(match)("not_in_article", {"topic": "walking, soap"}), full_given=False)
+    both = answers.answer(type(match)("not_in_article", {"unlisted": "walking, soap"}), full_given=False)
     assert [row.text for row in both.rows] == said[: len(both.rows)]
 
 
