@@ -42,7 +42,7 @@ FIXED = (
     "I'm sorry you feel this way. Call {number} or a crisis line now. Be with someone.",
     "Call {number} now. Have the packet ready.",
     "Call {number} now. I cannot call for you.",
-    "I cannot guide this one. Get urgent medical advice today.",
+    "I can't help with this one. Get urgent medical advice today.",
     "I can't help with medicines. Please ask a pharmacist or doctor. Do not stop one on your own.",
     "I can't judge that. If you are worried, get medical advice now. I can read what the article says.",
     "I only cover adults who are not pregnant. Ask a midwife, doctor or pharmacist.",
@@ -65,6 +65,8 @@ BESIDE = {
     "remedy.minerals": "kidney",
     "care.when": "reason enough",
 }
+DENIES = re.compile("does not (say|name)")
+LIMITS_FIRST = ("remedy.heat", "remedy.massage")
 GUIDED = {"remedy.heat": "heat", "remedy.massage": "massage", "remedy.water": "water"}
 
 
@@ -118,7 +120,7 @@ def test_every_article_sentence_shares_a_word_with_its_fact(content: Content, sa
     def stems(text: str) -> set[str]:
         return {word[:4] for word in words_of(text) if len(word) > 3} - {"arti", "says", "cram", "list", "that", "with"}
 
-    about_the_article = {"It says no more than that.", "It names the group, not one of them."}
+    about_the_article = {"That is all it says about them."}
     for row in every_row(content, said):
         if row.fact in {None, "disclaimer"} or row.text in about_the_article or "does not" in row.text:
             continue
@@ -130,11 +132,12 @@ def test_a_safety_row_stands_beside_what_would_mislead_alone(said: list[Said], f
     spoken = [each for each in said if any(row.fact == fact for row in each.answer.rows)]
     assert spoken
     for each in spoken:
-        recommends = [row for row in each.answer.rows if row.fact == fact and "does not say" not in row.text]
+        recommends = [row for row in each.answer.rows if row.fact == fact and not DENIES.search(row.text)]
         rows = each.answer.rows
         if recommends and each.match.intent not in {"remedies_overview", "causes_overview"}:
-            after = rows[rows.index(recommends[-1]) + 1 :]
-            assert any(row.kind == "safety" and word in row.text for row in after), each.answer.spoken()
+            before, after = rows[: rows.index(recommends[0])], rows[rows.index(recommends[-1]) + 1 :]
+            limits = before if fact in LIMITS_FIRST else after
+            assert any(row.kind == "safety" and word in row.text for row in limits), each.answer.spoken()
 
 
 @pytest.mark.parametrize(("fact", "step"), sorted(GUIDED.items()))

@@ -45,7 +45,7 @@ def test_a_question_is_answered_with_the_full_disclaimer_once_and_then_the_short
 def test_a_session_says_what_to_do_and_what_to_say_when_done(talk: Talk) -> None:
     reply = talk.say("help i have a cramp in my calf")
     assert reply.text.startswith("Sit or lie somewhere safe. Straighten your leg.")
-    assert "Count to 20, and rest. Do it up to 3 times." in reply.text
+    assert "Count to 20 as you hold. Do it up to 3 times." in reply.text
     assert "For chest pain or trouble breathing, call 112 now." in reply.text
     assert reply.text.endswith("Then say next, or say how it feels.")
     assert reply.expects_words
@@ -136,7 +136,7 @@ def test_a_bare_thigh_is_asked_about_and_the_answer_goes_on(talk: Talk) -> None:
 def test_the_standing_stretch_is_counted_by_the_person(talk: Talk) -> None:
     talk.say("help i have a cramp")
     reply = talk.say("can i stand up")
-    assert "Stand, and press your heel down. Count to 20, and rest. Then say next" in reply.text
+    assert "Stand, and press your heel down. Count to 20 as you hold. Then say next" in reply.text
 
 
 @pytest.mark.parametrize("text", ["wait", "next", "go back", "start over", "which step", "continue"])

@@ -18,7 +18,7 @@ MAX_VALUES: Final = 3
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ROW_KEYS = frozenset({"text", "kind", "fact", "source", "when"})
-_ANSWER_KEYS = frozenset({"disclaimer", "title", "rows", "said_twice"})
+_ANSWER_KEYS = frozenset({"disclaimer", "title", "rows", "said_twice", "one_at_a_time"})
 _COMMAND_KEYS = frozenset({"title", "like"})
 _NO_SESSION = "no_session"
 """The answer that all commands share that need a session, when there is none."""
@@ -46,6 +46,8 @@ class Entry:
 
     said_twice: bool
     place: Place
+    one_at_a_time: bool = False
+    """Whether only the first value of a slot is answered, because the rows for several would be too long."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ class Answers:
         besides the sentence, such as `{"recording": "on"}`. Raises `KeyError` if the intent has no answer.
         """
         entry = self.entries[match.intent]
+        if entry.one_at_a_time:
+            match = replace(match, slots={slot: _split(value)[0] for slot, value in match.slots.items()})
         rows = self.rows_for(entry.rows, match, situation)
         if match.denied:
             rows = (self.filled(self.denied_flag), *rows)
@@ -183,9 +187,10 @@ class Answers:
         return tuple(marked)
 
     def _names_itself(self, row: Row, marker: str) -> bool:
-        """Return whether the row already contains the marker's main word ("The article lists ...")."""
+        """Return whether the row names its source ("The NHS says") or has the marker's main word ("The article")."""
+        publisher = (row.source or "").split(",")[0]
         main_word = marker.rstrip(":").split()[-1].casefold()
-        return main_word in row.text.casefold()
+        return main_word in row.text.casefold() or (publisher != "" and publisher in row.text)
 
 
 def placeholders(text: str) -> frozenset[str]:
@@ -392,7 +397,8 @@ def _read_entry(intent: str, item: Item, sources: Sources, problems: Problems, s
         problems.add(item.place, f"the answer {intent} has no rows")
     title = fields["title"].text(problems, f"{intent}, title") if "title" in fields else intent.replace("_", " ")
     twice = fields["said_twice"].truth(problems, f"{intent}, said_twice") if "said_twice" in fields else False
-    return Entry(intent, rows, rule, title, twice, item.place)
+    one = fields["one_at_a_time"].truth(problems, f"{intent}, one_at_a_time") if "one_at_a_time" in fields else False
+    return Entry(intent, rows, rule, title, twice, item.place, one)
 
 
 def _read_shared_entry(

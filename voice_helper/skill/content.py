@@ -240,15 +240,23 @@ def _check_wordings(
             problems.add(wording.place, f"{wording.family} is no family of {wording.intent} in safety.yaml")
 
 
+_LANGUAGE_KEYS = frozenset(
+    {
+        "language", "letters", "groups", "contractions", "spellings", "fillers", "in_session", "asked", "asked_first",
+        "corrections",
+    }
+)  # fmt: skip
+
+
 def _read_language(item: Item, problems: Problems) -> Language:
-    known = frozenset({"language", "letters", "groups", "contractions", "spellings", "fillers", "in_session"})
-    top = item.mapping(problems, "language.yaml", known=known)
+    top = item.mapping(problems, "language.yaml", known=_LANGUAGE_KEYS)
 
     def pairs(key: str) -> dict[str, str]:
         if key not in top:
             return {}
         return {left: entry.text(problems, f"{key}, {left}") for left, entry in top[key].mapping(problems, key).items()}
 
+    first = top["asked_first"].mapping(problems, "asked_first") if "asked_first" in top else {}
     return Language(
         code=top["language"].text(problems, "language") if "language" in top else "en",
         groups=top["groups"].texts(problems, "groups") if "groups" in top else (),
@@ -257,6 +265,9 @@ def _read_language(item: Item, problems: Problems) -> Language:
         spellings=pairs("spellings"),
         in_session=pairs("in_session"),
         fillers=top["fillers"].texts(problems, "fillers") if "fillers" in top else (),
+        asked=top["asked"].texts(problems, "asked") if "asked" in top else (),
+        asked_first={slot: entry.texts(problems, f"asked_first, {slot}") for slot, entry in first.items()},
+        corrections=top["corrections"].texts(problems, "corrections") if "corrections" in top else (),
     )
 
 

@@ -128,14 +128,21 @@ class Sentences:
                 found.setdefault(word, template)
         return dict(sorted(found.items()))
 
-    def find_slots(self, comparable: str, slots: Iterable[str]) -> dict[str, str]:
-        """Find the values of slots in a text that no template matches. Several values are joined by commas."""
+    def find_slots(self, comparable: str, slots: Iterable[str], *, misheard: bool = True) -> dict[str, str]:
+        """Find the values of slots in a text, apart from those that it takes back. Several are joined by commas.
+
+        With `misheard`, words that are spelled like a value count as it.
+        """
         found: dict[str, str] = {}
         for slot in slots:
             pattern, values = self._slot_patterns.get(slot, (None, {}))
             if pattern is not None:
-                hits = dict.fromkeys(values[hit[0]] for hit in pattern.finditer(comparable))
-                value = ", ".join(hits) or self._misheard(comparable, values)
+                said = list(pattern.finditer(comparable))
+                meant = [hit for hit in said if not self.language.is_taken_back(comparable[: hit.start()])]
+                hits = dict.fromkeys(values[hit[0]] for hit in meant)
+                value = ", ".join(hits)
+                if not said and misheard:
+                    value = self._misheard(comparable, values)
                 if value:
                     found[slot] = value
         return found
@@ -259,6 +266,10 @@ class Sentences:
             inner = "|".join(re.escape(phrase) for phrase in ordered)
             patterns[name] = (re.compile(rf"(?<![\w'])(?:{inner})(?!\w)") if ordered else None, values)
         return patterns
+
+    def knows(self, word: str) -> bool:
+        """Return whether a template, a list or a rule contains a word."""
+        return word in self._known_words
 
     @cached_property
     def _known_words(self) -> frozenset[str]:

@@ -239,11 +239,28 @@ class Understanding:
             return Match(meant, decided_by="command")
         claim = self._exact(text, context)
         if claim is not None and claim.intent not in HELP_NOW:
-            return replace(self._claimed(claim, redirect), denied=denied)
+            return replace(self._claimed(text, claim, redirect), denied=denied)
         if redirect is not None:
             return replace(self._flagged(text, redirect), denied=denied)
+        asked = self._asked_first(text)
+        if asked is not None:
+            return replace(asked, denied=denied)
         comparable = language.essence(text)
-        return replace(self._nearest(text, comparable, self._ranked(comparable).scores()), denied=denied)
+        nearest = self._nearest(text, comparable, self._ranked(comparable).scores())
+        return replace(self._unless_unknown(comparable, nearest), denied=denied)
+
+    def _unless_unknown(self, comparable: str, nearest: Match) -> Match:
+        """Return the nearest meaning. If what was asked about is in no template, return that nothing is known of it."""
+        asked = self.sentences.language.asked_about(comparable).split()
+        is_answer = nearest.intent in (NONE_INTENT, UNSURE_INTENT) or self._group(nearest.intent) != TALK_GROUP
+        if not asked or self.sentences.knows(asked[-1]) or nearest.slots or not is_answer:
+            return nearest
+        intent = next(map(self._intent_with, self.sentences.language.asked_first), None)
+        return nearest if intent is None else Match(intent, score=nearest.score, decided_by="nearest")
+
+    def _intent_with(self, slot: str) -> str | None:
+        """Return the first intent whose templates use a slot."""
+        return next((intent for intent, slots in self.sentences.slots_of.items() if slot in slots), None)
 
     def _ranked(self, comparable: str) -> Ranking:
         """Return the nearness of a text to every intent, or no nearness if too few of its words are known."""
@@ -395,7 +412,18 @@ class Understanding:
             claims = (*[claim for claim in claims if claim.intent in LEVELS], *commands, *claims)
         return claims[0] if claims else None
 
-    def _claimed(self, claim: Claim, flag: Flag | None) -> Match:
+    def _asked_first(self, text: str) -> Match | None:
+        """Return the meaning of a text that asks about a value of `asked_first`, otherwise `None`."""
+        comparable = self.sentences.language.comparable(text)
+        for slot, values in self.sentences.language.asked_first.items():
+            said = self.sentences.find_slots(comparable, (slot,), misheard=False).get(slot, "").split(", ")
+            intent = self._intent_with(slot)
+            asked = [value for value in said if value in values]
+            if asked and intent is not None:
+                return Match(intent, {slot: ", ".join(asked)}, 1.0, "exact")
+        return None
+
+    def _claimed(self, text: str, claim: Claim, flag: Flag | None) -> Match:
         if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) <= LEVELS.index(claim.intent):
             return Match(flag.level, claim.slots, 1.0, "safety", flag.family, claim.template)
         group = self._group(claim.intent)
@@ -404,7 +432,9 @@ class Understanding:
             decided = "safety"
         elif group == COMMAND_GROUP:
             decided = "command"
-        return Match(claim.intent, claim.slots, 1.0, decided, None, claim.template)
+        empty = [slot for slot in self.sentences.slots_of.get(claim.intent, ()) if slot not in claim.slots]
+        found = self.sentences.find_slots(self.sentences.language.comparable(text), empty)
+        return Match(claim.intent, {**claim.slots, **found}, 1.0, decided, None, claim.template)
 
     def _flagged(self, text: str, flag: Flag) -> Match:
         comparable = self.sentences.language.comparable(text)
