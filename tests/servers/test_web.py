@@ -47,9 +47,9 @@ FILES = ("", "app.js", "line.js", "sound.js", "capture.js", "style.css", "servic
          "icon.svg", "icon-192.png")  # fmt: skip
 TOO_LONG = json.dumps({"do": "ask", "text": "a" * 1_001})
 TOLD = {
-    "welcome": {"event"},
+    "welcome": {"event", "resume", "resumed"},
     "partly": {"event", "text"},
-    "answer": {"event", "heard", "alarm", "rows", "disclaimer"},
+    "answer": {"event", "heard", "alarm", "calls", "rows", "disclaimer"},
     "say": {"event", "text", "kind", "step"},
     "silence": {"event"},
     "listened": {"event", "heard"},
@@ -94,7 +94,7 @@ def test_a_conversation_that_is_over_leaves_nothing_behind(skill: Skill) -> None
     try:
         talk = Remembered(
             skill.conversation, lambda: embedded(skill), NoVoice(), 150, state=State(),
-            send=lambda message: None, ended=lambda why, recognizer: ended.set(),
+            send=lambda message: None, ended=lambda why, recognizer, state: ended.set(),
         )  # fmt: skip
         talk.put(Hear("once"))
         for chunk in chunks_of(silence(0.5)):
@@ -198,7 +198,7 @@ def test_a_countdown_goes_by_the_clock(skill: Skill, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=lambda: now))
     talk = LiveConversation(
         skill.conversation, lambda: embedded(skill), NoVoice(), 150, state=State(), send=tell,
-        ended=lambda why, recognizer: ended.set(),
+        ended=lambda why, recognizer, state: ended.set(),
     )  # fmt: skip
     assert ended.wait(PATIENCE_SECONDS)
     assert [left for _, left in counted] == pytest.approx(range(20, 10, -1), abs=0.05)
