@@ -25,7 +25,7 @@ from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
 from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, is_loopback, situation_at
 from voice_helper.servers.web.live import Ask, Begin, BeQuiet, Hear, LiveConversation, Message, Order, Played, Release
-from voice_helper.servers.web.resumption import Resumption, new_name
+from voice_helper.servers.web.resumption import Left, Resumption, new_name
 from voice_helper.types import SAMPLE_RATE
 from voice_helper.understanding.normalize import MAX_CHARACTERS
 from voice_helper.voices import Voice
@@ -210,9 +210,7 @@ class _Connection:
             hello = await self._greeted()
             resume = str(hello.get("resume", ""))
             left = await asyncio.to_thread(self._resumption.take, resume)
-            if not self._places.take():
-                self._resumption.keep(resume, left and left.state, left and left.since)
-                raise RefusedError(BUSY)
+            self._take_place(resume, left)
             self._send({"event": "welcome", "resume": self._name, "resumed": left is not None})
             live = LiveConversation(
                 self._served.conversation,
@@ -244,13 +242,23 @@ class _Connection:
         if form.get("do") not in ("hello", "check"):
             raise RefusedError(RUBBISH)
         expected, given = self._served.token, form.get("token", "")
-        if expected is not None and not hmac.compare_digest(str(given).strip().lower().encode(errors="replace"), expected.encode()):
+        if expected is not None and not hmac.compare_digest(
+            str(given).strip().lower().encode(errors="replace"), expected.encode()
+        ):
             async with self._wrong_tokens:
                 await asyncio.sleep(WRONG_TOKEN_SECONDS)
             raise RefusedError(WRONG_TOKEN)
         if form["do"] == "check":
             raise RefusedError(RIGHT_TOKEN)
         return form
+
+    def _take_place(self, resume: str, left: Left | None) -> None:
+        """Reserve a place. Raises `RefusedError` if none is free, and keeps what was left for the next attempt."""
+        if self._places.take():
+            return
+        if left is not None:
+            self._resumption.keep(resume, left.state, left.since)
+        raise RefusedError(BUSY)
 
     async def _converse(self, live: LiveConversation) -> None:
         tasks = {asyncio.create_task(self._receive(live)), asyncio.create_task(self._deliver())}
