@@ -655,7 +655,7 @@ def test_without_its_packages_it_says_what_to_install(run: Run, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     ran = run("serve", "web")
     assert ran.code == 1
-    assert 'pip install ".[web]"' in ran.err
+    assert 'pip install -e ".[web]"' in ran.err
 
 
 def test_a_certificate_needs_its_key_and_both_must_be_ones(run: Run, tmp_path: Path) -> None:
