@@ -168,7 +168,7 @@ def test_the_package_has_one_name_for_pip_and_extras_use_it() -> None:
 
 def test_a_checkout_stays_editable_by_what_pages_and_hints_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert install_hint("web").endswith('pip install -e ".[web]"')
-    for text in (README, *(PAGES[name] for name in ("docs/web.md", "docs/ask.md", "docs/index.md") if name in PAGES)):
+    for text in (README, *(PAGES[name] for name in ("web.md", "ask.md", "index.md"))):
         assert not re.search(r"pip install [\"'.]", text)
     monkeypatch.setattr("voice_helper.errors._CHECKOUT_FILE", tmp_path / "pyproject.toml")
     assert install_hint("web").endswith('pip install ".[web]"')

@@ -347,7 +347,7 @@ def test_a_sign_of_danger_is_remembered_after_a_cut(quiet_address: str) -> None:
         talk.wait("answer")
     with talking(quiet_address, resume=name) as talk:
         talk.send(do="ask", text="should i massage it")
-        assert "urgent medical advice" in talk.wait("answer")["rows"][0]["text"]
+        assert any("urgent medical advice" in row["text"] for row in talk.wait("answer")["rows"])
 
 
 @pytest.mark.parametrize("name", ["guessed", "", 3, None])
