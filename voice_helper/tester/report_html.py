@@ -179,9 +179,9 @@ def _comparison(comparison: Comparison) -> str:
 
 def _by_intent(figures: Iterable[IntentFigures]) -> str:
     """Return the table of the intents with a mistake; those that are all right are folded."""
-    faulty, faultless = [], []
-    for each in figures:
-        (faultless if each.right == each.expected and not each.taken else faulty).append(each)
+    figures = list(figures)
+    faultless = [each for each in figures if each.right == each.expected and not each.taken]
+    faulty = [each for each in figures if each not in faultless]
     table = _intent_table(faulty) if faulty else "<p>No intent has a mistake.</p>"
     if not faultless:
         return table
