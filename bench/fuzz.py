@@ -50,7 +50,6 @@ from voice_helper.skill.content import content_of
 from voice_helper.speech_models.unpack import unpack
 from voice_helper.support.paths import intents_folder
 from voice_helper.types import SAMPLE_RATE, Heard, Transcript
-from voice_helper.understanding.normalize import MAX_CHARACTERS
 from voice_helper.voices import NoVoice
 
 HANG_SECONDS: Final = 10
@@ -260,7 +259,7 @@ def _message(chance: random.Random) -> str | bytes:
         [],
         {},
         "",
-        "x" * (MAX_CHARACTERS + 1),
+        "x" * (1 << 14),
         True,
         "open",
         chance.choice(_NASTY),

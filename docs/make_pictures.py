@@ -12,13 +12,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console, RenderableType
-from rich.rule import Rule
+from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from voice_helper.audio.devices import SilentPlayer
-from voice_helper.cli.guide_view import GuideView
+from voice_helper.cli.guide_view import GuideView, words_of
 from voice_helper.dialogue.conversation import State
 from voice_helper.recognizers.embedded.engine import EmbeddedModels
 from voice_helper.runtime.assistant import Assistant, LoopEvent
@@ -28,7 +27,6 @@ from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
 _DOCS: Final = Path(__file__).resolve().parent
 _WIDTH: Final = 84
-_INSTRUCTION: Final = "Gently pull your toes towards your shin."
 _HOLD_SECONDS_LEFT: Final = 12
 _SENTENCES: Final = ("should i put a hot water bottle on my calf", "my calf is red and swollen")
 _THEME: Final = TerminalTheme(
@@ -61,8 +59,11 @@ font-size: {char_height}px; line-height: {line_height}px; white-space: pre; }}
 def main() -> None:
     """Write the pictures into this folder, or into one that is named."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else _DOCS
+    small, large = blank(80, 24), blank(200, 50)
+    guide(small, large)
     for name, title, console in (
-        ("guide", "The guided session on a terminal", guide()),
+        ("guide", "The guided session on a terminal", small),
+        ("guide-wide", "The guided session on a wide terminal", large),
         ("tester", "The prompt of the intent tester", tester()),
     ):
         (folder / f"{name}.svg").write_text(svg(console, title, name), encoding="utf-8")
@@ -74,33 +75,26 @@ def svg(console: Console, title: str, name: str) -> str:
     return "\n".join(line.rstrip() for line in drawn.splitlines() if line.strip()) + "\n"
 
 
-def guide() -> Console:
-    """Print two moments of a session: the stretch as it is said, and the middle of its hold."""
+def guide(*consoles: Console) -> None:
+    """Print the middle of the first hold of a session on each of these screens."""
     skill = open_skill(settings={"number": "112"})
-    console = blank()
-    view = GuideView(console, skill.content.guide.help.text if skill.content.guide else "")
-    said: list[object] = []
+    views = [GuideView(console, words_of(skill, "voice-helper guide")) for console in consoles]
 
     def tell(happening: LoopEvent) -> None:
-        view.tell(happening)
-        said.append(happening.fields.get("text"))
+        for view in views:
+            view.tell(happening)
 
     recognizer = EmbeddedModels(phrases_of(skill.content)).recognizer()
     speaker = Speaker(Pyttsx3Voice(), SilentPlayer())
     assistant = Assistant(skill.conversation, recognizer, speaker, state=State(hands_free=True), tell=tell)
-    console.print(Text("$ voice-helper guide --place calf", style="dim"))
     assistant.begin_guide("calf")
-    pictures: dict[str, RenderableType] = {}
     for _ in assistant.stay():
         left = assistant.seconds_left
-        picture = view.picture(assistant.step, left)
-        if left is None and said[-1] == _INSTRUCTION:
-            pictures["said"] = picture
+        pictures = [view.picture(assistant.step, left) for view in views]
         if left is not None and left[0] <= _HOLD_SECONDS_LEFT:
-            pictures["held"] = picture
             break
-    console.print("", pictures["said"], "", Rule(style="dim"), "", pictures["held"], sep="\n")
-    return console
+    for console, picture in zip(consoles, pictures, strict=True):
+        console.print(picture)
 
 
 def tester() -> Console:
@@ -116,10 +110,10 @@ def tester() -> Console:
     return console
 
 
-def blank() -> Console:
+def blank(width: int = _WIDTH, height: int = 25) -> Console:
     """Give an empty screen whose print is kept."""
     nowhere = io.StringIO()
-    return Console(record=True, width=_WIDTH, file=nowhere, force_terminal=True, color_system="truecolor")
+    return Console(record=True, width=width, height=height, file=nowhere, force_terminal=True, color_system="truecolor")
 
 
 if __name__ == "__main__":

@@ -246,6 +246,6 @@ def test_a_link_of_the_readme_leads_somewhere(link: str) -> None:
 
 def test_the_first_screen_has_the_disclaimer_and_the_intended_purpose() -> None:
     first = README.split("## Install")[0]
-    assert "For education only" in first
+    assert "for education only" in first
     assert "Intended purpose" in first
     assert "medical expert" in first

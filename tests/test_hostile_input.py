@@ -90,6 +90,45 @@ def test_no_pile_of_words_makes_the_rules_slow(skill: Skill, text: str) -> None:
     assert time.process_time() - started < 2.0
 
 
+REMARK = "my calf was sore after the long way home and i put my feet up "
+
+
+@pytest.mark.parametrize("length", [990, 1_200, 1_790, 5_000, 60_000])
+@pytest.mark.parametrize("between", [" ", "\u00a0", "\n", " \u200b"])
+def test_a_sign_is_found_wherever_it_is_in_a_long_text(skill: Skill, length: int, between: str) -> None:
+    text = (REMARK * (length // len(REMARK) + 1))[:length] + " and now i have chest pain and can't breathe "
+    assert skill.understanding.understand((text + REMARK * 20).replace(" ", between)).intent == "emergency"
+
+
+def test_a_sign_after_a_word_without_end_is_found(skill: Skill) -> None:
+    text = "a" * 3_000 + " my chest hurts and i can't breathe " + "b" * 3_000 + " c"
+    assert skill.understanding.understand(text).intent == "emergency"
+
+
+def test_the_worst_sign_of_a_long_text_is_acted_on(skill: Skill) -> None:
+    text = "my calf is swollen and red. " + REMARK * 20 + "my chest hurts and i can't breathe"
+    assert skill.understanding.understand(text).intent == "emergency"
+
+
+def test_a_long_text_without_a_sign_means_what_its_start_means(skill: Skill) -> None:
+    match = skill.understanding.understand("does heat help? " + " " * 1_000 + "thank you " * 100)
+    assert not match.certainty
+
+
+def test_a_text_that_is_not_read_whole_is_told_so_and_a_shorter_one_is_not(skill: Skill) -> None:
+    unread = skill.content.answers.unread.text
+    assert unread
+    for text in (REMARK * 30, REMARK * 30 + "my chest hurts"):
+        assert said(skill, text).count(unread) == 1
+    assert unread not in said(skill, "does heat help")
+    assert unread not in said(skill, "does heat help".ljust(1_100))
+
+
+def said(skill: Skill, text: str) -> str:
+    _, actions = skill.conversation.step(State(), Heard(Transcript(text)))
+    return " ".join(row.text for action in actions if isinstance(action, Say) for row in action.rows)
+
+
 def test_a_sign_at_the_start_of_a_very_long_text_is_acted_on(tmp_path: Path) -> None:
     ran = call(["ask", "--voice", "none", "my chest hurts " + "and so on " * 9_000], folder=tmp_path)
     assert ran.code == 0

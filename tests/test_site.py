@@ -98,7 +98,7 @@ def test_a_browser_asks_nobody_else_for_anything(address: str, page: Page) -> No
 def test_the_pictures_are_drawn_by_the_program(tmp_path: Path) -> None:
     script = CHECKOUT / "docs" / "make_pictures.py"
     subprocess.run([sys.executable, script, tmp_path], env=environment(), check=True, timeout=PATIENCE_SECONDS)
-    for name in ("guide.svg", "tester.svg"):
+    for name in ("guide.svg", "guide-wide.svg", "tester.svg"):
         drawn = (tmp_path / name).read_text(encoding="utf-8")
         assert words_of(drawn) == words_of((CHECKOUT / "docs" / name).read_text(encoding="utf-8"))
 

@@ -14,7 +14,7 @@ from tests.support.opened import english_content
 
 PACKAGE = Path(voice_helper.__file__).parent
 PARTS = sorted(path for path in PACKAGE.rglob("*.py") if "data" not in path.relative_to(PACKAGE).parts)
-PAGE = [PACKAGE / "servers" / "web" / "page" / name for name in ("app.js", "index.html", "line.js", "style.css")]
+PAGE = [PACKAGE / "servers" / "web" / "page" / name for name in ("app.js", "index.html", "connection.js", "style.css")]
 SHORT_LIST = (
     "cramp", "cramps", "leg", "legs", "thigh", "knee", "heel", "ankle", "muscle", "hamstring", "stretch", "stretching",
     "massage", "heat", "warmth", "hot_weather", "bath", "spasm", "minerals", "electrolytes", "vitamin", "dehydration",

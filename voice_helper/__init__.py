@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from voice_helper.runtime.assistant import LoopEvent
     from voice_helper.skill import Skill
     from voice_helper.skill.chat import Chat
-    from voice_helper.skill.live import LiveAssistant
+    from voice_helper.skill.live_assistant import LiveAssistant
     from voice_helper.types import (
         CHUNK_SAMPLES,
         SAMPLE_RATE,
@@ -79,7 +79,7 @@ _NAMES_OF = {
     "runtime.assistant": ("LoopEvent",),
     "skill": ("Skill",),
     "skill.chat": ("Chat",),
-    "skill.live": ("LiveAssistant",),
+    "skill.live_assistant": ("LiveAssistant",),
     "types": (
         "CHUNK_SAMPLES", "SAMPLE_RATE", "AudioChunk", "Match", "Phrases", "Row", "RunnerUp", "Transcript",
     ),

@@ -3,12 +3,16 @@ from __future__ import annotations
 import gc
 import itertools
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from tests.support.sound import (
     as_array,
@@ -27,7 +31,9 @@ from tests.support.sound import (
     write_pcm,
     write_sound,
 )
-from voice_helper.audio.devices import SilentPlayer, WavSource, louder, to_pcm, write_wav
+from voice_helper.audio import devices
+from voice_helper.audio.devices import Loudspeaker, SilentPlayer, WavSource, as_output, louder, to_pcm, write_wav
+from voice_helper.audio.limiter import PEAK
 from voice_helper.errors import AudioFileError
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 
@@ -304,8 +310,29 @@ def test_without_keeping_nothing_is_kept() -> None:
 # Louder and softer
 
 
-def test_louder_is_cut_off_at_full_scale_and_not_wrapped() -> None:
-    assert list(as_array(louder(as_pcm(np.array([0.1, 0.9, -0.9])), 4.0))) == [13104, 32767, -32768]
+@given(
+    arrays(np.int16, st.integers(0, 2_000), elements=st.integers(-32_768, 32_767)),
+    st.floats(0.25, 4.0),
+    st.sampled_from([16_000, 44_100, 48_000]),
+)
+def test_no_sample_that_is_played_exceeds_1_db_below_full_scale(
+    samples: npt.NDArray[np.int16], factor: float, rate: int
+) -> None:
+    pcm = samples.astype("<i2").tobytes()
+    played = SilentPlayer(keep=True)
+    played.play(pcm, factor)
+    spoken = to_pcm(np.asarray(samples, dtype=np.float32) / np.float32(16_384), rate)
+    for output in (played.finish(), louder(pcm, factor), spoken, as_output(pcm, factor, rate)):
+        assert np.abs(as_array(output)).max(initial=0) <= 32_767 * PEAK
+
+
+def test_a_voice_made_four_times_as_loud_is_turned_down_and_not_cut_off() -> None:
+    tones = as_pcm(sine(0.5, hertz=200.0, level=0.1)) + as_pcm(sine(0.5, hertz=200.0, level=0.9))
+    louder_tones = as_array(louder(tones, 4.0))
+    soft, loud = louder_tones[:7_000], louder_tones[-7_000:]
+    assert np.abs(soft).max() == pytest.approx(0.4 * 32_767, rel=0.01)
+    assert np.abs(loud).max() == pytest.approx(PEAK * 32_767, rel=0.01)
+    assert loudness(loud.astype("<i2").tobytes()) == pytest.approx(PEAK * 32_767 / np.sqrt(2), rel=0.01)  # still a sine
 
 
 def test_softer_is_softer() -> None:
@@ -321,3 +348,60 @@ def test_the_player_plays_louder_when_told() -> None:
     player = SilentPlayer(keep=True)
     player.play(as_pcm(np.full(10, 0.25)), 2.0)
     assert set(as_array(player.finish())) == {16382}
+
+
+# A busy machine
+
+
+@dataclass
+class Device:
+    """A loudspeaker whose device asks for 32 ms of sound at times of a clock that the test sets."""
+
+    now: float = 0.0
+    heard: bytearray = field(default_factory=bytearray)
+
+    def open(self, monkeypatch: pytest.MonkeyPatch) -> Loudspeaker:
+        stream = SimpleNamespace(active=True, latency=0.032, start=lambda: None)
+        monkeypatch.setattr(devices, "import_sounddevice", lambda: SimpleNamespace(RawOutputStream=None))
+        monkeypatch.setattr(devices, "_open_stream", lambda *given: (stream, SAMPLE_RATE))
+        monkeypatch.setattr(devices, "_start", lambda *given: None)
+        monkeypatch.setattr(devices, "clock_seconds", lambda: self.now)
+        return Loudspeaker()
+
+    def ask(self, loudspeaker: Loudspeaker) -> None:
+        out = bytearray(CHUNK_SAMPLES * 2)
+        loudspeaker._fill(out, CHUNK_SAMPLES, None, None)
+        self.heard += out
+        self.now += CHUNK_SAMPLES / SAMPLE_RATE
+
+
+@pytest.mark.parametrize("away_seconds", [0.0, 0.02, 0.3, 0.7])
+def test_time_in_which_a_device_got_no_sound_is_made_up_in_the_pauses(
+    monkeypatch: pytest.MonkeyPatch, away_seconds: float
+) -> None:
+    device = Device()
+    loudspeaker = device.open(monkeypatch)
+    word, pause = as_pcm(np.full(SAMPLE_RATE, 0.25)), silence(0.5)
+    loudspeaker.play(word + pause + word + pause + word)
+    for number in itertools.count():
+        if not loudspeaker.is_playing:
+            break
+        device.ask(loudspeaker)
+        device.now += away_seconds if number == 10 else 0.0
+    assert np.count_nonzero(as_array(bytes(device.heard))) == 3 * SAMPLE_RATE  # every word, in full
+    assert device.now == pytest.approx(4.0, abs=0.07)
+    quiet = np.diff(np.flatnonzero(as_array(bytes(device.heard)))).max() / SAMPLE_RATE
+    assert quiet >= 0.1
+
+
+def test_between_two_texts_nothing_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Device()
+    loudspeaker = device.open(monkeypatch)
+    device.ask(loudspeaker)
+    device.now += 3.0
+    device.ask(loudspeaker)
+    loudspeaker.play(silence(0.5) + as_pcm(np.full(SAMPLE_RATE, 0.25)))
+    begins = device.now
+    while loudspeaker.is_playing:
+        device.ask(loudspeaker)
+    assert device.now - begins == pytest.approx(1.5, abs=0.04)

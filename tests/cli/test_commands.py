@@ -75,7 +75,7 @@ def test_the_help_names_every_command_and_the_disclaimer(run: Run) -> None:
     assert ran.code == 0
     for command in COMMANDS:
         assert f"\n  {command} " in ran.out
-    assert "For education only" in " ".join(ran.out.split())
+    assert "for education only" in " ".join(ran.out.split())
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,22 @@ def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
 # ask
 
 
+def test_the_second_best_meaning_is_named_where_it_was_needed_or_asked_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (near,) = forms(run("ask", "could warmth be any good", "--json").out)
+    assert list(near["runner_up"]) == ["intent", "score"]
+    (asked,) = forms(run("ask", "does heat help", "--json", "--explain").out)
+    assert list(asked["runner_up"]) == ["intent", "score"]
+    assert "runner-up:" in run("ask", "does heat help", "--explain").out
+
+    def load(*arguments: object) -> None:
+        raise AssertionError("the sentence model is loaded")
+
+    monkeypatch.setattr("voice_helper.understanding.minilm.SentenceNetwork.__init__", load)
+    assert run("ask", "does heat help", "--json").code == 0
+
+
 def test_a_typed_question_as_json_has_exactly_these_keys_in_this_order(run: Run) -> None:
     ran = run("ask", "does heat help", "--json")
     assert (ran.code, ran.err) == (0, "")
@@ -114,7 +130,7 @@ def test_a_typed_question_as_json_has_exactly_these_keys_in_this_order(run: Run)
     assert (answer["transcript"], answer["confidence"], answer["engine"]) == ("does heat help", None, None)
     assert (answer["intent"], answer["decided_by"], answer["score"]) == ("remedy_heat", "exact", 1.0)
     assert answer["disclaimer"] == "full"
-    assert list(answer["runner_up"]) == ["intent", "score"]
+    assert answer["runner_up"] is None
     for row in answer["rows"]:
         assert list(row) in (["text", "kind"], ["text", "kind", "fact"], ["text", "kind", "source"])
     assert answer["spoken"].startswith(" ".join(row["text"] for row in answer["rows"]))
@@ -594,6 +610,66 @@ def test_a_batch_as_a_table_shows_what_is_wrong_and_fails_under_a_share(run: Run
     assert "50.0% are right, less than 95.0%" in ran.err
 
 
+def test_a_batch_in_which_nothing_is_expected_passes_no_share(run: Run, tmp_path: Path) -> None:
+    for text in ("", "does heat help\n", "# nothing\n"):
+        (tmp_path / "lines.txt").write_text(text, encoding="utf-8")
+        ran = run("test-intents", "lines.txt", "--fail-under", "0")
+        assert ran.code == 1
+        assert "nothing was tested" in ran.err
+
+
+def test_other_keys_of_a_line_stand_in_the_results(run: Run, tmp_path: Path) -> None:
+    line = {"text": "does heat help", "asked_by": ["a", 1], "split": "dev"}
+    (tmp_path / "lines.jsonl").write_text(json.dumps(line), encoding="utf-8")
+    (result,) = forms(run("test-intents", "lines.jsonl", "--format", "jsonl").out)
+    assert line.items() <= result.items()
+
+
+LABELLED = [
+    {"text": "does heat help", "intent": "remedy_cold"},
+    {"text": "is it cold, or hot?", "intent": "remedy_heat"},
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("lines.json", json.dumps(LABELLED)),
+        ("lines.txt", json.dumps(LABELLED, indent=2)),
+        ("lines.json", "\n".join(map(json.dumps, LABELLED))),
+        ("-", "[" + ",\n".join(map(json.dumps, LABELLED)) + "]"),
+        ("lines.csv", 'text,intent\ndoes heat help,remedy_cold\n"is it cold, or hot?",remedy_heat\n'),
+        ("lines.csv", 'intent, text\r\nremedy_cold, does heat help\r\nremedy_heat, "is it cold, or hot?"\r\n'),
+        ("-", "text\tintent\ndoes heat help\tremedy_cold\nis it cold, or hot?\tremedy_heat\n"),
+        ("lines.jsonl", "\n".join(map(json.dumps, LABELLED))),
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_labelled_lines_are_read_from_arrays_and_tables_too(name: str, text: str, mark: str) -> None:
+    cases = list(read_cases(Path(name), mark + text))
+    assert [(case.text, case.intent) for case in cases] == [(line["text"], line["intent"]) for line in LABELLED]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("a.csv", "does heat help,remedy_heat\n", 'a.csv:1: there is no column "text"'),
+        ("a.csv", "text,intent\nis it cold, or hot,remedy_heat\n", "a.csv:2: has more cells than columns"),
+        ("a.csv", 'text,intent\n"open,remedy_heat\n', "is not a table"),
+        ("a.tsv", "text\tintnt\nwarm it\tremedy_heat\n", 'a.tsv:2: unknown key "intnt"'),
+        ("a.csv", 'text,slots\nwarm it,calf\n', "a.csv:2: is not JSON"),
+        ("a.json", '[{"text": "warm it"},\n {"intent": "x"}]', 'a.json:2: has no "text"'),
+        ("a.json", "[1]", "a.json:1: must be an object"),
+        ("a.json", "5", "a.json:1: must be an object"),
+        ("a.txt", '[{"text": "warm it"},\n', "is not JSON"),
+        ("a.json", "[" * 100_000, "is not JSON"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table_or_array_is_refused(name: str, text: str, problem: str) -> None:
+    with pytest.raises(VoiceHelperError, match=re.escape(problem)):
+        list(read_cases(Path(name), text))
+
+
 def test_a_batch_may_be_yaml(run: Run, tmp_path: Path) -> None:
     (tmp_path / "heat.yaml").write_text(
         'language: en\ntests:\n  - intent: remedy_heat\n    sentences: ["does heat help", "will heat help"]\n',
@@ -656,6 +732,7 @@ def test_recordings_are_tested_as_files_and_as_a_list(run: Run, tmp_path: Path) 
         ('{"intent": "remedy_heat"}', 'has no "text"'),
         ('{"text": 5}', 'has no "text"'),
         ('{"text": "x", "intnt": "remedy_heat"}', 'unknown key "intnt"'),
+        ('{"text": "x", "score": 1}', '"score" is a key of the results'),
         ('{"text": "x", "context": "kitchen"}', '"context" must be none or guide'),
         ('{"text": "x", "slots": ["calf"]}', '"slots" must be an object'),
         ('{"text": "x", "after": 3}', '"after" must be the name of an intent'),

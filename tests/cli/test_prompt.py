@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -9,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.support.programs import Run, call
 from tests.support.terminal import Terminal
+from voice_helper.cli.prompt import show_result
 from voice_helper.content.files import GENERATED, generated_file
 from voice_helper.errors import IntentsError
 from voice_helper.skill import Skill
@@ -19,6 +22,8 @@ from voice_helper.skill.generated import LEARNED_FILE
 from voice_helper.support.cache import write_arrays
 from voice_helper.support.paths import cache_folder
 from voice_helper.tester.live_reload import WatchedSkill
+from voice_helper.tester.run import Case, Result
+from voice_helper.types import Answer, Match, RunnerUp
 from voice_helper.understanding import classifier
 
 pytestmark = pytest.mark.slow
@@ -140,11 +145,19 @@ def test_where_no_history_can_be_kept_the_prompt_works_all_the_same(
     terminal.wait_for("greeting")
 
 
+def test_ctrl_c_clears_a_half_typed_line_and_the_prompt_goes_on(start: Callable[..., Terminal]) -> None:
+    terminal = start("--no-history")
+    terminal.type("half a sentence", keys="\x03")
+    terminal.type("hola")
+    shown = terminal.wait_for("greeting")
+    assert "text       hola" in shown
+
+
 @pytest.mark.parametrize("how", ["key", "SIGTERM"])
-def test_ctrl_c_ends_at_once_with_130(start: Callable[..., Terminal], how: str) -> None:
+def test_ctrl_c_on_an_empty_line_ends_at_once_with_130(start: Callable[..., Terminal], how: str) -> None:
     terminal = start("--no-history")
     if how == "key":
-        terminal.type("half a sentence", keys="\x03")
+        terminal.type("", keys="\x03")
     else:
         terminal.process.send_signal(signal.SIGTERM)
     assert terminal.end() == 130
@@ -189,16 +202,18 @@ def test_commands_work_through_a_pipe_too(folder: Path, tmp_path: Path) -> None:
     (folder / "guide.yaml").unlink()
     typed = "\n".join(
         (
-            ":explain", "hola", ":explain off", "hola", ":explain me duele el pecho", ":after remedy_heat",
-            ":after nonsense", ":after", ":context kitchen", ":context guide", ":reload", ":unknown", ":he", ":",
-            ":quit", "hola",
+            ":explain", ":explain on", "hola", ":explain off", "hola", ":explain",
+            ":explain me duele el pecho", ":after remedy_heat", ":after nonsense", ":after",
+            ":context kitchen", ":context guide", ":reload", ":unknown", ":he", ":", ":quit", "hola",
         )
     )  # fmt: skip
     ran = call(["test-intents", "--intents", folder], folder=tmp_path, typed=typed)
     assert ran.code == 0
-    assert ("\n" + ran.out).count("\nintent ") == 3
+    assert ("\n" + ran.out).count("\nintent ") == 4
     assert "greeting matches word for word" in ran.out.split("\nintent ")[0] + ran.out.split("\nintent ")[1]
-    assert "word for word" not in ran.out.split("\nintent ")[1].split("text ")[1]
+    explained = ["word for word" in shown for shown in ran.out.split("\nintent ")[1:]]
+    assert explained[:3] == [True, False, True]
+    assert "there is no sentence to explain yet" in ran.err
     assert "red flag or redirect chest_pain" in ran.out
     assert ":context [guide|none]" in ran.out
     for told in (
@@ -304,3 +319,17 @@ def test_a_file_that_goes_away_is_a_mistake_until_it_is_back(folder: Path) -> No
     answers.write_text(text, encoding="utf-8")
     watched.read_anew()
     assert [watched.is_behind] == [False]
+
+
+# A refusal
+
+
+def test_a_refusal_is_no_contradiction(spanish: Skill) -> None:
+    near = Match("none", score=0.0, decided_by="none", runner_up=RunnerUp("remedy_heat", 0.77))
+    result = Result(Case("hola"), near, Answer(()))
+    console = Console(file=io.StringIO(), width=100)
+    show_result(console, spanish, result, explain=False)
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert "0.00" not in shown
+    assert "remedy_heat 0.77, not taken for the meaning" in shown

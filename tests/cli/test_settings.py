@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.support.sound import pcm_of, recording, write_pcm
 from voice_helper.audio.devices import Microphone, spoken_part
 from voice_helper.cli.entry_point import _COMMANDS, _SERVERS
 from voice_helper.errors import SettingsError, SoundDeviceError
+from voice_helper.skill import Skill
 from voice_helper.support.settings import SETTINGS, begin_settings, keep_setting, read_settings
 from voice_helper.types import SAMPLE_RATE
 
@@ -77,6 +79,64 @@ def test_a_mistake_is_named_with_its_line_and_never_written_over(file: Path, tex
     assert file.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_byte_order_mark_and_windows_line_ends_make_no_difference(file: Path, encoding: str) -> None:
+    file.parent.mkdir(parents=True)
+    file.write_bytes('number = "112"\r\nrate = 130\r\n'.encode(encoding))
+    assert read_settings(file) == {"number": "112", "rate": 130}
+    keep_setting(file, "number", "999")
+    assert read_settings(file) == {"number": "999", "rate": 130}
+
+
+@pytest.mark.parametrize("number", ["", "   ", "\t", "none", "call me", "\u200b"])
+def test_a_number_that_nobody_can_call_is_none(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    usual = "Call your local emergency number now."
+    write(file, f"number = {json.dumps(number)}\n")
+    assert usual in run("ask", "chest pain", "--voice", "none").out
+    file.unlink()
+    monkeypatch.setenv("VOICE_HELPER_NUMBER", number)
+    assert usual in run("ask", "chest pain", "--voice", "none").out
+    assert "Call 112 now." in run("ask", "chest pain", "--voice", "none", "--number", " 112 ").out
+    assert usual in said(Skill.load(emergency_number=number))
+
+
+def said(skill: Skill) -> str:
+    return skill.chat().send("chest pain").text
+
+
+def test_a_number_without_a_digit_is_refused_where_it_is_typed(run: Run) -> None:
+    ran = run("ask", "chest pain", "--number", "help")
+    assert ran.code == 2
+    assert "has no digit" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("what\n", None),
+        ('numbr = "999"\nnumber = "112"\n', "112"),
+        ('number = "112"\nrate = "fast"\n', "112"),
+        ('number = "112"\nrate = \n', "112"),
+        ('engine = "kazoo"\nvoice = 3\nnumber = 112\n', "112"),
+        ("number = '112'\nvoice = \ufffe\n", "112"),
+        ("\udcff", None),
+    ],
+)  # fmt: skip
+def test_no_mistake_in_the_file_keeps_an_emergency_from_its_answer(
+    run: Run, file: Path, text: str, number: str | None
+) -> None:
+    file.parent.mkdir(parents=True)
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    before = file.read_bytes()
+    ran = run("ask", "chest pain", "--json")
+    assert ran.code == 0
+    assert f"Call {number or 'your local emergency number'} now." in ran.out
+    assert "settings.toml" in ran.err.replace("\n", "")
+    assert file.read_bytes() == before
+
+
 @pytest.mark.slow
 def test_settings_are_the_defaults_of_every_command_and_the_environment_and_options_come_before_them(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
@@ -112,7 +172,7 @@ def test_whoever_speaks_slowly_is_given_time_from_the_file(run: Run, file: Path)
 
 def test_a_value_that_no_option_takes_is_named_with_the_file(run: Run, file: Path) -> None:
     write(file, 'rate = "fast"\n')
-    ran = run("ask", "does heat help")
+    ran = run("test-intents")
     assert ran.code == 1
     assert "settings.toml: rate: 'fast' is not a valid" in ran.err.replace("\n", " ")
 

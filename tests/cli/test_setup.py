@@ -31,8 +31,10 @@ def sitting(room: Room, folder: Path, *arguments: str) -> Iterator[Terminal]:
 
 def test_the_first_start_tries_the_sound_keeps_the_number_and_offers_what_there_is(room: Room, tmp_path: Path) -> None:
     with sitting(room, tmp_path) as terminal:
-        terminal.wait_for("For education only.")
-        terminal.wait_for('Say aloud: "Does heat help"')
+        terminal.wait_for("for education only.")
+        terminal.wait_for('Press Enter, then say aloud: "Does heat help"')
+        assert "s left" not in terminal.shown
+        terminal.type("")
         terminal.wait_for("s left")
         room.wait_for_listener(0)
         room.speak("put_heat_on_it")
@@ -58,7 +60,9 @@ def test_the_first_start_tries_the_sound_keeps_the_number_and_offers_what_there_
 
 def test_what_was_misheard_is_said_and_can_be_said_again(room: Room, tmp_path: Path) -> None:
     with sitting(room, tmp_path, "setup", "--voice", "none") as terminal:
-        for again in ("Once more, say aloud", "Once more, say aloud", "--patient, or"):
+        terminal.wait_for("Press Enter")
+        for again in ("Once more: press Enter", "Once more: press Enter", "--patient, or"):
+            terminal.type("")
             terminal.wait_for("s left")
             room.wait_for_listener(0)
             room.speak("what_is_a_cramp")
@@ -67,6 +71,8 @@ def test_what_was_misheard_is_said_and_can_be_said_again(room: Room, tmp_path: P
         terminal.wait_for("(the system's default)")
         terminal.wait_for("a: try the same one again")
         terminal.type("a")
+        terminal.wait_for("Press Enter")
+        terminal.type("")
         terminal.wait_for("s left")
         room.wait_for_listener(0)
         room.speak("put_heat_on_it")
@@ -128,10 +134,14 @@ def test_what_ends_the_program_from_outside_ends_all_of_it(room: Room, tmp_path:
 
 def test_a_microphone_that_gives_nothing_is_named_and_another_can_be_chosen(room: Room, tmp_path: Path) -> None:
     with sitting(room, tmp_path, "setup", "--voice", "none") as terminal:
+        terminal.wait_for("Press Enter")
+        terminal.type("")
         terminal.wait_for("microphone is silent")
         terminal.wait_for("1  ")
         terminal.wait_for("Type its number")
         terminal.type("1")
+        terminal.wait_for("Press Enter")
+        terminal.type("")
         terminal.wait_for("s left")
         room.wait_for_listener(0)
         room.speak("put_heat_on_it")

@@ -166,7 +166,7 @@ def test_a_mistake_in_the_file_is_shown_with_its_line(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(intents_folder("en"), tmp_path / "en"))
     file = folder / "follow_ups.yaml"
     text = file.read_text(encoding="utf-8")
-    text = text.replace("cause_heat: {more: remedy_water}", "cause_heat: {more: remedy_watter}")
+    text = text.replace("cause_heat: {more: remedy_water,", "cause_heat: {more: remedy_watter,")
     text = text.replace("  about:", "  abuot:").replace("fact: cause.circulation}", "fact: cause.circulatoin}", 1)
     file.write_text(text, encoding="utf-8")
     _, problems = check_folder(folder)

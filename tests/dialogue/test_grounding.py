@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from itertools import permutations
 from pathlib import Path
+from statistics import median
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.boilerplate import shares
 from tests.support.reading import grade, words_of
 from tests.support.said import Said, every_answer
 from voice_helper.dialogue.answers import filled
@@ -152,12 +154,14 @@ def test_the_disclaimer_follows_the_rule_of_its_kind_of_answer(content: Content,
             assert each.answer.disclaimer == "none", intent
         elif group in TOPICS:
             assert each.answer.disclaimer == ("short" if each.full_given else "full"), intent
-        elif group == "safety" or intent in {"guide_start", "guide_place", "guide_worse"}:
+        elif group == "safety" or intent in {"guide_start", "guide_place", "guide_worse", "guide_time"}:
             assert each.answer.disclaimer == "short", intent
         else:
             assert each.answer.disclaimer == ("full" if intent == "disclaimer" else "none"), intent
         if each.answer.disclaimer != "none":
-            assert each.answer.spoken_rows()[-1].fact == "disclaimer"
+            rows = each.answer.spoken_rows()
+            before_question = -2 if rows[-1].text.endswith("?") else -1
+            assert rows[before_question].fact == "disclaimer"
 
 
 def test_no_sentence_is_longer_than_twenty_words(content: Content, said: list[Said]) -> None:
@@ -315,3 +319,16 @@ def test_whatever_is_said_in_turns_only_rows_that_were_walked_through_are_said(
     for text, after_seconds in turns:
         state, reply = take_turn(conversation, state, text, after_seconds)
         assert [row.text for row in reply.rows if row.text not in sayable] == []
+
+
+def test_a_stretch_outside_a_session_says_how_long_to_hold_it_and_when_to_let_go(
+    content: Content, said: list[Said]
+) -> None:
+    assert content.guide is not None
+    timed = {each.row.text for each in every_session_row(content.guide)}
+    loose = {row.text for row in every_row(content, said) if re.search(r"\bhold\b", row.text.casefold())} - timed
+    assert [text for text in loose if not ("twenty seconds" in text and "let go" in text)] == []
+
+
+def test_at_most_a_fifth_of_a_later_answer_is_disclaimer_markers_and_offers(skill: Skill) -> None:
+    assert median(shares(skill).values()) <= 0.2

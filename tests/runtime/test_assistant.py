@@ -31,8 +31,8 @@ from voice_helper.dialogue.conversation import State
 from voice_helper.runtime.assistant import AHEAD_SECONDS, STARTED_SECONDS, Assistant, LoopEvent, hear_question
 from voice_helper.runtime.speaker import Speaker, sentences_of
 from voice_helper.skill import Skill
-from voice_helper.testing import RecordingVoice
-from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript, Understood
+from voice_helper.testing import RecordingVoice, ScriptedRecognizer
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Transcript, Understood
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -349,3 +349,28 @@ def test_an_overheard_sign_of_danger_that_is_not_sure_counts_when_it_is_said_aga
     for chunk in chunks_of(said):
         assistant.take(chunk)
     assert str(next(each.fields["text"] for each in happened if each.event == "say")).startswith("Call 112 now.")
+
+
+# A busy machine
+
+
+@pytest.mark.parametrize("chunks_kept", [1.0, 0.7, 0.4])
+def test_a_hold_lasts_as_long_by_the_clock_however_much_sound_is_lost(skill: Skill, chunks_kept: float) -> None:
+    """Each chunk arrives late by the share of the sound that a busy machine lost."""
+    now, player, happened = 0.0, SilentPlayer(), list[tuple[float, LoopEvent]]()
+    speaker = Speaker(RecordingVoice(sentence_seconds=0.1), player)
+    state = State(hands_free=True)
+
+    def tell(happening: LoopEvent) -> None:
+        happened.append((now, happening))
+
+    assistant = Assistant(
+        skill.conversation, ScriptedRecognizer(), speaker, state=state, clock_seconds=lambda: now, tell=tell
+    )
+    assistant.begin_guide()
+    said: dict[str, float] = {}
+    while "And rest." not in said:
+        now += 0.032 / chunks_kept
+        assistant.take(AudioChunk(bytes(2 * CHUNK_SAMPLES)))
+        said.update({str(each.fields.get("text")): at for at, each in happened})
+    assert said["And rest."] - said["Hold."] == pytest.approx(20.2, abs=0.2)  # from the end of "Hold."

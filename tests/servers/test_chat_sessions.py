@@ -15,7 +15,7 @@ from voice_helper.skill import Skill
 from voice_helper.testing import SimulatedClock
 
 FULL = "These answers are for education only. They do not take the place of advice from a medical expert."
-SHORT = "For education only. Not a medical expert's advice."
+SHORT = "This is not medical advice."
 
 
 @pytest.fixture

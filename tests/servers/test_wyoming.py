@@ -127,7 +127,7 @@ def test_a_question_is_answered_with_the_disclaimer_in_full_once(port: int, name
     text = wait(answered(port, "why do my calves cramp at night", name))
     assert text.startswith("The article lists many causes.")
     assert "advice from a medical expert" in text
-    assert wait(answered(port, "does heat help", name)).endswith("Not a medical expert's advice.")
+    assert wait(answered(port, "does heat help", name)).endswith("This is not medical advice.")
 
 
 def test_a_session_is_led_over_one_connection_an_utterance_and_stop_ends_it_silently(port: int, name: str) -> None:

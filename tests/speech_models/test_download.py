@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -187,6 +188,63 @@ def test_a_proxy_that_refuses_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     assert "proxy" in refusal(Server(address="https://example.org"), tmp_path / "part")
 
 
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("http://127.0.0.1:9", "the proxy 127.0.0.1:9 refuses the connection"),
+        ("127.0.0.1:9", "the proxy 127.0.0.1:9 refuses the connection"),
+        ("http://no.such.invalid:3128", "there is no proxy no.such.invalid:3128"),
+        ("http://me:secret@[::1", 'the proxy "[::1" is not a valid address'),
+        ("http://here:port", 'the proxy "here:port" is not a valid address'),
+        ("socks5://127.0.0.1:9", 'the proxy "127.0.0.1:9" is not a valid address'),
+        ("http://", "is not a valid address"),
+        ("127.0.0.1:99999", "is not a valid address"),
+        ("http://exam ple:80", "is not a valid address"),
+    ],
+)
+def test_a_proxy_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str, words: str) -> None:
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    assert words in refusal(Server(address="https://example.org"), tmp_path / "part")
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (407, "needs a user and a password: 407"),
+        (403, "does not let this program through: 403"),
+        (502, "does not let this program through: 502"),
+    ],
+)
+def test_what_a_proxy_answers_is_told_without_its_password(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, words: str
+) -> None:
+    server.tunnels = status
+    place = server.address.removeprefix("http://")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://me:secret@{place}")
+    told = refusal(Server(address="https://example.org"), tmp_path / "part")
+    assert told.startswith(f"the proxy {place} {words}")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TimeoutError("timed out"), "does not answer within"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "refuses the connection"),
+    ],
+    ids=["silent", "refused"],
+)
+def test_a_server_that_cannot_be_connected_to_is_named(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
+) -> None:
+    def connect(self: socket.socket, address: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    assert f"127.0.0.1 {words}" in refusal(server, tmp_path / "part")
+
+
 def test_a_full_disk_is_no_fault_of_the_network(server: Server, tmp_path: Path) -> None:
     (tmp_path / "part").symlink_to("/dev/full")
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
@@ -222,7 +280,21 @@ def test_a_certificate_of_another_server_is_refused(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with serving(certificate) as server:
         server.address = server.address.replace("127.0.0.1", "localhost")
-        assert "certificate of localhost is not to be trusted: Hostname mismatch" in refusal(server, tmp_path / "part")
+        told = refusal(server, tmp_path / "part")
+        assert "certificate of localhost is that of another server: Hostname mismatch" in told
+
+
+def test_a_certificate_that_has_expired_is_refused_and_the_clock_named(
+    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "old.pem"
+    again = ("openssl", "x509", "-in", certificate, "-signkey", certificate, "-days", "-1", "-out", old)
+    subprocess.run(again, check=True, capture_output=True, timeout=60)
+    key = certificate.read_text(encoding="ascii").partition("-----BEGIN CERTIFICATE")[0]
+    old.write_text(key + old.read_text(encoding="ascii"), encoding="ascii")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(old))
+    with serving(old) as server:
+        assert "certificate of 127.0.0.1 has expired" in refusal(server, tmp_path / "part")
 
 
 def test_a_server_that_does_not_speak_https_is_named(server: Server, tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ class Server:
     stalls_after: int | None = None
     seconds_a_block: float = 0.0
     leads_to: str | None = None
+    tunnels: int = 501
+    """The status with which it refuses as a proxy, to CONNECT."""
+
     asked: list[str | None] = field(default_factory=list)
     """The range that each request asked for."""
 
@@ -97,6 +100,9 @@ def serving(certificate: Path | None = None) -> Iterator[Server]:
                 served.answer(self)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
+
+        def do_CONNECT(self) -> None:
+            self.send_error(served.tunnels)
 
         def log_message(self, *arguments: object) -> None:
             """Log nothing."""

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the other forms of letters are what is tested
 from __future__ import annotations
 
 import pytest
@@ -16,11 +17,36 @@ from voice_helper.skill.content import Content
         ("call 911234567", "call nine one one two three four five six seven"),
         ("", ""),
         ("🙂 \x1b[31m\x00", ""),
-        ("naïve café", "naïve café"),
+        ("naïve café", "naive cafe"),
     ],
 )
 def test_case_punctuation_and_numbers_do_not_matter(content: Content, typed: str, words: str) -> None:
     assert " ".join(content.language.words(typed)) == words
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ["\u00ad", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\ufe0f", "\U000e0100", "\u202e", "\u2066", "\u200f",
+     "\u034f", "\u061c", "\u3164", "\x00", "\x08", "\U000e0041"],
+    ids=ascii,
+)  # fmt: skip
+def test_what_nobody_sees_does_not_cut_a_word(content: Content, inside: str) -> None:
+    typed = f"{inside}my ch{inside}est hur{inside * 3}ts{inside} can{inside}'{inside}t{inside * 2_000} breathe"
+    assert content.language.words(typed) == ("my", "chest", "hurts", "can't", "breathe")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["ｍｙ　ｃｈｅｓｔ　ｃａｎ＇ｔ", "my che\ufb06 can\u2019t", "my ch\u0301est can\u00b4t",
+     "my ch\u20ddest can\u2032t", "𝐦𝐲 𝓬𝓱𝓮𝓼𝓽 𝚌𝚊𝚗'𝚝"],
+    ids=ascii,
+)  # fmt: skip
+def test_other_forms_of_the_same_letters_are_the_same_words(content: Content, typed: str) -> None:
+    assert content.language.words(typed) == ("my", "chest", "can't")
+
+
+def test_an_accent_is_the_same_typed_apart_from_its_letter(content: Content) -> None:
+    assert content.language.words("nai\u0308ve cafe\u200d\u0301") == content.language.words("naïve café")
 
 
 def test_long_and_short_forms_are_the_same(content: Content) -> None:

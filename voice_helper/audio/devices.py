@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from voice_helper.audio.limiter import PEAK, limited
 from voice_helper.errors import AudioFileError, SoundDeviceError, SoundFormatError
 from voice_helper.support.cache import write_whole
 from voice_helper.support.settings import file_that_sets
@@ -29,6 +30,7 @@ DeviceKind = Literal["microphone", "loudspeaker"]
 
 _CHIME_SECONDS, _CHIME_FROM, _CHIME_TO, _CHIME_LOUDNESS = 0.5, 150.0, 7_000.0, 0.1
 _SILENT_BELOW: Final = 100
+_FULL_SCALE: Final = 32_767.0
 _ONSET_SAMPLES: Final = round(0.02 * SAMPLE_RATE)  # an "h" begins softly
 _BLOCK_FRAMES: Final = 16_384
 _MAX_CHANNELS: Final = 64
@@ -45,6 +47,8 @@ _SYSTEMS_CHOICE: Final = (
     "primary sound capture driver", "primary sound driver",
 )  # fmt: skip
 _STALLED_SECONDS: Final = 5.0  # a loudspeaker that accepts no sound for this long counts as gone
+_MAX_BEHIND_SECONDS: Final = 5.0  # after sleep there is nothing to catch up with
+_SHORTEST_PAUSE_SECONDS: Final = 0.1
 _LOOK_SECONDS: Final = 0.1
 _LOOK_AGAIN_CHUNKS: Final = 3 * SAMPLE_RATE // CHUNK_SAMPLES
 _MAX_PLAYED_SECONDS: Final = 5  # kept if the caller does not fetch them
@@ -300,10 +304,10 @@ def chime() -> bytes:
 
 
 def to_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
-    """Convert samples from -1.0 to 1.0 at any rate (hertz) to 16 kHz, 16-bit sound."""
+    """Convert a voice's samples at any rate (hertz) to 16 kHz, 16-bit sound with peaks of at most -1 dBFS."""
     if rate != SAMPLE_RATE:
         samples = np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), dtype=np.float32)
-    return _pcm(samples)
+    return _limited_pcm(samples, SAMPLE_RATE)
 
 
 def spoken_part(pcm: bytes) -> bytes:
@@ -347,7 +351,7 @@ def _open_sound(path: Path) -> Any:
 
 
 def _pcm(samples: npt.NDArray[np.float32]) -> bytes:
-    return bytes((np.clip(samples, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
+    return bytes((np.clip(samples, -1.0, 1.0) * _FULL_SCALE).round().astype("<i2").tobytes())
 
 
 # Players: without a loudspeaker, and with one
@@ -432,12 +436,13 @@ class Loudspeaker(_Device):
         sounddevice = import_sounddevice()
         self._stream, self._rate = _open_stream(sounddevice.RawOutputStream, self._device, self._fill, "loudspeaker")
         self._latency_seconds = float(self._stream.latency)
+        self._lasts_until, self._behind_samples = math.nan, 0
         self._at_16_khz = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
         _start(self._stream, "loudspeaker")
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
         """Queue sound for playback."""
-        sound = _at_rate(louder(pcm, loudness), self._rate)
+        sound = as_output(pcm, loudness, self._rate)
         with self._lock:
             self._waiting += sound
             if self._waiting:
@@ -514,13 +519,36 @@ class Loudspeaker(_Device):
     def _fill(self, out: Any, frames: int, when: object, status: object) -> None:
         wanted = frames * 2
         with self._lock:
+            self._catch_up(frames)
             sound = bytes(self._waiting[:wanted])
             del self._waiting[:wanted]
             if not self._waiting:
                 self._drained.set()
             out[:] = sound.ljust(wanted, b"\0")
             self._played += out
+            if not self._waiting:
+                self._behind_samples = 0
             del self._played[: max(0, len(self._played) - self._rate * 2 * _MAX_PLAYED_SECONDS)]
+
+    def _catch_up(self, frames: int) -> None:
+        """Shorten the pauses in the waiting sound by the time in which a busy machine gave the device nothing to play.
+
+        Words are never left out.
+        """
+        now = clock_seconds()
+        missed = 0 if math.isnan(self._lasts_until) else max(0, round((now - self._lasts_until) * self._rate))
+        ends = now if missed or math.isnan(self._lasts_until) else self._lasts_until
+        self._lasts_until = min(ends, now + self._latency_seconds) + frames / self._rate
+        if self._waiting:
+            missed = min(missed, round(_MAX_BEHIND_SECONDS * self._rate))
+            self._behind_samples += missed
+            self._played += bytes(2 * missed)
+        if self._behind_samples:
+            pause = len(self._waiting) - len(self._waiting.lstrip(b"\0"))
+            spare = min(self._behind_samples, pause // 2 - round(_SHORTEST_PAUSE_SECONDS * self._rate))
+            if spare > 0:
+                del self._waiting[: spare * 2]
+                self._behind_samples -= spare
 
 
 class Microphone(_Device):
@@ -580,11 +608,22 @@ class Microphone(_Device):
 
 
 def louder(pcm: bytes, factor: float) -> bytes:
-    """Return the sound made louder or softer by a factor, clipped at full scale."""
-    if factor == 1.0:
+    """Return the sound made louder or softer by a factor, with peaks of at most -1 dBFS."""
+    return as_output(pcm, factor, SAMPLE_RATE)
+
+
+def as_output(pcm: bytes, factor: float, rate: int) -> bytes:
+    """Return the sound at a device's rate and loudness, ready to be played."""
+    samples = _samples(pcm)
+    if rate != SAMPLE_RATE and len(samples):
+        samples = np.asarray(soxr.resample(samples.astype(np.float32), SAMPLE_RATE, rate))
+    elif factor == 1.0 and (not len(samples) or int(np.abs(samples.astype(np.int32)).max()) <= _FULL_SCALE * PEAK):
         return pcm
-    samples = _samples(pcm).astype(np.float32) * factor
-    return bytes(np.clip(samples, -32768, 32767).astype("<i2").tobytes())
+    return _limited_pcm(samples.astype(np.float32) * np.float32(factor / _FULL_SCALE), rate)
+
+
+def _limited_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
+    return bytes((limited(samples, rate) * _FULL_SCALE).astype("<i2").tobytes())  # rounds towards silence
 
 
 def import_sounddevice() -> Any:
@@ -688,10 +727,3 @@ def _device_by_name(sounddevice: Any, device: str, kind: DeviceKind) -> int:
 
 def _samples(pcm: bytes) -> npt.NDArray[np.int16]:
     return np.frombuffer(pcm, dtype="<i2")
-
-
-def _at_rate(pcm: bytes, rate: int) -> bytes:
-    if rate == SAMPLE_RATE or not pcm:
-        return pcm
-    resampled = soxr.resample(_samples(pcm), SAMPLE_RATE, rate)
-    return bytes(np.asarray(resampled, dtype="<i2").tobytes())

@@ -48,15 +48,17 @@ class Segment:
 
 
 class Endpointer:
-    """Cuts a stream of chunks into utterances. No sample is lost or repeated."""
+    """Cuts a stream of chunks into utterances. Unless `split`, no sample is lost or repeated."""
 
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self.settings = settings or EndpointSettings()
         self._before: deque[AudioChunk] = deque()
+        self._latest: deque[AudioChunk] = deque(maxlen=round(self.settings.kept_seconds * SAMPLE_RATE / CHUNK_SAMPLES))
         self._reset()
 
     def _reset(self) -> None:
         self._before.clear()
+        self._latest.clear()
         self._speech_samples = 0
         self._silence_samples = 0
         self._utterance_samples = 0
@@ -87,6 +89,17 @@ class Endpointer:
             self._before.popleft()
         return Segment()
 
+    def split(self, chunk: AudioChunk) -> Segment:
+        """End the current utterance at a chunk with which another one begins, whose chunks come with the next segment.
+
+        The first sounds of the new utterance, up to `kept_seconds` ago, belong to both.
+        """
+        over, kept = self._in_utterance, (*self._latest, chunk)
+        self._reset()
+        self._before.extend(kept)
+        self._speech_samples = round(self.settings.start_seconds * SAMPLE_RATE)
+        return Segment(is_over=over)
+
     def finish(self) -> Segment:
         """End the current utterance because the source has ended. Speech too short to have started one is dropped."""
         over = self._in_utterance
@@ -101,6 +114,7 @@ class Endpointer:
         return Segment(chunks)
 
     def _continue(self, chunk: AudioChunk, is_speech: bool) -> Segment:
+        self._latest.append(chunk)
         self._utterance_samples += chunk.samples
         self._silence_samples = 0 if is_speech else self._silence_samples + chunk.samples
         silent = self._silence_samples >= self.settings.silence_seconds * SAMPLE_RATE

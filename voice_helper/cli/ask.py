@@ -18,6 +18,7 @@ from voice_helper.cli.options import (
     open_recognizer,
     open_skill,
     plain,
+    print_hanging,
     print_line,
     refuse_silent_save,
     situation,
@@ -26,6 +27,7 @@ from voice_helper.cli.options import (
     terminal,
 )
 from voice_helper.errors import VoiceHelperError
+from voice_helper.support.silence_stderr import without_sound_library_noise
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.skill import Skill
@@ -37,6 +39,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 @click.option("--wav", type=click.Path(path_type=Path), help="Sound file with the question.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the spoken answer to this WAV file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--explain", is_flag=True, help="Name the second-best meaning too, which takes longer.")
 @DEBUG_RECORDING
 @common
 def ask(
@@ -45,6 +48,7 @@ def ask(
     wav: Path | None,
     save: Path | None,
     as_json: bool,
+    explain: bool,
     recording: Path | None,
 ) -> None:
     """Ask one question: typed, from a sound file, or aloud.
@@ -58,9 +62,18 @@ def ask(
     if question and recording:
         raise click.UsageError("a typed question has no sound to keep: leave --debug-recording out")
     refuse_silent_save(options, save)
-    _answer_once(options, " ".join(question) if question else None, wav, save, as_json=as_json, recording=recording)
+    _answer_once(
+        options,
+        " ".join(question) if question else None,
+        wav,
+        save,
+        as_json=as_json,
+        explain=explain,
+        recording=recording,
+    )
 
 
+@without_sound_library_noise(note)
 def _answer_once(
     options: Options,
     typed: str | None,
@@ -68,6 +81,7 @@ def _answer_once(
     save: Path | None,
     *,
     as_json: bool,
+    explain: bool = False,
     recording: Path | None = None,
 ) -> None:
     from voice_helper.dialogue.conversation import State
@@ -86,11 +100,13 @@ def _answer_once(
     else:
         transcript, engine = _hear_one(options, skill, wav, recording)
     asked = ask_skill(skill, transcript, State(situation=situation(recording)))
+    match = asked.match
+    if explain:
+        match = skill.understanding.with_runner_up(asked.transcript.text, match)
     if as_json:
-        match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
         print_line(answer_form(asked.transcript, engine, match, asked.answer))
     else:
-        _show_answer(asked.transcript, engine, asked.match, asked.answer)
+        _show_answer(asked.transcript, engine, match, asked.answer, explain=explain)
     speak(options, asked.answer.spoken_rows(), save)
 
 
@@ -114,16 +130,18 @@ def _hear_one(options: Options, skill: Skill, wav: Path | None, recording: Path 
         return hear_question(kept_in(microphone, recording), recognizer, EndpointSettings()), recognizer.name
 
 
-def _show_answer(transcript: Transcript, engine: str | None, match: Match, answer: Answer) -> None:
+def _show_answer(transcript: Transcript, engine: str | None, match: Match, answer: Answer, *, explain: bool) -> None:
     console = terminal()
     if engine:
         console.print(f"[dim]heard ({engine}, {transcript.confidence:.2f}):[/dim]", transcript.text, highlight=False)
     console.print(f"[dim]intent:[/dim] {match.intent}{slots(match)}", highlight=False)
+    if explain and match.runner_up is not None:
+        console.print(f"[dim]runner-up:[/dim] {match.runner_up.intent} {match.runner_up.score:.2f}", highlight=False)
     for row in answer.spoken_rows():
         mark = {"article": "article", "first_aid": "first aid", "safety": "safety"}.get(row.kind, "")
         where = row.fact or row.source
         note = f"  [dim]({mark}: {where})[/dim]" if mark and where else ""
-        console.print(f"  {plain(row.text)}{note}", highlight=False)
+        print_hanging(console, "  ", plain(row.text), note)
 
 
 @click.command()

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final
 
@@ -17,8 +17,8 @@ import click
 from click.core import ParameterSource
 
 from voice_helper import __version__
-from voice_helper.cli.options import Options, disclaimer, show_error
-from voice_helper.errors import Terminated, VoiceHelperError
+from voice_helper.cli.options import Options, disclaimer, note, show_error
+from voice_helper.errors import SettingsError, Terminated, VoiceHelperError
 from voice_helper.support.onnx import keep_onnxruntime_silent
 from voice_helper.support.paths import settings_file
 
@@ -33,6 +33,9 @@ _COMMANDS: Final = {
     "serve": "serve", "demo": "ask", "start": "setup", "setup": "setup", "export": "export",
 }  # fmt: skip
 """Each command and its module, which is imported when the command is run or its help is shown."""
+
+_ANSWERING: Final = ("ask", "listen", "guide", "demo", "serve")
+"""The commands that may have to answer an emergency."""
 
 _SERVERS: Final = ("web", "wyoming", "cluster")
 """The subcommands of `serve`."""
@@ -86,7 +89,7 @@ def _set_environment() -> None:
     """Set what libraries read when they load. The processes that this one starts inherit it."""
     keep_onnxruntime_silent()
     # One product of a small matrix is all that an utterance takes: a second thread of numpy's OpenBLAS would spin while
-    # it waits for the first, and turn 4 ms of work into 14. A number that the user has set is kept.
+    # it waits for the first. A number that the user has set is kept.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
@@ -113,7 +116,7 @@ def run(arguments: list[str]) -> int:
                 signal.signal(number, _on_terminate)
     try:
         given = arguments or (["start"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--help"])
-        cli.main(args=given, prog_name="voice-helper", standalone_mode=False, default_map=_defaults())
+        _run_with_settings(given)
     except VoiceHelperError as error:
         show_error(error)
         return 1
@@ -131,6 +134,24 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
+def _run_with_settings(given: list[str]) -> None:
+    """Run a command with the user's settings. A mistake in them stops no command that may answer an emergency."""
+    is_answering = given[0] in _ANSWERING
+    settings = _settings(is_answering=is_answering)
+    while True:
+        defaults = {**dict.fromkeys(_COMMANDS, settings), "serve": dict.fromkeys(_SERVERS, settings)}
+        try:
+            cli.main(args=given, prog_name="voice-helper", standalone_mode=False, default_map=defaults)
+        except click.BadParameter as error:
+            name = _setting_of(error)
+            if name is None or name not in settings or not is_answering:
+                raise
+            note(f"{settings_file()}: {name}: {error.message}; it is answered without this setting")
+            settings = {other: value for other, value in settings.items() if other != name}
+        else:
+            return
+
+
 def _output_lost(error: OSError) -> int:
     """Return the exit code if the error means that output can no longer be written. Raise any other error again."""
     if error.errno == errno.EPIPE:  # the reader of the output is gone
@@ -144,26 +165,37 @@ def _output_lost(error: OSError) -> int:
     raise error
 
 
-def _defaults() -> dict[str, Any]:
-    """Return the user's settings as defaults for every command and every subcommand of `serve`."""
+def _settings(*, is_answering: bool) -> Mapping[str, Any]:
+    """Return the user's settings. With a mistake in the file, only what is valid if the command must answer."""
     path = settings_file()
     if not path.is_file():
         return {}
-    from voice_helper.support.settings import read_settings
+    from voice_helper.support.settings import read_settings, usable_settings
 
-    settings = read_settings(path)
-    return {**dict.fromkeys(_COMMANDS, settings), "serve": dict.fromkeys(_SERVERS, settings)}
+    try:
+        return read_settings(path)
+    except SettingsError as error:
+        if not is_answering:
+            raise
+        note(f"{error.message}; it is answered without this setting: {error.hint}")
+        return usable_settings(path)
 
 
 def _wrong_parameter(error: click.BadParameter) -> int:
     """Show what is wrong with an option, and where it was set."""
-    name = error.param.name if error.param is not None else None
-    if error.ctx is not None and name and error.ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
-        path = settings_file()
-        show_error(VoiceHelperError(f"{path}: {name}: {error.message}", hint="fix that line"))
+    name = _setting_of(error)
+    if name is not None:
+        show_error(VoiceHelperError(f"{settings_file()}: {name}: {error.message}", hint="fix that line"))
         return 1
     error.show()
     return error.exit_code
+
+
+def _setting_of(error: click.BadParameter) -> str | None:
+    """Return the name of the setting in the user's file that is at fault, or `None` if none is."""
+    name = error.param.name if error.param is not None else None
+    is_set = error.ctx is not None and name and error.ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+    return name if is_set else None
 
 
 def threading_is_main() -> bool:

@@ -1,55 +1,141 @@
-"""Show a guided session on a terminal, readable from two metres: large letters, and a bar for the time left."""
+"""Show a guided session on a terminal, readable from two metres, on a screen whose parts keep their places."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from rich.align import Align
 from rich.console import Console, Group, RenderableType
+from rich.layout import Layout
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from voice_helper.runtime.assistant import Assistant, LoopEvent
+from voice_helper.dialogue.answers import filled
+from voice_helper.types import Row
+from voice_helper.understanding.understand import HELP_NOW
+
+if TYPE_CHECKING:
+    from voice_helper.runtime.assistant import Assistant, LoopEvent
+    from voice_helper.skill import Skill
 
 _LETTERS: Final = "small"
+_LETTER_LINES: Final = 5
+_MAX_LARGE_LINES: Final = 2
 _FEW_WORDS: Final = 2
 _CHUNKS_A_PICTURE: Final = 8  # about four pictures a second
+_HIGH_LINES: Final = 40
+_LOW_LINES: Final = 20  # a lower terminal has no room for large seconds
+_ALARM: Final = "bold red"
+_MARK: Final = "! "  # also seen without colours
+
+
+@dataclass(frozen=True, slots=True)
+class ViewWords:
+    """The words of the view. All come from the intents folder."""
+
+    hint: str
+    """What the user can say."""
+
+    step: Row
+    """Contains `{step}` and `{steps}`."""
+
+    stopped: tuple[str, ...]
+    """Shown once the user has stopped the session: how to begin again, and the disclaimer."""
+
+    alarms: frozenset[str]
+    """The rows that send for help."""
+
+    possible: str
+    """The row for a possible sign of danger."""
+
+
+def words_of(skill: Skill, command: str) -> ViewWords:
+    """Return the words of the view; `command` is what to type to begin again."""
+    answers, guide = skill.content.answers, skill.content.guide
+    rows = [row for level in HELP_NOW if level in answers.entries for row in answers.entries[level].rows]
+    if guide is not None:
+        rows += [*guide.close_worse, *guide.close_limit]
+    stopped = filled(guide.stopped, {"command": command}).text if guide is not None else ""
+    return ViewWords(
+        hint=guide.help.text if guide is not None else "",
+        step=guide.which_step if guide is not None else Row("", "talk"),
+        stopped=tuple(text for text in (stopped, answers.full.text) if text),
+        alarms=frozenset(answers.filled(row).text for row in rows),
+        possible=answers.filled(answers.possible).text,
+    )
 
 
 class GuideView:
-    """Shows the last words in large letters, with the time left and what the user can say below."""
+    """Shows the step above, the instruction in the middle, and the time left below.
 
-    def __init__(self, console: Console, hint: str) -> None:
-        """Keep `hint`, a line that lists what the user can say."""
-        self._console, self._hint = console, hint
+    Rows that send for help stay until the end, and are printed again after it.
+    """
+
+    def __init__(self, console: Console, words: ViewWords, note: Callable[[str], None] = lambda text: None) -> None:
+        """Set the words, and `note`, which prints a message while the view is closed."""
+        self._console, self._words, self._note = console, words, note
+        self.hint = words.hint
+        """What the user can do, on the last line but one."""
+
         self._said, self._large, self._heard, self._trouble = "", "", "", ""
         self._said_before, self._large_before = "", ""
+        self._last_rows: list[str] = []
+        self._alarms: list[str] = []
+        self._possible = ""
+        self._ended: object = None
         self._step: object = None
         self._counted_seconds: float | None = None
         self._live: Live | None = None
+        self._messages: list[str] = []
         self._chunks = 0
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Draw while the block runs. The last instruction stays on the screen afterwards."""
-        with Live(console=self._console, auto_refresh=False, transient=False) as self._live:
-            yield
+        """Draw on the alternate screen while the block runs. Print how the session ended afterwards."""
+        try:
+            with Live(console=self._console, auto_refresh=False, screen=True) as self._live:
+                self._live.update(self.picture(None, None), refresh=True)
+                yield
+        finally:
+            self._live = None
+            for message in self._messages:
+                self._note(message)
+            self._console.print(self.ending(), highlight=False)
+
+    def note(self, text: str) -> None:
+        """Show a message in the view while it is open, and print it after the end."""
+        if self._live is None:
+            self._note(text)
+            return
+        self._trouble = text
+        self._messages.append(text)
 
     def tell(self, happening: LoopEvent) -> None:
         """Accept an event."""
         if happening.event == "say":
-            step = happening.fields.get("step")
-            self._said_before = self._said if step is not None and step == self._step else ""
-            self._said, self._step = str(happening.fields["text"]), step
+            self._tell_said(str(happening.fields["text"]), happening.fields.get("step"))
         elif happening.event == "error":
             self._trouble = str(happening.fields["text"])
         elif happening.event == "heard":
             self._trouble = ""
             self._heard = str(happening.fields["text"])
+        elif happening.event == "end":
+            self._ended = happening.fields["reason"]
+
+    def _tell_said(self, text: str, step: object) -> None:
+        if text == self._words.possible:
+            self._possible = text
+            return
+        if text in self._words.alarms and text not in self._alarms:
+            self._alarms.append(text)
+        is_same_step = step is not None and step == self._step
+        self._said_before = self._said if is_same_step else ""
+        self._last_rows = [*self._last_rows, text] if step == self._step else [text]
+        self._said, self._step = text, step
 
     def tick(self, assistant: Assistant) -> None:
         """Update the time that has passed. Redraws a few times a second."""
@@ -67,27 +153,72 @@ class GuideView:
         if counted is None or counted != self._counted_seconds:
             self._large, self._counted_seconds = self._said, counted
             self._large_before = self._said_before if len(self._said.split()) <= _FEW_WORDS else ""
-        width = max(40, self._console.width)
-        lines: list[RenderableType] = [Text(self._large_before, style="bold")] if self._large_before else []
-        lines.append(_large(self._large, width))
+        is_low = self._console.height < _LOW_LINES
+        below = self._below(left, is_low=is_low)
+        screen = Layout()
+        screen.split_column(
+            Layout(self._above(step), size=2),
+            Layout(Group(*self._middle()), name="middle"),
+            Layout(Group(*below), size=4 if is_low else 4 + _LETTER_LINES),
+        )
+        return screen
+
+    def _above(self, step: tuple[int, int] | None) -> Text:
+        if step is None:
+            return Text(" ")  # without any text, a layout draws a frame
+        return Text(filled(self._words.step, {"step": str(step[0]), "steps": str(step[1])}).text, style="bold")
+
+    def _middle(self) -> Iterator[RenderableType]:
+        """Yield the rows that send for help, then the instruction, unless they have ended the session."""
+        for text in (*self._alarms, *filter(None, (self._possible,))):
+            yield self._large_if_it_fits(_MARK + text, _ALARM)
+        if self._alarms:
+            return
+        if self._ended == "stopped":
+            yield from (Text(text, style="bold") for text in self._words.stopped)
+            return
+        if self._large_before:
+            has_room = self._console.height >= _HIGH_LINES
+            yield self._large_if_it_fits(self._large_before, "bold") if has_room else Text(self._large_before, "bold")
+        yield self._large_if_it_fits(self._large, "bold")
         if self._said != self._large:
-            lines.append(Text(self._said))
-        if left is not None:
-            seconds, whole = left
-            bar = ProgressBar(total=whole, completed=whole - seconds, width=width - 1)
-            lines += ["", Align.left(bar)]  # the bar itself does not end its line
-            lines.append(_large(f"{seconds:.0f}", width))
-        if step is not None:
-            lines += ["", Text(f"{step[0]} / {step[1]}   {self._hint}", style="bold")]
+            yield Text(self._said)
+
+    def _below(self, left: tuple[float, float] | None, *, is_low: bool) -> Iterator[RenderableType]:
+        seconds = "" if left is None else f"{left[0]:.0f}"
+        if is_low:
+            yield Text(seconds, style="bold")
+        else:
+            large = _in_large_letters(seconds, self._console.width).splitlines()
+            filled_up = [*large, *[""] * _LETTER_LINES][:_LETTER_LINES]
+            yield Text("\n".join(filled_up), style="bold", no_wrap=True)
+        if left is None:
+            yield ""
+        else:
+            yield ProgressBar(total=left[1], completed=left[1] - left[0], width=self._console.width - 1)
+            yield ""  # the bar itself does not end its line
+        yield Text(self.hint, style="bold", no_wrap=True, overflow="ellipsis")
         if self._trouble:
-            lines.append(Text(self._trouble, style="bold red"))
-        if self._heard:
-            lines.append(Text(f"\u201c{self._heard}\u201d", style="dim"))
-        return Align.left(Group(*lines))
+            yield Text(self._trouble, style=_ALARM, no_wrap=True, overflow="ellipsis")
+        elif self._heard:
+            yield Text(f"\u201c{self._heard}\u201d", style="dim", no_wrap=True, overflow="ellipsis")
 
+    def _large_if_it_fits(self, text: str, style: str) -> Text:
+        """Return a text in large letters if they need at most two lines; otherwise as it is."""
+        width = self._console.width
+        large = _in_large_letters(text, width)
+        lines = large.splitlines()
+        fits = len(lines) <= _MAX_LARGE_LINES * _LETTER_LINES and self._console.height >= _LOW_LINES
+        if fits and max(map(len, lines), default=0) <= width and len(self._alarms) <= 1:
+            return Text(large, style=style, no_wrap=True)
+        return Text(text, style=style)
 
-def _large(text: str, width: int) -> Text:
-    return Text(_in_large_letters(text, width), style="bold", no_wrap=True)
+    def ending(self) -> RenderableType:
+        """Return what stays on the normal screen: the rows that sent for help, or the end of the session."""
+        if self._alarms:
+            return Group(*(Text(_MARK + text, style=_ALARM) for text in self._alarms))
+        over = self._ended is not None and self._ended != "stopped"
+        return Group(*(Text(text) for text in (self._last_rows if over else self._words.stopped)))
 
 
 @lru_cache(maxsize=64)

@@ -24,11 +24,14 @@ from voice_helper.cli.options import (
     open_voice_or_none,
     packed,
     plain,
+    print_hanging,
     print_line,
+    progress,
     refuse_silent_save,
     situation,
     terminal,
 )
+from voice_helper.support.silence_stderr import without_sound_library_noise
 from voice_helper.types import NONE_INTENT
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
@@ -42,6 +45,8 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 
 _OVERHEARD: Final = "(ignored as talk with others: say it again {}; just repeat a sign of danger)"
 _NOT_UNDERSTOOD: Final = "(not understood: say it again; if it cuts you off, --patient waits longer)"
+_CANNOT_HEAR: Final = "Ctrl-C ends"
+_GUIDE_COMMAND: Final = "voice-helper guide"
 _MAX_LINE_BYTES: Final = 4_096  # a terminal sends no longer lines
 
 
@@ -75,6 +80,17 @@ class _Manner:
     place: str | None = None
     wake: str | None = None
     push_to_talk: bool = False
+
+
+@dataclass(slots=True)
+class _AnnouncedBy:
+    """What shows messages: the error stream, or the view once there is one."""
+
+    tell: Callable[[str], None]
+
+    def show(self, text: str) -> None:
+        """Show a message."""
+        self.tell(text)
 
 
 _LISTENING_OPTIONS: Final = (
@@ -137,7 +153,29 @@ def guide(options: Options, listening: Listening, place: str | None) -> None:
 
 
 def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
-    from voice_helper.audio.devices import LastingMicrophone, QuietRoom, SilentPlayer, WavSource, write_wav
+    announced_by = _AnnouncedBy(note)
+    with ExitStack() as opened, ExitStack() as getting_ready:
+        if listening.is_live:
+            opened.enter_context(without_sound_library_noise(announced_by.show))
+        getting_ready.enter_context(progress("getting ready", as_line=listening.plain))
+        _open_and_converse(options, listening, manner, announced_by, getting_ready.close)
+
+
+def _open_and_converse(
+    options: Options,
+    listening: Listening,
+    manner: _Manner,
+    announced_by: _AnnouncedBy,
+    tell_ready: Callable[[], None],
+) -> None:
+    from voice_helper.audio.devices import (
+        LastingMicrophone,
+        QuietRoom,
+        SilentPlayer,
+        WavSource,
+        clock_seconds,
+        write_wav,
+    )
     from voice_helper.audio.endpoint import PATIENT, EndpointSettings
     from voice_helper.dialogue.conversation import State
     from voice_helper.recognizers.wake_word import WakeWord
@@ -150,31 +188,38 @@ def _converse(options: Options, listening: Listening, manner: _Manner) -> None:
     refuse_silent_save(options, save)
     file = None if listening.is_live else WavSource(Path(listening.source))
     wake = manner.wake
-    spotter = GuardedSpotter(note, lambda: WakeWord(wake)) if wake is not None else None
     skill = open_skill(options)
     if manner.place is not None:
         _check_place(skill, manner.place)
     recognizer = open_recognizer(options, skill)
     voice = _open_voice(options, save, is_live=file is None)
     console = terminal()
+    view = _view(skill, listening, manner, console)
+    if view is not None:
+        announced_by.tell = view.note
+    announce = announced_by.show
+    spotter = GuardedSpotter(announce, lambda: WakeWord(wake)) if wake is not None else None
     with ExitStack() as opened:
         kept = SilentPlayer(keep=save is not None)
-        player, heard = (kept, file) if file is not None else _live(options, kept, opened, needed=not manner.guide)
-        view = _view(skill, listening, manner, console, can_hear=not isinstance(heard, QuietRoom))
+        player, heard = (kept, file) if file is not None else _live(options, kept, opened, announce, manner)
+        if view is not None and isinstance(heard, QuietRoom):
+            view.hint = _CANNOT_HEAR
         assistant = Assistant(
             skill.conversation.article_only() if listening.article_only else skill.conversation,
             recognizer,
             Speaker(voice, player, options.rate),
             state=State(hands_free=True, situation=situation(recording)),
             endpoint=PATIENT if listening.patient else EndpointSettings(),
-            echo=None if listening.headset else GuardedEcho(note),
+            echo=None if listening.headset else GuardedEcho(announce),
             headset=listening.headset or voice.name == ReadingPace.name,
             wake=spotter,
             waits_to_be_addressed=manner.push_to_talk,
+            clock_seconds=clock_seconds if listening.is_live else None,
             tell=_teller(skill, listening, console, view),
         )
         lasting = heard if isinstance(heard, LastingMicrophone) else None
         heard = kept_in(heard, recording)
+        tell_ready()
         try:
             _begin(assistant, skill, options, listening, manner)
             if view is not None:
@@ -250,14 +295,15 @@ def _check_place(skill: Skill, place: str) -> None:
         raise click.BadParameter(f'there is no place "{place}"; {known}', param_hint="--place")
 
 
-def _view(skill: Skill, listening: Listening, manner: _Manner, console: Console, *, can_hear: bool) -> GuideView | None:
+def _view(skill: Skill, listening: Listening, manner: _Manner, console: Console) -> GuideView | None:
     """Return the large-letter view of a session, or `None` if it is not wanted or nobody would see it."""
     if not (manner.guide and console.is_terminal and listening.is_live) or listening.plain or listening.events:
         return None
-    from voice_helper.cli.guide_view import GuideView
+    if console.is_dumb_terminal:
+        return None
+    from voice_helper.cli.guide_view import GuideView, words_of
 
-    sayable = skill.content.guide
-    return GuideView(console, sayable.help.text if can_hear and sayable is not None else "Ctrl-C ends")
+    return GuideView(console, words_of(skill, _GUIDE_COMMAND), note)
 
 
 def _teller(
@@ -311,22 +357,24 @@ def _pressed_on_windows() -> bool:
     return was
 
 
-def _live(options: Options, kept: SilentPlayer, opened: ExitStack, *, needed: bool) -> tuple[Player, Source]:
-    """Open the sound devices. If the microphone is not `needed`, a session without one shows its text."""
+def _live(
+    options: Options, kept: SilentPlayer, opened: ExitStack, announce: Callable[[str], None], manner: _Manner
+) -> tuple[Player, Source]:
+    """Open the sound devices. A guided session without a microphone shows its text."""
     from voice_helper.audio.devices import LastingMicrophone, Microphone, QuietRoom
     from voice_helper.errors import SoundDeviceError
 
     player: Player = kept
     if options.voice != "none":
-        loudspeaker = open_loudspeaker(options)
+        loudspeaker = open_loudspeaker(options, announce)
         if loudspeaker is not None:
             player = opened.enter_context(loudspeaker)
     try:
-        microphone = LastingMicrophone(Microphone(options.microphone_device), options.microphone_device, note)
+        microphone = LastingMicrophone(Microphone(options.microphone_device), options.microphone_device, announce)
     except SoundDeviceError as error:
-        if needed or options.microphone_device:
+        if not manner.guide or options.microphone_device:
             raise
-        note(f"it cannot hear you, so it only shows the steps: {error.message}")
+        announce(f"it cannot hear you, so it only shows the steps: {error.message}")
         return player, QuietRoom()
     opened.callback(microphone.close)
     return player, microphone
@@ -342,12 +390,12 @@ def _shower(skill: Skill, console: Console) -> Callable[[LoopEvent], None]:
         if happening.event == "heard":
             intent = str(fields["intent"])
             beside = overheard if "overheard" in fields else hints.pop(intent, intent)  # showing it once is enough
-            console.print(f"[dim]{at}[/dim]  you   {text}  [dim]{beside}[/dim]", highlight=False)
+            print_hanging(console, f"[dim]{at}[/dim]  you   ", text, f"  [dim]{beside}[/dim]")
         elif happening.event == "say":
-            console.print(f"[dim]{at}[/dim]        {text}", highlight=False)
+            print_hanging(console, f"[dim]{at}[/dim]        ", text)
         elif happening.event == "error":
             reason = plain(str(fields["reason"]))
-            console.print(f"[dim]{at}[/dim]  [red]![/red]     {text}  [dim]{reason}[/dim]", highlight=False)
+            print_hanging(console, f"[dim]{at}[/dim]  [red]![/red]     ", text, f"  [dim]{reason}[/dim]")
         elif happening.event == "end":
             console.print(f"[dim]{at}  ended: {fields['reason']}[/dim]", highlight=False)
 

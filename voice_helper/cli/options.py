@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from voice_helper.errors import VoiceHelperError
 from voice_helper.recognizers import ENGINE_NAMES
@@ -25,6 +26,7 @@ from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from rich.console import Console
+    from rich.status import Status
 
     from voice_helper.audio.devices import Loudspeaker, Source
     from voice_helper.recognizers import OpenedRecognizer, Recognizer
@@ -35,6 +37,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 
 Item = TypeVar("Item")
 _PYTHONS_OWN: Final = gc.get_threshold()
+_HANGING: Final = 2
 _PATIENCE_SECONDS: Final = 1.0  # anything shorter needs no progress bar
 # JSON keeps these characters, but terminals act on some of them, and lone surrogates cannot be printed
 _CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -86,6 +89,21 @@ def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
 
+def _number(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return the emergency number, or `None` for a blank one.
+
+    Without a digit, nobody can call it: raises `click.BadParameter` if it was typed, and otherwise prints a note.
+    """
+    from voice_helper.support.settings import callable_number
+
+    number = callable_number(value)
+    if number is None and value and value.strip():
+        if context.get_parameter_source("number") is ParameterSource.COMMANDLINE:
+            raise click.BadParameter(f'"{value}" has no digit, so nobody can call it', context, parameter)
+        note(f'"{value}" is no emergency number: it has no digit. Set yours with voice-helper setup, or --number 112')
+    return number
+
+
 INTENTS: Final = _shared(
     "--intents",
     type=click.Path(path_type=Path, file_okay=False),
@@ -100,7 +118,7 @@ _SHARED_OPTIONS: Final = (
     _shared("--device", help="Sound device, by part of its name."),
     _shared("--microphone", help="Microphone, by part of its name."),
     _shared("--loudspeaker", help="Loudspeaker, by part of its name."),
-    _shared("--number", help="Emergency number it tells you to call, such as 112."),
+    _shared("--number", callback=_number, help="Emergency number it tells you to call, such as 112."),
     _shared("--language", default="en", show_default=True, help="Language, which is the name of an intents folder."),
     INTENTS,
 )  # fmt: skip
@@ -168,6 +186,27 @@ def plain(text: str) -> str:
     return escape("".join(character if character.isprintable() else " " for character in text))
 
 
+def print_hanging(console: Console, before: str, text: str, after: str = "") -> None:
+    """Print markup that wraps at words, each further line indented as far as `text` begins, and two more.
+
+    Where the output is no terminal, it stays one line.
+    """
+    from rich.text import Text
+
+    whole = Text.from_markup(before + text + after)
+    indent = len(Text.from_markup(before)) + _HANGING
+    if console.soft_wrap or console.width < 2 * indent:
+        console.print(whole, highlight=False)
+        return
+    first, *others = whole.wrap(console, console.width)
+    console.print(first, highlight=False)
+    if others:
+        rest = whole[len(first.plain.rstrip()) :]
+        rest = rest[len(rest.plain) - len(rest.plain.lstrip()) :]
+        for line in rest.wrap(console, console.width - indent):
+            console.print(Text(" " * indent) + line, highlight=False)
+
+
 def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
     """Speak the rows on the loudspeaker, and also write them to the WAV file `save` if it is given."""
     if options.voice == "none" and save is None:
@@ -204,25 +243,30 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
         note(f"{speaker.fault.message}; {speaker.fault.hint}")
 
 
-def open_loudspeaker(options: Options) -> Loudspeaker | None:
-    """Open the loudspeaker. If there is none and the user named none, print a note and return `None`."""
+def open_loudspeaker(options: Options, announce: Callable[[str], None] | None = None) -> Loudspeaker | None:
+    """Open the loudspeaker. If there is none and the user named none, announce it and return `None`.
+
+    Without `announce`, the user gets a note.
+    """
     from voice_helper.audio.devices import Loudspeaker
     from voice_helper.errors import SoundDeviceError
 
+    announce = announce or note
     try:
-        return Loudspeaker(options.loudspeaker_device, note)
+        return Loudspeaker(options.loudspeaker_device, announce)
     except SoundDeviceError as error:
         if options.loudspeaker_device:
             raise
-        note(f"the answer is shown, not spoken: {error.message}; {error.hint}")
+        announce(f"the answer is shown, not spoken: {error.message}; {error.hint}")
         return None
 
 
 def open_skill(options: Options) -> Skill:
     """Open the skill of the chosen intents folder. Print a warning if it has no rules for signs of danger."""
-    from voice_helper.skill import open_skill
+    with progress("reading the words"):
+        from voice_helper.skill import open_skill
 
-    skill = open_skill(folder=language_folder(options), settings=options.settings, announce=note)
+        skill = open_skill(folder=language_folder(options), settings=options.settings, announce=note)
     warn_of_danger(skill.content)
     return skill
 
@@ -262,16 +306,17 @@ def open_recognizer(options: Options, skill: Skill) -> Recognizer:
 
 def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> OpenedRecognizer:
     """Open the chosen recognizer, with a way to open more for people who speak at the same time."""
-    from voice_helper.runtime.engines import open_supervised_recognizer
-    from voice_helper.skill import phrases_of
+    with progress("loading the recognizer"):
+        from voice_helper.runtime.engines import open_supervised_recognizer
+        from voice_helper.skill import phrases_of
 
-    choice = open_supervised_recognizer(
-        options.engine,
-        phrases=phrases_of(skill.content),
-        language=skill.content.language.code,
-        model=options.model,
-        workers=workers,
-    )
+        choice = open_supervised_recognizer(
+            options.engine,
+            phrases=phrases_of(skill.content),
+            language=skill.content.language.code,
+            model=options.model,
+            workers=workers,
+        )
     if choice.advice:
         note(choice.advice)
     return choice
@@ -279,9 +324,10 @@ def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Opene
 
 def open_voice(options: Options) -> Voice:
     """Open the chosen voice, supervised. Raises `EngineMissingError`."""
-    from voice_helper.runtime.engines import open_supervised_voice
+    with progress("loading the voice"):
+        from voice_helper.runtime.engines import open_supervised_voice
 
-    return open_supervised_voice(options.voice, options.spoken_language)
+        return open_supervised_voice(options.voice, options.spoken_language)
 
 
 def keep_what_is_loaded() -> None:
@@ -387,14 +433,35 @@ def write_file(path: Path, text: str) -> None:
         raise VoiceHelperError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
 
 
+_in_progress: list[Status | None] = []
+"""The status line of the work that is going on; `None` if it was shown as a plain line."""
+
+
 @contextmanager
-def progress(text: str) -> Iterator[None]:
-    """Show on a terminal that work is in progress."""
+def progress(text: str, *, as_line: bool = False) -> Iterator[None]:
+    """Show on a terminal that work is in progress. A part of that work changes the text while it lasts.
+
+    With `as_line`, and on a terminal without cursor moves, print one line instead, for screen readers.
+    """
     console = error_terminal()
     if not console.is_terminal:
         yield
         return
-    with console.status(text):
+    if _in_progress:
+        status, before = _in_progress[0], _in_progress[0].status if _in_progress[0] is not None else ""
+        if status is not None:
+            status.update(text)
+        yield
+        if status is not None:
+            status.update(before)
+        return
+    with ExitStack() as opened:
+        if as_line or console.is_dumb_terminal:
+            note(f"{text} ...")
+            _in_progress.append(None)
+        else:
+            _in_progress.append(opened.enter_context(console.status(text)))
+        opened.callback(_in_progress.clear)
         yield
 
 

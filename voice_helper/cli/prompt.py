@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Final, Literal
 from voice_helper.cli.options import note, plain, progress, show_error, terminal, warn_of_danger
 from voice_helper.errors import VoiceHelperError
 from voice_helper.support.paths import state_folder
+from voice_helper.types import NONE_INTENT
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from prompt_toolkit.completion import Completer
     from prompt_toolkit.history import History
+    from prompt_toolkit.key_binding import KeyBindings
     from rich.console import Console
 
     from voice_helper.skill import Skill
@@ -24,7 +26,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.tester.run import Result
 
 _COMMANDS: Final = {
-    ":explain [on|off]": "show reasons from now on; :explain TEXT shows them for one sentence",
+    ":explain [on|off|TEXT]": "show why the last sentence, every sentence, or this one was understood so",
     ":context [guide|none]": "treat lines as said in a guided session, or outside one",
     ":after [INTENT]": "treat lines as said after this answer; without an intent, after none",
     ":reload": "reload the intents folder; edits are also noticed automatically",
@@ -91,6 +93,7 @@ def _typed_lines(prompt: _Prompt, *, keep: bool) -> Iterator[str]:
         complete_in_thread=True,
         complete_while_typing=False,
         style=Style.from_dict({"mark": "ansicyan bold", "state": "ansiyellow"}),
+        key_bindings=_keys(),
     )
     note("type a sentence to see its intent; :help shows more, Tab completes, Ctrl-D ends")
     note(where)
@@ -102,6 +105,21 @@ def _typed_lines(prompt: _Prompt, *, keep: bool) -> Iterator[str]:
             return
         for line in typed.splitlines():  # the user may paste several lines at once
             yield line.strip()
+
+
+def _keys() -> KeyBindings:
+    """Let Ctrl-C clear a line that the user has begun; on an empty line it ends the program, as usual."""
+    from prompt_toolkit.application import get_app
+    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+    keys = KeyBindings()
+
+    @keys.add("c-c", filter=Condition(lambda: bool(get_app().current_buffer.text)))
+    def clear(event: KeyPressEvent) -> None:
+        event.current_buffer.reset()
+
+    return keys
 
 
 def _history(*, keep: bool) -> tuple[History, str]:
@@ -148,6 +166,7 @@ class _Prompt:
         """Set the skill, the settings, and the list that collects the skill's messages for the user."""
         self.asking = asking
         self._watched, self._told = watched, told
+        self._last_sentence = ""
         self._pass_on()
         self._commands: Mapping[str, Callable[[str], None]] = {
             ":explain": self._explain,
@@ -198,6 +217,7 @@ class _Prompt:
             self._read(", ".join(changed))
         elif self._watched.is_behind:
             note("the words from before the edit are still in use; :reload shows what to fix")
+        self._last_sentence = text
         skill = self._watched.skill
         result = run_case(skill, Case(text, context=self.asking.context, after=self.asking.after))
         show_result(terminal(), skill, result, explain=explain)
@@ -220,10 +240,12 @@ class _Prompt:
     # commands
 
     def _explain(self, rest: str) -> None:
-        if rest and rest not in {"on", "off"}:
-            self._ask(rest, explain=True)
+        if rest not in {"on", "off"}:
+            if not rest and not self._last_sentence:
+                raise VoiceHelperError("there is no sentence to explain yet", hint="type one first")
+            self._ask(rest or self._last_sentence, explain=True)
             return
-        self.asking.explain = rest == "on" if rest else not self.asking.explain
+        self.asking.explain = rest == "on"
         note(f"explanations are {'on' if self.asking.explain else 'off'}")
 
     def _context(self, rest: str) -> None:
@@ -265,11 +287,16 @@ def show_result(console: Console, skill: Skill, result: Result, *, explain: bool
     if match.candidates:
         rows.append(("between", plain(" or ".join(match.candidates))))
     family = f"  (family {plain(match.family)})" if match.family else ""
+    is_refused = match.intent == NONE_INTENT
+    second = "none"
+    if match.runner_up is not None:
+        second = f"{match.runner_up.intent} {match.runner_up.score:.2f}"
+        second += ", not taken for the meaning" if is_refused else ""
     rows += [
         ("intent", f"[{colour}]{plain(match.intent)}[/]{family}"),
-        ("score", f"{match.score:.2f}, decided by {match.decided_by}"),
+        ("score", f"{'no meaning fits' if is_refused else f'{match.score:.2f}'}, decided by {match.decided_by}"),
         ("template", plain(match.template or "none")),
-        ("runner-up", plain(f"{match.runner_up.intent} {match.runner_up.score:.2f}" if match.runner_up else "none")),
+        ("nearest" if is_refused else "runner-up", plain(second)),
         ("slots", plain(", ".join(f"{name}={value}" for name, value in match.slots.items()) or "none")),
         ("spoken", plain(result.answer.spoken())),
     ]

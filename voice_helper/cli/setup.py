@@ -16,6 +16,7 @@ from voice_helper.cli.options import (
     common,
     disclaimer,
     language_folder,
+    note,
     open_recognizer,
     open_skill,
     plain,
@@ -25,6 +26,7 @@ from voice_helper.cli.options import (
 )
 from voice_helper.errors import SoundDeviceError, Terminated, VoiceHelperError
 from voice_helper.support.paths import settings_file
+from voice_helper.support.silence_stderr import without_sound_library_noise
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from rich.console import Console
@@ -185,7 +187,9 @@ def _hears(options: Options, skill: Skill, console: Console) -> bool:
         sentence = sentences_of(skill.content.answers.samples.text)[-1].rstrip(".")
         wanted = skill.understanding.understand(sentence).intent
     for number in range(_TRIES):
-        console.print(f'{"Once more, say" if number else "Say"} aloud: "{plain(sentence)}"', highlight=False)
+        begun = "Once more: press" if number else "Press"
+        console.print(f'{begun} Enter, then say aloud: "{plain(sentence)}"', highlight=False)
+        click.prompt("", default="", show_default=False, prompt_suffix="")
         heard, verdict = _heard(options, recognizer, console)
         if not heard:
             console.print("No words were heard." if verdict == "good" else _LEVELS[verdict])
@@ -199,6 +203,7 @@ def _hears(options: Options, skill: Skill, console: Console) -> bool:
     return False
 
 
+@without_sound_library_noise(note)  # not around a question: its text goes to stderr, too
 def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[str, Verdict]:
     """Return what the user says, if anything, and how loud it was."""
     from voice_helper.audio.devices import Microphone
@@ -246,7 +251,7 @@ class _Metered:
 def _speaks(options: Options, skill: Skill, console: Console) -> bool:
     """Say a sentence. Return whether the user heard it, or no other device can be chosen."""
     from voice_helper.audio.devices import Loudspeaker
-    from voice_helper.cli.options import note, open_voice_or_none
+    from voice_helper.cli.options import open_voice_or_none
     from voice_helper.runtime.speaker import Speaker
 
     if options.voice == "none":
@@ -258,7 +263,7 @@ def _speaks(options: Options, skill: Skill, console: Console) -> bool:
     except SoundDeviceError as error:
         show_error(error)
         return options.loudspeaker_device is None
-    with loudspeaker:
+    with loudspeaker, without_sound_library_noise(note):
         sentence = skill.content.answers.short.text
         console.print(f'It says: "{plain(sentence)}"', highlight=False)
         Speaker(voice, loudspeaker, options.rate).say_all((sentence,))

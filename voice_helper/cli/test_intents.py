@@ -64,6 +64,7 @@ class Batch:
         return self.audio or self.cluster or is_shown_otherwise or self.fail_under is not None
 
 
+_LABEL: Final = 'write lines such as {"text": "what people say", "intent": "what they mean"}'
 _STYLES: Final = {"broken": "red", "mended": "green"}
 _BATCH_OPTIONS: Final = (
     click.option("--audio", is_flag=True, help="Read sound files, or JSON lines with a wav each."),
@@ -125,8 +126,9 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
     """Show what sentences mean, at a prompt or from files.
 
     At the prompt, ":help" shows the commands, and edits to the intents take effect at the next line. Files (- is
-    standard input) hold one sentence a line, JSON lines with text, intent, slots, context and after, or YAML as in
-    tests/sentences.
+    standard input) hold one sentence a line, JSON with text, intent, slots, context and after (an object a line, or an
+    array), a CSV or TSV table with these columns, or YAML as in tests/sentences. Other JSON keys and columns stand in
+    the results unchanged.
 
     Example: voice-helper test-intents
 
@@ -167,6 +169,8 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
     if comparison is not None and batch.form in {"jsonl", "junit"}:
         for line in comparison.lines():
             note(line)
+    if batch.fail_under is not None and not report.expected:
+        raise VoiceHelperError("nothing was tested: no line has an expected intent", hint=_LABEL)
     if batch.fail_under is not None and report.accuracy < batch.fail_under:
         raise VoiceHelperError(
             f"{report.accuracy:.1%} are right, less than {batch.fail_under:.1%}",
@@ -230,11 +234,11 @@ def _in_turn(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch
 
 def _spread(options: Options, skill: Skill, cases: Sequence[Case]) -> Iterator[Result]:
     from voice_helper.servers.ray.cluster import joined
-    from voice_helper.tester.spread import spread
+    from voice_helper.tester.run_on_cluster import run_on_cluster
 
     with joined(os.environ.get("RAY_ADDRESS")):
         folder = options.intents.resolve() if options.intents else None
-        yield from spread(cases, skill, folder, options.settings, note)
+        yield from run_on_cluster(cases, skill, folder, options.settings, note)
 
 
 def _result(skill: Skill, case: Case, recognizer: Recognizer | None) -> Result:

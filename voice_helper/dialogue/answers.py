@@ -23,8 +23,9 @@ _OUTAGES = frozenset({"hearing", "hearing_again", "voice", "microphone", "microp
 _TOP_KEYS = frozenset(
     {
         "language", "content_reviewed", "sources", "disclaimers", "markers", "settings",
-        "not_understood", "unsure", "denied_flag", "possible_flag", "recording_notice", "outages", "last_of_several",
-        "answers",
+        "not_understood", "unsure", "unsure_start", "denied_flag", "possible_flag", "unread", "recording_notice",
+        "outages",
+        "last_of_several", "answers",
     }
 )  # fmt: skip
 
@@ -53,9 +54,14 @@ class Answers:
     samples: Row
     waiting: Row
     unsure: str
+    """Contains `{first}` and `{second}`, the two meanings to choose from."""
+
     denied_flag: Row
     possible: Row
     """Names the emergency number where danger is only possible."""
+
+    unread: Row
+    """Said after the answer to a text that is too long to read as a question."""
 
     recording_notice: Row
     """Said before everything else if the sound is being recorded."""
@@ -68,6 +74,9 @@ class Answers:
 
     last_of_several: str = "{before}, {last}"
     """How to join the last of several values to those before it."""
+
+    unsure_start: Row = field(default_factory=lambda: Row("", "talk"))
+    """Asks whether the user needs a session now, if that is one of the two meanings."""
 
     markers: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -330,8 +339,10 @@ def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
         samples=misunderstood[1],
         waiting=misunderstood[2],
         unsure=form("unsure", "{first}? {second}?"),
+        unsure_start=Row(line("unsure_start"), "talk"),
         denied_flag=Row(line("denied_flag"), "safety", source=misunderstood[2].source),
         possible=Row(line("possible_flag"), "safety", source=misunderstood[2].source),
+        unread=Row(line("unread"), "talk"),
         recording_notice=Row(line("recording_notice"), "talk"),
         outages=_read_outages(top.get("outages"), problems),
         reviewed=line("content_reviewed", "none"),

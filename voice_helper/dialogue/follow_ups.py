@@ -12,9 +12,18 @@ from voice_helper.dialogue.answers import Sources, read_row, read_rows
 from voice_helper.types import Row
 from voice_helper.understanding.normalize import Language
 
-FollowUp = Literal["why", "how", "more"]
+FollowUp = Literal["why", "how", "more", "other", "done", "fails", "now", "sure"]
 
 KINDS: Final[tuple[FollowUp, ...]] = get_args(FollowUp)
+ABOUT_A_TOPIC: Final[tuple[FollowUp, ...]] = ("why", "how", "more")
+"""Kinds that mean nothing without an answer before. The others, such as "nothing works", are always answered."""
+
+ONWARD: Final[tuple[FollowUp, ...]] = ("more", "other", "done")
+"""Kinds that lead to an answer that was not given before: said again and again, they come to an end."""
+
+LONGEST_PAIR_WORDS: Final = 24
+"""A longer text is no two questions in one breath."""
+
 CHOICES: Final = ("first", "second")
 _WORDS: Final = "{words}"
 
@@ -35,6 +44,10 @@ class Topic:
     def rows(self) -> tuple[Row, ...]:
         """Return all rows of the topic."""
         return tuple(row for pages in self.pages.values() for page in pages for row in page)
+
+    def has(self, kind: FollowUp) -> bool:
+        """Return whether the topic has a reply of its own to a kind of follow-up."""
+        return kind in self.leads_to or kind in self.pages
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,12 @@ class FollowUps:
     nothing: Mapping[str, Row] = field(default_factory=dict)
     """The reply for each kind of follow-up if the topic has none."""
 
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+    """The intent that answers instead of such a reply."""
+
+    joins: tuple[str, ...] = ()
+    """The words between two questions in one breath: "and", "and also"."""
+
     topics: Mapping[str, Topic] = field(default_factory=dict)
 
     @property
@@ -67,6 +86,17 @@ class FollowUps:
     def kind(self, text: str) -> FollowUp | None:
         """Return the kind of follow-up that a text matches word for word, or `None`."""
         return self._kinds.get(self.language.comparable(text), self._kinds.get(self.language.essence(text)))
+
+    def split(self, text: str) -> Iterator[tuple[str, str]]:
+        """Yield the two halves of a text at each word that joins two questions; none for a long text."""
+        words = self.language.words(text)
+        if len(words) > LONGEST_PAIR_WORDS:
+            return
+        for at in range(1, len(words) - 1):
+            for join in self._joins:
+                if words[at : at + len(join)] == join and at + len(join) < len(words):
+                    yield " ".join(words[:at]), " ".join(words[at + len(join) :])
+                    break
 
     def choice(self, text: str) -> int | None:
         """Return which of two choices a text names, 0 or 1, or `None` if it names neither."""
@@ -84,6 +114,10 @@ class FollowUps:
         words = comparable.removeprefix(opener).strip()
         for name in sorted(self.frames, key=lambda name: name != group):
             yield from ((name, frame.replace(_WORDS, words)) for frame in self.frames[name])
+
+    @cached_property
+    def _joins(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(sorted(map(self.language.words, self.joins), key=len, reverse=True))
 
     @cached_property
     def _kinds(self) -> dict[str, FollowUp]:
@@ -104,7 +138,7 @@ class FollowUps:
 
 def read_follow_ups(item: Item, language: Language, sources: Sources, problems: Problems) -> FollowUps:
     """Read `follow_ups.yaml`. Mistakes are added to `problems` and left out."""
-    known = frozenset({"language", "phrases", "choices", "openers", "frames", "nothing", "topics"})
+    known = frozenset({"language", "phrases", "choices", "openers", "joins", "frames", "nothing", "topics"})
     top = item.mapping(problems, "follow_ups.yaml", known=known)
 
     def entries(key: str, names: tuple[str, ...] | None = None) -> dict[str, Item]:
@@ -118,12 +152,17 @@ def read_follow_ups(item: Item, language: Language, sources: Sources, problems: 
             problems.add(entry.place, f'frames: "{name}" is no group of language.yaml')
         if any(frame.count(_WORDS) != 1 for frame in frames[name]):
             problems.add(entry.place, f"frames: each of {name} needs {_WORDS} once")
+    replies = entries("nothing", KINDS)
     nothing = {
         name: read_row(entry, f"nothing, {name}", sources, problems)
-        for name, entry in entries("nothing", KINDS).items()
+        for name, entry in replies.items()
+        if isinstance(entry.value, dict)
+    }
+    otherwise = {
+        name: entry.text(problems, f"nothing, {name}") for name, entry in replies.items() if name not in nothing
     }
     for kind in KINDS:
-        if kind not in nothing:
+        if kind not in replies and (kind in ABOUT_A_TOPIC or kind in entries("phrases", KINDS)):
             problems.add(item.place, f'follow_ups.yaml needs "nothing:" with "{kind}"')
     return FollowUps(
         language,
@@ -134,6 +173,8 @@ def read_follow_ups(item: Item, language: Language, sources: Sources, problems: 
         openers=top["openers"].texts(problems, "openers") if "openers" in top else (),
         frames=frames,
         nothing={name: row for name, row in nothing.items() if row is not None},
+        otherwise=otherwise,
+        joins=top["joins"].texts(problems, "joins") if "joins" in top else (),
         topics={name: _read_topic(name, entry, sources, problems) for name, entry in entries("topics").items()},
     )
 

@@ -8,7 +8,7 @@ All functions are pure: time comes in as samples, and the rows to say come out. 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -22,20 +22,28 @@ PAUSE_SECONDS: Final = 0.5
 _STEP_KEYS = frozenset(
     {
         "name", "number", "say", "say_again", "rounds", "hold_seconds", "rest_seconds", "wait_seconds",
-        "in_hold", "five_more", "rest", "asks", "repeat_from", "skip_when",
+        "in_hold", "five_more", "rest", "asks", "repeat_from", "skip_when", "called",
     }
 )  # fmt: skip
 _TOP_KEYS = frozenset(
     {
         "language", "content_reviewed", "limit_seconds", "place", "conditions", "steps", "stand", "help", "which_step",
         "how_long", "count", "repeat", "when_done", "article_first", "good",
-        "close", "close_worse", "close_limit",
+        "close", "close_worse", "close_limit", "stopped",
+        "waiting", "keep_going", "again", "hedges", "go_to", "trouble",
     }
 )  # fmt: skip
-_PLACE_KEYS = frozenset({"slot", "usual", "step", "ask"})
+_HEDGE_KEYS = frozenset({"words", "say", "then"})
+_TROUBLE_KEYS = frozenset({"before", "after"})
+_PLACE_KEYS = frozenset({"slot", "usual", "step", "ask", "other"})
+
+LONGEST_REPORT_WORDS: Final = 40
+"""A longer text is not searched for a report of the trouble."""
 
 ROOM_IN_A_TURN_SECONDS: Final = 10
 """In a turn-based session, waits of at most this length are skipped."""
+
+_NOTHING: Final = Row("", "talk")
 
 EndReason = Literal["stopped", "better", "same", "worse", "time_limit"]
 Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
@@ -65,6 +73,21 @@ class Step:
     skip_when: str | None = None
     """The condition under which the step is left out."""
 
+    called: tuple[str, ...] = ()
+    """What users call the step when they want to go to it: "the stretching"."""
+
+
+@dataclass(frozen=True)
+class Hedge:
+    """The words that make a report say less than its intent: "nearly gone" is not yet "gone"."""
+
+    words: tuple[str, ...]
+    say: Row
+    """Said to the first such report. If it asks, "yes" is the report in full."""
+
+    then: Row | None = None
+    """Said to later ones; without it, a later one counts in full."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -81,6 +104,9 @@ class Places:
 
     questions: Mapping[str, Row] = field(default_factory=dict)
     """The question to ask first, for a place that is not exact enough."""
+
+    other: Row = _NOTHING
+    """Said before the step for a place, if the user wants another one without naming it: "the other leg"."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +143,30 @@ class Guide:
     close_limit: tuple[Row, ...]
     """Said when the time limit ends the session."""
 
+    stopped: Row = field(default_factory=lambda: Row("", "talk"))
+    """Shown, not said, when "stop" has ended the session. Contains `{command}`, what to type to begin again."""
+
+    waiting: Row = _NOTHING
+    """Said when the user asks to wait."""
+
+    keep_going: Row = _NOTHING
+    """Said if nothing has changed in the middle of a step."""
+
+    again: Row = _NOTHING
+    """Said when the steps begin once more because nothing has changed."""
+
+    hedges: Mapping[str, Hedge] = field(default_factory=dict)
+    """The hedge of each report, by its intent."""
+
+    go_to: tuple[str, ...] = ()
+    """Ways to ask for a step. `{step}` stands for what it is called."""
+
+    before_trouble: tuple[str, ...] = ()
+    """The words before a report of the trouble inside a longer text: "and now"."""
+
+    after_trouble: tuple[str, ...] = ()
+    """The words that begin something else after it: "i was"."""
+
     places: Places = field(default_factory=Places)
     conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The intents that make a condition of `skip_when` true, by condition."""
@@ -126,6 +176,24 @@ class Guide:
         return frozenset(
             name for name, intents in self.conditions.items() if match.intent in intents or name in match.slots
         )
+
+    @property
+    def ways_to_steps(self) -> Iterator[tuple[str, str]]:
+        """Yield each way to ask for a step, and the name of the step."""
+        for step in self.steps:
+            for called in step.called:
+                yield from ((way.replace("{step}", called), step.name) for way in self.go_to)
+
+    def clauses(self, words: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, str]]]:
+        """Yield the parts of a text that may report the trouble, each with the words before and after it."""
+        if len(words) > LONGEST_REPORT_WORDS:
+            return
+        starts = [at for at in range(len(words)) if at == 0 or _is_at(words[:at], self.before_trouble, at_end=True)]
+        ends = [at for at in range(len(words), 1, -1) if at == len(words) or _is_at(words[at:], self.after_trouble)]
+        for start in starts:
+            for end in ends:
+                if end > start + 1 and (start, end) != (0, len(words)):
+                    yield " ".join(words[start:end]), (" ".join(words[:start]), " ".join(words[end:]))
 
     def article_only(self) -> Guide:
         """Return a guide with only the article's own words and the safety rows, without first aid."""
@@ -137,6 +205,7 @@ class Guide:
             self,
             steps=tuple(replace(step, repeat_from=first if step.repeat_from else None) for step in kept),
             stand=None,
+            hedges={intent: hedge for intent, hedge in self.hedges.items() if hedge.say.kind != "first_aid"},
         )
 
     def by_turns(self) -> Guide:
@@ -177,6 +246,12 @@ class Session:
 
     standing: bool = False
     repeated: bool = False
+    asking: str | None = None
+    """The report that was asked about: "yes" makes it."""
+
+    hedged: frozenset[str] = frozenset()
+    """The reports that were hedged before."""
+
     conditions: frozenset[str] = frozenset()
     place: str | None = None
     owed: tuple[Row, ...] = ()
@@ -259,6 +334,26 @@ def go_next(guide: Guide, session: Session) -> Move:
     return _at_once(_next(guide, replace(session, asking_place=False)))
 
 
+def go_to_step(guide: Guide, session: Session, name: str) -> Move:
+    """Go to the step with this name."""
+    return _at_once(_enter(guide, session, guide.index(name, otherwise=session.position)))
+
+
+def report(guide: Guide, session: Session, intent: str, comparable: str) -> Move | None:
+    """Answer a report that says less than its intent; `None` if it says it in full, or is no report.
+
+    The first one is asked about or gets a tip. A later one gets a word, or counts in full.
+    """
+    hedge = guide.hedges.get(intent)
+    if hedge is None or not any(f" {word} " in f" {comparable} " for word in hedge.words):
+        return None
+    if intent not in session.hedged:
+        asks = hedge.say.text.endswith("?")
+        hedged = replace(session, hedged=session.hedged | {intent}, asking=intent if asks else None)
+        return Move(hedged, (hedge.say,), hush=True) if asks else say_between(guide, hedged, (hedge.say,))
+    return say_between(guide, replace(session, asking=None), (hedge.then,)) if hedge.then is not None else None
+
+
 def go_back(guide: Guide, session: Session) -> Move:
     """Go to the previous step. From the first step, say it again."""
     position = session.position if session.standing else max(0, session.position - 1)
@@ -285,9 +380,9 @@ def come_back(guide: Guide, session: Session, samples: int) -> Move:
     return move if move.session is None else repeat(guide, move.session)
 
 
-def pause(session: Session) -> Move:
+def pause(guide: Guide, session: Session) -> Move:
     """Pause everything except the time limit."""
-    return Move(_at(session, "paused"), hush=True)
+    return Move(_at(session, "paused"), _spoken(guide.waiting), hush=True)
 
 
 def resume(guide: Guide, session: Session) -> Move:
@@ -299,8 +394,9 @@ def resume(guide: Guide, session: Session) -> Move:
 
 def go_to_place(guide: Guide, session: Session, places: str | None) -> Move:
     """Go to the step for the last place that was named, or ask about a place that is not exact enough."""
-    if places is None:
-        return repeat(guide, session)
+    if places is None:  # "the other leg"
+        move = _enter(guide, session, guide.index(guide.places.step or "", otherwise=session.position))
+        return _at_once(replace(move, say=(*_spoken(guide.places.other), *move.say)))
     last = places.split(", ")[-1]
     here, question = replace(session, place=last), guide.places.questions.get(last)
     if question is not None:
@@ -311,7 +407,8 @@ def go_to_place(guide: Guide, session: Session, places: str | None) -> Move:
 
 def start_again(guide: Guide, session: Session, places: str | None) -> Move:
     """Answer a report of the trouble during a session: go to the step for its place, as far as that is known."""
-    return go_to_place(guide, session, places or session.place or guide.places.usual)
+    afresh = replace(session, repeated=False)
+    return go_to_place(guide, afresh, places or session.place or guide.places.usual)
 
 
 def stand(guide: Guide, session: Session) -> Move:
@@ -336,8 +433,16 @@ def same(guide: Guide, session: Session) -> Move:
     """Repeat the steps once because nothing has changed. The second time, continue to the end."""
     step = current_step(guide, session)
     if step.repeat_from and not session.repeated:
-        return _at_once(_enter(guide, replace(session, repeated=True), guide.index(step.repeat_from)))
+        move = _enter(guide, replace(session, repeated=True), guide.index(step.repeat_from))
+        return _at_once(replace(move, say=(*_spoken(guide.again), *move.say)))
     return _at_once(_next(guide, session))
+
+
+def not_yet(guide: Guide, session: Session) -> Move:
+    """Go on with a step in the middle of which nothing has changed."""
+    if current_step(guide, session).asks:
+        return same(guide, session)
+    return say_between(guide, session, _spoken(guide.keep_going))
 
 
 def stop() -> Move:
@@ -360,8 +465,12 @@ def which_step(guide: Guide, session: Session) -> Move:
 
 
 def how_long(guide: Guide, session: Session) -> Move:
-    """Say how many seconds of the countdown are left. If there is no countdown, say which step it is."""
-    left = seconds_left(guide, session)
+    """Say how many seconds of the countdown are left, or how long a hold will be. Without either, say the step."""
+    left, hold = seconds_left(guide, session), current_step(guide, session).hold_seconds
+    if left is None and hold == math.inf:  # the user counts: the step says how far
+        return repeat(guide, session)
+    if left is None and hold and session.stage == "saying" and guide.count.text:
+        return say_between(guide, session, (filled(guide.count, {"seconds": f"{hold:g}"}),))
     if left is None:
         return which_step(guide, session)
     return Move(session, (filled(guide.how_long, {"seconds": str(max(1, round(left[0])))}),))
@@ -396,7 +505,7 @@ def _at(session: Session, stage: Stage) -> Session:
 
 
 def _enter(guide: Guide, session: Session, position: int) -> Move:
-    entered = replace(_at(session, "saying"), position=position, round=1, standing=False)
+    entered = replace(_at(session, "saying"), position=position, round=1, standing=False, asking=None)
     step = guide.steps[position]
     return Move(entered, _rows(guide, step, entered), step.number)
 
@@ -423,6 +532,17 @@ def _rows(guide: Guide, step: Step, session: Session) -> tuple[Row, ...]:
     slot, is_exact = guide.places.slot, session.place is not None and session.place not in guide.places.questions
     where = session.place if is_exact else NO_VALUE
     return tuple(row for row in rows if slot not in row.when or where in row.when[slot])
+
+
+def _spoken(row: Row) -> tuple[Row, ...]:
+    """Return a row that a folder may leave out."""
+    return (row,) if row.text else ()
+
+
+def _is_at(words: tuple[str, ...], phrases: tuple[str, ...], *, at_end: bool = False) -> bool:
+    """Return whether words begin with one of some phrases, or end with it."""
+    parts = (tuple(phrase.split()) for phrase in phrases)
+    return any((words[-len(part) :] if at_end else words[: len(part)]) == part for part in parts)
 
 
 def seconds_to_say(rows: tuple[Row, ...]) -> float:
@@ -461,6 +581,9 @@ class _Reader:
     def text(self, fields: Mapping[str, Item], key: str, what: str) -> str | None:
         return fields[key].text(self.problems, f"{what}, {key}") if key in fields else None
 
+    def texts(self, fields: Mapping[str, Item], key: str, what: str) -> tuple[str, ...]:
+        return fields[key].texts(self.problems, f"{what}, {key}") if key in fields else ()
+
     def _keep(self, row: Row) -> Row:
         return replace(self.fill(row), when=row.when)
 
@@ -485,6 +608,7 @@ class _Reader:
             asks=fields["asks"].truth(self.problems, f"{what}, asks") if "asks" in fields else False,
             repeat_from=self.text(fields, "repeat_from", what),
             skip_when=self.text(fields, "skip_when", what),
+            called=self.texts(fields, "called", what),
         )
 
     def places(self, item: Item, steps: list[str]) -> Places:
@@ -501,7 +625,20 @@ class _Reader:
             usual=self.text(fields, "usual", "place"),
             step=step,
             questions={name: row for name, row in questions.items() if row is not None},
+            other=self.row(fields, "other", "place") or _NOTHING,
         )
+
+    def hedges(self, item: Item) -> dict[str, Hedge]:
+        hedges: dict[str, Hedge] = {}
+        for intent, entry in item.mapping(self.problems, "hedges").items():
+            what = f"hedges, {intent}"
+            fields = entry.mapping(self.problems, what, known=_HEDGE_KEYS)
+            say = self.row(fields, "say", what)
+            if say is None or "words" not in fields:
+                self.problems.add(entry.place, f'{what} needs "words" and "say"')
+                continue
+            hedges[intent] = Hedge(self.texts(fields, "words", what), say, self.row(fields, "then", what))
+        return hedges
 
     def conditions(self, item: Item) -> dict[str, tuple[str, ...]]:
         named = item.mapping(self.problems, "conditions")
@@ -532,6 +669,8 @@ def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problem
             missing = f'the step {step.name}: "conditions:" does not say when "{step.skip_when}" is true'
             problems.add(entry.place, missing)
 
+    trouble = top["trouble"].mapping(problems, "trouble", known=_TROUBLE_KEYS) if "trouble" in top else {}
+
     def row(key: str) -> Row:
         return reader.row(top, key, "guide.yaml") or Row("", "talk")
 
@@ -554,6 +693,14 @@ def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problem
         close=rows("close"),
         close_worse=rows("close_worse"),
         close_limit=rows("close_limit"),
+        stopped=row("stopped"),
+        waiting=row("waiting"),
+        keep_going=row("keep_going"),
+        again=row("again"),
+        hedges=reader.hedges(top["hedges"]) if "hedges" in top else {},
+        go_to=reader.texts(top, "go_to", "guide.yaml"),
+        before_trouble=reader.texts(trouble, "before", "trouble"),
+        after_trouble=reader.texts(trouble, "after", "trouble"),
         places=places,
         conditions=conditions,
     )

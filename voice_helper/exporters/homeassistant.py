@@ -85,7 +85,7 @@ def _text(content: Content, about: str, first: str, written: Mapping[str, Any]) 
     body = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=_WIDTH)
     return (
         _ABOUT.format(
-            about=about, first=first, subject=content.title, disclaimer=content.answers.short.text, reviewed=reviewed
+            about=about, first=first, subject=content.title, disclaimer=content.answers.full.text, reviewed=reviewed
         )
         + "\n"
         + body

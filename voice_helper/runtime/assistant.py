@@ -13,7 +13,8 @@ from functools import cache
 from typing import Final, Literal, Protocol
 
 from voice_helper.audio.devices import Source, chime
-from voice_helper.audio.endpoint import IN_SESSION, Endpointer, EndpointSettings, Segment
+from voice_helper.audio.endpoint import IN_SESSION, EndpointSettings, Segment
+from voice_helper.audio.near_speaker import NearEndpointer
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.errors import EngineFaultError
 from voice_helper.recognizers import Recognizer
@@ -104,7 +105,7 @@ class Listener:
 
     def __init__(self, recognizer: Recognizer, endpoint: EndpointSettings) -> None:
         self._recognizer = recognizer
-        self.endpointer = Endpointer(endpoint)
+        self.endpointer = NearEndpointer(endpoint)
         self._kept_back: list[AudioChunk] = []
         self._has_paused = False
 
@@ -153,10 +154,13 @@ class Assistant:
         headset: bool = False,
         wake: Spotter | None = None,
         waits_to_be_addressed: bool = False,
+        clock_seconds: Callable[[], float] | None = None,
         tell: Callable[[LoopEvent], None] = lambda happening: None,
         understood: Callable[[Understood], None] = lambda understood: None,
     ) -> None:
+        """Set the parts. `clock_seconds` is the clock of a live source; without it, time is the length of the sound."""
         self.state = state
+        self._clock_seconds, self._taken_at_seconds = clock_seconds, math.nan
         self._conversation = conversation
         self._speaker = speaker
         self.endpoint = endpoint or EndpointSettings()
@@ -244,7 +248,10 @@ class Assistant:
 
     def end_utterance(self) -> None:
         """End the current utterance early: process what has been heard so far."""
-        self._utterance_over(self._endpointer.finish().is_over)
+        rest = self._endpointer.finish()
+        for _ in self._listener.recognize(rest):
+            pass
+        self._utterance_over(rest.is_over)
 
     def say_first(self, rows: tuple[Row, ...]) -> None:
         """Speak these rows before any input."""
@@ -305,7 +312,11 @@ class Assistant:
             self.address()
         self._endpointer.settings = self._endpoint_now
         was_in_utterance = self._endpointer.in_utterance
-        cut = self._endpointer.accept(chunk, self._is_speech(chunk) and (was_in_utterance or not us_alone))
+        cut = self._endpointer.accept(
+            chunk,
+            self._is_speech(chunk) and (was_in_utterance or not us_alone),
+            is_own_voice=bool(self._own_text()),
+        )
         if cut.chunks:
             self._mind_the_utterance(cut, is_new=not was_in_utterance)
         try:
@@ -315,13 +326,20 @@ class Assistant:
             self._event(Outage("hearing", fault.message))
         self._utterance_over(cut.is_over)
         self._tell_time_line()
-        self._event(Quiet(chunk.samples))
+        self._event(Quiet(chunk.samples, self._passed_samples()))
         self._say_ahead(_AHEAD_SAMPLES)
         if self._was_playing and not self._speaker.player.is_playing:
             self._was_playing = False
             if self._is_open or self._clock_samples <= self._addressed_until:
                 self._stay_addressed()  # a follow-up question needs no new wake word
             self._event(DoneSpeaking())
+
+    def _passed_samples(self) -> int | None:
+        """Return the time since the last chunk by the clock, or `None` if there is no clock or no last chunk."""
+        if self._clock_seconds is None:
+            return None
+        before, self._taken_at_seconds = self._taken_at_seconds, self._clock_seconds()
+        return None if math.isnan(before) else round((self._taken_at_seconds - before) * SAMPLE_RATE)
 
     def _is_speech(self, chunk: AudioChunk) -> bool:
         try:
@@ -534,4 +552,7 @@ def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSett
             heard = listener.finish()
             if heard.text:
                 return heard
-    return listener.finish() if listener.endpointer.finish().is_over else Transcript("", 0.0)
+    rest = listener.endpointer.finish()
+    for _ in listener.recognize(rest):
+        pass
+    return listener.finish() if rest.is_over else Transcript("", 0.0)

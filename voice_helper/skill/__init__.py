@@ -39,6 +39,7 @@ from voice_helper.support.cache import (
     write_texts,
 )
 from voice_helper.support.paths import cache_folder, intents_folder
+from voice_helper.support.settings import callable_number
 from voice_helper.types import Phrases, Transcript
 from voice_helper.understanding.alarm import ALARM_FILE, LearnedAlarm
 from voice_helper.understanding.embedder import EmbedderWithMemory, SentenceEmbedder
@@ -49,7 +50,7 @@ from voice_helper.voices import WORDS_PER_MINUTE
 if TYPE_CHECKING:  # the first sound, or question that no template matches, loads numpy and what depends on it
     from voice_helper.audio.devices import Player, Source
     from voice_helper.recognizers import Recognizer
-    from voice_helper.skill.live import FileHearing, LiveAssistant
+    from voice_helper.skill.live_assistant import FileHearing, LiveAssistant
     from voice_helper.support.cache import Arrays
     from voice_helper.understanding import classifier
     from voice_helper.voices import Voice
@@ -141,7 +142,10 @@ class Skill:
         use only the article's own words and the safety rows. The first load of a folder of your own takes up to two
         minutes. Raises `IntentsError` with every problem of the folder.
         """
-        settings = {"number": emergency_number} if emergency_number else {}
+        number = callable_number(emergency_number)
+        if number is None and emergency_number:
+            _log(f'"{emergency_number}" is no emergency number: it has no digit')
+        settings = {"number": number} if number else {}
         skill = open_skill(folder=Path(folder) if folder else None, settings=settings, announce=_log)
         return replace(skill, conversation=skill.conversation.article_only()) if article_only else skill
 
@@ -156,14 +160,14 @@ class Skill:
         `AudioFileError` for a file that cannot be read, and what `open_recognizer` raises.
         """
         from voice_helper.audio.devices import WavSource
-        from voice_helper.skill.live import hear_one
+        from voice_helper.skill.live_assistant import hear_one
 
         source = WavSource(Path(sound)) if isinstance(sound, (str, Path)) else sound
         return self._file_hearing.hear(source) if recognizer is None else hear_one(source, recognizer)
 
     @cached_property
     def _file_hearing(self) -> FileHearing:
-        from voice_helper.skill.live import FileHearing
+        from voice_helper.skill.live_assistant import FileHearing
 
         return FileHearing(self.open_recognizer)
 
@@ -186,7 +190,7 @@ class Skill:
         after this phrase, and with `push_to_talk`, only after `address()`. It always answers signs of danger. Raises
         `SoundDeviceError` if a device does not work, and what `open_recognizer` and `open_voice` raise.
         """
-        from voice_helper.skill.live import LiveAssistant
+        from voice_helper.skill.live_assistant import LiveAssistant
 
         return LiveAssistant(
             self.conversation,

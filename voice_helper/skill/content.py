@@ -147,8 +147,8 @@ def language_of(folder: Path) -> str:
 
 
 def disclaimer_of(folder: Path) -> str:
-    """Return the short disclaimer of an intents folder without reading the rest of it."""
-    return _text_in(folder, "answers.yaml", "disclaimers", "short")
+    """Return the full disclaimer of an intents folder without reading the rest of it."""
+    return _text_in(folder, "answers.yaml", "disclaimers", "full")
 
 
 def _text_in(folder: Path, file: str, *keys: str) -> str:
@@ -241,7 +241,7 @@ def _check_wordings(
 
 
 def _read_language(item: Item, problems: Problems) -> Language:
-    known = frozenset({"language", "groups", "contractions", "spellings", "fillers", "in_session"})
+    known = frozenset({"language", "letters", "groups", "contractions", "spellings", "fillers", "in_session"})
     top = item.mapping(problems, "language.yaml", known=known)
 
     def pairs(key: str) -> dict[str, str]:
@@ -253,6 +253,7 @@ def _read_language(item: Item, problems: Problems) -> Language:
         code=top["language"].text(problems, "language") if "language" in top else "en",
         groups=top["groups"].texts(problems, "groups") if "groups" in top else (),
         contractions=pairs("contractions"),
+        letters=top["letters"].text(problems, "letters") if "letters" in top else "",
         spellings=pairs("spellings"),
         in_session=pairs("in_session"),
         fillers=top["fillers"].texts(problems, "fillers") if "fillers" in top else (),
@@ -298,6 +299,9 @@ def _check_follow_ups(
                 problems.add(topic.place, f"the topic {topic.intent}: there is no answer {intent} in answers.yaml")
         for row in topic.rows:
             _check_when(topic.intent, topic.place, row, sentences, safety, problems)
+    for kind, intent in follow_ups.otherwise.items():
+        if intent not in answers.entries:
+            problems.add(Place("follow_ups.yaml", 1), f"nothing, {kind}: there is no answer {intent} in answers.yaml")
 
 
 def _read_guide(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import re
 import socket
 import ssl
 import time
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
 
 from voice_helper.errors import ModelInstallError
 
@@ -27,6 +29,7 @@ _WAIT_SECONDS: Final = 0.5  # before a retry; doubled each time
 _WEB_PAGE: Final = (b"<!doctype html", b"<html")
 _AGAIN: Final = "run the same command again: it resumes the download"
 _OFFLINE: Final = "check the network; without one, take it from a stick: voice-helper models import FILE"
+_PROXY: Final = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, such as http://proxy.example:3128"
 _ELSEWHERE: Final = "look whether it has moved, or take another address with --mirror"
 
 
@@ -56,6 +59,21 @@ def check_address(url: str, *, is_mirror: bool = False) -> None:
         )
 
 
+def _check_proxy(url: str) -> None:
+    chosen = select_proxy(url, get_environ_proxies(url))
+    if chosen is None:
+        return
+    try:
+        parts = urlsplit(chosen if "://" in chosen else f"http://{chosen}")
+        is_valid = (
+            parts.scheme in {"http", "https"} and re.fullmatch(r"[^\s]+", parts.hostname or "") and parts.port != 0
+        )
+    except ValueError:
+        is_valid = None
+    if not is_valid:
+        raise ModelInstallError(f'the proxy "{_proxy(url)}" is not a valid address', hint=_PROXY)
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -69,6 +87,7 @@ def fetch(url: str, part: Path, *, max_bytes: int, progress: Progress) -> None:
     Raises `ModelInstallError` with the cause, or `OSError` if the file cannot be written. The data received so far
     stays in the file for the next attempt.
     """
+    _check_proxy(url)
     failed, most = 0, _size(part)
     while True:
         try:
@@ -94,6 +113,8 @@ def _fetch_rest(url: str, part: Path, max_bytes: int, progress: Progress) -> Non
                 _tag(part).unlink(missing_ok=True)
                 return  # the file is complete
             _begin_anew(part)
+        if answer.status_code == requests.codes.proxy_authentication:
+            raise ModelInstallError(f"the proxy {_proxy(url)} needs a user and a password", hint=_PROXY)
         if answer.status_code not in {requests.codes.ok, requests.codes.partial_content}:
             raise ModelInstallError(f"{url} answers {answer.status_code} {answer.reason}".strip(), hint=_ELSEWHERE)
         goes_on = answer.status_code == requests.codes.partial_content
@@ -183,12 +204,9 @@ def _explained(url: str, have: int, error: Exception) -> ModelInstallError:
     host = urlsplit(url).hostname
     for cause in _causes(error):
         if isinstance(cause, requests.exceptions.ProxyError):
-            return ModelInstallError("the proxy of this network refuses", hint="check HTTPS_PROXY, and NO_PROXY")
+            return _explained_proxy(url, cause)
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return ModelInstallError(
-                f"the certificate of {host} is not to be trusted: {cause.verify_message}",
-                hint="check this machine's clock and the network; nothing was downloaded",
-            )
+            return _explained_certificate(host, cause)
         if isinstance(cause, ssl.SSLError):
             return ModelInstallError(f"{host} does not speak https: {cause.reason}", hint=_ELSEWHERE)
         if isinstance(cause, socket.gaierror):
@@ -199,6 +217,8 @@ def _explained(url: str, have: int, error: Exception) -> ModelInstallError:
             return ModelInstallError(f"{host} refuses the connection", hint=_ELSEWHERE)
         if _is_unreachable(cause):
             return ModelInstallError(f"{host} cannot be reached: there is no network", hint=_OFFLINE)
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return ModelInstallError(f"{host} does not answer within {_CONNECT_SECONDS:.0f} s", hint=_OFFLINE)
     if isinstance(error, requests.exceptions.InvalidSchema):
         return ModelInstallError(f"{url} leads to an address that is not encrypted", hint=_ELSEWHERE)
     if isinstance(error, requests.exceptions.TooManyRedirects):
@@ -208,6 +228,48 @@ def _explained(url: str, have: int, error: Exception) -> ModelInstallError:
     if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):  # wrapped in mid-response
         return ModelInstallError(f"{host} has stopped answering, after {have / 1e6:.1f} MB", hint=_AGAIN)
     return ModelInstallError(f"the connection to {host} was cut after {have / 1e6:.1f} MB", hint=_AGAIN)
+
+
+def _explained_proxy(url: str, error: Exception) -> ModelInstallError:
+    """Return what is wrong with the proxy: its address, the way to it, or what it answers."""
+    proxy = _proxy(url)
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return ModelInstallError(f"there is no proxy {proxy}: {cause.strerror}", hint=_PROXY)
+        if isinstance(cause, ConnectionRefusedError):
+            return ModelInstallError(f"the proxy {proxy} refuses the connection", hint=_PROXY)
+        if isinstance(cause, TimeoutError) or _is_unreachable(cause):
+            return ModelInstallError(f"the proxy {proxy} cannot be reached", hint=_PROXY)
+        found = re.search(r"Tunnel connection failed: (\d+ ?.*)", str(cause)) if isinstance(cause, OSError) else None
+        if found is not None and not isinstance(cause, requests.exceptions.RequestException):
+            needs = "needs a user and a password" if found[1].startswith("407") else "does not let this program through"
+            return ModelInstallError(f"the proxy {proxy} {needs}: {found[1]}", hint=_PROXY)
+    return ModelInstallError(f"the proxy {proxy} does not answer as a proxy does", hint=_PROXY)
+
+
+def _proxy(url: str) -> str:
+    """Return the address of the proxy for a URL, without its user and password."""
+    chosen = select_proxy(url, get_environ_proxies(url)) or ""
+    return chosen.rpartition("@")[2].partition("://")[2] or chosen.rpartition("@")[2]
+
+
+_WRONG_DATES: Final = {9: "is not valid yet", 10: "has expired"}  # by OpenSSL's codes
+_WRONG_NAMES: Final = frozenset({62, 64})
+
+
+def _explained_certificate(host: str | None, error: ssl.SSLCertVerificationError) -> ModelInstallError:
+    if error.verify_code in _WRONG_DATES:
+        what = _WRONG_DATES[error.verify_code]
+        hint = "check the clock of this machine; nothing was downloaded"
+    elif error.verify_code in _WRONG_NAMES:
+        what = "is that of another server"
+        hint = "check the address and the network; nothing was downloaded"
+    else:
+        what = "is not to be trusted"
+        hint = (
+            "if your network has a certificate of its own, name its file in REQUESTS_CA_BUNDLE; nothing was downloaded"
+        )
+    return ModelInstallError(f"the certificate of {host} {what}: {error.verify_message}", hint=hint)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -41,13 +42,31 @@ def read_settings(path: Path) -> Mapping[str, Setting]:
     """
     if not path.is_file():
         return {}
+    return _parsed(_text_in(path), path)
+
+
+def usable_settings(path: Path) -> Mapping[str, Setting]:
+    """Return the settings whose lines are valid, for what must not stop at a mistake in another line."""
+    usable: dict[str, Setting] = {}
+    with suppress(SettingsError):
+        for line in _text_in(path).splitlines():
+            with suppress(SettingsError):
+                usable |= _parsed(line, path)
+    return usable
+
+
+def _text_in(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}", hint=_MEND) from error
+
+
+def _parsed(text: str, path: Path) -> dict[str, Setting]:
     import tomllib
 
     try:
-        text = path.read_text(encoding="utf-8")
         settings = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}", hint=_MEND) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: {error}", hint=_MEND) from error
     for name, value in settings.items():
@@ -60,6 +79,12 @@ def read_settings(path: Path) -> Mapping[str, Setting]:
             needed = "true or false" if name in SWITCHES else "a text or a number"
             raise SettingsError(f"{path}:{_line_of(name, text)}: {name} must be {needed}", hint=_MEND)
     return settings
+
+
+def callable_number(value: object) -> str | None:
+    """Return an emergency number as text, or `None` if it is blank or has no digit: nobody could call it."""
+    number = "" if value is None else str(value).strip()
+    return number if any(character.isdigit() for character in number) else None
 
 
 def file_that_sets(value: str, names: Collection[str]) -> Path | None:
@@ -87,7 +112,7 @@ def keep_setting(path: Path, name: str, value: str) -> None:
     import tomllib
 
     expected = {**read_settings(path), name: value}  # an unreadable file raises here, so it is not overwritten
-    before = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    before = _text_in(path).splitlines() if path.is_file() else []
     kept = [line for line in before if not _sets(name).match(line)]
     text = "".join(f"{line}\n" for line in (*kept, f"{name} = {json.dumps(value, ensure_ascii=False)}"))
     try:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from typing import Final
+
+_JOIN_SECONDS: Final = 1.0  # a child process may still hold the pipe
 
 
 @contextlib.contextmanager
@@ -21,3 +26,52 @@ def quiet_stderr() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(nothing)
         os.close(kept)
+
+
+_NOISE: Final = re.compile(
+    r"\bALSA lib|\bjack|Cannot connect to server|connect\(2\) call|attempt to connect to server"
+    r"|\bPulseAudio|\bunderrun|\boverrun|Expression '.*' failed in 'src/",
+    re.IGNORECASE,
+)
+"""Lines of the sound libraries. The devices report the same faults as errors."""
+
+
+@contextlib.contextmanager
+def without_sound_library_noise(announce: Callable[[str], None]) -> Iterator[None]:
+    """Keep what C libraries write to stderr off a terminal while the block runs.
+
+    Lines of the sound libraries are dropped, and all others are announced. What Python writes is shown as usual.
+    """
+    if not _is_terminal(2) or not hasattr(sys.stderr, "buffer"):
+        yield
+        return
+    sys.stderr.flush()
+    kept, own = os.dup(2), sys.stderr
+    readable, writable = os.pipe()
+    os.dup2(writable, 2)
+    os.close(writable)
+    sys.stderr = open(kept, "w", encoding=own.encoding, errors=own.errors, buffering=1, closefd=False)  # noqa: SIM115
+    reader = threading.Thread(target=_announce_lines, args=(readable, announce), name="stderr", daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        sys.stderr = own
+        os.dup2(kept, 2)  # closes the pipe, which ends the reader
+        reader.join(_JOIN_SECONDS)
+        os.close(kept)
+
+
+def _announce_lines(readable: int, announce: Callable[[str], None]) -> None:
+    with open(readable, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if line.strip() and not _NOISE.search(line):
+                announce(line.strip())
+
+
+def _is_terminal(number: int) -> bool:
+    try:
+        return os.isatty(number)
+    except OSError:
+        return False

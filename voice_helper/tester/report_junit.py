@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 from voice_helper.tester.report import Report, printable
 from voice_helper.tester.report_comparison import meaning, situation
 from voice_helper.tester.run import Result
+from voice_helper.types import NONE_INTENT
 
 
 def junit_report(report: Report) -> str:
@@ -65,8 +66,10 @@ def _why(result: Result) -> list[str]:
     lines = [f"text: {result.case.text}"]
     if result.engine:
         lines.append(f"heard: {result.transcript.text}")
-    lines.append(f"decided by {match.decided_by}, score {match.score:.2f}")
+    is_refused = match.intent == NONE_INTENT
+    lines.append(f"decided by {match.decided_by}" + ("" if is_refused else f", score {match.score:.2f}"))
     lines.append(f"template: {match.template or 'none'}")
     if match.runner_up:
-        lines.append(f"runner-up: {match.runner_up.intent} {match.runner_up.score:.2f}")
+        name = "nearest, not taken for the meaning" if is_refused else "runner-up"
+        lines.append(f"{name}: {match.runner_up.intent} {match.runner_up.score:.2f}")
     return lines

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +45,9 @@ class Case:
     place: Place | None = None
     """Where the text is; `None` if it was typed."""
 
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Other keys of the line, which stand in the results unchanged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -71,7 +78,7 @@ class Result:
         form = answer_form(self.transcript, self.engine, self.match, self.answer)
         case = self.case
         said = {"text": case.text, "context": case.context, "after": case.after}
-        return {**form, **said, "expected": case.intent, "ok": self.is_right}
+        return {**case.extra, **form, **said, "expected": case.intent, "ok": self.is_right}
 
 
 def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engine: str | None = None) -> Result:
@@ -128,13 +135,23 @@ def ask(skill: Skill, transcript: Transcript, state: State | None = None) -> Ask
 
 
 def read_cases(path: Path, text: str) -> Iterator[Case]:
-    """Read text lines, JSON lines, or the YAML of `tests/sentences`.
+    """Read text lines, JSON lines, a JSON array, a table (CSV or TSV), or the YAML of `tests/sentences`.
 
     Raises `VoiceHelperError` with file and line for anything that cannot be read.
     """
+    text = text.removeprefix("\ufeff")
     if path.suffix in {".yaml", ".yml"}:
         yield from _yaml_cases(path, text)
         return
+    if path.suffix == ".json" or _ARRAY.match(text):
+        yield from _array_cases(path, text)
+        return
+    first_line = text.lstrip().partition("\n")[0]
+    for separator in ",\t":
+        columns = [name.strip().strip('"') for name in first_line.split(separator)]
+        if path.suffix == _TABLES[separator] or (len(columns) > 1 and "text" in columns and "intent" in columns):
+            yield from _table_cases(path, text, separator)
+            return
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
         if not line or line.startswith("#"):
@@ -143,7 +160,64 @@ def read_cases(path: Path, text: str) -> Iterator[Case]:
         yield _json_case(line, place) if line.startswith("{") else Case(line, place=place)
 
 
-_CASE_KEYS = frozenset({"text", "intent", "slots", "context", "after", "wav", "split"})
+_CASE_KEYS = frozenset({"text", "intent", "slots", "context", "after", "wav"})
+_RESULT_KEYS = frozenset(
+    {
+        "transcript", "confidence", "engine", "score", "decided_by", "family", "template", "runner_up", "rows",
+        "disclaimer", "spoken", "certainty", "possible", "candidates", "expected", "ok", "explanation",
+    }
+)  # fmt: skip
+_EXAMPLE = 'write one JSON object a line, such as {"text": "what people say"}'
+_ARRAY = re.compile(r'\s*\[\s*(?:[{"\]]|$)')
+_TABLES = {",": ".csv", "\t": ".tsv"}
+
+
+def _array_cases(path: Path, text: str) -> Iterator[Case]:
+    """Read a JSON array of objects or sentences, or one object over several lines."""
+    try:
+        entries = json.loads(text)
+    except json.JSONDecodeError as error:
+        if path.suffix == ".json" and error.msg == "Extra data":  # one object a line
+            for number, line in enumerate(text.splitlines(), 1):
+                if line.strip():
+                    yield _json_case(line, Place(str(path), number))
+            return
+        raise VoiceHelperError(f"{Place(str(path), error.lineno)}: is not JSON: {error}", hint=_EXAMPLE) from error
+    except (ValueError, RecursionError) as error:
+        raise VoiceHelperError(f"{Place(str(path), 1)}: is not JSON: {error}", hint=_EXAMPLE) from error
+    decoder, at = json.JSONDecoder(), text.find("[") + 1
+    for entry in entries if isinstance(entries, list) else [entries]:
+        place = Place(str(path), 1)
+        if isinstance(entries, list):
+            at += len(text[at:]) - len(text[at:].lstrip(", \t\r\n"))
+            place = Place(str(path), text.count("\n", 0, at) + 1)
+            at = decoder.raw_decode(text, at)[1]
+        if isinstance(entry, str) and entry.strip():
+            yield Case(entry, place=place)
+        elif isinstance(entry, dict):
+            yield _case_of(entry, place)
+        else:
+            raise VoiceHelperError(f"{place}: must be an object with a text, or a text", hint=_EXAMPLE)
+
+
+def _table_cases(path: Path, text: str, separator: str) -> Iterator[Case]:
+    """Read a table whose first line names the columns."""
+    rows = csv.DictReader(io.StringIO(text), delimiter=separator, skipinitialspace=True, strict=True)
+    hint = f"name the columns in the first line, such as text{separator}intent"
+    try:
+        if "text" not in (rows.fieldnames or ()):
+            raise VoiceHelperError(f'{Place(str(path), 1)}: there is no column "text"', hint=hint)
+        for row in rows:
+            place = Place(str(path), rows.line_num)
+            if None in row:
+                raise VoiceHelperError(f"{place}: has more cells than columns", hint='put a text with commas in ""')
+            entry: dict[str, Any] = {name: cell for name, cell in row.items() if cell}
+            if "slots" in entry:
+                entry["slots"] = json_object(entry["slots"], place, 'write slots as JSON, such as {"slot": "value"}')
+            if entry:
+                yield _case_of(entry, place)
+    except csv.Error as error:
+        raise VoiceHelperError(f"{Place(str(path), rows.line_num)}: is not a table: {error}", hint=hint) from error
 
 
 def json_object(line: str, place: Place, hint: str) -> dict[str, Any]:
@@ -158,14 +232,20 @@ def json_object(line: str, place: Place, hint: str) -> dict[str, Any]:
 
 
 def _json_case(line: str, place: Place) -> Case:
-    example = 'write one JSON object a line, such as {"text": "what people say"}'
-    entry = json_object(line, place, example)
+    return _case_of(json_object(line, place, _EXAMPLE), place)
+
+
+def _case_of(entry: Mapping[str, Any], place: Place) -> Case:
     text = entry.get("text", entry.get("wav"))
     if not isinstance(text, str) or not text.strip():
-        raise VoiceHelperError(f'{place}: has no "text"', hint=example)
-    unknown = sorted(entry.keys() - _CASE_KEYS)
-    if unknown:
-        raise VoiceHelperError(f'{place}: unknown key "{unknown[0]}"', hint=f"known: {', '.join(sorted(_CASE_KEYS))}")
+        raise VoiceHelperError(f'{place}: has no "text"', hint=_EXAMPLE)
+    extra = {name: value for name, value in entry.items() if name not in _CASE_KEYS}
+    for name in sorted(extra):
+        meant = get_close_matches(name.casefold(), _CASE_KEYS, n=1, cutoff=0.82)
+        if meant:
+            raise VoiceHelperError(f'{place}: unknown key "{name}"', hint=f'did you mean "{meant[0]}"?')
+        if name in _RESULT_KEYS:
+            raise VoiceHelperError(f'{place}: "{name}" is a key of the results', hint="give yours another name")
     intent, slots, after = entry.get("intent"), entry.get("slots"), entry.get("after")
     if intent is not None and not isinstance(intent, str):
         raise VoiceHelperError(f'{place}: "intent" must be a text')
@@ -173,7 +253,7 @@ def _json_case(line: str, place: Place) -> Case:
         raise VoiceHelperError(f'{place}: "slots" must be an object, such as {{"slot": "value"}}')
     if after is not None and not isinstance(after, str):
         raise VoiceHelperError(f'{place}: "after" must be the name of an intent')
-    return Case(text, intent, slots, read_context(entry.get("context"), place), after, place)
+    return Case(text, intent, slots, read_context(entry.get("context"), place), after, place, extra)
 
 
 def read_context(value: object, place: Place) -> Context:

@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from unicode_rbnf import RbnfEngine
 
 MAX_CHARACTERS = 1_000
-"""No spoken question is longer than this. Longer texts are truncated."""
+"""No spoken question is longer than this. In what comes after it, only signs of danger are looked for."""
 
-_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "`": "'"})
+_OVERLAP_CHARACTERS = 200  # a sign of danger is shorter than this
+
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u201b\u02bc\u2032\u00b4`", "'"))
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # terminal control sequences are not words
+# accents that make no letter together with the one before
+_ACCENTS = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+# letters and marks that are drawn as nothing: fillers and variation selectors
+_INVISIBLE = re.compile(r"[\u034f\u115f\u1160\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*'?|\d+")
 
 
@@ -35,12 +41,31 @@ class Language:
     in_session: Mapping[str, str] = field(default_factory=dict)
     """Words that have a different intent during a session, such as "help" on its own."""
 
+    letters: str = ""
+    """The letters of its alphabet. Other accents are dropped: "chést" is "chest". Empty if every accent counts."""
+
     fillers: tuple[str, ...] = ()
     """Words and phrases that carry no meaning, such as "um" or "could you tell me"."""
 
     def words(self, text: str) -> tuple[str, ...]:
         """Return the words of a text in lower case, without punctuation and with numbers spelled out."""
-        return _words(text, self.code)
+        words: list[str] = []
+        for found in _WORD.findall(_plain(text, self.letters)[:MAX_CHARACTERS]):
+            words.extend(_spelled(found, self.code) if found.isdecimal() else (found.rstrip("'"),))
+        return tuple(words)
+
+    def parts(self, text: str) -> tuple[str, ...]:
+        """Return a text in parts that can be read. All but the first begin with the end of the part before."""
+        if len(text) <= MAX_CHARACTERS:
+            return (text,)
+        left, parts = " ".join(_plain(text, self.letters).split()), []
+        while len(left) > MAX_CHARACTERS:
+            cut = left.rfind(" ", MAX_CHARACTERS // 2, MAX_CHARACTERS)
+            cut = cut if cut > 0 else MAX_CHARACTERS
+            parts.append(left[:cut])
+            again = left.find(" ", cut - _OVERLAP_CHARACTERS, cut)
+            left = left[again + 1 if again > 0 else cut :]
+        return (*parts, left)
 
     def comparable(self, text: str) -> str:
         """Return a text in comparable form: contracted, with consistent spelling."""
@@ -83,13 +108,22 @@ class _PhraseTable:
         return " ".join(self._pattern.sub(lambda found: self._by_phrase[found[0]], text).split())
 
 
-def _words(text: str, language: str) -> tuple[str, ...]:
-    typed = _ESCAPES.sub(" ", text[:MAX_CHARACTERS])
-    plain = unicodedata.normalize("NFKC", typed).translate(_APOSTROPHES).casefold()
-    words: list[str] = []
-    for found in _WORD.findall(plain):
-        words.extend(_spelled(found, language) if found.isdecimal() else (found.rstrip("'"),))
-    return tuple(words)
+def _plain(text: str, letters: str) -> str:
+    """Return a text in lower case, with letters for their wide or joined forms, and without what nobody sees."""
+    typed = _ESCAPES.sub(" ", text)
+    if typed.isascii() and typed.isprintable():
+        return typed.translate(_APOSTROPHES).casefold()
+    seen = "".join(character for character in typed if not _is_invisible(character))
+    plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", seen).translate(_APOSTROPHES))
+    plain = plain.casefold()
+    if letters:
+        plain = "".join(each if each in letters else unicodedata.normalize("NFD", each) for each in plain)
+    return _ACCENTS.sub("", plain)
+
+
+def _is_invisible(character: str) -> bool:
+    """Return whether a character only directs the display: a soft hyphen, a joiner, a direction, a control."""
+    return unicodedata.category(character) in {"Cf", "Cc"} and not character.isspace()
 
 
 @lru_cache(maxsize=256)

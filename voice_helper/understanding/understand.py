@@ -167,10 +167,27 @@ class Understanding:
 
         In the context `guide`, a session is running, and its commands take priority over everything except safety.
         """
+        text, *rest = self.sentences.language.parts(text)
         words = self.sentences.language.words(text)
         if all(len(word) == 1 for word in words):  # a letter is a cough, or the start of a word
-            return Match(NONE_INTENT, score=0.0, decided_by="none")
-        return self._meaning(text, context, confidence)
+            match = Match(NONE_INTENT, score=0.0, decided_by="none")
+        else:
+            match = self._meaning(text, context, confidence)
+        for part in dict.fromkeys(rest):  # what is pasted again and again is read once
+            match = self._with_danger_in(part, match, context, confidence)
+        return match
+
+    def _with_danger_in(self, part: str, match: Match, context: Context, confidence: float) -> Match:
+        """Return the meaning of a long text with the danger, if any, that the rules find in a later part of it."""
+        flag = self.safety.find(part).highest
+        if flag is None or flag.level not in HELP_NOW or _danger_rank(match) <= (HELP_NOW.index(flag.level), 0):
+            return match
+        meant = self._meaning(part, context, confidence)
+        if _danger_rank(meant) >= _danger_rank(match):
+            return match
+        if meant.is_alarm or match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
+            return meant
+        return replace(match, family=meant.family, certainty=meant.certainty, possible=meant.possible or meant.intent)
 
     def is_for_us(self, heard: Transcript, match: Match, so_far: str = "") -> bool:
         """Return whether overheard words are meant for the program: they match a template or clearly name its subject.
@@ -357,6 +374,10 @@ class Understanding:
             return None
         return flag if self.suspicion(text, flags).odds >= self.thresholds.rule_certain else None
 
+    def comparable(self, text: str) -> str:
+        """Return a text in comparable form: lower case, contracted, with consistent spelling."""
+        return self.sentences.language.comparable(text)
+
     def command(self, text: str) -> str | None:
         """Return the intent of the session command that a text matches word for word, or `None`."""
         claims = (claim.intent for claim in self.sentences.exact(text) if self._group(claim.intent) == COMMAND_GROUP)
@@ -415,6 +436,13 @@ class Understanding:
 
     def _group(self, intent: str) -> str | None:
         return self.sentences.group_of.get(intent)
+
+
+def _danger_rank(match: Match) -> tuple[int, int]:
+    """Return how urgent the danger in a match is, most urgent first: by its level, then by its certainty."""
+    level = match.intent if match.intent in HELP_NOW else match.possible
+    rank = HELP_NOW.index(level) if level in HELP_NOW else len(HELP_NOW)
+    return (rank, 0) if match.certainty == "certain" else (rank + len(HELP_NOW), 1)
 
 
 def _denies_danger(flags: Flags) -> bool:

@@ -29,6 +29,9 @@ FREQUENT_WORDS_SO_FAR: Final = 600
 """While the user speaks, only commands and signs of an emergency are useful. With more general words in the graph,
 "chest pain" is heard as "chess pain"."""
 
+OPPONENT_WORDS: Final = 4_000
+"""So many of the most frequent words compete with our sentences, to tell how likely those were said."""
+
 LANGUAGE_WEIGHT: Final = 1.5
 """The weight of the language model relative to the sound."""
 
@@ -54,7 +57,8 @@ class EmbeddedModels(SoFarModels):
         """Load them. Raises `EngineMissingError` if the packages do not load."""
         super().__init__(phrases)
         built = _built(phrases.questions, phrases, FREQUENT_WORDS)
-        self._words = Words(_language_graph(built), sorted(built.sounds))
+        opponent = _language_graph(build((), {}, OPPONENT_WORDS))
+        self._words = Words(_language_graph(built), sorted(built.sounds), opponent)
         self._commands = _spotter(phrases, built)
 
     def recognizer(self) -> WithWordsSoFar:

@@ -153,8 +153,8 @@ def _longer(
 def _single_word_chances(counts: Counter[str], general: Mapping[str, float]) -> dict[str, float]:
     total = sum(count for word, count in counts.items() if word != START)
     general_total = sum(general.values()) or 1.0
-    share = GENERAL_SHARE if general else 0.0
-    chances = {word: (1 - share) * count / total for word, count in counts.items()}
+    share = (GENERAL_SHARE if total else 1.0) if general else 0.0
+    chances = {word: (1 - share) * count / max(1, total) for word, count in counts.items()}
     for word, chance in general.items():
         chances[word] = chances.get(word, 0.0) + share * chance / general_total
     chances.setdefault(UNKNOWN, _MIN)

@@ -51,10 +51,18 @@ class Hypothesis:
     sound_cost: float = 0.0
     """The negative logarithm of the likelihood of its labels, without the language model."""
 
-    def fit(self, frames: Frames, phones: int) -> float:
+    language_cost: float = 0.0
+    """The language model's cost, in the same unit."""
+
+    @property
+    def cost(self) -> float:
+        """Return the cost of the sound and of the language together."""
+        return self.sound_cost + self.language_cost
+
+    def fit(self, frames: Frames, phones: float) -> float:
         """Return how much less likely the frames are as these words than as any phones, per phone (0.0 to 1.0)."""
         free = float(frames.max(axis=1).sum())
-        return math.exp(min(0.0, (-self.sound_cost - free) / max(1, phones)))
+        return math.exp(min(0.0, (-self.sound_cost - free) / max(1.0, phones)))
 
 
 class Graph:
@@ -112,7 +120,7 @@ class WordSearch:
         if not is_linear:
             return None
         changes = sum(1 for left, right in itertools.pairwise(labels) if left != right)
-        return Hypothesis(tuple(words), changes, float(weight.value2))
+        return Hypothesis(tuple(words), changes, float(weight.value2), float(weight.value1))
 
 
 def _wordings(lattice: str, near: float) -> tuple[tuple[int, ...], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from voice_helper.recognizers.embedded.phones import ALPHABET
-from voice_helper.recognizers.embedded.word_search import Frames, Graph, Width
+from voice_helper.recognizers.embedded.word_search import Frames, Graph, Hypothesis, Width
 from voice_helper.types import Transcript
 
 NEAR_SCORE: Final = 3.0
@@ -23,6 +24,16 @@ BLANK_PENALTY: Final = 1.5
 MIN_FIT: Final = 0.05
 """A command that fits less well than this is rejected."""
 
+_LEAD_WEIGHT: Final = 3.62
+_FIT_WEIGHT: Final = 0.94
+_BIAS: Final = -0.78
+"""A logistic regression on the spoken development lines and as much talk of real people that is not for us: clean, in
+white noise and in a kitchen at 10 dB. Alone, the lead tells the two apart with an area under the curve of 0.99, 0.93
+and 0.84, the fit with 0.92, 0.84 and 0.85. Pairs of general words did not improve on single ones."""
+
+_MIN_LIKELIHOOD: Final = 1e-9
+_MAX_ODDS: Final = 20.0
+_OPPONENT_WIDTH: Final = Width(beam=12.0, max_active=1_000)
 _FINAL_WIDTH: Final = Width(beam=20.0, max_active=3_000)
 _COMMAND_WIDTH: Final = Width(beam=60.0, max_active=2_000)
 _WORDINGS_BEAM: Final = 13.0
@@ -37,12 +48,15 @@ class Words:
     names: Sequence[str]
     """Word N + 1 of the graph is name N."""
 
+    opponent: Graph | None = None
+    """The most frequent words of the language: what talk that is not for us is made of."""
+
     def text(self, words: Iterable[int]) -> str:
         """Return the words as text."""
         return " ".join(self.names[number - 1] for number in words)
 
     def decode(self, frames: Frames) -> Transcript:
-        """Return the most likely words of an utterance, how well the sound fits, and other possible wordings."""
+        """Return the most likely words of an utterance, how likely they are what was said, and other wordings."""
         frames = with_less_silence(frames)
         search = self.graph.search(_FINAL_WIDTH)
         search.accept(frames)
@@ -52,7 +66,20 @@ class Words:
         text = self.text(best.words)
         near = (self.text(words) for words in self.graph.wordings(frames, _WORDINGS_BEAM, NEAR_SCORE))
         others = tuple(dict.fromkeys(other for other in near if other and other != text))[:MAX_ALTERNATIVES]
-        return Transcript(text, best.fit(frames, best.changes), others)
+        return Transcript(text, self._confidence(best, frames), others)
+
+    def _confidence(self, best: Hypothesis, frames: Frames) -> float:
+        """Return how likely it is that somebody said one of our sentences and not something else, from 0.0 to 1.0."""
+        phones = max(1.0, best.changes / 2)
+        fit = best.fit(frames, phones)
+        if self.opponent is None:
+            return fit
+        search = self.opponent.search(_OPPONENT_WIDTH)
+        search.accept(frames)
+        other = search.best(is_over=True)
+        lead = (other.cost - best.cost) / phones if other is not None else 0.0
+        odds = _LEAD_WEIGHT * lead + _FIT_WEIGHT * math.log(max(fit, _MIN_LIKELIHOOD)) + _BIAS
+        return 1.0 / (1.0 + math.exp(-max(-_MAX_ODDS, min(_MAX_ODDS, odds))))
 
 
 class CommandSpotter:

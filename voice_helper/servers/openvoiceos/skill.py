@@ -26,7 +26,7 @@ from voice_helper.exporters.openvoiceos import locale_files, subject_of
 from voice_helper.servers.chat_sessions import ChatSessions
 from voice_helper.skill import open_skill
 from voice_helper.support.paths import cache_folder, data_folder, intents_folder, settings_file
-from voice_helper.support.settings import read_settings
+from voice_helper.support.settings import callable_number, read_settings
 
 FALLBACK_PRIORITY: Final = 4
 """High priority: before the low-confidence matches of other skills, but after their high-confidence matches."""
@@ -85,7 +85,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
 
     def _open(self) -> None:
         """Load the content for the settings. A change to other settings does not interrupt a conversation."""
-        number = str(self.settings.get("number") or "") or self._own_number()
+        number = callable_number(self.settings.get("number")) or self._own_number()
         if self._opened_with == (self.language, number):
             return
         settings = {"number": number} if number else {}
@@ -101,7 +101,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
     def _own_number(self) -> str:
         """Return the emergency number from the program's own settings, or an empty string."""
         try:
-            return str(read_settings(settings_file()).get("number", ""))
+            return callable_number(read_settings(settings_file()).get("number")) or ""
         except SettingsError as error:
             self.log.warning(error.message)
             return ""

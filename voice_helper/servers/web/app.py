@@ -24,10 +24,19 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
 from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, is_loopback, situation_at
-from voice_helper.servers.web.live import Ask, Begin, BeQuiet, Hear, LiveConversation, Message, Order, Played, Release
+from voice_helper.servers.web.live_conversation import (
+    Ask,
+    Begin,
+    BeQuiet,
+    Hear,
+    LiveConversation,
+    Message,
+    Order,
+    Played,
+    Release,
+)
 from voice_helper.servers.web.resumption import Left, Resumption, new_name
 from voice_helper.types import SAMPLE_RATE
-from voice_helper.understanding.normalize import MAX_CHARACTERS
 from voice_helper.voices import Voice
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024
@@ -344,7 +353,7 @@ def read_order(content: bytes | str) -> Order | bytes:
     do, text, how, number = (form.get(name) for name in ("do", "text", "how", "number"))
     if do == "hear" and how in _HEARINGS:
         return Hear(how)
-    if do == "ask" and isinstance(text, str) and len(text) <= MAX_CHARACTERS:
+    if do == "ask" and isinstance(text, str):
         return Ask(text)
     if do == "played" and type(number) is int:
         return Played(number)

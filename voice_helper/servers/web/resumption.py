@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from voice_helper.dialogue.conversation import State
-from voice_helper.servers.web.live import LiveConversation
+from voice_helper.servers.web.live_conversation import LiveConversation
 
 KEPT_SECONDS: Final = 600.0
 """How long a conversation is kept. A guided session never lasts longer."""

@@ -32,7 +32,7 @@ from voice_helper.errors import EngineFaultError, SoundFormatError, VoiceHelperE
 from voice_helper.recognizers import Recognizer
 from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, situation_at
 from voice_helper.servers.chat_sessions import ChatSessions
-from voice_helper.servers.utterance import Hearing
+from voice_helper.servers.hearing import Hearing
 from voice_helper.servers.wyoming.frames import MAX_LINE_BYTES, FrameError, read_frame
 from voice_helper.servers.wyoming.text_chunker import TextChunker
 from voice_helper.skill.chat import ChatTurn

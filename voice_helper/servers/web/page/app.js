@@ -1,6 +1,6 @@
 // The page: what is pressed, spoken or typed goes to the machine that answers, and what it tells is shown.
 
-import { Line } from "./line.js";
+import { Connection } from "./connection.js";
 import { Microphone, Player, wake } from "./sound.js";
 
 const TAP_MILLISECONDS = 350; // a shorter press listens until somebody has spoken, a longer one until it ends
@@ -25,7 +25,7 @@ const microphone = new Microphone((sound, peak) => {
   line.send(sound);
   part("talk").style.setProperty("--level", peak.toFixed(2));
 });
-const line = new Line({ token: () => sessionStorage.getItem("token") ?? "", welcomed, told, spoken, cut });
+const line = new Connection({ token: () => sessionStorage.getItem("token") ?? "", welcomed, told, spoken, cut });
 
 // The line
 

@@ -1,7 +1,7 @@
 // Keeps the page itself, so that it opens without a network. What is asked and answered is never kept.
 
 const KEPT = "voice-helper";
-const FILES = ["./", "style.css", "app.js", "line.js", "sound.js", "capture.js", "icon.svg", "manifest.webmanifest"];
+const FILES = ["./", "style.css", "app.js", "connection.js", "sound.js", "capture.js", "icon.svg", "manifest.webmanifest"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(KEPT).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));

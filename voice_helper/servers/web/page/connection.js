@@ -12,7 +12,7 @@ function connect() {
   return new WebSocket(address);
 }
 
-export class Line {
+export class Connection {
   #socket = null;
   #welcome = null;
   #resume = null; // the name of the conversation, by which it goes on after a cut

@@ -19,7 +19,7 @@ WAITS_SECONDS: Final = 20.0
 _LINES_A_TASK: Final = 100
 
 
-def spread(
+def run_on_cluster(
     cases: Sequence[Case],
     skill: Skill,
     folder: Path | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from voice_helper.audio.devices import RawSound
-from voice_helper.audio.endpoint import EndpointSettings
+from voice_helper.audio.endpoint import EndpointSettings, Segment
 from voice_helper.recognizers import Recognizer
 from voice_helper.runtime.assistant import Listener
 from voice_helper.runtime.supervision import GuardedActivity
@@ -42,8 +42,7 @@ class Hearing:
         if self._waiting:
             self._take_chunk(AudioChunk(bytes(self._waiting)))
             self._waiting.clear()
-        if self._listener.endpointer.finish().is_over:
-            self._heard.append(self._listener.finish())
+        self._take_cut(self._listener.endpointer.finish())
         spoken = [heard for heard in self._heard if heard.text or heard.command]
         if len(spoken) == 1:
             return spoken[0]
@@ -68,7 +67,9 @@ class Hearing:
             del self._waiting[: CHUNK_SAMPLES * 2]
 
     def _take_chunk(self, chunk: AudioChunk) -> None:
-        cut = self._listener.endpointer.accept(chunk, self._voice_activity.is_speech(chunk))
+        self._take_cut(self._listener.endpointer.accept(chunk, self._voice_activity.is_speech(chunk)))
+
+    def _take_cut(self, cut: Segment) -> None:
         for _ in self._listener.recognize(cut):
             pass
         if cut.is_over:

@@ -1,0 +1,34 @@
+"""How the command line wraps what it prints."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from voice_helper.cli.options import print_hanging
+
+ANSWER = "Gently pull your toes towards your shin, and hold it for twenty seconds. Then let go and rest for ten."
+
+
+def shown(width: int, before: str, text: str, after: str = "", *, soft_wrap: bool = False) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, soft_wrap=soft_wrap)
+    print_hanging(console, before, text, after)
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("width", [20, 33, 40, 80, 200])
+@pytest.mark.parametrize("before", ["  ", "[dim]     3.4[/dim]  you   "])
+def test_an_answer_wraps_at_words_with_a_hanging_indent(width: int, before: str) -> None:
+    lines = shown(width, before, ANSWER, "  [dim](first aid: AAOS OrthoInfo)[/dim]")
+    assert " ".join(" ".join(lines).split()).endswith(f"{ANSWER} (first aid: AAOS OrthoInfo)")
+    assert all(len(line) <= width for line in lines)
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    if width >= 40:
+        assert all(line.startswith(" " * (indent + 2)) for line in lines[1:])
+
+
+def test_where_the_output_is_no_terminal_an_answer_is_one_line() -> None:
+    assert shown(20, "  ", ANSWER, soft_wrap=True) == [f"  {ANSWER}"]

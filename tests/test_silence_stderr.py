@@ -1,0 +1,46 @@
+"""What libraries write to the terminal past Python."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+from tests.support.patience import PATIENCE_SECONDS
+
+_PROGRAM = """
+import os, sys
+from voice_helper.support.silence_stderr import without_sound_library_noise
+told = []
+with without_sound_library_noise(told.append):
+    os.write(2, b"ALSA lib pcm.c:8545:(snd_pcm_recover) underrun occurred\\n")
+    os.write(2, b"jack server is not running or cannot be started\\nPulseAudio: Unable to connect\\n")
+    os.write(2, b"terminate called after throwing an instance\\n")
+    print("a note", file=sys.stderr)
+os.write(2, b"after it\\n")
+print(told)
+"""
+
+
+def test_noise_of_sound_libraries_is_dropped_and_real_faults_are_told() -> None:
+    inner, outer = pty.openpty()
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-c", _PROGRAM], stderr=outer, stdout=subprocess.PIPE, check=True, text=True,
+            timeout=PATIENCE_SECONDS,
+        )  # fmt: skip
+        shown = os.read(inner, 10_000).decode().splitlines()
+    finally:
+        os.close(inner)
+        os.close(outer)
+    assert shown == ["a note", "after it"]
+    assert ran.stdout == "['terminate called after throwing an instance']\n"
+
+
+def test_where_stderr_is_no_terminal_nothing_is_changed() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _PROGRAM], capture_output=True, check=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    assert "underrun occurred" in ran.stderr
+    assert ran.stdout == "[]\n"

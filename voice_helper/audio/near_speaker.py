@@ -1,0 +1,272 @@
+"""Tell the person who speaks to us from other talk in the room, such as a television.
+
+Both are speech, so voice activity cannot tell them apart. The person is nearer to the microphone and therefore louder:
+what is softer than the person by some decibels, while the person speaks and afterwards, is the room's. Its level is
+remembered, so that later only what is clearly louder begins an utterance. While others talk, the sound between the
+person's words is turned down before it is recognized. All levels are of the last two chunks, in decibels relative to
+full scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from voice_helper.audio.endpoint import Endpointer, EndpointSettings, Segment
+from voice_helper.audio.levels import decibels
+from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
+
+LOUDER_DECIBELS: Final = 3.0
+"""The person is at least this much louder than the room's talk."""
+
+SOFTER_DECIBELS: Final = 8.0
+"""Speech this much softer than the utterance's loud parts may be somebody else's ..."""
+
+SOFTER_SECONDS: Final = 0.4
+"""... once it has lasted this long: a person's own soft syllables do not."""
+
+JUMP_DECIBELS: Final = 5.0
+JUMP_SECONDS: Final = 0.1
+"""Speech that is louder than all before by this much, for this long, is another person's, who is nearer."""
+
+SETTLED_SECONDS: Final = 1.0
+"""After this much speech it is known how loud a speaker is."""
+
+REMEMBERED_SECONDS: Final = 8.0
+"""The room's level is that of its last so many seconds of talk."""
+
+QUIET_SECONDS: Final = 15.0
+"""When nobody else has talked for this long, the room's talk is over."""
+
+GATE_HOLD_CHUNKS: Final = 4
+"""Sound this close to the person's is the person's: soft first and last sounds, 0.13 s to each side."""
+
+GATE_GAIN: Final = 0.01
+"""What is turned down is turned down by 40 dB."""
+
+_LOUD_SHARE: Final = 0.9
+_CHUNKS_A_SECOND: Final = SAMPLE_RATE / CHUNK_SAMPLES
+_REMEMBERED_CHUNKS: Final = round(4 * _CHUNKS_A_SECOND)  # more than an utterance begins with
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What a chunk holds."""
+
+    is_near: bool = False
+    """The person speaks, or spoke a moment ago."""
+
+    is_loud: bool = False
+    """The person's speech, as loud as most of it."""
+
+    is_nearer: bool = False
+    """Somebody nearer than the speaker so far has begun to speak."""
+
+
+class NearSpeaker:
+    """Follows how loud the person and the room's other talk are, chunk by chunk."""
+
+    def __init__(self) -> None:
+        self._power_before = 0.0
+        self._of_room: deque[float] = deque(maxlen=round(REMEMBERED_SECONDS * _CHUNKS_A_SECOND))
+        self._room_decibels = -math.inf
+        self._chunks_without_room = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._of_person: list[float] = []
+        self._softer: list[float] = []
+        self._louder: list[float] = []
+
+    @property
+    def room_decibels(self) -> float:
+        """Return the level of the loud parts of other talk in the room, minus infinity if there is none."""
+        return self._room_decibels
+
+    @property
+    def hears_others(self) -> bool:
+        """Return whether others talk in the room."""
+        return bool(self._of_room)
+
+    def accept(self, chunk: AudioChunk, is_speech: bool, *, in_utterance: bool, learns: bool = True) -> Presence:
+        """Process a chunk, given whether it holds speech and whether an utterance has begun.
+
+        Unless it `learns`, the levels stay as they are: our own voice is neither the person's nor the room's.
+        """
+        level = self._level(chunk)
+        if not learns:
+            is_loud = is_speech and level >= self._room_decibels + LOUDER_DECIBELS
+            return Presence(is_loud, is_loud)
+        if not in_utterance and (self._softer or self._louder):
+            self._begin()
+        self._forget_a_quiet_room()
+        if not is_speech:
+            return Presence()
+        if level < self._room_decibels + LOUDER_DECIBELS:
+            self._hear_room([level])
+            return Presence()
+        if not in_utterance:
+            self._of_person = [*self._of_person[-round(SETTLED_SECONDS * _CHUNKS_A_SECOND) :], level]
+            return Presence(is_near=True, is_loud=True)
+        if self._is_nearer(level):
+            return Presence(is_near=True, is_loud=True, is_nearer=True)
+        is_loud = bool(self._louder) or level >= _loud(self._of_person) - SOFTER_DECIBELS
+        return Presence(not self._is_somebody_else(level, is_loud), is_loud)
+
+    def _is_nearer(self, level: float) -> bool:
+        """Return whether this chunk completes a jump in level, which makes all speech before it the room's."""
+        is_settled = len(self._of_person) >= SETTLED_SECONDS * _CHUNKS_A_SECOND
+        if not is_settled or level < _loud(self._of_person) + JUMP_DECIBELS:
+            self._of_person += self._louder
+            self._louder.clear()
+            return False
+        self._louder.append(level)
+        if len(self._louder) < JUMP_SECONDS * _CHUNKS_A_SECOND:
+            return False
+        self._hear_room(self._of_person)
+        self._of_person, self._louder, self._softer = self._louder, [], []
+        return True
+
+    def _is_somebody_else(self, level: float, is_loud: bool) -> bool:
+        """Return whether speech has been softer than the person's for so long that it is not the person's."""
+        if self._louder:
+            return False
+        if is_loud:
+            self._of_person += [*self._softer, level]
+            self._softer.clear()
+            return False
+        self._softer.append(level)
+        if len(self._softer) < SOFTER_SECONDS * _CHUNKS_A_SECOND:
+            return False
+        self._hear_room(self._softer)
+        self._softer.clear()
+        return True
+
+    def _level(self, chunk: AudioChunk) -> float:
+        power = 10 ** (decibels(chunk) / 10)
+        level = 10 * math.log10((power + self._power_before) / 2)
+        self._power_before = power
+        return level
+
+    def _hear_room(self, levels: list[float]) -> None:
+        self._of_room += levels
+        self._room_decibels = _loud(self._of_room)
+        self._chunks_without_room = 0
+
+    def _forget_a_quiet_room(self) -> None:
+        self._chunks_without_room += 1
+        if self._chunks_without_room > QUIET_SECONDS * _CHUNKS_A_SECOND:
+            self._of_room.clear()
+            self._room_decibels = -math.inf
+
+
+class Gate:
+    """Turns down what lies between the person's words. It passes sound on `GATE_HOLD_CHUNKS` later."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[AudioChunk, bool]] = deque()
+        self._chunks_since_loud = GATE_HOLD_CHUNKS + 1
+        self._gain = 1.0
+
+    def accept(self, chunk: AudioChunk, is_loud: bool) -> tuple[AudioChunk, ...]:
+        """Accept a chunk, given whether it is the person's. Return the chunks that are ready."""
+        self._waiting.append((chunk, is_loud))
+        return self._passed(GATE_HOLD_CHUNKS)
+
+    def finish(self) -> tuple[AudioChunk, ...]:
+        """Return the remaining chunks: nothing of the person's follows."""
+        return self._passed(0)
+
+    def _passed(self, to_keep: int) -> tuple[AudioChunk, ...]:
+        ready = list[AudioChunk]()
+        while len(self._waiting) > to_keep:
+            chunk, is_loud = self._waiting.popleft()
+            self._chunks_since_loud = 0 if is_loud else self._chunks_since_loud + 1
+            follows = any(is_loud for _, is_loud in self._waiting)
+            gain = 1.0 if follows or self._chunks_since_loud <= GATE_HOLD_CHUNKS else GATE_GAIN
+            ready.append(_faded(chunk, self._gain, gain))
+            self._gain = gain
+        return tuple(ready)
+
+
+class NearEndpointer:
+    """Cuts a stream into the utterances of the person who is near."""
+
+    def __init__(self, settings: EndpointSettings | None = None) -> None:
+        self._endpointer = Endpointer(settings)
+        self._speaker = NearSpeaker()
+        self._gate: Gate | None = None
+        self._loud: deque[bool] = deque(maxlen=_REMEMBERED_CHUNKS)
+
+    @property
+    def settings(self) -> EndpointSettings:
+        """How long speech and silence must last; may be changed at any time."""
+        return self._endpointer.settings
+
+    @settings.setter
+    def settings(self, settings: EndpointSettings) -> None:
+        self._endpointer.settings = settings
+
+    @property
+    def has_paused(self) -> bool:
+        """Return whether the person has not spoken for `PAUSE_SECONDS`, so that the utterance may be over."""
+        return self._endpointer.has_paused
+
+    @property
+    def in_utterance(self) -> bool:
+        """Return whether an utterance has begun and is not over."""
+        return self._endpointer.in_utterance
+
+    @property
+    def hears_others(self) -> bool:
+        """Return whether others talk in the room."""
+        return self._speaker.hears_others
+
+    def accept(self, chunk: AudioChunk, is_speech: bool, *, is_own_voice: bool = False) -> Segment:
+        """Process a chunk, given whether it holds speech. Return the chunks that belong to the utterance.
+
+        `is_own_voice` tells that our own voice is being played and may be what was heard.
+        """
+        presence = self._speaker.accept(chunk, is_speech, in_utterance=self.in_utterance, learns=not is_own_voice)
+        self._loud.append(presence.is_loud)
+        if presence.is_nearer:
+            rest = self._flushed()
+            return replace(self._endpointer.split(chunk), chunks=rest)
+        return self._gated(self._endpointer.accept(chunk, presence.is_near))
+
+    def finish(self) -> Segment:
+        """End the current utterance because the source has ended. Speech too short to have started one is dropped."""
+        return replace(self._endpointer.finish(), chunks=self._flushed())
+
+    def _gated(self, cut: Segment) -> Segment:
+        """Return the segment with what is not the person's turned down, if others talk."""
+        if not cut.chunks or (self._gate is None and not self._speaker.hears_others):
+            return cut
+        self._gate = self._gate or Gate()
+        flags = list(self._loud)[-len(cut.chunks) :]
+        ready = [
+            part for chunk, is_loud in zip(cut.chunks, flags, strict=True) for part in self._gate.accept(chunk, is_loud)
+        ]
+        if cut.is_over or self.has_paused:
+            ready += self._flushed() if cut.is_over else self._gate.finish()
+        return replace(cut, chunks=tuple(ready))
+
+    def _flushed(self) -> tuple[AudioChunk, ...]:
+        gate, self._gate = self._gate, None
+        return gate.finish() if gate else ()
+
+
+def _faded(chunk: AudioChunk, start: float, end: float) -> AudioChunk:
+    """Return a chunk whose gain goes evenly from `start` to `end`."""
+    if start == end == 1.0:
+        return chunk
+    samples = np.frombuffer(chunk.pcm, dtype="<i2") * np.linspace(start, end, chunk.samples)
+    return AudioChunk(samples.astype("<i2").tobytes())
+
+
+def _loud(levels: list[float] | deque[float]) -> float:
+    return float(np.quantile(levels, _LOUD_SHARE)) if levels else -math.inf
