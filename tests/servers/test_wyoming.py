@@ -745,7 +745,7 @@ def test_without_its_package_it_says_what_to_install(run: Run, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "wyoming", None)
     ran = run("serve", "wyoming")
     assert ran.code == 1
-    assert 'pip install ".[wyoming]"' in ran.err
+    assert 'pip install -e ".[wyoming]"' in ran.err
 
 
 def test_only_what_others_can_reach_is_announced(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -333,6 +334,8 @@ def _page(skill: Skill, files: Sequence[Path], batch: Batch, report: Report, com
             skill.content.sentences,
             files=[str(path) for path in files],
             made=datetime.now().astimezone(),
+            command=shlex.join(["voice-helper", *sys.argv[1:]]),
+            folder=str(skill.content.folder),
             comparison=comparison,
             thefts=find_thefts(skill, batch.draws, templates) if batch.draws else None,
         )

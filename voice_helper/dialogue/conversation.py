@@ -242,6 +242,15 @@ class Conversation:
         move = replace(move, hush=True)
         return self._moved(replace(_listened(state), owed=None, last=replace(state.last, topic=None)), move)
 
+    def come_back(self, state: State, samples: int) -> tuple[State, tuple[Action, ...]]:
+        """Go on after a time in which nobody could be reached. Whatever was being said then counts as not said."""
+        state = replace(state, so_far=WordsSoFar(), disclaimer=state.disclaimer.cut_off())
+        if state.alerts.possible is not None and state.alerts.possible_samples <= samples:
+            state = replace(state, alerts=Alerts(state.alerts.level, state.alerts.family))
+        if state.session is None or self.guide is None:
+            return state, ()
+        return self._moved(state, guided.come_back(self.guide, state.session, samples))
+
     def seconds_left(self, state: State) -> tuple[float, float] | None:
         """Return the remaining and the total seconds of the current hold, rest or wait."""
         if state.session is None or self.guide is None:

@@ -373,6 +373,13 @@ def repeat(guide: Guide, session: Session) -> Move:
     return Move(again, _rows(guide, step, again) if question is None else (question,), step.number, hush=True)
 
 
+def come_back(guide: Guide, session: Session, samples: int) -> Move:
+    """Say the step again after a time in which nobody could be reached: only the limit of the session went on."""
+    away = replace(session, stage="paused")
+    move = pass_time(guide, away, samples)
+    return move if move.session is None else repeat(guide, move.session)
+
+
 def pause(guide: Guide, session: Session) -> Move:
     """Pause everything except the time limit."""
     return Move(_at(session, "paused"), _spoken(guide.waiting), hush=True)

@@ -228,6 +228,11 @@ class Assistant:
         speaks = any(spoken.words for spoken in self._time_line)  # a chime is not interrupted
         self._carry_out(tuple(action for action in actions if speaks or not isinstance(action, Hush)))
 
+    def come_back(self, seconds: float) -> None:
+        """Go on after the user could not be reached for a time: a session repeats its step."""
+        self.state, actions = self._conversation.come_back(self.state, round(seconds * SAMPLE_RATE))
+        self._carry_out(tuple(action for action in actions if not isinstance(action, Hush)))
+
     def read(self, text: str) -> None:
         """Process typed words as if they had been spoken."""
         self._event(Heard(Transcript(text)))

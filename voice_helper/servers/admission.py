@@ -17,9 +17,11 @@ HELLO_SECONDS: Final = 10.0
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can connect to a server at this host."""
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return host == "localhost"
+        return host.lower().rstrip(".") == "localhost"
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 def situation_at(host: str) -> dict[str, str]:

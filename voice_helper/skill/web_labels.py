@@ -17,6 +17,7 @@ LABELS: Final = frozenset(
         "session", "step", "seconds", "places", "feelings", "moves", "session_listening", "session_deaf",
         "session_over", "no_secure", "no_microphone", "no_words", "unreachable", "cut", "cut_session", "busy",
         "too_fast", "fault", "token", "token_hint", "token_wrong", "token_send",
+        "home", "call", "rejoining",
     }
 )  # fmt: skip
 KINDS: Final = frozenset({"article", "first_aid", "safety"})
