@@ -192,7 +192,14 @@ def test_every_answer_has_its_disclaimer(scripts: dict[str, str]) -> None:
 def test_a_file_says_what_it_is_and_what_is_missing(folder: Path, name: str) -> None:
     comment = (folder / name).read_text(encoding="utf-8").split("\n\n")[0]
     assert "voice-helper export homeassistant" in comment.splitlines()[0]
-    for words in ("for education only", "no clinician", "Emergencies come first", "it guesses", "Not exported", "guided"):
+    for words in (
+        "for education only",
+        "no clinician",
+        "Emergencies come first",
+        "it guesses",
+        "Not exported",
+        "guided",
+    ):
         assert words in comment
 
 

@@ -45,6 +45,8 @@ _IN_ODDS: Final = (
     "alarm_session", "alarm_misheard",
 )  # fmt: skip
 
+_OPTIONAL: Final = ("heard", "alarm_clear")
+
 
 def logistic(odds: float) -> float:
     """Convert log odds to a probability."""
@@ -107,6 +109,12 @@ class Thresholds:
 
     alarm_misheard: float = 0.0
     """Added to all four if the recognizer's confidence is below `confident`."""
+
+    alarm_clear: float = 0.0
+    """A sign of danger heard with less confidence than this is at most possible."""
+
+    heard: float = 0.0
+    """Words heard with less confidence than this mean nothing, except a sign of danger that a rule names."""
 
     overheard: float = 0.5
     """The minimum score for overheard words, which nobody addressed to the program."""
@@ -218,6 +226,10 @@ class Understanding:
     def _meaning(self, text: str, context: Context, confidence: float) -> Match:
         flags = self.safety.find(text)
         danger = self._danger(text, flags, context, confidence)
+        if danger is not None and confidence < self.thresholds.alarm_clear:
+            danger = replace(danger, certainty="possible")
+        if confidence < self.thresholds.heard and (danger is None or not danger.is_by_rule):
+            return Match(NONE_INTENT, score=0.0, decided_by="none")
         if danger is not None and danger.certainty == "certain":
             return self._raised(text, danger, flags)
         meant = self._without_danger(text, flags, context)
@@ -492,7 +504,7 @@ def read_thresholds(item: Item, problems: Problems) -> Thresholds:
     def share(name: str) -> float:
         if name in _IN_ODDS and name in top:
             return top[name].number(problems, name)
-        if name in _IN_ODDS:
+        if name in _IN_ODDS or (name in _OPTIONAL and name not in top):
             return float(getattr(USUAL_THRESHOLDS, name))
         if name not in top:
             problems.add(item.place, f'thresholds.yaml needs "{name}", a number from 0 to 1')
