@@ -143,6 +143,10 @@ bench-safety: $(VENV)/.installed-dev  ## measure how many signs of danger are fo
 bench-hearing: $(VENV)/.installed-bench  ## measure how well speech is recognized
 	$(BIN)/python -m bench.hearing $(LINES)
 
+PEOPLE ?= recordings-of-people
+bench-people: $(VENV)/.installed-bench  ## measure hearing beside other people: PEOPLE=FOLDER of recordings
+	$(BIN)/python -m bench.people $(PEOPLE)
+
 bench-session: $(VENV)/.installed-bench  ## measure guided sessions in simulated rooms
 	$(BIN)/python -m bench.session
 
