@@ -284,7 +284,7 @@ class Hush:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """Report the meaning of an utterance, which interfaces may show."""
+    """The meaning of an utterance, reported so that interfaces can show it."""
 
     transcript: Transcript
     match: Match

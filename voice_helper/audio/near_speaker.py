@@ -68,7 +68,7 @@ class Presence:
 
 
 class NearSpeaker:
-    """Follows how loud the person and the room's other talk are, chunk by chunk."""
+    """Tracks the loudness of the person and of other talk in the room, chunk by chunk."""
 
     def __init__(self) -> None:
         self._power_before = 0.0
@@ -261,7 +261,7 @@ class NearEndpointer:
 
 
 def _faded(chunk: AudioChunk, start: float, end: float) -> AudioChunk:
-    """Return a chunk whose gain goes evenly from `start` to `end`."""
+    """Return the chunk with its gain ramped linearly from `start` to `end`."""
     if start == end == 1.0:
         return chunk
     samples = np.frombuffer(chunk.pcm, dtype="<i2") * np.linspace(start, end, chunk.samples)

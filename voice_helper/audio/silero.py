@@ -68,7 +68,7 @@ class VoiceNetwork:
 
 
 def voice_network(weights: Mapping[str, Array]) -> VoiceNetwork:
-    """Return the network with these weights. Raises `LookupError` or `ValueError` if they are not its weights."""
+    """Build the network from these weights. Raises `LookupError` or `ValueError` if they are not its weights."""
     rnn, last = "_model.decoder.rnn", "_model.decoder.decoder.2"
     convolutions: list[tuple[Floats, Floats]] = []
     for number in range(len(_STRIDES)):

@@ -152,7 +152,7 @@ def common(command: Callable[..., None]) -> Any:
 
 
 def disclaimer(options: Options) -> str:
-    """Return the disclaimer for help pages and the demo, from the words."""
+    """Return the intents folder's disclaimer, shown on help pages and in the demo."""
     from voice_helper.skill.content import disclaimer_of
 
     return disclaimer_of(language_folder(options))
@@ -404,7 +404,7 @@ def print_line(form: dict[str, Any], file: TextIO | None = None) -> None:
 
 
 def counted(items: Sequence[Item], text: str) -> Iterator[Item]:
-    """Yield items one by one. On a terminal, show a progress bar once a second has passed."""
+    """Yield items one by one. On a terminal, show a progress bar if it takes longer than one second."""
     from rich.progress import Progress
 
     console = error_terminal()

@@ -123,7 +123,7 @@ def _is_fit(words: _Words, text: str, intent: str) -> bool:
 
 
 def _dialog(words: _Words, intent: str) -> str:
-    """Return the reply to the plainest sentence of an intent as the first turn of a conversation, each row once."""
+    """Return the reply to an intent's plainest sentence in a new conversation, without repeated rows."""
     text = next(_sentences(words, intent), None)
     if text is None:
         return ""

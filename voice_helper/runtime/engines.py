@@ -13,7 +13,10 @@ from voice_helper.voices import Voice, open_voice
 def open_supervised_recognizer(
     engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None, workers: int = 0
 ) -> OpenedRecognizer:
-    """Open a recognizer as `open_recognizer` does, and raise what it raises. Its replacement shares nothing with it."""
+    """Open a recognizer under supervision. Raises the same errors as `open_recognizer`.
+
+    After a fault, it is replaced by one that shares no state with it.
+    """
 
     def opened(workers: int = 0) -> OpenedRecognizer:
         return open_recognizer(engine, phrases=phrases, language=language, model=model, workers=workers)

@@ -137,7 +137,7 @@ class Workload:
         return allowed_seconds(self.given_seconds, self.pace)
 
     def has_progressed(self, took_seconds: float) -> None:
-        """Record that a chunk is worked off."""
+        """Record that a chunk was processed."""
         self.took_seconds += took_seconds
 
     def is_over(self) -> None:

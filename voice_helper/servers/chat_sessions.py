@@ -184,7 +184,7 @@ class ChatSessions:
             return kept.chat
 
     def _session_at(self, place: str | None) -> _Talk | None:
-        """Remove and return the last conversation at a place if it has a guided session."""
+        """Remove and return the latest conversation on a device if it is in a guided session."""
         last = next((name for name, kept in reversed(self._talks.items()) if kept.place == place), None)
         if place is None or last is None or not self._talks[last].chat.in_session:
             return None

@@ -231,7 +231,7 @@ def _explained(url: str, have: int, error: Exception) -> ModelInstallError:
 
 
 def _explained_proxy(url: str, error: Exception) -> ModelInstallError:
-    """Return what is wrong with the proxy: its address, the way to it, or what it answers."""
+    """Return an error that says why the proxy failed: bad address, unreachable, or an unexpected response."""
     proxy = _proxy(url)
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):

@@ -83,7 +83,7 @@ class Report:
         return tuple(result for result in self.results if result.match.intent in REFUSED)
 
     def by_intent(self) -> list[IntentFigures]:
-        """Return the figures of every expected intent, worst first."""
+        """Return the figures for each expected intent, worst first."""
         expected = Counter(result.case.intent for result in self.results if result.case.intent)
         right = Counter(result.case.intent for result in self.results if result.is_right)
         taken = Counter(result.match.intent for result in self.wrong if result.match.intent != result.case.intent)

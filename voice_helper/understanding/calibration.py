@@ -33,7 +33,7 @@ _LINE: Final = re.compile(r"""(?P<key>\w+):\s+(?:"[^"]*"|'[^']*'|[^#"']*?)(?P<co
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A labelled line, with its nearness to the two nearest meanings."""
+    """A labelled sentence and its nearness to the two nearest intents."""
 
     wanted: str
     """The expected intent; `out_of_scope` if the line should be refused."""

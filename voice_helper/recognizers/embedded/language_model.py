@@ -66,7 +66,7 @@ class Built:
 
 
 def build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], general_words: int) -> Built:
-    """Build the model from the sentences whose every word can be pronounced, with general words mixed in.
+    """Build the model from the sentences in which every word has a pronunciation, with general words mixed in.
 
     The result is cached under a key made from all of its inputs.
     """
