@@ -116,7 +116,7 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("answers.yaml", "none\n    rows:", "none\n    rows: []\n    lines:", "the answer greeting has no rows"),
         ("answers.yaml", '{name: "NHS, Leg cramps", read', "{nam: x, read", "the source nhs has no name"),
         ("answers.yaml", 'full: "Full.", ', "", 'answers.yaml needs "disclaimers:" with "full"'),
-        ("facts.yaml", "facts:", "fact:", 'facts.yaml has no "facts"'),
+        ("facts.yaml", "facts:", "fact:", 'facts.yaml needs "facts"'),
         ("language.yaml", "groups: [all]", "group: [all]", 'language.yaml: unknown key "group"'),
         ("language.yaml", "groups: [all]", "spellings: [a]", "spellings must have keys, not be a list"),
         ("answers.yaml", "answers:\n", 'unsure: "{frist}?"\nanswers:\n', "unsure needs {first} and {second}"),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeGuard, get_args
 
 from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.content.file_kinds import FactsFile
+from voice_helper.content.schema import read
 from voice_helper.dialogue.disclaimer import RULES, Disclaimers, rule_of_more
 from voice_helper.types import Answer, DisclaimerRule, Kind, Match, Row
 
@@ -220,12 +222,7 @@ class Sources:
 
 def read_facts(item: Item, problems: Problems) -> dict[str, str]:
     """Read `facts.yaml`. Return the article's facts by id."""
-    top = item.mapping(problems, "facts.yaml", known=frozenset({"language", "source", "facts"}))
-    if "facts" not in top:
-        problems.add(item.place, 'facts.yaml has no "facts"')
-        return {}
-    facts = top["facts"].mapping(problems, "facts")
-    return {name: entry.text(problems, f"the fact {name}") for name, entry in facts.items()}
+    return read(FactsFile, item, problems).facts
 
 
 def read_named_sources(item: Item, problems: Problems) -> dict[str, str]:

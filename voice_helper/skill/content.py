@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.content.file_kinds import LanguageFile, PronunciationFile
 from voice_helper.content.files import NEEDED, OPTIONAL, WORDINGS, Files, document_of, read_files, shown_path, text_of
+from voice_helper.content.schema import read
 from voice_helper.content.wordings import Wording, read_wordings
 from voice_helper.dialogue.answers import Answers, Sources, placeholders, read_answers, read_facts, read_named_sources
 from voice_helper.dialogue.follow_ups import FollowUps, read_follow_ups
@@ -209,7 +211,7 @@ def _read(
     thresholds = USUAL_THRESHOLDS
     if "thresholds.yaml" in documents:
         thresholds = read_thresholds(documents["thresholds.yaml"], problems)
-    pronunciations = _read_pronunciations(documents.get("pronunciation.yaml", empty), problems)
+    pronunciations = read(PronunciationFile, documents.get("pronunciation.yaml", empty), problems).words
     _check_together(sentences, answers, safety, sentence_documents, problems)
     wordings_file, wordings = shown_path(folder / WORDINGS, folder), text_of(files, folder / WORDINGS, problems) or ""
     _check_wordings(read_wordings(wordings.splitlines(), wordings_file, problems), sentences, safety, problems)
@@ -241,31 +243,16 @@ def _check_wordings(
 
 
 def _read_language(item: Item, problems: Problems) -> Language:
-    known = frozenset({"language", "letters", "groups", "contractions", "spellings", "fillers", "in_session"})
-    top = item.mapping(problems, "language.yaml", known=known)
-
-    def pairs(key: str) -> dict[str, str]:
-        if key not in top:
-            return {}
-        return {left: entry.text(problems, f"{key}, {left}") for left, entry in top[key].mapping(problems, key).items()}
-
+    file = read(LanguageFile, item, problems)
     return Language(
-        code=top["language"].text(problems, "language") if "language" in top else "en",
-        groups=top["groups"].texts(problems, "groups") if "groups" in top else (),
-        contractions=pairs("contractions"),
-        letters=top["letters"].text(problems, "letters") if "letters" in top else "",
-        spellings=pairs("spellings"),
-        in_session=pairs("in_session"),
-        fillers=top["fillers"].texts(problems, "fillers") if "fillers" in top else (),
+        code=file.language,
+        groups=file.groups,
+        contractions=file.contractions,
+        letters=file.letters,
+        spellings=file.spellings,
+        in_session=file.in_session,
+        fillers=file.fillers,
     )
-
-
-def _read_pronunciations(item: Item, problems: Problems) -> dict[str, tuple[str, ...]]:
-    top = item.mapping(problems, "pronunciation.yaml", known=frozenset({"language", "words"}))
-    if "words" not in top:
-        return {}
-    words = top["words"].mapping(problems, "words")
-    return {word: entry.texts(problems, f"the sound of {word}") for word, entry in words.items()}
 
 
 def _check_together(
