@@ -10,6 +10,18 @@ from voice_helper.content.schema import Record, key
 _LANGUAGE: Final = "The language, such as `en`, for readers. `language.yaml` decides."
 
 
+LABELS: Final = frozenset(
+    {
+        "title", "about", "skip", "welcome", "begin", "begin_hint", "try", "emergency", "talk", "talk_hint",
+        "listening", "thinking", "question", "ask", "answers", "you", "source", "voice", "hush", "sayable", "close",
+        "session", "step", "seconds", "places", "feelings", "moves", "session_listening", "session_deaf",
+        "session_over", "no_secure", "no_microphone", "no_words", "unreachable", "cut", "cut_session", "busy",
+        "too_fast", "fault", "token", "token_hint", "token_wrong", "token_send",
+    }
+)  # fmt: skip
+MARKED_KINDS: Final = frozenset({"article", "first_aid", "safety"})
+
+
 def _share(about: str) -> Any:
     return key(about, hint="a number from 0 to 1", low=0.0, high=1.0)
 
@@ -22,7 +34,7 @@ class ThresholdsFile(Record):
 
     language: str = key(_LANGUAGE, default="")
     set_on: str = key("The date and the lines that the values were set on.", default="")
-    figures: dict[str, float] = key("What the values gave on these lines.", default={})
+    figures: str = key("What the values gave on these lines.", default="")
     sure: float = _share("At least this near, a meaning is answered.")
     margin: float = _share("Two meanings nearer to each other than this are asked about.")
     unsure: float = _share("Below this, the words are not understood.")
@@ -132,3 +144,28 @@ class AssistantFile(Record):
     near: tuple[str, ...] = key("Phrases that may refer to the subject.")
     examples: tuple[str, ...] = key("Questions to show. Each must match a template.")
     start: str = key("What a user says to start a guided session. It must match a template.", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ButtonKeys(Record):
+    """A button that says a sentence for the user."""
+
+    label: str = key("The text on the button.")
+    says: str = key("The sentence. It must match a template of the intent word for word.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFile(Record):
+    """The labels and buttons of the page that `voice-helper serve web` shows.
+
+    `intents/page.en.yaml` has the usual ones: a folder in English needs only those that it says otherwise.
+    """
+
+    named = "page.yaml"
+
+    language: str = key(_LANGUAGE, default="")
+    labels: dict[str, str] = key("The texts of the page.", default={}, names=LABELS)
+    kinds: dict[str, str] = key("The mark of a sentence, by the kind of its row.", default={}, names=MARKED_KINDS)
+    commands: dict[str, ButtonKeys] = key("The buttons of a session, by intent.", default={}, each="{}")
+    places: tuple[ButtonKeys, ...] = key("Buttons that name a place.", default=(), each="place {}")
+    examples: tuple[str, ...] = key("Questions to start with. Each must match a template.", default=())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.support.paths import data_folder
 
 NEEDED = ("language.yaml", "answers.yaml")
 OPTIONAL = (
@@ -15,6 +16,8 @@ OPTIONAL = (
     "follow_ups.yaml", "assistant.yaml",
 )  # fmt: skip
 WORDINGS = "wordings.txt"
+USUAL_PAGE = "page.{}.yaml"
+"""The usual words of the web page in a language, beside the intents folders."""
 GENERATED = "generated"
 
 
@@ -44,6 +47,7 @@ def read_files(folder: Path) -> Files:
     paths = [folder / name for name in (*NEEDED, *OPTIONAL) if (folder / name).is_file()]
     paths += sorted((folder / "sentences").glob("*.yaml"))
     paths += [path for path in (folder / WORDINGS,) if path.is_file()]
+    paths += sorted(data_folder("intents").glob(USUAL_PAGE.format("*")))
     return Files(folder, {path: _raw(path) for path in paths})
 
 
@@ -59,6 +63,12 @@ def _raw(path: Path) -> bytes | OSError:
         return error
 
 
+def usual_page(files: Files, language: str) -> Path | None:
+    """Return the file with the usual words of the web page in a language, or `None` if there is none."""
+    name = USUAL_PAGE.format(language)
+    return next((path for path in files.read if path.name == name and path.parent != files.folder), None)
+
+
 def document_of(files: Files, path: Path, problems: Problems) -> Item:
     """Return a YAML file of the folder as a document. Mistakes are added to `problems`."""
 
@@ -70,7 +80,8 @@ def document_of(files: Files, path: Path, problems: Problems) -> Item:
 
 def shown_path(path: Path, folder: Path) -> str:
     """Return the path of a file in the form that problems show."""
-    return path.relative_to(folder.parent.parent).as_posix() if folder.parent.name == "intents" else path.as_posix()
+    is_shipped = folder.parent.name == "intents" and path.is_relative_to(folder.parent)
+    return path.relative_to(folder.parent.parent).as_posix() if is_shipped else path.as_posix()
 
 
 def text_of(files: Files, path: Path, problems: Problems) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, Literal, TypeVar, Union, get_args, get_
 
 from voice_helper.content.documents import Item, Place, Problems
 
-_OWN: Final = ("place", "places")
+_OWN: Final = ("place", "key_places")
 _LIKENESS: Final = 0.7
 
 
@@ -26,12 +26,12 @@ class Record:
     """The name of the file, if the record is a whole file."""
 
     place: Place
-    places: Mapping[str, Place]
+    key_places: Mapping[str, Place]
     """The line of each value, by key. Keys that were left out have none."""
 
     def place_of(self, name: str) -> Place:
         """Return the line of a value, or of the record if the key was left out."""
-        return self.places.get(name, self.place)
+        return self.key_places.get(name, self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def _read_record(record: type[AnyRecord], item: Item, where: _Where, problems: P
             values[each.name] = _read(kind, found[name], where.key(name), problems, about, where)
         elif is_needed(each):
             values[each.name] = _blank(kind, item.place)
-    return record(place=item.place, places={name: value.place for name, value in found.items()}, **values)
+    return record(place=item.place, key_places={name: value.place for name, value in found.items()}, **values)
 
 
 def _read(kind: Any, item: Item, where: _Where, problems: Problems, key: Key | None, parent: _Where) -> Any:
@@ -244,7 +244,7 @@ def _blank(kind: Any, place: Place) -> Any:
     if member in (str, float, bool):
         return member()
     inner = {each.name: _blank(each_kind, place) for each, each_kind, _ in keys_of(member).values() if is_needed(each)}
-    return member(place=place, places={}, **inner)
+    return member(place=place, key_places={}, **inner)
 
 
 def _known_names(name: str, known: Iterable[str]) -> str:

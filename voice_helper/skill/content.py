@@ -12,7 +12,17 @@ from typing import Any
 
 from voice_helper.content.documents import Item, Place, Problems
 from voice_helper.content.file_kinds import LanguageFile, PronunciationFile
-from voice_helper.content.files import NEEDED, OPTIONAL, WORDINGS, Files, document_of, read_files, shown_path, text_of
+from voice_helper.content.files import (
+    NEEDED,
+    OPTIONAL,
+    WORDINGS,
+    Files,
+    document_of,
+    read_files,
+    shown_path,
+    text_of,
+    usual_page,
+)
 from voice_helper.content.schema import read
 from voice_helper.content.wordings import Wording, read_wordings
 from voice_helper.dialogue.answers import Answers, Sources, placeholders, read_answers, read_facts, read_named_sources
@@ -55,7 +65,7 @@ class Content:
     phrasebook: Phrasebook
     follow_ups: FollowUps
     page: WebLabels | None
-    """`None` if the folder has no `page.yaml`."""
+    """`None` if the folder has no `page.yaml`, and its language no usual one."""
 
     subject: Subject | None
     """`None` if the folder has no `assistant.yaml`."""
@@ -187,7 +197,7 @@ def _read(
             documents[name] = document_of(files, folder / name, problems)
         elif name in NEEDED:
             problems.add(Place(name, 1), "this file is missing")
-    sentence_files = [path for path in files.read if path.parent != folder]
+    sentence_files = [path for path in files.read if path.parent == folder / "sentences"]
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
     sentence_documents = {path.stem: document_of(files, path, problems) for path in sentence_files}
@@ -220,15 +230,24 @@ def _read(
     if "follow_ups.yaml" in documents:
         follow_ups = read_follow_ups(documents["follow_ups.yaml"], language, sources, problems)
         _check_follow_ups(follow_ups, answers, sentences, safety, problems)
-    page = read_web_labels(documents["page.yaml"], sentences, problems) if "page.yaml" in documents else None
     learned_from = {folder / name for name in _LEARNED_FROM} | set(sentence_files)
     drawn_from = {folder / name for name in _DRAWN_FROM} | set(sentence_files)
     keys = files.key(), files.key(learned_from.__contains__), files.key(drawn_from.__contains__), rules_key
     subject = None
     if "assistant.yaml" in documents:
         subject = read_subject(documents["assistant.yaml"], sentences, problems)
+    page = _read_page(files, documents.get("page.yaml"), subject, sentences, problems)
     spoken = (answers, facts, guide, thresholds, pronunciations, wordings_file, wordings, phrasebook, follow_ups)
     return Content(folder, language, sentences, safety, *spoken, page, subject, *keys)
+
+
+def _read_page(
+    files: Files, own: Item | None, subject: Subject | None, sentences: Sentences, problems: Problems
+) -> WebLabels | None:
+    path = usual_page(files, sentences.language.code)
+    usual = document_of(files, path, problems) if path is not None else None
+    about = subject.about if subject is not None else files.folder.resolve().name
+    return read_web_labels(own, usual, about, sentences, problems)
 
 
 def _check_wordings(
