@@ -70,7 +70,7 @@ def test_every_mistake_is_named_at_once_with_its_line() -> None:
         '5: dish 4 must have keys, not be "b"',
         '6: menu.yaml: unknown key "nots", did you mean "notes"? (known: dishes, notes, tables, today)',
         '8: tables: unknown key "windw", did you mean "window"? (known: corner, window)',
-        "9: tables, corner must be a text, not a list",
+        '9: tables, corner must be a text, not a list: if it is one that begins with "[", put quotes around it',
     ]
 
 
