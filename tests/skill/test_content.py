@@ -234,3 +234,40 @@ def test_recognizers_are_told_what_people_say_and_what_must_be_heard_while_we_sp
     assert all(len(text.split()) <= 5 for text in phrases.session)
     assert "i have a cramp help me" in set(phrases.commands) - set(phrases.session)
     assert phrases.sounds == content.pronunciations
+
+
+LEFT_BY_PROGRAMS = (".#all.yaml", "._all.yaml", "all.yaml~", ".all.yaml.swp", "#all.yaml#", ".DS_Store", "Thumbs.db")
+
+
+@pytest.mark.parametrize("name", LEFT_BY_PROGRAMS)
+def test_files_of_editors_and_of_the_system_are_left_alone(folder: Path, name: str) -> None:
+    before = load_content(folder).content_key
+    for place in (folder, folder / "sentences"):
+        (place / name).write_bytes(b"\x00\xff: [")
+    assert check_folder(folder)[1] == ()
+    assert load_content(folder).content_key == before
+
+
+def test_a_lock_that_leads_nowhere_is_left_alone(folder: Path) -> None:
+    (folder / "sentences" / ".#all.yaml").symlink_to("somebody@host.1234")
+    assert check_folder(folder)[1] == ()
+
+
+def test_a_file_may_end_in_yml(folder: Path) -> None:
+    before = load_content(folder)
+    for path in (*folder.glob("*.yaml"), *folder.glob("*/*.yaml")):
+        path.rename(path.with_suffix(".yml"))
+    after = load_content(folder)
+    assert (after.answers.entries.keys(), after.content_key) == (before.answers.entries.keys(), before.content_key)
+    (folder / "facts.yml").write_text(FACTS.replace("facts:", "fact:"), encoding="utf-8")
+    assert any("facts.yml:1: " in problem for problem in check_folder(folder)[1])
+
+
+def test_a_file_that_stands_there_twice_is_a_problem(folder: Path) -> None:
+    (folder / "sentences" / "all.yml").write_text(SENTENCES, encoding="utf-8")
+    (folder / "facts.yml").write_text(FACTS, encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert [problem.rpartition("/")[2] for problem in problems] == [
+        "facts.yml:1: stands beside facts.yaml, so it is not read: keep one of them",
+        "all.yml:1: stands beside all.yaml, so it is not read: keep one of them",
+    ]

@@ -24,6 +24,7 @@ _TAB = "indent with spaces, not with tabs"
 _COLON = "a text with a colon in it needs quotes around it"
 _QUOTES = "a text with quotes in it needs quotes of the other kind around all of it"
 _INDENT = "a line here is indented otherwise than those that it belongs to"
+_NO_ANCHORS = "anchors (&) and aliases (*) are not read: write the value out, or put quotes around the text"
 _PART = "the bracket is never closed, or a text in it with quotes, a comma or a colon needs quotes around it"
 
 _PLAIN_TAGS = frozenset({"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"})
@@ -43,10 +44,7 @@ def read_document(text: str, file: str, problems: Problems) -> Item:
         for event in yaml.parse(text, Loader=_Loader) if has_signs else ():
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 place = Place(file, _line(event))
-                problems.add(
-                    place,
-                    "anchors (&) and aliases (*) are not read: write the value out, or put quotes around the text",
-                )
+                problems.add(place, _NO_ANCHORS)
                 return Item(start, {})
         node = yaml.compose(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError) as error:

@@ -16,6 +16,7 @@ from voice_helper.content.files import (
     NEEDED,
     OPTIONAL,
     WORDINGS,
+    YAML,
     Files,
     document_of,
     read_files,
@@ -165,8 +166,8 @@ def disclaimer_of(folder: Path) -> str:
 
 def _text_in(folder: Path, file: str, *keys: str) -> str:
     """Return one text of one file; empty if it cannot be read, which `check` reports."""
-    path, problems = folder / file, Problems()
-    found = document_of(read_files(folder), path, problems) if path.is_file() else None
+    path, files, problems = folder / file, read_files(folder), Problems()
+    found = document_of(files, path, problems) if path in files.read else None
     for key in keys:
         found = found.value.get(key) if found is not None and isinstance(found.value, dict) else None
     return found.text(problems, keys[-1]) if found is not None else ""
@@ -197,6 +198,9 @@ def _read(
             documents[name] = document_of(files, folder / name, problems)
         elif name in NEEDED:
             problems.add(Place(name, 1), "this file is missing")
+    for path in files.twice:
+        other = path.with_suffix(YAML).name
+        problems.add(Place(shown_path(path, folder), 1), f"stands beside {other}, so it is not read: keep one of them")
     sentence_files = [path for path in files.read if path.parent == folder / "sentences"]
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
