@@ -337,6 +337,7 @@ def test_a_refusal_is_no_contradiction(spanish: Skill) -> None:
 @pytest.mark.parametrize(
     "name", [".#topics.yaml", "._topics.yaml", "topics.yaml~", "#topics.yaml#", ".#topics.yml"]
 )
+@pytest.mark.parametrize("name", [".#topics.yaml", "._topics.yaml", "topics.yaml~", "#topics.yaml#", ".#topics.yml"])
 def test_what_an_editor_leaves_beside_a_file_is_no_change(folder: Path, name: str) -> None:
     watched = WatchedSkill(folder, {}, print)
     (folder / "sentences" / name).write_text("a: [", encoding="utf-8")

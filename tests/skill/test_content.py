@@ -95,6 +95,14 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("sentences/all.yaml", "  greeting:", "  greting:", "has sentences but no answer"),
         ("sentences/all.yaml", '"hello [there]"', '"hello"\n          - "does heat help"', "is claimed by"),
         ("sentences/all.yaml", 'sentences:\n          - "hello', 'sentence:\n          - "hello', "unknown key"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello well-known"',
+         'no text can match "well-known": write "well known"'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello (10|ten)"', 'no text can match "10": write "ten"'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello?"', 'no text can match "hello?": write "hello"'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello \U0001f600"', 'no text can match "\U0001f600": leave it out'),
+        ("sentences/all.yaml", '"hello [there]"', '"gro\u00df"', 'no text can match "gro\u00df": write "gross"'),
+        ("sentences/all.yaml", "[calcium, potassium]", "[b-12, potassium]", 'value 1: no text can match "b-12"'),
+        ("sentences/all.yaml", 'help: "(help|work)"', 'help: "(help!|work)"', 'the rule <help>: no text can match'),
         ("answers.yaml", "  greeting:", "  greetings:", "has no intent"),
         ("answers.yaml", "Heat can", "Call {number}. Heat can", "{number} is no list and not under"),
         ("answers.yaml", "fact: remedy.heat", "fact: remedy.hat", 'there is no fact "remedy.hat"'),
@@ -132,6 +140,19 @@ def test_a_mistake_is_named_with_its_file_and_line(folder: Path, file: str, old:
     hits = [problem for problem in problems if message in problem]
     assert hits, problems
     assert re.search(rf"{re.escape(path.name)}:\d+: ", hits[0])
+
+
+@pytest.mark.parametrize(
+    "template", ["I Have it", "it\u2019s", "cafe\u0301", "it('s|s) (a;b)", "{mineral:stone_2}"]
+)
+def test_a_template_that_some_text_matches_is_no_mistake(folder: Path, template: str) -> None:
+    path = folder / "sentences" / "all.yaml"
+    path.write_text(SENTENCES.replace("hello [there]", template), encoding="utf-8")
+    content, problems = check_folder(folder)
+    assert problems == ()
+    assert content is not None
+    drawn = content.sentences.draw(content.sentences.templates[-1], 4)
+    assert all(content.sentences.exact(text)[0].intent == "greeting" for text in drawn)
 
 
 def test_the_line_is_the_line_of_the_mistake(folder: Path) -> None:
