@@ -64,7 +64,7 @@ def test_every_mistake_is_named_at_once_with_its_line() -> None:
     assert problems == [
         '2: dish 1 needs "name", as the menu has it',
         "2: dish 1, price must be from 0 to 99, not 100.0",
-        '3: dish 2, kind must be one of soup, salad, not "salat", did you mean "salad"?',
+        '3: dish a, kind must be one of soup, salad, not "salat", did you mean "salad"?',
         '4: dish 3, name must be a text: write it in quotes, "1"',
         '4: dish 3, served_hot must be true or false, not "maybe"',
         '5: dish 4 must have keys, not be "b"',

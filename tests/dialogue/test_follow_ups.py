@@ -183,8 +183,6 @@ def test_a_file_with_next_to_nothing_in_it_is_told_what_it_needs(skill: Skill) -
         read_document(text, "follow_ups.yaml", problems), skill.content.language, Sources(frozenset(), {}), problems
     )
     assert problems.lines() == (
-        'follow_ups.yaml:1: follow_ups.yaml needs "nothing:" with "how"',
-        'follow_ups.yaml:1: follow_ups.yaml needs "nothing:" with "more"',
-        'follow_ups.yaml:1: follow_ups.yaml needs "nothing:" with "why"',
+        'follow_ups.yaml:1: follow_ups.yaml needs "nothing", with "why", "how" and "more"',
         "follow_ups.yaml:2: frames: each of remedies needs {words} once",
     )

@@ -109,12 +109,14 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: article", 'needs "fact:"'),
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: safety", 'needs "source:"'),
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: safety, source: nsh", 'there is no source "nsh"'),
-        ("answers.yaml", "disclaimer: topic", "disclaimer: sometimes", 'needs "disclaimer:"'),
+        ("answers.yaml", "disclaimer: topic", "disclaimer: sometimes",
+         'the answer remedy_heat, disclaimer must be one of topic'),
         ("answers.yaml", "disclaimer: topic", "disclamer: topic", 'unknown key "disclamer"'),
         ("answers.yaml", "  greeting:", "  greeting: &a\n    x: 1\n  other: *a", "anchors (&) and aliases (*)"),
         ("answers.yaml", "  greeting:", "\tgreeting:", "indent with spaces, not with tabs"),
-        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello.}", 'row 1 needs "text" and "kind"'),
-        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: chat}", 'kind "chat" is none of'),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello.}", 'row 1 needs "kind"'),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: chat}",
+         'kind must be one of article, first_aid, safety, talk, not "chat"'),
         ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, fact: remedy.heat}",
          "makes no health claim"),
         ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, when: {name: [you]}}",
@@ -122,8 +124,8 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, when: {mineral: [iron]}}",
          '"when" names mineral "iron", which is no value of it'),
         ("answers.yaml", "none\n    rows:", "none\n    rows: []\n    lines:", "the answer greeting has no rows"),
-        ("answers.yaml", '{name: "NHS, Leg cramps", read', "{nam: x, read", "the source nhs has no name"),
-        ("answers.yaml", 'full: "Full.", ', "", 'answers.yaml needs "disclaimers:" with "full"'),
+        ("answers.yaml", '{name: "NHS, Leg cramps", read', "{nam: x, read", 'the source nhs needs "name"'),
+        ("answers.yaml", 'full: "Full.", ', "", 'disclaimers needs "full"'),
         ("facts.yaml", "facts:", "fact:", 'facts.yaml needs "facts"'),
         ("language.yaml", "groups: [all]", "group: [all]", 'language.yaml: unknown key "group"'),
         ("language.yaml", "groups: [all]", "spellings: [a]", "spellings must have keys, not be a list"),
@@ -142,9 +144,7 @@ def test_a_mistake_is_named_with_its_file_and_line(folder: Path, file: str, old:
     assert re.search(rf"{re.escape(path.name)}:\d+: ", hits[0])
 
 
-@pytest.mark.parametrize(
-    "template", ["I Have it", "it\u2019s", "cafe\u0301", "it('s|s) (a;b)", "{mineral:stone_2}"]
-)
+@pytest.mark.parametrize("template", ["I Have it", "it\u2019s", "cafe\u0301", "it('s|s) (a;b)", "{mineral:stone_2}"])
 def test_a_template_that_some_text_matches_is_no_mistake(folder: Path, template: str) -> None:
     path = folder / "sentences" / "all.yaml"
     path.write_text(SENTENCES.replace("hello [there]", template), encoding="utf-8")

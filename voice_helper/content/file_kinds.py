@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from voice_helper.content.schema import Record, key
+from voice_helper.types import DisclaimerRule, Kind
 
 _LANGUAGE: Final = "The language, such as `en`, for readers. `language.yaml` decides."
 
@@ -169,3 +170,219 @@ class PageFile(Record):
     commands: dict[str, ButtonKeys] = key("The buttons of a session, by intent.", default={}, each="{}")
     places: tuple[ButtonKeys, ...] = key("Buttons that name a place.", default=(), each="place {}")
     examples: tuple[str, ...] = key("Questions to start with. Each must match a template.", default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowKeys(Record):
+    """One thing to say, and where it comes from."""
+
+    text: str = key("The words. `{name}` is a value of a slot or a setting.")
+    kind: Kind = key("What it is. It decides whether the row needs a fact or a source.")
+    fact: str | None = key("For kind `article`: an id of `facts.yaml`.", default=None)
+    source: str | None = key("For `first_aid` and `safety`: a key of `sources` in `answers.yaml`.", default=None)
+    when: dict[str, tuple[str, ...]] = key(
+        "The values of each slot that the row is for; also `any`, `none` (no value) and `other` (none that is named).",
+        default={},
+        each="when {}",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceKeys(Record):
+    """A public source that rows refer to."""
+
+    name: str = key("Its name, as users see it.")
+    read: str = key("When it was read.", default="")
+    page: str = key("Its address.", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisclaimerKeys(Record):
+    """The disclaimer in its two lengths."""
+
+    full: str = key("Said the first time.")
+    short: str = key("Said afterwards.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotUnderstoodKeys(Record):
+    """What is said to unclear words."""
+
+    again: str = key("Asks the user to say it again.", hint="what is said to unclear words")
+    samples: tuple[str, ...] = key("Questions to propose.", default=())
+    waiting: RowKeys | None = key("Said when nothing was understood several times.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutageKeys(Record):
+    """What is said when an engine or a device fails or works again."""
+
+    hearing: str = key("The recognizer fails.", default="")
+    hearing_again: str = key("The recognizer works again.", default="")
+    voice: str = key("The voice fails.", default="")
+    microphone: str = key("The microphone is gone.", default="")
+    microphone_back: str = key("The microphone is back.", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerKeys(Record):
+    """The answer of one intent."""
+
+    disclaimer: DisclaimerRule = key("The disclaimer that follows. `topic` is the full one once, then the short one.")
+    title: str = key('Its name in "Did you mean ..., or ...?". Without one, the name of the intent.', default="")
+    rows: tuple[RowKeys, ...] = key("What is said, in this order.", each="row {}")
+    said_twice: bool = key("Whether it is said twice.", default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersFile(Record):
+    """What the program says for each intent."""
+
+    named = "answers.yaml"
+
+    language: str = key(_LANGUAGE, default="")
+    content_reviewed: str = key("Which clinician reviewed the words, and when.", default="none")
+    sources: dict[str, SourceKeys] = key("The sources that rows refer to.", default={}, each="the source {}")
+    disclaimers: DisclaimerKeys = key("The disclaimer.", hint='with "full" and "short"')
+    markers: dict[str, str] = key("How rows of a kind begin, if an answer has several kinds.", default={})
+    settings: dict[str, str] = key("Values that users may change, such as the emergency number.", default={})
+    not_understood: NotUnderstoodKeys = key(
+        "What is said to unclear words.", hint='with "again", what is said to unclear words'
+    )
+    unsure: str = key("Asks which of two was meant. It needs `{first}` and `{second}`.", default="{first}? {second}?")
+    denied_flag: str = key("Said after a sign of danger was denied.", default="")
+    possible_flag: str = key("Names the emergency number if danger is possible.", default="")
+    unread: str = key("Said after the answer to a text that is too long to be read as a question.", default="")
+    recording_notice: str = key("Said first if the sound is recorded.", default="")
+    outages: OutageKeys | None = key("What is said about failures.", default=None)
+    last_of_several: str = key(
+        "Joins the last of several values. It needs `{before}` and `{last}`.", default="{before}, {last}"
+    )
+    answers: dict[str, AnswerKeys] = key("The answer of each intent.", default={}, each="the answer {}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingKeys(Record):
+    """The reply to each kind of follow-up if the topic has none."""
+
+    why: RowKeys = key("The reply to 'why'.")
+    how: RowKeys = key("The reply to 'how'.")
+    more: RowKeys = key("The reply to 'tell me more'.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpPhrasesKeys(Record):
+    """What people say to follow up an answer."""
+
+    why: tuple[str, ...] = key("Asks for the reason.", default=())
+    how: tuple[str, ...] = key("Asks for the way.", default=())
+    more: tuple[str, ...] = key("Asks for more.", default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoicesKeys(Record):
+    """What people say to choose one of two."""
+
+    first: tuple[str, ...] = key("Chooses the first.", default=())
+    second: tuple[str, ...] = key("Chooses the second.", default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpTopicKeys(Record):
+    """The replies after the answer of one intent: another intent, or rows."""
+
+    why: str | tuple[RowKeys, ...] | None = key("The reply to 'why'.", default=None, each="why, row {}")
+    how: str | tuple[RowKeys, ...] | None = key("The reply to 'how'.", default=None, each="how, row {}")
+    more: str | tuple[tuple[RowKeys, ...], ...] | None = key(
+        "The reply to 'tell me more': another intent, or a list of rows for each time.", default=None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpsFile(Record):
+    """What people say to follow up an answer, and the replies."""
+
+    named = "follow_ups.yaml"
+
+    language: str = key(_LANGUAGE, default="")
+    phrases: FollowUpPhrasesKeys | None = key("What people say for each kind of follow-up.", default=None)
+    choices: ChoicesKeys | None = key("What people say to choose one of two.", default=None)
+    openers: tuple[str, ...] = key("Words that begin a follow-up about something else.", default=())
+    frames: dict[str, tuple[str, ...]] = key(
+        "Whole questions for the words after an opener, by the group of the last answer. Each needs `{words}` once.",
+        default={},
+    )
+    nothing: NothingKeys = key("The reply if the topic has none.", hint='with "why", "how" and "more"')
+    topics: dict[str, FollowUpTopicKeys] = key(
+        "The replies after the answer of each intent.", default={}, each="the topic {}"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepKeys(Record):
+    """One step of the session."""
+
+    name: str = key("Its name, which other keys refer to. Without one, its number.", default="")
+    number: float | None = key("Its number, as it is spoken. Without one, its position.", default=None)
+    say: tuple[RowKeys, ...] = key("What is said.", each="say, row {}", default=())
+    say_again: tuple[RowKeys, ...] = key("What is said in later rounds.", default=(), each="say_again, row {}")
+    rounds: float = key("How many times it is held.", default=1.0)
+    hold_seconds: float = key("How long it is held.", default=0.0)
+    rest_seconds: float = key("The rest between two rounds.", default=0.0)
+    wait_seconds: float = key("How long to wait after it was said.", default=0.0)
+    in_hold: tuple[RowKeys, ...] = key("What is said during the hold.", default=(), each="in_hold, row {}")
+    five_more: RowKeys | None = key("Said five seconds before the end of the hold.", default=None)
+    rest: RowKeys | None = key("Said after a hold.", default=None)
+    asks: bool = key("Whether it asks how the trouble is. Silence counts as no change.", default=False)
+    repeat_from: str | None = key("The step to go back to, once, if nothing has changed.", default=None)
+    skip_when: str | None = key("The condition under which it is left out.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceKeys(Record):
+    """How the session depends on where the trouble is."""
+
+    slot: str = key("The slot that names a place.", hint="the slot that names a place in the sentences")
+    usual: str | None = key("The place that is assumed if none was named.", default=None)
+    step: str | None = key("The step that naming a place leads to.", default=None)
+    ask: dict[str, RowKeys] = key("The question about a place that is not exact enough.", default={})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuideFile(Record):
+    """The steps of the guided session, its places and its time limit."""
+
+    named = "guide.yaml"
+
+    language: str = key(_LANGUAGE, default="")
+    content_reviewed: str = key("Which clinician reviewed the words, and when.", default="")
+    limit_seconds: float = key("The time limit. It never pauses.", default=600.0)
+    place_: PlaceKeys | None = key("How the session depends on a place.", default=None)
+    conditions: dict[str, tuple[str, ...]] = key(
+        "The intents that make a condition true. Steps name it in `skip_when`.", default={}
+    )
+    steps: tuple[StepKeys, ...] = key("The steps, in this order.", each="the step {}", default=())
+    stand: StepKeys | None = key("An extra step that is given only on request.", default=None)
+    help: RowKeys | None = key("What can be said in a session.", default=None)
+    which_step: RowKeys | None = key("Names the step, `{step}` of `{steps}`.", default=None)
+    how_long: RowKeys | None = key("Names the time that is left, `{seconds}`.", default=None)
+    count: RowKeys | None = key("Asks the user to count `{seconds}`.", default=None)
+    repeat: RowKeys | None = key("Asks the user to repeat a hold `{rounds}` times.", default=None)
+    when_done: RowKeys | None = key("Says what to say next.", default=None)
+    stopped: RowKeys | None = key(
+        "Shown when a word ended the session. `{command}` is what to type to begin again.", default=None
+    )
+    article_first: tuple[RowKeys, ...] = key(
+        "Said first in a session with only the words of the article.", default=(), each="article_first, row {}"
+    )
+    good: RowKeys | None = key("Said if it is better.", default=None)
+    close: tuple[RowKeys, ...] = key("Said at the end.", default=(), each="close, row {}")
+    close_worse: tuple[RowKeys, ...] = key("Said if it is worse.", default=(), each="close_worse, row {}")
+    close_limit: tuple[RowKeys, ...] = key("Said when the time is over.", default=(), each="close_limit, row {}")
+
+
+FILE_KINDS: Final[tuple[type[Record], ...]] = (
+    LanguageFile, AnswersFile, FollowUpsFile, GuideFile, FactsFile, ThresholdsFile, PronunciationFile, PhrasesFile,
+    PageFile, AssistantFile,
+)  # fmt: skip
+"""The schema of each file, in the order of the reference page."""

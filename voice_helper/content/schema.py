@@ -27,11 +27,15 @@ class Record:
 
     place: Place
     key_places: Mapping[str, Place]
-    """The line of each value, by key. Keys that were left out have none."""
+    """The line of each value that has no mistake, by key. Keys that were left out have none."""
 
     def place_of(self, name: str) -> Place:
         """Return the line of a value, or of the record if the key was left out."""
         return self.key_places.get(name, self.place)
+
+    def has(self, *names: str) -> bool:
+        """Return whether the file has all of these keys, each with a value without a mistake."""
+        return self.key_places.keys() >= set(names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Key:
 
     about: str
     each: str = ""
-    """How to name an entry of a list or mapping in problems: `the answer {}`."""
+    """How to name an entry in problems, by its key, its own name or its number: `the answer {}`."""
 
     low: float | None = None
     high: float | None = None
@@ -139,12 +143,16 @@ def _read_record(record: type[AnyRecord], item: Item, where: _Where, problems: P
             hint = f", {about_key.hint}" if about_key.hint else ""
             problems.add(item.place, f'{where.what} needs "{name}"{hint}')
     values: dict[str, Any] = {}
+    places: dict[str, Place] = {}
     for name, (each, kind, about) in known.items():
         if name in found:
+            before = len(problems)
             values[each.name] = _read(kind, found[name], where.key(name), problems, about, where)
+            if len(problems) == before:
+                places[name] = found[name].place
         elif is_needed(each):
             values[each.name] = _blank(kind, item.place)
-    return record(place=item.place, key_places={name: value.place for name, value in found.items()}, **values)
+    return record(place=item.place, key_places=places, **values)
 
 
 def _read(kind: Any, item: Item, where: _Where, problems: Problems, key: Key | None, parent: _Where) -> Any:
@@ -170,7 +178,7 @@ def _read(kind: Any, item: Item, where: _Where, problems: Problems, key: Key | N
         if entries is str:
             return item.texts(problems, where.what)
         return tuple(
-            _read(entries, entry, parent.entry(key, number, where), problems, None, parent)
+            _read(entries, entry, parent.entry(key, _name_of(entry) or number, where), problems, None, parent)
             for number, entry in enumerate(item.items(problems, where.what), 1)
         )
     if origin is dict:
@@ -186,6 +194,12 @@ def _read(kind: Any, item: Item, where: _Where, problems: Problems, key: Key | N
             for name, entry in found.items()
         }
     return _read_record(kind, item, where, problems)
+
+
+def _name_of(item: Item) -> str | None:
+    """Return the name that an entry of a list gives itself, to name it in problems."""
+    name = item.value.get("name") if isinstance(item.value, dict) else None
+    return name.value if name is not None and isinstance(name.value, str) else None
 
 
 def _chosen(kind: Any, item: Item) -> Any:

@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Final, Literal, get_args
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.dialogue.answers import Sources, read_row, read_rows
+from voice_helper.content.file_kinds import FollowUpsFile, FollowUpTopicKeys
+from voice_helper.content.schema import read
+from voice_helper.dialogue.answers import Sources, row_of, rows_of
 from voice_helper.types import Row
 from voice_helper.understanding.normalize import Language
 
@@ -103,50 +105,31 @@ class FollowUps:
 
 
 def read_follow_ups(item: Item, language: Language, sources: Sources, problems: Problems) -> FollowUps:
-    """Read `follow_ups.yaml`. Mistakes are added to `problems` and left out."""
-    known = frozenset({"language", "phrases", "choices", "openers", "frames", "nothing", "topics"})
-    top = item.mapping(problems, "follow_ups.yaml", known=known)
-
-    def entries(key: str, names: tuple[str, ...] | None = None) -> dict[str, Item]:
-        if key not in top:
-            return {}
-        return top[key].mapping(problems, key, known=frozenset(names) if names else None)
-
-    frames = {name: entry.texts(problems, f"frames, {name}") for name, entry in entries("frames").items()}
-    for name, entry in entries("frames").items():
+    """Read `follow_ups.yaml`. Mistakes are added to `problems`."""
+    file = read(FollowUpsFile, item, problems)
+    for name, frames in file.frames.items():
         if name not in language.groups:
-            problems.add(entry.place, f'frames: "{name}" is no group of language.yaml')
-        if any(frame.count(_WORDS) != 1 for frame in frames[name]):
-            problems.add(entry.place, f"frames: each of {name} needs {_WORDS} once")
-    nothing = {
-        name: read_row(entry, f"nothing, {name}", sources, problems)
-        for name, entry in entries("nothing", KINDS).items()
-    }
-    for kind in KINDS:
-        if kind not in nothing:
-            problems.add(item.place, f'follow_ups.yaml needs "nothing:" with "{kind}"')
+            problems.add(file.place_of("frames"), f'frames: "{name}" is no group of language.yaml')
+        if any(frame.count(_WORDS) != 1 for frame in frames):
+            problems.add(file.place_of("frames"), f"frames: each of {name} needs {_WORDS} once")
     return FollowUps(
         language,
-        phrases={kind: entry.texts(problems, f"phrases, {kind}") for kind, entry in entries("phrases", KINDS).items()},
-        choices={
-            name: entry.texts(problems, f"choices, {name}") for name, entry in entries("choices", CHOICES).items()
-        },
-        openers=top["openers"].texts(problems, "openers") if "openers" in top else (),
-        frames=frames,
-        nothing={name: row for name, row in nothing.items() if row is not None},
-        topics={name: _read_topic(name, entry, sources, problems) for name, entry in entries("topics").items()},
+        phrases={kind: getattr(file.phrases, kind) for kind in KINDS} if file.phrases is not None else {},
+        choices={name: getattr(file.choices, name) for name in CHOICES} if file.choices is not None else {},
+        openers=file.openers,
+        frames=file.frames,
+        nothing={kind: row_of(getattr(file.nothing, kind), f"nothing, {kind}", sources, problems) for kind in KINDS},
+        topics={name: _topic_of(name, topic, sources, problems) for name, topic in file.topics.items()},
     )
 
 
-def _read_topic(intent: str, item: Item, sources: Sources, problems: Problems) -> Topic:
-    leads_to: dict[str, str] = {}
+def _topic_of(intent: str, topic: FollowUpTopicKeys, sources: Sources, problems: Problems) -> Topic:
+    replies = {"why": topic.why, "how": topic.how}
+    leads_to = {kind: reply for kind, reply in {**replies, "more": topic.more}.items() if isinstance(reply, str)}
     pages: dict[str, tuple[tuple[Row, ...], ...]] = {}
-    for kind, entry in item.mapping(problems, f"the topic {intent}", known=frozenset(KINDS)).items():
-        what = f"{intent}, {kind}"
-        if not isinstance(entry.value, list):
-            leads_to[kind] = entry.text(problems, what)
-        elif kind == "more":
-            pages[kind] = tuple(read_rows(page, what, sources, problems) for page in entry.items(problems, what))
-        else:
-            pages[kind] = (read_rows(entry, what, sources, problems),)
-    return Topic(intent, item.place, leads_to, pages)
+    for kind, reply in replies.items():
+        if isinstance(reply, tuple):
+            pages[kind] = (rows_of(reply, f"{intent}, {kind}", sources, problems),)
+    if isinstance(topic.more, tuple):
+        pages["more"] = tuple(rows_of(page, f"{intent}, more", sources, problems) for page in topic.more)
+    return Topic(intent, topic.place, leads_to, pages)

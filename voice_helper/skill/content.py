@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.content.file_kinds import LanguageFile, PronunciationFile
+from voice_helper.content.file_kinds import AnswersFile, LanguageFile, PronunciationFile
 from voice_helper.content.files import (
     NEEDED,
     OPTIONAL,
@@ -26,7 +26,7 @@ from voice_helper.content.files import (
 )
 from voice_helper.content.schema import read
 from voice_helper.content.wordings import Wording, read_wordings
-from voice_helper.dialogue.answers import Answers, Sources, placeholders, read_answers, read_facts, read_named_sources
+from voice_helper.dialogue.answers import Answers, Sources, answers_of, named_sources, placeholders, read_facts
 from voice_helper.dialogue.follow_ups import FollowUps, read_follow_ups
 from voice_helper.dialogue.guide import Guide, read_guide
 from voice_helper.dialogue.scope import Subject, name_inside, read_subject
@@ -210,10 +210,10 @@ def _read(
     empty = Item(Place("", 1), {})
     language = _read_language(documents.get("language.yaml", empty), problems)
     sentences = read_sentences(sentence_documents, language, problems)
-    answers_item = documents.get("answers.yaml", empty)
+    answers_file = read(AnswersFile, documents.get("answers.yaml", empty), problems)
     facts = read_facts(documents["facts.yaml"], problems) if "facts.yaml" in documents else {}
-    sources = Sources(frozenset(facts), read_named_sources(answers_item, problems))
-    answers = read_answers(answers_item, sources, problems)
+    sources = Sources(frozenset(facts), named_sources(answers_file))
+    answers = answers_of(answers_file, sources, problems)
     answers = replace(answers, settings={**answers.settings, **settings}, say=sentences.say)
     guide = _read_guide(documents.get("guide.yaml"), sources, answers, sentences, problems)
     safety = SafetyRules(language)
