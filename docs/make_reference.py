@@ -15,7 +15,7 @@ SCHEMAS = "schema"
 _HEAD = """# The files of an intents folder
 
 Every key of each file, made from the schema that the program reads them by (`make reference`).
-[The words](../intents/README.md) explains how to write them, and describes the sentence files and `safety.yaml`.
+[The words](../intents/README.md) explains how to write them, and describes the sentence files.
 
 The same schema is in `docs/schema` as JSON Schema, for editors. With the YAML extension of VS Code or another editor
 that uses `yaml-language-server`, a first line such as this one completes keys, shows their meaning and marks mistakes:

@@ -7,7 +7,7 @@ import pytest
 from docs.make_reference import DOCS, files
 from voice_helper.content.documents import Problems
 from voice_helper.content.file_kinds import FILE_KINDS
-from voice_helper.content.files import OPTIONAL
+from voice_helper.content.files import NEEDED, OPTIONAL
 from voice_helper.content.schema import Record, read
 from voice_helper.content.yaml_documents import read_document
 from voice_helper.support.paths import intents_folder
@@ -23,9 +23,9 @@ def test_no_schema_is_left_of_a_file_that_is_gone() -> None:
     assert kept <= files().keys()
 
 
-def test_every_file_but_the_rules_of_danger_has_a_schema() -> None:
+def test_every_file_has_a_schema() -> None:
     named = {kind.named for kind in FILE_KINDS}
-    assert {*OPTIONAL, "language.yaml", "answers.yaml"} - named == {"safety.yaml"}
+    assert {*OPTIONAL, *NEEDED} == named
 
 
 @pytest.mark.parametrize("kind", FILE_KINDS, ids=[kind.named for kind in FILE_KINDS])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
-from voice_helper.content.schema import Record, key
+from voice_helper.content.schema import Record, Text, key
 from voice_helper.types import DisclaimerRule, Kind
+
+Level = Literal["emergency", "urgent", "ask_other_person", "ask_medicine", "ask_diagnosis", "see_doctor"]
+"""The intents of the safety group, highest priority first."""
 
 _LANGUAGE: Final = "The language, such as `en`, for readers. `language.yaml` decides."
 
@@ -381,8 +384,49 @@ class GuideFile(Record):
     close_limit: tuple[RowKeys, ...] = key("Said when the time is over.", default=(), each="close_limit, row {}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyKeys(Record):
+    """A family of signs that get the same reply.
+
+    A sign is one or more parts joined by `+`. In a part, `(a|b)` is a choice, `<name>` a group, `ending*` any ending.
+    """
+
+    level: Level = key("The intent that it raises.")
+    signs: tuple[Text, ...] = key("The signs.", each="sign {}")
+    not_in_questions: bool = key("Whether a question about it is no sign.", default=False)
+    not_in_general: bool = key("Whether a question about people in general is no sign.", default=False)
+    unless: tuple[Text, ...] = key("What turns the sign into something harmless.", default=())
+    own_words: tuple[Text, ...] = key("Words without which nearness alone does not mean it.", default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyFile(Record):
+    """The rules that find signs of danger, before any other meaning."""
+
+    named = "safety.yaml"
+
+    language: str = key(_LANGUAGE, default="")
+    groups: dict[str, tuple[str, ...]] = key("Words that signs name as `<name>`.", default={}, each="the group <{}>")
+    families: dict[str, FamilyKeys] = key("The families of signs.", default={}, each="the family {}")
+    idioms: tuple[Text, ...] = key("Phrases that sound like a sign but are none. They are removed first.", default=())
+    negators: tuple[str, ...] = key("Words that deny what follows, such as `no`.", default=())
+    negation_ends: tuple[str, ...] = key("Words that end the reach of a denial, such as `but`.", default=())
+    negation_passes: tuple[str, ...] = key("Words that may come between a negator and what it denies.", default=())
+    denials: tuple[Text, ...] = key("Whole phrases that deny a sign.", default=())
+    hedges: tuple[Text, ...] = key("Phrases that make a denial uncertain.", default=())
+    questions: tuple[str, ...] = key("The first words of questions.", default=())
+    question_ends: tuple[str, ...] = key("Words after which a text goes on with something else.", default=())
+    persons: tuple[str, ...] = key("Words for a certain person, such as `my`.", default=())
+    small_words: tuple[str, ...] = key("Words that may come between the words of a sign.", default=())
+    generic: tuple[str, ...] = key("Words for people in general, such as `you`.", default=())
+    remembered: dict[str, tuple[str, ...]] = key(
+        "The topics in which a sign of each level is remembered.", default={}, names=get_args(Level)
+    )
+    clause_ends: tuple[str, ...] = key("Words that end a clause.", default=())
+
+
 FILE_KINDS: Final[tuple[type[Record], ...]] = (
-    LanguageFile, AnswersFile, FollowUpsFile, GuideFile, FactsFile, ThresholdsFile, PronunciationFile, PhrasesFile,
-    PageFile, AssistantFile,
+    LanguageFile, AnswersFile, FollowUpsFile, GuideFile, SafetyFile, FactsFile, ThresholdsFile, PronunciationFile,
+    PhrasesFile, PageFile, AssistantFile,
 )  # fmt: skip
 """The schema of each file, in the order of the reference page."""
