@@ -357,10 +357,11 @@ def test_every_mistake_in_the_file_is_named_with_its_line(text: str, lines: list
         ("{level: urgent, signs: [a], colour: red}", ['2: the family f: unknown key "colour"']),
         ("{level: urgent, signs: [a],\n not_in_questions: a}",
          ['3: the family f, not_in_questions must be true or false, not "a"']),
-        ("{level: urgent, signs: [a],\n not_in_general: 1}", ['3: the family f, not_in_general must be true or false, not "1"']),
+        ("{level: urgent, signs: [a],\n not_in_general: 1}",
+         ['3: the family f, not_in_general must be true or false, not "1"']),
         ("{level: urgent, signs: [a],\n unless: b}", ['3: the family f, unless must be a list, not "b"']),
         ("{level: urgent, signs: [a],\n unless: [b, c (]}",
-         ['3: the family f, unless, entry 2: a bracket of "c (" is not closed']),
+         ['3: f, unless, entry 2: a bracket of "c (" is not closed']),
     ],
 )  # fmt: skip
 def test_every_mistake_in_a_family_is_named_with_its_line(family: str, lines: list[str]) -> None:
