@@ -322,21 +322,7 @@ def test_a_file_that_goes_away_is_a_mistake_until_it_is_back(folder: Path) -> No
     assert [watched.is_behind] == [False]
 
 
-# A refusal
-
-
-def test_a_refusal_is_no_contradiction(spanish: Skill) -> None:
-    near = Match("none", score=0.0, decided_by="none", runner_up=RunnerUp("remedy_heat", 0.77))
-    result = Result(Case("hola"), near, Answer(()))
-    console = Console(file=io.StringIO(), width=100)
-    show_result(console, spanish, result, explain=False)
-    assert isinstance(console.file, io.StringIO)
-    shown = console.file.getvalue()
-    assert "0.00" not in shown
-    assert "remedy_heat 0.77, not taken for the meaning" in shown
-@pytest.mark.parametrize(
-    "name", [".#topics.yaml", "._topics.yaml", "topics.yaml~", "#topics.yaml#", ".#topics.yml"]
-)
+@pytest.mark.parametrize("name", [".#topics.yaml", "._topics.yaml", "topics.yaml~", "#topics.yaml#", ".#topics.yml"])
 @pytest.mark.parametrize("name", [".#topics.yaml", "._topics.yaml", "topics.yaml~", "#topics.yaml#", ".#topics.yml"])
 def test_what_an_editor_leaves_beside_a_file_is_no_change(folder: Path, name: str) -> None:
     watched = WatchedSkill(folder, {}, print)
@@ -366,3 +352,17 @@ def test_a_file_that_may_be_read_again_is_a_change(folder: Path) -> None:
         watched.read_anew()
     answers.chmod(0o644)
     assert watched.changed == ("answers.yaml",)
+
+
+# A refusal
+
+
+def test_a_refusal_is_no_contradiction(spanish: Skill) -> None:
+    near = Match("none", score=0.0, decided_by="none", runner_up=RunnerUp("remedy_heat", 0.77))
+    result = Result(Case("hola"), near, Answer(()))
+    console = Console(file=io.StringIO(), width=100)
+    show_result(console, spanish, result, explain=False)
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert "0.00" not in shown
+    assert "remedy_heat 0.77, not taken for the meaning" in shown

@@ -28,6 +28,7 @@ _OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
 _GROUPED = re.compile(r"[(\[|]")
 _NAMED = re.compile(r"\{[^{}]*\}|<[^<>]*>")
 _WORD = re.compile(r"[^\s()\[\]|;]+")
+_STRAIGHT = str.maketrans("\u2019", "'")
 _NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
 _MAX_MISHEARD_WORDS = 3
 _MIN_MISHEARD_LETTERS = 5  # shorter words resemble too many others
@@ -346,7 +347,8 @@ def _parses(text: str, what: str, place: Place, language: Language, problems: Pr
 def _literal_fault(text: str, language: Language) -> str | None:
     """Return which word no text can match because texts are compared without its signs, or `None` if all can."""
     for word in _WORD.findall(_NAMED.sub(" ", unicodedata.normalize("NFC", text))):
-        if _NEVER_COMPARED.search(word) or word.casefold() != word.lower():
+        said = word if word.isascii() else " ".join(language.words(word))
+        if _NEVER_COMPARED.search(word) or said.casefold() != word.translate(_STRAIGHT).lower():
             said = " ".join(language.words(word))
             return f'no text can match "{word}": ' + (f'write "{said}"' if said else "leave it out")
     return None
