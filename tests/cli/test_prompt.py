@@ -323,7 +323,6 @@ def test_a_file_that_goes_away_is_a_mistake_until_it_is_back(folder: Path) -> No
 
 
 @pytest.mark.parametrize("name", [".#topics.yaml", "._topics.yaml", "topics.yaml~", "#topics.yaml#", ".#topics.yml"])
-@pytest.mark.parametrize("name", [".#topics.yaml", "._topics.yaml", "topics.yaml~", "#topics.yaml#", ".#topics.yml"])
 def test_what_an_editor_leaves_beside_a_file_is_no_change(folder: Path, name: str) -> None:
     watched = WatchedSkill(folder, {}, print)
     (folder / "sentences" / name).write_text("a: [", encoding="utf-8")
