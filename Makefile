@@ -66,6 +66,34 @@ platforms: $(VENV)/.installed-dev  ## write docs/platforms.md: where every packa
 test-ovos: $(OVOS_VENV)/.installed  ## test the skill in OpenVoiceOS, in .venv-ovos
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OVOS_VENV)/bin/python -m pytest tests/openvoiceos
 
+# Home Assistant up to 2026.2 has hassil 3.5, which cuts words such as "can you" from what is said.
+HASSIL_VENV := .venv-hassil
+test-hassil: $(VENV)/.installed-dev $(HASSIL_VENV)/.installed  ## test the exported signs of danger with hassil 3.5
+	$(BIN)/python -m pytest -q tests/exporters/test_homeassistant.py -k "hassil_3_5 or cuts or harmless"
+
+$(HASSIL_VENV)/.installed:
+	$(PYTHON) -m venv $(HASSIL_VENV)
+	$(HASSIL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check hassil==3.5.0 home-assistant-intents==2026.1.28 PyYAML
+	touch $@
+
+# A real Home Assistant 2026.2, with the requirements of the integrations that the test uses. It wants ffmpeg
+# (apt-get install ffmpeg) and Python 3.13: from 3.13.2 by its own account, but any 3.13 runs it.
+HA_PYTHON ?= python3.13
+HA_VENV := .venv-homeassistant
+HA_NEEDS := homeassistant==2026.2.3 home-assistant-frontend==20260128.6 hassil==3.5.0 home-assistant-intents==2026.1.28 \
+	wyoming==1.7.2 pymicro-vad==1.0.1 pyspeex-noise==1.0.2 mutagen==1.47.0 ha-ffmpeg==3.2.2 numpy==2.3.2 PyTurboJPEG==1.8.0 \
+	av==16.0.1 zeroconf==0.148.0
+test-homeassistant: $(VENV)/.installed-dev $(HA_VENV)/.installed  ## test with a real Home Assistant: five minutes
+	$(BIN)/python -m pytest -q -rs tests/servers/test_home_assistant_live.py
+
+# Without this Python the test is skipped, and says so.
+$(HA_VENV)/.installed:
+	@if command -v $(HA_PYTHON) > /dev/null && command -v ffmpeg > /dev/null; then \
+		$(HA_PYTHON) -m venv $(HA_VENV) && \
+		$(HA_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --ignore-requires-python $(HA_NEEDS) && \
+		touch $@; \
+	else echo "$(HA_PYTHON) or ffmpeg is missing"; fi
+
 lint: $(VENV)/.installed-dev  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -155,7 +183,7 @@ $(VENV)/.made:
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.made pyproject.toml
-	@echo "Installing voice-helper into $(VENV): about 40 packages, 250 MB, one to two minutes"
+	@echo "Installing voice-helper into $(VENV): 38 packages, about 250 MB; 20 s on a fast network, minutes on a slow one"
 	$(BIN)/python -m pip install --disable-pip-version-check -e . | grep --line-buffered -E "^ *(Collecting|Downloading|Building|Installing|Successfully)" || true
 	$(BIN)/python -c "import voice_helper.cli.entry_point"
 	touch $@
@@ -178,4 +206,4 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	touch $@
 
 clean:  ## remove the environments and everything that was built
-	rm -rf $(VENV) $(OVOS_VENV) .venv-python* answer.wav build dist site
+	rm -rf $(VENV) $(OVOS_VENV) $(HASSIL_VENV) $(HA_VENV) .venv-python* answer.wav build dist site

@@ -23,6 +23,7 @@ from bench.lines import machine, write_result
 from bench.programs import PYTHON, VOICE_HELPER, Took, best_of, instructions, run
 from tests.support.sound import RECORDINGS, heard_from
 from voice_helper.audio.devices import silence, write_wav
+from voice_helper.errors import DISTRIBUTION
 from voice_helper.types import SAMPLE_RATE
 
 _QUESTION = ("ask", "does heat help", "--voice", "none")
@@ -119,10 +120,10 @@ def imports(environment: Mapping[str, str]) -> list[dict[str, object]]:
 
 def sizes() -> dict[str, float]:
     """Give the megabytes of what is installed with the package, and what each extra adds to that."""
-    base = set(_needed("voice-helper", frozenset()))
+    base = set(_needed(DISTRIBUTION, frozenset()))
     result = {"voice-helper": _megabytes(base)}
-    for extra in sorted(distribution("voice-helper").metadata.get_all("Provides-Extra") or ()):
-        result[f"extra {extra} adds"] = _megabytes(set(_needed("voice-helper", frozenset({extra}))) - base)
+    for extra in sorted(distribution(DISTRIBUTION).metadata.get_all("Provides-Extra") or ()):
+        result[f"extra {extra} adds"] = _megabytes(set(_needed(DISTRIBUTION, frozenset({extra}))) - base)
     return result
 
 

@@ -31,6 +31,7 @@ from voice_helper.errors import VoiceHelperError
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.runtime.assistant import Listener
 from voice_helper.skill import Skill, open_skill, phrases_of
+from voice_helper.support.engines import RECOGNIZERS
 from voice_helper.tester.run import ask
 from voice_helper.types import (
     CHUNK_SAMPLES,
@@ -46,7 +47,7 @@ from voice_helper.types import (
     Understood,
 )
 
-ENGINES = ("embedded", "pocketsphinx", "vosk", "whisper")
+ENGINES = tuple(sorted(each.name for each in RECOGNIZERS))
 EVERY_VOICE = ("clean", "10 dB")
 """In these every line is spoken by every voice; in the others by one, in turn."""
 

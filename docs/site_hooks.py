@@ -16,6 +16,7 @@ _ELSEWHERE: Final = {
     "bench/RESULTS.md": "results.md",
     "bench/RESULTS-appendix.md": "results-appendix.md",
     "CHANGELOG.md": "changelog.md",
+    "packaging/README.md": "packaging.md",
 }
 """Each page, and its name on the site."""
 

@@ -21,6 +21,7 @@ from tests.support.programs import VOICE_HELPER, environment
 from tests.support.sound import CHECKOUT, recording
 from voice_helper.cli import diagnosis as doctor
 from voice_helper.cli.entry_point import cli
+from voice_helper.errors import DISTRIBUTION, install_hint
 from voice_helper.skill import open_skill
 from voice_helper.skill.content import check_folder
 from voice_helper.tester.run import read_cases
@@ -157,6 +158,22 @@ def test_nobody_is_sent_to_the_package_of_others_that_has_our_name() -> None:
     assert not re.search(r"pip install [^\n`]*voice[-_]helper\b(?!/)", told)
 
 
+def test_the_package_has_one_name_for_pip_and_extras_use_it() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == DISTRIBUTION
+    named = re.findall(r"([\w-]+)\[ovos\]", "".join(project["optional-dependencies"]["ovos-test"]))
+    assert named == [DISTRIBUTION]
+    assert list(project["scripts"]) == ["voice-helper"]
+
+
+def test_a_checkout_stays_editable_by_what_pages_and_hints_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert install_hint("web").endswith('pip install -e ".[web]"')
+    for text in (README, *(PAGES[name] for name in ("web.md", "ask.md", "index.md"))):
+        assert not re.search(r"pip install [\"'.]", text)
+    monkeypatch.setattr("voice_helper.errors._CHECKOUT_FILE", tmp_path / "pyproject.toml")
+    assert install_hint("web").endswith('pip install ".[web]"')
+
+
 def test_what_is_missing_is_installed_by_one_hint_with_the_versions_that_work() -> None:
     telling = {name for name, text in CODE.items() if "pip install" in text and name.startswith("voice_helper/")}
     assert telling == {"voice_helper/errors.py"}
@@ -229,6 +246,6 @@ def test_a_link_of_the_readme_leads_somewhere(link: str) -> None:
 
 def test_the_first_screen_has_the_disclaimer_and_the_intended_purpose() -> None:
     first = README.split("## Install")[0]
-    assert "For education only" in first
+    assert "for education only" in first
     assert "Intended purpose" in first
     assert "medical expert" in first

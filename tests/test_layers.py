@@ -32,7 +32,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "exporters",
     },
     "tester": {
-        "content", "understanding", "dialogue", "speech_models", "recognizers", "skill", "runtime",
+        "support", "content", "understanding", "dialogue", "speech_models", "recognizers", "skill", "runtime",
     },
     "cli": {
         "support", "content", "audio", "understanding", "dialogue", "speech_models", "recognizers", "voices", "skill",

@@ -196,10 +196,10 @@ def test_a_terminal_that_is_closed_ends_a_session(tmp_path: Path) -> None:
 
 def test_the_last_instruction_stays_on_the_screen_when_it_ends(tmp_path: Path) -> None:
     terminal = Terminal(["guide", "--voice", "none", "--plain"], tmp_path, **KEPT)
-    terminal.wait_for("Hold.")
+    terminal.wait_for("Hold for twenty seconds")
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.end() == 130
-    assert "Hold." in terminal.shown[-400:]
+    assert "Hold for twenty seconds" in terminal.shown[-400:]
 
 
 # Others

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+DISTRIBUTION: Final = "leg-cramp-voice"
+"""The name that pip knows this package by. On PyPI, the name `voice-helper` belongs to somebody else."""
+
+_CHECKOUT_FILE: Final = Path(__file__).resolve().parents[1] / "pyproject.toml"
 
 
 class VoiceHelperError(Exception):
@@ -71,10 +77,13 @@ class IntentsError(VoiceHelperError):
 def install_hint(extra: str = "") -> str:
     """Return the command from the README that installs an extra, or reinstalls the base packages.
 
-    Our own package is not on PyPI, so the command installs from the checkout, with the versions that work.
+    Our own package is not on PyPI, so the command installs from the checkout, with the versions that work. A program
+    that runs from the checkout stays that way: without `-e`, pip would put a copy beside it, and edits to the words
+    would do nothing.
     """
     what = f'".[{extra}]"' if extra else "."
-    return f"in the folder with the README of voice_helper: pip install {what}"
+    editable = "-e " if _CHECKOUT_FILE.is_file() else ""
+    return f"in the folder with the README of voice_helper: pip install {editable}{what}"
 
 
 @contextmanager

@@ -173,9 +173,12 @@ class Answer:
     """Whether the reply is repeated before the disclaimer, as emergency and urgent replies are."""
 
     def spoken_rows(self) -> tuple[Row, ...]:
-        """Return all rows in spoken order, the disclaimer last."""
+        """Return all rows in spoken order: the disclaimer last, or before a question that ends the answer."""
         rows = self.rows * 2 if self.said_twice else self.rows
-        return rows + ((self.disclaimer_row,) if self.disclaimer_row else ())
+        if self.disclaimer_row is None:
+            return rows
+        asks = bool(rows) and rows[-1].text.endswith("?")
+        return (*rows[:-1], self.disclaimer_row, rows[-1]) if asks else (*rows, self.disclaimer_row)
 
     def spoken(self) -> str:
         """Return the whole text as spoken."""

@@ -75,7 +75,7 @@ def test_the_help_names_every_command_and_the_disclaimer(run: Run) -> None:
     assert ran.code == 0
     for command in COMMANDS:
         assert f"\n  {command} " in ran.out
-    assert "For education only" in " ".join(ran.out.split())
+    assert "for education only" in " ".join(ran.out.split())
 
 
 @pytest.mark.parametrize(

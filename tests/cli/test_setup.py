@@ -31,7 +31,7 @@ def sitting(room: Room, folder: Path, *arguments: str) -> Iterator[Terminal]:
 
 def test_the_first_start_tries_the_sound_keeps_the_number_and_offers_what_there_is(room: Room, tmp_path: Path) -> None:
     with sitting(room, tmp_path) as terminal:
-        terminal.wait_for("For education only.")
+        terminal.wait_for("for education only.")
         terminal.wait_for('Press Enter, then say aloud: "Does heat help"')
         assert "s left" not in terminal.shown
         terminal.type("")

@@ -21,6 +21,15 @@ class Dish(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offer(Record):
+    """An offer."""
+
+    dish: str = key("Its dish.", unless="like")
+    price: float = key("Its price.", default=0.0, unless="like")
+    like: str | None = key("Another offer that it is like.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Menu(Record):
     """A menu."""
 
@@ -29,6 +38,7 @@ class Menu(Record):
     dishes: tuple[Dish, ...] = key("All dishes.", default=(), each="dish {}")
     notes: tuple[str, ...] = key("Notes.", default=())
     tables: dict[str, Text] = key("Tables.", default={}, names=("window", "corner"))
+    offers: tuple[Offer, ...] = key("Offers.", default=(), each="offer {}")
     today: str | Dish | tuple[Dish, ...] = key("The dish of the day.", default="")
 
 
@@ -68,10 +78,18 @@ def test_every_mistake_is_named_at_once_with_its_line() -> None:
         '4: dish 3, name must be a text: write it in quotes, "1"',
         '4: dish 3, served_hot must be true or false, not "maybe"',
         '5: dish 4 must have keys, not be "b"',
-        '6: menu.yaml: unknown key "nots", did you mean "notes"? (known: dishes, notes, tables, today)',
+        '6: menu.yaml: unknown key "nots", did you mean "notes"? (known: dishes, notes, offers, tables, today)',
         '8: tables: unknown key "windw", did you mean "window"? (known: corner, window)',
         '9: tables, corner must be a text, not a list: if it is one that begins with "[", put quotes around it',
     ]
+
+
+def test_a_key_may_stand_instead_of_others() -> None:
+    found, problems = menu("offers: [{dish: a}, {like: b}]")
+    assert problems == []
+    assert [(offer.dish, offer.like) for offer in found.offers] == [("a", None), ("", "b")]
+    _, problems = menu("offers:\n  - {price: 2}\n  - {price: 2, like: b}\n")
+    assert problems == ['2: offer 1 needs "dish"', '3: offer 2 has "like", so "price" has no effect']
 
 
 def test_only_a_name_that_is_alike_is_proposed() -> None:
@@ -91,4 +109,8 @@ def test_an_editor_is_given_the_same_schema() -> None:
         "minimum": 0.0,
         "maximum": 99.0,
     }
+    offer = schema["$defs"]["Offer"]
+    assert "required" not in offer
+    assert offer["allOf"][0]["if"] == {"required": ["like"]}
+    assert offer["allOf"][0]["else"] == {"required": ["dish"]}
     assert schema["properties"]["today"]["anyOf"][1] == {"$ref": "#/$defs/Dish"}

@@ -25,7 +25,7 @@ from voice_helper.understanding.alarm import Suspicion
 NUMBER = "112"
 POSSIBLE = f"If this is an emergency, call {NUMBER} now."
 CERTAIN = f"Call {NUMBER} now. I cannot call for you."
-URGENT = "I cannot guide this one. Get urgent medical advice today."
+URGENT = "I can't help with this one. Get urgent medical advice today."
 
 
 class Judge:

@@ -15,6 +15,7 @@ from voice_helper.types import (
     Event,
     Heard,
     Hush,
+    Match,
     Outage,
     Pace,
     PartlyHeard,
@@ -55,7 +56,82 @@ def test_the_full_disclaimer_comes_first_then_the_short_one(skill: Skill, talk: 
     answers = skill.content.answers
     assert talk.says("does heat help")[-1] == answers.full.text
     talk(DoneSpeaking())
-    assert talk.says("does heat help")[-1] == answers.short.text
+    assert talk.says("does massage help")[-1] == answers.short.text
+
+
+def test_the_same_topic_gets_no_second_disclaimer_within_a_minute(skill: Skill, talk: Talk) -> None:
+    short = skill.content.answers.short.text
+    talk("does heat help")
+    talk(DoneSpeaking())
+    for question in ("does heat help", "how", "say that again"):
+        assert short not in talk.says(question)
+        talk(DoneSpeaking())
+    talk(Quiet(61 * SAMPLE_RATE))
+    assert talk.says("does heat help")[-1] == short
+
+
+def test_the_disclaimer_never_stands_between_our_question_and_its_answer(skill: Skill, talk: Talk) -> None:
+    said = talk.says("it's my thigh")
+    assert said[-1].endswith("?")
+    assert skill.content.answers.short.text in said
+
+
+def test_a_session_says_the_full_disclaimer_only_at_its_end(skill: Skill) -> None:
+    talk, full = in_session(skill), skill.content.answers.full.text
+    said = [text for question in ("does heat help", "should i rub it") for text in talk.says(question)]
+    assert full not in said
+    assert talk.says("it's gone").count(full) == 1
+
+
+def test_after_an_answer_words_that_are_not_understood_get_one_re_prompt(skill: Skill, open_talk: Talk) -> None:
+    open_talk("does heat help")
+    open_talk(DoneSpeaking())
+    assert open_talk.says("flurb wozzle gronk") == [skill.content.answers.again.text]
+    assert open_talk.says("flurb wozzle gronk") == []
+
+
+def test_eight_seconds_after_an_answer_open_listening_is_silent_again(open_talk: Talk) -> None:
+    open_talk("does heat help")
+    open_talk(DoneSpeaking())
+    open_talk(Quiet(9 * SAMPLE_RATE))
+    assert open_talk.says("flurb wozzle gronk") == []
+
+
+@pytest.mark.parametrize(
+    "pair", [("thanks", "remedy_heat"), ("guide_next", "guide_back"), ("remedy_heat", "cause_nerve")]
+)
+def test_it_never_asks_back_between_talk_commands_or_two_topics_far_apart(
+    skill: Skill, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsure = Match("unsure", decided_by="unsure", candidates=pair)
+    monkeypatch.setattr(type(skill.understanding), "understand", lambda *_, **__: unsure)
+    assert Talk(skill).says("mumble") == [skill.content.answers.again.text]
+
+
+def test_where_one_of_two_meanings_is_a_cramp_now_it_asks_for_that(
+    skill: Skill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsure = Match("unsure", decided_by="unsure", candidates=("guide_worse", "guide_start"))
+    talk = Talk(skill)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(skill.understanding), "understand", lambda *_, **__: unsure)
+        assert talk.says("it hurts") == ["Do you have a cramp now?"]
+    assert talk.says("yes")[0] == "Sit or lie somewhere safe."
+
+
+def test_next_comes_to_an_end(skill: Skill, talk: Talk) -> None:
+    talk("what is a muscle cramp")
+    heard = [talk.says("next")[0] for _ in range(9)]
+    assert heard[-1] == skill.content.follow_ups.nothing["more"].text
+
+
+@pytest.mark.parametrize("said", ["next next", "what? what?", "go on, go on", "stop stop stop", "wait wait wait wait"])
+def test_a_command_said_several_times_in_a_session_counts_once(skill: Skill, said: str) -> None:
+    once = in_session(skill)
+    once(said.replace(",", "").replace("?", "").split()[0] if "go" not in said else "go on")
+    several = in_session(skill)
+    several(said)
+    assert several.state == once.state
 
 
 def test_a_disclaimer_that_was_cut_off_does_not_count(skill: Skill, talk: Talk) -> None:
@@ -87,13 +163,13 @@ def test_open_listening_is_silent_on_speech_that_is_not_for_us(open_talk: Talk, 
 def test_yes_takes_the_first_of_two_that_were_asked_about(skill: Skill) -> None:
     talk = Talk(skill)
     talk.state = State(candidates=("remedy_heat", "remedy_massage"))
-    assert talk.says("yes")[0] == "Yes. The article says heat can ease cramps."
+    assert talk.says("yes")[0] == "No heat if you have diabetes, numb skin or poor circulation."
 
 
 def test_the_word_takes_the_one_that_was_meant(skill: Skill) -> None:
     talk = Talk(skill)
     talk.state = State(candidates=("remedy_heat", "remedy_massage"))
-    assert "massage" in talk.says("massage")[0]
+    assert "massage" in " ".join(talk.says("massage"))
 
 
 def test_say_that_again_repeats_the_last_answer(talk: Talk) -> None:
@@ -158,7 +234,7 @@ def test_the_pace_changes_on_wish(talk: Talk, text: str, faster: bool) -> None:
 def test_a_denied_flag_is_answered_with_care_first(talk: Talk) -> None:
     assert talk.says("no chest pain but does heat help")[:2] == [
         "If that changes, call 112.",
-        "Yes. The article says heat can ease cramps.",
+        "No heat if you have diabetes, numb skin or poor circulation.",
     ]
 
 
@@ -171,7 +247,7 @@ def test_recording_changes_the_privacy_answer(skill: Skill) -> None:
 def test_another_guess_of_the_recognizer_is_taken_where_the_first_means_nothing(skill: Skill) -> None:
     talk = Talk(skill)
     heard = Heard(Transcript("flurb wozzle", 0.5, ("does heat help",)))
-    assert talk.says(heard)[0] == "Yes. The article says heat can ease cramps."
+    assert talk.says(heard)[0] == "No heat if you have diabetes, numb skin or poor circulation."
 
 
 # Talk that is not for us

@@ -81,7 +81,8 @@ def test_where_the_article_is_silent_it_says_so_and_needs_no_disclaimer(skill: S
 def test_how_is_answered_with_the_rows_for_it(talk: Talk) -> None:
     talk("does heat help")
     talk(DoneSpeaking())
-    assert talk.says("how do i do that")[0] == "Use a warm towel."
+    said = talk.says("how do i do that")
+    assert (said[0].startswith("No heat if you have diabetes"), said[1]) == (True, "Use a warm towel.")
 
 
 def test_what_followed_is_said_again(talk: Talk) -> None:
@@ -166,7 +167,7 @@ def test_a_mistake_in_the_file_is_shown_with_its_line(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(intents_folder("en"), tmp_path / "en"))
     file = folder / "follow_ups.yaml"
     text = file.read_text(encoding="utf-8")
-    text = text.replace("cause_heat: {more: remedy_water}", "cause_heat: {more: remedy_watter}")
+    text = text.replace("cause_heat: {more: remedy_water,", "cause_heat: {more: remedy_watter,")
     text = text.replace("  about:", "  abuot:").replace("fact: cause.circulation}", "fact: cause.circulatoin}", 1)
     file.write_text(text, encoding="utf-8")
     _, problems = check_folder(folder)
@@ -178,11 +179,27 @@ def test_a_mistake_in_the_file_is_shown_with_its_line(tmp_path: Path) -> None:
 
 def test_a_file_with_next_to_nothing_in_it_is_told_what_it_needs(skill: Skill) -> None:
     problems = Problems()
-    text = "language: en\nframes: {remedies: [does that help]}"
+    text = "language: en\nframes:\n  causes: is it {words}\n  remedies: [does that help]"
     read_follow_ups(
         read_document(text, "follow_ups.yaml", problems), skill.content.language, Sources(frozenset(), {}), problems
     )
     assert problems.lines() == (
         'follow_ups.yaml:1: follow_ups.yaml needs "nothing", with "why", "how" and "more"',
-        "follow_ups.yaml:2: frames: each of remedies needs {words} once",
+        "follow_ups.yaml:4: frames: each of remedies needs {words} once",
     )
+
+
+def test_each_kind_that_has_phrases_needs_a_reply(skill: Skill) -> None:
+    problems = Problems()
+    text = (
+        "phrases:\n  fails: nothing helps\n  sure: are you sure\n"
+        "nothing:\n  why: {text: a, kind: talk}\n  how: {text: b, kind: talk}\n  more: remedies\n  sure: {kind: talk}"
+    )
+    read = read_follow_ups(
+        read_document(text, "follow_ups.yaml", problems), skill.content.language, Sources(frozenset(), {}), problems
+    )
+    assert problems.lines() == (
+        'follow_ups.yaml:5: nothing needs "fails", because there are phrases for it',
+        'follow_ups.yaml:8: nothing, sure needs "text"',
+    )
+    assert read.otherwise == {"more": "remedies"}

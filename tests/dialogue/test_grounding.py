@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from itertools import permutations
 from pathlib import Path
+from statistics import median
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.boilerplate import shares
 from tests.support.reading import grade, words_of
 from tests.support.said import Said, every_answer
 from voice_helper.dialogue.answers import filled
@@ -40,7 +42,7 @@ FIXED = (
     "I'm sorry you feel this way. Call {number} or a crisis line now. Be with someone.",
     "Call {number} now. Have the packet ready.",
     "Call {number} now. I cannot call for you.",
-    "I cannot guide this one. Get urgent medical advice today.",
+    "I can't help with this one. Get urgent medical advice today.",
     "I can't help with medicines. Please ask a pharmacist or doctor. Do not stop one on your own.",
     "I can't judge that. If you are worried, get medical advice now. I can read what the article says.",
     "I only cover adults who are not pregnant. Ask a midwife, doctor or pharmacist.",
@@ -63,6 +65,8 @@ BESIDE = {
     "remedy.minerals": "kidney",
     "care.when": "reason enough",
 }
+DENIES = re.compile("does not (say|name)")
+LIMITS_FIRST = ("remedy.heat", "remedy.massage")
 GUIDED = {"remedy.heat": "heat", "remedy.massage": "massage", "remedy.water": "water"}
 
 
@@ -116,7 +120,7 @@ def test_every_article_sentence_shares_a_word_with_its_fact(content: Content, sa
     def stems(text: str) -> set[str]:
         return {word[:4] for word in words_of(text) if len(word) > 3} - {"arti", "says", "cram", "list", "that", "with"}
 
-    about_the_article = {"It says no more than that.", "It names the group, not one of them."}
+    about_the_article = {"That is all it says about them."}
     for row in every_row(content, said):
         if row.fact in {None, "disclaimer"} or row.text in about_the_article or "does not" in row.text:
             continue
@@ -128,11 +132,12 @@ def test_a_safety_row_stands_beside_what_would_mislead_alone(said: list[Said], f
     spoken = [each for each in said if any(row.fact == fact for row in each.answer.rows)]
     assert spoken
     for each in spoken:
-        recommends = [row for row in each.answer.rows if row.fact == fact and "does not say" not in row.text]
+        recommends = [row for row in each.answer.rows if row.fact == fact and not DENIES.search(row.text)]
         rows = each.answer.rows
         if recommends and each.match.intent not in {"remedies_overview", "causes_overview"}:
-            after = rows[rows.index(recommends[-1]) + 1 :]
-            assert any(row.kind == "safety" and word in row.text for row in after), each.answer.spoken()
+            before, after = rows[: rows.index(recommends[0])], rows[rows.index(recommends[-1]) + 1 :]
+            limits = before if fact in LIMITS_FIRST else after
+            assert any(row.kind == "safety" and word in row.text for row in limits), each.answer.spoken()
 
 
 @pytest.mark.parametrize(("fact", "step"), sorted(GUIDED.items()))
@@ -152,12 +157,14 @@ def test_the_disclaimer_follows_the_rule_of_its_kind_of_answer(content: Content,
             assert each.answer.disclaimer == "none", intent
         elif group in TOPICS:
             assert each.answer.disclaimer == ("short" if each.full_given else "full"), intent
-        elif group == "safety" or intent in {"guide_start", "guide_place", "guide_worse"}:
+        elif group == "safety" or intent in {"guide_start", "guide_place", "guide_worse", "guide_time"}:
             assert each.answer.disclaimer == "short", intent
         else:
             assert each.answer.disclaimer == ("full" if intent == "disclaimer" else "none"), intent
         if each.answer.disclaimer != "none":
-            assert each.answer.spoken_rows()[-1].fact == "disclaimer"
+            rows = each.answer.spoken_rows()
+            before_question = -2 if rows[-1].text.endswith("?") else -1
+            assert rows[before_question].fact == "disclaimer"
 
 
 def test_no_sentence_is_longer_than_twenty_words(content: Content, said: list[Said]) -> None:
@@ -315,3 +322,16 @@ def test_whatever_is_said_in_turns_only_rows_that_were_walked_through_are_said(
     for text, after_seconds in turns:
         state, reply = take_turn(conversation, state, text, after_seconds)
         assert [row.text for row in reply.rows if row.text not in sayable] == []
+
+
+def test_a_stretch_outside_a_session_says_how_long_to_hold_it_and_when_to_let_go(
+    content: Content, said: list[Said]
+) -> None:
+    assert content.guide is not None
+    timed = {each.row.text for each in every_session_row(content.guide)}
+    loose = {row.text for row in every_row(content, said) if re.search(r"\bhold\b", row.text.casefold())} - timed
+    assert [text for text in loose if not ("twenty seconds" in text and "let go" in text)] == []
+
+
+def test_at_most_a_fifth_of_a_later_answer_is_disclaimer_markers_and_offers(skill: Skill) -> None:
+    assert median(shares(skill).values()) <= 0.2

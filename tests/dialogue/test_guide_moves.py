@@ -13,7 +13,7 @@ from voice_helper.content.documents import Problems
 from voice_helper.content.yaml_documents import read_document
 from voice_helper.dialogue import guide as guided
 from voice_helper.dialogue.answers import Sources, filled
-from voice_helper.dialogue.guide import Guide, Move, Places, Session, Stage, Step, read_guide
+from voice_helper.dialogue.guide import Guide, Hedge, Move, Places, Session, Stage, Step, read_guide
 from voice_helper.types import SAMPLE_RATE, Row
 
 GUIDE = """
@@ -25,12 +25,14 @@ place:
   usual: calf
   step: stretch
   ask: {thigh: {text: "Front or back?", kind: talk}}
+  other: {text: "That one.", kind: talk}
 conditions: {hot_weather: [cause_heat, cause_summer]}
 steps:
   - name: sit
     say: [{text: "Sit.", kind: first_aid, source: nhs}]
   - name: stretch
     number: 12
+    called: [the pull]
     rounds: 3
     hold_seconds: 20
     rest_seconds: 10
@@ -70,6 +72,14 @@ good: {text: "Good.", kind: talk}
 close: [{text: "See a doctor.", kind: safety, source: nhs}]
 close_worse: [{text: "Get help.", kind: safety, source: nhs}]
 close_limit: [{text: "Too long.", kind: safety, source: nhs}]
+waiting: {text: "Say ready.", kind: talk}
+keep_going: {text: "Going on.", kind: talk}
+again: {text: "Again.", kind: talk}
+go_to: ["back to {step}"]
+hedges:
+  guide_better: {words: [nearly], say: {text: "Gone now?", kind: talk}, then: {text: "Fine.", kind: talk}}
+  guide_worse: {words: [when i], say: {text: "Ease off.", kind: first_aid, source: nhs}}
+trouble: {before: [and], after: [i was]}
 """
 HOT = frozenset({"hot_weather"})
 SHORT = Row("For education only.", "talk")
@@ -124,6 +134,7 @@ def test_a_guide_is_read_as_it_is_written(guide: Guide) -> None:
     stretch = Step(
         name="stretch", number=12, say=(TOES, FOOT, talk("Hold.")), say_again=(talk("Once more."),), rounds=3,
         hold_seconds=20, rest_seconds=10, in_hold=(CALL, END_THIS), five_more=talk("Five."), rest=talk("Rest."),
+        called=("the pull",),
     )  # fmt: skip
     assert guide == Guide(
         steps=(
@@ -146,7 +157,17 @@ def test_a_guide_is_read_as_it_is_written(guide: Guide) -> None:
         close=(safety("See a doctor."),),
         close_worse=(safety("Get help."),),
         close_limit=(safety("Too long."),),
-        places=Places("muscle", "calf", "stretch", {"thigh": talk("Front or back?")}),
+        waiting=talk("Say ready."),
+        keep_going=talk("Going on."),
+        again=talk("Again."),
+        hedges={
+            "guide_better": Hedge(("nearly",), talk("Gone now?"), talk("Fine.")),
+            "guide_worse": Hedge(("when i",), aid("Ease off.")),
+        },
+        go_to=("back to {step}",),
+        before_trouble=("and",),
+        after_trouble=("i was",),
+        places=Places("muscle", "calf", "stretch", {"thigh": talk("Front or back?")}, talk("That one.")),
         conditions={"hot_weather": ("cause_heat", "cause_summer")},
     )
 
@@ -390,7 +411,7 @@ def test_silence_after_a_question_counts_as_the_same(guide: Guide) -> None:
     session = Session(CHECK, stage="waiting")
     assert guided.pass_time(guide, session, seconds(11) - 1).say == ()
     move = guided.pass_time(guide, session, seconds(11))
-    assert (said(move), move.hush) == (["Toes.", "Hold."], True)
+    assert (said(move), move.hush) == (["Again.", "Toes.", "Hold."], True)
     assert move.session == Session(STRETCH, repeated=True, total_samples=seconds(11))
 
 
@@ -497,10 +518,10 @@ def test_repeat_asks_again_about_the_thigh(guide: Guide) -> None:
 
 
 def test_a_pause_holds_everything_and_going_on_says_the_step_again(guide: Guide) -> None:
-    paused = guided.pause(holding(stage_samples=99))
-    assert (paused.say, paused.hush) == ((), True)
+    paused = guided.pause(guide, holding(stage_samples=99))
+    assert (said(paused), paused.hush) == (["Say ready."], True)
     assert paused.session == Session(STRETCH, stage="paused")
-    assert guided.pause(paused.session) == paused
+    assert guided.pause(guide, paused.session) == paused
     assert guided.resume(guide, paused.session) == Move(Session(STRETCH), (TOES, talk("Hold.")), 12, hush=True)
 
 
@@ -518,8 +539,50 @@ def test_a_place_where_there_is_no_stretch_says_the_step_again(guide: Guide) -> 
     assert guided.go_to_place(article, Session(1), "foot").session == Session(1, place="foot")
 
 
-def test_a_place_that_was_not_named_says_the_step_again(guide: Guide) -> None:
-    assert guided.go_to_place(guide, Session(CHECK), None) == guided.repeat(guide, Session(CHECK))
+def test_another_place_without_a_name_gets_the_stretch_of_the_place_before(guide: Guide) -> None:
+    move = guided.go_to_place(guide, Session(CHECK, place="foot"), None)
+    assert (said(move), move.session) == (["That one.", "Foot.", "Hold."], Session(STRETCH, place="foot"))
+
+
+def test_a_step_is_asked_for_by_what_it_is_called(guide: Guide) -> None:
+    assert list(guide.ways_to_steps) == [("back to the pull", "stretch")]
+    assert guided.go_to_step(guide, Session(WATER), "stretch").session == Session(STRETCH)
+
+
+def test_better_in_part_is_asked_about_once_and_never_ends_a_session(guide: Guide) -> None:
+    asked = guided.report(guide, holding(), "guide_better", "it's nearly gone")
+    assert asked is not None
+    assert asked.session is not None
+    assert (said(asked), asked.session.asking, asked.end) == (["Gone now?"], "guide_better", None)
+    again = guided.report(guide, asked.session, "guide_better", "nearly gone")
+    assert again is not None
+    assert (said(again), again.end) == (["Fine."], None)
+    assert guided.report(guide, asked.session, "guide_better", "it's gone") is None
+
+
+def test_pain_from_the_stretch_gets_a_tip_first_and_counts_as_worse_when_it_is_said_again(guide: Guide) -> None:
+    first = guided.report(guide, holding(), "guide_worse", "it hurts more when i pull")
+    assert first is not None
+    assert first.session is not None
+    assert (said(first), first.session.stage) == (["Ease off."], "holding")
+    assert guided.report(guide, first.session, "guide_worse", "it hurts more when i pull") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "beside"),
+    [
+        ("i have a cramp i was out", ("", "i was out")),
+        ("out and i have a cramp", ("out and", "")),
+        ("i have a cramp in the wall", None),
+    ],
+)
+def test_the_trouble_is_found_inside_a_longer_text(guide: Guide, said: str, beside: tuple[str, str] | None) -> None:
+    assert dict(guide.clauses(tuple(said.split()))).get("i have a cramp") == beside
+
+
+def test_no_change_in_the_middle_of_a_step_gets_a_word_and_the_step_goes_on(guide: Guide) -> None:
+    assert guided.not_yet(guide, holding()) == Move(holding(), (talk("Going on."),))
+    assert guided.not_yet(guide, Session(CHECK)) == guided.same(guide, Session(CHECK))
 
 
 def test_a_bare_thigh_in_a_session_is_asked_about(guide: Guide) -> None:
@@ -551,7 +614,7 @@ def test_better_worse_and_stop_end_a_session_each_in_its_way(guide: Guide) -> No
 
 def test_no_change_repeats_the_steps_once_and_then_goes_on(guide: Guide) -> None:
     once = guided.same(guide, Session(CHECK))
-    assert once == Move(Session(STRETCH, repeated=True), (TOES, talk("Hold.")), 12, hush=True)
+    assert once == Move(Session(STRETCH, repeated=True), (talk("Again."), TOES, talk("Hold.")), 12, hush=True)
     assert guided.same(guide, Session(CHECK, repeated=True)) == Move(
         Session(HEAT_STEP, repeated=True), (HEAT,), 14, hush=True
     )
@@ -594,6 +657,12 @@ def test_it_tells_how_long_is_left(guide: Guide, session: Session, left: tuple[f
 
 def test_a_step_that_was_being_said_is_said_again_after_how_far_it_is(guide: Guide) -> None:
     assert said(guided.which_step(guide, Session(CHECK))) == ["Step 13 of 15.", "Better?"]
+
+
+def test_before_a_hold_it_tells_how_long_it_will_be(guide: Guide) -> None:
+    assert said(guided.how_long(guide, Session(STRETCH))) == ["Count to 20.", "Toes.", "Hold."]
+    by_turns = guide.by_turns()
+    assert "Count to 20." in said(guided.how_long(by_turns, holding()))
 
 
 def test_where_nothing_is_counted_it_tells_the_step(guide: Guide) -> None:

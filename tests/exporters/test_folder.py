@@ -70,7 +70,7 @@ def test_what_should_certainly_reach_the_skill_is_there(files: dict[str, str]) -
 def test_an_answer_is_what_the_skill_says_with_a_place_for_the_number(files: dict[str, str]) -> None:
     assert files["emergency.dialog"].startswith("Call {number} now. I cannot call for you.")
     assert "call {number} now" in files["guide_start.dialog"]
-    assert files["remedy_heat.dialog"].startswith("Yes. The article says heat can ease cramps.")
+    assert files["remedy_heat.dialog"].startswith("No heat if you have diabetes, numb skin or poor circulation.")
     assert all("{" not in text.replace("{number}", "") for name, text in files.items() if name.endswith(".dialog"))
     assert all(text.count("\n") == 1 for name, text in files.items() if name.endswith(".dialog"))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import re
+import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -19,6 +21,7 @@ from hassil.recognize import RecognizeResult, recognize_best
 from hassil.util import merge_dict
 from home_assistant_intents import get_intents
 
+from tests.support.sound import CHECKOUT
 from voice_helper.cli.entry_point import cli
 from voice_helper.exporters.homeassistant import PREFIX
 from voice_helper.skill import Skill
@@ -41,6 +44,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ran = CliRunner().invoke(cli, ["export", "homeassistant", str(folder), "--number", "112"])
     assert ran.exit_code == 0
     assert all(str(folder / name) in ran.output.splitlines() for name in (SENTENCES, ANSWERS))
+    assert "Home Assistant guesses" in ran.output
+    assert "use serve wyoming" in ran.output
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.yaml")) == [SENTENCES, ANSWERS]
     return folder
 
@@ -116,7 +121,10 @@ def test_a_sentence_of_a_template_gets_the_answer_that_we_give_or_one_that_says_
         if match.intent == "none" or any(", " in value for value in match.slots.values()):
             continue  # of two values in a sentence Home Assistant keeps the last one
         tried += 1
-        answer = skill.content.answers.answer(match, full_given=False).spoken()
+        answers = skill.content.answers
+        answer = answers.answer(match, full_given=False).spoken()
+        if match.possible is not None:
+            answer = f"{answers.filled(answers.possible).text} {answer}"
         found = recognize(" ".join(ours.language.words(text)))
         if found is None or (said(scripts, found) != answer and not ALARM.match(found.intent.name)):
             wrong.append((template.intent, text, found and found.intent.name))
@@ -134,9 +142,10 @@ def test_a_sentence_of_a_template_gets_the_answer_that_we_give_or_one_that_says_
         ("my leg is swollen and i have chest pain", "Call 112 now."),
         ("i have chest pain and my leg is swollen", "Call 112 now."),
         ("i want to die and my leg hurts", "I'm sorry you feel this way."),
-        ("why do my calves cramp at night", "The article lists many causes."),
-        ("help i have a cramp in my foot", "Sit or lie somewhere safe. Put your foot flat on the floor."),
+        ("why do my calves cramp at night", "The article lists tired muscles after a hard workout."),
+        ("help i have a cramp in my foot", "Sit or lie somewhere safe. Sit on the edge of the bed."),
         ("help i have a cramp", "Sit or lie somewhere safe. Straighten your leg."),
+        ("my leg keeps giving way", "If this is an emergency, call 112 now. "),
     ],
 )
 def test_home_assistant_answers(at_home: Recognize, scripts: dict[str, str], text: str, begins: str) -> None:
@@ -183,5 +192,128 @@ def test_every_answer_has_its_disclaimer(scripts: dict[str, str]) -> None:
 def test_a_file_says_what_it_is_and_what_is_missing(folder: Path, name: str) -> None:
     comment = (folder / name).read_text(encoding="utf-8").split("\n\n")[0]
     assert "voice-helper export homeassistant" in comment.splitlines()[0]
-    for words in ("For education only", "no clinician", "Emergencies come first", "Not exported", "guided"):
+    for words in (
+        "for education only",
+        "no clinician",
+        "Emergencies come first",
+        "it guesses",
+        "Not exported",
+        "guided",
+    ):
         assert words in comment
+
+
+# What Home Assistant cuts from a sentence
+
+
+@cache
+def skip_words() -> list[str]:
+    known = get_intents("en")
+    assert known is not None
+    words: list[str] = known["skip_words"]
+    return words
+
+
+def without_skip_words(text: str) -> str:
+    """What hassil up to 3.6 matches: `remove_skip_words` of its `util`."""
+    longest_first = "|".join(re.escape(word) for word in sorted(skip_words(), key=len, reverse=True))
+    return " ".join(re.sub(rf"(?<=\W)({longest_first})(?=\W)", " ", f" {text} ").split())
+
+
+@pytest.fixture(scope="module")
+def cut(skill: Skill) -> list[tuple[str, str]]:
+    """Sentences of ours with a skip word in them, each with its intent: many signs of danger, a few of each other."""
+    ours = skill.content.sentences
+    found = []
+    for template in ours.templates:
+        group = ours.group_of[template.intent]
+        is_left_out = group in LEFT_OUT and template.intent != "guide_start"
+        may_be_cut = any(ours.words_of(template).issuperset(word.split()) for word in skip_words())
+        if is_left_out or not may_be_cut or " " not in ours.plainest(template):
+            continue
+        texts = [text for text in ours.draw(template, 24) if without_skip_words(text) != text]
+        found += [(template.intent, text) for text in (texts if group == "safety" else texts[:4])]
+    return found
+
+
+def test_the_words_that_home_assistant_cuts_are_those_that_we_know(skill: Skill) -> None:
+    subject = skill.content.subject
+    assert subject is not None
+    assert set(subject.skip_words) == set(skip_words())
+
+
+def test_a_sentence_is_known_without_the_words_that_home_assistant_cuts(
+    skill: Skill, at_home: Recognize, cut: list[tuple[str, str]]
+) -> None:
+    wrong = []
+    for intent, text in cut:
+        found = at_home(without_skip_words(text))
+        if found is None or intent_of(skill, found) not in (intent, *ALARMS) or is_lower(intent, found):
+            wrong.append((intent, text, found and found.intent.name))
+    assert len(cut) > 200
+    assert wrong == []
+
+
+ALARMS = ("emergency", "urgent")
+
+
+def intent_of(skill: Skill, found: RecognizeResult) -> str | None:
+    """Our intent behind one of Home Assistant."""
+    name = re.sub(rf"^{PREFIX}([01]_)?", "", found.intent.name)
+    matching = [intent for intent in skill.content.answers.entries if f"{name}_".startswith(f"{intent}_")]
+    return max(matching, key=len, default=None)
+
+
+def is_lower(intent: str, found: RecognizeResult) -> bool:
+    return intent == "emergency" and not found.intent.name.startswith(f"{PREFIX}0_")
+
+
+def test_what_is_left_of_a_harmless_sentence_is_no_sign_of_danger(
+    skill: Skill, at_home: Recognize, cut: list[tuple[str, str]]
+) -> None:
+    harmless = [text for intent, text in cut if not skill.content.safety.find(text).raised]
+    assert len(harmless) > 150
+    for text in harmless:
+        found = at_home(without_skip_words(text))
+        assert found is None or not ALARM.match(found.intent.name), text
+
+
+OLDEST = Path(os.environ.get("HASSIL_PYTHON", str(CHECKOUT / ".venv-hassil" / "bin" / "python")))
+"""A Python with hassil 3.5 and Home Assistant's sentences of that time: `make test-hassil`."""
+
+ASK_OLDEST = """
+import json, sys, yaml
+from hassil.intents import Intents, TextSlotList
+from hassil.recognize import recognize_best
+from hassil.util import merge_dict
+from home_assistant_intents import get_intents
+asked = json.load(sys.stdin)
+ours = yaml.safe_load(open(sys.argv[1], encoding="utf-8"))
+for intent in ours["intents"].values():
+    for block in intent["data"]:
+        block["metadata"] = {"hass_custom_sentence": True}
+merged = get_intents("en")
+merge_dict(merged, ours)
+intents = Intents.from_dict(merged)
+lists = {name: TextSlotList.from_strings(values, name=name) for name, values in asked["house"].items()}
+found = []
+for text in asked["texts"]:
+    keys = {"best_metadata_key": "hass_custom_sentence", "best_slot_name": "name"}
+    best = recognize_best(text, intents, slot_lists=lists, **keys)
+    found.append(best and best.intent.name)
+json.dump(found, sys.stdout)
+"""
+
+
+@pytest.mark.skipif(not OLDEST.exists(), reason="hassil 3.5 is not installed: make test-hassil")
+def test_hassil_3_5_finds_every_sign_of_danger_with_a_skip_word(folder: Path, cut: list[tuple[str, str]]) -> None:
+    texts = [text for intent, text in cut if intent in ALARMS]
+    texts += [f"{text} and my leg hurts" for text in texts] + [f"my leg hurts and {text}" for text in texts]
+    asked = json.dumps({"house": HOUSE, "texts": texts})
+    ran = subprocess.run(
+        [OLDEST, "-c", ASK_OLDEST, folder / SENTENCES], input=asked, text=True, capture_output=True, check=True
+    )
+    found = json.loads(ran.stdout)
+    wrong = [(text, name) for text, name in zip(texts, found, strict=True) if not name or not ALARM.match(name)]
+    assert len(texts) > 60
+    assert wrong == []

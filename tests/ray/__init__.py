@@ -1,3 +1,3 @@
 import pytest
 
-pytest.importorskip("ray", reason='Ray is not installed here: pip install ".[cluster]"')
+pytest.importorskip("ray", reason='Ray is not installed here: pip install -e ".[cluster]"')

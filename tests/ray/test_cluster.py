@@ -261,7 +261,7 @@ def test_where_ray_is_missing_the_command_that_mends_it_is_named(run: Run, monke
     monkeypatch.setitem(sys.modules, "ray", None)
     ran = run("serve", "cluster")
     assert ran.code == 1
-    assert 'pip install ".[cluster]"' in ran.err
+    assert 'pip install -e ".[cluster]"' in ran.err
 
 
 def test_a_keeper_holds_the_newest_turn_and_forgets_what_is_old() -> None:

@@ -109,7 +109,7 @@ def test_a_damaged_weights_file_is_named_with_what_to_do(tmp_path: Path, content
     path.write_bytes(content)
     with pytest.raises(EngineMissingError, match=r"weights\.hama is no weights file") as caught:
         read_weights(path)
-    assert "pip install . --force-reinstall" in str(caught.value.hint)
+    assert "pip install -e . --force-reinstall" in str(caught.value.hint)
 
 
 def test_weights_that_are_cut_off_are_refused(tmp_path: Path) -> None:
@@ -123,4 +123,4 @@ def test_another_network_is_refused_with_the_version_that_works() -> None:
     weights = {name: values for name, values in read_weights(WEIGHTS).items() if "blocks.3" not in name}
     with pytest.raises(EngineMissingError, match="unknown network") as caught:
         Conformer(weights)
-    assert "pip install ." in str(caught.value.hint)
+    assert "pip install -e ." in str(caught.value.hint)

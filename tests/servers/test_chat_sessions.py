@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,13 +15,14 @@ from hypothesis import strategies as st
 from tests.support.labelled_lines import read_lines
 from tests.support.sound import CHECKOUT
 from voice_helper.dialogue.scope import GOING_ON_SECONDS
-from voice_helper.errors import IntentsError
+from voice_helper.errors import IntentsError, VoiceHelperError
 from voice_helper.servers.chat_sessions import KEPT_SECONDS, ChatSessions
+from voice_helper.servers.session_file import SessionFile
 from voice_helper.skill import Skill
 from voice_helper.testing import SimulatedClock
 
 FULL = "These answers are for education only. They do not take the place of advice from a medical expert."
-SHORT = "For education only. Not a medical expert's advice."
+SHORT = "This is not medical advice."
 
 
 @pytest.fixture
@@ -225,3 +232,75 @@ def test_problems_of_the_file_are_named_with_their_line(skill: Skill) -> None:
         content_of(type(files)(files.folder, broken), {})
     assert 'assistant.yaml needs "subject"' in caught.value.message
     assert 'assistant.yaml:3: examples: "what is the weather in rome today" matches no sentence' in caught.value.message
+
+
+# Kept over a restart
+
+
+def kept_by(skill: Skill, path: Path, clock: SimulatedClock, *, key: str = "words") -> ChatSessions:
+    """What a server with this file has after its start. Its own clock begins at 0."""
+    begun = clock()
+    file = SessionFile(path, key)
+    return ChatSessions(skill.conversation.by_turns(), clock=lambda: clock() - begun, file=file, wall_clock=clock)
+
+
+def test_a_session_in_a_file_goes_on_after_a_restart(skill: Skill, clock: SimulatedClock, tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "sessions.json"
+    kept_by(skill, path, clock).take_turn("a", "help i have a cramp", "bed")
+    clock.advance(30)
+    again = kept_by(skill, path, clock)
+    assert again.take_turn("b", "next", "bed").reply.text.startswith("Do not rub")
+    clock.advance(600)
+    assert kept_by(skill, path, clock).take_turn("b", "next").reply.ended == "time_limit"
+    assert json.loads(path.read_text(encoding="utf-8")) == []
+
+
+def test_an_old_session_or_one_of_other_words_is_left_out(skill: Skill, clock: SimulatedClock, tmp_path: Path) -> None:
+    path = tmp_path / "sessions.json"
+    kept_by(skill, path, clock).say("a", "help i have a cramp")
+    text = path.read_bytes()
+    assert not kept_by(skill, path, clock, key="other words").is_going_on("a")
+    path.write_bytes(text)
+    clock.advance(KEPT_SECONDS)
+    assert not kept_by(skill, path, clock).is_going_on("a")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", '[{"talk": "a"}]', "[" * 100_000, "\\xff"], ids=lambda text: text[:9]
+)
+def test_a_damaged_file_is_begun_again(skill: Skill, clock: SimulatedClock, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "sessions.json"
+    path.write_text(text, encoding="utf-8")
+    talks = kept_by(skill, path, clock)
+    talks.say("a", "help i have a cramp")
+    assert kept_by(skill, path, clock).is_going_on("a")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+def test_only_the_owner_can_read_the_file_and_nothing_half_written_stays(
+    skill: Skill, clock: SimulatedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "sessions.json"
+    talks = kept_by(skill, path, clock)
+    talks.say("a", "help i have a cramp")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    before = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(VoiceHelperError, match="cannot be written: No space"):
+        SessionFile(path, "words").write(())
+    assert talks.say("a", "chest pain").text.startswith("Call 112 now.")
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_a_session_nothing_is_written(skill: Skill, clock: SimulatedClock, tmp_path: Path) -> None:
+    path = tmp_path / "sessions.json"
+    talks = kept_by(skill, path, clock)
+    written = path.stat().st_mtime_ns
+    talks.say("a", "does heat help")
+    assert path.read_text(encoding="utf-8") == "[]"
+    assert path.stat().st_mtime_ns == written

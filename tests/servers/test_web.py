@@ -31,12 +31,23 @@ from tests.support.programs import VOICE_HELPER, Run, environment
 from tests.support.served import serving, talking
 from tests.support.sound import chunks_of, embedded, recorded, silence
 from voice_helper.audio.devices import louder
+from voice_helper.cli.serve import _reached_at, _shown
 from voice_helper.dialogue.conversation import State
 from voice_helper.runtime.assistant import Assistant
 from voice_helper.servers.admission import is_loopback
-from voice_helper.servers.web import live_conversation
-from voice_helper.servers.web.app import BUSY, IDLE, RUBBISH, TOO_FAST, WRONG_TOKEN, RefusedError, read_order
+from voice_helper.servers.web import live_conversation, resumption
+from voice_helper.servers.web.app import (
+    BUSY,
+    IDLE,
+    RIGHT_TOKEN,
+    RUBBISH,
+    TOO_FAST,
+    WRONG_TOKEN,
+    RefusedError,
+    read_order,
+)
 from voice_helper.servers.web.live_conversation import Ask, Begin, FarPlayer, Hear, LiveConversation, Message, Played
+from voice_helper.servers.web.resumption import Resumption
 from voice_helper.skill import Skill
 from voice_helper.skill.content import check_folder
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
@@ -46,9 +57,9 @@ from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 FILES = ("", "app.js", "connection.js", "sound.js", "capture.js", "style.css", "service-worker.js",
          "manifest.webmanifest", "icon.svg", "icon-192.png")  # fmt: skip
 TOLD = {
-    "welcome": {"event"},
+    "welcome": {"event", "resume", "resumed"},
     "partly": {"event", "text"},
-    "answer": {"event", "heard", "alarm", "rows", "disclaimer"},
+    "answer": {"event", "heard", "alarm", "calls", "rows", "disclaimer"},
     "say": {"event", "text", "kind", "step"},
     "silence": {"event"},
     "listened": {"event", "heard"},
@@ -93,7 +104,7 @@ def test_a_conversation_that_is_over_leaves_nothing_behind(skill: Skill) -> None
     try:
         talk = Remembered(
             skill.conversation, lambda: embedded(skill), NoVoice(), 150, state=State(),
-            send=lambda message: None, ended=lambda why, recognizer: ended.set(),
+            send=lambda message: None, ended=lambda why, recognizer, state: ended.set(),
         )  # fmt: skip
         talk.put(Hear("once"))
         for chunk in chunks_of(silence(0.5)):
@@ -128,7 +139,7 @@ def test_a_spoken_question_is_heard_while_it_is_spoken(quiet_address: str) -> No
         talk.send(do="release")
         answer = talk.wait("answer")
         assert answer["heard"] == "should i put heat on it"
-        assert answer["rows"][0]["text"].startswith("Yes. The article says")
+        assert answer["rows"][0]["text"].startswith("No heat if you have diabetes")
     names = [told["event"] for told in talk.told]
     assert "partly" in names[: names.index("answer")]
 
@@ -197,7 +208,7 @@ def test_a_countdown_goes_by_the_clock(skill: Skill, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(live_conversation, "time", SimpleNamespace(monotonic=lambda: now))
     talk = LiveConversation(
         skill.conversation, lambda: embedded(skill), NoVoice(), 150, state=State(), send=tell,
-        ended=lambda why, recognizer: ended.set(),
+        ended=lambda why, recognizer, state: ended.set(),
     )  # fmt: skip
     assert ended.wait(PATIENCE_SECONDS)
     assert [left for _, left in counted] == pytest.approx(range(20, 10, -1), abs=0.05)
@@ -288,6 +299,96 @@ def test_beyond_this_machine_it_says_where_words_go(far_address: str) -> None:
         talk.send(do="ask", text="are you recording me")
         spoken = " ".join(row["text"] for row in talk.wait("answer")["rows"])
     assert "It goes to the machine that runs me" in spoken
+
+
+def test_a_token_is_checked_without_taking_a_place(skill: Skill) -> None:
+    with (
+        serving(skill, NoVoice(), host="0.0.0.0", token="good-word", most=1) as address,
+        talking(address, hello=False) as asking,
+        talking(address, token="good-word") as talk,
+    ):
+        talk.wait("welcome")
+        asking.send(do="check", token="good-word")
+        assert asking.closed() == RIGHT_TOKEN
+
+
+# After a cut
+
+
+def test_a_session_goes_on_at_its_step_after_a_cut(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        welcome = talk.wait("welcome")
+        assert welcome["resumed"] is False
+        talk.send(do="begin")
+        talk.send(do="ask", text="next")
+        talk.wait("session", lambda told: told["step"] == [2, 6])
+        talk.socket.socket.shutdown(socket.SHUT_RDWR)
+    with talking(quiet_address, resume=welcome["resume"]) as talk:
+        assert talk.wait("welcome")["resumed"] is True
+        assert talk.wait("session")["step"] == [2, 6]
+        assert talk.wait("say")["text"] == "Straighten your leg."
+
+
+def test_a_cut_that_only_the_page_has_noticed_is_taken_over(quiet_address: str) -> None:
+    with talking(quiet_address) as old:
+        name = old.wait("welcome")["resume"]
+        old.send(do="begin")
+        old.wait("session")
+        with talking(quiet_address, resume=name) as talk:
+            assert talk.wait("welcome")["resumed"] is True
+            assert talk.wait("session")["step"] is not None
+
+
+def test_a_sign_of_danger_is_remembered_after_a_cut(quiet_address: str) -> None:
+    with talking(quiet_address) as talk:
+        name = talk.wait("welcome")["resume"]
+        talk.send(do="ask", text="my calf is red and swollen")
+        talk.wait("answer")
+    with talking(quiet_address, resume=name) as talk:
+        talk.send(do="ask", text="should i massage it")
+        assert any("urgent medical advice" in row["text"] for row in talk.wait("answer")["rows"])
+
+
+@pytest.mark.parametrize("name", ["guessed", "", 3, None])
+def test_a_name_that_nobody_was_given_resumes_nothing(quiet_address: str, name: object) -> None:
+    with talking(quiet_address, resume=name) as talk:
+        assert talk.wait("welcome")["resumed"] is False
+
+
+def test_what_was_left_is_kept_for_ten_minutes_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(resumption, "time", SimpleNamespace(monotonic=lambda: now))
+    kept = Resumption()
+    kept.keep("early", State())
+    now = resumption.KEPT_SECONDS
+    assert kept.take("early") is not None
+    assert kept.take("early") is None
+    kept.keep("late", State())
+    now *= 3
+    assert kept.take("late") is None
+
+
+# A proxy in front of it
+
+
+FORWARDED = {"X-Forwarded-Host": "helper.example", "X-Forwarded-Proto": "https"}
+
+
+@pytest.mark.parametrize("origin", ["https://helper.example", "https://helper.example:443"])
+def test_behind_a_proxy_the_page_is_that_of_the_forwarded_host(skill: Skill, origin: str) -> None:
+    with serving(skill, NoVoice(), behind_proxy=True, token="good-word") as address:
+        with talking(address, token="good-word", origin=origin, additional_headers=FORWARDED) as talk:
+            assert talk.wait("welcome")
+        with pytest.raises(InvalidStatus), talking(address, token="good-word", additional_headers=FORWARDED):
+            pass
+
+
+def test_a_forwarded_host_counts_for_nothing_without_the_option(quiet_address: str) -> None:
+    with (
+        pytest.raises(InvalidStatus),
+        talking(quiet_address, origin="https://helper.example", additional_headers=FORWARDED),
+    ):
+        pass
 
 
 def test_wrong_tokens_are_tried_one_after_the_other_and_hold_up_nobody_else(
@@ -510,7 +611,9 @@ def test_far_speech_is_over_when_it_was_played_there_or_too_late() -> None:
     assert not playing(player)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "[::1]", "localhost"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.3.2.1", "::1", "[::1]", "::ffff:127.0.0.1", "localhost", "LOCALHOST."]
+)
 def test_an_address_that_only_this_machine_reaches_is_known(host: str) -> None:
     assert is_loopback(host)
 
@@ -521,6 +624,22 @@ def test_an_address_that_others_reach_is_known(host: str) -> None:
 
 
 # The command
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("192.168.1.5", "192.168.1.5"), ("::1", "[::1]"), ("[::1]", "[::1]"), ("helper.local", "helper.local"),
+        ("fe80::1%eth0", "[fe80::1%25eth0]"),
+    ],
+)  # fmt: skip
+def test_a_host_stands_in_an_address_as_browsers_read_it(host: str, shown: str) -> None:
+    assert _shown(_reached_at(host)) == shown
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "[::]"])
+def test_the_address_for_others_is_none_that_means_every_address(host: str) -> None:
+    assert _reached_at(host) not in {"0.0.0.0", "::", "[::]"}
 
 
 def test_a_port_that_is_taken_is_a_clear_error(run: Run) -> None:
@@ -535,7 +654,7 @@ def test_without_its_packages_it_says_what_to_install(run: Run, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     ran = run("serve", "web")
     assert ran.code == 1
-    assert 'pip install ".[web]"' in ran.err
+    assert 'pip install -e ".[web]"' in ran.err
 
 
 def test_a_certificate_needs_its_key_and_both_must_be_ones(run: Run, tmp_path: Path) -> None:
@@ -563,11 +682,14 @@ def test_ctrl_c_ends_it_at_once_while_somebody_talks(tmp_path: Path, certificate
     )  # fmt: skip
     assert process.stdout is not None
     address, token = process.stdout.readline().strip(), process.stdout.readline().strip()
-    assert re.fullmatch(r"https://0\.0\.0\.0:\d+/", address)
+    opened = re.fullmatch(r"https://([^/]+):(\d+)/#token=([a-z2-9-]+)", address)
+    assert opened is not None
+    assert opened[1] != "0.0.0.0"
+    assert token == f"token: {opened[3]}"
     found = re.fullmatch(r"token: ((?:[a-z2-9]{4}-){3}[a-z2-9]{4})", token)
     assert found is not None
     trusting = ssl.create_default_context(cafile=certificate)
-    with talking(address.rstrip("/").replace("0.0.0.0", "127.0.0.1"), token=found[1], ssl=trusting) as talk:
+    with talking(f"https://127.0.0.1:{opened[2]}", token=found[1], ssl=trusting) as talk:
         talk.send(do="begin")
         talk.wait("session")
         process.send_signal(signal.SIGINT)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,11 @@ from tests.support.browser import launched
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.served import serving
 from tests.support.sound import recorded, recording, silence, write_pcm
+from voice_helper.cli.serve import listening_socket
+from voice_helper.servers.web.page_files import dialled_number
 from voice_helper.skill import Skill
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
+from voice_helper.understanding.alarm import Suspicion
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -113,6 +117,7 @@ class Opened:
         return page
 
     def _is_ours(self, url: str, address: str) -> bool:
+        address = address.partition("/#")[0]
         return url.startswith((address, f"ws{address.removeprefix('http')}"))
 
     def close(self) -> None:
@@ -240,7 +245,7 @@ def test_a_session_is_led_by_buttons(open_page: OpenPage) -> None:
     button(page, "Next").click()
     expect(page.locator("#step")).to_have_text("Step 2 of 6")
     button(page, "Foot").click()
-    expect(page.locator("#said .now")).to_contain_text("Put your foot flat on the floor.")
+    expect(page.locator("#said .now")).to_contain_text("Sit on the edge of the bed.")
     button(page, "Wait").click()
     expect(button(page, "Continue")).to_be_visible()
     button(page, "Next").click()
@@ -277,6 +282,9 @@ def test_an_emergency_comes_first_and_ends_the_session(open_page: OpenPage) -> N
     alarm = ask(page, "my chest hurts and i can't breathe")
     expect(alarm).to_have_class(re.compile("alarm"))
     expect(alarm).to_contain_text("Call 112 now. I cannot call for you.")
+    call = alarm.get_by_role("link", name="Call 112")
+    expect(call).to_have_attribute("href", "tel:112")
+    expect(call).to_be_in_viewport()
     expect(page.locator("footer a[href='tel:112']")).to_be_visible()
     shown = page.locator("body").inner_text().casefold()
     assert "emergency_" not in shown
@@ -402,26 +410,119 @@ def test_beyond_this_machine_it_asks_for_the_token_once_and_has_no_microphone_wi
     monkeypatch.setattr("voice_helper.servers.web.app.WRONG_TOKEN_SECONDS", 0.0)
     with serving(skill, NoVoice(), host="0.0.0.0", token="good-word") as address:
         page = opened.page(browser, address.replace("127.0.0.1", "helper.test"))
-        expect(page.locator("#state")).to_contain_text("Browsers give a microphone to secure pages only.")
-        expect(button(page, "Hold and speak")).to_be_hidden()
-        page.get_by_label("Type your question").fill("does heat help")
-        page.keyboard.press("Enter")
-        for token in ("bad-word", "good-word"):
+        for token in ("bad-word", "good-word"):  # asked for at once
             page.get_by_role("textbox", name="Token").fill(token)
             page.keyboard.press("Enter")
             if token == "bad-word":
                 expect(page.get_by_role("alert")).to_have_text("This token is not right.")
+        expect(page.locator("#state")).to_contain_text("Browsers give a microphone to secure pages only.")
+        expect(button(page, "Hold and speak")).to_be_hidden()
+        ask(page, "does heat help")
         expect(page.locator(".exchange")).to_have_count(1)
         page.reload()
         ask(page, "are bananas good for cramps")
+        scanned = opened.page(browser, f"{address}/#token=good-word")
+        ask(scanned, "does heat help")
+        assert scanned.evaluate("location.hash") == ""
+        for context in opened.contexts:
+            context.close()
+        opened.contexts.clear()
+
+
+def test_a_session_goes_on_at_its_step_after_a_cut(opened: Opened, browser: Browser, silent_address: str) -> None:
+    page = opened.page(browser, silent_address)
+    button(page, CRAMP).click()
+    expect(page.locator("#step")).to_have_text("Step 2 of 6")
+    instruction = page.locator("#said").inner_text()
+    page.context.set_offline(True)
+    expect(page.locator("#state")).to_contain_text("Reconnecting")
+    assert page.locator("#said").inner_text() == instruction
+    page.context.set_offline(False)
+    expect(page.get_by_role("timer")).to_be_visible()
+    expect(page.locator("#step")).to_have_text("Step 2 of 6")
+    button(page, "Stop").click()
+    expect(page.locator("#state")).to_have_text("The session is over.")
+
+
+def test_a_server_that_has_forgotten_the_session_leaves_its_last_words(
+    opened: Opened, browser: Browser, skill: Skill
+) -> None:
+    with listening_socket("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    opened.expected = ["ERR_CONNECTION_REFUSED"]
+    with serving(skill, NoVoice(), port=port) as address:
+        page = opened.page(browser, address)
+        button(page, CRAMP).click()
+        expect(page.locator("#step")).to_have_text("Step 2 of 6")
+    expect(page.locator("#state")).to_contain_text("Reconnecting")
+    with serving(skill, NoVoice(), port=port):
+        expect(page.locator("#state")).to_contain_text("the session could not go on")
+        expect(page.locator(".last-words")).to_contain_text("Straighten your leg.")
         page.context.close()
         opened.contexts.clear()
 
 
-def test_a_cut_ends_the_session_on_the_page_too(opened: Opened, browser: Browser, skill: Skill) -> None:
-    with serving(skill, NoVoice()) as address:
+# In reach
+
+
+@pytest.mark.parametrize("size", [(320, 568), (640, 400)])
+def test_the_microphone_and_the_cramp_button_are_in_sight_at_once_and_after_an_answer(
+    open_page: OpenPage, size: tuple[int, int]
+) -> None:
+    page = open_page(viewport={"width": size[0], "height": size[1]})
+    expect(button(page, CRAMP)).to_be_in_viewport(ratio=0.99)
+    expect(button(page, "Hold and speak")).to_be_in_viewport(ratio=0.99)
+    ask(page, "does heat help")
+    expect(button(page, "I have a cramp now")).to_be_in_viewport(ratio=0.99)
+    expect(button(page, "Hold and speak")).to_be_in_viewport(ratio=0.99)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def test_the_title_leads_home_and_the_cramp_button_starts_from_an_answer(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, "does heat help")
+    page.get_by_role("button", name="Back to the start").click()
+    expect(page.locator(".exchange")).to_have_count(0)
+    expect(button(page, CRAMP)).to_be_focused()
+    ask(page, "does heat help")
+    button(page, "I have a cramp now").click()
+    expect(page.locator("#step")).to_contain_text("Step")
+
+
+def test_a_possible_sign_of_danger_shows_a_card_and_takes_nothing_over(
+    opened: Opened, browser: Browser, skill: Skill
+) -> None:
+    thresholds = skill.understanding.thresholds
+    unsure = Suspicion((thresholds.alarm_certain + thresholds.alarm_possible) / 2 + 0.01, 0.9)
+    judge = SimpleNamespace(suspicion=lambda text: unsure if "swimming" in text else Suspicion(-20.0, 0.9))
+    with serving(skill, NoVoice(), alarm=judge) as address:
         page = opened.page(browser, address)
+        card = ask(page, "everything is swimming")
+        expect(card).to_have_class(re.compile("possible"))
+        expect(card).to_contain_text("If this is an emergency, call 112 now.")
+        expect(card.locator("a[href='tel:112']")).to_have_text("Call 112")
+        page.reload()
         button(page, CRAMP).click()
-        expect(page.locator("#step")).to_contain_text("Step")
-    expect(page.locator("#state")).to_contain_text("the session ended with it")
-    expect(page.locator("#session")).to_be_hidden()
+        expect(page.locator("#step")).to_have_text("Step 2 of 6")
+        page.evaluate(
+            "(text) => document.querySelector('[data-says=next]').dataset.says = text", "everything is swimming"
+        )
+        button(page, "Next").click()
+        expect(page.locator("#warning")).to_contain_text("If this is an emergency, call 112 now.")
+        expect(page.locator("#warning a[href='tel:112']")).to_be_visible()
+        expect(page.locator("#said")).to_contain_text("Straighten your leg.")
+        page.context.close()
+        opened.contexts.clear()
+
+
+@pytest.mark.parametrize(
+    ("number", "dialled"),
+    [
+        ("112", "112"),
+        ("+44 20-7946 0000", "+442079460000"),
+        ("your local emergency number", None),
+        ("112 or 911", None),
+    ],
+)
+def test_a_number_is_dialled_only_if_a_phone_can_dial_it(number: str, dialled: str | None) -> None:
+    assert dialled_number(number) == dialled

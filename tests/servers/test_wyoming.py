@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,8 @@ from tests.support.programs import VOICE_HELPER, Run, environment
 from tests.support.sound import CHECKOUT, as_array, loudness, recorded, silence
 from voice_helper import __version__
 from voice_helper.audio.devices import RawSound
-from voice_helper.errors import SoundFormatError
+from voice_helper.dialogue.turn_taking import Reply, first_state
+from voice_helper.errors import SoundFormatError, VoiceHelperError
 from voice_helper.servers.chat_sessions import ChatSessions
 from voice_helper.servers.wyoming import frames
 from voice_helper.servers.wyoming.frames import (
@@ -56,10 +59,18 @@ from voice_helper.servers.wyoming.frames import (
     FrameError,
     read_frame,
 )
-from voice_helper.servers.wyoming.server import MAX_CLIENTS, MAX_SPOKEN_CHARACTERS, reply_event
+from voice_helper.servers.wyoming.server import (
+    MAX_CLIENTS,
+    MAX_SPOKEN_CHARACTERS,
+    WyomingServer,
+    WyomingService,
+    reply_event,
+)
 from voice_helper.servers.wyoming.text_chunker import MAX_PIECE_CHARACTERS, TextChunker
 from voice_helper.skill import Skill
-from voice_helper.types import SAMPLE_RATE
+from voice_helper.skill.chat import ChatTurn
+from voice_helper.testing import ScriptedRecognizer
+from voice_helper.types import OUT_OF_SCOPE, SAMPLE_RATE, Match
 
 names = map("conversation {}".format, itertools.count())
 
@@ -98,7 +109,8 @@ def test_it_tells_what_is_there_and_whose_work_it_is(port: int) -> None:
     assert info.intent == []  # Home Assistant would take it for something that controls the house
     assert [program.version for program in (*info.handle, *info.asr, *info.tts)] == [__version__] * 3
     (answers,), (model,), (voice,) = info.handle[0].models, info.asr[0].models, info.tts[0].voices
-    assert answers.languages == model.languages == voice.languages == ["en"]
+    assert answers.languages == model.languages == voice.languages
+    assert {"en", "en-GB", "en-US"} <= set(voice.languages)  # Home Assistant wants its own language letter for letter
     assert (model.name, model.attribution.url) == ("embedded", "https://hamalnp.org")
     assert (voice.name, bool(voice.version)) == ("pyttsx3", True)
     assert info.tts[0].supports_synthesize_streaming
@@ -107,6 +119,15 @@ def test_it_tells_what_is_there_and_whose_work_it_is(port: int) -> None:
 
 def test_without_a_voice_none_is_offered(far_port: int) -> None:
     assert wait(described(far_port)).tts == []
+
+
+def test_a_ping_without_a_text_is_answered(port: int) -> None:
+    async def pinged() -> Event:
+        async with connected(port) as client:
+            await send(client, Ping())
+            return await received(client)
+
+    assert Pong.is_type(wait(pinged()).type)
 
 
 def test_a_ping_is_answered_and_what_nobody_knows_is_left_alone(port: int) -> None:
@@ -127,7 +148,7 @@ def test_a_question_is_answered_with_the_disclaimer_in_full_once(port: int, name
     text = wait(answered(port, "why do my calves cramp at night", name))
     assert text.startswith("The article lists many causes.")
     assert "advice from a medical expert" in text
-    assert wait(answered(port, "does heat help", name)).endswith("Not a medical expert's advice.")
+    assert wait(answered(port, "does heat help", name)).endswith("This is not medical advice.")
 
 
 def test_a_session_is_led_over_one_connection_an_utterance_and_stop_ends_it_silently(port: int, name: str) -> None:
@@ -232,6 +253,19 @@ def test_what_ended_by_its_limit_is_handled_whatever_was_said(skill: Skill) -> N
     assert NotHandled.is_type(reply_event(talks.take_turn("a", "turn on the kitchen light")).type)
 
 
+def test_a_possible_alarm_is_handled_and_a_yes_makes_it_certain(skill: Skill) -> None:
+    talks = ChatSessions(skill.conversation.by_turns())
+    first = reply_event(talks.take_turn("a", "the gazebo's collapsed"))
+    assert Handled.is_type(first.type)
+    assert first.data["text"] == "If this is an emergency, call 112 now."
+    assert reply_event(talks.take_turn("a", "yes")).data["text"].startswith("Call 112 now. I cannot call for you. Call")
+
+
+def test_a_possible_alarm_beside_words_about_something_else_is_handled() -> None:
+    match = Match(OUT_OF_SCOPE, certainty="possible", possible="urgent")
+    assert Handled.is_type(reply_event(ChatTurn(Reply((), match), first_state())).type)
+
+
 # Sound to words
 
 
@@ -304,13 +338,33 @@ def test_a_form_that_no_sound_has_is_refused(port: int, form: tuple[int, int, in
     assert wait(tried()).code == "sound-format"
 
 
-def test_a_language_that_is_not_ours_is_refused(port: int) -> None:
+@pytest.mark.parametrize("asked", [Transcribe(language="ko"), Transcript("chest pain", language="de")], ids=str)
+def test_a_language_that_is_not_ours_is_refused(port: int, asked: Transcribe | Transcript) -> None:
     async def tried() -> Error:
         async with connected(port) as client:
-            await send(client, Transcribe(language="ko"))
+            await send(client, asked)
             return await refused(client)
 
-    assert wait(tried()).code == "language"
+    error = wait(tried())
+    assert error.code == "language"
+    assert error.text.startswith("only en is ")
+
+
+@pytest.mark.parametrize("language", ["en", "en-GB", "en_us", "EN-au", "en-SG", None])
+def test_every_region_of_our_language_is_answered(port: int, name: str, language: str | None) -> None:
+    async def asked() -> Event:
+        async with connected(port) as client:
+            await send(client, Transcript("chest pain", language=language, context={"conversation_id": name}))
+            return await received(client)
+
+    assert wait(asked()).data["text"].startswith("Call 112 now.")
+
+
+def test_six_who_speak_at_once_are_all_heard(port: int) -> None:
+    async def all_at_once() -> list[str]:
+        return await asyncio.gather(*(heard(port, sound_events(recorded("put_heat_on_it"))) for _ in range(6)))
+
+    assert wait(all_at_once()) == ["should i put heat on it"] * 6
 
 
 def test_a_piece_that_is_longer_than_an_utterance_is_refused_unheard(port: int) -> None:
@@ -587,6 +641,60 @@ def test_one_client_too_many_is_refused_and_gets_the_place_when_it_is_free(port:
     wait_until(lambda: Handled.is_type(wait(said(port, "chest pain", conversation_id=next(names))).type))
 
 
+# Sound that is cut
+
+
+class HalfAVoice:
+    """A voice that speaks one sentence, and then does not answer or fails."""
+
+    name = "half"
+
+    def __init__(self, *, fails: bool) -> None:
+        self._fails, self._sentences = fails, 0
+        self.waits, self.goes_on = threading.Event(), threading.Event()
+
+    def speak(self, text: str, words_per_minute: float) -> bytes:
+        self._sentences += 1
+        if self._sentences == 1:
+            return silence(0.2)
+        if self._fails:
+            raise VoiceHelperError("it has lost its voice", hint="rest")
+        self.waits.set()
+        self.goes_on.wait(PATIENCE_SECONDS)
+        return b""
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["the server stops", "the voice fails"])
+def test_half_a_text_ends_with_a_frame_that_breaks_off_so_that_home_assistant_does_not_keep_it(
+    skill: Skill, fails: bool
+) -> None:
+    voice = HalfAVoice(fails=fails)
+    served = WyomingService(skill.conversation, "en", "scripted", ScriptedRecognizer, voice, 150)
+
+    async def cut() -> list[str]:
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = WyomingServer(served)
+        serving = asyncio.create_task(server.serve(listener))
+        async with connected(listener.getsockname()[1]) as client:
+            await send(client, SynthesizeStart(), SynthesizeChunk("Sit down. Hold it. Rest."), SynthesizeStop())
+            kinds = [(await received(client)).type for _ in range(3)]
+            if fails:
+                kinds.append((await received(client)).type)
+            else:
+                await asyncio.to_thread(voice.waits.wait, PATIENCE_SECONDS)
+                for task in tuple(server._tasks):
+                    task.cancel()  # as the end of the program does
+            with pytest.raises(asyncio.IncompleteReadError):  # Home Assistant forgets the sound
+                await client.read_event()
+            voice.goes_on.set()
+        with suppress(asyncio.CancelledError):
+            serving.cancel()
+            await serving
+        return kinds
+
+    assert wait(cut()) == ["audio-start", "audio-chunk", "audio-chunk", *(["error"] if fails else [])]
+
+
 # The command
 
 
@@ -637,7 +745,7 @@ def test_without_its_package_it_says_what_to_install(run: Run, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "wyoming", None)
     ran = run("serve", "wyoming")
     assert ran.code == 1
-    assert 'pip install ".[wyoming]"' in ran.err
+    assert 'pip install -e ".[wyoming]"' in ran.err
 
 
 def test_only_what_others_can_reach_is_announced(run: Run) -> None:

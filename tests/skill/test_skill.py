@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.support.patience import PATIENCE_SECONDS
-from tests.support.sound import CHECKOUT
+from tests.support.sound import CHECKOUT, recorded, silence, write_pcm
 from voice_helper import skill as skill_module
 from voice_helper.content.documents import Place
 from voice_helper.content.files import generated_file
@@ -25,6 +25,7 @@ from voice_helper.skill.content import Content, draw_phrases, load_content
 from voice_helper.skill.generated import LEARNED_FILE, PHRASES_FILE
 from voice_helper.support.cache import kept_values, text_in, write_arrays, write_checked
 from voice_helper.support.paths import cache_folder
+from voice_helper.testing import ScriptedMicrophone, ScriptedRecognizer
 
 QUESTIONS = (
     "¿El calor ayuda?",
@@ -274,3 +275,12 @@ def test_damaged_phrases_are_as_if_they_were_not_there(folder: Path, damage: byt
     assert phrases_of(content) == draw_phrases(content)
     write_checked(generated_file(folder, PHRASES_FILE), damage)
     assert phrases_of(content) == draw_phrases(content)
+
+
+def test_a_file_is_heard_whole_but_a_microphone_only_to_the_end_of_a_question(skill: Skill, tmp_path: Path) -> None:
+    sound = recorded("stop") + silence(2.0)
+    path = write_pcm(tmp_path / "two.wav", sound + sound)
+    whole = skill.hear(path, recognizer=ScriptedRecognizer("does", "heat help"))
+    assert whole.text == "does heat help"
+    first = skill.hear(ScriptedMicrophone(sound, sound), recognizer=ScriptedRecognizer("does", "heat help"))
+    assert first.text == "does"

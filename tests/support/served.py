@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import uvicorn
@@ -39,11 +39,14 @@ def page(skill: Skill, *, needs_token: bool) -> dict[str, bytes]:
 @contextmanager
 def serving(skill: Skill, voice: Voice, **settings: Any) -> Iterator[str]:
     """Serve the page as the command does. Yield its address, such as `http://127.0.0.1:40123`."""
-    host = settings.get("host", "127.0.0.1")
+    host, port = settings.get("host", "127.0.0.1"), settings.pop("port", 0)
+    conversation = skill.conversation
+    if alarm := settings.pop("alarm", None):
+        conversation = replace(conversation, understanding=replace(conversation.understanding, alarm=alarm))
     files = page(skill, needs_token="token" in settings)
     open_recognizer = settings.pop("open_recognizer", lambda: EmbeddedModels(phrases(skill)).recognizer())
-    served = WebService(skill.conversation, files, open_recognizer, voice, 150, **settings)
-    with listening_socket(host, 0) as listener:
+    served = WebService(conversation, files, open_recognizer, voice, 150, **settings)
+    with listening_socket(host, port) as listener:
         server = uvicorn.Server(uvicorn.Config(create_app(served), **server_settings(None, None)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -112,11 +115,13 @@ class Talk:
 
 
 @contextmanager
-def talking(address: str, *, hello: bool = True, token: object = "", **settings: Any) -> Iterator[Talk]:
+def talking(
+    address: str, *, hello: bool = True, token: object = "", resume: object = "", **settings: Any
+) -> Iterator[Talk]:
     """Connect to an address as its page does."""
     settings.setdefault("origin", address)
     with connect(f"ws{address.removeprefix('http')}/conversation", **settings) as socket:
         talk = Talk(socket)
         if hello:
-            talk.send(do="hello", token=token)
+            talk.send(do="hello", token=token, resume=resume)
         yield talk

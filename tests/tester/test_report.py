@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.support.programs import Run
 from tests.support.terminal import Terminal
+from voice_helper import __version__
 from voice_helper.content.documents import Place
 from voice_helper.errors import VoiceHelperError
 from voice_helper.skill import Skill, open_skill
@@ -203,7 +204,7 @@ def read_web_labels(html: str) -> Balanced:
 
 
 def page_of(skill: Skill, *results: Result, thefts: Thefts | None = None) -> str:
-    return html_report(PageParts(Report(results), skill.content.sentences, ["lines.jsonl"], MADE, None, thefts))
+    return html_report(PageParts(Report(results), skill.content.sentences, ["lines.jsonl"], MADE, thefts=thefts))
 
 
 def test_the_page_needs_nothing_but_itself(spanish: Skill) -> None:
@@ -223,19 +224,38 @@ def test_the_page_shows_figures_confusions_and_what_was_refused(spanish: Skill) 
         assert wanted in text
 
 
+def test_the_page_begins_with_the_worst_and_folds_what_is_all_right(spanish: Skill) -> None:
+    html = page_of(spanish, *RESULTS, result("pull", "stretch", "stretch", line=8))
+    headings = re.findall(r"<h2>(.*?)</h2>", html)
+    assert headings[:3] == ["Worst confusions", "What is taken for what", "Accuracy by intent"]
+    (folded,) = re.findall(r"<details>.*?</details>", html, re.DOTALL)
+    assert "<code>stretch</code>" in folded
+    assert "<code>remedy_heat</code>" not in folded
+    (matrix,) = re.findall(r'<svg role="img" aria-label="Confusion matrix".*?</svg>', html)
+    assert "stretch" not in matrix
+
+
+def test_the_page_says_how_it_was_made(spanish: Skill) -> None:
+    parts = PageParts(
+        Report(RESULTS), spanish.content.sentences, ["a.jsonl"], MADE, "voice-helper test-intents a", "es"
+    )
+    html = html_report(parts)
+    assert f"voice-helper {__version__}, words in <code>es</code>, <code>voice-helper test-intents a</code>" in html
+
+
 def test_the_pictures_have_a_cell_for_each_pair_and_a_bar_for_each_count(spanish: Skill) -> None:
     html = page_of(spanish, *RESULTS)
     matrix, histogram = (ElementTree.fromstring(picture) for picture in re.findall(r"<svg.*?</svg>", html))
     titles = [str(title.text) for title in matrix.iter("title")]
     assert sorted(titles) == [
-        "out_of_scope → none: 1 of 1", "remedy_cold → none: 1 of 1", "remedy_foods → remedy_foods: 1 of 1",
+        "remedy_cold → none: 1 of 1",
         "remedy_heat → remedy_cold: 2 of 3", "remedy_heat → remedy_heat: 1 of 3",
     ]  # fmt: skip
     kinds = {
         str(cell.findtext("title")): cell.find("rect") for cell in matrix.iter("g") if cell.find("title") is not None
     }
     assert {title.split(":")[0]: rect.get("class") for title, rect in kinds.items() if rect is not None} == {
-        "out_of_scope → none": "good", "remedy_cold → none": "bad", "remedy_foods → remedy_foods": "bad",
+        "remedy_cold → none": "bad",
         "remedy_heat → remedy_cold": "bad", "remedy_heat → remedy_heat": "good",
     }  # fmt: skip
     assert sorted(str(title.text) for title in histogram.iter("title")) == [

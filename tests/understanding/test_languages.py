@@ -145,7 +145,7 @@ def spoken_rows(value: object) -> object:
 
 
 def language_words(value: object) -> object:
-    turned = under("fillers")(value)
+    turned = under("fillers", "asked", "corrections")(value)
     turned = under("contractions", "spellings", turn=both_sides)(turned)
     return under("in_session", turn=left_side)(turned)
 

@@ -544,3 +544,21 @@ def test_every_mistake_in_the_thresholds_is_named_with_its_line() -> None:
     }  # fmt: skip
     assert (found.emergency, found.confident, found.overheard, found.margin) == (0.0, 1.0, 0.0, 0.0)
     assert read("[]")[1][0] == "1: thresholds.yaml must have keys, not be a list"
+
+
+def test_a_sign_that_is_heard_unclearly_is_only_possible() -> None:
+    clear = replace(BANDS, alarm_clear=0.5, alarm_misheard=0.0, heard=0.1)
+    known = replace(understanding({"remedy_heat": 1.0}), thresholds=clear, alarm=Judged(Suspicion(9.0, 0.0)))
+    for text in ("swollen leg", BY_RULE, LONG):
+        heard = [known.understand(text, confidence=confidence).certainty for confidence in (0.5, 0.49, 0.1)]
+        assert heard == ["certain", "possible", "possible"], text
+    assert known.understand(LONG, confidence=0.09).intent == "none"
+    assert known.understand(BY_RULE, confidence=0.09).certainty == "possible"
+
+
+def test_words_that_the_recognizer_does_not_believe_mean_nothing() -> None:
+    known = replace(understanding({"remedy_heat": 1.0}), thresholds=replace(THRESHOLDS, heard=0.1))
+    assert [known.understand(text, confidence=0.09).intent for text in ("does heat help", "warm my leg")] == [
+        "none"
+    ] * 2
+    assert known.understand("does heat help", confidence=0.1).intent == "remedy_heat"

@@ -150,7 +150,7 @@ def test_without_its_extra_the_natural_voice_says_what_to_install(run: Run, monk
     assert open_voice("auto").name == "pyttsx3"
     ran = run("voices", "--voice", "natural")
     assert ran.code == 1
-    assert 'pip install ".[natural]"' in ran.err
+    assert 'pip install -e ".[natural]"' in ran.err
     assert f"natural  (not installed: {install_hint('natural')})" in run("voices").lines
 
 

@@ -7,6 +7,7 @@ import importlib
 import io
 import math
 import queue
+import sys
 import threading
 import time
 import wave
@@ -33,6 +34,12 @@ _SILENT_BELOW: Final = 100
 _FULL_SCALE: Final = 32_767.0
 _ONSET_SAMPLES: Final = round(0.02 * SAMPLE_RATE)  # an "h" begins softly
 _BLOCK_FRAMES: Final = 16_384
+_HEADER_BYTES: Final = 65_536
+_MAX_PIPED_BYTES: Final = 512 * 1024 * 1024
+_SOUND_SUFFIXES: Final = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".m4a", ".aac", ".wma"}
+)
+_SOUND_MARKS: Final = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"caff", b"ID3", b"\xff\xfb")
 _MAX_CHANNELS: Final = 64
 _MIN_RATE, _MAX_RATE = 4_000, 768_000  # hertz: a header with less is wrong; seconds would become hours
 _DEVICE_RATES: Final = (48_000, 44_100)
@@ -83,19 +90,20 @@ class WavSource:
     """Read a sound file in chunks, piece by piece, whatever its length."""
 
     def __init__(self, path: Path) -> None:
-        """Check the file without opening it for reading chunks.
+        """Check the file; what comes from a pipe, such as `-` (standard input), is read to its end.
 
         Raises `AudioFileError` if the file does not exist, is not sound, or is empty.
         """
-        self.path = path
-        with _open_sound(path) as sound:
+        self.name = "standard input" if comes_from_stdin(path) else str(path)
+        self._content: Path | bytes = _content(path, self.name)
+        with self._open() as sound:
             if sound.frames == 0:
-                raise AudioFileError(f"{path} has no sound in it", hint="record the question again")
+                raise AudioFileError(f"{self.name} has no sound in it", hint="record the question again")
             if sound.channels > _MAX_CHANNELS:
-                raise AudioFileError(f"{path} has {sound.channels} channels", hint="save it with one or two")
+                raise AudioFileError(f"{self.name} has {sound.channels} channels", hint="save it with one or two")
             if not _MIN_RATE <= sound.samplerate <= _MAX_RATE:
                 raise AudioFileError(
-                    f"{path} has {sound.samplerate} samples a second", hint="save it with 16000 or 44100"
+                    f"{self.name} has {sound.samplerate} samples a second", hint="save it with 16000 or 44100"
                 )
 
     def chunks(self) -> Iterator[AudioChunk]:
@@ -110,14 +118,26 @@ class WavSource:
         if waiting:
             yield AudioChunk(bytes(waiting))
 
+    def _open(self) -> Any:
+        import soundfile
+
+        content = self._content
+        try:
+            return soundfile.SoundFile(io.BytesIO(content) if isinstance(content, bytes) else str(content))
+        except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+            reason = str(error).rsplit(": ", 1)[-1].strip()
+            raise AudioFileError(
+                f"{self.name} is not a sound file that can be read: {reason}", hint="save it as WAV"
+            ) from error
+
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
-        with _open_sound(self.path) as sound:
+        with self._open() as sound:
             resample = soxr.ResampleStream(sound.samplerate, SAMPLE_RATE, 1, dtype="float32")
             while True:
                 try:
                     block = sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
                 except (RuntimeError, ValueError) as error:
-                    raise AudioFileError(f"{self.path} breaks off: {error}", hint="record it again") from error
+                    raise AudioFileError(f"{self.name} breaks off: {error}", hint="record it again") from error
                 last = len(block) < _BLOCK_FRAMES
                 mono = np.nan_to_num(block.mean(axis=1)).astype(np.float32)
                 yield np.asarray(resample.resample_chunk(mono, last=last), dtype=np.float32)
@@ -338,16 +358,66 @@ def _wav_writer(opened: BinaryIO) -> wave.Wave_write:
     return file
 
 
-def _open_sound(path: Path) -> Any:
-    import soundfile
+def comes_from_stdin(path: Path) -> bool:
+    """Return whether a path stands for standard input: `-`, or /dev/stdin while that is a pipe."""
+    return str(path) == "-" or (str(path) == "/dev/stdin" and not path.is_file())
 
-    if not path.is_file():
-        raise AudioFileError(f"there is no file {path}", hint="check the path")
+
+def is_sound_name(path: Path) -> bool:
+    """Return whether the name of a file is that of a sound."""
+    return path.suffix.casefold() in _SOUND_SUFFIXES
+
+
+def begins_like_sound(content: bytes) -> bool:
+    """Return whether a file that begins like this is a sound."""
+    return content.startswith(_SOUND_MARKS)
+
+
+def _content(path: Path, name: str) -> Path | bytes:
+    """Return where to read a sound from: its path, or its bytes if it cannot be read from there piece by piece."""
+    if not comes_from_stdin(path):
+        if path.is_dir():
+            raise AudioFileError(f"{path} is a folder", hint="name a sound file in it")
+        if not path.exists():
+            raise AudioFileError(f"there is no file {path}", hint="check the path")
     try:
-        return soundfile.SoundFile(str(path))
-    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
-        reason = str(error).rsplit(": ", 1)[-1].strip()
-        raise AudioFileError(f"{path} is not a sound file that can be read: {reason}", hint="save it as WAV") from error
+        if comes_from_stdin(path):
+            content = sys.stdin.buffer.read(_MAX_PIPED_BYTES + 1)
+        elif path.is_file():
+            with path.open("rb") as file:
+                content = file.read(_HEADER_BYTES)
+            if content and _sized(content) is content:
+                return path
+            content = path.read_bytes()
+        else:
+            with path.open("rb") as file:
+                content = file.read(_MAX_PIPED_BYTES + 1)
+    except OSError as error:
+        raise AudioFileError(f"{name} cannot be read: {error.strerror}", hint="check its permissions") from error
+    if not content:
+        raise AudioFileError(f"{name} is empty", hint="record the question again")
+    if len(content) > _MAX_PIPED_BYTES:
+        raise AudioFileError(f"{name} never ends", hint="save it to a file first")
+    return _sized(content)
+
+
+def _sized(content: bytes) -> bytes:
+    """Return a WAV file whose header gives the length of its sound as 0 with the length it has; others unchanged.
+
+    A program that writes to a pipe cannot go back to its header.
+    """
+    if not (content.startswith(b"RIFF") and content[8:12] == b"WAVE"):
+        return content
+    at = 12
+    while at + 8 <= len(content):
+        length = int.from_bytes(content[at + 4 : at + 8], "little")
+        if content[at : at + 4] == b"data":
+            left = len(content) - at - 8
+            if length == 0 and left:
+                return content[: at + 4] + left.to_bytes(4, "little") + content[at + 8 :]
+            return content
+        at += 8 + length + length % 2
+    return content
 
 
 def _pcm(samples: npt.NDArray[np.float32]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import click
 from voice_helper.cli.options import (
     DEBUG_RECORDING,
     Options,
+    check_save,
+    check_save_name,
     common,
     disclaimer,
     kept_in,
@@ -20,7 +23,6 @@ from voice_helper.cli.options import (
     plain,
     print_hanging,
     print_line,
-    refuse_silent_save,
     situation,
     slots,
     speak,
@@ -30,13 +32,18 @@ from voice_helper.errors import VoiceHelperError
 from voice_helper.support.silence_stderr import without_sound_library_noise
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
+    from voice_helper.audio.devices import WavSource
     from voice_helper.skill import Skill
     from voice_helper.types import Answer, Match, Transcript
 
 
 @click.command()
 @click.argument("question", nargs=-1)
-@click.option("--wav", type=click.Path(path_type=Path), help="Sound file with the question.")
+@click.option(
+    "--wav",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Sound file with the question (WAV, FLAC or OGG; - is standard input).",
+)
 @click.option("--save", type=click.Path(path_type=Path), help="Write the spoken answer to this WAV file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option("--explain", is_flag=True, help="Name the second-best meaning too, which takes longer.")
@@ -53,6 +60,8 @@ def ask(
 ) -> None:
     """Ask one question: typed, from a sound file, or aloud.
 
+    Every utterance in a sound file is answered, in order, as in one conversation.
+
     Example: voice-helper ask "why do my calves cramp at night"
 
     Example: voice-helper ask --wav question.wav --save answer.wav
@@ -61,7 +70,7 @@ def ask(
         raise click.UsageError("use a typed question or --wav, not both")
     if question and recording:
         raise click.UsageError("a typed question has no sound to keep: leave --debug-recording out")
-    refuse_silent_save(options, save)
+    check_save(options, save, wav)
     _answer_once(
         options,
         " ".join(question) if question else None,
@@ -87,47 +96,55 @@ def _answer_once(
     from voice_helper.dialogue.conversation import State
     from voice_helper.runtime.json_output import answer_form
     from voice_helper.tester.run import ask as ask_skill
-    from voice_helper.types import Transcript
+    from voice_helper.types import Row, Transcript
 
+    file: WavSource | None = None
     if wav is not None:  # report a file that is not sound before loading anything
         from voice_helper.audio.devices import WavSource
 
-        WavSource(wav)
+        file = WavSource(wav)
     skill = open_skill(options)
-    engine: str | None = None
-    if typed is not None:
-        transcript = Transcript(typed)
-    else:
-        transcript, engine = _hear_one(options, skill, wav, recording)
-    asked = ask_skill(skill, transcript, State(situation=situation(recording)))
-    match = asked.match
-    if explain:
-        match = skill.understanding.with_runner_up(asked.transcript.text, match)
-    if as_json:
-        print_line(answer_form(asked.transcript, engine, match, asked.answer))
-    else:
-        _show_answer(asked.transcript, engine, match, asked.answer, explain=explain)
-    speak(options, asked.answer.spoken_rows(), save)
+    heard: Iterable[tuple[Transcript, str | None]] = (
+        [(Transcript(typed), None)] if typed is not None else _hear(options, skill, file, recording)
+    )
+    state, rows = State(situation=situation(recording)), list[Row]()
+    for transcript, engine in heard:
+        asked = ask_skill(skill, transcript, state)
+        state, match = asked.state, asked.match
+        rows += asked.answer.spoken_rows()
+        if explain:
+            match = skill.understanding.with_runner_up(asked.transcript.text, match)
+        if as_json:
+            print_line(answer_form(asked.transcript, engine, match, asked.answer))
+        else:
+            _show_answer(asked.transcript, engine, match, asked.answer, explain=explain)
+    speak(options, rows, save)
 
 
-def _hear_one(options: Options, skill: Skill, wav: Path | None, recording: Path | None) -> tuple[Transcript, str]:
-    from voice_helper.audio.devices import Microphone, WavSource
+def _hear(
+    options: Options, skill: Skill, file: WavSource | None, recording: Path | None
+) -> Iterator[tuple[Transcript, str]]:
+    """Yield the utterances of a file, or the one question asked at the microphone, with the engine that heard them."""
+    from voice_helper.audio.devices import Microphone
     from voice_helper.audio.endpoint import ONE_QUESTION, EndpointSettings
-    from voice_helper.runtime.assistant import hear_question
+    from voice_helper.runtime.assistant import hear_question, hear_utterances
 
     recognizer = open_recognizer(options, skill)
     if recording is not None:
         notice = skill.content.answers.recording_notice
         note(notice.text)
         speak(options, (notice,), None)
-    if wav is not None:
-        heard = hear_question(kept_in(WavSource(wav), recording), recognizer, ONE_QUESTION)
-        if not heard.text:
-            raise VoiceHelperError(f"no words were heard in {wav}", hint="record it closer to the microphone")
-        return heard, recognizer.name
+    if file is not None:
+        is_silent = True
+        for utterance in hear_utterances(kept_in(file, recording), recognizer, ONE_QUESTION):
+            is_silent = False
+            yield utterance, recognizer.name
+        if is_silent:
+            raise VoiceHelperError(f"no words were heard in {file.name}", hint="record it closer to the microphone")
+        return
     with Microphone(options.microphone_device) as microphone:
         note("listening: ask your question")
-        return hear_question(kept_in(microphone, recording), recognizer, EndpointSettings()), recognizer.name
+        yield hear_question(kept_in(microphone, recording), recognizer, EndpointSettings()), recognizer.name
 
 
 def _show_answer(transcript: Transcript, engine: str | None, match: Match, answer: Answer, *, explain: bool) -> None:
@@ -163,5 +180,6 @@ def demo(options: Options, save: Path) -> None:
     recording = language_folder(options) / "demo.wav"
     if not recording.is_file():
         raise VoiceHelperError(f"there is no recording {recording}", hint="record a question and save it there")
+    check_save_name(save, recording)
     _answer_once(options, None, recording, save, as_json=False)
     note(disclaimer(options))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -21,10 +23,9 @@ from voice_helper.audio.devices import (
 )
 from voice_helper.audio.levels import LevelMeter
 from voice_helper.errors import VoiceHelperError, install_hint
-from voice_helper.recognizers.embedded import network
-from voice_helper.recognizers.embedded.word_search import import_search
 from voice_helper.skill.content import load_content
-from voice_helper.speech_models.find import find_vosk_model
+from voice_helper.speech_models.find import find_model
+from voice_helper.support.engines import RECOGNIZERS, VOICES, RecognizerRecord
 from voice_helper.support.paths import intents_folder
 from voice_helper.voices import open_voice
 
@@ -32,8 +33,7 @@ _CHUNKS_LISTENED: Final = 20  # two thirds of a second
 EXTRAS: Final = (
     ("web page", "starlette", "web", "voice-helper serve web: in a browser"),
     ("home assistant", "wyoming", "wyoming", "voice-helper serve wyoming: in Home Assistant"),
-    ("whisper", "faster_whisper", "whisper", "--engine whisper: hears with a Whisper model"),
-    ("pocketsphinx", "pocketsphinx", "pocketsphinx", "--engine pocketsphinx: hears with PocketSphinx"),
+    *((each.name, each.imports, each.extra, each.adds) for each in RECOGNIZERS if each.extra),
     ("openvoiceos", "ovos_workshop", "ovos", "a skill for OpenVoiceOS"),
     ("cluster", "ray", "cluster", "voice-helper serve cluster: on several machines"),
 )
@@ -77,10 +77,8 @@ def examine(
     return [
         Finding("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
         _look("sentences and answers", lambda: _content(folder), needed=True),
-        _look("embedded recognizer", _embedded),
-        _vosk_model(language, model),
-        _look("voice", lambda: open_voice("pyttsx3").name),
-        _look("natural voice", lambda: open_voice("natural").name, gives="a calmer voice for English"),
+        *(_recognizer(each, language, model) for each in RECOGNIZERS if each.extra is None),
+        *(_look(each.title, partial(_voice, each.name), gives=each.adds) for each in VOICES),
         *(_extra(*extra) for extra in EXTRAS),
         _look("sound library", lambda: str(import_sounddevice().get_portaudio_version()[1])),
         _look("microphone", lambda: _microphone(microphone)),
@@ -102,17 +100,20 @@ def _content(folder: Path) -> str:
     return f"{templates} templates, {answers} answers; reviewed by no clinician"
 
 
-def _embedded() -> str:
-    network.PhoneNetwork()
-    import_search()
-    return "hama's network in numpy, and kaldi-decoder; nothing to download"
+def _recognizer(record: RecognizerRecord, language: str, model: Path | None) -> Finding:
+    """Check a recognizer that comes with this program: its model if it needs one, otherwise its packages."""
+    if record.model is None:
+        return _look(f"{record.name} recognizer", importlib.import_module(record.module).check)
+    is_asked_for = language != "en" or model is not None
+    return _look(
+        f"{record.name} model",
+        lambda: str(find_model(record.name, language, model)),
+        gives=None if is_asked_for else record.adds,
+    )
 
 
-def _vosk_model(language: str, model: Path | None) -> Finding:
-    if language == "en" and model is None:
-        gives = "may hear English better than the built-in recognizer, and hears other languages"
-        return _look("vosk model", lambda: str(find_vosk_model(language, None)), gives=gives)
-    return _look("vosk model", lambda: str(find_vosk_model(language, model)))  # the user asked for it
+def _voice(name: str) -> str:
+    return open_voice(name).name
 
 
 def _extra(name: str, package: str, extra: str, gives: str) -> Finding:

@@ -10,6 +10,7 @@ import click
 
 from voice_helper.cli.options import (
     Options,
+    check_save,
     common,
     open_skill,
     plain,
@@ -19,7 +20,8 @@ from voice_helper.cli.options import (
     terminal,
 )
 from voice_helper.errors import VoiceHelperError, install_hint
-from voice_helper.voices import VOICE_NAMES, has_natural
+from voice_helper.support.engines import VOICES
+from voice_helper.voices import NoVoice, is_installed
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.cli.diagnosis import Finding
@@ -90,13 +92,13 @@ def voices(options: Options, save: Path | None) -> None:
     from voice_helper.voices import open_voice
     from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
+    check_save(options, save)
     skill = open_skill(options)
     voice = open_voice(options.voice, options.spoken_language)
-    for name in VOICE_NAMES:
-        if name == "natural" and not has_natural():
-            click.echo(f"{name}  (not installed: {install_hint('natural')})")
-        elif name != "auto":
-            click.echo(f"{name}{'  (used)' if name == voice.name else ''}")
+    for record in VOICES:
+        missing = f"  (not installed: {install_hint(record.extra or '')})" if not is_installed(record) else ""
+        click.echo(f"{record.name}{missing or ('  (used)' if record.name == voice.name else '')}")
+    click.echo(f"{NoVoice.name}{'  (used)' if NoVoice.name == voice.name else ''}")
     if isinstance(voice, Pyttsx3Voice):
         names = voice.voices()
         click.echo(f"  {len(names)} voices of the system: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")

@@ -49,7 +49,8 @@ def homeassistant(options: Options, folder: Path) -> None:
     for name in files:
         click.echo(folder / name)
     note_number(options, skill)
-    note("a sign of danger is recognized there only in whole sentences; the top of each file says more")
+    note("a sign of danger is recognized there only in whole sentences. For any other, Home Assistant guesses")
+    note("for all that matters use serve wyoming; the top of each file says more")
 
 
 @export.command()

@@ -14,6 +14,7 @@ import click
 from voice_helper.cli.options import (
     DEBUG_RECORDING,
     Options,
+    check_save,
     common,
     kept_in,
     note,
@@ -27,7 +28,6 @@ from voice_helper.cli.options import (
     print_hanging,
     print_line,
     progress,
-    refuse_silent_save,
     situation,
     terminal,
 )
@@ -185,8 +185,9 @@ def _open_and_converse(
     from voice_helper.voices import ReadingPace
 
     save, recording = listening.save, listening.recording
-    refuse_silent_save(options, save)
-    file = None if listening.is_live else WavSource(Path(listening.source))
+    source = None if listening.is_live else Path(listening.source)
+    check_save(options, save, source)
+    file = WavSource(source) if source is not None else None
     wake = manner.wake
     skill = open_skill(options)
     if manner.place is not None:

@@ -112,7 +112,7 @@ INTENTS: Final = _shared(
 
 _SHARED_OPTIONS: Final = (
     _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="Recognizer to use."),
-    _shared("--model", type=click.Path(path_type=Path), help="Folder of the Vosk model to use."),
+    _shared("--model", type=click.Path(path_type=Path), help="Folder of the speech model to use."),
     _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="Voice to use."),
     _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Speed in words a minute."),
     _shared("--device", help="Sound device, by part of its name."),
@@ -278,10 +278,25 @@ def warn_of_danger(content: Content) -> None:
         error_terminal().print(plain(missing), style="bold red", highlight=False, soft_wrap=True)
 
 
-def refuse_silent_save(options: Options, save: Path | None) -> None:
-    """Raise `click.UsageError` if the answer would be saved but not spoken."""
+def check_save(options: Options, save: Path | None, question: Path | None = None) -> None:
+    """Raise `click.UsageError` if nothing is spoken that could be saved, or if it cannot be saved there."""
     if save is not None and options.voice == "none":
         raise click.UsageError("with --voice none nothing is spoken, so there is nothing to --save")
+    if save is not None:
+        check_save_name(save, question)
+
+
+def check_save_name(save: Path, question: Path | None = None) -> None:
+    """Raise `click.UsageError` if a spoken answer cannot be saved in this file.
+
+    `question` is the sound file with the question, which is never written over.
+    """
+    from voice_helper.audio.devices import is_sound_name
+
+    if is_sound_name(save) and save.suffix.casefold() != ".wav":
+        raise click.UsageError(f"--save writes WAV files only: --save {save.with_suffix('.wav')}")
+    if question is not None and save.exists() and question.exists() and save.samefile(question):
+        raise click.UsageError(f"--save would write over the question in {question}: choose another name")
 
 
 def language_folder(options: Options) -> Path:

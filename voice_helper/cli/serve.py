@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,7 +23,7 @@ from voice_helper.cli.options import (
     open_skill,
     open_voice_or_none,
 )
-from voice_helper.errors import VoiceHelperError, needs_package
+from voice_helper.errors import VoiceHelperError, install_hint, needs_package
 from voice_helper.servers.admission import is_loopback
 from voice_helper.voices import VoiceWithMemory
 
@@ -39,7 +40,8 @@ _RUBBISH: Final = ("Invalid HTTP request", "Invalid UTF-8 sequence")
 _LONG_SECONDS: Final = 3600
 _MAX_CONNECTIONS: Final = 64
 _STOP_SECONDS: Final = 1
-_EVERY_ADDRESS: Final = ("0.0.0.0", "::", "[::]")
+_ELSEWHERE: Final = {"0.0.0.0": ("AF_INET", "192.0.2.1"), "::": ("AF_INET6", "2001:db8::1")}  # examples, of nobody
+_EVERY_ADDRESS: Final = tuple(_ELSEWHERE)
 _MAX_NAME_BYTES: Final = 63  # of a service on the network
 _TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that are mistaken for others
 
@@ -76,12 +78,27 @@ def serve() -> None:
     "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of people at a time."
 )
 @click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
+@click.option(
+    "--behind-proxy",
+    is_flag=True,
+    help="Trust X-Forwarded-Host and X-Forwarded-Proto of a web server in front of it.",
+)
 @common
-def web(options: Options, host: str, port: int, cert: Path | None, key: Path | None, most: int, workers: int) -> None:
+def web(
+    options: Options,
+    host: str,
+    port: int,
+    cert: Path | None,
+    key: Path | None,
+    most: int,
+    workers: int,
+    behind_proxy: bool,
+) -> None:
     """Serve a web page to talk to or type to. Ctrl-C ends.
 
-    With --host, users on other machines type a token, which is printed at the start. Browsers allow the microphone only
-    on secure pages, so add --cert and --key; without them, users can still type and use the buttons.
+    With --host, other machines need a token. It is part of the address that is printed at the start, also as a QR code
+    for a phone. Browsers allow the microphone only on secure pages, so add --cert and --key; without them, users can
+    still type and use the buttons.
 
     Example: voice-helper serve web
 
@@ -105,7 +122,7 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
             )
         skill.load_all()
         _, another_recognizer = _recognizers(options, skill, workers)
-        token = None if is_loopback(host) else _new_token()
+        token = None if is_loopback(host) and not behind_proxy else _new_token()
         served = WebService(
             skill.conversation,
             page_files(skill.content, skill.content.page, needs_token=token is not None),
@@ -115,6 +132,7 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
             host=host,
             token=token,
             most=most,
+            behind_proxy=behind_proxy,
         )
         config = uvicorn.Config(create_app(served), **server_settings(cert, key))
         note_number(options, skill)
@@ -131,8 +149,15 @@ def web(options: Options, host: str, port: int, cert: Path | None, key: Path | N
 )
 @click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
 @click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant discover it on the network.")
+@click.option(
+    "--keep-sessions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep guided sessions in this file, so that they survive a restart. Without it, nothing is kept.",
+)
 @common
-def wyoming(options: Options, host: str, port: int, most: int, workers: int, announces: bool) -> None:
+def wyoming(
+    options: Options, host: str, port: int, most: int, workers: int, announces: bool, keep_sessions: Path | None
+) -> None:
     """Serve Home Assistant over Wyoming. Ctrl-C ends.
 
     It provides a conversation agent, speech-to-text and text-to-speech. The Wyoming protocol has no password: with
@@ -148,7 +173,9 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
         import wyoming  # noqa: F401
     import asyncio
 
+    from voice_helper.servers.session_file import SessionFile
     from voice_helper.servers.wyoming.server import WyomingServer, WyomingService
+    from voice_helper.skill.content import key_of
 
     with listening_socket(host, port) as listener:
         skill = open_skill(options)
@@ -163,8 +190,12 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
             options.rate,
             host=host,
             most=most,
+            sessions=SessionFile(keep_sessions, key_of(skill.content, "turns")) if keep_sessions is not None else None,
+            regions=skill.content.subject.regions if skill.content.subject is not None else (),
             about=skill.content.title,
         )
+
+        server = WyomingServer(served)
 
         async def ready() -> None:
             if announces:
@@ -172,11 +203,16 @@ def wyoming(options: Options, host: str, port: int, most: int, workers: int, ann
             note_number(options, skill)
             click.echo(f"tcp://{_shown(host)}:{listener.getsockname()[1]}")
             note("in Home Assistant: Settings, Devices & services, Add integration, Wyoming Protocol. Ctrl-C ends")
+            if keep_sessions is not None:
+                note(f"guided sessions are kept in {keep_sessions}")
+            note(
+                "after a change of --voice or --rate, run the action tts.clear_cache in Home Assistant: it keeps sound"
+            )
             if not is_loopback(host):
                 note("everybody who can reach this port can use it: the protocol has no password and no encryption")
 
         keep_what_is_loaded()
-        asyncio.run(WyomingServer(served).serve(listener, ready))
+        asyncio.run(server.serve(listener, ready))
 
 
 async def _announce_in_network(host: str, port: int) -> None:
@@ -187,7 +223,9 @@ async def _announce_in_network(host: str, port: int) -> None:
         from wyoming.zeroconf import HomeAssistantZeroconf
     name = f"voice-helper on {socket.gethostname()}".encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
     try:
-        await HomeAssistantZeroconf(port, name, None if host in _EVERY_ADDRESS else host).register_server()
+        await HomeAssistantZeroconf(
+            port, name, None if host.strip("[]") in _EVERY_ADDRESS else host.strip("[]")
+        ).register_server()
     except Exception as error:  # anything the mDNS library raises
         raise VoiceHelperError(
             f"cannot announce it on the network: {error or type(error).__name__}",
@@ -281,12 +319,13 @@ def listening_socket(host: str, port: int) -> socket.socket:
     """Open a listening socket on a port of this machine (0: any free port). Raises `VoiceHelperError` on failure."""
     import socket
 
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    name = host.strip("[]")
     try:
-        return socket.create_server((host.strip("[]"), port), family=family)
-    except OSError as error:
+        family = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((name, port), family=family)
+    except (OSError, UnicodeError) as error:
         raise VoiceHelperError(
-            f"{host} port {port} cannot be served: {error.strerror or error}",
+            f"{host} port {port} cannot be served: {getattr(error, 'strerror', None) or error}",
             hint="choose another one with --port, or an address of this machine with --host",
         ) from error
 
@@ -317,17 +356,49 @@ def _new_token() -> str:
 
 
 def _announce(listener: socket.socket, token: str | None, host: str, *, is_secure: bool) -> None:
-    click.echo(f"{'https' if is_secure else 'http'}://{_shown(host)}:{listener.getsockname()[1]}/")
+    address = f"{'https' if is_secure else 'http'}://{_shown(_reached_at(host))}:{listener.getsockname()[1]}/"
     if token is None:
+        click.echo(address)
         note("open this address in a browser on this machine. Ctrl-C ends")
         return
+    address = f"{address}#token={token}"
+    click.echo(address)
     click.echo(f"token: {token}")
-    note("open it from other machines with this machine's name; everybody with the token can use it. Ctrl-C ends")
+    _draw_code(address)
+    note("open this address on a phone or another machine; everybody with the token can use it. Ctrl-C ends")
     if not is_secure:
         note(
             "without --cert and --key, browsers block the microphone, and others on the network can read what is typed"
         )
 
 
+def _draw_code(address: str) -> None:
+    """Print an address as a QR code that a phone's camera reads, on a terminal that can show one."""
+    if not sys.stdout.isatty() or (sys.stdout.encoding or "").lower().replace("-", "") != "utf8":
+        return
+    try:
+        import segno
+    except ImportError:
+        note(f"for a QR code, {install_hint('web')}")
+        return
+    segno.make(address, micro=False).terminal(out=sys.stdout, compact=True, border=2)
+
+
+def _reached_at(host: str) -> str:
+    """Return a host that other machines can open: for all addresses, the one of this machine on the network."""
+    import socket
+
+    name = host.strip("[]")
+    if name not in _EVERY_ADDRESS:
+        return name
+    family, elsewhere = _ELSEWHERE[name]
+    with suppress(OSError), socket.socket(socket.AddressFamily[family], socket.SOCK_DGRAM) as asking:
+        asking.connect((elsewhere, 9))  # sends nothing: it only chooses the way there
+        return str(asking.getsockname()[0])
+    return socket.gethostname()
+
+
 def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    """Return a host as it stands in an address: IPv6 in brackets, with its zone escaped."""
+    name = host.strip("[]")
+    return f"[{name.replace('%', '%25')}]" if ":" in name else name

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +31,7 @@ from voice_helper.cli.options import (
     written_to,
 )
 from voice_helper.cli.prompt import Asking, run_prompt, show_result
-from voice_helper.errors import VoiceHelperError
+from voice_helper.errors import AudioFileError, EngineFaultError, VoiceHelperError
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from rich.console import Console
@@ -64,9 +66,10 @@ class Batch:
 
 
 _LABEL: Final = 'write lines such as {"text": "what people say", "intent": "what they mean"}'
+_SNIFFED_BYTES: Final = 12
 _STYLES: Final = {"broken": "red", "mended": "green"}
 _BATCH_OPTIONS: Final = (
-    click.option("--audio", is_flag=True, help="Read sound files, or JSON lines with a wav each."),
+    click.option("--audio", is_flag=True, help="Read sound files (WAV, FLAC, OGG), or JSON lines with a wav each."),
     click.option(
         "--context",
         type=click.Choice(["none", "guide"]),
@@ -168,6 +171,12 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
     if comparison is not None and batch.form in {"jsonl", "junit"}:
         for line in comparison.lines():
             note(line)
+    if report.failed:
+        count = len(report.failed)
+        raise VoiceHelperError(
+            f"{count} line{' was' if count == 1 else 's were'} not tested: {report.failed[0].fault}",
+            hint="the report says why of each; test those lines again",
+        )
     if batch.fail_under is not None and not report.expected:
         raise VoiceHelperError("nothing was tested: no line has an expected intent", hint=_LABEL)
     if batch.fail_under is not None and report.accuracy < batch.fail_under:
@@ -190,13 +199,23 @@ def _comparison(batch: Batch, earlier: dict[Key, Earlier] | None, report: Report
     return compare(batch.compare, earlier, report.results) if batch.compare and earlier is not None else None
 
 
+def _is_sound(path: Path) -> bool:
+    """Return whether an argument is a sound, not a list of sounds."""
+    from voice_helper.audio.devices import begins_like_sound, comes_from_stdin, is_sound_name
+
+    if comes_from_stdin(path):
+        peek = getattr(sys.stdin.buffer, "peek", None)
+        return peek is not None and begins_like_sound(peek(_SNIFFED_BYTES))
+    return is_sound_name(path)
+
+
 def read_case_files(files: Sequence[Path], *, audio: bool = False) -> Iterator[Case]:
     """Read the lines of files (- is standard input). Raises `VoiceHelperError` with file and line."""
     from voice_helper.content.documents import Place
     from voice_helper.tester.run import Case, read_cases
 
     for path in files:
-        if audio and path.suffix.casefold() == ".wav":
+        if audio and _is_sound(path):
             yield Case(str(path), place=Place(str(path), 1))
             continue
         try:
@@ -241,35 +260,49 @@ def _spread(options: Options, skill: Skill, cases: Sequence[Case]) -> Iterator[R
 
 
 def _result(skill: Skill, case: Case, recognizer: Recognizer | None) -> Result:
-    from voice_helper.tester.run import run_case
+    from voice_helper.tester.run import failed, run_case
 
     started = time.perf_counter()
-    heard, engine = (_hear_file(recognizer, Path(case.text)), recognizer.name) if recognizer else (None, None)
-    result = run_case(skill, case, heard=heard, engine=engine)
+    if recognizer is None:
+        result = run_case(skill, case)
+    else:
+        try:
+            heard = _hear_file(recognizer, Path(case.text))
+        except (AudioFileError, EngineFaultError) as error:  # this line is lost, but not the others
+            with suppress(EngineFaultError):
+                recognizer.finish()  # or the rest of this utterance would be part of the next line
+            result = failed(case, error.message, recognizer.name)
+        else:
+            result = run_case(skill, case, heard=heard, engine=recognizer.name)
     return replace(result, seconds=time.perf_counter() - started)
 
 
-def _hear_file(recognizer: Recognizer, path: Path) -> Transcript:
+def _hear_file(recognizer: Recognizer, path: Path) -> tuple[Transcript, ...]:
+    """Return every utterance in a sound file."""
     from voice_helper.audio.devices import WavSource
     from voice_helper.audio.endpoint import ONE_QUESTION
-    from voice_helper.runtime.assistant import hear_question
+    from voice_helper.runtime.assistant import hear_utterances
 
-    return hear_question(WavSource(path), recognizer, ONE_QUESTION)
+    return tuple(hear_utterances(WavSource(path), recognizer, ONE_QUESTION))
 
 
 def _print_table(console: Console, report: Report, comparison: Comparison | None) -> None:
     from rich.table import Table
+
+    from voice_helper.tester.report import several_utterances
 
     table = Table(box=None, pad_edge=False)
     for column in ("", "text", "intent", "score", "by", "expected"):
         table.add_column(column, overflow="fold")
     for result in report.results:
         mark = {True: "ok", False: "[red]NO[/red]", None: ""}[result.is_right]
+        if result.fault is not None:
+            mark = "[red]FAILED[/red]"
         expected = plain(result.case.intent or "") if result.is_right is False else ""
         table.add_row(
             mark,
-            plain(result.case.text),
-            result.match.intent + slots(result.match),
+            plain(result.case.text + several_utterances(result)),
+            plain(result.fault) if result.fault is not None else result.match.intent + slots(result.match),
             f"{result.match.score:.2f}",
             result.match.decided_by,
             expected,
@@ -301,6 +334,8 @@ def _page(skill: Skill, files: Sequence[Path], batch: Batch, report: Report, com
             skill.content.sentences,
             files=[str(path) for path in files],
             made=datetime.now().astimezone(),
+            command=shlex.join(["voice-helper", *sys.argv[1:]]),
+            folder=str(skill.content.folder),
             comparison=comparison,
             thefts=find_thefts(skill, batch.draws, templates) if batch.draws else None,
         )

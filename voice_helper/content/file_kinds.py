@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
-from voice_helper.content.schema import Record, Text, key
+from voice_helper.content.schema import Record, Text, Texts, key
 from voice_helper.types import DisclaimerRule, Kind
 
 Level = Literal["emergency", "urgent", "ask_other_person", "ask_medicine", "ask_diagnosis", "see_doctor"]
@@ -20,7 +20,7 @@ LABELS: Final = frozenset(
         "listening", "thinking", "question", "ask", "answers", "you", "source", "voice", "hush", "sayable", "close",
         "session", "step", "seconds", "places", "feelings", "moves", "session_listening", "session_deaf",
         "session_over", "no_secure", "no_microphone", "no_words", "unreachable", "cut", "cut_session", "busy",
-        "too_fast", "fault", "token", "token_hint", "token_wrong", "token_send",
+        "too_fast", "fault", "token", "token_hint", "token_wrong", "token_send", "home", "call", "rejoining",
     }
 )  # fmt: skip
 MARKED_KINDS: Final = frozenset({"article", "first_aid", "safety"})
@@ -43,6 +43,12 @@ class ThresholdsFile(Record):
     margin: float = _share("Two meanings nearer to each other than this are asked about.")
     unsure: float = _share("Below this, the words are not understood.")
     confident: float = _share("The minimum confidence to trust the recognizer's words.")
+    heard: float | None = key(
+        "Words heard with less confidence than this mean nothing, except a sign of danger that a rule names.",
+        default=None,
+        low=0.0,
+        high=1.0,
+    )
     emergency: float = _share("The minimum share of emergency in a danger that makes it one.")
     alarm_certain: float | None = key("The minimum log odds of danger that are acted on without a rule.", default=None)
     alarm_possible: float | None = key(
@@ -54,6 +60,9 @@ class ThresholdsFile(Record):
     alarm_session: float | None = key("Added to all four in a guided session.", default=None)
     alarm_misheard: float | None = key(
         "Added to all four if the recognizer is less confident than `confident`.", default=None
+    )
+    alarm_clear: float | None = key(
+        "A sign of danger heard with less confidence than this is at most possible.", default=None, low=0.0, high=1.0
     )
     overheard: float = _share("The minimum score for overheard words, which nobody addressed to the program.")
     overheard_confident: float = _share("The minimum confidence for a nearest meaning of overheard words.")
@@ -95,6 +104,15 @@ class LanguageFile(Record):
     spellings: dict[str, str] = key("The usual spelling of misheard or differently spelled words.", default={})
     in_session: dict[str, str] = key("Words that have a different intent during a session.", default={})
     fillers: tuple[str, ...] = key("Words and phrases that carry no meaning, such as `um`.", default=())
+    asked: tuple[str, ...] = key(
+        "Questions about anything: `does {words} help`. If the last of `{words}` is in no template, nothing is known "
+        "of it.",
+        default=(),
+    )
+    asked_first: dict[str, tuple[str, ...]] = key(
+        "By slot, the values that say what a question is about, even if another meaning is nearer.", default={}
+    )
+    corrections: tuple[str, ...] = key("Words before a value that take it back, such as `not the`.", default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +166,10 @@ class AssistantFile(Record):
     near: tuple[str, ...] = key("Phrases that may refer to the subject.")
     examples: tuple[str, ...] = key("Questions to show. Each must match a template.")
     start: str = key("What a user says to start a guided session. It must match a template.", default="")
+    regions: tuple[str, ...] = key("The forms of the language that Home Assistant may ask for: `en-GB`.", default=())
+    skip_words: tuple[str, ...] = key(
+        "What Home Assistant cuts from an utterance before it looks for a sentence.", default=()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +226,7 @@ class DisclaimerKeys(Record):
     """The disclaimer in its two lengths."""
 
     full: str = key("Said the first time.")
-    short: str = key("Said afterwards.")
+    short: str = key("Said from then on.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,10 +253,16 @@ class OutageKeys(Record):
 class AnswerKeys(Record):
     """The answer of one intent."""
 
-    disclaimer: DisclaimerRule = key("The disclaimer that follows. `topic` is the full one once, then the short one.")
+    disclaimer: DisclaimerRule = key(
+        "The disclaimer that follows. `topic` is the full one once, then the short one.", unless="like"
+    )
     title: str = key('Its name in "Did you mean ..., or ...?". Without one, the name of the intent.', default="")
-    rows: tuple[RowKeys, ...] = key("What is said, in this order.", each="row {}")
-    said_twice: bool = key("Whether it is said twice.", default=False)
+    rows: tuple[RowKeys, ...] = key("What is said, in this order.", each="row {}", unless="like")
+    said_twice: bool = key("Whether it is said twice.", default=False, unless="like")
+    one_at_a_time: bool = key("Whether only the first of several values is answered.", default=False, unless="like")
+    like: Literal["no_session"] | None = key(
+        "For a command that needs a session: it is answered as `no_session` says.", default=None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +281,7 @@ class AnswersFile(Record):
         "What is said to unclear words.", hint='with "again", what is said to unclear words'
     )
     unsure: str = key("Asks which of two was meant. It needs `{first}` and `{second}`.", default="{first}? {second}?")
+    unsure_start: str = key("Asks whether a session is needed now, if that is one of the two.", default="")
     denied_flag: str = key("Said after a sign of danger was denied.", default="")
     possible_flag: str = key("Names the emergency number if danger is possible.", default="")
     unread: str = key("Said after the answer to a text that is too long to be read as a question.", default="")
@@ -261,16 +290,27 @@ class AnswersFile(Record):
     last_of_several: str = key(
         "Joins the last of several values. It needs `{before}` and `{last}`.", default="{before}, {last}"
     )
+    no_session: AnswerKeys | None = key(
+        "The answer of the commands that need a session, when there is none.", default=None
+    )
     answers: dict[str, AnswerKeys] = key("The answer of each intent.", default={}, each="the answer {}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NothingKeys(Record):
-    """The reply to each kind of follow-up if the topic has none."""
+    """The reply to each kind of follow-up if the topic has none: a row, or the intent that answers instead.
 
-    why: RowKeys = key("The reply to 'why'.")
-    how: RowKeys = key("The reply to 'how'.")
-    more: RowKeys = key("The reply to 'tell me more'.")
+    Each kind that has phrases needs one.
+    """
+
+    why: RowKeys | str = key("The reply to 'why'.")
+    how: RowKeys | str = key("The reply to 'how'.")
+    more: RowKeys | str = key("The reply to 'tell me more'.")
+    other: RowKeys | str | None = key("The reply to 'what else can I do'.", default=None)
+    done: RowKeys | str | None = key("The reply to 'I already did that'.", default=None)
+    fails: RowKeys | str | None = key("The reply to 'nothing works'.", default=None)
+    now: RowKeys | str | None = key("The reply to 'so what should I do'.", default=None)
+    sure: RowKeys | str | None = key("The reply to 'are you sure'.", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +320,11 @@ class FollowUpPhrasesKeys(Record):
     why: tuple[str, ...] = key("Asks for the reason.", default=())
     how: tuple[str, ...] = key("Asks for the way.", default=())
     more: tuple[str, ...] = key("Asks for more.", default=())
+    other: tuple[str, ...] = key("Asks for something else. Answered without an answer before, too.", default=())
+    done: tuple[str, ...] = key("Says that it was done already. Answered without an answer before, too.", default=())
+    fails: tuple[str, ...] = key("Says that nothing helps. Answered without an answer before, too.", default=())
+    now: tuple[str, ...] = key("Asks what to do now. Answered without an answer before, too.", default=())
+    sure: tuple[str, ...] = key("Doubts the answer. Answered without an answer before, too.", default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +344,15 @@ class FollowUpTopicKeys(Record):
     more: str | tuple[tuple[RowKeys, ...], ...] | None = key(
         "The reply to 'tell me more': another intent, or a list of rows for each time.", default=None
     )
+    other: str | tuple[RowKeys, ...] | None = key(
+        "The reply to 'what else can I do'.", default=None, each="other, row {}"
+    )
+    done: str | tuple[RowKeys, ...] | None = key(
+        "The reply to 'I already did that'.", default=None, each="done, row {}"
+    )
+    fails: str | tuple[RowKeys, ...] | None = key("The reply to 'nothing works'.", default=None, each="fails, row {}")
+    now: str | tuple[RowKeys, ...] | None = key("The reply to 'so what should I do'.", default=None, each="now, row {}")
+    sure: str | tuple[RowKeys, ...] | None = key("The reply to 'are you sure'.", default=None, each="sure, row {}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,7 +365,8 @@ class FollowUpsFile(Record):
     phrases: FollowUpPhrasesKeys | None = key("What people say for each kind of follow-up.", default=None)
     choices: ChoicesKeys | None = key("What people say to choose one of two.", default=None)
     openers: tuple[str, ...] = key("Words that begin a follow-up about something else.", default=())
-    frames: dict[str, tuple[str, ...]] = key(
+    joins: tuple[str, ...] = key("Words between two questions in one breath, such as `and also`.", default=())
+    frames: dict[str, Texts] = key(
         "Whole questions for the words after an opener, by the group of the last answer. Each needs `{words}` once.",
         default={},
     )
@@ -339,6 +394,7 @@ class StepKeys(Record):
     asks: bool = key("Whether it asks how the trouble is. Silence counts as no change.", default=False)
     repeat_from: str | None = key("The step to go back to, once, if nothing has changed.", default=None)
     skip_when: str | None = key("The condition under which it is left out.", default=None)
+    called: tuple[str, ...] = key("What users call it when they want to go to it.", default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,6 +405,26 @@ class PlaceKeys(Record):
     usual: str | None = key("The place that is assumed if none was named.", default=None)
     step: str | None = key("The step that naming a place leads to.", default=None)
     ask: dict[str, RowKeys] = key("The question about a place that is not exact enough.", default={})
+    other: RowKeys | None = key(
+        "Said before the step if the user wants another place without naming it: `the other one`.", default=None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeKeys(Record):
+    """Words that make a report say less than its intent: `nearly gone` is not yet `gone`."""
+
+    words: tuple[str, ...] = key("The words.")
+    say: RowKeys = key("Said to the first such report. If it is a question, `yes` is the report in full.")
+    then: RowKeys | None = key("Said to later ones. Without it, a later one counts in full.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TroubleKeys(Record):
+    """What stands around a report of the trouble inside a longer text."""
+
+    before: tuple[str, ...] = key("Words before the report, such as `and now`.", default=())
+    after: tuple[str, ...] = key("Words that begin something else after it, such as `i was`.", default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +451,12 @@ class GuideFile(Record):
     stopped: RowKeys | None = key(
         "Shown when a word ended the session. `{command}` is what to type to begin again.", default=None
     )
+    waiting: RowKeys | None = key("The reply to 'wait'.", default=None)
+    keep_going: RowKeys | None = key("Said if nothing has changed in the middle of a step.", default=None)
+    again: RowKeys | None = key("Said when the steps begin once more because nothing has changed.", default=None)
+    hedges: dict[str, HedgeKeys] = key("The hedges of each report, by its intent.", default={})
+    go_to: tuple[str, ...] = key("Ways to ask for a step. `{step}` is what it is called.", default=())
+    trouble: TroubleKeys | None = key("Reports of the trouble inside a longer text start a session.", default=None)
     article_first: tuple[RowKeys, ...] = key(
         "Said first in a session with only the words of the article.", default=(), each="article_first, row {}"
     )

@@ -46,6 +46,14 @@ class Text:
     place: Place
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A text or a list of texts, with its line."""
+
+    texts: tuple[str, ...]
+    place: Place
+
+
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
@@ -65,6 +73,9 @@ class Key:
     hint: str = ""
     """What to write, if the key is missing."""
 
+    unless: str = ""
+    """The other key that stands instead of this one: a record may not have both."""
+
 
 def key(
     about: str,
@@ -75,10 +86,11 @@ def key(
     high: float | None = None,
     names: Iterable[str] | None = None,
     hint: str = "",
+    unless: str = "",
 ) -> Any:
-    """Declare a key of a record. Without a `default`, the file must have it."""
+    """Declare a key of a record. Without a `default`, the file must have it, or the one that `unless` names."""
     known = frozenset(names) if names is not None else None
-    metadata = {"key": Key(about, each, low, high, known, hint)}
+    metadata = {"key": Key(about, each, low, high, known, hint, unless)}
     if isinstance(default, dict):
         return field(default_factory=dict, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -101,7 +113,7 @@ def keys_of(record: type[Record]) -> _Keys:
 
 
 def is_needed(each: Field[Any]) -> bool:
-    """Return whether a file must have the key of a field."""
+    """Return whether a file must have the key of a field, or the one that stands instead of it."""
     return each.default is MISSING and each.default_factory is MISSING
 
 
@@ -139,7 +151,10 @@ def _read_record(record: type[AnyRecord], item: Item, where: _Where, problems: P
         if name not in known:
             problems.add(value.place, f'{where.what}: unknown key "{name}"{_known_names(name, known)}')
     for name, (each, _, about_key) in known.items():
-        if name not in found and is_needed(each) and is_mapping:
+        is_replaced = about_key.unless in found
+        if name in found and is_replaced:
+            problems.add(found[name].place, f'{where.what} has "{about_key.unless}", so "{name}" has no effect')
+        elif name not in found and is_needed(each) and is_mapping and not is_replaced:
             hint = f", {about_key.hint}" if about_key.hint else ""
             problems.add(item.place, f'{where.what} needs "{name}"{hint}')
     values: dict[str, Any] = {}
@@ -234,6 +249,7 @@ _SIMPLE: Final[Mapping[Any, Callable[[Item, str, Problems], Any]]] = {
     float: lambda item, what, problems: item.number(problems, what),
     bool: lambda item, what, problems: item.truth(problems, what),
     Text: _text_with_place,
+    Texts: lambda item, what, problems: Texts(item.texts(problems, what), item.place),
 }
 
 
@@ -255,6 +271,8 @@ def _blank(kind: Any, place: Place) -> Any:
         return get_args(member)[0]
     if member is Text:
         return Text("", place)
+    if member is Texts:
+        return Texts((), place)
     if member in (str, float, bool):
         return member()
     inner = {each.name: _blank(each_kind, place) for each, each_kind, _ in keys_of(member).values() if is_needed(each)}
@@ -282,13 +300,36 @@ def json_schema(record: type[Record]) -> dict[str, Any]:
 
 def _object(record: type[Record], definitions: dict[str, Any]) -> dict[str, Any]:
     known = keys_of(record)
-    needed = [name for name, (each, _, _) in known.items() if is_needed(each)]
-    return {
-        "type": "object",
-        "description": about(record),
-        "properties": {name: _schema(kind, each, definitions) for name, (_, kind, each) in known.items()},
-        "additionalProperties": False,
-    } | ({"required": needed} if needed else {})
+    needed = [name for name, (each, _, about_key) in known.items() if is_needed(each) and not about_key.unless]
+    return (
+        {
+            "type": "object",
+            "description": about(record),
+            "properties": {name: _schema(kind, each, definitions) for name, (_, kind, each) in known.items()},
+            "additionalProperties": False,
+        }
+        | ({"required": needed} if needed else {})
+        | _alternatives(known)
+    )
+
+
+def _alternatives(known: _Keys) -> dict[str, Any]:
+    """Return that an object has either a key or those that it stands instead of."""
+    replaced: dict[str, dict[str, bool]] = {}
+    for name, (each, _, about_key) in known.items():
+        if about_key.unless:
+            replaced.setdefault(about_key.unless, {})[name] = is_needed(each)
+    if not replaced:
+        return {}
+    either = [
+        {
+            "if": {"required": [other]},
+            "then": {"not": {"anyOf": [{"required": [name]} for name in names]}},
+            "else": {"required": [name for name, needed in names.items() if needed]},
+        }
+        for other, names in replaced.items()
+    ]
+    return {"allOf": either}
 
 
 def _schema(kind: Any, key: Key | None, definitions: dict[str, Any]) -> dict[str, Any]:
@@ -297,6 +338,8 @@ def _schema(kind: Any, key: Key | None, definitions: dict[str, Any]) -> dict[str
     if len(members) > 1:
         return described | {"anyOf": [_schema(member, None, definitions) for member in members]}
     (member,) = members
+    if member is Texts:
+        return _schema(tuple[str, ...], key, definitions)
     if member in (str, Text):
         return described | {"type": "string", "minLength": 1}
     if member is float:
@@ -341,6 +384,7 @@ def reference(record: type[Record]) -> Iterator[str]:
         yield from ("| key | value | required | meaning |", "|---|---|---|---|")
         for name, (declared, kind, about_key) in keys_of(each).items():
             needed = "yes" if is_needed(declared) else ""
+            needed += f", or `{about_key.unless}`" if needed and about_key.unless else ""
             yield f"| `{name}` | {_shown(kind, about_key)} | {needed} | {about_key.about} |"
             left += _records_in(kind)
         yield ""
@@ -381,4 +425,6 @@ def _shown(kind: Any, key: Key | None) -> str:
     return f"keys of {_title(member).lower()}"
 
 
-_SHOWN: Final[Mapping[Any, str]] = {str: "text", Text: "text", float: "number", bool: "`true` or `false`"}
+_SHOWN: Final[Mapping[Any, str]] = {
+    str: "text", Text: "text", Texts: "text or list of texts", float: "number", bool: "`true` or `false`",
+}  # fmt: skip

@@ -33,6 +33,8 @@ class Entry:
 
     said_twice: bool
     place: Place
+    one_at_a_time: bool = False
+    """Whether only the first value of a slot is answered, because the rows for several would be too long."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Answers:
     samples: Row
     waiting: Row
     unsure: str
+    """Contains `{first}` and `{second}`, the two meanings to choose from."""
+
     denied_flag: Row
     possible: Row
     """Names the emergency number where danger is only possible."""
@@ -63,6 +67,9 @@ class Answers:
 
     last_of_several: str = "{before}, {last}"
     """How to join the last of several values to those before it."""
+
+    unsure_start: Row = field(default_factory=lambda: Row("", "talk"))
+    """Asks whether the user needs a session now, if that is one of the two meanings."""
 
     markers: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -90,6 +97,8 @@ class Answers:
         besides the sentence, such as `{"recording": "on"}`. Raises `KeyError` if the intent has no answer.
         """
         entry = self.entries[match.intent]
+        if entry.one_at_a_time:
+            match = replace(match, slots={slot: _split(value)[0] for slot, value in match.slots.items()})
         rows = self.rows_for(entry.rows, match, situation)
         if match.denied:
             rows = (self.filled(self.denied_flag), *rows)
@@ -165,9 +174,10 @@ class Answers:
         return tuple(marked)
 
     def _names_itself(self, row: Row, marker: str) -> bool:
-        """Return whether the row already contains the marker's main word ("The article lists ...")."""
+        """Return whether the row names its source ("The NHS says") or has the marker's main word ("The article")."""
+        publisher = (row.source or "").split(",")[0]
         main_word = marker.rstrip(":").split()[-1].casefold()
-        return main_word in row.text.casefold()
+        return main_word in row.text.casefold() or (publisher != "" and publisher in row.text)
 
 
 def placeholders(text: str) -> frozenset[str]:
@@ -256,13 +266,15 @@ def answers_of(file: AnswersFile, sources: Sources, problems: Problems) -> Answe
 
     outages = file.outages
     failed = {each.name: getattr(outages, each.name) for each in fields(OutageKeys)} if outages is not None else {}
+    shared = _entry_of("no_session", file.no_session, sources, problems) if file.no_session is not None else None
     return Answers(
-        entries={intent: _entry_of(intent, each, sources, problems) for intent, each in file.answers.items()},
+        entries={intent: _entry_of(intent, each, sources, problems, shared) for intent, each in file.answers.items()},
         disclaimers=Disclaimers(disclaimer(file.disclaimers.full), disclaimer(file.disclaimers.short)),
         again=Row(misunderstood.again, "talk"),
         samples=Row(" ".join(f"{sample}." for sample in misunderstood.samples), "talk"),
         waiting=waiting,
         unsure=file.unsure,
+        unsure_start=Row(file.unsure_start, "talk"),
         denied_flag=Row(file.denied_flag, "safety", source=waiting.source),
         possible=Row(file.possible_flag, "safety", source=waiting.source),
         unread=Row(file.unread, "talk"),
@@ -281,9 +293,18 @@ def _check_form(file: AnswersFile, name: str, text: str, names: tuple[str, ...],
         problems.add(file.place_of(name), f"{name} needs {needed}, nothing else")
 
 
-def _entry_of(intent: str, answer: AnswerKeys, sources: Sources, problems: Problems) -> Entry:
+def _entry_of(
+    intent: str, answer: AnswerKeys, sources: Sources, problems: Problems, shared: Entry | None = None
+) -> Entry:
+    """Return the answer of an intent. One that is `like: no_session` has a title of its own, and the `shared` rows."""
+    title = answer.title or intent.replace("_", " ")
+    if answer.like is not None:
+        if shared is None:
+            where = answer.place_of("like")
+            problems.add(where, f'the answer {intent} can be like "{answer.like}" if the file has "{answer.like}:"')
+            shared = Entry(intent, (), answer.disclaimer, title, said_twice=False, place=answer.place)
+        return replace(shared, intent=intent, title=title, place=answer.place)
     if not answer.rows:
         problems.add(answer.place, f"the answer {intent} has no rows")
     rows = rows_of(answer.rows, intent, sources, problems)
-    title = answer.title or intent.replace("_", " ")
-    return Entry(intent, rows, answer.disclaimer, title, answer.said_twice, answer.place)
+    return Entry(intent, rows, answer.disclaimer, title, answer.said_twice, answer.place, answer.one_at_a_time)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from voice_helper.dialogue import guide as guided
@@ -43,9 +43,18 @@ def _go_on(guide: Guide, session: Session, match: Match) -> Move:
     return guided.resume(guide, session)
 
 
-def _same(guide: Guide, session: Session, match: Match) -> Move:
+def _yes(guide: Guide, session: Session, match: Match) -> Move:
+    report = COMMANDS.get(session.asking or "")
+    if report is None or report.does is None:
+        return guided.resume(guide, session)
+    return report.does(guide, session, match)
+
+
+def _no(guide: Guide, session: Session, match: Match) -> Move:
+    if session.asking is not None:
+        return guided.not_yet(guide, replace(session, asking=None))
     asks = guided.current_step(guide, session).asks
-    return guided.same(guide, session) if asks else Move(session)  # the wait continues; the check comes later
+    return guided.same(guide, session) if asks else Move(session)  # nothing was asked
 
 
 def _places_in(guide: Guide, match: Match) -> str | None:
@@ -70,12 +79,12 @@ _ALL: Final = (
     Command("guide_restart", "begins again at the first step",
             lambda guide, session, match: guided.restart(guide, session)),
     Command("guide_pause", "waits; the time limit goes on counting",
-            lambda guide, session, match: guided.pause(session), button="pause"),
+            lambda guide, session, match: guided.pause(guide, session), button="pause"),
     Command("guide_resume", "goes on after a pause, or to the next step", _go_on, button="resume"),
     Command("guide_better", "ends the session: it is better",
             lambda guide, session, match: guided.better(guide), button="feelings"),
-    Command("guide_same", "answers the step that asks: no change, so the steps come once more", _same,
-            button="feelings"),
+    Command("guide_same", "no change: the step goes on, or after the step that asks, the steps come once more",
+            lambda guide, session, match: guided.not_yet(guide, session), button="feelings"),
     Command("guide_worse", "ends the session at once, with the advice to get help",
             lambda guide, session, match: guided.worse(guide), button="feelings"),
     Command(STOP, "ends the session and all speech in silence",
@@ -87,8 +96,8 @@ _ALL: Final = (
             lambda guide, session, match: guided.how_long(guide, session)),
     Command("help", "says what can be said in a session",
             lambda guide, session, match: guided.say_between(guide, session, (guide.help,)), works_anywhere=True),
-    Command("yes", "goes on like `guide_next`", _go_on),
-    Command("no", "answers the step that asks like `guide_same`", _same),
+    Command("yes", "confirms what was asked about; otherwise goes on like `guide_next`", _yes),
+    Command("no", "answers a question like `guide_same`", _no),
     Command("speak_slower", "speaks slower", works_anywhere=True, pace=Pace(rate=1 / 1.2)),
     Command("speak_faster", "speaks faster", works_anywhere=True, pace=Pace(rate=1.2)),
     Command("speak_louder", "speaks louder", works_anywhere=True, pace=Pace(loudness=1.5)),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 from voice_helper.dialogue import guide as guided
 from voice_helper.dialogue.answers import Answers
 from voice_helper.dialogue.commands import COMMANDS, REPEAT, STOP, move_of, pace_of
 from voice_helper.dialogue.disclaimer import DisclaimerState
-from voice_helper.dialogue.follow_ups import FollowUp, FollowUps
+from voice_helper.dialogue.follow_ups import ABOUT_A_TOPIC, ONWARD, FollowUp, FollowUps, Topic
 from voice_helper.dialogue.guide import Guide, Move, Session
 from voice_helper.types import (
     GUIDE_START,
@@ -53,11 +54,17 @@ STEADY_SECONDS: Final = 0.25
 COMMAND_STEADY_SECONDS: Final = 0.1
 """A command in a partial transcript must last this long before speech stops for it."""
 
+ATTENTION_SECONDS: Final = 8
+"""After an answer, the time in which words that are not understood are asked for again, even in open listening."""
+
 SURE_OF_COMMAND: Final = 0.2
 """From this score on, an utterance in a session is taken as the short command that it sounds most like."""
 
 SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
 """The same while our own prompt plays, which may be misheard as a command. "stop" needs no higher score then."""
+
+LONGEST_COMMAND_WORDS: Final = 6
+"""Repetitions of longer phrases are no command said several times."""
 
 SURE_OVER_SPEECH: Final = 0.65
 """A command or question heard over our own voice needs this confidence."""
@@ -95,6 +102,9 @@ class LastAnswer:
 
     pages_given: int = 0
     """How often the user has been told more about the topic."""
+
+    led_through: tuple[str, ...] = ()
+    """The intents that follow-ups have led through, so that "next" does not go in a circle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,21 @@ class Failures:
 
 
 @dataclass(frozen=True, slots=True)
+class Attention:
+    """After an answer, words that are not understood are asked for again, once, even in open listening."""
+
+    samples: int = 0
+    """The time in which that still holds."""
+
+    is_owed: bool = False
+    """The answer is being spoken; the time begins at its end."""
+
+    def after(self, samples: int) -> Attention:
+        """Return it after some time."""
+        return replace(self, samples=max(0, self.samples - samples))
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The state of a conversation."""
 
@@ -173,6 +198,7 @@ class State:
     so_far: WordsSoFar = field(default_factory=WordsSoFar)
     failures: Failures = field(default_factory=Failures)
     alerts: Alerts = field(default_factory=Alerts)
+    attention: Attention = field(default_factory=Attention)
 
 
 @dataclass(frozen=True)
@@ -215,6 +241,15 @@ class Conversation:
         move = guided.begin(self.guide, self.answers.short, place=place, conditions=state.conditions)
         move = replace(move, hush=True)
         return self._moved(replace(_listened(state), owed=None, last=replace(state.last, topic=None)), move)
+
+    def come_back(self, state: State, samples: int) -> tuple[State, tuple[Action, ...]]:
+        """Go on after a time in which nobody could be reached. Whatever was being said then counts as not said."""
+        state = replace(state, so_far=WordsSoFar(), disclaimer=state.disclaimer.cut_off())
+        if state.alerts.possible is not None and state.alerts.possible_samples <= samples:
+            state = replace(state, alerts=Alerts(state.alerts.level, state.alerts.family))
+        if state.session is None or self.guide is None:
+            return state, ()
+        return self._moved(state, guided.come_back(self.guide, state.session, samples))
 
     def seconds_left(self, state: State) -> tuple[float, float] | None:
         """Return the remaining and the total seconds of the current hold, rest or wait."""
@@ -327,8 +362,7 @@ class Conversation:
 
     def is_stop(self, text: str) -> bool:
         """Return whether a text is the command that is never ignored."""
-        claims = self.understanding.sentences.exact(text, only=(STOP,))
-        return bool(claims)
+        return bool(self.understanding.sentences.exact(self._said_once(text), only=(STOP,)))
 
     def _heard(
         self, state: State, event: Heard, *, already: str | None, expected: str | None
@@ -338,6 +372,7 @@ class Conversation:
         `already` is what was acted on during the utterance; `expected` is the command that our speech stopped for.
         """
         transcript, match = self._meaning(state, event)
+        match = self._with_trouble_now(transcript.text, match)
         if not transcript.text:
             return state, ()
         if self._may_be_us(state, event, transcript, match, expected=expected):
@@ -419,14 +454,43 @@ class Conversation:
         if state.session is not None and self.guide is not None:
             return self._heard_in_session(state, transcript, match, self.guide, state.session)
         topic = state.last.topic
-        if topic is not None and not is_overheard:
-            match = self._going_on(topic, transcript.text, match)
+        if not is_overheard and match.decided_by != "safety":
             kind = self.follow_ups.kind(transcript.text)
-            if kind is not None:
-                return self._followed(state, topic, transcript, kind)
+            if kind is not None and (topic is not None or kind not in ABOUT_A_TOPIC):
+                return self._followed(state, transcript, kind)
+            both = self._two_questions(transcript.text, match)
+            if both is not None:
+                return self._both_answered(state, transcript, *both)
+        if topic is not None and not is_overheard:
+            match = self._limited(state, self._going_on(topic, transcript.text, match))
         elif self._needs_topic(transcript.text, match):
             match = Match(NONE_INTENT, score=0.0, decided_by="none")
         return self._asked(state, transcript, match)
+
+    def _two_questions(self, text: str, match: Match) -> tuple[Match, Match] | None:
+        """Return the meanings of two questions in one breath, or `None` if a text is not two questions."""
+        if match.decided_by in _CERTAIN:
+            return None
+        for halves in self.follow_ups.split(text):
+            first, second = (self.understanding.understand(half) for half in halves)
+            topics = self.follow_ups.topics
+            if first.intent == second.intent or not (first.intent in topics and second.intent in topics):
+                continue
+            decided = {first.decided_by, second.decided_by}
+            if "exact" in decided and decided <= {"exact", "nearest"}:
+                return first, second
+        return None
+
+    def _both_answered(
+        self, state: State, transcript: Transcript, first: Match, second: Match
+    ) -> tuple[State, tuple[Action, ...]]:
+        for each in (first, second):
+            if (limited := self._limited(state, each)) is not each:
+                return self._asked(state, transcript, limited)
+        rows = tuple(dict.fromkeys(row for each in (first, second) for row in self._answer(state, each).rows))
+        answer = self.answers.going_on(rows, full_given=state.disclaimer.given)
+        state, actions = self._say_answer(state, transcript, first, answer)
+        return replace(state, last=LastAnswer(first, rows, topic=second)), actions
 
     def _needs_topic(self, text: str, match: Match) -> bool:
         """Return whether words mean nothing without a topic, whatever sentence they resemble: a bare "why"."""
@@ -446,15 +510,18 @@ class Conversation:
             said = () if state.hands_free else (Say(answer.spoken_rows()),)
             return silent, (Understood(transcript, match, answer), Hush("stop"), *said)
         if match.intent == REPEAT and state.last.match is not None:
-            return self._say_answer(state, transcript, match, self._last_answer(state, state.last.match))
+            answer = self._last_answer(state, state.last.match)
+            return self._say_answer(state, transcript, match, answer, topic=state.last.match.intent)
         return self._say_and_remember(state, transcript, match)
 
-    def _say_and_remember(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
-        state, actions = self._say_answer(state, transcript, match, self._answer(state, match))
+    def _say_and_remember(
+        self, state: State, transcript: Transcript, match: Match, *, topic: str | None = None
+    ) -> tuple[State, tuple[Action, ...]]:
+        state, actions = self._say_answer(state, transcript, match, self._answer(state, match), topic=topic)
         pace = pace_of(match)
         if match.decided_by != "command":
-            topic = match if match.intent in self.follow_ups.topics else None
-            state = replace(state, last=LastAnswer(match, topic=topic))
+            can_go_on = match.intent in self.follow_ups.topics
+            state = replace(state, last=LastAnswer(match, topic=match if can_go_on else None))
         return state, ((pace, *actions) if pace else actions)
 
     def _last_answer(self, state: State, match: Match) -> Answer:
@@ -479,22 +546,41 @@ class Conversation:
                 near.append(meant)
         return near[0] if near else match
 
-    def _followed(
-        self, state: State, topic: Match, transcript: Transcript, kind: FollowUp
+    def _followed(self, state: State, transcript: Transcript, kind: FollowUp) -> tuple[State, tuple[Action, ...]]:
+        """Answer "why", "how", "tell me more" and "so what should I do", after an answer or, if they can, alone."""
+        topic, follow_ups = state.last.topic, self.follow_ups
+        told = follow_ups.topics.get(topic.intent) if topic is not None else None
+        lead = told.leads_to.get(kind) if told is not None else None
+        if lead is None and (told is None or not told.has(kind)):
+            lead = follow_ups.otherwise.get(kind)
+        if lead is not None and topic is not None and told is not None and lead == topic.intent and kind in ONWARD:
+            kind, lead = "more", told.leads_to.get("more")
+        been = (*state.last.led_through, topic.intent) if topic is not None else ()
+        if lead is not None and not (kind in ONWARD and lead in been):
+            slots = topic.slots if topic is not None else {}
+            meant = Match(lead, {name: slots[name] for name in self._slots_of(lead) if name in slots})
+            limited = self._limited(state, meant)
+            state, actions = self._say_and_remember(state, transcript, limited, topic=state.disclaimer.topic)
+            return replace(state, last=replace(state.last, led_through=(*been, lead))), actions
+        return self._more_rows(state, transcript, kind, told)
+
+    def _more_rows(
+        self, state: State, transcript: Transcript, kind: FollowUp, told: Topic | None
     ) -> tuple[State, tuple[Action, ...]]:
-        """Answer "why", "how" and "tell me more" after an answer."""
-        told = self.follow_ups.topics[topic.intent]
-        other = told.leads_to.get(kind)
-        if other is not None:
-            slots = {name: topic.slots[name] for name in self._slots_of(other) if name in topic.slots}
-            return self._say_and_remember(state, transcript, Match(other, slots))
-        pages, given = told.pages.get(kind, ()), state.last.pages_given if kind == "more" else 0
-        rows = self.answers.rows_for(pages[given], topic) if given < len(pages) else ()
-        rows = rows or (self.follow_ups.nothing[kind],)
+        topic = state.last.topic
+        rows: tuple[Row, ...] = ()
+        meant = self._limited(state, replace(topic or Match("help"), decided_by="exact", score=1.0))
+        if meant.intent in HELP_NOW:
+            return self._say_and_remember(state, transcript, meant)
+        pages, given = told.pages.get(kind, ()) if told else (), state.last.pages_given if kind == "more" else 0
+        if topic is not None and given < len(pages):
+            rows = self.answers.rows_for(pages[given], topic)
+        nothing = self.follow_ups.nothing.get(kind, self.follow_ups.nothing["more"])
+        rows = rows or (self.answers.filled(nothing),)
         answer = self.answers.going_on(rows, full_given=state.disclaimer.given)
-        state, actions = self._say_answer(state, transcript, replace(topic, decided_by="exact", score=1.0), answer)
+        state, actions = self._say_answer(state, transcript, meant, answer, topic=state.disclaimer.topic)
         given = state.last.pages_given + (kind == "more")
-        return replace(state, last=replace(state.last, rows=rows, pages_given=given)), actions
+        return replace(state, last=replace(state.last, match=meant, rows=rows, pages_given=given)), actions
 
     def _slots_of(self, intent: str) -> tuple[str, ...]:
         return self.understanding.sentences.slots_of.get(intent, ())
@@ -502,6 +588,8 @@ class Conversation:
     def _meaning(self, state: State, event: Heard) -> tuple[Transcript, Match]:
         """Return the words of an utterance and their meaning at this point of the conversation."""
         heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
+        if state.session is not None:
+            heard = replace(heard, text=self._said_once(heard.text))
         if event.overheard:  # second guesses at talk that is not for us find something in everything
             heard = replace(heard, alternatives=())
         if event.over_speech is None:
@@ -511,6 +599,31 @@ class Conversation:
         if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
             return replace(heard, text=event.over_speech), whole
         return self._best_explained(replace(heard, alternatives=()), self.context(state))  # mostly our own echo
+
+    def _said_once(self, text: str) -> str:
+        """Return a command that was said several times in a row as if it had been said once: "next next"."""
+        words = self.understanding.sentences.language.words(text)
+        for length in range(1, min(len(words) // 2, LONGEST_COMMAND_WORDS) + 1):
+            once, times = words[:length], len(words) // length
+            if once * times == words and self.understanding.command(" ".join(once)) is not None:
+                return " ".join(once)
+        return text
+
+    def _with_trouble_now(self, text: str, match: Match) -> Match:
+        """Return the start of a session if part of a text reports the trouble, whatever else the text says."""
+        if self.guide is None or match.decided_by in _CERTAIN or match.intent == GUIDE_START or match.is_alarm:
+            return match
+        understanding = self.understanding
+        for clause, rest in self.guide.clauses(understanding.sentences.language.words(text)):
+            claim = next(iter(understanding.sentences.exact(clause, only=(GUIDE_START,))), None)
+            if claim is not None:
+                also = (match, *(understanding.understand(words) for words in rest if words))
+                named = {name: "on" for each in also for name in self.guide.conditions_in(each)}
+                return replace(
+                    match, intent=GUIDE_START, slots={**claim.slots, **named}, score=1.0, decided_by="command",
+                    template=claim.template, candidates=(),
+                )  # fmt: skip
+        return match
 
     def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
         """Return the words and their meaning.
@@ -548,20 +661,38 @@ class Conversation:
         return named[0] if len(named) == 1 else None
 
     def _not_understood(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
-        if match.intent == UNSURE_INTENT and not state.hands_free:
-            question = self.answers.did_you_mean(*match.candidates)
-            asked = replace(_listened(state), candidates=match.candidates)
+        was_asked, after_answer = bool(state.candidates), state.attention.samples > 0 and match.intent != OUT_OF_SCOPE
+        question, candidates = self._ask_back(match)
+        if question is not None and (after_answer or not state.hands_free):
+            asked = replace(_listened(state), candidates=candidates, attention=Attention())
             answer = Answer((question,))
             return asked, (Understood(transcript, match, answer), Say(answer.rows))
-        asked_before = bool(state.candidates)
-        if state.hands_free and not asked_before:
+        if state.hands_free and not was_asked and not after_answer:
             return state, (Understood(transcript, match),)
         rows = (self.answers.again, self.answers.samples, self.answers.filled(self.answers.waiting))
         ladder = tuple(row for row in rows if row.text)
         answer = Answer((ladder[min(state.failures.misheard, len(ladder) - 1)],))
         failures = replace(state.failures, misheard=state.failures.misheard + 1)
-        missed = replace(state, failures=failures, candidates=())
+        missed = replace(state, failures=failures, candidates=(), attention=Attention())
         return missed, (Understood(transcript, match, answer), Say(answer.rows))
+
+    def _ask_back(self, match: Match) -> tuple[Row | None, tuple[str, ...]]:
+        """Return the question which of two meanings was meant, and the meanings that it offers.
+
+        It offers two topics that lie near each other, or the session alone. Other pairs are not worth a question.
+        """
+        if match.intent != UNSURE_INTENT:
+            return None, ()
+        if GUIDE_START in match.candidates and self.answers.unsure_start.text:
+            return self.answers.unsure_start, (GUIDE_START,)
+        first, second = match.candidates
+        topics, group_of = self.follow_ups.topics, self.understanding.sentences.group_of
+        if topics and not (first in topics and second in topics):
+            return None, ()
+        is_near = group_of.get(first) == group_of.get(second) or any(
+            other in topics[one].leads_to.values() for one, other in ((first, second), (second, first)) if topics
+        )
+        return (self.answers.did_you_mean(first, second), match.candidates) if is_near else (None, ())
 
     def _help_now(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         """Say what to do first, in every state; repeat the reply once after ten seconds, then add the disclaimer."""
@@ -588,18 +719,44 @@ class Conversation:
         pace = pace_of(match)
         if pace is not None:
             return state, (Understood(transcript, match), pace)
-        if match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
+        comparable = self.understanding.comparable(transcript.text)
+        step = self._ways_to_steps.get(comparable) if match.decided_by != "safety" else None
+        kind, nothing = self.follow_ups.kind(transcript.text), self.follow_ups.nothing
+        answer = None
+        if step is not None:
+            move = guided.go_to_step(guide, session, step)
+        elif kind is not None and kind in nothing and kind not in ABOUT_A_TOPIC and match.intent not in COMMANDS:
+            move = guided.say_between(guide, session, (self.answers.filled(nothing[kind]),))
+        elif match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
             return state, (Understood(transcript, match),)
-        move, answer = move_of(guide, session, match), None
-        if move is None:  # not a command: a question, answered during the session
-            answer = self._answer(state, match)
-            move = guided.say_between(guide, session, answer.spoken_rows())
+        else:
+            moved = guided.report(guide, session, match.intent, comparable)
+            moved = moved or move_of(guide, session, match)
+            if moved is None:  # not a command: a question, answered during the session
+                answer = self._answer_in_session(state, match, guide, session)
+                moved = guided.say_between(guide, session, answer.spoken_rows())
+            move = moved
         state, actions = self._moved(_listened(state), move)
         return state, (Understood(transcript, match, answer), *actions)
+
+    @cached_property
+    def _ways_to_steps(self) -> Mapping[str, str]:
+        ways = self.guide.ways_to_steps if self.guide is not None else ()
+        return {self.understanding.comparable(way): name for way, name in ways}
+
+    def _answer_in_session(self, state: State, match: Match, guide: Guide, session: Session) -> Answer:
+        """Return the answer to a question during a session, which ends with the full disclaimer in any case."""
+        answer = self.answers.answer(match, full_given=True, situation=state.situation)
+        asks = guided.current_step(guide, session).asks or session.asking_place or session.asking is not None
+        if asks and answer.disclaimer == "short":  # the disclaimer never stands between a question and its answer
+            return replace(answer, disclaimer="none", disclaimer_row=None)
+        return state.disclaimer.due(answer, GUIDE_START)
 
     # Time
 
     def _time_passed(self, state: State, quiet: Quiet) -> tuple[State, tuple[Action, ...]]:
+        disclaimer, attention = state.disclaimer.after(quiet.samples), state.attention.after(quiet.samples)
+        state = replace(state, disclaimer=disclaimer, attention=attention)
         so_far = state.so_far
         if so_far.suspected is not None:
             so_far = replace(so_far, suspected_samples=so_far.suspected_samples + quiet.samples)
@@ -629,7 +786,8 @@ class Conversation:
         return state, ()
 
     def _done_speaking(self, state: State) -> tuple[State, tuple[Action, ...]]:
-        state = replace(state, disclaimer=state.disclaimer.heard())
+        attention = Attention(ATTENTION_SECONDS * SAMPLE_RATE) if state.attention.is_owed else state.attention
+        state = replace(state, disclaimer=state.disclaimer.heard(), attention=attention)
         if state.session is not None and self.guide is not None:
             return self._moved(state, guided.done_speaking(self.guide, state.session))
         return state, ()
@@ -648,18 +806,26 @@ class Conversation:
         if move.end is not None:
             actions.append(End(move.end))
             state = replace(state, last=replace(state.last, match=None, rows=None))  # no answer to repeat
-        on_the_way = move.full_disclaimer or (state.disclaimer.on_the_way and not move.hush)
-        disclaimer = state.disclaimer.begun(is_full=on_the_way)
+        before = state.disclaimer.cut_off() if move.hush else state.disclaimer
+        has_any = move.full_disclaimer or self.answers.short in rows
+        disclaimer = before.begun(
+            is_full=move.full_disclaimer or before.on_the_way,
+            topic=GUIDE_START if has_any else before.topic_on_the_way,
+        )
         return replace(state, session=move.session, disclaimer=disclaimer), tuple(actions)
 
     def _answer(self, state: State, match: Match) -> Answer:
         return self.answers.answer(match, full_given=state.disclaimer.given, situation=state.situation)
 
     def _say_answer(
-        self, state: State, transcript: Transcript, match: Match, answer: Answer
+        self, state: State, transcript: Transcript, match: Match, answer: Answer, *, topic: str | None = None
     ) -> tuple[State, tuple[Action, ...]]:
-        disclaimer = state.disclaimer.begun(is_full=answer.disclaimer == "full")
-        said = replace(_listened(state), candidates=(), disclaimer=disclaimer)
+        """Say an answer. `topic` is the one that it goes on with; without it, the match is the topic."""
+        topic = topic or match.intent
+        answer = state.disclaimer.due(answer, topic)
+        about = topic if answer.disclaimer_row is not None else None
+        disclaimer = state.disclaimer.begun(is_full=answer.disclaimer == "full", topic=about)
+        said = replace(_listened(state), candidates=(), disclaimer=disclaimer, attention=Attention(is_owed=True))
         return said, (Understood(transcript, match, answer), Hush("question"), Say(answer.spoken_rows()))
 
 

@@ -8,15 +8,24 @@ from functools import cached_property
 from typing import Final, Literal, get_args
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.content.file_kinds import FollowUpsFile, FollowUpTopicKeys
+from voice_helper.content.file_kinds import FollowUpsFile, FollowUpTopicKeys, RowKeys
 from voice_helper.content.schema import read
 from voice_helper.dialogue.answers import Sources, row_of, rows_of
 from voice_helper.types import Row
 from voice_helper.understanding.normalize import Language
 
-FollowUp = Literal["why", "how", "more"]
+FollowUp = Literal["why", "how", "more", "other", "done", "fails", "now", "sure"]
 
 KINDS: Final[tuple[FollowUp, ...]] = get_args(FollowUp)
+ABOUT_A_TOPIC: Final[tuple[FollowUp, ...]] = ("why", "how", "more")
+"""Kinds that mean nothing without an answer before. The others, such as "nothing works", are always answered."""
+
+ONWARD: Final[tuple[FollowUp, ...]] = ("more", "other", "done")
+"""Kinds that lead to an answer that was not given before: said again and again, they come to an end."""
+
+LONGEST_PAIR_WORDS: Final = 24
+"""A longer text is no two questions in one breath."""
+
 CHOICES: Final = ("first", "second")
 _WORDS: Final = "{words}"
 
@@ -37,6 +46,10 @@ class Topic:
     def rows(self) -> tuple[Row, ...]:
         """Return all rows of the topic."""
         return tuple(row for pages in self.pages.values() for page in pages for row in page)
+
+    def has(self, kind: FollowUp) -> bool:
+        """Return whether the topic has a reply of its own to a kind of follow-up."""
+        return kind in self.leads_to or kind in self.pages
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,12 @@ class FollowUps:
     nothing: Mapping[str, Row] = field(default_factory=dict)
     """The reply for each kind of follow-up if the topic has none."""
 
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+    """The intent that answers instead of such a reply."""
+
+    joins: tuple[str, ...] = ()
+    """The words between two questions in one breath: "and", "and also"."""
+
     topics: Mapping[str, Topic] = field(default_factory=dict)
 
     @property
@@ -69,6 +88,17 @@ class FollowUps:
     def kind(self, text: str) -> FollowUp | None:
         """Return the kind of follow-up that a text matches word for word, or `None`."""
         return self._kinds.get(self.language.comparable(text), self._kinds.get(self.language.essence(text)))
+
+    def split(self, text: str) -> Iterator[tuple[str, str]]:
+        """Yield the two halves of a text at each word that joins two questions; none for a long text."""
+        words = self.language.words(text)
+        if len(words) > LONGEST_PAIR_WORDS:
+            return
+        for at in range(1, len(words) - 1):
+            for join in self._joins:
+                if words[at : at + len(join)] == join and at + len(join) < len(words):
+                    yield " ".join(words[:at]), " ".join(words[at + len(join) :])
+                    break
 
     def choice(self, text: str) -> int | None:
         """Return which of two choices a text names, 0 or 1, or `None` if it names neither."""
@@ -86,6 +116,10 @@ class FollowUps:
         words = comparable.removeprefix(opener).strip()
         for name in sorted(self.frames, key=lambda name: name != group):
             yield from ((name, frame.replace(_WORDS, words)) for frame in self.frames[name])
+
+    @cached_property
+    def _joins(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(sorted(map(self.language.words, self.joins), key=len, reverse=True))
 
     @cached_property
     def _kinds(self) -> dict[str, FollowUp]:
@@ -109,27 +143,38 @@ def read_follow_ups(item: Item, language: Language, sources: Sources, problems: 
     file = read(FollowUpsFile, item, problems)
     for name, frames in file.frames.items():
         if name not in language.groups:
-            problems.add(file.place_of("frames"), f'frames: "{name}" is no group of language.yaml')
-        if any(frame.count(_WORDS) != 1 for frame in frames):
-            problems.add(file.place_of("frames"), f"frames: each of {name} needs {_WORDS} once")
+            problems.add(frames.place, f'frames: "{name}" is no group of language.yaml')
+        if any(frame.count(_WORDS) != 1 for frame in frames.texts):
+            problems.add(frames.place, f"frames: each of {name} needs {_WORDS} once")
+    replies = {kind: getattr(file.nothing, kind) for kind in KINDS}
+    for kind in KINDS:
+        if replies[kind] is None and file.phrases is not None and file.phrases.has(kind):
+            problems.add(file.nothing.place, f'nothing needs "{kind}", because there are phrases for it')
     return FollowUps(
         language,
         phrases={kind: getattr(file.phrases, kind) for kind in KINDS} if file.phrases is not None else {},
         choices={name: getattr(file.choices, name) for name in CHOICES} if file.choices is not None else {},
         openers=file.openers,
-        frames=file.frames,
-        nothing={kind: row_of(getattr(file.nothing, kind), f"nothing, {kind}", sources, problems) for kind in KINDS},
+        frames={name: frames.texts for name, frames in file.frames.items()},
+        nothing={
+            kind: row_of(reply, f"nothing, {kind}", sources, problems)
+            for kind, reply in replies.items()
+            if isinstance(reply, RowKeys)
+        },
+        otherwise={kind: reply for kind, reply in replies.items() if isinstance(reply, str)},
+        joins=file.joins,
         topics={name: _topic_of(name, topic, sources, problems) for name, topic in file.topics.items()},
     )
 
 
 def _topic_of(intent: str, topic: FollowUpTopicKeys, sources: Sources, problems: Problems) -> Topic:
-    replies = {"why": topic.why, "how": topic.how}
-    leads_to = {kind: reply for kind, reply in {**replies, "more": topic.more}.items() if isinstance(reply, str)}
+    leads_to: dict[str, str] = {}
     pages: dict[str, tuple[tuple[Row, ...], ...]] = {}
-    for kind, reply in replies.items():
-        if isinstance(reply, tuple):
-            pages[kind] = (rows_of(reply, f"{intent}, {kind}", sources, problems),)
-    if isinstance(topic.more, tuple):
-        pages["more"] = tuple(rows_of(page, f"{intent}, more", sources, problems) for page in topic.more)
+    for kind in KINDS:
+        reply = getattr(topic, kind)
+        if isinstance(reply, str):
+            leads_to[kind] = reply
+        elif isinstance(reply, tuple):
+            rows = reply if kind == "more" else (reply,)
+            pages[kind] = tuple(rows_of(page, f"{intent}, {kind}", sources, problems) for page in rows)
     return Topic(intent, topic.place, leads_to, pages)

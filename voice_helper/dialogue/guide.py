@@ -8,12 +8,12 @@ All functions are pure: time comes in as samples, and the rows to say come out. 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from voice_helper.content.documents import Item, Problems
-from voice_helper.content.file_kinds import GuideFile, PlaceKeys, RowKeys, StepKeys
+from voice_helper.content.file_kinds import GuideFile, HedgeKeys, PlaceKeys, RowKeys, StepKeys
 from voice_helper.content.schema import did_you_mean, read
 from voice_helper.dialogue.answers import NO_VALUE, Sources, filled, row_of, rows_of
 from voice_helper.types import SAMPLE_RATE, Match, Row
@@ -21,8 +21,13 @@ from voice_helper.types import SAMPLE_RATE, Match, Row
 WORDS_PER_MINUTE: Final = 150
 PAUSE_SECONDS: Final = 0.5
 
+LONGEST_REPORT_WORDS: Final = 40
+"""A longer text is not searched for a report of the trouble."""
+
 ROOM_IN_A_TURN_SECONDS: Final = 10
 """In a turn-based session, waits of at most this length are skipped."""
+
+_NOTHING: Final = Row("", "talk")
 
 EndReason = Literal["stopped", "better", "same", "worse", "time_limit"]
 Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
@@ -52,6 +57,21 @@ class Step:
     skip_when: str | None = None
     """The condition under which the step is left out."""
 
+    called: tuple[str, ...] = ()
+    """What users call the step when they want to go to it: "the stretching"."""
+
+
+@dataclass(frozen=True)
+class Hedge:
+    """The words that make a report say less than its intent: "nearly gone" is not yet "gone"."""
+
+    words: tuple[str, ...]
+    say: Row
+    """Said to the first such report. If it asks, "yes" is the report in full."""
+
+    then: Row | None = None
+    """Said to later ones; without it, a later one counts in full."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -68,6 +88,9 @@ class Places:
 
     questions: Mapping[str, Row] = field(default_factory=dict)
     """The question to ask first, for a place that is not exact enough."""
+
+    other: Row = _NOTHING
+    """Said before the step for a place, if the user wants another one without naming it: "the other leg"."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +130,27 @@ class Guide:
     stopped: Row = field(default_factory=lambda: Row("", "talk"))
     """Shown, not said, when "stop" has ended the session. Contains `{command}`, what to type to begin again."""
 
+    waiting: Row = _NOTHING
+    """Said when the user asks to wait."""
+
+    keep_going: Row = _NOTHING
+    """Said if nothing has changed in the middle of a step."""
+
+    again: Row = _NOTHING
+    """Said when the steps begin once more because nothing has changed."""
+
+    hedges: Mapping[str, Hedge] = field(default_factory=dict)
+    """The hedge of each report, by its intent."""
+
+    go_to: tuple[str, ...] = ()
+    """Ways to ask for a step. `{step}` stands for what it is called."""
+
+    before_trouble: tuple[str, ...] = ()
+    """The words before a report of the trouble inside a longer text: "and now"."""
+
+    after_trouble: tuple[str, ...] = ()
+    """The words that begin something else after it: "i was"."""
+
     places: Places = field(default_factory=Places)
     conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The intents that make a condition of `skip_when` true, by condition."""
@@ -116,6 +160,24 @@ class Guide:
         return frozenset(
             name for name, intents in self.conditions.items() if match.intent in intents or name in match.slots
         )
+
+    @property
+    def ways_to_steps(self) -> Iterator[tuple[str, str]]:
+        """Yield each way to ask for a step, and the name of the step."""
+        for step in self.steps:
+            for called in step.called:
+                yield from ((way.replace("{step}", called), step.name) for way in self.go_to)
+
+    def clauses(self, words: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, str]]]:
+        """Yield the parts of a text that may report the trouble, each with the words before and after it."""
+        if len(words) > LONGEST_REPORT_WORDS:
+            return
+        starts = [at for at in range(len(words)) if at == 0 or _is_at(words[:at], self.before_trouble, at_end=True)]
+        ends = [at for at in range(len(words), 1, -1) if at == len(words) or _is_at(words[at:], self.after_trouble)]
+        for start in starts:
+            for end in ends:
+                if end > start + 1 and (start, end) != (0, len(words)):
+                    yield " ".join(words[start:end]), (" ".join(words[:start]), " ".join(words[end:]))
 
     def article_only(self) -> Guide:
         """Return a guide with only the article's own words and the safety rows, without first aid."""
@@ -127,6 +189,7 @@ class Guide:
             self,
             steps=tuple(replace(step, repeat_from=first if step.repeat_from else None) for step in kept),
             stand=None,
+            hedges={intent: hedge for intent, hedge in self.hedges.items() if hedge.say.kind != "first_aid"},
         )
 
     def by_turns(self) -> Guide:
@@ -167,6 +230,12 @@ class Session:
 
     standing: bool = False
     repeated: bool = False
+    asking: str | None = None
+    """The report that was asked about: "yes" makes it."""
+
+    hedged: frozenset[str] = frozenset()
+    """The reports that were hedged before."""
+
     conditions: frozenset[str] = frozenset()
     place: str | None = None
     owed: tuple[Row, ...] = ()
@@ -249,6 +318,26 @@ def go_next(guide: Guide, session: Session) -> Move:
     return _at_once(_next(guide, replace(session, asking_place=False)))
 
 
+def go_to_step(guide: Guide, session: Session, name: str) -> Move:
+    """Go to the step with this name."""
+    return _at_once(_enter(guide, session, guide.index(name, otherwise=session.position)))
+
+
+def report(guide: Guide, session: Session, intent: str, comparable: str) -> Move | None:
+    """Answer a report that says less than its intent; `None` if it says it in full, or is no report.
+
+    The first one is asked about or gets a tip. A later one gets a word, or counts in full.
+    """
+    hedge = guide.hedges.get(intent)
+    if hedge is None or not any(f" {word} " in f" {comparable} " for word in hedge.words):
+        return None
+    if intent not in session.hedged:
+        asks = hedge.say.text.endswith("?")
+        hedged = replace(session, hedged=session.hedged | {intent}, asking=intent if asks else None)
+        return Move(hedged, (hedge.say,), hush=True) if asks else say_between(guide, hedged, (hedge.say,))
+    return say_between(guide, replace(session, asking=None), (hedge.then,)) if hedge.then is not None else None
+
+
 def go_back(guide: Guide, session: Session) -> Move:
     """Go to the previous step. From the first step, say it again."""
     position = session.position if session.standing else max(0, session.position - 1)
@@ -268,9 +357,16 @@ def repeat(guide: Guide, session: Session) -> Move:
     return Move(again, _rows(guide, step, again) if question is None else (question,), step.number, hush=True)
 
 
-def pause(session: Session) -> Move:
+def come_back(guide: Guide, session: Session, samples: int) -> Move:
+    """Say the step again after a time in which nobody could be reached: only the limit of the session went on."""
+    away = replace(session, stage="paused")
+    move = pass_time(guide, away, samples)
+    return move if move.session is None else repeat(guide, move.session)
+
+
+def pause(guide: Guide, session: Session) -> Move:
     """Pause everything except the time limit."""
-    return Move(_at(session, "paused"), hush=True)
+    return Move(_at(session, "paused"), _spoken(guide.waiting), hush=True)
 
 
 def resume(guide: Guide, session: Session) -> Move:
@@ -282,8 +378,9 @@ def resume(guide: Guide, session: Session) -> Move:
 
 def go_to_place(guide: Guide, session: Session, places: str | None) -> Move:
     """Go to the step for the last place that was named, or ask about a place that is not exact enough."""
-    if places is None:
-        return repeat(guide, session)
+    if places is None:  # "the other leg"
+        move = _enter(guide, session, guide.index(guide.places.step or "", otherwise=session.position))
+        return _at_once(replace(move, say=(*_spoken(guide.places.other), *move.say)))
     last = places.split(", ")[-1]
     here, question = replace(session, place=last), guide.places.questions.get(last)
     if question is not None:
@@ -294,7 +391,8 @@ def go_to_place(guide: Guide, session: Session, places: str | None) -> Move:
 
 def start_again(guide: Guide, session: Session, places: str | None) -> Move:
     """Answer a report of the trouble during a session: go to the step for its place, as far as that is known."""
-    return go_to_place(guide, session, places or session.place or guide.places.usual)
+    afresh = replace(session, repeated=False)
+    return go_to_place(guide, afresh, places or session.place or guide.places.usual)
 
 
 def stand(guide: Guide, session: Session) -> Move:
@@ -319,8 +417,16 @@ def same(guide: Guide, session: Session) -> Move:
     """Repeat the steps once because nothing has changed. The second time, continue to the end."""
     step = current_step(guide, session)
     if step.repeat_from and not session.repeated:
-        return _at_once(_enter(guide, replace(session, repeated=True), guide.index(step.repeat_from)))
+        move = _enter(guide, replace(session, repeated=True), guide.index(step.repeat_from))
+        return _at_once(replace(move, say=(*_spoken(guide.again), *move.say)))
     return _at_once(_next(guide, session))
+
+
+def not_yet(guide: Guide, session: Session) -> Move:
+    """Go on with a step in the middle of which nothing has changed."""
+    if current_step(guide, session).asks:
+        return same(guide, session)
+    return say_between(guide, session, _spoken(guide.keep_going))
 
 
 def stop() -> Move:
@@ -343,8 +449,12 @@ def which_step(guide: Guide, session: Session) -> Move:
 
 
 def how_long(guide: Guide, session: Session) -> Move:
-    """Say how many seconds of the countdown are left. If there is no countdown, say which step it is."""
-    left = seconds_left(guide, session)
+    """Say how many seconds of the countdown are left, or how long a hold will be. Without either, say the step."""
+    left, hold = seconds_left(guide, session), current_step(guide, session).hold_seconds
+    if left is None and hold == math.inf:  # the user counts: the step says how far
+        return repeat(guide, session)
+    if left is None and hold and session.stage == "saying" and guide.count.text:
+        return say_between(guide, session, (filled(guide.count, {"seconds": f"{hold:g}"}),))
     if left is None:
         return which_step(guide, session)
     return Move(session, (filled(guide.how_long, {"seconds": str(max(1, round(left[0])))}),))
@@ -379,7 +489,7 @@ def _at(session: Session, stage: Stage) -> Session:
 
 
 def _enter(guide: Guide, session: Session, position: int) -> Move:
-    entered = replace(_at(session, "saying"), position=position, round=1, standing=False)
+    entered = replace(_at(session, "saying"), position=position, round=1, standing=False, asking=None)
     step = guide.steps[position]
     return Move(entered, _rows(guide, step, entered), step.number)
 
@@ -406,6 +516,17 @@ def _rows(guide: Guide, step: Step, session: Session) -> tuple[Row, ...]:
     slot, is_exact = guide.places.slot, session.place is not None and session.place not in guide.places.questions
     where = session.place if is_exact else NO_VALUE
     return tuple(row for row in rows if slot not in row.when or where in row.when[slot])
+
+
+def _spoken(row: Row) -> tuple[Row, ...]:
+    """Return a row that a folder may leave out."""
+    return (row,) if row.text else ()
+
+
+def _is_at(words: tuple[str, ...], phrases: tuple[str, ...], *, at_end: bool = False) -> bool:
+    """Return whether words begin with one of some phrases, or end with it."""
+    parts = (tuple(phrase.split()) for phrase in phrases)
+    return any((words[-len(part) :] if at_end else words[: len(part)]) == part for part in parts)
 
 
 def seconds_to_say(rows: tuple[Row, ...]) -> float:
@@ -435,8 +556,10 @@ def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problem
     )
     places = builder.places(file.place_) if file.place_ is not None else Places()
 
+    trouble = file.trouble
+
     def one(name: str) -> Row:
-        return builder.row(getattr(file, name), f"guide.yaml, {name}") or Row("", "talk")
+        return builder.row(getattr(file, name), f"guide.yaml, {name}") or _NOTHING
 
     def several(name: str) -> tuple[Row, ...]:
         return builder.rows(getattr(file, name), f"guide.yaml, {name}")
@@ -458,6 +581,13 @@ def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problem
         close_worse=several("close_worse"),
         close_limit=several("close_limit"),
         stopped=one("stopped"),
+        waiting=one("waiting"),
+        keep_going=one("keep_going"),
+        again=one("again"),
+        hedges={intent: builder.hedge(hedge, intent) for intent, hedge in file.hedges.items()},
+        go_to=file.go_to,
+        before_trouble=trouble.before if trouble is not None else (),
+        after_trouble=trouble.after if trouble is not None else (),
         places=places,
         conditions=file.conditions,
     )
@@ -517,9 +647,15 @@ class _Builder:
             asks=step.asks,
             repeat_from=step.repeat_from,
             skip_when=step.skip_when,
+            called=step.called,
         )
 
     def places(self, place: PlaceKeys) -> Places:
         questions = {name: self.row(row, f"place, ask, {name}") for name, row in place.ask.items()}
         kept = {name: row for name, row in questions.items() if row is not None}
-        return Places(place.slot, place.usual, place.step, kept)
+        return Places(place.slot, place.usual, place.step, kept, self.row(place.other, "place, other") or _NOTHING)
+
+    def hedge(self, hedge: HedgeKeys, intent: str) -> Hedge:
+        what = f"hedges, {intent}"
+        say, then = self.row(hedge.say, f"{what}, say"), self.row(hedge.then, f"{what}, then")
+        return Hedge(hedge.words, say or _NOTHING, then)

@@ -54,6 +54,12 @@ class Subject:
     start: str = ""
     """What a user says to start a guided session, as it is shown."""
 
+    skip_words: tuple[str, ...] = ()
+    """Phrases that Home Assistant cuts from an utterance before it looks for a sentence."""
+
+    regions: tuple[str, ...] = ()
+    """The forms of the language that assistants may ask for: `en-GB`."""
+
     @property
     def about(self) -> str:
         """Return the name as it stands inside a sentence."""
@@ -96,7 +102,16 @@ def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subjec
             file.place_of("start"), f'start: "{file.start}" matches no sentence of {GUIDE_START} word for word'
         )
     about = (file.name, file.summary, file.locale)
-    return Subject(sentences.language, *about, file.subject, file.near, file.examples, file.start)
+    return Subject(
+        sentences.language,
+        *about,
+        names=file.subject,
+        near_names=file.near,
+        examples=file.examples,
+        start=file.start,
+        skip_words=file.skip_words,
+        regions=file.regions,
+    )
 
 
 def is_our_turn(

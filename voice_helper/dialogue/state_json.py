@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NoReturn, Union, get_args, get_origin, g
 from voice_helper.dialogue.conversation import State
 from voice_helper.errors import SavedStateError
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Increases with every change to `State`, or to its parts, that would change the meaning of an older text."""
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from voice_helper.dialogue import guide as guided
 from voice_helper.dialogue.conversation import REPEAT_AFTER_SECONDS, Conversation, State
+from voice_helper.dialogue.guide import Guide, Session
 from voice_helper.types import (
     COMMAND_GROUP,
     NONE_INTENT,
@@ -90,6 +91,12 @@ def _is_new(conversation: Conversation, match: Match) -> bool:
     return match.intent not in _NOT_UNDERSTOOD and group != COMMAND_GROUP
 
 
+def _waits(guide: Guide, session: Session) -> bool:
+    """Return whether the last words told the user what to say: we asked, or a pause waits for its end."""
+    asks = guided.current_step(guide, session).asks or session.asking_place or session.asking is not None
+    return asks or session.stage == "paused"
+
+
 class _Turn:
     """Collects the rows of one turn."""
 
@@ -137,7 +144,7 @@ class _Turn:
         if is_silent:
             understood = self.match is not None and self.match.intent not in _NOT_UNDERSTOOD
             self._add((guide.help,) if understood else (self._conversation.answers.again, guide.help))
-        elif not (guided.current_step(guide, state.session).asks or state.session.asking_place):
+        elif not _waits(guide, state.session):
             self._add((guide.when_done,))
 
     def _add(self, rows: tuple[Row, ...]) -> None:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import yaml
@@ -38,7 +39,8 @@ _ABOUT: Final = """\
 # Emergencies come first:
 #   {first}
 # Home Assistant knows whole sentences only. It recognizes a sign of danger only if the user says one of these
-# sentences, or one of them joined by "and" or "but" to anything else. It misses any other wording.
+# sentences, or one of them joined by "and" or "but" to anything else. At any other wording it guesses: "my leg is numb
+# and I can't move it" got the time of day.
 # "voice-helper serve wyoming" looks for signs in every sentence. If someone may need help, use that instead.
 #
 # Not exported: those rules, other wordings, follow-up questions ("why", "tell me more"), the guided session with its
@@ -85,7 +87,7 @@ def _text(content: Content, about: str, first: str, written: Mapping[str, Any]) 
     body = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=_WIDTH)
     return (
         _ABOUT.format(
-            about=about, first=first, subject=content.title, disclaimer=content.answers.short.text, reviewed=reviewed
+            about=about, first=first, subject=content.title, disclaimer=content.answers.full.text, reviewed=reviewed
         )
         + "\n"
         + body
@@ -106,9 +108,31 @@ def _meanings(skill: Skill, each: Callable[[Sequence[Template]], Iterable[Templa
             if key not in names:
                 names[key] = _name(match)
                 meanings[names[key]] = _Meaning(match)
-            meanings[names[key]].templates.append(text)
+            meanings[names[key]].templates += [text, *_shortened(skill.content, match, text)]
     order = [*HELP_NOW, *answers.entries]
     return dict(sorted(meanings.items(), key=lambda named: order.index(named[1].match.intent)))
+
+
+def _shortened(content: Content, match: Match, text: str) -> Iterator[str]:
+    """Yield the texts of a template as Home Assistant sees them where it cuts its skip words from what is said.
+
+    hassil up to 3.6 matches only what is left: of "i want to die" that is "to die". A single word that is left is no
+    sentence of ours unless it is a sign of danger.
+    """
+    skipped = _any_skip_word(content.subject.skip_words if content.subject is not None else ())
+    if skipped is None:
+        return
+    texts = content.sentences.written_out(text, _MAX_WRITTEN_OUT)
+    for left in dict.fromkeys(" ".join(skipped.sub(" ", f" {whole} ").split()) for whole in texts):
+        if left not in texts and (match.intent in HELP_NOW or " " in left):
+            yield left
+
+
+@cache
+def _any_skip_word(words: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Return the pattern by which hassil finds skip words: the longest first."""
+    longest_first = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?<=\W)(?:{longest_first})(?=\W)", re.IGNORECASE) if words else None
 
 
 def _exported(skill: Skill) -> Iterator[Template]:
@@ -153,13 +177,13 @@ def _meaning(skill: Skill, template: Template, text: str) -> Match:
     plain = Match(match.intent)
     if match.intent not in skill.content.answers.entries:
         return plain
-    told = Match(match.intent, family=match.family, denied=match.denied)
+    told = Match(match.intent, family=match.family, denied=match.denied, possible=match.possible)
     return told if _spoken(skill.content, told, {}) != _spoken(skill.content, plain, {}) else plain
 
 
 def _name(match: Match) -> str:
     level = [str(HELP_NOW.index(match.intent))] if match.intent in HELP_NOW else []
-    more = [*([match.family] if match.family else []), *(["denied"] if match.denied else [])]
+    more = [word for word in (match.family, match.denied and "denied", match.possible and "possible") if word]
     return PREFIX + "_".join([*level, match.intent, *more])
 
 
@@ -217,7 +241,9 @@ def _script(content: Content, meaning: _Meaning) -> dict[str, Any]:
 
 def _spoken(content: Content, match: Match, slots: Mapping[str, str]) -> str:
     asked = Match(match.intent, slots, family=match.family, denied=match.denied)
-    return content.answers.answer(asked, full_given=False).spoken()
+    answer = content.answers.answer(asked, full_given=False).spoken()
+    # a sign of danger that is only possible: its number first, as in a conversation
+    return f"{content.answers.filled(content.answers.possible).text} {answer}" if match.possible else answer
 
 
 def _values(content: Content, meaning: _Meaning) -> list[tuple[str, str]]:

@@ -33,6 +33,16 @@ def every_session_row(guide: Guide) -> Iterator[SessionRow]:
     yield SessionRow('on "help"', guide.help)
     yield SessionRow('on "which step"', guide.which_step)
     yield SessionRow('on "how long"', guide.how_long)
+    for where, row in (
+        ("on a pause", guide.waiting),
+        ("no change, in a step", guide.keep_going),
+        ("no change, after the step that asks", guide.again),
+        ("on another place without a name", guide.places.other),
+        *((f"{intent}, but only in part", hedge.say) for intent, hedge in guide.hedges.items()),
+        *((f"{intent}, in part again", hedge.then) for intent, hedge in guide.hedges.items() if hedge.then),
+    ):
+        if row.text:
+            yield SessionRow(where, row)
     yield SessionRow("in a hold, where it speaks only when spoken to", guide.count)
     yield SessionRow("the same, with several rounds", guide.repeat)
     yield SessionRow("at the end of a turn there", guide.when_done)
@@ -54,9 +64,17 @@ def every_prompt(content: Content) -> tuple[Row, ...]:
     """
     answers = content.answers
     between = filled(Row(answers.unsure, "talk"), _PLACEHOLDER_NAMES)
-    rows = (answers.again, answers.samples, answers.waiting, between, answers.denied_flag, answers.possible)
+    rows = (
+        answers.again,
+        answers.samples,
+        answers.waiting,
+        between,
+        answers.unsure_start,
+        answers.denied_flag,
+        answers.possible,
+    )
     others = (*answers.outages.values(), *content.follow_ups.nothing.values(), answers.full, answers.short)
-    return (*rows, answers.recording_notice, *others)
+    return tuple(row for row in (*rows, answers.recording_notice, *others) if row.text)
 
 
 def review_page(content: Content) -> str:

@@ -1,24 +1,22 @@
 """Recognizers: turn sound into words while the user is still speaking.
 
-`open_recognizer` chooses the engine. Each engine's heavy import stays in its own file.
+`open_recognizer` chooses the engine from the table in `support/engines.py`. Each engine's import stays in its own file.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from voice_helper.errors import EngineMissingError, ModelMissingError
-from voice_helper.speech_models.find import engine_of, find_model, find_vosk_model
+from voice_helper.speech_models.find import engine_of, find_model
+from voice_helper.support.engines import MODEL_KINDS, RECOGNIZERS, RecognizerRecord, recognizer_named
 from voice_helper.types import AudioChunk, Phrases, Transcript
 
-if TYPE_CHECKING:
-    from voice_helper.recognizers.embedded.engine import EmbeddedModels, SoFarModels
-    from voice_helper.recognizers.embedded.workers import EmbeddedWorkers
-
-ENGINE_NAMES: Final = ("auto", "vosk", "embedded", "pocketsphinx", "whisper")
+ENGINE_NAMES: Final = ("auto", *(each.name for each in RECOGNIZERS))
 
 
 class Recognizer(Protocol):
@@ -47,84 +45,74 @@ class OpenedRecognizer:
     advice: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """What an engine's module needs to open it."""
+
+    phrases: Phrases
+    language: str
+    model: Path | None
+    """The folder of a model of the engine's kind. `None` if the engine uses no models."""
+
+    workers: int = 0
+    """In how many processes to run it, if the engine can."""
+
+    @property
+    def model_folder(self) -> Path:
+        """Return the folder of the model, for an engine that needs one."""
+        if self.model is None:
+            raise ValueError("the record of this engine has no kind of model")
+        return self.model
+
+
+class EngineModule(Protocol):
+    """The module of an engine."""
+
+    def open_engine(self, request: EngineRequest) -> OpenedRecognizer:
+        """Open the engine. Raises `EngineMissingError` or `ModelMissingError`."""
+
+
+def engine_module(record: RecognizerRecord) -> EngineModule:
+    """Import the module of an engine."""
+    module: EngineModule = importlib.import_module(record.module)
+    return module
+
+
 def open_recognizer(
     engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None, workers: int = 0
 ) -> OpenedRecognizer:
-    """Open a recognizer by its name: `auto`, `vosk`, `embedded`, `pocketsphinx` or `whisper`.
+    """Open a recognizer by its name, which is one of `ENGINE_NAMES`.
 
     `auto` chooses the engine that the given `model` belongs to. Without a `model` it chooses Vosk if there is a Vosk
     model for the language, and the embedded recognizer otherwise. `phrases` are what people say to us. With `workers`,
     the embedded recognizer runs in that many processes, to serve many people at a time. Raises `ModelMissingError` if
     `model` is not one of the engine's or no model is found, `EngineMissingError` if the engine cannot run here.
     """
-    if engine not in ENGINE_NAMES:
-        raise EngineMissingError(f'there is no engine "{engine}"', hint=f"engines: {', '.join(ENGINE_NAMES)}")
-    if engine == "whisper" or (engine == "auto" and model is not None and engine_of(model) == "whisper"):
-        return _open_whisper(find_model("whisper", language, model), phrases, language)
-    if engine == "vosk" or model is not None:
-        return _open_vosk(find_vosk_model(language, model), phrases)
-    if engine == "auto":
-        try:
-            return _open_vosk(find_vosk_model(language, None), phrases)
-        except ModelMissingError:
-            pass
-    if language != "en":
+    record, folder = _chosen(engine, language, model)
+    if record.languages and language not in record.languages:
         raise ModelMissingError(
-            f'the embedded recognizer hears English only, not "{language}"',
+            f'the {record.name} recognizer hears {", ".join(record.languages.values())} only, not "{language}"',
             hint="choose a Vosk model for the language with --model",
         )
-    if engine == "pocketsphinx":
-        return _open_pocketsphinx(phrases)
-    return _open_embedded(phrases, workers)
+    opened = engine_module(record).open_engine(EngineRequest(phrases, language, folder, workers))
+    if model is not None and folder is None:
+        return replace(opened, advice=f"{record.name} uses no model, so {model} is not used")
+    return opened
 
 
-def _open_embedded(phrases: Phrases, workers: int) -> OpenedRecognizer:
-    from voice_helper.recognizers.embedded.engine import EmbeddedModels
-
-    models: EmbeddedModels | EmbeddedWorkers
-    if workers:
-        from voice_helper.recognizers.embedded.workers import EmbeddedWorkers
-
-        models = EmbeddedWorkers(phrases, workers)
-    else:
-        models = EmbeddedModels(phrases)
-    return OpenedRecognizer(models.recognizer(), models.recognizer)
-
-
-def _so_far_models(phrases: Phrases) -> SoFarModels | None:
-    """Return the embedded models if their packages are installed: they supply the words so far for other engines."""
-    from voice_helper.recognizers.embedded.engine import SoFarModels
-
-    try:
-        return SoFarModels(phrases)
-    except EngineMissingError:
-        return None
-
-
-def _open_pocketsphinx(phrases: Phrases) -> OpenedRecognizer:
-    from voice_helper.recognizers.pocketsphinx import PocketSphinxRecognizer
-
-    return OpenedRecognizer(PocketSphinxRecognizer(phrases), lambda: PocketSphinxRecognizer(phrases))
-
-
-def _open_vosk(model: Path, phrases: Phrases) -> OpenedRecognizer:
-    from voice_helper.recognizers.vosk import VoskRecognizer
-
-    recognizer = VoskRecognizer(model, phrases)
-    unknown = ", ".join(recognizer.unknown_words)
-    advice = f"the model in {model} cannot hear: {unknown}" if unknown else None
-    return OpenedRecognizer(recognizer, lambda: VoskRecognizer(model, phrases, recognizer.loaded), advice)
-
-
-def _open_whisper(model: Path, phrases: Phrases, language: str) -> OpenedRecognizer:
-    from voice_helper.recognizers.buffered import WithWordsSoFar
-    from voice_helper.recognizers.whisper import WhisperRecognizer, prompt_of
-
-    so_far = _so_far_models(phrases) if language == "en" else None
-
-    def another() -> Recognizer:
-        whole = WhisperRecognizer(model, language, prompt_of(phrases.questions))
-        return WithWordsSoFar(whole, so_far.words_so_far()) if so_far else whole
-
-    advice = None if so_far else 'with this model a "stop" counts only when you pause after it'
-    return OpenedRecognizer(another(), another, advice)
+def _chosen(engine: str, language: str, model: Path | None) -> tuple[RecognizerRecord, Path | None]:
+    """Return the engine to open, and the folder of its model if it uses one."""
+    record = recognizer_named(engine)
+    if record is None and engine != "auto":
+        raise EngineMissingError(f'there is no engine "{engine}"', hint=f"engines: {', '.join(ENGINE_NAMES)}")
+    if record is None and model is not None:
+        record = recognizer_named(engine_of(model) or next(iter(MODEL_KINDS)))
+    if record is not None:
+        return record, find_model(record.name, language, model) if record.model else None
+    *others, last = (each for each in RECOGNIZERS if each.automatic)
+    for each in others:
+        try:
+            return each, find_model(each.name, language, None) if each.model else None
+        except ModelMissingError:
+            continue
+    return last, None

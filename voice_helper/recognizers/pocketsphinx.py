@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from voice_helper.errors import needs_package
+from voice_helper.recognizers import EngineRequest, OpenedRecognizer
 from voice_helper.support.tempdir import temporary_folder
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
@@ -82,6 +83,15 @@ class PocketSphinxRecognizer:
             1e-9, min(1.0, self._decoder.get_logmath().exp(int(hypothesis.prob)) if hypothesis.prob else 1.0)
         )
         return math.exp(math.log(posterior) / words)
+
+
+def open_engine(request: EngineRequest) -> OpenedRecognizer:
+    """Build a decoder; each speaker has one."""
+
+    def another() -> PocketSphinxRecognizer:
+        return PocketSphinxRecognizer(request.phrases)
+
+    return OpenedRecognizer(another(), another)
 
 
 def import_pocketsphinx() -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 
 import voice_helper
 from voice_helper.errors import EngineFaultError, VoiceHelperError, needs_package
+from voice_helper.recognizers import EngineRequest, OpenedRecognizer
 from voice_helper.types import AudioChunk, Phrases, Transcript
 
 _MODULE = "voice_helper.recognizers.vosk_process"
@@ -92,6 +93,15 @@ class VoskRecognizer:
         """Return the words of the utterance and which short command it is, and get ready for the next one."""
         heard: Transcript = self.loaded.do("finish", self._number)
         return heard
+
+
+def open_engine(request: EngineRequest) -> OpenedRecognizer:
+    """Load the model. Its recognizers share it."""
+    model, phrases = request.model_folder, request.phrases
+    recognizer = VoskRecognizer(model, phrases)
+    unknown = ", ".join(recognizer.unknown_words)
+    advice = f"the model in {model} cannot hear: {unknown}" if unknown else None
+    return OpenedRecognizer(recognizer, lambda: VoskRecognizer(model, phrases, recognizer.loaded), advice)
 
 
 def unknown_words(model: Path, words: Iterable[str]) -> tuple[str, ...]:

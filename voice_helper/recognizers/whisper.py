@@ -9,12 +9,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from voice_helper.errors import ModelMissingError, needs_package
-from voice_helper.recognizers.buffered import Samples, WholeUtterance
+from voice_helper.errors import EngineMissingError, ModelMissingError, needs_package
+from voice_helper.recognizers import EngineRequest, OpenedRecognizer, Recognizer
+from voice_helper.recognizers.buffered import Samples, WholeUtterance, WithWordsSoFar
 from voice_helper.support.onnx import keep_onnxruntime_silent
-from voice_helper.types import Transcript
+from voice_helper.types import Phrases, Transcript
+
+if TYPE_CHECKING:
+    from voice_helper.recognizers.embedded.engine import SoFarModels
 
 _MOST_PROMPT_WORDS: Final = 60  # the prompt may take half of the model's context, 224 tokens
 _NO_SPEECH: Final = 0.6  # the model's own measure, with the value at which its authors discard a text
@@ -64,6 +68,27 @@ class WhisperRecognizer(WholeUtterance):
         if not words:
             return Transcript("", 0.0)
         return Transcript(words, min(1.0, math.exp(min(segment.avg_logprob for segment in spoken))))
+
+
+def open_engine(request: EngineRequest) -> OpenedRecognizer:
+    """Load the model. For English, the embedded models supply the words so far if they are installed."""
+    so_far = _so_far_models(request.phrases) if request.language == "en" else None
+
+    def another() -> Recognizer:
+        whole = WhisperRecognizer(request.model_folder, request.language, prompt_of(request.phrases.questions))
+        return WithWordsSoFar(whole, so_far.words_so_far()) if so_far else whole
+
+    advice = None if so_far else 'with this model a "stop" counts only when you pause after it'
+    return OpenedRecognizer(another(), another, advice)
+
+
+def _so_far_models(phrases: Phrases) -> SoFarModels | None:
+    from voice_helper.recognizers.embedded.engine import SoFarModels
+
+    try:
+        return SoFarModels(phrases)
+    except EngineMissingError:
+        return None
 
 
 def plain_words(text: str) -> str:

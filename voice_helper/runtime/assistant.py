@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Final, Literal, Protocol
@@ -227,6 +227,11 @@ class Assistant:
         self.state, actions = self._conversation.begin_guide(self.state, place)
         speaks = any(spoken.words for spoken in self._time_line)  # a chime is not interrupted
         self._carry_out(tuple(action for action in actions if speaks or not isinstance(action, Hush)))
+
+    def come_back(self, seconds: float) -> None:
+        """Go on after the user could not be reached for a time: a session repeats its step."""
+        self.state, actions = self._conversation.come_back(self.state, round(seconds * SAMPLE_RATE))
+        self._carry_out(tuple(action for action in actions if not isinstance(action, Hush)))
 
     def read(self, text: str) -> None:
         """Process typed words as if they had been spoken."""
@@ -534,9 +539,14 @@ class Assistant:
 
 
 def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSettings) -> Transcript:
-    """Return the first words recognized in a source; an empty transcript if there are none.
+    """Return the first words recognized in a source; an empty transcript if there are none."""
+    return next(hear_utterances(source, recognizer, endpoint), Transcript("", 0.0))
 
-    Speech goes to the recognizer as it arrives, so that the words are ready when it ends.
+
+def hear_utterances(source: Source, recognizer: Recognizer, endpoint: EndpointSettings) -> Iterator[Transcript]:
+    """Yield the words of each utterance in a source, to its end. Utterances without words are left out.
+
+    Speech goes to the recognizer as it arrives, so that the words are ready when an utterance ends.
     """
     listener, voice_activity = Listener(recognizer, endpoint), GuardedActivity()
     for chunk in source.chunks():
@@ -546,8 +556,19 @@ def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSett
         if cut.is_over:
             heard = listener.finish()
             if heard.text:
-                return heard
+                yield heard
     rest = listener.endpointer.finish()
     for _ in listener.recognize(rest):
         pass
-    return listener.finish() if rest.is_over else Transcript("", 0.0)
+    if rest.is_over:
+        heard = listener.finish()
+        if heard.text:
+            yield heard
+
+
+def joined(utterances: Sequence[Transcript]) -> Transcript:
+    """Return several utterances as one: all words, and the lowest confidence. A single one stays as it is."""
+    if len(utterances) == 1:
+        return utterances[0]
+    confidence = min((each.confidence for each in utterances), default=0.0)
+    return Transcript(" ".join(each.text for each in utterances), confidence)

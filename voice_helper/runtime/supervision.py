@@ -14,6 +14,7 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -26,7 +27,13 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 from voice_helper.voices import Voice
 
 CALL_SECONDS: Final = 8.0
-"""An engine that takes longer for one call counts as hanging; a slow machine may need a second for a long utterance."""
+"""An engine may take this long for any call, and longer the more sound it has to work off."""
+
+SLOW_PACE: Final = 2.0
+"""An engine may take this many seconds for a second of sound, even on a machine where it has not worked before."""
+
+PACE_MARGIN: Final = 4.0
+"""An engine may work this many times slower than it has worked so far in this utterance."""
 
 OPEN_SECONDS: Final = 60.0
 GIVEN_UP_SECONDS: Final = 60.0
@@ -97,12 +104,64 @@ def result_of(done: Future[Given], max_seconds: float) -> Given:
     raise EngineFaultError("it does not answer", hint=_HINT)
 
 
+def allowed_seconds(sound_seconds: float, pace: float = 0.0) -> float:
+    """Return how long an engine may take for a call that works off this much sound before it counts as hanging.
+
+    `pace` is how many seconds it has taken so far for a second of sound.
+    """
+    return CALL_SECONDS + sound_seconds * max(SLOW_PACE, PACE_MARGIN * pace)
+
+
+@dataclass(slots=True)
+class Workload:
+    """The sound that a recognizer was given, and how far it has come with it."""
+
+    given_seconds: float = 0.0
+    """The sound of this utterance, with the chunk that is being worked off."""
+
+    left_over_seconds: float = 0.0
+    """The sound of the utterance before, which some recognizers clear away with the next chunk."""
+
+    took_seconds: float = 0.0
+    """How long the calls for the chunks of this utterance took."""
+
+    def allowed_for_chunk(self, seconds: float) -> float:
+        """Return how long the recognizer may take for the next chunk, of a length in seconds."""
+        left_over, self.left_over_seconds = self.left_over_seconds, 0.0
+        pace = self.pace
+        self.given_seconds += seconds
+        return allowed_seconds(seconds + left_over, pace)
+
+    def allowed_for_whole(self) -> float:
+        """Return how long it may take for the whole utterance, which some recognizers work off at its end."""
+        return allowed_seconds(self.given_seconds, self.pace)
+
+    def has_progressed(self, took_seconds: float) -> None:
+        """Record that a chunk is worked off."""
+        self.took_seconds += took_seconds
+
+    def is_over(self) -> None:
+        """Record that the utterance is over."""
+        self.left_over_seconds, self.given_seconds, self.took_seconds = self.given_seconds, 0.0, 0.0
+
+    @property
+    def pace(self) -> float:
+        """Return how many seconds a second of sound took so far in this utterance."""
+        return self.took_seconds / self.given_seconds if self.given_seconds else 0.0
+
+
 class GuardedRecognizer:
     """Supervise a recognizer, so that a fault loses at most one utterance."""
 
-    def __init__(self, recognizer: Recognizer, reopen: Callable[[], Recognizer]) -> None:
-        """Wrap a recognizer; `reopen` opens a replacement."""
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        reopen: Callable[[], Recognizer],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Wrap a recognizer; `reopen` opens a replacement. `clock` measures how fast it works."""
         self.name = recognizer.name
+        self._clock, self._workload = clock, Workload()
         self._recognizer, self._reopen = recognizer, reopen
         self._worker = _worker_of(self)
         self._reopening: Future[Recognizer] | None = None
@@ -117,13 +176,17 @@ class GuardedRecognizer:
             self._kept.append(chunk)
             return ""
         self._be_ready()
-        return self._guarded(lambda recognizer: recognizer.accept(chunk), _is_text)
+        allowed = self._workload.allowed_for_chunk(chunk.seconds)
+        began = self._clock()
+        so_far = self._guarded(lambda recognizer: recognizer.accept(chunk), _is_text, allowed)
+        self._workload.has_progressed(min(self._clock() - began, allowed))  # less if the machine slept
+        return so_far
 
     def pause(self) -> Transcript:
         """Return the partial transcript. Raises `EngineFaultError`, at most once an utterance."""
         if self._is_lost or self._reopening is not None:
             return Transcript("", 0.0)
-        return self._guarded(lambda recognizer: recognizer.pause(), is_transcript)
+        return self._guarded(lambda recognizer: recognizer.pause(), is_transcript, self._workload.allowed_for_whole())
 
     def finish(self) -> Transcript:
         """Return the transcript of the utterance; an empty one if it broke off. Raises `EngineFaultError`."""
@@ -132,8 +195,11 @@ class GuardedRecognizer:
             return Transcript("", 0.0)
         try:
             self._be_ready()
-            return self._guarded(lambda recognizer: recognizer.finish(), is_transcript)
+            return self._guarded(
+                lambda recognizer: recognizer.finish(), is_transcript, self._workload.allowed_for_whole()
+            )
         finally:
+            self._workload.is_over()
             self._is_lost = False  # the utterance is over, whatever the outcome
 
     def _be_ready(self) -> None:
@@ -149,10 +215,12 @@ class GuardedRecognizer:
         for chunk in kept:
             self.accept(chunk)
 
-    def _guarded(self, job: Callable[[Recognizer], Given], is_sound: Callable[[object], bool]) -> Given:
+    def _guarded(
+        self, job: Callable[[Recognizer], Given], is_sound: Callable[[object], bool], max_seconds: float
+    ) -> Given:
         recognizer = self._recognizer
         try:
-            given = self._worker.do(lambda: job(recognizer), CALL_SECONDS)
+            given = self._worker.do(lambda: job(recognizer), max_seconds)
         except Exception as error:  # engines raise anything
             raise self._broken(error) from error
         if not is_sound(given):
@@ -162,6 +230,7 @@ class GuardedRecognizer:
     def _broken(self, why: object) -> EngineFaultError:
         """Start opening a replacement, and return the error."""
         self._is_lost = True
+        self._workload = Workload()
         self._worker.leave()
         self._worker = _worker_of(self)
         self._reopening = self._worker.start(self._reopen)
@@ -198,8 +267,9 @@ class GuardedVoice:
 
     def _spoken(self, text: str, words_per_minute: float) -> bytes:
         voice = self._voice
+        max_seconds = allowed_seconds(len(text.split()) * 60 / words_per_minute)
         try:
-            sound = self._worker.do(lambda: voice.speak(text, words_per_minute), CALL_SECONDS)
+            sound = self._worker.do(lambda: voice.speak(text, words_per_minute), max_seconds)
         except Exception as error:  # engines raise anything
             self._change_worker()
             raise _fault("the voice", error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import threading
 from collections.abc import Callable
@@ -16,14 +17,19 @@ HELLO_SECONDS: Final = 10.0
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can connect to a server at this host."""
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return host == "localhost"
+        return host.lower().rstrip(".") == "localhost"
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 def situation_at(host: str) -> dict[str, str]:
     """Return the conversation's situation for a server at this host: whether other machines can connect."""
     return {} if is_loopback(host) else {"serving": "on"}
+
+
+_LOOK_SECONDS: Final = 0.05  # while a client waits for a place
 
 
 class RecognizerPool:
@@ -41,6 +47,16 @@ class RecognizerPool:
                 return False
             self._left -= 1
             return True
+
+    async def take_soon(self, max_seconds: float) -> bool:
+        """Reserve a place, and wait for one at most this long. Returns whether one became free."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + max_seconds
+        while not self.take():
+            if loop.time() >= until:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+        return True
 
     def recognizer(self) -> Recognizer:
         """Return a recognizer to a caller that has reserved a place."""

@@ -1,19 +1,22 @@
 """The concurrent conversations of a voice assistant with several satellites, keyed by the assistant's ids.
 
-They are kept only in memory, and dropped after a period without a turn.
+They are kept only in memory, unless the owner asks for a file, and dropped after a period without a turn.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.dialogue.scope import Subject, is_our_turn
 from voice_helper.dialogue.turn_taking import Reply
+from voice_helper.errors import VoiceHelperError
+from voice_helper.servers.session_file import KeptSession, SessionFile
 from voice_helper.skill.chat import Chat, ChatTurn
 
 KEPT_SECONDS: Final = 15 * 60.0
@@ -25,6 +28,9 @@ LONGEST_STEP_SECONDS: Final = 120.0
 
 MAX_TALKS: Final = 1_000
 """Above this number, the conversation that was silent longest is dropped, those without a session first."""
+
+
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +49,13 @@ class ChatSessions:
         *,
         situation: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        file: SessionFile | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """Create the sessions for a turn-based conversation.
 
-        `subject` is needed only for `is_ours`. `clock` returns seconds.
+        `subject` is needed only for `is_ours`. `clock` returns seconds. `file` keeps the guided sessions over a
+        restart, with times by `wall_clock`; those in it are continued. Raises `VoiceHelperError` if it is unusable.
         """
         self._conversation = conversation
         self._subject = subject
@@ -54,6 +63,13 @@ class ChatSessions:
         self._clock = clock
         self._talks: dict[str, _Talk] = {}
         self._lock = threading.Lock()
+        self._file, self._wall_clock = file, wall_clock
+        self._writing = threading.Lock()
+        self._was_kept = False
+        if file is not None:
+            self._continue(file.read())
+            self._was_kept = True
+            self._keep()
 
     def __len__(self) -> int:
         return len(self._talks)
@@ -81,7 +97,12 @@ class ChatSessions:
         `place` is the device that the user speaks to. A guided session at a place continues even under a new
         conversation id, because Home Assistant assigns a new id after five minutes.
         """
-        return self._chat_of(talk, place).take_turn(text)
+        turn = self._chat_of(talk, place).take_turn(text)
+        try:
+            self._keep()
+        except VoiceHelperError as error:  # the answer comes first
+            _log.warning("%s; a restart will lose the guided sessions", error.message)
+        return turn
 
     def in_session(self) -> State | None:
         """Return the state of the guided session that had the most recent turn.
@@ -124,6 +145,31 @@ class ChatSessions:
             was_going_on = any(_waits(kept.chat.state) for kept in self._talks.values())
             self._talks.clear()
         return was_going_on
+
+    def _continue(self, sessions: Iterable[KeptSession]) -> None:
+        now, time_of_day = self._clock(), self._wall_clock()
+        for kept in sorted(sessions, key=lambda each: each.since):
+            seconds = max(0.0, time_of_day - kept.since)  # the clock may have been set back
+            if seconds < KEPT_SECONDS:
+                chat = self._new()
+                chat.state, chat.since = replace(kept.state, situation=self._situation or {}), now - seconds
+                self._talks[kept.talk] = _Talk(chat, kept.place)
+
+    def _keep(self) -> None:
+        """Write the guided sessions to the file, if there is one and they may have changed."""
+        if self._file is None:
+            return
+        with self._writing:
+            with self._lock:
+                ahead = self._wall_clock() - self._clock()
+                sessions = [
+                    KeptSession(talk, each.place, each.chat.since + ahead, each.chat.state)
+                    for talk, each in self._talks.items()
+                    if each.chat.in_session
+                ]
+            if sessions or self._was_kept:
+                self._file.write(sessions)
+            self._was_kept = bool(sessions)
 
     def _chat_of(self, talk: str, place: str | None) -> Chat:
         """Return the conversation of this turn, and move it to the end of the order in which they are dropped."""

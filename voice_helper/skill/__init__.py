@@ -154,16 +154,17 @@ class Skill:
         return Chat(self.conversation.by_turns(), clock=clock)
 
     def hear(self, sound: str | Path | Source, recognizer: Recognizer | None = None) -> Transcript:
-        """Return the words of the one question in a sound file or source; an empty transcript if there are none.
+        """Return all words in a sound file, or the first question that a source hears.
 
-        Without a `recognizer`, the one that `open_recognizer` opens is kept for the next question. Raises
-        `AudioFileError` for a file that cannot be read, and what `open_recognizer` raises.
+        The transcript is empty if there are no words. Without a `recognizer`, the one that `open_recognizer` opens is
+        kept for the next question. Raises `AudioFileError` for a file that cannot be read, and what `open_recognizer`
+        raises.
         """
         from voice_helper.audio.devices import WavSource
-        from voice_helper.skill.live_assistant import hear_one
+        from voice_helper.skill.live_assistant import hear_one, hear_whole
 
-        source = WavSource(Path(sound)) if isinstance(sound, (str, Path)) else sound
-        return self._file_hearing.hear(source) if recognizer is None else hear_one(source, recognizer)
+        source, hear = (WavSource(Path(sound)), hear_whole) if isinstance(sound, (str, Path)) else (sound, hear_one)
+        return self._file_hearing.hear(source, hear) if recognizer is None else hear(source, recognizer)
 
     @cached_property
     def _file_hearing(self) -> FileHearing:
@@ -206,7 +207,7 @@ class Skill:
         )
 
     def open_recognizer(self, engine: str = "auto", *, model: str | Path | None = None) -> Recognizer:
-        """Open a recognizer (`auto`, `vosk`, `embedded`, `pocketsphinx`, `whisper`) that expects the skill's phrases.
+        """Open a recognizer, one of `voice_helper.recognizers.ENGINE_NAMES`, that expects the skill's phrases.
 
         Raises `ModelMissingError` if there is no model for it, `EngineMissingError` if it cannot run here.
         """

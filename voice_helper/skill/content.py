@@ -160,8 +160,8 @@ def language_of(folder: Path) -> str:
 
 
 def disclaimer_of(folder: Path) -> str:
-    """Return the short disclaimer of an intents folder without reading the rest of it."""
-    return _text_in(folder, "answers.yaml", "disclaimers", "short")
+    """Return the full disclaimer of an intents folder without reading the rest of it."""
+    return _text_in(folder, "answers.yaml", "disclaimers", "full")
 
 
 def _text_in(folder: Path, file: str, *keys: str) -> str:
@@ -275,6 +275,9 @@ def _read_language(item: Item, problems: Problems) -> Language:
         spellings=file.spellings,
         in_session=file.in_session,
         fillers=file.fillers,
+        asked=file.asked,
+        asked_first=file.asked_first,
+        corrections=file.corrections,
     )
 
 
@@ -309,6 +312,9 @@ def _check_follow_ups(
                 problems.add(topic.place, f"the topic {topic.intent}: there is no answer {intent} in answers.yaml")
         for row in topic.rows:
             _check_when(topic.intent, topic.place, row, sentences, safety, problems)
+    for kind, intent in follow_ups.otherwise.items():
+        if intent not in answers.entries:
+            problems.add(Place("follow_ups.yaml", 1), f"nothing, {kind}: there is no answer {intent} in answers.yaml")
 
 
 def _read_guide(

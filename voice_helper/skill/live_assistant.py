@@ -14,7 +14,7 @@ from voice_helper.audio.endpoint import ONE_QUESTION
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
 from voice_helper.recognizers.wake_word import WakeWord
-from voice_helper.runtime.assistant import Assistant, LoopEvent, hear_question
+from voice_helper.runtime.assistant import Assistant, LoopEvent, hear_question, hear_utterances, joined
 from voice_helper.runtime.engines import supervised_recognizer, supervised_voice
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.runtime.supervision import GuardedEcho, GuardedSpotter
@@ -23,24 +23,29 @@ from voice_helper.voices import ReadingPace, Voice
 
 
 class FileHearing:
-    """Hears one question after another with a recognizer that the first one opens. Thread-safe."""
+    """Hears one sound after another with a recognizer that the first one opens. Thread-safe."""
 
     def __init__(self, open_recognizer: Callable[[], Recognizer]) -> None:
         self._open = open_recognizer
         self._recognizer: Recognizer | None = None
         self._one_at_a_time = threading.Lock()
 
-    def hear(self, source: Source) -> Transcript:
-        """Return the words of a question."""
+    def hear(self, source: Source, hear: Callable[[Source, Recognizer], Transcript]) -> Transcript:
+        """Return what `hear` returns for a source."""
         with self._one_at_a_time:
             if self._recognizer is None:
                 self._recognizer = self._open()
-            return hear_one(source, self._recognizer)
+            return hear(source, self._recognizer)
 
 
 def hear_one(source: Source, recognizer: Recognizer) -> Transcript:
-    """Return the words of the one question that a source holds; an empty transcript if there are none."""
+    """Return the words of the first question in a source, which may go on; an empty transcript if there are none."""
     return hear_question(source, recognizer, ONE_QUESTION)
+
+
+def hear_whole(source: Source, recognizer: Recognizer) -> Transcript:
+    """Return all words of a source as one question; an empty transcript if there are none."""
+    return joined(tuple(hear_utterances(source, recognizer, ONE_QUESTION)))
 
 
 class LiveAssistant:

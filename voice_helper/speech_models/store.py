@@ -20,8 +20,9 @@ from filelock import FileLock, Timeout
 
 from voice_helper.errors import ModelInstallError, ModelMissingError
 from voice_helper.speech_models.catalogue import KnownFile, KnownModel, registry
-from voice_helper.speech_models.find import engine_of, find_model, missing_in, usable_models
+from voice_helper.speech_models.find import engine_of, find_model, missing_in, most_like, usable_models
 from voice_helper.speech_models.unpack import check_room, copy, unpack
+from voice_helper.support.engines import MODEL_KINDS
 from voice_helper.support.paths import user_models_folder
 
 Progress = Callable[[str, int, int | None], None]
@@ -34,10 +35,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 _UNSURE_TIMES: Final = 2  # a file without a checksum may have grown since it was registered
 _LOAD_SECONDS: Final = 300
 _NOT_HERE: Final = 77  # exit code if the engine is not installed
-_LOADING: Final = {
-    "vosk": "import vosk; vosk.SetLogLevel(-1); load = vosk.Model",
-    "whisper": "import ctranslate2; load = ctranslate2.models.Whisper",
-}
+_LOADING: Final = {engine: kind.load for engine, kind in MODEL_KINDS.items()}
 _LOADER: Final = "import sys\ntry:\n {}\nexcept (ImportError, OSError):\n sys.exit({})\nload(sys.argv[1])"
 
 
@@ -281,9 +279,9 @@ def _model_in(folder: Path, origin: str) -> tuple[Path, str]:
         if engine is not None:
             return candidate, engine
     nearest = inner[0] if len(inner) == 1 else folder
-    engine = "whisper" if (nearest / "model.bin").is_file() else "vosk"
+    engine = most_like(nearest)
     raise ModelInstallError(
-        f"{origin} is not a {engine.capitalize()} model: {missing_in(nearest, engine)}",
+        f"{origin} is not a {MODEL_KINDS[engine].title} model: {missing_in(nearest, engine)}",
         hint="use another archive or folder",
     )
 

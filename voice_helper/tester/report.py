@@ -64,7 +64,13 @@ class Report:
     @cached_property
     def not_understood(self) -> int:
         """Return how many lines had no single meaning."""
-        return sum(result.match.intent in (NONE_INTENT, UNSURE_INTENT) for result in self.results)
+        unclear = (NONE_INTENT, UNSURE_INTENT)
+        return sum(result.match.intent in unclear and result.fault is None for result in self.results)
+
+    @cached_property
+    def failed(self) -> tuple[Result, ...]:
+        """Return the lines that could not be tested, in order."""
+        return tuple(result for result in self.results if result.fault is not None)
 
     @cached_property
     def wrong(self) -> tuple[Result, ...]:
@@ -112,6 +118,11 @@ def in_order(intents: Iterable[str], known: Sequence[str]) -> list[str]:
     """Sort intents in the folder's order. Intents that are not in the folder come last, by name."""
     places = {intent: place for place, intent in enumerate(known)}
     return sorted(set(intents), key=lambda intent: (places.get(intent, len(places)), intent))
+
+
+def several_utterances(result: Result) -> str:
+    """Return a remark on a sound file that does not have exactly one utterance, to show after its name."""
+    return "" if result.utterances == 1 else f" ({result.utterances} utterances)"
 
 
 def printable(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,15 @@ from html import escape
 from typing import Final
 
 from voice_helper import __version__
-from voice_helper.tester.report import REFUSED, Confusion, IntentFigures, Report, in_order, printable
+from voice_helper.tester.report import (
+    REFUSED,
+    Confusion,
+    IntentFigures,
+    Report,
+    in_order,
+    printable,
+    several_utterances,
+)
 from voice_helper.tester.report_comparison import Comparison, meaning, situation
 from voice_helper.tester.report_thefts import Thefts
 from voice_helper.tester.run import Case, Result
@@ -46,7 +55,9 @@ th { color: var(--soft); font-weight: 600; } td.number, th.number { text-align: 
 code { font: .92em ui-monospace, monospace; }
 td:not(:first-child) > code { white-space: nowrap; } ul.lines { margin: .25rem 0 .75rem; padding-left: 1.2rem; }
 .good { color: var(--good); } .bad { color: var(--bad); }
-svg { display: block; } svg text { font: 11px ui-monospace, monospace; fill: var(--ink); }
+details { margin: .75rem 0; } summary { cursor: pointer; color: var(--soft); }
+svg { display: block; max-width: 100%; height: auto; }
+svg text { font: 11px ui-monospace, monospace; fill: var(--ink); }
 svg .good { fill: var(--good); } svg .bad { fill: var(--bad); }
 svg .axis { stroke: var(--line); }
 .bar { display: block; width: 6em; height: .7em; margin-top: .4em; background: var(--line); }
@@ -66,6 +77,12 @@ class PageParts:
     sentences: Sentences
     files: Sequence[str]
     made: datetime
+    command: str = ""
+    """The command line that made it."""
+
+    folder: str = ""
+    """The intents folder that was tested."""
+
     comparison: Comparison | None = None
     thefts: Thefts | None = None
     """`None` if nobody searched for them."""
@@ -77,15 +94,16 @@ def html_report(parts: PageParts) -> str:
     body = [
         "<h1>Intent report</h1>",
         f'<p class="soft">{_text(", ".join(parts.files))}, {parts.made:%Y-%m-%d %H:%M}</p>',
+        _made_by(parts),
         _figures(report),
     ]
     if parts.comparison is not None:
         body += [_heading(f"Compared with {parts.comparison.old}"), _comparison(parts.comparison)]
     if report.expected:
         known = parts.sentences.intents
-        body += [_heading("Accuracy by intent"), _by_intent(report.by_intent())]
-        body += [_heading("What is taken for what"), _matrix(report, known)]
         body += [_heading("Worst confusions"), _confusions(report.confusions())]
+        body += [_heading("What is taken for what"), _matrix(report, known)]
+        body += [_heading("Accuracy by intent"), _by_intent(report.by_intent())]
         body += [_heading("Scores"), _histogram(report)]
     else:
         body.append("<p>No line says what it should mean, so nothing can be right or wrong.</p>")
@@ -137,6 +155,16 @@ def _figures(report: Report) -> str:
     return '<ul class="figures">' + "".join(f"<li><b>{value}</b>{name}</li>" for name, value in figures) + "</ul>"
 
 
+def _made_by(parts: PageParts) -> str:
+    """Return the line that says how to make the page again."""
+    said = [f"voice-helper {__version__}"]
+    if parts.folder:
+        said.append(f"words in {_code(parts.folder)}")
+    if parts.command:
+        said.append(_code(parts.command))
+    return f'<p class="soft">{", ".join(said)}</p>'
+
+
 def _line(case: Case) -> str:
     place = f' <span class="soft">{_text(str(case.place))}</span>' if case.place else ""
     return f"{_text(case.text)}{_text(situation(case))}{place}"
@@ -158,6 +186,20 @@ def _comparison(comparison: Comparison) -> str:
 
 
 def _by_intent(figures: Iterable[IntentFigures]) -> str:
+    """Return the table of the intents with a mistake; those that are all right are folded."""
+    figures = list(figures)
+    faultless = [each for each in figures if each.right == each.expected and not each.taken]
+    faulty = [each for each in figures if each not in faultless]
+    table = _intent_table(faulty) if faulty else "<p>No intent has a mistake.</p>"
+    if not faultless:
+        return table
+    folded = (
+        f"<details><summary>{len(faultless)} intents without a mistake</summary>{_intent_table(faultless)}</details>"
+    )
+    return table + folded
+
+
+def _intent_table(figures: Iterable[IntentFigures]) -> str:
     rows = [
         (
             _code(each.intent),
@@ -176,8 +218,20 @@ def _bar(share: float) -> str:
 
 
 def _matrix(report: Report, known: Sequence[str]) -> str:
-    """Return the matrix: a row per expected intent, a column per actual intent, cells shaded by share of the row."""
-    counts = report.matrix()
+    """Return the matrix of the intents that are confused, and of no others: they would not fit on a screen.
+
+    It has a row per expected intent and a column per actual one. Cells are shaded by their share of the row.
+    """
+    every = report.matrix()
+    pairs = [each for each in report.confusions() if each.expected != each.got]
+    shown = pairs[:_MAX_CONFUSIONS]
+    if not shown:
+        return "<p>No intent is taken for another.</p>"
+    rows_of, columns_of = {each.expected for each in shown}, {each.got for each in shown}
+    whole_rows = Counter[str]()
+    for (expected, _), count in every.items():
+        whole_rows[expected] += count
+    counts = {pair: count for pair, count in every.items() if pair[0] in rows_of and pair[1] in rows_of | columns_of}
     rows = in_order((expected for expected, _ in counts), known)
     columns = in_order((got for _, got in counts), known)
     right = {(result.case.intent, result.match.intent) for result in report.results if result.is_right}
@@ -192,15 +246,16 @@ def _matrix(report: Report, known: Sequence[str]) -> str:
         y = top + index * _CELL
         labels.append(f'<text x="{left - 6:.0f}" y="{y + 0.7 * _CELL:.0f}">{_text(expected)}</text>')
         cells.append(f'<path class="axis" stroke="#d5dae1" d="M{left:.0f} {y:.0f}H{width:.0f}"/>')
-        whole = sum(count for (row, _), count in counts.items() if row == expected)
+        whole = whole_rows[expected]
         for place, got in enumerate(columns):
             if (expected, got) in counts:
                 kind = "good" if (expected, got) in right else "bad"
                 cells.append(_cell(left + place * _CELL, y, counts[expected, got], whole, kind, f"{expected} → {got}"))
     drawn = ("".join(heads), f'<g text-anchor="end">{"".join(labels)}</g>', f"<g {_MIDDLE}>{''.join(cells)}</g>")
+    more = f" Only the {len(shown)} largest of {len(pairs)} confusions are drawn." if len(pairs) > len(shown) else ""
     return (
-        '<p class="soft">A row is what lines should mean, a column what they came to mean. Blue is right.</p>'
-        + _picture("Confusion matrix", width, height, "".join(drawn))
+        '<p class="soft">A row is what lines should mean, a column what they came to mean. Blue is right.'
+        f"{more}</p>" + _picture("Confusion matrix", width, height, "".join(drawn))
     )
 
 
@@ -233,7 +288,13 @@ def _confusions(confusions: Sequence[Confusion]) -> str:
 
 def _wrong_line(result: Result) -> str:
     match, case = result.match, result.case
-    heard = f' <span class="soft">heard as “{_text(result.transcript.text)}”</span>' if result.engine else ""
+    if result.fault is not None:
+        return f'{_line(case)} <span class="bad">not tested: {_text(result.fault)}</span>'
+    heard = (
+        f' <span class="soft">heard as “{_text(result.transcript.text)}”{several_utterances(result)}</span>'
+        if result.engine
+        else ""
+    )
     slots = ""
     if match.intent == case.intent:  # only the values are wrong
         slots = f" {_code(meaning('', case.slots or {}).strip())}, got {_code(meaning('', match.slots).strip())}"
@@ -274,7 +335,7 @@ def _refused(report: Report) -> str:
     rows = []
     for result in report.refused:
         match = result.match
-        near = " or ".join(match.candidates) or match.template or ""
+        near = result.fault or " or ".join(match.candidates) or match.template or ""
         rows.append(
             (
                 marks[result.is_right],

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from voice_helper.tester.report import Report, printable
+from voice_helper.tester.report import Report, printable, several_utterances
 from voice_helper.tester.report_comparison import meaning, situation
 from voice_helper.tester.run import Result
 from voice_helper.types import NONE_INTENT
@@ -39,8 +39,8 @@ def junit_report(report: Report) -> str:
 def _counts(results: Sequence[Result]) -> dict[str, str]:
     return {
         "tests": str(len(results)),
-        "failures": str(sum(result.is_right is False for result in results)),
-        "errors": "0",
+        "failures": str(sum(result.is_right is False and result.fault is None for result in results)),
+        "errors": str(sum(result.fault is not None for result in results)),
         "time": f"{sum(result.seconds for result in results):.3f}",
     }
 
@@ -52,7 +52,9 @@ def _add_case(suite: ElementTree.Element, result: Result, name: str) -> None:
         suite, "testcase", classname=printable(class_name), name=name, time=f"{result.seconds:.3f}"
     )
     got = printable(meaning(match.intent, match.slots))
-    if result.is_right is None:
+    if result.fault is not None:
+        ElementTree.SubElement(element, "error", type="not tested", message=printable(result.fault))
+    elif result.is_right is None:
         skipped = ElementTree.SubElement(element, "skipped", message=f"nothing is expected, got {got}")
         skipped.text = skipped.get("message")
     elif result.is_right is False:
@@ -65,7 +67,7 @@ def _why(result: Result) -> list[str]:
     match = result.match
     lines = [f"text: {result.case.text}"]
     if result.engine:
-        lines.append(f"heard: {result.transcript.text}")
+        lines.append(f"heard: {result.transcript.text}{several_utterances(result)}")
     is_refused = match.intent == NONE_INTENT
     lines.append(f"decided by {match.decided_by}" + ("" if is_refused else f", score {match.score:.2f}"))
     lines.append(f"template: {match.template or 'none'}")

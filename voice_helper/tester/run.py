@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from voice_helper.content.documents import Item, Place, Problems
 from voice_helper.dialogue.conversation import LastAnswer, State
 from voice_helper.errors import VoiceHelperError
+from voice_helper.runtime.assistant import joined
 from voice_helper.runtime.json_output import answer_form
 from voice_helper.skill import Skill
 from voice_helper.types import (
@@ -61,11 +62,19 @@ class Result:
     seconds: float = 0.0
     """How long it took, including speech recognition."""
 
+    fault: str | None = None
+    """Why the line could not be tested, if it could not. If something was expected, it counts as wrong."""
+
+    utterances: int = 1
+    """How many utterances a sound file has. Their words are judged together."""
+
     @property
     def is_right(self) -> bool | None:
         """Return whether it is as expected; `None` if nothing was expected."""
         if self.case.intent is None:
             return None
+        if self.fault is not None:
+            return False
         meant = self.match.intent
         if self.case.intent in (OUT_OF_SCOPE, NONE_INTENT):
             return meant in (OUT_OF_SCOPE, NONE_INTENT)
@@ -78,16 +87,27 @@ class Result:
         form = answer_form(self.transcript, self.engine, self.match, self.answer)
         case = self.case
         said = {"text": case.text, "context": case.context, "after": case.after}
-        return {**case.extra, **form, **said, "expected": case.intent, "ok": self.is_right}
+        more: dict[str, Any] = {} if self.utterances == 1 else {"utterances": self.utterances}
+        if self.fault is not None:
+            more["error"] = self.fault
+        return {**case.extra, **form, **said, "expected": case.intent, "ok": self.is_right, **more}
 
 
-def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engine: str | None = None) -> Result:
+def failed(case: Case, fault: str, engine: str | None = None) -> Result:
+    """Return the result of a line that could not be tested."""
+    nothing = Match(NONE_INTENT, score=0.0, decided_by="none")
+    return Result(case, nothing, Answer(()), engine=engine, fault=fault)
+
+
+def run_case(
+    skill: Skill, case: Case, *, heard: Sequence[Transcript] | None = None, engine: str | None = None
+) -> Result:
     """Return the meaning of one text and its answer, in a conversation of its own.
 
-    `heard` is what a recognizer heard, and `engine` is the recognizer. Raises `VoiceHelperError` if the case should
-    follow an intent that does not exist.
+    `heard` are the utterances that a recognizer heard, which count as one text, and `engine` is the recognizer. Raises
+    `VoiceHelperError` if the case should follow an intent that does not exist.
     """
-    transcript = heard or Transcript(case.text)
+    transcript = Transcript(case.text) if heard is None else joined(heard)
     state = State()
     if case.context == "guide":
         state, _ = skill.conversation.begin_guide(state)
@@ -99,7 +119,7 @@ def run_case(skill: Skill, case: Case, *, heard: Transcript | None = None, engin
         state = replace(state, last=LastAnswer(said, topic=topic))
     asked = ask(skill, transcript, state)
     match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
-    return Result(case, match, asked.answer, asked.transcript, engine)
+    return Result(case, match, asked.answer, asked.transcript, engine, utterances=1 if heard is None else len(heard))
 
 
 def trial(skill: Skill, case: Case) -> Trial:
@@ -122,16 +142,18 @@ class Asked:
 
     match: Match
     answer: Answer
+    state: State
+    """The conversation after the answer, for the next question."""
 
 
 def ask(skill: Skill, transcript: Transcript, state: State | None = None) -> Asked:
     """Ask one question. Return its meaning and its whole answer."""
-    _, actions = skill.conversation.step(state or State(), Heard(transcript))
+    after, actions = skill.conversation.step(state or State(), Heard(transcript))
     said = tuple(row for action in actions if isinstance(action, Say) for row in action.rows)
     for action in actions:
         if isinstance(action, Understood):
-            return Asked(action.transcript, action.match, action.answer or Answer(said))
-    return Asked(transcript, Match(NONE_INTENT, score=0.0, decided_by="none"), Answer(said))
+            return Asked(action.transcript, action.match, action.answer or Answer(said), after)
+    return Asked(transcript, Match(NONE_INTENT, score=0.0, decided_by="none"), Answer(said), after)
 
 
 def read_cases(path: Path, text: str) -> Iterator[Case]:
@@ -164,7 +186,8 @@ _CASE_KEYS = frozenset({"text", "intent", "slots", "context", "after", "wav"})
 _RESULT_KEYS = frozenset(
     {
         "transcript", "confidence", "engine", "score", "decided_by", "family", "template", "runner_up", "rows",
-        "disclaimer", "spoken", "certainty", "possible", "candidates", "expected", "ok", "explanation",
+        "utterances", "error", "disclaimer", "spoken", "certainty", "possible", "candidates", "expected", "ok",
+        "explanation",
     }
 )  # fmt: skip
 _EXAMPLE = 'write one JSON object a line, such as {"text": "what people say"}'

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from voice_helper.errors import ModelMissingError
 from voice_helper.skill.content import Content
-from voice_helper.speech_models.find import find_vosk_model
+from voice_helper.speech_models.find import find_model
+from voice_helper.support.engines import RECOGNIZERS, RecognizerRecord
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.sentences import Template
+
+_PRONOUNCED: Final = " and ".join(each.name for each in RECOGNIZERS if each.vocabulary == "pronunciations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,17 @@ def unheard_words(content: Content, model: Path | None = None) -> tuple[list[Unh
     if content.language.code == "en":
         looked_at.append(_without_pronunciation(content))
     else:
-        skipped.append(f'embedded and pocketsphinx hear English only, not "{content.language.code}"')
-    try:
-        looked_at.append(_outside_the_model(content, find_vosk_model(content.language.code, model)))
-    except ModelMissingError as error:
-        if model is not None:
-            raise
-        skipped.append(f"vosk: {error.message}")
+        skipped.append(f'{_PRONOUNCED} hear English only, not "{content.language.code}"')
+    for record in RECOGNIZERS:
+        if record.vocabulary != "model":
+            continue
+        try:
+            folder = find_model(record.name, content.language.code, model)
+            looked_at.append(_outside_the_model(content, record, folder))
+        except ModelMissingError as error:
+            if model is not None:
+                raise
+            skipped.append(f"{record.name}: {error.message}")
     return looked_at, skipped
 
 
@@ -54,14 +63,15 @@ def _without_pronunciation(content: Content) -> Unheard:
     def heard(words: set[str]) -> set[str]:
         return set(pronunciations(words, with_own_ways(words, content.pronunciations)))
 
-    return _unheard("embedded and pocketsphinx", content, mend, heard)
+    return _unheard(_PRONOUNCED, content, mend, heard)
 
 
-def _outside_the_model(content: Content, model: Path) -> Unheard:
-    from voice_helper.recognizers.vosk import unknown_words
-
+def _outside_the_model(content: Content, record: RecognizerRecord, model: Path) -> Unheard:
+    unknown_words = importlib.import_module(record.module).unknown_words
     mend = "add other words for them, or use a larger model"
-    return _unheard(f"vosk with {model}", content, mend, lambda words: words - set(unknown_words(model, words)))
+    return _unheard(
+        f"{record.name} with {model}", content, mend, lambda words: words - set(unknown_words(model, words))
+    )
 
 
 def _unheard(recognizer: str, content: Content, mend: str, heard: Callable[[set[str]], set[str]]) -> Unheard:

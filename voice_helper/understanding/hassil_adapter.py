@@ -69,7 +69,7 @@ def needs_of(template: str) -> Clauses:
 
 
 def texts_of(template: str, limit: int = 200) -> list[str]:
-    """Return at most `limit` texts of a template that uses no lists or rules."""
+    """Return at most `limit` texts of a template. The lists and rules in it stay as they are named there."""
     return _texts(parsed(template).expression, limit)
 
 
@@ -266,4 +266,6 @@ def _texts(expression: Expression, limit: int) -> list[str]:
         for item in expression.items:
             texts = [before + after for before in texts for after in _texts(item, limit)][:limit]
         return texts
-    return []
+    if isinstance(expression, ListReference):
+        return [f"{{{expression.list_name}:{expression.slot_name}}}"]
+    return [f"<{_rule_name(expression)}>"]

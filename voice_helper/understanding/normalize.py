@@ -47,6 +47,15 @@ class Language:
     fillers: tuple[str, ...] = ()
     """Words and phrases that carry no meaning, such as "um" or "could you tell me"."""
 
+    asked: tuple[str, ...] = ()
+    """Questions about anything, with `{words}` for what is asked: "does {words} help with leg cramps"."""
+
+    asked_first: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By slot, the values that say what a question is about, even if another meaning is nearer."""
+
+    corrections: tuple[str, ...] = ()
+    """Words before a value that take it back: "not the calf, the foot"."""
+
     def words(self, text: str) -> tuple[str, ...]:
         """Return the words of a text in lower case, without punctuation and with numbers spelled out."""
         words: list[str] = []
@@ -83,6 +92,25 @@ class Language:
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the phrase tables, which are quick to rebuild."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def asked_about(self, comparable: str) -> str:
+        """Return the words that a question in one of the forms of `asked` is about, or "" if it has another form."""
+        found = self._asked.fullmatch(comparable) if self._asked is not None else None
+        return next((words for words in found.groups() if words), "") if found is not None else ""
+
+    @cached_property
+    def _asked(self) -> re.Pattern[str] | None:
+        forms = (re.escape(self._replacements.sub(form)).replace(r"\{words\}", "(.+?)") for form in self.asked)
+        return re.compile("|".join(forms)) if self.asked else None
+
+    def is_taken_back(self, before: str) -> bool:
+        """Return whether the words before a value take it back."""
+        return self._corrections is not None and self._corrections.search(before.rstrip()) is not None
+
+    @cached_property
+    def _corrections(self) -> re.Pattern[str] | None:
+        phrases = "|".join(re.escape(self._replacements.sub(phrase)) for phrase in self.corrections)
+        return re.compile(rf"(?<![\w'])(?:{phrases})$") if phrases else None
 
     @cached_property
     def _replacements(self) -> _PhraseTable:

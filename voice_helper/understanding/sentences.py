@@ -109,6 +109,12 @@ class Sentences:
         """Return at most `count` different sentences of a template. Repeated calls return the same ones."""
         return self._parsed.draw(template.text, count)
 
+    def written_out(self, template: str, limit: int) -> tuple[str, ...]:
+        """Return at most `limit` texts of a template without choices. Lists and rules stay as they are named in it."""
+        from voice_helper.understanding.hassil_adapter import texts_of
+
+        return tuple(dict.fromkeys(" ".join(text.split()) for text in texts_of(template, limit)))
+
     def plainest(self, template: Template) -> str:
         """Return the plainest sentence of a template: the first option of every choice and no optional parts."""
         return self._parsed.plainest(template.text)
@@ -126,14 +132,21 @@ class Sentences:
                 found.setdefault(word, template)
         return dict(sorted(found.items()))
 
-    def find_slots(self, comparable: str, slots: Iterable[str]) -> dict[str, str]:
-        """Find the values of slots in a text that no template matches. Several values are joined by commas."""
+    def find_slots(self, comparable: str, slots: Iterable[str], *, misheard: bool = True) -> dict[str, str]:
+        """Find the values of slots in a text, apart from those that it takes back. Several are joined by commas.
+
+        With `misheard`, words that are spelled like a value count as it.
+        """
         found: dict[str, str] = {}
         for slot in slots:
             pattern, values = self._slot_patterns.get(slot, (None, {}))
             if pattern is not None:
-                hits = dict.fromkeys(values[hit[0]] for hit in pattern.finditer(comparable))
-                value = ", ".join(hits) or self._misheard(comparable, values)
+                said = list(pattern.finditer(comparable))
+                meant = [hit for hit in said if not self.language.is_taken_back(comparable[: hit.start()])]
+                hits = dict.fromkeys(values[hit[0]] for hit in meant)
+                value = ", ".join(hits)
+                if not said and misheard:
+                    value = self._misheard(comparable, values)
                 if value:
                     found[slot] = value
         return found
@@ -257,6 +270,10 @@ class Sentences:
             inner = "|".join(re.escape(phrase) for phrase in ordered)
             patterns[name] = (re.compile(rf"(?<![\w'])(?:{inner})(?!\w)") if ordered else None, values)
         return patterns
+
+    def knows(self, word: str) -> bool:
+        """Return whether a template, a list or a rule contains a word."""
+        return word in self._known_words
 
     @cached_property
     def _known_words(self) -> frozenset[str]:

@@ -106,6 +106,12 @@ class Thresholds:
     alarm_misheard: float = 0.0
     """Added to all four if the recognizer's confidence is below `confident`."""
 
+    alarm_clear: float = 0.0
+    """A sign of danger heard with less confidence than this is at most possible."""
+
+    heard: float = 0.0
+    """Words heard with less confidence than this mean nothing, except a sign of danger that a rule names."""
+
     overheard: float = 0.5
     """The minimum score for overheard words, which nobody addressed to the program."""
 
@@ -216,6 +222,10 @@ class Understanding:
     def _meaning(self, text: str, context: Context, confidence: float) -> Match:
         flags = self.safety.find(text)
         danger = self._danger(text, flags, context, confidence)
+        if danger is not None and confidence < self.thresholds.alarm_clear:
+            danger = replace(danger, certainty="possible")
+        if confidence < self.thresholds.heard and (danger is None or not danger.is_by_rule):
+            return Match(NONE_INTENT, score=0.0, decided_by="none")
         if danger is not None and danger.certainty == "certain":
             return self._raised(text, danger, flags)
         meant = self._without_danger(text, flags, context)
@@ -237,11 +247,28 @@ class Understanding:
             return Match(meant, decided_by="command")
         claim = self._exact(text, context)
         if claim is not None and claim.intent not in HELP_NOW:
-            return replace(self._claimed(claim, redirect), denied=denied)
+            return replace(self._claimed(text, claim, redirect), denied=denied)
         if redirect is not None:
             return replace(self._flagged(text, redirect), denied=denied)
+        asked = self._asked_first(text)
+        if asked is not None:
+            return replace(asked, denied=denied)
         comparable = language.essence(text)
-        return replace(self._nearest(text, comparable, self._ranked(comparable).scores()), denied=denied)
+        nearest = self._nearest(text, comparable, self._ranked(comparable).scores())
+        return replace(self._unless_unknown(comparable, nearest), denied=denied)
+
+    def _unless_unknown(self, comparable: str, nearest: Match) -> Match:
+        """Return the nearest meaning. If what was asked about is in no template, return that nothing is known of it."""
+        asked = self.sentences.language.asked_about(comparable).split()
+        is_answer = nearest.intent in (NONE_INTENT, UNSURE_INTENT) or self._group(nearest.intent) != TALK_GROUP
+        if not asked or self.sentences.knows(asked[-1]) or nearest.slots or not is_answer:
+            return nearest
+        intent = next(map(self._intent_with, self.sentences.language.asked_first), None)
+        return nearest if intent is None else Match(intent, score=nearest.score, decided_by="nearest")
+
+    def _intent_with(self, slot: str) -> str | None:
+        """Return the first intent whose templates use a slot."""
+        return next((intent for intent, slots in self.sentences.slots_of.items() if slot in slots), None)
 
     def _ranked(self, comparable: str) -> Ranking:
         """Return the nearness of a text to every intent, or no nearness if too few of its words are known."""
@@ -372,6 +399,10 @@ class Understanding:
             return None
         return flag if self.suspicion(text, flags).odds >= self.thresholds.rule_certain else None
 
+    def comparable(self, text: str) -> str:
+        """Return a text in comparable form: lower case, contracted, with consistent spelling."""
+        return self.sentences.language.comparable(text)
+
     def command(self, text: str) -> str | None:
         """Return the intent of the session command that a text matches word for word, or `None`."""
         claims = (claim.intent for claim in self.sentences.exact(text) if self._group(claim.intent) == COMMAND_GROUP)
@@ -389,7 +420,18 @@ class Understanding:
             claims = (*[claim for claim in claims if claim.intent in LEVELS], *commands, *claims)
         return claims[0] if claims else None
 
-    def _claimed(self, claim: Claim, flag: Flag | None) -> Match:
+    def _asked_first(self, text: str) -> Match | None:
+        """Return the meaning of a text that asks about a value of `asked_first`, otherwise `None`."""
+        comparable = self.sentences.language.comparable(text)
+        for slot, values in self.sentences.language.asked_first.items():
+            said = self.sentences.find_slots(comparable, (slot,), misheard=False).get(slot, "").split(", ")
+            intent = self._intent_with(slot)
+            asked = [value for value in said if value in values]
+            if asked and intent is not None:
+                return Match(intent, {slot: ", ".join(asked)}, 1.0, "exact")
+        return None
+
+    def _claimed(self, text: str, claim: Claim, flag: Flag | None) -> Match:
         if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) <= LEVELS.index(claim.intent):
             return Match(flag.level, claim.slots, 1.0, "safety", flag.family, claim.template)
         group = self._group(claim.intent)
@@ -398,7 +440,9 @@ class Understanding:
             decided = "safety"
         elif group == COMMAND_GROUP:
             decided = "command"
-        return Match(claim.intent, claim.slots, 1.0, decided, None, claim.template)
+        empty = [slot for slot in self.sentences.slots_of.get(claim.intent, ()) if slot not in claim.slots]
+        found = self.sentences.find_slots(self.sentences.language.comparable(text), empty)
+        return Match(claim.intent, {**claim.slots, **found}, 1.0, decided, None, claim.template)
 
     def _flagged(self, text: str, flag: Flag) -> Match:
         comparable = self.sentences.language.comparable(text)

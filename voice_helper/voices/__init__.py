@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import importlib
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Final, Protocol
 
 from voice_helper.errors import EngineMissingError
+from voice_helper.support.engines import VOICES, VoiceRecord, voice_named
 from voice_helper.types import SAMPLE_RATE
 
 WORDS_PER_MINUTE: Final = 150
@@ -16,8 +17,7 @@ WORDS_PER_MINUTE: Final = 150
 SENTENCE_PAUSE_SECONDS: Final = 0.5
 _SENTENCES_KEPT: Final = 256  # most of the sentences that exist; about 25 MB
 
-NATURAL_LANGUAGE: Final = "en"
-VOICE_NAMES: Final = ("auto", "natural", "pyttsx3", "none")
+VOICE_NAMES: Final = ("auto", *(each.name for each in VOICES), "none")
 
 
 class Voice(Protocol):
@@ -65,35 +65,38 @@ class VoiceWithMemory:
 
 
 def open_voice(name: str, language: str = "en") -> Voice:
-    """Open a voice by its name: `auto`, `natural`, `pyttsx3` or `none`.
+    """Open a voice by its name, which is one of `VOICE_NAMES`.
 
-    `auto` chooses the natural voice if it is installed and speaks the language. Raises `EngineMissingError` if the
-    voice does not work on this machine or does not speak the language.
+    `auto` chooses the first voice of the table that is installed and speaks the language. Raises `EngineMissingError`
+    if the voice does not work on this machine or does not speak the language.
     """
     if name not in VOICE_NAMES:
         raise EngineMissingError(f'there is no voice "{name}"', hint=f"voices: {', '.join(VOICE_NAMES)}")
     if name == "none":
         return NoVoice()
-    if name == "natural":
-        return _open_natural(language)
-    if name == "auto" and language == NATURAL_LANGUAGE and has_natural():
-        with suppress(EngineMissingError):  # doctor says why
-            return _open_natural(language)
-    from voice_helper.voices.pyttsx3 import Pyttsx3Voice
-
-    return Pyttsx3Voice()
-
-
-def has_natural() -> bool:
-    """Return whether the package of the natural voice is installed."""
-    return find_spec("hibari") is not None
+    record = voice_named(name)
+    if record is not None:
+        return _opened(record, language)
+    *others, last = (each for each in VOICES if not each.languages or language in each.languages)
+    for each in others:
+        if is_installed(each):
+            try:
+                return _opened(each, language)
+            except EngineMissingError:  # doctor says why
+                continue
+    return _opened(last, language)
 
 
-def _open_natural(language: str) -> Voice:
-    if language != NATURAL_LANGUAGE:
+def is_installed(record: VoiceRecord) -> bool:
+    """Return whether the package of a voice is installed."""
+    return find_spec(record.imports) is not None
+
+
+def _opened(record: VoiceRecord, language: str) -> Voice:
+    if record.languages and language not in record.languages:
+        spoken = ", ".join(record.languages.values())
         raise EngineMissingError(
-            f'the natural voice speaks English only, not "{language}"', hint="use another one: --voice pyttsx3"
+            f'the {record.title} speaks {spoken} only, not "{language}"', hint="use another one: --voice pyttsx3"
         )
-    from voice_helper.voices.natural import NaturalVoice
-
-    return NaturalVoice()
+    voice: Voice = importlib.import_module(record.module).open_engine()
+    return voice

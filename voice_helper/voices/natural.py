@@ -49,3 +49,8 @@ class NaturalVoice:
         with self._one_at_a_time:
             samples = self._engine(text, speed=words_per_minute * _PACE, seed=_NOISE_SEED)
         return spoken_part(to_pcm(np.asarray(samples, dtype=np.float32) * _LOUDNESS, int(self._engine.sample_rate)))
+
+
+def open_engine() -> NaturalVoice:
+    """Open the voice. Raises `EngineMissingError`."""
+    return NaturalVoice()

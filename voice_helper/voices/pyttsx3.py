@@ -132,3 +132,8 @@ def _wait_for_espeak() -> None:
     espeak = sys.modules.get("pyttsx3.drivers._espeak")
     if espeak is not None:
         espeak.Synchronize()
+
+
+def open_engine() -> Pyttsx3Voice:
+    """Open the voice. Raises `EngineMissingError`."""
+    return Pyttsx3Voice()

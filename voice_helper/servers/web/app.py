@@ -35,13 +35,14 @@ from voice_helper.servers.web.live_conversation import (
     Played,
     Release,
 )
+from voice_helper.servers.web.resumption import Left, Resumption, new_name
 from voice_helper.types import SAMPLE_RATE
 from voice_helper.voices import Voice
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024
 """The maximum size of a message from the page. 0.1 s of audio is 3,200 bytes."""
 
-WRONG_TOKEN, BUSY, RUBBISH, TOO_FAST, IDLE, FAULT = 4001, 4002, 4003, 4004, 4005, 4006
+WRONG_TOKEN, BUSY, RUBBISH, TOO_FAST, IDLE, FAULT, RIGHT_TOKEN = 4001, 4002, 4003, 4004, 4005, 4006, 4007
 """Our close codes, in addition to those of the WebSocket protocol."""
 
 _CLOSES: Final = {"closed": 1000, "idle": IDLE, "fault": FAULT}
@@ -51,6 +52,7 @@ _MIN_SOUND_BYTES: Final = 256  # smaller pieces count as this size
 _MESSAGES_A_SECOND, _MESSAGES_AT_ONCE = 20.0, 60.0
 _MAX_UNSENT: Final = 500  # queued messages to a page that does not read them
 WRONG_TOKEN_SECONDS: Final = 1.0  # one failed login per second for all clients together
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
 _HEARINGS: Final = ("held", "once", "open")
 _TYPES: Final = {
     "html": "text/html; charset=utf-8",
@@ -91,11 +93,20 @@ class WebService:
     most: int = 4
     """The maximum number of concurrent conversations."""
 
+    behind_proxy: bool = False
+    """Whether a web server in front of it ends the encryption, and names the page's own host and scheme."""
+
+    @property
+    def situation(self) -> dict[str, str]:
+        """What a conversation knows beside the words: whether other machines can connect."""
+        return {"serving": "on"} if self.behind_proxy else situation_at(self.host)
+
 
 def create_app(served: WebService) -> Starlette:
     """Build the ASGI application with the page and its WebSocket."""
     places = RecognizerPool(served.most, served.open_recognizer)
     wrong_tokens = asyncio.Lock()
+    resumption = Resumption()
 
     async def file(request: Request) -> Response:
         name = request.path_params.get("name") or "index.html"
@@ -106,11 +117,11 @@ def create_app(served: WebService) -> Starlette:
         return Response(served.files[name], headers=_HEADERS, media_type=_TYPES[name.rsplit(".", 1)[-1]])
 
     async def conversation(socket: WebSocket) -> None:
-        if not (_is_for_us(socket, served) and _is_our_page(socket)):
+        if not (_is_for_us(socket, served) and _is_our_page(socket, served)):
             await socket.close()  # closing before accepting answers with 403
             return
         await socket.accept()
-        await _Connection(socket, served, places, wrong_tokens).serve()
+        await _Connection(socket, served, places, resumption, wrong_tokens).serve()
 
     return Starlette(
         routes=[
@@ -122,14 +133,38 @@ def create_app(served: WebService) -> Starlette:
 
 
 def _is_for_us(connection: HTTPConnection, served: WebService) -> bool:
-    """Return whether the Host header is valid. On loopback, any other name indicates DNS rebinding."""
-    return not is_loopback(served.host) or is_loopback(_split(f"//{connection.headers.get('host', '')}").hostname or "")
+    """Return whether the Host header is valid. On loopback, any other name indicates DNS rebinding.
+
+    Behind a proxy the token protects instead, since the proxy may hand its own name on.
+    """
+    if served.behind_proxy or not is_loopback(served.host):
+        return True
+    return is_loopback(_split(f"//{connection.headers.get('host', '')}").hostname or "")
 
 
-def _is_our_page(socket: WebSocket) -> bool:
+def _is_our_page(socket: WebSocket, served: WebService) -> bool:
+    """Return whether the connection comes from a page of this server, by the host that the browser asked for."""
     origin = _split(socket.headers.get("origin", ""))
     scheme = "https" if socket.url.scheme == "wss" else "http"
-    return origin.scheme == scheme and origin.netloc == socket.headers.get("host")
+    host = socket.headers.get("host", "")
+    if served.behind_proxy:
+        scheme = _first(socket, "x-forwarded-proto") or scheme
+        host = _first(socket, "x-forwarded-host") or host
+    return origin.scheme == scheme and bool(host) and _place(origin) == _place(_split(f"{scheme}://{host}"))
+
+
+def _first(connection: HTTPConnection, header: str) -> str:
+    """Return the first entry of a header: that of the proxy that the browser talks to."""
+    return connection.headers.get(header, "").partition(",")[0].strip()
+
+
+def _place(address: SplitResult) -> tuple[str | None, int | None]:
+    """Return host and port in a comparable form: browsers leave out the usual port of a scheme."""
+    try:
+        port = address.port
+    except ValueError:
+        return None, None
+    return address.hostname, port or _USUAL_PORTS.get(address.scheme)
 
 
 def _split(address: str) -> SplitResult:
@@ -166,26 +201,37 @@ class _Connection:
     """The connection of one page."""
 
     def __init__(
-        self, socket: WebSocket, served: WebService, places: RecognizerPool, wrong_tokens: asyncio.Lock
+        self,
+        socket: WebSocket,
+        served: WebService,
+        places: RecognizerPool,
+        resumption: Resumption,
+        wrong_tokens: asyncio.Lock,
     ) -> None:
         self._socket, self._served, self._places, self._wrong_tokens = socket, served, places, wrong_tokens
+        self._resumption, self._name = resumption, new_name()
         self._loop = asyncio.get_running_loop()
         self._unsent: asyncio.Queue[Message | int] = asyncio.Queue()
 
     async def serve(self) -> None:
         """Serve the connection until either side ends it. The page receives a close code with the reason."""
         try:
-            await self._greeted()
-            self._take_place()
+            hello = await self._greeted()
+            resume = str(hello.get("resume", ""))
+            left = await asyncio.to_thread(self._resumption.take, resume)
+            self._take_place(resume, left)
+            self._send({"event": "welcome", "resume": self._name, "resumed": left is not None})
             live = LiveConversation(
                 self._served.conversation,
                 self._places.recognizer,
                 self._served.voice,
                 self._served.words_per_minute,
-                state=State(situation=situation_at(self._served.host)),
+                state=State(situation=self._served.situation) if left is None else left.state,
                 send=self._send,
                 ended=self._ended,
+                away_seconds=None if left is None else time.monotonic() - left.since,
             )
+            self._resumption.opened(self._name, live)
             try:
                 await self._converse(live)
             finally:
@@ -195,28 +241,35 @@ class _Connection:
         except WebSocketDisconnect:
             pass
 
-    async def _greeted(self) -> None:
+    async def _greeted(self) -> dict[str, Any]:
+        """Return the first message of the page, which names the token. Raises `RefusedError` if it is not right."""
         try:
             hello = await asyncio.wait_for(self._socket.receive(), HELLO_SECONDS)
         except TimeoutError:
             raise RefusedError(RUBBISH) from None
         form = _read_object(_content(hello))
-        if form.get("do") != "hello":
+        if form.get("do") not in ("hello", "check"):
             raise RefusedError(RUBBISH)
         expected, given = self._served.token, form.get("token", "")
-        if expected is None:
-            return
-        if not hmac.compare_digest(str(given).strip().lower().encode(errors="replace"), expected.encode()):
+        if expected is not None and not hmac.compare_digest(
+            str(given).strip().lower().encode(errors="replace"), expected.encode()
+        ):
             async with self._wrong_tokens:
                 await asyncio.sleep(WRONG_TOKEN_SECONDS)
             raise RefusedError(WRONG_TOKEN)
+        if form["do"] == "check":
+            raise RefusedError(RIGHT_TOKEN)
+        return form
 
-    def _take_place(self) -> None:
-        if not self._places.take():
-            raise RefusedError(BUSY)
+    def _take_place(self, resume: str, left: Left | None) -> None:
+        """Reserve a place. Raises `RefusedError` if none is free, and keeps what was left for the next attempt."""
+        if self._places.take():
+            return
+        if left is not None:
+            self._resumption.keep(resume, left.state, left.since)
+        raise RefusedError(BUSY)
 
     async def _converse(self, live: LiveConversation) -> None:
-        self._send({"event": "welcome"})
         tasks = {asyncio.create_task(self._receive(live)), asyncio.create_task(self._deliver())}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -262,7 +315,8 @@ class _Connection:
         with suppress(RuntimeError):  # the server has stopped in the meantime
             self._loop.call_soon_threadsafe(put)
 
-    def _ended(self, why: str, recognizer: Recognizer | None) -> None:
+    def _ended(self, why: str, recognizer: Recognizer | None, state: State | None) -> None:
+        self._resumption.keep(self._name, state)
         self._places.give_back(recognizer)
         self._send(_CLOSES[why])
 

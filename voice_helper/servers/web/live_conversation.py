@@ -142,14 +142,21 @@ class LiveConversation:
         *,
         state: State,
         send: Callable[[Message], None],
-        ended: Callable[[str, Recognizer | None], None],
+        ended: Callable[[str, Recognizer | None, State | None], None],
+        away_seconds: float | None = None,
     ) -> None:
-        """Start the conversation. `send` and `ended` are called from its own thread.
+        """Start the conversation, or go on with one whose page was away for a time.
 
-        `ended` receives the reason (`closed`, `idle` or `fault`) and the recognizer for the next conversation, or
-        `None` after a fault.
+        `send` and `ended` are called from its own thread.
+
+        `ended` receives the reason (`closed`, `idle` or `fault`), the recognizer for the next conversation, and the
+        state in which this one was left; both are `None` after a fault.
         """
         self._conversation, self._open_recognizer, self._state = conversation, open_recognizer, state
+        self._away_seconds = away_seconds
+        self.left: State | None = None
+        """The state at the end; `None` before it, and after a fault."""
+
         self._send, self._ended = send, ended
         self._player = FarPlayer(send)
         self._speaker = Speaker(voice, self._player, words_per_minute)
@@ -160,7 +167,8 @@ class LiveConversation:
         self._shown: dict[str, Any] | None = None
         self._why = "closed"
         self._is_closed = False
-        threading.Thread(target=self._run, name="conversation", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="conversation", daemon=True)
+        self._thread.start()
 
     def put(self, order: Order | bytes) -> bool:
         """Queue an order or 16 kHz, 16-bit audio. Returns false if the queue is full."""
@@ -176,6 +184,10 @@ class LiveConversation:
         with suppress(queue.Full):  # a full queue wakes the thread anyway
             self._orders.put_nowait(None)
 
+    def wait(self) -> None:
+        """Wait until a conversation that was closed has ended."""
+        self._thread.join()
+
     def _run(self) -> None:
         recognizer: Recognizer | None = None
         try:
@@ -189,16 +201,19 @@ class LiveConversation:
                 tell=self._tell,
                 understood=self._tell_understood,
             )
+            if self._away_seconds is not None:
+                self._assistant.come_back(self._away_seconds)
             for chunk in self._chunks():
                 self._take(chunk)
+            self.left = self._assistant.state
             with suppress(EngineFaultError):  # it is being restarted for the next conversation
                 recognizer.finish()
         except Exception:
-            self._why, recognizer = "fault", None  # the recognizer may be in any state
+            self._why, recognizer, self.left = "fault", None, None  # the recognizer may be in any state
             raise
         finally:
             self.__dict__.pop("_assistant", None)  # its callbacks refer back to us: break the cycle
-            self._ended(self._why, recognizer)
+            self._ended(self._why, recognizer, self.left)
 
     def _chunks(self) -> Iterator[AudioChunk]:
         """Yield the microphone's audio as it arrives, or silence in real time. Executes orders in between."""
@@ -286,14 +301,20 @@ class LiveConversation:
 
     def _tell_understood(self, understood: Understood) -> None:
         """Send the answer. The matched intent and its reasons are withheld, so that nothing reads as a judgement."""
-        answer = understood.answer
+        answer, match, answers = understood.answer, understood.match, self._conversation.answers
         self._has_heard = True
+        rows = answer.rows if answer else ()
+        certainty = match.certainty or ("possible" if match.possible is not None else None)
+        if certainty == "possible" and not rows:
+            rows = (answers.filled(answers.possible),)
+        number = answers.settings.get("number", "")
         self._send(
             {
                 "event": "answer",
                 "heard": understood.transcript.text,
-                "alarm": understood.match.is_alarm,
-                "rows": [_row_form(row) for row in answer.rows] if answer else [],
+                "alarm": certainty,
+                "calls": certainty is not None and any(number in row.text for row in rows),
+                "rows": [_row_form(row) for row in rows],
                 "disclaimer": answer.disclaimer_row.text if answer and answer.disclaimer_row else "",
             }
         )

@@ -17,11 +17,12 @@ from voice_helper.skill.web_labels import Button, WebLabels
 _GROUND: Final = "#0e141b"  # the background while the page opens
 _ICONS: Final = (("icon.svg", "any", "image/svg+xml"), ("icon-192.png", "192x192", "image/png"))
 _PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
-_DIALLED: Final = re.compile(r"\+?[\d ]{2,}")
+_DIALLED: Final = re.compile(r"\+?\d{2,}")
+_BETWEEN_DIGITS: Final = str.maketrans("", "", " \u00a0-./()")
 _IN_SCRIPTS: Final = (
     "step", "source", "you", "listening", "thinking", "talk", "session_listening", "session_deaf", "session_over",
     "no_secure", "no_microphone", "no_words", "unreachable", "cut", "cut_session", "busy", "too_fast", "fault",
-    "token_wrong",
+    "token_wrong", "rejoining", "call",
 )  # fmt: skip
 
 
@@ -62,6 +63,7 @@ def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str
         "labels": {name: words.labels[name] for name in _IN_SCRIPTS},
         "kinds": dict(words.kinds),
         "needs_token": needs_token,
+        "dialled": {"number": dialled, "shown": number} if (dialled := dialled_number(number)) else None,
         "place_steps": _place_steps(content) if words.places else 0,
     }
     topics = (
@@ -99,10 +101,14 @@ def _place_steps(content: Content) -> int:
 
 def _number(number: str) -> str:
     """Return a number as HTML, as a `tel:` link if a phone can dial it."""
-    shown = escape(number)
-    if not _DIALLED.fullmatch(number):
-        return shown
-    return f'<a href="tel:{number.replace(" ", "")}">{shown}</a>'
+    shown, dialled = escape(number), dialled_number(number)
+    return f'<a href="tel:{dialled}">{shown}</a>' if dialled else shown
+
+
+def dialled_number(number: str) -> str | None:
+    """Return a number as a phone dials it; `None` if it is none, such as "your local emergency number"."""
+    digits = number.translate(_BETWEEN_DIGITS)
+    return digits if _DIALLED.fullmatch(digits) else None
 
 
 def _button(button: Button) -> str:

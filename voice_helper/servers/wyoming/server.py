@@ -33,9 +33,11 @@ from voice_helper.recognizers import Recognizer
 from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, situation_at
 from voice_helper.servers.chat_sessions import ChatSessions
 from voice_helper.servers.hearing import Hearing
+from voice_helper.servers.session_file import SessionFile
 from voice_helper.servers.wyoming.frames import MAX_LINE_BYTES, FrameError, read_frame
 from voice_helper.servers.wyoming.text_chunker import TextChunker
 from voice_helper.skill.chat import ChatTurn
+from voice_helper.support.engines import package_of
 from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, SAMPLE_RATE
 from voice_helper.types import Transcript as Words
 from voice_helper.voices import SENTENCE_PAUSE_SECONDS, Voice
@@ -53,23 +55,18 @@ MAX_SOUND_SECONDS: Final = 60
 MAX_HEARING_SECONDS: Final = 2 * MAX_SOUND_SECONDS
 """The maximum time for an utterance to arrive."""
 
+MAX_WAIT_SECONDS: Final = 5.0
+"""How long an utterance waits for its turn while others are heard. Its sound arrives in the meantime."""
+
 MAX_SPOKEN_CHARACTERS: Final = 5_000
 """The maximum length of a text to speak: five minutes of speech."""
 
 _NAME: Final = "voice-helper"
 _CHUNK_BYTES: Final = 4_096
 _MAX_ID_CHARACTERS: Final = 200
+_MAX_LANGUAGE_CHARACTERS: Final = 20
 _LINGER_SECONDS: Final = 1.0  # for a client to read the error before its unread data resets the connection
 _TURNS_AT_ONCE: Final = 4  # the neural networks release the GIL
-_PACKAGES: Final = {
-    "embedded": "hama",
-    "vosk": "vosk",
-    "pocketsphinx": "pocketsphinx",
-    "whisper": "faster-whisper",
-    "natural": "hibari-tts",
-    "pyttsx3": "pyttsx3",
-}
-"""The package that provides each engine."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +85,12 @@ class WyomingService:
     most: int = 4
     """The maximum number of people who can speak at a time."""
 
+    regions: tuple[str, ...] = ()
+    """The regions of the language that are named to clients, such as `en-GB`. Others are understood, too."""
+
+    sessions: SessionFile | None = None
+    """Keeps the guided sessions over a restart. `None` keeps them in memory only."""
+
     about: str = _NAME
     """What the conversation is about, as a title."""
 
@@ -102,7 +105,8 @@ class RefusedError(Exception):
 
 def programs(served: WyomingService) -> Info:
     """Build the answer to `describe`: the available programs, their versions and their authors."""
-    language, ours, about = [served.language], Attribution(_NAME, ""), served.about
+    # Home Assistant refuses a pipeline in a language that is not named letter for letter
+    language, ours, about = [served.language, *served.regions], Attribution(_NAME, ""), served.about
     handle = HandleModel(_NAME, ours, True, about, __version__, language)
     model = AsrModel(served.recognizer, *_made_by(served.recognizer), language)
     info = Info(
@@ -119,7 +123,7 @@ def programs(served: WyomingService) -> Info:
 
 def _made_by(engine: str) -> tuple[Attribution, bool, str, str]:
     """Return the Wyoming fields for an engine's package: attribution, installed flag, description and version."""
-    package = _PACKAGES.get(engine, engine)
+    package = package_of(engine)
     try:
         about = metadata(package)
     except PackageNotFoundError:
@@ -140,9 +144,10 @@ def reply_event(turn: ChatTurn) -> Event:
 
 
 def _is_handled(turn: ChatTurn) -> bool:
-    if turn.reply.ended is not None:
+    match = turn.reply.match
+    if turn.reply.ended is not None or (match is not None and match.certainty is not None):
         return True
-    intent = turn.reply.match.intent if turn.reply.match is not None else NONE_INTENT
+    intent = match.intent if match is not None else NONE_INTENT
     return intent != OUT_OF_SCOPE and (intent != NONE_INTENT or turn.state.session is not None)
 
 
@@ -154,7 +159,7 @@ class WyomingServer:
         self.info = programs(served).event()
         self.places = RecognizerPool(served.most, served.open_recognizer)
         situation = {"assistant": "on", **situation_at(served.host)}
-        self.talks = ChatSessions(served.conversation.by_turns(), situation=situation)
+        self.talks = ChatSessions(served.conversation.by_turns(), situation=situation, file=served.sessions)
         self.turns = ThreadPoolExecutor(_TURNS_AT_ONCE, "turn")
         self.hearings = ThreadPoolExecutor(served.most, "hearing")
         self.speech = ThreadPoolExecutor(1, "speech")  # one voice, called by one thread at a time
@@ -203,7 +208,7 @@ class _Connection:
         self._hearing: Hearing | None = None
         self._hears_since = 0.0
         self._reading: TextChunker | None = None
-        self._has_spoken = False
+        self._has_spoken = self._is_half_spoken = False
         self._answers: dict[str, Callable[[Event], Awaitable[None]]] = {
             "describe": self._describe,
             "ping": self._ping,
@@ -223,18 +228,33 @@ class _Connection:
         try:
             await self._answer_all()
         except RefusedError as refused:
-            await _refuse(self._reader, self._writer, refused.code, str(refused))
+            await self._refuse(refused.code, str(refused))
         except FrameError as error:
-            await _refuse(self._reader, self._writer, "bad-frame", str(error))
+            await self._refuse("bad-frame", str(error))
         except EngineFaultError as fault:
-            await _refuse(self._reader, self._writer, "fault", fault.message)
+            await self._refuse("fault", fault.message)
         except (TimeoutError, ConnectionError):
             pass
+        except asyncio.CancelledError:  # the server stops
+            self._break_off_sound()
+            raise
         except Exception:
-            await _refuse(self._reader, self._writer, "fault", "something went wrong here")
+            await self._refuse("fault", "something went wrong here")
             raise
         finally:
             await self._give_back_place()
+
+    async def _refuse(self, code: str, text: str) -> None:
+        await _refuse(self._reader, self._writer, code, text, self._break_off_sound)
+
+    def _break_off_sound(self) -> None:
+        """Send a part of a frame if a text is half spoken.
+
+        Home Assistant takes the end of a connection for the end of the sound, even after an error event, and keeps the
+        sound for the next time. Only a frame that breaks off makes it forget the sound.
+        """
+        if self._is_half_spoken:
+            self._writer.write(_BROKEN_FRAME)
 
     async def _answer_all(self) -> None:
         has_greeted = False
@@ -252,11 +272,12 @@ class _Connection:
         await self._send(self._server.info)
 
     async def _ping(self, event: Event) -> None:
-        await self._send(Pong(_text(event) if "text" in event.data else None).event())
+        await self._send(Pong(None if event.data.get("text") is None else _text(event)).event())
 
     # conversation turns
 
     async def _take_turn(self, event: Event) -> None:
+        self._refuse_other_language(event.data.get("language"), "understood")
         text, (talk, place) = _text(event), self._talk_and_place(event.data.get("context"))
         take_turn = self._server.talks.take_turn
         turn = await self._loop.run_in_executor(self._server.turns, take_turn, talk, text, place)
@@ -274,10 +295,13 @@ class _Connection:
     # speech to text
 
     async def _check_language(self, event: Event) -> None:
-        asked = event.data.get("language")
+        self._refuse_other_language(event.data.get("language"), "heard")
+
+    def _refuse_other_language(self, asked: object, done: str) -> None:
+        """Raise `RefusedError` for a language that is not ours. Every region of ours is welcome (`en-GB`)."""
         ours = self._server.served.language
-        if isinstance(asked, str) and asked.replace("_", "-").split("-")[0].lower() != ours:
-            raise RefusedError("language", f"only {ours} is heard")
+        if isinstance(asked, str) and asked and asked.replace("_", "-").split("-")[0].lower() != ours:
+            raise RefusedError("language", f"only {ours} is {done}, not {asked[:_MAX_LANGUAGE_CHARACTERS]}")
 
     async def _hear(self, event: Event) -> None:
         rate, width, channels = (event.data.get(name) for name in ("rate", "width", "channels"))
@@ -310,7 +334,7 @@ class _Connection:
 
     async def _begun_hearing(self) -> Hearing:
         if self._hearing is None:
-            if not self._server.places.take():
+            if not await self._server.places.take_soon(MAX_WAIT_SECONDS):
                 raise RefusedError("busy", f"{self._server.served.most} people are being heard already")
             self._hears_since = self._loop.time()
             try:
@@ -368,6 +392,7 @@ class _Connection:
         if not self._has_spoken:
             await self._send(_FORM.event())
         await self._send(AudioStop().event())
+        self._is_half_spoken = False
 
     async def _speak_all(self, pieces: list[str]) -> None:
         served = self._server.served
@@ -384,7 +409,7 @@ class _Connection:
                 sound = silence(SENTENCE_PAUSE_SECONDS) + sound
             else:
                 await self._send(_FORM.event())
-            self._has_spoken = True
+            self._has_spoken = self._is_half_spoken = True
             for start in range(0, len(sound), _CHUNK_BYTES):
                 part = sound[start : start + _CHUNK_BYTES]
                 await self._send(AudioChunk(SAMPLE_RATE, 2, 1, part).event())
@@ -395,6 +420,7 @@ class _Connection:
 
 _numbers = itertools.count()
 _FORM: Final = AudioStart(SAMPLE_RATE, 2, 1)
+_BROKEN_FRAME: Final = b'{"type": "audio-chunk", "payload_length": 2}\n'  # whose payload never comes
 
 
 async def _send(writer: asyncio.StreamWriter, event: Event) -> None:
@@ -402,10 +428,20 @@ async def _send(writer: asyncio.StreamWriter, event: Event) -> None:
         await async_write_event(event, writer)
 
 
-async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, code: str, text: str) -> None:
-    """Send an error that explains why the connection ends, and wait briefly for the client to read it."""
+async def _refuse(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    code: str,
+    text: str,
+    last: Callable[[], None] = lambda: None,
+) -> None:
+    """Send an error that explains why the connection ends, and wait briefly for the client to read it.
+
+    `last` may send something more after the error.
+    """
     with suppress(TimeoutError, ConnectionError):
         await _send(writer, Error(text, code).event())
+        last()
         writer.write_eof()
         async with asyncio.timeout(_LINGER_SECONDS):
             while await reader.read(MAX_LINE_BYTES):

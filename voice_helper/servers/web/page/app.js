@@ -5,8 +5,10 @@ import { Microphone, Player, wake } from "./sound.js";
 
 const TAP_MILLISECONDS = 350; // a shorter press listens until somebody has spoken, a longer one until it ends
 const MOST_ANSWERS = 30;
+const FIRST_WAIT_SECONDS = 0.5; // until a cut line is made again; twice as long after each failure
+const LONGEST_WAIT_SECONDS = 8;
 
-const { labels, kinds, needs_token: needsToken, place_steps: placeSteps } = JSON.parse(document.getElementById("words").textContent);
+const { labels, kinds, needs_token: needsToken, place_steps: placeSteps, dialled } = JSON.parse(document.getElementById("words").textContent);
 const part = (id) => document.getElementById(id);
 const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -23,7 +25,7 @@ const microphone = new Microphone((sound, peak) => {
   line.send(sound);
   part("talk").style.setProperty("--level", peak.toFixed(2));
 });
-const line = new Connection({ token: () => sessionStorage.getItem("token") ?? "", told, spoken, cut });
+const line = new Connection({ token: () => sessionStorage.getItem("token") ?? "", welcomed, told, spoken, cut });
 
 // The line
 
@@ -37,10 +39,27 @@ async function reach() {
       return true;
     } catch (error) {
       if (error.message !== "token_wrong") {
-        show(labels[error.message]);
+        show(session.isOn ? labels.rejoining : labels[error.message]);
         return false;
       }
       wrong = labels.token_wrong;
+    }
+  }
+}
+
+// The token stands in the address that was printed, or it is asked for: at once, not when the cramp is there.
+async function askFirst() {
+  const inAddress = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (inAddress) {
+    sessionStorage.setItem("token", inAddress);
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  for (let wrong = ""; ; wrong = labels.token_wrong) {
+    if (wrong || !sessionStorage.getItem("token")) await askToken(wrong);
+    try {
+      return await line.check();
+    } catch (error) {
+      if (error.message !== "token_wrong") return show(labels[error.message]);
     }
   }
 }
@@ -59,13 +78,57 @@ function askToken(wrong) {
 }
 
 function cut(why) {
-  const wasInSession = session.isOn;
   player.hush();
   silenceMicrophone();
-  session.leave();
   showSound();
-  if (why === "cut" && wasInSession) show(labels.cut_session);
-  else show(why ? labels[why] : "");
+  if (session.isOn && (why === "cut" || why === "too_fast")) {
+    rejoin();
+    return;
+  }
+  session.leave();
+  show(why ? labels[why] : "");
+}
+
+// The instruction stays to be read while the line is made again; the server then goes on at its step.
+async function rejoin() {
+  session.hold();
+  show(labels.rejoining);
+  for (let wait = FIRST_WAIT_SECONDS; session.isOn && !line.isOpen; wait = Math.min(2 * wait, LONGEST_WAIT_SECONDS)) {
+    await soon(wait);
+    if (!session.isOn || line.isOpen || navigator.onLine === false) continue;
+    await line.open().catch(({ message }) => {
+      if (message === "token_wrong") giveUp(); // another server, with another token
+    });
+  }
+}
+
+// Waits for a time, or until the network or the reader is back.
+function soon(seconds) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, 1000 * seconds);
+    addEventListener("online", done);
+    document.addEventListener("visibilitychange", done);
+    function done() {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+      document.removeEventListener("visibilitychange", done);
+      resolve();
+    }
+  });
+}
+
+function welcomed(isResumed) {
+  if (!session.isOn) return;
+  if (isResumed) session.goOn();
+  else giveUp();
+}
+
+// The session is lost: what it said last stays on the page.
+function giveUp() {
+  const last = session.said;
+  session.leave();
+  last.forEach(showSaid);
+  show(labels.cut_session);
 }
 
 async function send(message) {
@@ -125,30 +188,60 @@ function element(name, className, text) {
   return made;
 }
 
-function showAnswer({ heard, rows, disclaimer, alarm }) {
+function showAnswer({ heard, rows, disclaimer, alarm, calls }) {
+  if (session.isOn && alarm === "possible") session.warn(rows[0], calls);
   if (!rows.length) {
     show(heard ? `\u201c${heard}\u201d` : "");
     return;
   }
   show("");
-  const exchange = addExchange(alarm ? "alarm" : "");
+  const exchange = addExchange({ certain: "alarm", possible: "possible" }[alarm] ?? "");
   const question = element("p", "heard");
   question.append(element("span", "unseen", `${labels.you}: `), heard);
   const list = element("ul", "rows");
   list.append(...rows.map(rowOf));
   exchange.append(question, list);
+  if (calls && dialled) (alarm === "certain" ? list.prepend(callItem()) : list.firstChild.after(callItem()));
   if (disclaimer) exchange.append(element("p", "unseen text", disclaimer)); // it stands below in sight already
   exchange.scrollIntoView({ block: "start", behavior: isStill.matches ? "auto" : "smooth" });
 }
 
+function callItem() {
+  const item = element("li", "calling");
+  item.append(callLink());
+  return item;
+}
+
+// A page cannot call, but a phone can.
+function callLink() {
+  const link = element("a", "call", labels.call.replace("{number}", dialled.shown));
+  link.href = `tel:${dialled.number}`;
+  return link;
+}
+
 function addExchange(className) {
   const answers = part("answers");
-  part("welcome").hidden = true;
+  showWelcome(false);
   for (const before of answers.children) before.classList.add("before");
   const exchange = element("article", `exchange ${className}`);
   answers.append(exchange);
   while (answers.children.length > MOST_ANSWERS) answers.firstChild.remove();
   return exchange;
+}
+
+function showWelcome(isShown) {
+  part("welcome").hidden = !isShown;
+  part("cramp").hidden = isShown;
+  document.body.classList.toggle("at-home", isShown);
+}
+
+function goHome() {
+  if (session.isOn) return;
+  if (player.isPlaying) quiet();
+  part("answers").replaceChildren();
+  show("");
+  showWelcome(true);
+  part("begin").focus();
 }
 
 function rowOf({ text, kind, source }) {
@@ -189,6 +282,7 @@ const session = {
   whole: null, // seconds of the hold, rest or wait that is being counted
   said: [],
   aside: null,
+  warning: "", // a sign of danger that is only possible: it stands in a card and moves nothing
   isTurned: false, // the count has ended or changed: what is said next takes the place of what stands there
   endsAt: 0,
   timer: 0,
@@ -211,6 +305,7 @@ const session = {
 
   // What a hold began with stays large while it is counted; what is said in it stands small below.
   say(said) {
+    if (said.text === this.warning) return;
     const last = this.said.at(-1);
     const isAgain = this.said.some(({ text }) => text === said.text);
     if (this.isTurned || !last) this.said = [said];
@@ -221,6 +316,24 @@ const session = {
     this.isTurned = false;
     part("said-last").textContent = said.text;
     this.showSaid();
+  },
+
+  warn(row, calls) {
+    this.warning = row.text;
+    part("warning").replaceChildren(element("p", "", row.text), ...(calls && dialled ? [callLink()] : []));
+    part("warning").hidden = false;
+  },
+
+  hold() {
+    this.count(null);
+    part("session").classList.add("is-cut");
+  },
+
+  async goOn() {
+    part("session").classList.remove("is-cut");
+    this.isTurned = true;
+    this.whole = null;
+    await this.listen();
   },
 
   showSaid() {
@@ -259,6 +372,9 @@ const session = {
 
   async enter() {
     this.isOn = true;
+    this.warning = "";
+    part("warning").hidden = true;
+    part("session").classList.remove("is-cut");
     this.whole = this.aside = null;
     this.said = [];
     this.isTurned = false;
@@ -266,8 +382,12 @@ const session = {
     part("session-title").focus();
     silenceMicrophone();
     keepAwake();
+    await this.listen();
+  },
+
+  async listen() {
     const isHeard = await listen("open");
-    if (this.isOn) show(isHeard ? labels.session_listening : labels.session_deaf);
+    if (this.isOn && line.isOpen) show(isHeard ? labels.session_listening : labels.session_deaf);
   },
 
   leave() {
@@ -286,6 +406,7 @@ function setView(inSession) {
   part("session").hidden = part("steering").hidden = !inSession;
   part("conversation").hidden = part("asking").hidden = inSession;
   document.body.classList.toggle("in-session", inSession);
+  part("home").disabled = inSession;
 }
 
 // A phone that falls asleep would end the session.
@@ -412,9 +533,16 @@ addEventListener("click", ({ target }) => {
   const button = target.closest("button[data-says]");
   if (!button) return;
   part("sayable").close();
+  if (session.isOn && !line.isOpen && target.closest("#stop")) {
+    session.leave(); // nobody else can hear it now
+    show(labels.session_over);
+    return;
+  }
   ask(button.dataset.says);
 });
-part("begin").addEventListener("click", () => send({ do: "begin" }));
+for (const id of ["begin", "cramp"]) part(id).addEventListener("click", () => send({ do: "begin" }));
+part("home").addEventListener("click", goHome);
+addEventListener("offline", () => line.drop());
 part("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   ask(part("question").value);
@@ -435,6 +563,7 @@ function quiet() {
   talk.focus();
 }
 
+if (needsToken) askFirst();
 if (!Microphone.isAllowed) {
   document.body.classList.add("no-microphone");
   show(labels.no_secure);

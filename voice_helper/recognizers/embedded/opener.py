@@ -1,0 +1,23 @@
+"""Open the embedded recognizer, in this process or in several, and check that its packages load."""
+
+from __future__ import annotations
+
+from voice_helper.recognizers import EngineRequest, OpenedRecognizer
+from voice_helper.recognizers.embedded.engine import EmbeddedModels
+from voice_helper.recognizers.embedded.network import PhoneNetwork
+from voice_helper.recognizers.embedded.word_search import import_search
+from voice_helper.recognizers.embedded.workers import EmbeddedWorkers
+
+
+def open_engine(request: EngineRequest) -> OpenedRecognizer:
+    """Load the models, which its recognizers share."""
+    models: EmbeddedModels | EmbeddedWorkers
+    models = EmbeddedWorkers(request.phrases, request.workers) if request.workers else EmbeddedModels(request.phrases)
+    return OpenedRecognizer(models.recognizer(), models.recognizer)
+
+
+def check() -> str:
+    """Load its packages and return what they are. Raises `EngineMissingError`."""
+    PhoneNetwork()
+    import_search()
+    return "hama's network in numpy, and kaldi-decoder; nothing to download"

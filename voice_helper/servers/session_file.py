@@ -1,0 +1,93 @@
+"""Keep the guided sessions of a server in a file, so that they survive a restart.
+
+The file is written only if the owner asks for it. Nobody but the owner can read it, and it is replaced as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state_json import from_json, to_json
+from voice_helper.errors import SavedStateError, VoiceHelperError
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSession:
+    """One session in the file."""
+
+    talk: str
+    place: str | None
+    since: float
+    """The time of its last turn, in seconds since 1970."""
+
+    state: State
+
+
+class SessionFile:
+    """A file with the sessions of a server."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        """Set the file, and the key of the words that the sessions belong to."""
+        self._path, self._key = path, key
+
+    def read(self) -> tuple[KeptSession, ...]:
+        """Return the sessions in the file; none if it does not exist.
+
+        Leaves out sessions that belong to other words or that are damaged. Raises `VoiceHelperError` if the file cannot
+        be read.
+        """
+        try:
+            written = json.loads(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise self._fault("read", error) from error
+        except (ValueError, RecursionError):
+            return ()
+        return tuple(kept for each in written if (kept := self._kept(each))) if isinstance(written, list) else ()
+
+    def write(self, sessions: Iterable[KeptSession]) -> None:
+        """Replace the file. Raises `VoiceHelperError` if it cannot be written; the old one is then left unchanged."""
+        written = [
+            {"talk": each.talk, "place": each.place, "since": each.since, "state": to_json(each.state, self._key)}
+            for each in sessions
+        ]
+        temporary: str | None = None
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(prefix=f".{self._path.name}-", dir=self._path.parent)  # mode 0600
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(written, file)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self._path)
+        except OSError as error:
+            if temporary is not None:
+                with suppress(OSError):
+                    Path(temporary).unlink()
+            raise self._fault("written", error) from error
+
+    def _kept(self, written: Any) -> KeptSession | None:
+        match written:
+            case {
+                "talk": str(talk),
+                "place": None | str() as place,
+                "since": int() | float() as since,
+                "state": str(state),
+            }:
+                with suppress(SavedStateError):
+                    return KeptSession(talk, place, float(since), from_json(state, self._key))
+        return None
+
+    def _fault(self, done: str, error: OSError) -> VoiceHelperError:
+        return VoiceHelperError(
+            f"{self._path} cannot be {done}: {error.strerror}", hint="choose another file with --keep-sessions"
+        )

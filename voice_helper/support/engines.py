@@ -1,0 +1,214 @@
+"""The tables of engines: one record for each recognizer, and one for each voice.
+
+Adding an engine takes its own file and one record here. Everything else reads the records: the command line, `doctor`,
+the search for models and their installation, and the servers. A test compares the README with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKind:
+    """How to recognize, find and load the model folders of one engine."""
+
+    title: str
+    contents: str
+    """What is in such a folder, for people."""
+
+    files: tuple[str, ...]
+    """The files that every model has."""
+
+    alternatives: tuple[tuple[str, ...], ...]
+    """Groups of files; a model has all files of at least one group."""
+
+    without_alternatives: str
+    """What to say about a folder that has none of these groups."""
+
+    load: str
+    """Python code that defines `load`, a function that loads the model in a folder."""
+
+    mark: tuple[str, bytes, str] | None = None
+    """A file, the bytes that it has near its start in a model of this kind, and what to say if it has not."""
+
+    language_in_name: bool = False
+    """Whether the folder's name contains the language. If not, a name that ends in `.en` is English only."""
+
+    variable: str | None = None
+    """The environment variable that lists further folders. Their models are accepted for every language."""
+
+    folders: tuple[str, ...] = ()
+    """Folders outside this program that are also searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizerRecord:
+    """One recognizer. Its module has `open_engine(request)`, which returns an `OpenedRecognizer`."""
+
+    name: str
+    """The name that `--engine` uses."""
+
+    module: str
+    package: str
+    """The package that provides it, as pip names it."""
+
+    imports: str
+    """The name under which that package is imported."""
+
+    hears: str
+    needs: str
+    """`hears` and `needs` are its cells in the table of the README, where `needs` follows how to install the extra."""
+
+    adds: str
+    """What it would add to a machine that lacks it, for `doctor`."""
+
+    languages: Mapping[str, str] = field(default_factory=dict)
+    """The languages it hears, by code. Empty if that depends on the model."""
+
+    extra: str | None = None
+    """The extra that installs it. `None` if it comes with this program."""
+
+    model: ModelKind | None = None
+    """The models that it needs. `None` if everything it needs is in packages."""
+
+    automatic: bool = False
+    """Whether `auto` may choose it when the user names no model."""
+
+    vocabulary: Literal["pronunciations", "model"] | None = None
+    """What limits the words it can hear: pronunciations, its model (its module has `unknown_words`), or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceRecord:
+    """One voice. Its module has `open_engine()`, which returns a `Voice`."""
+
+    name: str
+    """The name that `--voice` uses."""
+
+    module: str
+    package: str
+    imports: str
+    title: str
+    """Its name for people, as `doctor` shows it."""
+
+    languages: Mapping[str, str] = field(default_factory=dict)
+    """The languages it speaks, by code. Empty if it speaks whatever the system does."""
+
+    extra: str | None = None
+    adds: str | None = None
+    """What it would add to a machine that lacks it. `None` if everybody should have it."""
+
+
+RECOGNIZERS: Final = (
+    RecognizerRecord(
+        name="vosk",
+        module="voice_helper.recognizers.vosk",
+        package="vosk",
+        imports="vosk",
+        hears="any language with a Vosk model",
+        needs=("an installed model (below), or a folder in `models/`, in `VOSK_MODEL_PATH`, or named with `--model`"),
+        adds="may hear English better than the built-in recognizer, and hears other languages",
+        model=ModelKind(
+            title="Vosk",
+            contents="am/, conf/ and graph/",
+            files=("am/final.mdl", "conf/model.conf"),
+            alternatives=(("graph/HCLG.fst",), ("graph/HCLr.fst", "graph/Gr.fst")),
+            without_alternatives="the word graph is missing (graph/HCLG.fst, or graph/HCLr.fst and graph/Gr.fst)",
+            load="import vosk; vosk.SetLogLevel(-1); load = vosk.Model",
+            language_in_name=True,
+            variable="VOSK_MODEL_PATH",
+            folders=("/usr/share/vosk", "~/.cache/vosk"),
+        ),
+        automatic=True,
+        vocabulary="model",
+    ),
+    RecognizerRecord(
+        name="embedded",
+        module="voice_helper.recognizers.embedded.opener",
+        package="hama",
+        imports="hama",
+        hears=(
+            "English, with hama's phoneme network, our lexicon and language model; the words so far come while you"
+            " speak"
+        ),
+        needs="nothing: the models are in the packages",
+        adds="hears English without a model",
+        languages={"en": "English"},
+        automatic=True,
+        vocabulary="pronunciations",
+    ),
+    RecognizerRecord(
+        name="pocketsphinx",
+        module="voice_helper.recognizers.pocketsphinx",
+        package="pocketsphinx",
+        imports="pocketsphinx",
+        hears="English, on a very small machine",
+        needs="(Python 3.13 or older)",
+        adds="--engine pocketsphinx: hears with PocketSphinx",
+        languages={"en": "English"},
+        extra="pocketsphinx",
+        vocabulary="pronunciations",
+    ),
+    RecognizerRecord(
+        name="whisper",
+        module="voice_helper.recognizers.whisper",
+        package="faster-whisper",
+        imports="faster_whisper",
+        hears="the languages of a Whisper model; the words come half a second after the end of the question",
+        needs="and a model for CTranslate2 (`models install faster-whisper-tiny.en`)",
+        adds="--engine whisper: hears with a Whisper model",
+        extra="whisper",
+        model=ModelKind(
+            title="Whisper",
+            contents="config.json, model.bin, tokenizer.json and a vocabulary",
+            files=("config.json", "model.bin", "tokenizer.json"),
+            alternatives=(("vocabulary.txt",), ("vocabulary.json",)),
+            without_alternatives="vocabulary.txt is missing",
+            load="import ctranslate2; load = ctranslate2.models.Whisper",
+            mark=("model.bin", b"WhisperSpec", "model.bin is no Whisper model for CTranslate2"),
+        ),
+    ),
+)
+
+VOICES: Final = (
+    VoiceRecord(
+        name="natural",
+        module="voice_helper.voices.natural",
+        package="hibari-tts",
+        imports="hibari",
+        title="natural voice",
+        languages={"en": "English"},
+        extra="natural",
+        adds="a calmer voice for English",
+    ),
+    VoiceRecord(
+        name="pyttsx3",
+        module="voice_helper.voices.pyttsx3",
+        package="pyttsx3",
+        imports="pyttsx3",
+        title="voice",
+    ),
+)
+"""In the order in which `auto` tries them."""
+
+MODEL_KINDS: Final = {each.name: each.model for each in RECOGNIZERS if each.model is not None}
+"""The kinds of models, by the name of their engine."""
+
+
+def recognizer_named(name: str) -> RecognizerRecord | None:
+    """Return the record of a recognizer, or `None` if there is no recognizer of this name."""
+    return next((each for each in RECOGNIZERS if each.name == name), None)
+
+
+def voice_named(name: str) -> VoiceRecord | None:
+    """Return the record of a voice, or `None` if there is no voice of this name."""
+    return next((each for each in VOICES if each.name == name), None)
+
+
+def package_of(engine: str) -> str:
+    """Return the package that provides a recognizer or a voice. An unknown engine stands for itself."""
+    record = recognizer_named(engine) or voice_named(engine)
+    return record.package if record else engine
