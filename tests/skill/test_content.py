@@ -147,7 +147,9 @@ def test_a_mistake_is_named_with_its_file_and_line(folder: Path, file: str, old:
     assert re.search(rf"{re.escape(path.name)}:\d+: ", hits[0])
 
 
-@pytest.mark.parametrize("template", ["I Have it", "it\u2019s", "cafe\u0301", "it('s|s) (a;b)", "{mineral:stone_2}"])
+@pytest.mark.parametrize(
+    "template", ["I Have it", "it\u2019s", "cafe\u0301", "it('s|s) (a;b)", "{mineral:stone_2}", "{mineral}'\u0442"]
+)
 def test_a_template_that_some_text_matches_is_no_mistake(folder: Path, template: str) -> None:
     path = folder / "sentences" / "all.yaml"
     path.write_text(SENTENCES.replace("hello [there]", template), encoding="utf-8")

@@ -364,8 +364,9 @@ def _parses(text: str, what: str, place: Place, language: Language, problems: Pr
 def _literal_fault(text: str, language: Language) -> str | None:
     """Return which word no text can match because texts are compared without its signs, or `None` if all can."""
     for word in _WORD.findall(_NAMED.sub(" ", unicodedata.normalize("NFC", text))):
-        said = word if word.isascii() else " ".join(language.words(word))
-        if _NEVER_COMPARED.search(word) or said.casefold() != word.translate(_STRAIGHT).lower():
+        bare = word.translate(_STRAIGHT).strip("'")  # it may be a part of a word: "{name}'s"
+        said = bare if bare.isascii() else " ".join(language.words(bare))
+        if _NEVER_COMPARED.search(word) or said.casefold() != bare.lower():
             said = " ".join(language.words(word))
             return f'no text can match "{word}": ' + (f'write "{said}"' if said else "leave it out")
     return None
