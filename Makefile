@@ -118,6 +118,9 @@ fuzz: $(VENV)/.installed-dev  ## send damaged input to every door: about an hour
 docs: $(VENV)/.installed-dev  ## build the website in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
+reference: $(VENV)/.installed-dev  ## write the reference page of the intents files and their JSON Schemas
+	$(BIN)/python -m docs.make_reference
+
 pictures: $(VENV)/.installed-dev  ## draw the pictures of the docs
 	$(BIN)/python docs/make_pictures.py
 

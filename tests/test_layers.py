@@ -15,7 +15,7 @@ PACKAGE = Path(voice_helper.__file__).parent
 VALUES = {"types", "errors"}
 MAY_IMPORT: Mapping[str, set[str]] = {
     "support": set(),
-    "content": set(),
+    "content": {"support"},
     "audio": {"support"},
     "understanding": {"support", "content"},
     "dialogue": {"content", "understanding"},

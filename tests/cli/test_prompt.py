@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -319,6 +320,37 @@ def test_a_file_that_goes_away_is_a_mistake_until_it_is_back(folder: Path) -> No
     answers.write_text(text, encoding="utf-8")
     watched.read_anew()
     assert [watched.is_behind] == [False]
+
+
+@pytest.mark.parametrize("name", [".#topics.yaml", "._topics.yaml", "topics.yaml~", "#topics.yaml#", ".#topics.yml"])
+def test_what_an_editor_leaves_beside_a_file_is_no_change(folder: Path, name: str) -> None:
+    watched = WatchedSkill(folder, {}, print)
+    (folder / "sentences" / name).write_text("a: [", encoding="utf-8")
+    assert watched.changed == ()
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".yml"])
+def test_a_slip_in_a_new_file_keeps_the_words_until_it_is_mended(folder: Path, suffix: str) -> None:
+    watched = WatchedSkill(folder, {}, print)
+    new = folder / "sentences" / f"more{suffix}"
+    new.write_text("intents:\n  greeting:\n    data: [{sentences: [please] hi}]\n", encoding="utf-8")
+    with pytest.raises(IntentsError, match=rf"more{suffix}:3: is not YAML"):
+        watched.read_anew()
+    new.unlink()
+    assert watched.changed == (f"sentences/more{suffix}",)
+    watched.read_anew()
+    assert [watched.is_behind, len(watched.changed)] == [False, 0]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_be_read_again_is_a_change(folder: Path) -> None:
+    watched = WatchedSkill(folder, {}, print)
+    answers = folder / "answers.yaml"
+    answers.chmod(0)
+    with pytest.raises(IntentsError, match="cannot be read"):
+        watched.read_anew()
+    answers.chmod(0o644)
+    assert watched.changed == ("answers.yaml",)
 
 
 # A refusal

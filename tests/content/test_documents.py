@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
+from voice_helper.content import yaml_documents
 from voice_helper.content.documents import Problems
 from voice_helper.content.yaml_documents import read_document
 
@@ -15,15 +17,16 @@ def problems_of(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: &b 1", "1: anchors (&) and aliases (*) are not read: write the value out"),
+        ("a: !help me", '1: the tag !help is not read: a text that begins with "!" needs quotes around it'),
+        ("a: &b 1", "1: anchors (&) and aliases (*) are not read: write the value out, or put quotes around the text"),
         ("a: 1\n[x]: 2", "2: a key must be a text"),
-        ("a: 1\na: 2", '2: key "a" stands here a second time; only one would count'),
+        ("a: 1\na: 2", '2: key "a" stands here a second time (first in line 1): keep only one'),
         ("a:\n  - !!binary aGk=", "2: the tag tag:yaml.org,2002:binary is not read: only plain values are"),
         ("a: !!set {b}", "1: the tag tag:yaml.org,2002:set is not read: only plain values are"),
         ("x" * 2_000_001, "1: is larger than 2000000 characters, which no intents file is"),
         ("[" * 50 + "]" * 50, "1: is nested more than 40 levels deep"),
     ],
-    ids=["anchor", "key", "twice", "binary", "set", "large", "deep"],
+    ids=["sign", "anchor", "key", "twice", "binary", "set", "large", "deep"],
 )
 def test_what_is_no_plain_data_is_named_with_its_line(text: str, problem: str) -> None:
     assert problems_of(text) == [problem]
@@ -49,8 +52,55 @@ def test_the_same_problem_is_told_once_and_what_is_empty_is_called_so() -> None:
         for name, each in item.value.items():
             each.text(problems, name)
     assert len(problems) == 3
-    assert problems.lines() == (
+    assert problems.lines()[:2] == (
         "file.yaml:1: a must be a text, not empty",
         "file.yaml:2: b must be a text, not empty",
-        "file.yaml:3: c must be a text, not keys with values",
     )
+    assert problems.lines()[2].startswith("file.yaml:3: c must be a text, not keys with values")
+
+
+@pytest.mark.parametrize("loader", ["CSafeLoader", "SafeLoader"])
+@pytest.mark.parametrize(
+    ("text", "line", "cause"),
+    [
+        ("a:\n  - [please] use heat", 2, 'a text that begins with "[" needs quotes around it'),
+        ("a:\n  - {muscle} hurts\n  - b", 2, 'a text that begins with "{" needs quotes around it'),
+        ("a: [please] x\nb: 1", 1, 'a text that begins with "[" needs quotes around it'),
+        ("a:\n  - @home", 2, 'a text that begins with "@" needs quotes around it'),
+        ("a:\n  - `x`", 2, 'a text that begins with "`" needs quotes around it'),
+        ("a:\n  - |x", 2, 'a text that begins with "|" needs quotes around it'),
+        ("a:\n\t- b", 2, "indent with spaces, not with tabs"),
+        ("a:\n  b:\n\t  c: 1", 3, "indent with spaces, not with tabs"),
+        ("a:\n  b: say this: now", 2, "a text with a colon in it needs quotes around it"),
+        ('a:\n  - b\n  - "say this\n  - more', 3, "the quotes that open here are never closed"),
+        ("a:\n  - 'say this\n  - more\nb: 1", 2, "the quotes that open here are never closed"),
+        ('a:\n  - "say" this', 2, "a text with quotes in it needs quotes of the other kind around all of it"),
+        ("a:\n  - 'it's on'", 2, "a text with quotes in it needs quotes of the other kind around all of it"),
+        ("a: [b, c\nd: 1", 2, "the bracket is never closed"),
+        ("a:\n  b: 1\n c: 2", 3, "a line here is indented otherwise than those that it belongs to"),
+    ],
+)
+def test_a_slip_in_yaml_is_named_with_its_usual_cause(
+    monkeypatch: pytest.MonkeyPatch, loader: str, text: str, line: int, cause: str
+) -> None:
+    monkeypatch.setattr(yaml_documents, "_Loader", getattr(yaml, loader))
+    (problem,) = problems_of(text)
+    assert problem.startswith(f"{line}: is not YAML: ")
+    assert cause in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("a: [please|now]", 'not a list: if it is one that begins with "[", put quotes around it'),
+        ("a: {muscle}", 'if it is one with a colon in it or that begins with "{", put quotes around it'),
+        ("a:\n  say this: now", "not keys with values: if it is one with a colon in it"),
+        ("a: true", 'write it in quotes, "True"'),
+    ],
+)
+def test_a_value_that_yaml_takes_for_something_else_than_a_text_is_named_with_the_cause(text: str, cause: str) -> None:
+    problems = Problems()
+    item = read_document(text, "file.yaml", problems)
+    assert isinstance(item.value, dict)
+    item.value["a"].text(problems, "a")
+    assert cause in problems.lines()[0]

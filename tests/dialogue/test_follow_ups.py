@@ -179,13 +179,27 @@ def test_a_mistake_in_the_file_is_shown_with_its_line(tmp_path: Path) -> None:
 
 def test_a_file_with_next_to_nothing_in_it_is_told_what_it_needs(skill: Skill) -> None:
     problems = Problems()
-    text = "language: en\nframes: {remedies: [does that help]}"
+    text = "language: en\nframes:\n  causes: is it {words}\n  remedies: [does that help]"
     read_follow_ups(
         read_document(text, "follow_ups.yaml", problems), skill.content.language, Sources(frozenset(), {}), problems
     )
     assert problems.lines() == (
-        'follow_ups.yaml:1: follow_ups.yaml needs "nothing:" with "how"',
-        'follow_ups.yaml:1: follow_ups.yaml needs "nothing:" with "more"',
-        'follow_ups.yaml:1: follow_ups.yaml needs "nothing:" with "why"',
-        "follow_ups.yaml:2: frames: each of remedies needs {words} once",
+        'follow_ups.yaml:1: follow_ups.yaml needs "nothing", with "why", "how" and "more"',
+        "follow_ups.yaml:4: frames: each of remedies needs {words} once",
     )
+
+
+def test_each_kind_that_has_phrases_needs_a_reply(skill: Skill) -> None:
+    problems = Problems()
+    text = (
+        "phrases:\n  fails: nothing helps\n  sure: are you sure\n"
+        "nothing:\n  why: {text: a, kind: talk}\n  how: {text: b, kind: talk}\n  more: remedies\n  sure: {kind: talk}"
+    )
+    read = read_follow_ups(
+        read_document(text, "follow_ups.yaml", problems), skill.content.language, Sources(frozenset(), {}), problems
+    )
+    assert problems.lines() == (
+        'follow_ups.yaml:5: nothing needs "fails", because there are phrases for it',
+        'follow_ups.yaml:8: nothing, sure needs "text"',
+    )
+    assert read.otherwise == {"more": "remedies"}

@@ -86,7 +86,7 @@ def test_a_folder_without_words_for_the_page_gets_a_page_of_its_groups(folder: P
     [
         ("topics: [{title: x, groups: [gide]}]", 'there is no group "gide"'),
         ("topics: [{title: x, intents: [remedy_hat]}]", 'there is no intent "remedy_hat"'),
-        ("topics: [{groups: [guide]}]", "topic 1 has no title"),
+        ("topics: [{groups: [guide]}]", 'topic 1 needs "title"'),
         ("topics: [{title: x, group: guide}]", 'unknown key "group"'),
         ("examples: {remedy_heat: [hola]}", '"hola" matches no sentence of remedy_heat word for word'),
         ("examples: {remedy_heat: [xyzzy]}", '"xyzzy" matches no sentence of remedy_heat word for word'),

@@ -579,13 +579,13 @@ def test_a_button_that_says_what_means_something_else_is_a_problem(skill: Skill,
     page = folder / "page.yaml"
     text = page.read_text(encoding="utf-8")
     page.unlink()
-    changed = text.replace("says: next", "says: does heat help").replace("  welcome:", "  wellcome:")
+    text = text.replace("places:", "commands:\n  guide_next: {label: Next, says: next}\nplaces:")
+    changed = text.replace("says: next", "says: does heat help").replace("  begin:", "  beginn:")
     page.write_text(changed.replace("what causes cramps", "tell me a joke about qwxz"), encoding="utf-8")
     problems = "\n".join(check_folder(folder)[1])
     line = next(number for number, each in enumerate(text.splitlines(), 1) if "guide_next" in each)
     assert f'intents/en/page.yaml:{line}: guide_next: "does heat help" matches no sentence of it' in problems
-    assert "labels: welcome is missing" in problems
-    assert 'unknown key "wellcome"' in problems
+    assert 'labels: unknown key "beginn", did you mean "begin"?' in problems
     assert 'examples: "tell me a joke about qwxz" matches no sentence' in problems
 
 

@@ -95,18 +95,28 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("sentences/all.yaml", "  greeting:", "  greting:", "has sentences but no answer"),
         ("sentences/all.yaml", '"hello [there]"', '"hello"\n          - "does heat help"', "is claimed by"),
         ("sentences/all.yaml", 'sentences:\n          - "hello', 'sentence:\n          - "hello', "unknown key"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello well-known"',
+         'no text can match "well-known": write "well known"'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello (10|ten)"', 'no text can match "10": write "ten"'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello?"', 'no text can match "hello?": write "hello"'),
+        ("sentences/all.yaml", '"hello [there]"', '"hello \U0001f600"', 'no text can match "\U0001f600": leave it out'),
+        ("sentences/all.yaml", '"hello [there]"', '"gro\u00df"', 'no text can match "gro\u00df": write "gross"'),
+        ("sentences/all.yaml", "[calcium, potassium]", "[b-12, potassium]", 'value 1: no text can match "b-12"'),
+        ("sentences/all.yaml", 'help: "(help|work)"', 'help: "(help!|work)"', 'the rule <help>: no text can match'),
         ("answers.yaml", "  greeting:", "  greetings:", "has no intent"),
         ("answers.yaml", "Heat can", "Call {number}. Heat can", "{number} is no list and not under"),
         ("answers.yaml", "fact: remedy.heat", "fact: remedy.hat", 'there is no fact "remedy.hat"'),
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: article", 'needs "fact:"'),
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: safety", 'needs "source:"'),
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: safety, source: nsh", 'there is no source "nsh"'),
-        ("answers.yaml", "disclaimer: topic", "disclaimer: sometimes", 'needs "disclaimer:"'),
+        ("answers.yaml", "disclaimer: topic", "disclaimer: sometimes",
+         'the answer remedy_heat, disclaimer must be one of topic'),
         ("answers.yaml", "disclaimer: topic", "disclamer: topic", 'unknown key "disclamer"'),
         ("answers.yaml", "  greeting:", "  greeting: &a\n    x: 1\n  other: *a", "anchors (&) and aliases (*)"),
         ("answers.yaml", "  greeting:", "\tgreeting:", "indent with spaces, not with tabs"),
-        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello.}", 'row 1 needs "text" and "kind"'),
-        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: chat}", 'kind "chat" is none of'),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello.}", 'row 1 needs "kind"'),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: chat}",
+         'kind must be one of article, first_aid, safety, talk, not "chat"'),
         ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, fact: remedy.heat}",
          "makes no health claim"),
         ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, when: {name: [you]}}",
@@ -116,9 +126,10 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("answers.yaml", "none\n    rows:", "none\n    rows: []\n    lines:", "the answer greeting has no rows"),
         ("answers.yaml", "none\n    rows:", "none\n    like: no_session\n    rows:", 'like "no_session" if the file'),
         ("answers.yaml", "none\n    rows:", "none\n    like: no_session\n    rows:", '"rows" has no effect'),
-        ("answers.yaml", '{name: "NHS, Leg cramps", read', "{nam: x, read", "the source nhs has no name"),
-        ("answers.yaml", 'full: "Full.", ', "", 'answers.yaml needs "disclaimers:" with "full"'),
-        ("facts.yaml", "facts:", "fact:", 'facts.yaml has no "facts"'),
+        ("answers.yaml", "none\n    rows:", "none\n    like: no_sesion\n    rows:", 'did you mean "no_session"?'),
+        ("answers.yaml", '{name: "NHS, Leg cramps", read', "{nam: x, read", 'the source nhs needs "name"'),
+        ("answers.yaml", 'full: "Full.", ', "", 'disclaimers needs "full"'),
+        ("facts.yaml", "facts:", "fact:", 'facts.yaml needs "facts"'),
         ("language.yaml", "groups: [all]", "group: [all]", 'language.yaml: unknown key "group"'),
         ("language.yaml", "groups: [all]", "spellings: [a]", "spellings must have keys, not be a list"),
         ("answers.yaml", "answers:\n", 'unsure: "{frist}?"\nanswers:\n', "unsure needs {first} and {second}"),
@@ -134,6 +145,19 @@ def test_a_mistake_is_named_with_its_file_and_line(folder: Path, file: str, old:
     hits = [problem for problem in problems if message in problem]
     assert hits, problems
     assert re.search(rf"{re.escape(path.name)}:\d+: ", hits[0])
+
+
+@pytest.mark.parametrize(
+    "template", ["I Have it", "it\u2019s", "cafe\u0301", "it('s|s) (a;b)", "{mineral:stone_2}", "{mineral}'\u0442"]
+)
+def test_a_template_that_some_text_matches_is_no_mistake(folder: Path, template: str) -> None:
+    path = folder / "sentences" / "all.yaml"
+    path.write_text(SENTENCES.replace("hello [there]", template), encoding="utf-8")
+    content, problems = check_folder(folder)
+    assert problems == ()
+    assert content is not None
+    drawn = content.sentences.draw(content.sentences.templates[-1], 4)
+    assert all(content.sentences.exact(text)[0].intent == "greeting" for text in drawn)
 
 
 def test_the_line_is_the_line_of_the_mistake(folder: Path) -> None:
@@ -236,3 +260,40 @@ def test_recognizers_are_told_what_people_say_and_what_must_be_heard_while_we_sp
     assert all(len(text.split()) <= 5 for text in phrases.session)
     assert "i have a cramp help me" in set(phrases.commands) - set(phrases.session)
     assert phrases.sounds == content.pronunciations
+
+
+LEFT_BY_PROGRAMS = (".#all.yaml", "._all.yaml", "all.yaml~", ".all.yaml.swp", "#all.yaml#", ".DS_Store", "Thumbs.db")
+
+
+@pytest.mark.parametrize("name", LEFT_BY_PROGRAMS)
+def test_files_of_editors_and_of_the_system_are_left_alone(folder: Path, name: str) -> None:
+    before = load_content(folder).content_key
+    for place in (folder, folder / "sentences"):
+        (place / name).write_bytes(b"\x00\xff: [")
+    assert check_folder(folder)[1] == ()
+    assert load_content(folder).content_key == before
+
+
+def test_a_lock_that_leads_nowhere_is_left_alone(folder: Path) -> None:
+    (folder / "sentences" / ".#all.yaml").symlink_to("somebody@host.1234")
+    assert check_folder(folder)[1] == ()
+
+
+def test_a_file_may_end_in_yml(folder: Path) -> None:
+    before = load_content(folder)
+    for path in (*folder.glob("*.yaml"), *folder.glob("*/*.yaml")):
+        path.rename(path.with_suffix(".yml"))
+    after = load_content(folder)
+    assert (after.answers.entries.keys(), after.content_key) == (before.answers.entries.keys(), before.content_key)
+    (folder / "facts.yml").write_text(FACTS.replace("facts:", "fact:"), encoding="utf-8")
+    assert any("facts.yml:1: " in problem for problem in check_folder(folder)[1])
+
+
+def test_a_file_that_stands_there_twice_is_a_problem(folder: Path) -> None:
+    (folder / "sentences" / "all.yml").write_text(SENTENCES, encoding="utf-8")
+    (folder / "facts.yml").write_text(FACTS, encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert [problem.rpartition("/")[2] for problem in problems] == [
+        "facts.yml:1: stands beside facts.yaml, so it is not read: keep one of them",
+        "all.yml:1: stands beside all.yaml, so it is not read: keep one of them",
+    ]

@@ -136,16 +136,20 @@ def left_side(value: object) -> object:
 
 
 def spoken_rows(value: object) -> object:
-    """In answers and guide: the texts of the rows, and the words around them."""
+    """In answers: the texts of the rows, and the words around them."""
     return under(
-        "text", "title", "again", "samples", "unsure", "denied_flag", "possible_flag", "recording_notice",
-        "last_of_several",
+        "text", "title", "again", "samples", "unsure", "unsure_start", "denied_flag", "possible_flag", "unread",
+        "recording_notice", "last_of_several",
         "outages", "disclaimers", "markers", "settings",
     )(value)  # fmt: skip
 
 
+def session_words(value: object) -> object:
+    return under("text", "called", "go_to", "words", "before", "after")(value)
+
+
 def language_words(value: object) -> object:
-    turned = under("fillers", "asked", "corrections")(value)
+    turned = under("letters", "fillers", "asked", "corrections")(value)
     turned = under("contractions", "spellings", turn=both_sides)(turned)
     return under("in_session", turn=left_side)(turned)
 
@@ -171,7 +175,7 @@ def plain_values(value: object) -> object:
 
 TURNS: dict[str, Turn] = {
     "answers.yaml": spoken_rows,
-    "guide.yaml": spoken_rows,
+    "guide.yaml": session_words,
     "language.yaml": language_words,
     "safety.yaml": signs,
 }

@@ -524,7 +524,7 @@ def read(text: str) -> tuple[Thresholds, list[str]]:
 
 def test_thresholds_are_read_as_they_are_written() -> None:
     lines = [f"{name}: 0.{number:02}" for number, name in enumerate(NEEDED, 1)]
-    rest = ["language: en", "set_on: lines", "figures: {}", *(f"{name}: {value}" for name, value in IN_ODDS.items())]
+    rest = ["language: en", "set_on: lines", "figures: good", *(f"{name}: {value}" for name, value in IN_ODDS.items())]
     found, problems = read("\n".join([*lines, *rest]))
     assert problems == []
     given = {name: number / 100 for number, name in enumerate(NEEDED, 1)}

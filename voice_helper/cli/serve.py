@@ -117,8 +117,8 @@ def web(
         skill = open_skill(options)
         if skill.content.page is None:
             raise VoiceHelperError(
-                f"{language_folder(options)} has no page.yaml, so there are no words for the page",
-                hint="copy the one of intents/en, and change its words",
+                f"{language_folder(options)} has no page.yaml, and there is no usual one in its language",
+                hint="copy intents/page.en.yaml there as page.yaml, and translate it",
             )
         skill.load_all()
         _, another_recognizer = _recognizers(options, skill, workers)

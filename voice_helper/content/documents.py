@@ -52,7 +52,7 @@ class Item:
         if isinstance(self.value, bool | int | float):
             problems.add(self.place, f'{what} must be a text: write it in quotes, "{self.value}"')
             return str(self.value)
-        problems.add(self.place, f"{what} must be a text, not {self._named()}")
+        problems.add(self.place, f"{what} must be a text, not {self._named()}{self._usual_cause()}")
         return ""
 
     def number(self, problems: Problems, what: str) -> float:
@@ -73,7 +73,8 @@ class Item:
         """Return the items of a list. Any other value is a problem, and counts as empty."""
         if isinstance(self.value, list):
             return self.value
-        problems.add(self.place, f"{what} must be a list, not {self._named()}")
+        cause = ": a space goes after each dash" if str(self.value).startswith("-") else ""
+        problems.add(self.place, f"{what} must be a list, not {self._named()}{cause}")
         return []
 
     def texts(self, problems: Problems, what: str) -> tuple[str, ...]:
@@ -104,6 +105,13 @@ class Item:
                 yield from item.scalars()
         else:
             yield self
+
+    def _usual_cause(self) -> str:
+        if isinstance(self.value, list):
+            return ': if it is one that begins with "[", put quotes around it'
+        if isinstance(self.value, dict):
+            return ': if it is one with a colon in it or that begins with "{", put quotes around it'
+        return ""
 
     def _named(self) -> str:
         if self.value is None or self.value == "":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.support.paths import data_folder
 
 NEEDED = ("language.yaml", "answers.yaml")
 OPTIONAL = (
@@ -15,7 +16,12 @@ OPTIONAL = (
     "follow_ups.yaml", "assistant.yaml",
 )  # fmt: skip
 WORDINGS = "wordings.txt"
+USUAL_PAGE = "page.{}.yaml"
+"""The usual words of the web page in a language, beside the intents folders."""
 GENERATED = "generated"
+YAML = ".yaml"
+_SHORT_YAML = ".yml"
+YAML_SUFFIXES = (YAML, _SHORT_YAML)
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,13 @@ class Files:
 
     folder: Path
     read: Mapping[Path, bytes | OSError]
+    """The content of each file, by its path with the suffix `.yaml`."""
+
+    named: Mapping[Path, Path] = field(default_factory=dict)
+    """The path of each file that has another name than in `read`: `guide.yml`."""
+
+    twice: tuple[Path, ...] = ()
+    """Files that are not read because there is one of the same name with the suffix `.yaml`."""
 
     @property
     def shown(self) -> str:
@@ -39,12 +52,30 @@ class Files:
         return digest.hexdigest()
 
 
+def is_left_by_a_program(path: Path) -> bool:
+    """Return whether a file belongs to an editor or the system: a lock, a backup or metadata, such as `.#x` or `x~`."""
+    return path.name.startswith((".", "#")) or path.name.endswith("~")
+
+
 def read_files(folder: Path) -> Files:
-    """Read the files of an intents folder. Files that cannot be read are left out."""
-    paths = [folder / name for name in (*NEEDED, *OPTIONAL) if (folder / name).is_file()]
-    paths += sorted((folder / "sentences").glob("*.yaml"))
+    """Read the files of an intents folder. Files of editors and of the system are left out."""
+    found: dict[Path, Path] = {}
+    twice: list[Path] = []
+    known = {folder / name for name in (*NEEDED, *OPTIONAL)}
+    sentences = sorted(path for path in (folder / "sentences").glob("*") if not is_left_by_a_program(path))
+    for path in (*sorted(known), *(path.with_suffix(_SHORT_YAML) for path in sorted(known)), *sentences):
+        usual = path.with_suffix(YAML) if path.suffix == _SHORT_YAML else path
+        if usual.suffix != YAML or (path.parent == folder and not path.is_file()):
+            continue
+        if usual in found:
+            twice.append(path)
+        found.setdefault(usual, path)
+    order = {folder / name: number for number, name in enumerate((*NEEDED, *OPTIONAL))}
+    paths = sorted(found, key=lambda path: (order.get(path, len(order)), path))
     paths += [path for path in (folder / WORDINGS,) if path.is_file()]
-    return Files(folder, {path: _raw(path) for path in paths})
+    paths += sorted(data_folder("intents").glob(USUAL_PAGE.format("*")))
+    read = {path: _raw(found.get(path, path)) for path in paths}
+    return Files(folder, read, {usual: path for usual, path in found.items() if usual != path}, tuple(twice))
 
 
 def generated_file(folder: Path, name: str) -> Path:
@@ -59,24 +90,31 @@ def _raw(path: Path) -> bytes | OSError:
         return error
 
 
+def usual_page(files: Files, language: str) -> Path | None:
+    """Return the file with the usual words of the web page in a language, or `None` if there is none."""
+    name = USUAL_PAGE.format(language)
+    return next((path for path in files.read if path.name == name and path.parent != files.folder), None)
+
+
 def document_of(files: Files, path: Path, problems: Problems) -> Item:
     """Return a YAML file of the folder as a document. Mistakes are added to `problems`."""
 
     from voice_helper.content.yaml_documents import read_document  # loads yaml, so only if there is a file to read
 
-    shown, text = shown_path(path, files.folder), text_of(files, path, problems)
+    shown, text = shown_path(files.named.get(path, path), files.folder), text_of(files, path, problems)
     return Item(Place(shown, 1), {}) if text is None else read_document(text, shown, problems)
 
 
 def shown_path(path: Path, folder: Path) -> str:
     """Return the path of a file in the form that problems show."""
-    return path.relative_to(folder.parent.parent).as_posix() if folder.parent.name == "intents" else path.as_posix()
+    is_shipped = folder.parent.name == "intents" and path.is_relative_to(folder.parent)
+    return path.relative_to(folder.parent.parent).as_posix() if is_shipped else path.as_posix()
 
 
 def text_of(files: Files, path: Path, problems: Problems) -> str | None:
     """Return the text of a file, or `None` if it does not exist or is invalid. Adds a problem if it is invalid."""
     raw = files.read.get(path, b"")
-    shown = shown_path(path, files.folder)
+    shown = shown_path(files.named.get(path, path), files.folder)
     if isinstance(raw, OSError):
         problems.add(Place(shown, 1), f"cannot be read: {raw.strerror}")
         return None

@@ -6,6 +6,7 @@ nesting.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -15,14 +16,16 @@ from voice_helper.content.documents import Item, Place, Problems
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_CHARACTERS = 2_000_000
 _MAX_DEPTH = 40
-_USUAL_CAUSES = {
-    "mapping values are not allowed": "a text with a colon in it needs quotes around it",
-    "cannot start any token": "indent with spaces, not with tabs",
-    "expected ',' or '}'": "a text with quotes, a comma or a colon in it needs quotes around it",
-    "did not find expected key": "a line here is indented otherwise than those that it belongs to",
-    "expected <block end>": "a line here is indented otherwise than those that it belongs to",
-}
-"""Messages of the YAML reader, in both of its builds, and the most likely mistake behind each."""
+_VALUE = re.compile(r"\s*(?:-\s+)*(?:[\w.]+:\s+)?(?P<value>\S.*?)\s*")
+_IN_BRACKETS = re.compile(r"(\[[^\]]*\]|\{[^}]*\}).*[^\s,\]}].*")
+_IN_QUOTES = re.compile(r"""("[^"]*"|'[^']*')\s*[^\s,#:\]}].*""")
+_SIGNS = "@`%!&*|>?"
+_TAB = "indent with spaces, not with tabs"
+_COLON = "a text with a colon in it needs quotes around it"
+_QUOTES = "a text with quotes in it needs quotes of the other kind around all of it"
+_INDENT = "a line here is indented otherwise than those that it belongs to"
+_NO_ANCHORS = "anchors (&) and aliases (*) are not read: write the value out, or put quotes around the text"
+_PART = "the bracket is never closed, or a text in it with quotes, a comma or a colon needs quotes around it"
 
 _PLAIN_TAGS = frozenset({"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"})
 
@@ -41,11 +44,11 @@ def read_document(text: str, file: str, problems: Problems) -> Item:
         for event in yaml.parse(text, Loader=_Loader) if has_signs else ():
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 place = Place(file, _line(event))
-                problems.add(place, "anchors (&) and aliases (*) are not read: write the value out")
+                problems.add(place, _NO_ANCHORS)
                 return Item(start, {})
         node = yaml.compose(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError) as error:
-        problems.add(*_yaml_problem(error, file))
+        problems.add(*_yaml_problem(error, file, text))
         return Item(start, {})
     if node is None:
         return Item(start, {})
@@ -56,13 +59,35 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
-def _yaml_problem(error: Exception, file: str) -> tuple[Place, str]:
+def _yaml_problem(error: Exception, file: str, text: str) -> tuple[Place, str]:
     mark: Any = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line = mark.line + 1 if mark else 1
     reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "nested too deeply"
-    usual = [cause for part, cause in _USUAL_CAUSES.items() if part in reason]
-    more = "; ".join(filter(None, (getattr(error, "context", None), *usual)))
-    return Place(file, line), f"is not YAML: {reason}" + (f" ({more})" if more else "")
+    context = getattr(error, "context", None) or ""
+    if "quoted scalar" in context and "end of stream" in reason:
+        line = int(getattr(error, "context_mark").line)  # noqa: B009 - only some of its classes have it
+        return Place(file, line + 1), "is not YAML: the quotes that open here are never closed"
+    line = mark.line if mark else 0
+    lines = text.splitlines()
+    cause = _usual_cause(lines[line] if line < len(lines) else "", reason, context)
+    more = "; ".join(filter(None, (context, cause)))
+    return Place(file, line + 1), f"is not YAML: {reason}" + (f" ({more})" if more else "")
+
+
+def _usual_cause(line: str, reason: str, context: str) -> str | None:
+    """Return the most likely mistake behind a message of the YAML reader, in either of its builds."""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return _TAB
+    found = _VALUE.fullmatch(line)
+    value = found["value"] if found else ""
+    if value and (_IN_BRACKETS.fullmatch(value) or value[0] in _SIGNS):
+        return f'a text that begins with "{value[0]}" needs quotes around it'
+    if _IN_QUOTES.fullmatch(value):
+        return _QUOTES
+    if "mapping values are not allowed" in reason:
+        return _COLON
+    if "flow" in context:
+        return _PART
+    return _INDENT if "expected <block end>" in reason or "did not find expected" in reason else None
 
 
 def _item(node: yaml.Node, file: str, problems: Problems, *, depth: int) -> Item:
@@ -82,7 +107,8 @@ def _item(node: yaml.Node, file: str, problems: Problems, *, depth: int) -> Item
             if not key:
                 problems.add(key_place, "a key must be a text")
             elif key in read:
-                problems.add(key_place, f'key "{key}" stands here a second time; only one would count')
+                first = next(each.start_mark.line for each, _ in node.value if each.value == key) + 1
+                problems.add(key_place, f'key "{key}" stands here a second time (first in line {first}): keep only one')
             else:
                 read[key] = _item(value_node, file, problems, depth=depth + 1)
         return Item(place, read)
@@ -107,4 +133,7 @@ def _scalar(node: yaml.ScalarNode, place: Place, problems: Problems) -> str | bo
 
 
 def _refuse_tag(node: yaml.Node, place: Place, problems: Problems) -> None:
-    problems.add(place, f"the tag {node.tag} is not read: only plain values are")
+    cause = (
+        'a text that begins with "!" needs quotes around it' if node.tag.startswith("!") else "only plain values are"
+    )
+    problems.add(place, f"the tag {node.tag} is not read: {cause}")

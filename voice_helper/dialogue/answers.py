@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeGuard, get_args
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, get_args
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.dialogue.disclaimer import RULES, Disclaimers, rule_of_more
+from voice_helper.content.file_kinds import AnswerKeys, AnswersFile, FactsFile, OutageKeys, RowKeys
+from voice_helper.content.schema import did_you_mean, read
+from voice_helper.dialogue.disclaimer import Disclaimers, rule_of_more
 from voice_helper.types import Answer, DisclaimerRule, Kind, Match, Row
 
 KINDS: Final = get_args(Kind)
@@ -17,21 +19,6 @@ MAX_VALUES: Final = 3
 """The maximum number of values of one slot to answer: listeners cannot remember more."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_ROW_KEYS = frozenset({"text", "kind", "fact", "source", "when"})
-_ANSWER_KEYS = frozenset({"disclaimer", "title", "rows", "said_twice", "one_at_a_time"})
-_COMMAND_KEYS = frozenset({"title", "like"})
-_NO_SESSION = "no_session"
-"""The answer that all commands share that need a session, when there is none."""
-
-_OUTAGES = frozenset({"hearing", "hearing_again", "voice", "microphone", "microphone_back"})
-_TOP_KEYS = frozenset(
-    {
-        "language", "content_reviewed", "sources", "disclaimers", "markers", "settings",
-        "not_understood", "unsure", "unsure_start", "denied_flag", "possible_flag", "unread", "recording_notice",
-        "outages",
-        "last_of_several", "answers", _NO_SESSION,
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -207,14 +194,6 @@ def _put(text: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
 
 
-def _is_kind(text: str) -> TypeGuard[Kind]:
-    return text in KINDS
-
-
-def _is_rule(text: str) -> TypeGuard[DisclaimerRule]:
-    return text in RULES
-
-
 def _split(value: str) -> list[str]:
     return [part for part in value.split(", ") if part][:MAX_VALUES]
 
@@ -235,56 +214,35 @@ class Sources:
 
 def read_facts(item: Item, problems: Problems) -> dict[str, str]:
     """Read `facts.yaml`. Return the article's facts by id."""
-    top = item.mapping(problems, "facts.yaml", known=frozenset({"language", "source", "facts"}))
-    if "facts" not in top:
-        problems.add(item.place, 'facts.yaml has no "facts"')
-        return {}
-    facts = top["facts"].mapping(problems, "facts")
-    return {name: entry.text(problems, f"the fact {name}") for name, entry in facts.items()}
+    return read(FactsFile, item, problems).facts
 
 
-def read_named_sources(item: Item, problems: Problems) -> dict[str, str]:
-    """Read the `sources:` of `answers.yaml`. Return the name and date of each source by its key."""
-    top = item.mapping(problems, "answers.yaml")
-    named: dict[str, str] = {}
-    if "sources" in top:
-        for key, entry in top["sources"].mapping(problems, "sources").items():
-            fields = entry.mapping(problems, f"the source {key}", known=frozenset({"name", "read", "page"}))
-            if "name" not in fields:
-                problems.add(entry.place, f"the source {key} has no name")
-                continue
-            read = fields["read"].text(problems, f"{key}, read") if "read" in fields else ""
-            named[key] = fields["name"].text(problems, f"{key}, name") + (f" (read {read})" if read else "")
-    return named
+def named_sources(file: AnswersFile) -> dict[str, str]:
+    """Return the name and date of each source of `answers.yaml` by its key."""
+    return {key: each.name + (f" (read {each.read})" if each.read else "") for key, each in file.sources.items()}
 
 
-def read_row(item: Item, what: str, sources: Sources, problems: Problems) -> Row | None:
-    """Read one row, and check that it has the fact or source that its kind requires. Return `None` if it is invalid."""
-    fields = item.mapping(problems, what, known=_ROW_KEYS)
-    if not fields:
-        return None
-    if "text" not in fields or "kind" not in fields:
-        problems.add(item.place, f'{what} needs "text" and "kind"')
-        return None
-    text = fields["text"].text(problems, f"{what}, text")
-    kind = fields["kind"].text(problems, f"{what}, kind")
-    fact = fields["fact"].text(problems, f"{what}, fact") if "fact" in fields else None
-    source = fields["source"].text(problems, f"{what}, source") if "source" in fields else None
-    if not _is_kind(kind):
-        problems.add(fields["kind"].place, f'{what}: kind "{kind}" is none of {", ".join(KINDS)}')
-        return None
-    _check_provenance(item.place, what, kind, fact, source, sources, problems)
-    when = _read_when(fields["when"], what, problems) if "when" in fields else {}
-    return Row(text, kind, fact, sources.named.get(source, source) if source else None, when)
+def row_of(row: RowKeys, what: str, sources: Sources, problems: Problems) -> Row:
+    """Return a row, and check that it has the fact or source that its kind requires. Problems name it `what`."""
+    if row.has("text", "kind"):  # otherwise it is a problem already
+        _check_provenance(row, what, sources, problems)
+    source = sources.named.get(row.source, row.source) if row.source else None
+    return Row(row.text, row.kind, row.fact, source, row.when)
 
 
-def _check_provenance(
-    place: Place, what: str, kind: str, fact: str | None, source: str | None, sources: Sources, problems: Problems
-) -> None:
+def rows_of(rows: Iterable[RowKeys], what: str, sources: Sources, problems: Problems) -> tuple[Row, ...]:
+    """Return a list of rows. Mistakes are added to `problems`."""
+    return tuple(row_of(row, f"{what}, row {number}", sources, problems) for number, row in enumerate(rows, 1))
+
+
+def _check_provenance(row: RowKeys, what: str, sources: Sources, problems: Problems) -> None:
+    place, kind, fact, source = row.place, row.kind, row.fact, row.source
     if fact is not None and fact not in sources.facts:
-        problems.add(place, f'{what}: there is no fact "{fact}" in facts.yaml')
+        near = did_you_mean(fact, sources.facts)
+        problems.add(place, f'{what}: there is no fact "{fact}" in facts.yaml{near}')
     if source is not None and source not in sources.named:
-        problems.add(place, f'{what}: there is no source "{source}" under "sources:" of answers.yaml')
+        near = did_you_mean(source, sources.named)
+        problems.add(place, f'{what}: there is no source "{source}" under "sources:" of answers.yaml{near}')
     if kind == "article" and fact is None:
         problems.add(place, f'{what}: a row of kind article needs "fact:", an id of facts.yaml')
     if kind in {"first_aid", "safety"} and source is None:
@@ -293,124 +251,60 @@ def _check_provenance(
         problems.add(place, f"{what}: a row of kind talk makes no health claim, so it has neither fact nor source")
 
 
-def _read_when(item: Item, what: str, problems: Problems) -> dict[str, tuple[str, ...]]:
-    return {
-        slot: entry.texts(problems, f"{what}, when {slot}")
-        for slot, entry in item.mapping(problems, f"{what}, when").items()
-    }
+def answers_of(file: AnswersFile, sources: Sources, problems: Problems) -> Answers:
+    """Return the answers of `answers.yaml`. Rows without provenance and wrong forms are added to `problems`."""
+    _check_form(file, "unsure", file.unsure, ("first", "second"), problems)
+    _check_form(file, "last_of_several", file.last_of_several, ("before", "last"), problems)
+    misunderstood = file.not_understood
+    waiting = Row("", "talk")
+    if misunderstood.waiting is not None:
+        waiting = row_of(misunderstood.waiting, "not_understood, waiting", sources, problems)
 
-
-def read_rows(item: Item, what: str, sources: Sources, problems: Problems) -> tuple[Row, ...]:
-    """Read a list of rows. Mistakes are added to `problems` and left out."""
-    rows = [
-        read_row(entry, f"{what}, row {number}", sources, problems)
-        for number, entry in enumerate(item.items(problems, f"{what}, rows"), 1)
-    ]
-    return tuple(row for row in rows if row is not None)
-
-
-def read_answers(item: Item, sources: Sources, problems: Problems) -> Answers:
-    """Read `answers.yaml`. Mistakes are added to `problems` and left out."""
-    top = item.mapping(problems, "answers.yaml", known=_TOP_KEYS)
-
-    def texts(key: str) -> dict[str, str]:
-        if key not in top:
-            return {}
-        return {name: entry.text(problems, f"{key}, {name}") for name, entry in top[key].mapping(problems, key).items()}
-
-    disclaimers = texts("disclaimers")
-    for rule in ("full", "short"):
-        if rule not in disclaimers:
-            problems.add(item.place, f'answers.yaml needs "disclaimers:" with "{rule}"')
-    shared = _read_entry(_NO_SESSION, top[_NO_SESSION], sources, problems) if _NO_SESSION in top else None
-    entries: dict[str, Entry] = {}
-    if "answers" in top:
-        for intent, entry_item in top["answers"].mapping(problems, "answers").items():
-            entries[intent] = _read_entry(intent, entry_item, sources, problems, shared)
-    misunderstood = _read_not_understood(top.get("not_understood"), item.place, sources, problems)
-
-    def line(key: str, default: str = "") -> str:
-        return top[key].text(problems, key) if key in top else default
-
-    def form(key: str, default: str) -> str:
-        text, names = line(key, default), _PLACEHOLDER.findall(default)
-        if set(_PLACEHOLDER.findall(text)) != set(names):
-            problems.add(top[key].place, f"{key} needs {' and '.join(f'{{{name}}}' for name in names)}, nothing else")
-        return text
-
-    def disclaimer(kind: str) -> Row:
+    def disclaimer(text: str) -> Row:
         is_fact = "disclaimer" in sources.facts
-        return Row(disclaimers.get(kind, ""), "article" if is_fact else "talk", "disclaimer" if is_fact else None)
+        return Row(text, "article" if is_fact else "talk", "disclaimer" if is_fact else None)
 
+    outages = file.outages
+    failed = {each.name: getattr(outages, each.name) for each in fields(OutageKeys)} if outages is not None else {}
+    shared = _entry_of("no_session", file.no_session, sources, problems) if file.no_session is not None else None
     return Answers(
-        entries=entries,
-        disclaimers=Disclaimers(disclaimer("full"), disclaimer("short")),
-        again=misunderstood[0],
-        samples=misunderstood[1],
-        waiting=misunderstood[2],
-        unsure=form("unsure", "{first}? {second}?"),
-        unsure_start=Row(line("unsure_start"), "talk"),
-        denied_flag=Row(line("denied_flag"), "safety", source=misunderstood[2].source),
-        possible=Row(line("possible_flag"), "safety", source=misunderstood[2].source),
-        unread=Row(line("unread"), "talk"),
-        recording_notice=Row(line("recording_notice"), "talk"),
-        outages=_read_outages(top.get("outages"), problems),
-        reviewed=line("content_reviewed", "none"),
-        last_of_several=form("last_of_several", Answers.last_of_several),
-        markers=texts("markers"),
-        settings=texts("settings"),
+        entries={intent: _entry_of(intent, each, sources, problems, shared) for intent, each in file.answers.items()},
+        disclaimers=Disclaimers(disclaimer(file.disclaimers.full), disclaimer(file.disclaimers.short)),
+        again=Row(misunderstood.again, "talk"),
+        samples=Row(" ".join(f"{sample}." for sample in misunderstood.samples), "talk"),
+        waiting=waiting,
+        unsure=file.unsure,
+        unsure_start=Row(file.unsure_start, "talk"),
+        denied_flag=Row(file.denied_flag, "safety", source=waiting.source),
+        possible=Row(file.possible_flag, "safety", source=waiting.source),
+        unread=Row(file.unread, "talk"),
+        recording_notice=Row(file.recording_notice, "talk"),
+        outages={name: Row(text, "talk") for name, text in failed.items() if isinstance(text, str) and text},
+        reviewed=file.content_reviewed,
+        last_of_several=file.last_of_several,
+        markers=file.markers,
+        settings=file.settings,
     )
 
 
-def _read_not_understood(item: Item | None, place: Place, sources: Sources, problems: Problems) -> tuple[Row, Row, Row]:
-    empty = Row("", "talk")
-    known = frozenset({"again", "samples", "waiting"})
-    fields = item.mapping(problems, "not_understood", known=known) if item is not None else {}
-    if "again" not in fields:
-        where = item.place if item is not None else place
-        problems.add(where, 'answers.yaml needs "not_understood:" with "again", what is said to unclear words')
-    again = fields["again"].text(problems, "not_understood, again") if "again" in fields else ""
-    samples = fields["samples"].texts(problems, "not_understood, samples") if "samples" in fields else ()
-    waiting = read_row(fields["waiting"], "not_understood, waiting", sources, problems) if "waiting" in fields else None
-    return Row(again, "talk"), Row(" ".join(f"{sample}." for sample in samples), "talk"), waiting or empty
+def _check_form(file: AnswersFile, name: str, text: str, names: tuple[str, ...], problems: Problems) -> None:
+    if set(_PLACEHOLDER.findall(text)) != set(names):
+        needed = " and ".join(f"{{{each}}}" for each in names)
+        problems.add(file.place_of(name), f"{name} needs {needed}, nothing else")
 
 
-def _read_outages(item: Item | None, problems: Problems) -> dict[str, Row]:
-    if item is None:
-        return {}
-    fields = item.mapping(problems, "outages", known=_OUTAGES)
-    return {name: Row(entry.text(problems, f"outages, {name}"), "talk") for name, entry in fields.items()}
-
-
-def _read_entry(intent: str, item: Item, sources: Sources, problems: Problems, shared: Entry | None = None) -> Entry:
-    fields = item.mapping(problems, f"the answer {intent}", known=_ANSWER_KEYS | _COMMAND_KEYS)
-    if "like" in fields:
-        return _read_shared_entry(intent, item, fields, problems, shared)
-    named = fields["disclaimer"].text(problems, f"{intent}, disclaimer") if "disclaimer" in fields else ""
-    rule: DisclaimerRule = "topic"  # the careful choice until a mistake is mended
-    if _is_rule(named):
-        rule = named
-    else:
-        problems.add(item.place, f'the answer {intent} needs "disclaimer:", one of {", ".join(RULES)}, not "{named}"')
-    rows = read_rows(fields["rows"], intent, sources, problems) if "rows" in fields else ()
-    if not rows:
-        problems.add(item.place, f"the answer {intent} has no rows")
-    title = fields["title"].text(problems, f"{intent}, title") if "title" in fields else intent.replace("_", " ")
-    twice = fields["said_twice"].truth(problems, f"{intent}, said_twice") if "said_twice" in fields else False
-    one = fields["one_at_a_time"].truth(problems, f"{intent}, one_at_a_time") if "one_at_a_time" in fields else False
-    return Entry(intent, rows, rule, title, twice, item.place, one)
-
-
-def _read_shared_entry(
-    intent: str, item: Item, fields: Mapping[str, Item], problems: Problems, shared: Entry | None
+def _entry_of(
+    intent: str, answer: AnswerKeys, sources: Sources, problems: Problems, shared: Entry | None = None
 ) -> Entry:
-    """Read an answer that has only a title of its own, and the rows of `no_session:`."""
-    title = fields["title"].text(problems, f"{intent}, title") if "title" in fields else intent.replace("_", " ")
-    like = fields["like"].text(problems, f"{intent}, like")
-    if like != _NO_SESSION or shared is None:
-        problems.add(fields["like"].place, f'the answer {intent} can be like "{_NO_SESSION}" if the file has it')
-    for key in sorted(fields.keys() - _COMMAND_KEYS):
-        problems.add(fields[key].place, f'the answer {intent} is like {_NO_SESSION}, so "{key}" has no effect')
-    if shared is None:
-        return Entry(intent, (), "topic", title, said_twice=False, place=item.place)
-    return replace(shared, intent=intent, title=title, place=item.place)
+    """Return the answer of an intent. One that is `like: no_session` has a title of its own, and the `shared` rows."""
+    title = answer.title or intent.replace("_", " ")
+    if answer.like is not None:
+        if shared is None:
+            where = answer.place_of("like")
+            problems.add(where, f'the answer {intent} can be like "{answer.like}" if the file has "{answer.like}:"')
+            shared = Entry(intent, (), answer.disclaimer, title, said_twice=False, place=answer.place)
+        return replace(shared, intent=intent, title=title, place=answer.place)
+    if not answer.rows:
+        problems.add(answer.place, f"the answer {intent} has no rows")
+    rows = rows_of(answer.rows, intent, sources, problems)
+    return Entry(intent, rows, answer.disclaimer, title, answer.said_twice, answer.place, answer.one_at_a_time)

@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Final, Literal, get_args
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.dialogue.answers import Sources, read_row, read_rows
+from voice_helper.content.file_kinds import FollowUpsFile, FollowUpTopicKeys, RowKeys
+from voice_helper.content.schema import read
+from voice_helper.dialogue.answers import Sources, row_of, rows_of
 from voice_helper.types import Row
 from voice_helper.understanding.normalize import Language
 
@@ -137,57 +139,42 @@ class FollowUps:
 
 
 def read_follow_ups(item: Item, language: Language, sources: Sources, problems: Problems) -> FollowUps:
-    """Read `follow_ups.yaml`. Mistakes are added to `problems` and left out."""
-    known = frozenset({"language", "phrases", "choices", "openers", "joins", "frames", "nothing", "topics"})
-    top = item.mapping(problems, "follow_ups.yaml", known=known)
-
-    def entries(key: str, names: tuple[str, ...] | None = None) -> dict[str, Item]:
-        if key not in top:
-            return {}
-        return top[key].mapping(problems, key, known=frozenset(names) if names else None)
-
-    frames = {name: entry.texts(problems, f"frames, {name}") for name, entry in entries("frames").items()}
-    for name, entry in entries("frames").items():
+    """Read `follow_ups.yaml`. Mistakes are added to `problems`."""
+    file = read(FollowUpsFile, item, problems)
+    for name, frames in file.frames.items():
         if name not in language.groups:
-            problems.add(entry.place, f'frames: "{name}" is no group of language.yaml')
-        if any(frame.count(_WORDS) != 1 for frame in frames[name]):
-            problems.add(entry.place, f"frames: each of {name} needs {_WORDS} once")
-    replies = entries("nothing", KINDS)
-    nothing = {
-        name: read_row(entry, f"nothing, {name}", sources, problems)
-        for name, entry in replies.items()
-        if isinstance(entry.value, dict)
-    }
-    otherwise = {
-        name: entry.text(problems, f"nothing, {name}") for name, entry in replies.items() if name not in nothing
-    }
+            problems.add(frames.place, f'frames: "{name}" is no group of language.yaml')
+        if any(frame.count(_WORDS) != 1 for frame in frames.texts):
+            problems.add(frames.place, f"frames: each of {name} needs {_WORDS} once")
+    replies = {kind: getattr(file.nothing, kind) for kind in KINDS}
     for kind in KINDS:
-        if kind not in replies and (kind in ABOUT_A_TOPIC or kind in entries("phrases", KINDS)):
-            problems.add(item.place, f'follow_ups.yaml needs "nothing:" with "{kind}"')
+        if replies[kind] is None and file.phrases is not None and file.phrases.has(kind):
+            problems.add(file.nothing.place, f'nothing needs "{kind}", because there are phrases for it')
     return FollowUps(
         language,
-        phrases={kind: entry.texts(problems, f"phrases, {kind}") for kind, entry in entries("phrases", KINDS).items()},
-        choices={
-            name: entry.texts(problems, f"choices, {name}") for name, entry in entries("choices", CHOICES).items()
+        phrases={kind: getattr(file.phrases, kind) for kind in KINDS} if file.phrases is not None else {},
+        choices={name: getattr(file.choices, name) for name in CHOICES} if file.choices is not None else {},
+        openers=file.openers,
+        frames={name: frames.texts for name, frames in file.frames.items()},
+        nothing={
+            kind: row_of(reply, f"nothing, {kind}", sources, problems)
+            for kind, reply in replies.items()
+            if isinstance(reply, RowKeys)
         },
-        openers=top["openers"].texts(problems, "openers") if "openers" in top else (),
-        frames=frames,
-        nothing={name: row for name, row in nothing.items() if row is not None},
-        otherwise=otherwise,
-        joins=top["joins"].texts(problems, "joins") if "joins" in top else (),
-        topics={name: _read_topic(name, entry, sources, problems) for name, entry in entries("topics").items()},
+        otherwise={kind: reply for kind, reply in replies.items() if isinstance(reply, str)},
+        joins=file.joins,
+        topics={name: _topic_of(name, topic, sources, problems) for name, topic in file.topics.items()},
     )
 
 
-def _read_topic(intent: str, item: Item, sources: Sources, problems: Problems) -> Topic:
+def _topic_of(intent: str, topic: FollowUpTopicKeys, sources: Sources, problems: Problems) -> Topic:
     leads_to: dict[str, str] = {}
     pages: dict[str, tuple[tuple[Row, ...], ...]] = {}
-    for kind, entry in item.mapping(problems, f"the topic {intent}", known=frozenset(KINDS)).items():
-        what = f"{intent}, {kind}"
-        if not isinstance(entry.value, list):
-            leads_to[kind] = entry.text(problems, what)
-        elif kind == "more":
-            pages[kind] = tuple(read_rows(page, what, sources, problems) for page in entry.items(problems, what))
-        else:
-            pages[kind] = (read_rows(entry, what, sources, problems),)
-    return Topic(intent, item.place, leads_to, pages)
+    for kind in KINDS:
+        reply = getattr(topic, kind)
+        if isinstance(reply, str):
+            leads_to[kind] = reply
+        elif isinstance(reply, tuple):
+            rows = reply if kind == "more" else (reply,)
+            pages[kind] = tuple(rows_of(page, f"{intent}, {kind}", sources, problems) for page in rows)
+    return Topic(intent, topic.place, leads_to, pages)

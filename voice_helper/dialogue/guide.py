@@ -13,29 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from voice_helper.content.documents import Item, Problems
-from voice_helper.dialogue.answers import NO_VALUE, Sources, filled, read_row, read_rows
+from voice_helper.content.file_kinds import GuideFile, HedgeKeys, PlaceKeys, RowKeys, StepKeys
+from voice_helper.content.schema import did_you_mean, read
+from voice_helper.dialogue.answers import NO_VALUE, Sources, filled, row_of, rows_of
 from voice_helper.types import SAMPLE_RATE, Match, Row
 
 WORDS_PER_MINUTE: Final = 150
 PAUSE_SECONDS: Final = 0.5
-
-_STEP_KEYS = frozenset(
-    {
-        "name", "number", "say", "say_again", "rounds", "hold_seconds", "rest_seconds", "wait_seconds",
-        "in_hold", "five_more", "rest", "asks", "repeat_from", "skip_when", "called",
-    }
-)  # fmt: skip
-_TOP_KEYS = frozenset(
-    {
-        "language", "content_reviewed", "limit_seconds", "place", "conditions", "steps", "stand", "help", "which_step",
-        "how_long", "count", "repeat", "when_done", "article_first", "good",
-        "close", "close_worse", "close_limit", "stopped",
-        "waiting", "keep_going", "again", "hedges", "go_to", "trouble",
-    }
-)  # fmt: skip
-_HEDGE_KEYS = frozenset({"words", "say", "then"})
-_TROUBLE_KEYS = frozenset({"before", "after"})
-_PLACE_KEYS = frozenset({"slot", "usual", "step", "ask", "other"})
 
 LONGEST_REPORT_WORDS: Final = 40
 """A longer text is not searched for a report of the trouble."""
@@ -558,149 +542,120 @@ def _fitting(rows: tuple[Row, ...], seconds: float) -> tuple[tuple[Row, ...], tu
     return rows[:count], rows[count:]
 
 
-@dataclass
-class _Reader:
-    sources: Sources
-    problems: Problems
-    fill: Callable[[Row], Row]
-
-    def rows(self, fields: Mapping[str, Item], key: str, what: str) -> tuple[Row, ...]:
-        if key not in fields:
-            return ()
-        return tuple(self._keep(row) for row in read_rows(fields[key], f"{what}, {key}", self.sources, self.problems))
-
-    def row(self, fields: Mapping[str, Item], key: str, what: str) -> Row | None:
-        if key not in fields:
-            return None
-        row = read_row(fields[key], f"{what}, {key}", self.sources, self.problems)
-        return self._keep(row) if row else None
-
-    def number(self, fields: Mapping[str, Item], key: str, what: str, default: float) -> float:
-        return fields[key].number(self.problems, f"{what}, {key}") if key in fields else default
-
-    def text(self, fields: Mapping[str, Item], key: str, what: str) -> str | None:
-        return fields[key].text(self.problems, f"{what}, {key}") if key in fields else None
-
-    def texts(self, fields: Mapping[str, Item], key: str, what: str) -> tuple[str, ...]:
-        return fields[key].texts(self.problems, f"{what}, {key}") if key in fields else ()
-
-    def _keep(self, row: Row) -> Row:
-        return replace(self.fill(row), when=row.when)
-
-    def step(self, item: Item, name: str, number: int) -> Step:
-        what = f"the step {name}"
-        fields = item.mapping(self.problems, what, known=_STEP_KEYS)
-        said = self.rows(fields, "say", what)
-        if not said:
-            self.problems.add(item.place, f"{what} says nothing")
-        return Step(
-            name=name,
-            number=int(self.number(fields, "number", what, number)),
-            say=said,
-            say_again=self.rows(fields, "say_again", what),
-            rounds=int(self.number(fields, "rounds", what, 1)),
-            hold_seconds=self.number(fields, "hold_seconds", what, 0),
-            rest_seconds=self.number(fields, "rest_seconds", what, 0),
-            wait_seconds=self.number(fields, "wait_seconds", what, 0),
-            in_hold=self.rows(fields, "in_hold", what),
-            five_more=self.row(fields, "five_more", what),
-            rest=self.row(fields, "rest", what),
-            asks=fields["asks"].truth(self.problems, f"{what}, asks") if "asks" in fields else False,
-            repeat_from=self.text(fields, "repeat_from", what),
-            skip_when=self.text(fields, "skip_when", what),
-            called=self.texts(fields, "called", what),
-        )
-
-    def places(self, item: Item, steps: list[str]) -> Places:
-        fields = item.mapping(self.problems, "place", known=_PLACE_KEYS)
-        if "slot" not in fields:
-            self.problems.add(item.place, 'place needs "slot", the slot that names a place in the sentences')
-        step = self.text(fields, "step", "place")
-        if step is not None and step not in steps:
-            self.problems.add(fields["step"].place, f'place: "{step}" is no step')
-        asked = fields["ask"].mapping(self.problems, "place, ask") if "ask" in fields else {}
-        questions = {name: self.row(asked, name, "place, ask") for name in asked}
-        return Places(
-            slot=self.text(fields, "slot", "place") or "",
-            usual=self.text(fields, "usual", "place"),
-            step=step,
-            questions={name: row for name, row in questions.items() if row is not None},
-            other=self.row(fields, "other", "place") or _NOTHING,
-        )
-
-    def hedges(self, item: Item) -> dict[str, Hedge]:
-        hedges: dict[str, Hedge] = {}
-        for intent, entry in item.mapping(self.problems, "hedges").items():
-            what = f"hedges, {intent}"
-            fields = entry.mapping(self.problems, what, known=_HEDGE_KEYS)
-            say = self.row(fields, "say", what)
-            if say is None or "words" not in fields:
-                self.problems.add(entry.place, f'{what} needs "words" and "say"')
-                continue
-            hedges[intent] = Hedge(self.texts(fields, "words", what), say, self.row(fields, "then", what))
-        return hedges
-
-    def conditions(self, item: Item) -> dict[str, tuple[str, ...]]:
-        named = item.mapping(self.problems, "conditions")
-        return {name: entry.texts(self.problems, f"conditions, {name}") for name, entry in named.items()}
-
-
 def read_guide(item: Item, sources: Sources, fill: Callable[[Row], Row], problems: Problems) -> Guide:
     """Read `guide.yaml`. `fill` inserts settings such as the emergency number into a row.
 
     Mistakes are added to `problems`.
     """
-    top = item.mapping(problems, "guide.yaml", known=_TOP_KEYS)
-    reader = _Reader(sources, problems, fill)
-    steps: list[Step] = []
-    entries = top["steps"].items(problems, "steps") if "steps" in top else []
-    for number, entry in enumerate(entries, 1):
-        name_item = entry.mapping(problems, f"step {number}").get("name")
-        steps.append(reader.step(entry, name_item.text(problems, "name") if name_item else f"{number}", number))
-    names = [step.name for step in steps]
-    if not steps:
-        problems.add(item.place, 'guide.yaml needs "steps:" with at least one step')
-    places = reader.places(top["place"], names) if "place" in top else Places()
-    conditions = reader.conditions(top["conditions"]) if "conditions" in top else {}
-    for entry, step in zip(entries, steps, strict=True):
-        if step.repeat_from and step.repeat_from not in names:
-            problems.add(entry.place, f'the step {step.name} repeats from "{step.repeat_from}", which is no step')
-        if step.skip_when and step.skip_when not in conditions:
-            missing = f'the step {step.name}: "conditions:" does not say when "{step.skip_when}" is true'
-            problems.add(entry.place, missing)
+    file = read(GuideFile, item, problems)
+    names = [_name_of(step, number) for number, step in enumerate(file.steps, 1)]
+    _check_steps(file, names, problems)
+    builder = _Builder(sources, problems, fill)
+    steps = tuple(
+        builder.step(step, name, number) for number, (name, step) in enumerate(zip(names, file.steps, strict=True), 1)
+    )
+    places = builder.places(file.place_) if file.place_ is not None else Places()
 
-    trouble = top["trouble"].mapping(problems, "trouble", known=_TROUBLE_KEYS) if "trouble" in top else {}
+    trouble = file.trouble
 
-    def row(key: str) -> Row:
-        return reader.row(top, key, "guide.yaml") or Row("", "talk")
+    def one(name: str) -> Row:
+        return builder.row(getattr(file, name), f"guide.yaml, {name}") or _NOTHING
 
-    def rows(key: str) -> tuple[Row, ...]:
-        return reader.rows(top, key, "guide.yaml")
+    def several(name: str) -> tuple[Row, ...]:
+        return builder.rows(getattr(file, name), f"guide.yaml, {name}")
 
     number_of_stand = next((step.number for step in steps if step.name == places.step), 1)
     return Guide(
-        steps=tuple(steps),
-        limit_seconds=reader.number(top, "limit_seconds", "guide.yaml", 600),
-        stand=reader.step(top["stand"], "stand", number_of_stand) if "stand" in top else None,
-        help=row("help"),
-        which_step=row("which_step"),
-        how_long=row("how_long"),
-        count=row("count"),
-        repeat=row("repeat"),
-        when_done=row("when_done"),
-        article_first=rows("article_first"),
-        good=row("good"),
-        close=rows("close"),
-        close_worse=rows("close_worse"),
-        close_limit=rows("close_limit"),
-        stopped=row("stopped"),
-        waiting=row("waiting"),
-        keep_going=row("keep_going"),
-        again=row("again"),
-        hedges=reader.hedges(top["hedges"]) if "hedges" in top else {},
-        go_to=reader.texts(top, "go_to", "guide.yaml"),
-        before_trouble=reader.texts(trouble, "before", "trouble"),
-        after_trouble=reader.texts(trouble, "after", "trouble"),
+        steps=steps,
+        limit_seconds=file.limit_seconds,
+        stand=builder.step(file.stand, "stand", number_of_stand) if file.stand is not None else None,
+        help=one("help"),
+        which_step=one("which_step"),
+        how_long=one("how_long"),
+        count=one("count"),
+        repeat=one("repeat"),
+        when_done=one("when_done"),
+        article_first=several("article_first"),
+        good=one("good"),
+        close=several("close"),
+        close_worse=several("close_worse"),
+        close_limit=several("close_limit"),
+        stopped=one("stopped"),
+        waiting=one("waiting"),
+        keep_going=one("keep_going"),
+        again=one("again"),
+        hedges={intent: builder.hedge(hedge, intent) for intent, hedge in file.hedges.items()},
+        go_to=file.go_to,
+        before_trouble=trouble.before if trouble is not None else (),
+        after_trouble=trouble.after if trouble is not None else (),
         places=places,
-        conditions=conditions,
+        conditions=file.conditions,
     )
+
+
+def _name_of(step: StepKeys, number: int) -> str:
+    return step.name or f"{number}"
+
+
+def _check_steps(file: GuideFile, names: list[str], problems: Problems) -> None:
+    if not file.steps:
+        problems.add(file.place, 'guide.yaml needs "steps:" with at least one step')
+    place = file.place_
+    if place is not None and place.step is not None and place.step not in names:
+        problems.add(place.place_of("step"), f'place: "{place.step}" is no step{did_you_mean(place.step, names)}')
+    for name, step in zip(names, file.steps, strict=True):
+        if step.repeat_from and step.repeat_from not in names:
+            near = did_you_mean(step.repeat_from, names)
+            problems.add(step.place, f'the step {name} repeats from "{step.repeat_from}", which is no step{near}')
+        if step.skip_when and step.skip_when not in file.conditions:
+            problems.add(step.place, f'the step {name}: "conditions:" does not say when "{step.skip_when}" is true')
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """Builds rows with the settings filled in, and steps of them."""
+
+    sources: Sources
+    problems: Problems
+    fill: Callable[[Row], Row]
+
+    def rows(self, rows: tuple[RowKeys, ...], what: str) -> tuple[Row, ...]:
+        return tuple(self._keep(row) for row in rows_of(rows, what, self.sources, self.problems))
+
+    def row(self, row: RowKeys | None, what: str) -> Row | None:
+        return self._keep(row_of(row, what, self.sources, self.problems)) if row is not None else None
+
+    def _keep(self, row: Row) -> Row:
+        return replace(self.fill(row), when=row.when)
+
+    def step(self, step: StepKeys, name: str, number: int) -> Step:
+        what = f"the step {name}"
+        if not step.say:
+            self.problems.add(step.place, f"{what} says nothing")
+        return Step(
+            name=name,
+            number=int(step.number) if step.number is not None else number,
+            say=self.rows(step.say, f"{what}, say"),
+            say_again=self.rows(step.say_again, f"{what}, say_again"),
+            rounds=int(step.rounds),
+            hold_seconds=step.hold_seconds,
+            rest_seconds=step.rest_seconds,
+            wait_seconds=step.wait_seconds,
+            in_hold=self.rows(step.in_hold, f"{what}, in_hold"),
+            five_more=self.row(step.five_more, f"{what}, five_more"),
+            rest=self.row(step.rest, f"{what}, rest"),
+            asks=step.asks,
+            repeat_from=step.repeat_from,
+            skip_when=step.skip_when,
+            called=step.called,
+        )
+
+    def places(self, place: PlaceKeys) -> Places:
+        questions = {name: self.row(row, f"place, ask, {name}") for name, row in place.ask.items()}
+        kept = {name: row for name, row in questions.items() if row is not None}
+        return Places(place.slot, place.usual, place.step, kept, self.row(place.other, "place, other") or _NOTHING)
+
+    def hedge(self, hedge: HedgeKeys, intent: str) -> Hedge:
+        what = f"hedges, {intent}"
+        say, then = self.row(hedge.say, f"{what}, say"), self.row(hedge.then, f"{what}, then")
+        return Hedge(hedge.words, say or _NOTHING, then)

@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import Final
 
 from voice_helper.content.documents import Item, Problems
+from voice_helper.content.file_kinds import AssistantFile
+from voice_helper.content.schema import read
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.dialogue.turn_taking import take_turn
 from voice_helper.types import (
@@ -30,9 +32,6 @@ from voice_helper.understanding.sentences import Sentences
 
 GOING_ON_SECONDS: Final = 120.0
 """For this time after an answer, words that do not name the subject may continue it: "what about magnesium"."""
-
-_NEEDED: Final = ("examples", "locale", "name", "near", "subject", "summary")
-_KEYS: Final = frozenset({"language", "regions", "skip_words", "start", *_NEEDED})
 
 
 @dataclass(frozen=True)
@@ -94,32 +93,24 @@ def _any_of(words: Iterable[str]) -> re.Pattern[str]:
 
 def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subject:
     """Read `assistant.yaml`. Mistakes are added to `problems`."""
-    top = item.mapping(problems, "assistant.yaml", known=_KEYS)
-    for key in _NEEDED:
-        if key not in top:
-            problems.add(item.place, f'assistant.yaml needs "{key}"')
-
-    def text(key: str) -> str:
-        return top[key].text(problems, key) if key in top else ""
-
-    def texts(key: str) -> tuple[str, ...]:
-        return top[key].texts(problems, key) if key in top else ()
-
-    for example in texts("examples"):
+    file = read(AssistantFile, item, problems)
+    for example in file.examples:
         if not sentences.exact(example):
-            problems.add(top["examples"].place, f'examples: "{example}" matches no sentence word for word')
-    if "start" in top and GUIDE_START not in {claim.intent for claim in sentences.exact(text("start"))}:
-        problems.add(top["start"].place, f'start: "{text("start")}" matches no sentence of {GUIDE_START} word for word')
-    about = (text("name"), text("summary"), text("locale"))
+            problems.add(file.place_of("examples"), f'examples: "{example}" matches no sentence word for word')
+    if file.start and GUIDE_START not in {claim.intent for claim in sentences.exact(file.start)}:
+        problems.add(
+            file.place_of("start"), f'start: "{file.start}" matches no sentence of {GUIDE_START} word for word'
+        )
+    about = (file.name, file.summary, file.locale)
     return Subject(
         sentences.language,
         *about,
-        names=texts("subject"),
-        near_names=texts("near"),
-        examples=texts("examples"),
-        start=text("start"),
-        skip_words=texts("skip_words"),
-        regions=texts("regions"),
+        names=file.subject,
+        near_names=file.near,
+        examples=file.examples,
+        start=file.start,
+        skip_words=file.skip_words,
+        regions=file.regions,
     )
 
 

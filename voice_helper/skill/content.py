@@ -11,9 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.content.files import NEEDED, OPTIONAL, WORDINGS, Files, document_of, read_files, shown_path, text_of
+from voice_helper.content.file_kinds import AnswersFile, LanguageFile, PronunciationFile
+from voice_helper.content.files import (
+    NEEDED,
+    OPTIONAL,
+    WORDINGS,
+    YAML,
+    Files,
+    document_of,
+    read_files,
+    shown_path,
+    text_of,
+    usual_page,
+)
+from voice_helper.content.schema import read
 from voice_helper.content.wordings import Wording, read_wordings
-from voice_helper.dialogue.answers import Answers, Sources, placeholders, read_answers, read_facts, read_named_sources
+from voice_helper.dialogue.answers import Answers, Sources, answers_of, named_sources, placeholders, read_facts
 from voice_helper.dialogue.follow_ups import FollowUps, read_follow_ups
 from voice_helper.dialogue.guide import Guide, read_guide
 from voice_helper.dialogue.scope import Subject, name_inside, read_subject
@@ -53,7 +66,7 @@ class Content:
     phrasebook: Phrasebook
     follow_ups: FollowUps
     page: WebLabels | None
-    """`None` if the folder has no `page.yaml`."""
+    """`None` if the folder has no `page.yaml`, and its language no usual one."""
 
     subject: Subject | None
     """`None` if the folder has no `assistant.yaml`."""
@@ -153,8 +166,8 @@ def disclaimer_of(folder: Path) -> str:
 
 def _text_in(folder: Path, file: str, *keys: str) -> str:
     """Return one text of one file; empty if it cannot be read, which `check` reports."""
-    path, problems = folder / file, Problems()
-    found = document_of(read_files(folder), path, problems) if path.is_file() else None
+    path, files, problems = folder / file, read_files(folder), Problems()
+    found = document_of(files, path, problems) if path in files.read else None
     for key in keys:
         found = found.value.get(key) if found is not None and isinstance(found.value, dict) else None
     return found.text(problems, keys[-1]) if found is not None else ""
@@ -185,7 +198,10 @@ def _read(
             documents[name] = document_of(files, folder / name, problems)
         elif name in NEEDED:
             problems.add(Place(name, 1), "this file is missing")
-    sentence_files = [path for path in files.read if path.parent != folder]
+    for path in files.twice:
+        other = path.with_suffix(YAML).name
+        problems.add(Place(shown_path(path, folder), 1), f"stands beside {other}, so it is not read: keep one of them")
+    sentence_files = [path for path in files.read if path.parent == folder / "sentences"]
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
     sentence_documents = {path.stem: document_of(files, path, problems) for path in sentence_files}
@@ -194,10 +210,10 @@ def _read(
     empty = Item(Place("", 1), {})
     language = _read_language(documents.get("language.yaml", empty), problems)
     sentences = read_sentences(sentence_documents, language, problems)
-    answers_item = documents.get("answers.yaml", empty)
+    answers_file = read(AnswersFile, documents.get("answers.yaml", empty), problems)
     facts = read_facts(documents["facts.yaml"], problems) if "facts.yaml" in documents else {}
-    sources = Sources(frozenset(facts), read_named_sources(answers_item, problems))
-    answers = read_answers(answers_item, sources, problems)
+    sources = Sources(frozenset(facts), named_sources(answers_file))
+    answers = answers_of(answers_file, sources, problems)
     answers = replace(answers, settings={**answers.settings, **settings}, say=sentences.say)
     guide = _read_guide(documents.get("guide.yaml"), sources, answers, sentences, problems)
     safety = SafetyRules(language)
@@ -209,7 +225,7 @@ def _read(
     thresholds = USUAL_THRESHOLDS
     if "thresholds.yaml" in documents:
         thresholds = read_thresholds(documents["thresholds.yaml"], problems)
-    pronunciations = _read_pronunciations(documents.get("pronunciation.yaml", empty), problems)
+    pronunciations = read(PronunciationFile, documents.get("pronunciation.yaml", empty), problems).words
     _check_together(sentences, answers, safety, sentence_documents, problems)
     wordings_file, wordings = shown_path(folder / WORDINGS, folder), text_of(files, folder / WORDINGS, problems) or ""
     _check_wordings(read_wordings(wordings.splitlines(), wordings_file, problems), sentences, safety, problems)
@@ -218,15 +234,24 @@ def _read(
     if "follow_ups.yaml" in documents:
         follow_ups = read_follow_ups(documents["follow_ups.yaml"], language, sources, problems)
         _check_follow_ups(follow_ups, answers, sentences, safety, problems)
-    page = read_web_labels(documents["page.yaml"], sentences, problems) if "page.yaml" in documents else None
     learned_from = {folder / name for name in _LEARNED_FROM} | set(sentence_files)
     drawn_from = {folder / name for name in _DRAWN_FROM} | set(sentence_files)
     keys = files.key(), files.key(learned_from.__contains__), files.key(drawn_from.__contains__), rules_key
     subject = None
     if "assistant.yaml" in documents:
         subject = read_subject(documents["assistant.yaml"], sentences, problems)
+    page = _read_page(files, documents.get("page.yaml"), subject, sentences, problems)
     spoken = (answers, facts, guide, thresholds, pronunciations, wordings_file, wordings, phrasebook, follow_ups)
     return Content(folder, language, sentences, safety, *spoken, page, subject, *keys)
+
+
+def _read_page(
+    files: Files, own: Item | None, subject: Subject | None, sentences: Sentences, problems: Problems
+) -> WebLabels | None:
+    path = usual_page(files, sentences.language.code)
+    usual = document_of(files, path, problems) if path is not None else None
+    about = subject.about if subject is not None else files.folder.resolve().name
+    return read_web_labels(own, usual, about, sentences, problems)
 
 
 def _check_wordings(
@@ -240,43 +265,20 @@ def _check_wordings(
             problems.add(wording.place, f"{wording.family} is no family of {wording.intent} in safety.yaml")
 
 
-_LANGUAGE_KEYS = frozenset(
-    {
-        "language", "letters", "groups", "contractions", "spellings", "fillers", "in_session", "asked", "asked_first",
-        "corrections",
-    }
-)  # fmt: skip
-
-
 def _read_language(item: Item, problems: Problems) -> Language:
-    top = item.mapping(problems, "language.yaml", known=_LANGUAGE_KEYS)
-
-    def pairs(key: str) -> dict[str, str]:
-        if key not in top:
-            return {}
-        return {left: entry.text(problems, f"{key}, {left}") for left, entry in top[key].mapping(problems, key).items()}
-
-    first = top["asked_first"].mapping(problems, "asked_first") if "asked_first" in top else {}
+    file = read(LanguageFile, item, problems)
     return Language(
-        code=top["language"].text(problems, "language") if "language" in top else "en",
-        groups=top["groups"].texts(problems, "groups") if "groups" in top else (),
-        contractions=pairs("contractions"),
-        letters=top["letters"].text(problems, "letters") if "letters" in top else "",
-        spellings=pairs("spellings"),
-        in_session=pairs("in_session"),
-        fillers=top["fillers"].texts(problems, "fillers") if "fillers" in top else (),
-        asked=top["asked"].texts(problems, "asked") if "asked" in top else (),
-        asked_first={slot: entry.texts(problems, f"asked_first, {slot}") for slot, entry in first.items()},
-        corrections=top["corrections"].texts(problems, "corrections") if "corrections" in top else (),
+        code=file.language,
+        groups=file.groups,
+        contractions=file.contractions,
+        letters=file.letters,
+        spellings=file.spellings,
+        in_session=file.in_session,
+        fillers=file.fillers,
+        asked=file.asked,
+        asked_first=file.asked_first,
+        corrections=file.corrections,
     )
-
-
-def _read_pronunciations(item: Item, problems: Problems) -> dict[str, tuple[str, ...]]:
-    top = item.mapping(problems, "pronunciation.yaml", known=frozenset({"language", "words"}))
-    if "words" not in top:
-        return {}
-    words = top["words"].mapping(problems, "words")
-    return {word: entry.texts(problems, f"the sound of {word}") for word, entry in words.items()}
 
 
 def _check_together(

@@ -6,16 +6,16 @@ A folder without that file gets one topic for each of its groups.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from voice_helper.content.documents import Item, Problems
+from voice_helper.content.file_kinds import PhrasesFile, TopicKeys
+from voice_helper.content.schema import read
 from voice_helper.types import OUT_OF_SCOPE
 from voice_helper.understanding.sentences import Sentences
 
-_TOP_KEYS: Final = frozenset({"language", "title", "opening", "topics", "written", "examples"})
-_TOPIC_KEYS: Final = frozenset({"title", "text", "groups", "intents"})
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 
@@ -53,39 +53,28 @@ def read_phrasebook(item: Item | None, sentences: Sentences, problems: Problems)
         groups = dict.fromkeys(sentences.group_of.values())
         topics_of_groups = (Section(group, _of_group(sentences, group)) for group in groups)
         return Phrasebook(sentences.language.code, tuple(_each_once(topics_of_groups)))
-    top = item.mapping(problems, "phrases.yaml", known=_TOP_KEYS)
-
-    def text(key: str) -> str:
-        return top[key].text(problems, key) if key in top else ""
-
-    topics: list[Section] = []
-    for number, entry in enumerate(top["topics"].items(problems, "topics") if "topics" in top else [], 1):
-        topics.append(_read_topic(entry, f"topic {number}", sentences, problems))
-    written = top["written"].mapping(problems, "written") if "written" in top else {}
-    return Phrasebook(
-        title=text("title"),
-        topics=tuple(_each_once(topics)),
-        opening=text("opening"),
-        written={word: entry.text(problems, f"written, {word}") for word, entry in written.items()},
-        examples=_read_examples(top.get("examples"), sentences, problems),
-    )
+    file = read(PhrasesFile, item, problems)
+    _check_topics(file, sentences, problems)
+    _check_examples(file, sentences, problems)
+    topics = (Section(each.title, tuple(_intents_of(each, sentences)), each.text) for each in file.topics)
+    return Phrasebook(file.title, tuple(_each_once(topics)), file.opening, file.written, file.examples)
 
 
-def _read_topic(item: Item, what: str, sentences: Sentences, problems: Problems) -> Section:
-    fields = item.mapping(problems, what, known=_TOPIC_KEYS)
-    if "title" not in fields:
-        problems.add(item.place, f"{what} has no title")
-    intents: dict[str, None] = {}
-    for name in fields["intents"].texts(problems, f"{what}, intents") if "intents" in fields else ():
-        if name not in sentences.group_of:
-            problems.add(fields["intents"].place, f'{what}: there is no intent "{name}"')
-        intents[name] = None
-    for group in fields["groups"].texts(problems, f"{what}, groups") if "groups" in fields else ():
-        if group not in sentences.group_of.values():
-            problems.add(fields["groups"].place, f'{what}: there is no group "{group}"')
-        intents.update(dict.fromkeys(_of_group(sentences, group)))
-    title = fields["title"].text(problems, f"{what}, title") if "title" in fields else ""
-    return Section(title, tuple(intents), fields["text"].text(problems, f"{what}, text") if "text" in fields else "")
+def _intents_of(topic: TopicKeys, sentences: Sentences) -> Iterator[str]:
+    yield from topic.intents
+    for group in topic.groups:
+        yield from (intent for intent in _of_group(sentences, group) if intent not in topic.intents)
+
+
+def _check_topics(file: PhrasesFile, sentences: Sentences, problems: Problems) -> None:
+    groups = set(sentences.group_of.values())
+    for number, topic in enumerate(file.topics, 1):
+        for name in topic.intents:
+            if name not in sentences.group_of:
+                problems.add(topic.place_of("intents"), f'topic {number}: there is no intent "{name}"')
+        for group in topic.groups:
+            if group not in groups:
+                problems.add(topic.place_of("groups"), f'topic {number}: there is no group "{group}"')
 
 
 def _of_group(sentences: Sentences, group: str) -> tuple[str, ...]:
@@ -100,12 +89,10 @@ def _each_once(topics: Iterable[Section]) -> Iterable[Section]:
         seen.update(topic.intents)
 
 
-def _read_examples(item: Item | None, sentences: Sentences, problems: Problems) -> dict[str, tuple[str, ...]]:
-    examples: dict[str, tuple[str, ...]] = {}
-    for intent, entry in item.mapping(problems, "examples").items() if item is not None else ():
-        examples[intent] = entry.texts(problems, f"examples, {intent}")
-        for text in examples[intent]:
+def _check_examples(file: PhrasesFile, sentences: Sentences, problems: Problems) -> None:
+    for intent, texts in file.examples.items():
+        for text in texts:
             claims = sentences.exact(text)
             if not claims or claims[0].intent != intent:
-                problems.add(entry.place, f'examples: "{text}" matches no sentence of {intent} word for word')
-    return examples
+                place = file.place_of("examples")
+                problems.add(place, f'examples: "{text}" matches no sentence of {intent} word for word')

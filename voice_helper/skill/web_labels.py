@@ -1,29 +1,20 @@
-"""The texts of the web page, read from `page.yaml` and checked."""
+"""The texts of the web page, read from `page.yaml` and completed by the usual ones of the language."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from voice_helper.content.documents import Item, Problems
+from voice_helper.content.file_kinds import LABELS, MARKED_KINDS, ButtonKeys, PageFile
+from voice_helper.content.schema import did_you_mean, read
 from voice_helper.dialogue.commands import COMMANDS, PLACE
 from voice_helper.understanding.sentences import Sentences
 
-LABELS: Final = frozenset(
-    {
-        "title", "about", "skip", "welcome", "begin", "begin_hint", "try", "emergency", "talk", "talk_hint",
-        "listening", "thinking", "question", "ask", "answers", "you", "source", "voice", "hush", "sayable", "close",
-        "session", "step", "seconds", "places", "feelings", "moves", "session_listening", "session_deaf",
-        "session_over", "no_secure", "no_microphone", "no_words", "unreachable", "cut", "cut_session", "busy",
-        "too_fast", "fault", "token", "token_hint", "token_wrong", "token_send",
-        "home", "call", "rejoining",
-    }
-)  # fmt: skip
-KINDS: Final = frozenset({"article", "first_aid", "safety"})
 BUTTONS: Final = frozenset(command.intent for command in COMMANDS.values() if command.button is not None)
-_TOP_KEYS: Final = frozenset({"language", "labels", "kinds", "commands", "places", "examples"})
-_BUTTON_KEYS: Final = frozenset({"label", "says"})
+_ABOUT: Final = "{about}"
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,47 +44,76 @@ class WebLabels:
     """Questions to start with."""
 
 
-def read_web_labels(item: Item, sentences: Sentences, problems: Problems) -> WebLabels:
-    """Read `page.yaml`. Mistakes and missing texts are added to `problems`."""
-    top = item.mapping(problems, "page.yaml", known=_TOP_KEYS)
-    empty = Item(item.place, {})
+def read_web_labels(
+    own: Item | None, usual: Item | None, about: str, sentences: Sentences, problems: Problems
+) -> WebLabels | None:
+    """Read `page.yaml` and complete it by the usual page of the language. Mistakes are added to `problems`.
 
-    def texts(key: str, needed: frozenset[str]) -> dict[str, str]:
-        found = _whole(top.get(key, empty), key, needed, problems)
-        return {name: entry.text(problems, f"{key}, {name}") for name, entry in found.items()}
-
-    commands = _whole(top.get("commands", empty), "commands", BUTTONS, problems)
-    places = top["places"].items(problems, "places") if "places" in top else []
+    `about` is the name of the subject. Return `None` if there is neither page.
+    """
+    pages = [read(PageFile, item, problems) for item in (own, usual) if item is not None]
+    if not pages:
+        return None
+    if own is not None:
+        _check_page(pages[0], sentences, problems)
+    labels = _first_of(page.labels for page in pages)
+    kinds = _first_of(page.kinds for page in pages)
+    commands = _first_of(page.commands for page in pages)
+    missing = {
+        "labels": LABELS - labels.keys(),
+        "kinds": MARKED_KINDS - kinds.keys(),
+        "commands": (BUTTONS & set(sentences.intents)) - commands.keys(),
+    }
+    for name, lacking in missing.items():
+        if lacking:
+            left_out = ", ".join(sorted(lacking))
+            problems.add(pages[0].place, f"{name}: missing: {left_out}; {_NO_USUAL}")
     return WebLabels(
-        labels=texts("labels", LABELS),
-        kinds=texts("kinds", KINDS),
-        commands={intent: _read_button(entry, intent, sentences, problems) for intent, entry in commands.items()},
-        places=tuple(_read_button(entry, PLACE, sentences, problems) for entry in places),
-        examples=_read_examples(top.get("examples"), sentences, problems),
+        labels={name: label.replace(_ABOUT, about) for name, label in labels.items()},
+        kinds=kinds,
+        commands=_buttons(commands, sentences),
+        places=tuple(Button(each.label, each.says) for each in pages[0].places),
+        examples=pages[0].examples,
     )
 
 
-def _whole(item: Item, what: str, needed: frozenset[str], problems: Problems) -> dict[str, Item]:
-    found = item.mapping(problems, what, known=needed)
-    for name in sorted(needed - found.keys()):
-        problems.add(item.place, f"{what}: {name} is missing")
+_NO_USUAL: Final = "take them over from page.en.yaml, as this language has no usual ones"
+
+
+def _first_of(maps: Iterable[Mapping[str, _Value]]) -> dict[str, _Value]:
+    """Return the entries of all mappings, the first one first."""
+    found: dict[str, _Value] = {}
+    for each in maps:
+        found = {**each, **found}
     return found
 
 
-def _read_button(item: Item, intent: str, sentences: Sentences, problems: Problems) -> Button:
-    fields = item.mapping(problems, intent, known=_BUTTON_KEYS)
-    for key in sorted(_BUTTON_KEYS - fields.keys()):
-        problems.add(item.place, f"{intent} has no {key}")
-    label = fields["label"].text(problems, f"{intent}, label") if "label" in fields else ""
-    says = fields["says"].text(problems, f"{intent}, says") if "says" in fields else ""
-    if says and intent not in {claim.intent for claim in sentences.exact(says)[:1]}:
-        problems.add(item.place, f'{intent}: "{says}" matches no sentence of it word for word')
-    return Button(label, says)
+def _buttons(commands: Mapping[str, ButtonKeys], sentences: Sentences) -> dict[str, Button]:
+    """Return the buttons of the commands that have sentences. Each says its own words, or a sentence that is there."""
+    buttons: dict[str, Button] = {}
+    for intent, button in commands.items():
+        says = button.says
+        if not _means(says, intent, sentences):
+            templates = (template for template in sentences.templates if template.intent == intent)
+            says = next(map(sentences.plainest, templates), "")
+        if says:
+            buttons[intent] = Button(button.label, says)
+    return buttons
 
 
-def _read_examples(item: Item | None, sentences: Sentences, problems: Problems) -> tuple[str, ...]:
-    examples = item.texts(problems, "examples") if item is not None else ()
-    for text in examples:
-        if item is not None and text and not sentences.exact(text):
-            problems.add(item.place, f'examples: "{text}" matches no sentence word for word')
-    return examples
+def _means(text: str, intent: str, sentences: Sentences) -> bool:
+    return intent in {claim.intent for claim in sentences.exact(text)[:1]}
+
+
+def _check_page(page: PageFile, sentences: Sentences, problems: Problems) -> None:
+    """Report commands that do not exist, and sentences of buttons and examples that mean something else."""
+    for intent, button in page.commands.items():
+        if intent not in BUTTONS:
+            known = f"{did_you_mean(intent, BUTTONS)} (known: {', '.join(sorted(BUTTONS))})"
+            problems.add(button.place, f'commands: unknown key "{intent}"{known}')
+    for intent, button in (*page.commands.items(), *((PLACE, place) for place in page.places)):
+        if button.says and not _means(button.says, intent, sentences):
+            problems.add(button.place, f'{intent}: "{button.says}" matches no sentence of it word for word')
+    for text in page.examples:
+        if text and not sentences.exact(text):
+            problems.add(page.place_of("examples"), f'examples: "{text}" matches no sentence word for word')

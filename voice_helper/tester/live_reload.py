@@ -7,11 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from voice_helper.content.files import YAML_SUFFIXES, is_left_by_a_program
 from voice_helper.skill import Skill, open_skill
 from voice_helper.skill.generated import LEARNED_FILE
 
-_READ: Final = frozenset({".yaml", ".txt", Path(LEARNED_FILE).suffix})
-_Seen = Mapping[Path, tuple[int, int]]
+_READ: Final = frozenset({*YAML_SUFFIXES, ".txt", Path(LEARNED_FILE).suffix})
+_Seen = Mapping[Path, tuple[int, ...]]
 
 
 class WatchedSkill:
@@ -48,11 +49,11 @@ class WatchedSkill:
 
 
 def _files(folder: Path) -> _Seen:
-    """Return when each file of a folder was last written, and its size."""
-    seen: dict[Path, tuple[int, int]] = {}
+    """Return when each file of a folder was last written or made readable, and its size."""
+    seen: dict[Path, tuple[int, ...]] = {}
     for path in folder.rglob("*"):
-        if path.suffix in _READ:
+        if path.suffix in _READ and not is_left_by_a_program(path):
             with suppress(OSError):  # gone between listing and reading: an editor is rewriting it
                 status = path.stat()
-                seen[path] = (status.st_mtime_ns, status.st_size)
+                seen[path] = (status.st_mtime_ns, status.st_ctime_ns, status.st_size)
     return seen

@@ -14,13 +14,15 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
-from voice_helper.content.documents import Item, Problems
+from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.content.file_kinds import FamilyKeys, Level, SafetyFile
+from voice_helper.content.schema import Text, read
 from voice_helper.understanding.fragments import Clauses, FragmentIndex, GroupReader, is_balanced
 from voice_helper.understanding.normalize import Language
 
-LEVELS: Final = ("emergency", "urgent", "ask_other_person", "ask_medicine", "ask_diagnosis", "see_doctor")
+LEVELS: Final = get_args(Level)
 """The intents of the safety group, highest priority first."""
 
 _NEAR_WORDS = 5
@@ -35,28 +37,6 @@ _NO_BRACKETS = str.maketrans("", "", "[]")  # square brackets have no meaning in
 _NO_MARKS = str.maketrans("\0", " ")
 _DENIAL = "denial"
 _CAN_BE_DENIED = ("emergency", "urgent")
-
-_FAMILY_KEYS = frozenset({"level", "signs", "not_in_questions", "not_in_general", "unless", "own_words"})
-_TOP_KEYS = frozenset(
-    {
-        "language",
-        "groups",
-        "families",
-        "idioms",
-        "negators",
-        "negation_ends",
-        "negation_passes",
-        "denials",
-        "hedges",
-        "questions",
-        "question_ends",
-        "persons",
-        "small_words",
-        "generic",
-        "remembered",
-        "clause_ends",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,72 +346,43 @@ def _cut(comparable: str, ends: Collection[str]) -> list[str]:
 
 def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRules:
     """Read `safety.yaml`. Mistakes are added to `problems` and left out of the rules."""
-    top = item.mapping(problems, "safety.yaml", known=_TOP_KEYS)
-
-    def texts(key: str) -> tuple[str, ...]:
-        return top[key].texts(problems, key) if key in top else ()
-
-    groups: dict[str, str] = {}
-    if "groups" in top:
-        for name, entry in top["groups"].mapping(problems, "groups").items():
-            groups[name] = "|".join(entry.texts(problems, f"the group <{name}>"))
-    pattern = _PatternReader(groups, language, texts("small_words"))
-    families: list[_Family] = []
-    if "families" in top:
-        for name, entry in top["families"].mapping(problems, "families").items():
-            family = _read_family(name, entry, pattern, problems)
-            if family is not None:
-                families.append(family)
+    file = read(SafetyFile, item, problems)
+    groups = {name: "|".join(words) for name, words in file.groups.items()}
+    pattern = _PatternReader(groups, language, file.small_words)
+    families = (_family_of(name, family, pattern, problems) for name, family in file.families.items())
     return SafetyRules(
         language=language,
-        families=tuple(families),
-        idioms=pattern.read_all(top.get("idioms"), "idioms", problems),
-        negators=texts("negators"),
-        negation_ends=texts("negation_ends"),
-        negation_passes=texts("negation_passes"),
-        denials=pattern.read_all(top.get("denials"), "denials", problems),
-        hedges=pattern.read_all(top.get("hedges"), "hedges", problems),
-        questions=tuple(language.comparable(question) for question in texts("questions")),
-        question_ends=tuple(language.comparable(end) for end in texts("question_ends")),
-        persons=frozenset(texts("persons")),
-        generic=frozenset(texts("generic")),
-        small_words=frozenset(texts("small_words")),
-        clause_ends=texts("clause_ends"),
-        remembered=_read_remembered(top.get("remembered"), problems),
+        families=tuple(family for family in families if family is not None),
+        idioms=pattern.read_all(file.idioms, "idioms", problems),
+        negators=file.negators,
+        negation_ends=file.negation_ends,
+        negation_passes=file.negation_passes,
+        denials=pattern.read_all(file.denials, "denials", problems),
+        hedges=pattern.read_all(file.hedges, "hedges", problems),
+        questions=tuple(language.comparable(question) for question in file.questions),
+        question_ends=tuple(language.comparable(end) for end in file.question_ends),
+        persons=frozenset(file.persons),
+        generic=frozenset(file.generic),
+        small_words=frozenset(file.small_words),
+        clause_ends=file.clause_ends,
+        remembered=file.remembered,
     )
 
 
-def _read_remembered(item: Item | None, problems: Problems) -> dict[str, tuple[str, ...]]:
-    if item is None:
-        return {}
-    levels = item.mapping(problems, "remembered", known=frozenset(LEVELS))
-    return {level: entry.texts(problems, f"remembered, {level}") for level, entry in levels.items()}
-
-
-def _read_family(name: str, entry: Item, pattern: _PatternReader, problems: Problems) -> _Family | None:
-    fields = entry.mapping(problems, f"the family {name}", known=_FAMILY_KEYS)
-    level = fields["level"].text(problems, f"{name}, level") if "level" in fields else ""
-    if level not in LEVELS:
-        problems.add(entry.place, f'the family {name} needs a level: one of {", ".join(LEVELS)}, not "{level}"')
-        return None
-    if "signs" not in fields:
-        problems.add(entry.place, f"the family {name} has no signs")
+def _family_of(name: str, family: FamilyKeys, pattern: _PatternReader, problems: Problems) -> _Family | None:
+    """Return a family with its valid signs, or `None` if it has no valid level."""
+    if not family.has("level"):
         return None
     signs: list[_Sign] = []
-    for number, sign in enumerate(fields["signs"].items(problems, f"{name}, signs"), 1):
+    for number, sign in enumerate(family.signs, 1):
         what = f"{name}, sign {number}"
-        text = sign.text(problems, what)
-        parts = [pattern.read(part.strip(), what, sign, problems) for part in text.split("+")]
+        parts = [pattern.read(part.strip(), what, sign.place, problems) for part in sign.text.split("+")]
         if all(parts):
             signs.append(_Sign(tuple(part for part in parts if part)))
-
-    def truth(key: str) -> bool:
-        return fields[key].truth(problems, f"{name}, {key}") if key in fields else False
-
-    unless, own_words = (
-        pattern.read_all(fields.get(key), f"{name}, {key}", problems) for key in ("unless", "own_words")
-    )
-    return _Family(name, level, tuple(signs), truth("not_in_questions"), truth("not_in_general"), unless, own_words)
+    unless = pattern.read_all(family.unless, f"{name}, unless", problems)
+    own_words = pattern.read_all(family.own_words, f"{name}, own_words", problems)
+    questions = (family.not_in_questions, family.not_in_general)
+    return _Family(name, family.level, tuple(signs), *questions, unless, own_words)
 
 
 class _PatternReader:
@@ -445,20 +396,18 @@ class _PatternReader:
         self._reader = GroupReader(_INNERMOST, lambda found: self._reader.choice(found[1]), self._fragments)
         self._gap = rf"(?:'s)?\s+(?:(?:{words})\s+){{0,2}}"
 
-    def read_all(self, item: Item | None, what: str, problems: Problems) -> tuple[_Pattern, ...]:
-        if item is None:
-            return ()
+    def read_all(self, texts: Iterable[Text], what: str, problems: Problems) -> tuple[_Pattern, ...]:
         read = [
-            self.read(entry.text(problems, what), f"{what}, entry {number}", entry, problems)
-            for number, entry in enumerate(item.items(problems, what), 1)
+            self.read(each.text, f"{what}, entry {number}", each.place, problems)
+            for number, each in enumerate(texts, 1)
         ]
         return tuple(pattern for pattern in read if pattern)
 
-    def read(self, part: str, what: str, item: Item, problems: Problems) -> _Pattern | None:
+    def read(self, part: str, what: str, place: Place, problems: Problems) -> _Pattern | None:
         unfolded, problem = self._unfolded(part)
         problem = problem or _mistake_in(unfolded, part)
         if problem is not None:
-            problems.add(item.place, f"{what}: {problem}")
+            problems.add(place, f"{what}: {problem}")
             return None
         pieces = "".join(self._piece(piece) for piece in re.findall(r"[()|]|[^()|]+", unfolded))
         return _Pattern(rf"(?<![\w'])(?:{pieces})(?:'s)?(?![\w'])", self._reader.needs(unfolded.translate(_NO_MARKS)))

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
 _GROUPED = re.compile(r"[(\[|]")
+_NAMED = re.compile(r"\{[^{}]*\}|<[^<>]*>")
+_WORD = re.compile(r"[^\s()\[\]|;]+")
+_STRAIGHT = str.maketrans("\u2019", "'")
+_NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
 _MAX_MISHEARD_WORDS = 3
 _MIN_MISHEARD_LETTERS = 5  # shorter words resemble too many others
 _MISHEARD_LIKENESS = 80
@@ -292,13 +296,13 @@ def read_sentences(documents: Mapping[str, Item], language: Language, problems: 
     for group, document in documents.items():
         top = document.mapping(problems, "a sentence file", known=_FILE_KEYS)
         _read_lists(top.get("lists"), lists, problems)
-        _read_rules(top.get("expansion_rules"), rules, problems)
-        for template in _read_templates(top.get("intents"), problems):
+        _read_rules(top.get("expansion_rules"), rules, language, problems)
+        for template in _read_templates(top.get("intents"), language, problems):
             known_group = group_of.setdefault(template.intent, group)
             if known_group != group:
                 problems.add(template.place, f"{template.intent} has sentences in {known_group}.yaml already")
             templates.append(template)
-    raw_lists, values = _compile_lists(lists, problems)
+    raw_lists, values = _compile_lists(lists, language, problems)
     checker = _References(frozenset(raw_lists), {name: text for name, (text, _) in rules.items()})
     good_rules = {name: text for name, (text, place) in rules.items() if checker.rule_is_sound(name, place, problems)}
     good = tuple(template for template in templates if checker.is_sound(template, good_rules, problems))
@@ -315,18 +319,18 @@ def _read_lists(item: Item | None, lists: dict[str, Item], problems: Problems) -
             lists[name] = entry
 
 
-def _read_rules(item: Item | None, rules: dict[str, tuple[str, Place]], problems: Problems) -> None:
+def _read_rules(item: Item | None, rules: dict[str, tuple[str, Place]], language: Language, problems: Problems) -> None:
     if item is None:
         return
     for name, entry in item.mapping(problems, "expansion_rules").items():
         text = entry.text(problems, f"the rule <{name}>")
         if name in rules:
             problems.add(entry.place, f"the rule <{name}> is defined already, at {rules[name][1]}")
-        elif text and _parses(text, f"the rule <{name}>", entry.place, problems):
+        elif text and _parses(text, f"the rule <{name}>", entry.place, language, problems):
             rules[name] = (text, entry.place)
 
 
-def _read_templates(item: Item | None, problems: Problems) -> Iterator[Template]:
+def _read_templates(item: Item | None, language: Language, problems: Problems) -> Iterator[Template]:
     if item is None:
         return
     for intent, body in item.mapping(problems, "intents").items():
@@ -345,17 +349,27 @@ def _read_templates(item: Item | None, problems: Problems) -> Iterator[Template]
                 template = Template(
                     intent, sentence.text(problems, f"{intent}, sentence {number}"), sentence.place, number
                 )
-                if template.text and _parses(template.text, str(template), template.place, problems):
+                if template.text and _parses(template.text, str(template), template.place, language, problems):
                     yield template
 
 
-def _parses(text: str, what: str, place: Place, problems: Problems) -> bool:
-    if is_plain(text):
-        return True
-    fault = _bracket_fault(text) or _parse_fault(text)
+def _parses(text: str, what: str, place: Place, language: Language, problems: Problems) -> bool:
+    fault = None if is_plain(text) else _bracket_fault(text) or _parse_fault(text)
+    fault = fault or _literal_fault(text, language)
     if fault is not None:
         problems.add(place, f"{what}: {fault}")
     return fault is None
+
+
+def _literal_fault(text: str, language: Language) -> str | None:
+    """Return which word no text can match because texts are compared without its signs, or `None` if all can."""
+    for word in _WORD.findall(_NAMED.sub(" ", unicodedata.normalize("NFC", text))):
+        bare = word.translate(_STRAIGHT).strip("'")  # it may be a part of a word: "{name}'s"
+        said = bare if bare.isascii() else " ".join(language.words(bare))
+        if _NEVER_COMPARED.search(word) or said.casefold() != bare.lower():
+            said = " ".join(language.words(word))
+            return f'no text can match "{word}": ' + (f'write "{said}"' if said else "leave it out")
+    return None
 
 
 def _parse_fault(text: str) -> str | None:
@@ -408,7 +422,7 @@ def _bracket_fault(text: str) -> str | None:
 
 
 def _compile_lists(
-    lists: Mapping[str, Item], problems: Problems
+    lists: Mapping[str, Item], language: Language, problems: Problems
 ) -> tuple[dict[str, Any], dict[str, tuple[SlotValue, ...]]]:
     raw: dict[str, Any] = {}
     values: dict[str, tuple[SlotValue, ...]] = {}
@@ -421,7 +435,7 @@ def _compile_lists(
         entries = [
             entry
             for number, value in enumerate(fields["values"].items(problems, what), 1)
-            if (entry := _read_value(value, f"{what}, value {number}", problems)) is not None
+            if (entry := _read_value(value, f"{what}, value {number}", language, problems)) is not None
         ]
         if not entries:
             problems.add(item.place, f"{what} is empty")
@@ -431,7 +445,7 @@ def _compile_lists(
     return raw, values
 
 
-def _read_value(item: Item, what: str, problems: Problems) -> tuple[SlotValue, str] | None:
+def _read_value(item: Item, what: str, language: Language, problems: Problems) -> tuple[SlotValue, str] | None:
     if isinstance(item.value, str):
         template = value = say = item.value
     else:
@@ -444,7 +458,7 @@ def _read_value(item: Item, what: str, problems: Problems) -> tuple[SlotValue, s
         if "metadata" in fields:
             metadata = fields["metadata"].mapping(problems, f"{what}, metadata", known=frozenset({"say"}))
             say = metadata["say"].text(problems, f"{what}, say") if "say" in metadata else say
-    if not template or not _parses(template, what, item.place, problems):
+    if not template or not _parses(template, what, item.place, language, problems):
         return None
     if _names_of(template):
         problems.add(item.place, f"{what}: a list value cannot use lists or rules")

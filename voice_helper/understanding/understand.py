@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Final, Literal, Protocol
 
 from voice_helper.content.documents import Item, Problems
+from voice_helper.content.file_kinds import ThresholdsFile
+from voice_helper.content.schema import read
 from voice_helper.types import (
     COMMAND_GROUP,
     GUIDE_START,
@@ -40,12 +42,6 @@ FEW_WORDS_OF_DANGER: Final = 5
 """A text of up to this number of words says little: it has thresholds of its own."""
 
 _EDGE: Final = 1e-6
-_IN_ODDS: Final = (
-    "score_slope", "score_offset", "alarm_certain", "alarm_possible", "rule_certain", "rule_possible", "alarm_short",
-    "alarm_session", "alarm_misheard",
-)  # fmt: skip
-
-_OPTIONAL: Final = ("heard", "alarm_clear")
 
 
 def logistic(odds: float) -> float:
@@ -497,21 +493,6 @@ def _next_best(ranked: list[tuple[str, float]], intent: str) -> RunnerUp | None:
 
 def read_thresholds(item: Item, problems: Problems) -> Thresholds:
     """Read `thresholds.yaml`. Mistakes are added to `problems`."""
-    names = [field.name for field in fields(Thresholds)]
-    known = frozenset({"language", *names, "set_on", "figures"})
-    top = item.mapping(problems, "thresholds.yaml", known=known)
-
-    def share(name: str) -> float:
-        if name in _IN_ODDS and name in top:
-            return top[name].number(problems, name)
-        if name in _IN_ODDS or (name in _OPTIONAL and name not in top):
-            return float(getattr(USUAL_THRESHOLDS, name))
-        if name not in top:
-            problems.add(item.place, f'thresholds.yaml needs "{name}", a number from 0 to 1')
-            return 0.0
-        value = top[name].number(problems, name)
-        if not 0.0 <= value <= 1.0:
-            problems.add(top[name].place, f"{name} must be from 0 to 1, not {value}")
-        return value
-
-    return Thresholds(**{name: share(name) for name in names})
+    file = read(ThresholdsFile, item, problems)
+    given = {each.name: getattr(file, each.name) for each in fields(Thresholds)}
+    return replace(USUAL_THRESHOLDS, **{name: value for name, value in given.items() if value is not None})

@@ -85,7 +85,11 @@ def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str
 
 def _of_part(words: WebLabels, part: ButtonPart) -> Iterable[Button]:
     """Yield the buttons of a part of the page, in the order of the commands."""
-    return (words.commands[command.intent] for command in COMMANDS.values() if command.button == part)
+    return (
+        words.commands[command.intent]
+        for command in COMMANDS.values()
+        if command.button == part and command.intent in words.commands
+    )
 
 
 def _place_steps(content: Content) -> int:

@@ -1,0 +1,49 @@
+"""Write the reference page of the files of an intents folder and their JSON Schemas, from the schema of the program."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from voice_helper.content.file_kinds import FILE_KINDS
+from voice_helper.content.schema import json_schema, reference
+
+DOCS = Path(__file__).parent
+PAGE = "files-of-the-words.md"
+SCHEMAS = "schema"
+_HEAD = """# The files of an intents folder
+
+Every key of each file, made from the schema that the program reads them by (`make reference`).
+[The words](../intents/README.md) explains how to write them, and describes the sentence files.
+
+The same schema is in `docs/schema` as JSON Schema, for editors. With the YAML extension of VS Code or another editor
+that uses `yaml-language-server`, a first line such as this one completes keys, shows their meaning and marks mistakes:
+
+```yaml
+# yaml-language-server: $schema=../../docs/schema/answers.schema.json
+```
+"""
+
+
+def files() -> dict[str, str]:
+    """Return the text of the page and of each JSON Schema, by its name in `docs`."""
+    sections = [line for kind in FILE_KINDS for line in reference(kind)]
+    made = {PAGE: "\n".join([_HEAD, *sections]).rstrip() + "\n"}
+    for kind in FILE_KINDS:
+        name = kind.named.removesuffix(".yaml")
+        made[f"{SCHEMAS}/{name}.schema.json"] = json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
+    return made
+
+
+def main() -> None:
+    """Write the files, and print their names."""
+    for name, text in files().items():
+        path = DOCS / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path.relative_to(DOCS.parent)}\n")
+
+
+if __name__ == "__main__":
+    main()
