@@ -77,7 +77,7 @@ def to_bytes(samples: Samples) -> bytes:
 
 def scene(line: Line, pcm: bytes, talk: Samples, below: float | None, number: int) -> Scene:
     """Put a spoken question into a room in which somebody talks all the time."""
-    said = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
+    said = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
     loud = np.flatnonzero(np.abs(said) > 0.01 * np.abs(said).max())
     said = said[loud[0] : loud[-1] + 1]
     said *= _PERSON_LEVEL / loudness(said)

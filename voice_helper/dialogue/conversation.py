@@ -611,13 +611,21 @@ class Conversation:
 
     def _with_trouble_now(self, text: str, match: Match) -> Match:
         """Return the start of a session if part of a text reports the trouble, whatever else the text says."""
-        if self.guide is None or match.decided_by in _CERTAIN or match.intent == GUIDE_START or match.is_alarm:
+        is_judged = match.is_alarm and match.score < 1.0  # by its odds, not by the words of a rule
+        is_alarm = match.is_alarm and not is_judged
+        if self.guide is None or match.intent == GUIDE_START or is_alarm:
+            return match
+        if match.decided_by in _CERTAIN and not is_judged:
             return match
         understanding = self.understanding
         for clause, rest in self.guide.clauses(understanding.sentences.language.words(text)):
             claim = next(iter(understanding.sentences.exact(clause, only=(GUIDE_START,))), None)
             if claim is not None:
                 also = (match, *(understanding.understand(words) for words in rest if words))
+                if is_judged and any(each.is_alarm for each in also[1:]):
+                    return match
+                if is_judged:  # what was judged is mostly the trouble: the rest alone is no certain danger
+                    match = replace(match, certainty="possible", possible=match.intent)
                 named = {name: "on" for each in also for name in self.guide.conditions_in(each)}
                 return replace(
                     match, intent=GUIDE_START, slots={**claim.slots, **named}, score=1.0, decided_by="command",

@@ -39,8 +39,8 @@ _ABOUT: Final = """\
 # Emergencies come first:
 #   {first}
 # Home Assistant knows whole sentences only. It recognizes a sign of danger only if the user says one of these
-# sentences, or one of them joined by "and" or "but" to anything else. At any other wording it guesses: "my leg is numb
-# and I can't move it" got the time of day.
+# sentences, or one of them joined by "and" or "but" to anything else. At any other wording it guesses: a sign of danger
+# got the time of day.
 # "voice-helper serve wyoming" looks for signs in every sentence. If someone may need help, use that instead.
 #
 # Not exported: those rules, other wordings, follow-up questions ("why", "tell me more"), the guided session with its

@@ -47,7 +47,7 @@ async function reach() {
   }
 }
 
-// The token stands in the address that was printed, or it is asked for: at once, not when the cramp is there.
+// The token stands in the address that was printed, or it is asked for: at once, not when help is needed.
 async function askFirst() {
   const inAddress = new URLSearchParams(location.hash.slice(1)).get("token");
   if (inAddress) {
@@ -231,7 +231,7 @@ function addExchange(className) {
 
 function showWelcome(isShown) {
   part("welcome").hidden = !isShown;
-  part("cramp").hidden = isShown;
+  part("begin-now").hidden = isShown;
   document.body.classList.toggle("at-home", isShown);
 }
 
@@ -540,7 +540,7 @@ addEventListener("click", ({ target }) => {
   }
   ask(button.dataset.says);
 });
-for (const id of ["begin", "cramp"]) part(id).addEventListener("click", () => send({ do: "begin" }));
+for (const id of ["begin", "begin-now"]) part(id).addEventListener("click", () => send({ do: "begin" }));
 part("home").addEventListener("click", goHome);
 addEventListener("offline", () => line.drop());
 part("ask").addEventListener("submit", (event) => {
