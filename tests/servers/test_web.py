@@ -125,8 +125,8 @@ def test_a_typed_question_is_answered_with_where_it_comes_from_and_spoken(addres
         talk.send(do="ask", text="does heat help")
         answer = talk.wait("answer")
         assert answer["heard"] == "does heat help"
-        assert [row["kind"] for row in answer["rows"]] == ["article", "safety"]
-        assert "Cleveland Clinic" in answer["rows"][1]["source"]
+        assert [row["kind"] for row in answer["rows"]] == ["safety", "article"]
+        assert "NHS" in answer["rows"][0]["source"]
         assert "medical expert" in answer["disclaimer"]
         assert not answer["alarm"]
         assert talk.wait("say")["text"] == answer["rows"][0]["text"]
