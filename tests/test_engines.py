@@ -30,7 +30,7 @@ EVERY = (*RECOGNIZERS, *VOICES)
 
 def line_of(record: RecognizerRecord) -> str:
     """A recognizer as a line of the table in the README."""
-    installed = f'`pip install ".[{record.extra}]"`' if record.extra else ""
+    installed = f'`pip install -e ".[{record.extra}]"`' if record.extra else ""
     return f"| `{record.name}` | {record.hears} | {f'{installed} {record.needs}'.strip()} |"
 
 

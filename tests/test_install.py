@@ -75,7 +75,7 @@ def test_a_question_is_answered_from_another_folder(python: tuple[str, Path], tm
     assert ran.code == 0
     answer = json.loads(ran.out)
     assert answer["intent"] == "remedy_heat"
-    assert answer["rows"][0]["fact"] == "remedy.heat"
+    assert answer["rows"][1]["fact"] == "remedy.heat"
 
 
 def test_intents_recording_and_registry_are_there(python: tuple[str, Path], tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_it_outlives_its_terminal_where_that_was_wished_for(tmp_path: Path) -> N
 def test_a_terminal_that_is_closed_ends_a_session(tmp_path: Path) -> None:
     owning = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
     terminal = Terminal(["guide", "--voice", "none"], tmp_path, [sys.executable, "-c", owning], **KEPT)
-    terminal.wait_for("2 / 6   Ctrl-C ends")  # there is no microphone
+    terminal.wait_for("Ctrl-C ends")  # there is no microphone
     terminal.close()
     assert terminal.process.wait(PATIENCE_SECONDS) == 130
 

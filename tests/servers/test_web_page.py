@@ -173,7 +173,7 @@ def test_a_spoken_question_is_answered_with_its_marks_and_aloud(open_page: OpenP
     assert any(text.startswith("“should i") for text in page.evaluate("shown"))  # while it was spoken
     expect(answer.locator(".row.article .kind")).to_have_text("From the article")
     expect(answer.locator(".row.safety .kind")).to_have_text("Safety")
-    expect(answer.locator(".row.safety .source")).to_contain_text("Cleveland Clinic")
+    expect(answer.locator(".row.safety .source")).to_contain_text("NHS")
     expect(answer.locator(".row.article")).to_have_class(re.compile("is-said"))
     page.wait_for_function(_PLAYER % "player.loudest > 0.05")
     page.wait_for_function(_PLAYER % "player.playedSamples > 16000")

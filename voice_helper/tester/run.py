@@ -15,7 +15,6 @@ from typing import Any
 from voice_helper.content.documents import Item, Place, Problems
 from voice_helper.dialogue.conversation import LastAnswer, State
 from voice_helper.errors import VoiceHelperError
-from voice_helper.runtime.assistant import joined
 from voice_helper.runtime.json_output import answer_form
 from voice_helper.skill import Skill
 from voice_helper.types import (
@@ -107,7 +106,12 @@ def run_case(
     `heard` are the utterances that a recognizer heard, which count as one text, and `engine` is the recognizer. Raises
     `VoiceHelperError` if the case should follow an intent that does not exist.
     """
-    transcript = Transcript(case.text) if heard is None else joined(heard)
+    if heard is None:
+        transcript = Transcript(case.text)
+    else:
+        from voice_helper.runtime.assistant import joined  # it loads numpy
+
+        transcript = joined(heard)
     state = State()
     if case.context == "guide":
         state, _ = skill.conversation.begin_guide(state)
