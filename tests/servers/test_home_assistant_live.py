@@ -82,7 +82,10 @@ def test_a_pipeline_hears_answers_and_speaks(home: HomeAssistant, agent: str, la
         ("can you ring for an ambulance", "Call 112 now."),
         ("please call an ambulance", "Call 112 now."),
         ("i have chest pain and a cramp", "Call 112 now."),
-        ("does heat help leg cramps", "No heat if you have diabetes, numb skin or poor circulation. The article says heat can ease cramps."),
+        (
+            "does heat help leg cramps",
+            "No heat if you have diabetes, numb skin or poor circulation. The article says heat can ease cramps.",
+        ),
     ],
 )
 def test_home_assistants_own_agent_knows_the_exported_sentences(
