@@ -29,7 +29,7 @@ from voice_helper.audio.vad import VoiceActivity
 from voice_helper.dialogue.conversation import State
 from voice_helper.errors import VoiceHelperError
 from voice_helper.recognizers import Recognizer, open_recognizer
-from voice_helper.runtime.assistant import Listener
+from voice_helper.runtime.assistant import Listener, joined
 from voice_helper.skill import Skill, open_skill, phrases_of
 from voice_helper.support.engines import RECOGNIZERS
 from voice_helper.tester.run import ask
@@ -170,10 +170,7 @@ def sounds_of(job: Job, made: Mapping[str, Condition]) -> list[bytes]:
 
 def heard_as(found: Sequence[Utterance]) -> Transcript:
     """Give what was heard as one: what was cut in two is put together."""
-    parts = [each.heard for each in found if each.heard.text or each.heard.command]
-    if len(parts) == 1:
-        return parts[0]
-    return Transcript(" ".join(part.text for part in parts), min((part.confidence for part in parts), default=0.0))
+    return joined([each.heard for each in found if each.heard.text or each.heard.command])
 
 
 def score_lines(

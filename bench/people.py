@@ -165,14 +165,10 @@ def main() -> None:
     skill = open_skill("en", settings={"number": "112"})
     recognizer = open_recognizer("embedded", phrases=phrases_of(skill.content)).recognizer
     lines = read_lines(options.split)[:: options.every]
-    voices = sorted(kept_voices([line.text for line in lines]))
+    voices = list(kept_voices([line.text for line in lines]).items())
     talk = np.concatenate([sound_of(path) for path in paths[::3]])
     result: dict[str, object] = {"machine": machine(), "split": options.split, "recordings": len(paths)}
-
-    def unspoken(text: str) -> bytes:
-        raise ValueError(f'"{text}" was not spoken before')
-
-    said = [spoken(voices[number % len(voices)], unspoken, line.text) for number, line in enumerate(lines)]
+    said = [spoken(*voices[number % len(voices)], line.text) for number, line in enumerate(lines)]
     for below in LEVELS:
         scenes = [scene(line, pcm, talk, below, n) for n, (line, pcm) in enumerate(zip(lines, said, strict=True))]
         name = "nobody else" if below is None else f"a talker {below:.0f} dB below"

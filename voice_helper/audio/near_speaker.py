@@ -73,7 +73,7 @@ class NearSpeaker:
     def __init__(self) -> None:
         self._power_before = 0.0
         self._of_room: deque[float] = deque(maxlen=round(REMEMBERED_SECONDS * _CHUNKS_A_SECOND))
-        self._room_decibels = -math.inf
+        self._room_decibels = -math.inf  # the level of the loud parts of other talk in the room
         self._chunks_without_room = 0
         self._begin()
 
@@ -81,11 +81,6 @@ class NearSpeaker:
         self._of_person: list[float] = []
         self._softer: list[float] = []
         self._louder: list[float] = []
-
-    @property
-    def room_decibels(self) -> float:
-        """Return the level of the loud parts of other talk in the room, minus infinity if there is none."""
-        return self._room_decibels
 
     @property
     def hears_others(self) -> bool:

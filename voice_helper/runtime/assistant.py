@@ -122,6 +122,12 @@ class Listener:
         if pauses:
             yield self._recognizer.pause()
 
+    def heard(self, cut: Segment) -> Transcript | None:
+        """Recognize a segment without its partial results. Return the transcript if the utterance is over."""
+        for _ in self.recognize(cut):
+            pass
+        return self.finish() if cut.is_over else None
+
     def finish(self) -> Transcript:
         """End the utterance: return its transcript and get ready for the next one."""
         self._kept_back.clear()
@@ -249,8 +255,7 @@ class Assistant:
     def end_utterance(self) -> None:
         """End the current utterance early: process what has been heard so far."""
         rest = self._endpointer.finish()
-        for _ in self._listener.recognize(rest):
-            pass
+        self._recognize(rest)
         self._utterance_over(rest.is_over)
 
     def say_first(self, rows: tuple[Row, ...]) -> None:
@@ -319,11 +324,7 @@ class Assistant:
         )
         if cut.chunks:
             self._mind_the_utterance(cut, is_new=not was_in_utterance)
-        try:
-            for so_far in self._listener.recognize(cut):
-                self._partly_heard(so_far)
-        except EngineFaultError as fault:
-            self._event(Outage("hearing", fault.message))
+        self._recognize(cut)
         self._utterance_over(cut.is_over)
         self._tell_time_line()
         self._event(Quiet(chunk.samples, self._passed_samples()))
@@ -366,6 +367,14 @@ class Assistant:
         if self._speaker.player.is_playing:  # "stop" counts while we speak, and is short
             return replace(self.endpoint, start_seconds=IN_SESSION.start_seconds)
         return self.endpoint
+
+    def _recognize(self, cut: Segment) -> None:
+        """Process the partial results of a segment; a recognizer that fails is announced."""
+        try:
+            for so_far in self._listener.recognize(cut):
+                self._partly_heard(so_far)
+        except EngineFaultError as fault:
+            self._event(Outage("hearing", fault.message))
 
     def _partly_heard(self, so_far: str | Transcript) -> None:
         utterance, own = self._utterance, self._own_words()
@@ -549,20 +558,15 @@ def hear_utterances(source: Source, recognizer: Recognizer, endpoint: EndpointSe
     Speech goes to the recognizer as it arrives, so that the words are ready when an utterance ends.
     """
     listener, voice_activity = Listener(recognizer, endpoint), GuardedActivity()
-    for chunk in source.chunks():
-        cut = listener.endpointer.accept(chunk, voice_activity.is_speech(chunk))
-        for _ in listener.recognize(cut):
-            pass
-        if cut.is_over:
-            heard = listener.finish()
-            if heard.text:
-                yield heard
-    rest = listener.endpointer.finish()
-    for _ in listener.recognize(rest):
-        pass
-    if rest.is_over:
-        heard = listener.finish()
-        if heard.text:
+
+    def cuts() -> Iterator[Segment]:
+        for chunk in source.chunks():
+            yield listener.endpointer.accept(chunk, voice_activity.is_speech(chunk))
+        yield listener.endpointer.finish()
+
+    for cut in cuts():
+        heard = listener.heard(cut)
+        if heard is not None and heard.text:
             yield heard
 
 
@@ -571,4 +575,4 @@ def joined(utterances: Sequence[Transcript]) -> Transcript:
     if len(utterances) == 1:
         return utterances[0]
     confidence = min((each.confidence for each in utterances), default=0.0)
-    return Transcript(" ".join(each.text for each in utterances), confidence)
+    return Transcript(" ".join(each.text for each in utterances if each.text), confidence)

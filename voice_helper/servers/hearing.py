@@ -7,7 +7,7 @@ from typing import Final
 from voice_helper.audio.devices import RawSound
 from voice_helper.audio.endpoint import EndpointSettings, Segment
 from voice_helper.recognizers import Recognizer
-from voice_helper.runtime.assistant import Listener
+from voice_helper.runtime.assistant import Listener, joined
 from voice_helper.runtime.supervision import GuardedActivity
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk, Transcript
 
@@ -43,11 +43,7 @@ class Hearing:
             self._take_chunk(AudioChunk(bytes(self._waiting)))
             self._waiting.clear()
         self._take_cut(self._listener.endpointer.finish())
-        spoken = [heard for heard in self._heard if heard.text or heard.command]
-        if len(spoken) == 1:
-            return spoken[0]
-        words = " ".join(heard.text for heard in spoken if heard.text)
-        return Transcript(words, min((heard.confidence for heard in spoken), default=0.0))
+        return joined([heard for heard in self._heard if heard.text or heard.command])
 
     def abandon(self) -> None:
         """Discard the utterance, so that the recognizer is ready for another client."""
@@ -70,7 +66,6 @@ class Hearing:
         self._take_cut(self._listener.endpointer.accept(chunk, self._voice_activity.is_speech(chunk)))
 
     def _take_cut(self, cut: Segment) -> None:
-        for _ in self._listener.recognize(cut):
-            pass
-        if cut.is_over:
-            self._heard.append(self._listener.finish())
+        heard = self._listener.heard(cut)
+        if heard is not None:
+            self._heard.append(heard)
