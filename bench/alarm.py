@@ -22,9 +22,9 @@ from voice_helper.content.documents import Problems
 from voice_helper.content.files import generated_file
 from voice_helper.content.wordings import read_wordings
 from voice_helper.skill import Skill, open_skill
-from voice_helper.skill.generated import alarm_key
+from voice_helper.skill.generated_files import alarm_key
 from voice_helper.support.cache import write_arrays
-from voice_helper.understanding.alarm import ALARM_FILE, ALARM_LINES_FILE, CLASSES, SCALE
+from voice_helper.understanding.learned_alarm import ALARM_FILE, ALARM_LINES_FILE, CLASSES, SCALE
 from voice_helper.understanding.minilm import HEADS, LAYERS, MATRICES, SentenceNetwork
 
 RANK: Final = 8

@@ -46,7 +46,7 @@ from voice_helper.dialogue.conversation import State
 from voice_helper.errors import VoiceHelperError
 from voice_helper.servers.web.app import RefusedError, read_order
 from voice_helper.skill import open_skill
-from voice_helper.skill.content import content_of
+from voice_helper.skill.folder_reader import content_of
 from voice_helper.speech_models.unpack import unpack
 from voice_helper.support.paths import intents_folder
 from voice_helper.types import SAMPLE_RATE, Heard, Transcript

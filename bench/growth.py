@@ -25,7 +25,7 @@ from hassil import Intents, recognize_all
 from bench.lines import machine, write_result
 from tests.support.labelled_lines import read_lines
 from voice_helper.skill import open_skill
-from voice_helper.skill.content import load_content
+from voice_helper.skill.folder_reader import load_content
 from voice_helper.support.paths import intents_folder
 from voice_helper.understanding.sentences import Sentences, Template
 

@@ -18,7 +18,7 @@ from tests.support.programs import Ran, Run, checked
 from tests.support.room import Room, missing
 from voice_helper.cli.entry_point import run as run_here
 from voice_helper.skill import Skill, open_skill
-from voice_helper.skill.content import Content
+from voice_helper.skill.folder_reader import Content
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
 # Ray reads them when it is imported: no reports, nothing beyond this machine, no file with a token

@@ -16,7 +16,7 @@ from voice_helper.dialogue.guide import Guide
 from voice_helper.errors import IntentsError
 from voice_helper.servers.chat_sessions import ChatSessions
 from voice_helper.skill import Skill, open_skill
-from voice_helper.skill.content import load_content
+from voice_helper.skill.folder_reader import load_content
 
 DOCS = (Path(__file__).parents[1] / "docs" / "intents.md").read_text(encoding="utf-8")
 FILE = re.compile(r"^`back-pain/([\w./]+)`.*?^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)

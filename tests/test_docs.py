@@ -23,7 +23,7 @@ from voice_helper.cli import diagnosis as doctor
 from voice_helper.cli.entry_point import cli
 from voice_helper.errors import DISTRIBUTION, install_hint
 from voice_helper.skill import open_skill
-from voice_helper.skill.content import check_folder
+from voice_helper.skill.folder_reader import check_folder
 from voice_helper.tester.run import read_cases
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ from voice_helper.content.yaml_documents import read_document
 from voice_helper.dialogue.conversation import State
 from voice_helper.errors import AudioFileError, IntentsError
 from voice_helper.skill import Skill
-from voice_helper.skill.content import check_folder, load_content
+from voice_helper.skill.folder_reader import check_folder, load_content
 from voice_helper.support.paths import intents_folder
 from voice_helper.types import Heard, Say, Transcript
 from voice_helper.understanding.hassil_adapter import parse_fault

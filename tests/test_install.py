@@ -18,7 +18,7 @@ from tests.support.programs import call
 from tests.support.sound import CHECKOUT
 from voice_helper.content.files import generated_file
 from voice_helper.exporters.openvoiceos import locale_files
-from voice_helper.skill.generated import LEARNED_FILE
+from voice_helper.skill.generated_files import LEARNED_FILE
 
 pytestmark = pytest.mark.slow
 

@@ -44,7 +44,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
 ROOT = {"types", "errors", "testing", "__main__"}
 CORE_PACKAGES = {"content", "understanding", "dialogue"}
 CORE_MODULES = {
-    "audio.endpoint", "exporters.phrasebook", "exporters.review_page", "runtime.self_hearing", "skill.content",
+    "audio.endpoint", "exporters.phrases_page", "exporters.review_page", "runtime.self_hearing", "skill.folder_reader",
     "skill.phrasebook", "skill.web_labels",
 }  # fmt: skip
 RUNS_A_NETWORK = {"understanding.embedder"}

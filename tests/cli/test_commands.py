@@ -138,7 +138,7 @@ def test_a_typed_question_as_json_has_exactly_these_keys_in_this_order(run: Run)
 
 def test_an_unsure_answer_names_its_two_candidates(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     never_sure = replace(USUAL_THRESHOLDS, sure=0.0, margin=1.0, unsure=0.0)
-    monkeypatch.setattr("voice_helper.skill.content.read_thresholds", lambda item, problems: never_sure)
+    monkeypatch.setattr("voice_helper.skill.folder_reader.read_thresholds", lambda item, problems: never_sure)
     (answer,) = forms(run("ask", "does it help", "--json").out)
     assert (answer["intent"], answer["decided_by"]) == ("unsure", "unsure")
     assert list(answer) == [*ASK_KEYS, "candidates"]

@@ -19,7 +19,7 @@ from voice_helper.cli.prompt import show_result
 from voice_helper.content.files import GENERATED, generated_file
 from voice_helper.errors import IntentsError
 from voice_helper.skill import Skill
-from voice_helper.skill.generated import LEARNED_FILE
+from voice_helper.skill.generated_files import LEARNED_FILE
 from voice_helper.support.cache import write_arrays
 from voice_helper.support.paths import cache_folder
 from voice_helper.tester.live_reload import WatchedSkill

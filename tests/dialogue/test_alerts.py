@@ -20,7 +20,7 @@ from voice_helper.types import (
     Transcript,
     Understood,
 )
-from voice_helper.understanding.alarm import Suspicion
+from voice_helper.understanding.learned_alarm import Suspicion
 
 NUMBER = "112"
 POSSIBLE = f"If this is an emergency, call {NUMBER} now."

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from voice_helper.skill.content import Content
+from voice_helper.skill.folder_reader import Content
 from voice_helper.types import Match
 
 

@@ -13,7 +13,7 @@ from voice_helper.dialogue.answers import Sources
 from voice_helper.dialogue.conversation import State
 from voice_helper.dialogue.follow_ups import read_follow_ups
 from voice_helper.skill import Skill
-from voice_helper.skill.content import check_folder
+from voice_helper.skill.folder_reader import check_folder
 from voice_helper.support.paths import intents_folder
 from voice_helper.types import DoneSpeaking, Heard, Match, Say, Transcript, Understood
 

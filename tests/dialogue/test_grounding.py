@@ -20,7 +20,7 @@ from voice_helper.dialogue.turn_taking import first_state, take_turn
 from voice_helper.exporters.review_page import every_prompt, every_session_row, review_page
 from voice_helper.runtime.speaker import sentences_of
 from voice_helper.skill import Skill
-from voice_helper.skill.content import Content
+from voice_helper.skill.folder_reader import Content
 from voice_helper.types import SAMPLE_RATE, DoneSpeaking, Event, Heard, PartlyHeard, Quiet, Row, Say, Transcript
 
 CONTENT_PAGE = Path(__file__).parents[2] / "docs" / "content.md"

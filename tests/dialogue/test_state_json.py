@@ -12,7 +12,7 @@ from voice_helper.dialogue.conversation import State
 from voice_helper.dialogue.state_json import VERSION, from_json, to_json
 from voice_helper.errors import SavedStateError
 from voice_helper.skill import Skill, open_skill
-from voice_helper.skill.content import Content, key_of
+from voice_helper.skill.folder_reader import Content, key_of
 from voice_helper.types import SAMPLE_RATE, DoneSpeaking, Event, Heard, PartlyHeard, Quiet, Transcript
 
 KEY = "0123456789abcdef"

@@ -223,7 +223,7 @@ def test_any_words_get_a_verdict(skill: Skill, text: str, is_last: bool) -> None
 
 def test_problems_of_the_file_are_named_with_their_line(skill: Skill) -> None:
     from voice_helper.content.files import read_files
-    from voice_helper.skill.content import content_of
+    from voice_helper.skill.folder_reader import content_of
 
     files = read_files(skill.content.folder)
     path = skill.content.folder / "assistant.yaml"

@@ -49,7 +49,7 @@ from voice_helper.servers.web.app import (
 from voice_helper.servers.web.live_conversation import Ask, Begin, FarPlayer, Hear, LiveConversation, Message, Played
 from voice_helper.servers.web.resumption import Resumption
 from voice_helper.skill import Skill
-from voice_helper.skill.content import check_folder
+from voice_helper.skill.folder_reader import check_folder
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice

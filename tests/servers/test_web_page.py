@@ -22,7 +22,7 @@ from voice_helper.cli.serve import listening_socket
 from voice_helper.servers.web.page_files import dialled_number
 from voice_helper.skill import Skill
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
-from voice_helper.understanding.alarm import Suspicion
+from voice_helper.understanding.learned_alarm import Suspicion
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 

@@ -21,8 +21,8 @@ from voice_helper.content.documents import Place
 from voice_helper.content.files import generated_file
 from voice_helper.errors import IntentsError, VoiceHelperError
 from voice_helper.skill import Skill, keep_phrases, open_skill, phrases_of
-from voice_helper.skill.content import Content, draw_phrases, load_content
-from voice_helper.skill.generated import LEARNED_FILE, PHRASES_FILE
+from voice_helper.skill.folder_reader import Content, draw_phrases, load_content
+from voice_helper.skill.generated_files import LEARNED_FILE, PHRASES_FILE
 from voice_helper.support.cache import kept_values, text_in, write_arrays, write_checked
 from voice_helper.support.paths import cache_folder
 from voice_helper.testing import ScriptedMicrophone, ScriptedRecognizer

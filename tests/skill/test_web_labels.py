@@ -7,7 +7,7 @@ import pytest
 from voice_helper.content.documents import Problems
 from voice_helper.content.file_kinds import LABELS
 from voice_helper.content.yaml_documents import read_document
-from voice_helper.skill.content import Content
+from voice_helper.skill.folder_reader import Content
 from voice_helper.skill.web_labels import Button, WebLabels, read_web_labels
 from voice_helper.support.paths import intents_folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from voice_helper.skill import Skill, open_skill
-from voice_helper.skill.content import Content, load_content
+from voice_helper.skill.folder_reader import Content, load_content
 from voice_helper.support.paths import intents_folder
 
 

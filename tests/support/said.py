@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from voice_helper.skill.content import SITUATIONS, Content
+from voice_helper.skill.folder_reader import SITUATIONS, Content
 from voice_helper.types import Answer, Match
 
 

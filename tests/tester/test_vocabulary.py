@@ -7,7 +7,7 @@ import pytest
 from tests.recognizers.test_contract import vosk_model
 from tests.support.programs import Run
 from voice_helper.errors import ModelMissingError
-from voice_helper.skill.content import Content, load_content
+from voice_helper.skill.folder_reader import Content, load_content
 from voice_helper.tester.vocabulary import unheard_words
 
 SENTENCES = """language: en

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from voice_helper.skill import Skill
-from voice_helper.skill.content import Content
+from voice_helper.skill.folder_reader import Content
 from voice_helper.understanding import classifier
 
 

@@ -14,7 +14,7 @@ import yaml
 from tests.support.said import every_answer
 from voice_helper.exporters.review_page import every_prompt, every_session_row
 from voice_helper.skill import Skill
-from voice_helper.skill.content import Content, check_folder, load_content
+from voice_helper.skill.folder_reader import Content, check_folder, load_content
 from voice_helper.support.paths import intents_folder
 from voice_helper.tester.run import Case, read_cases, run_case
 from voice_helper.types import Match

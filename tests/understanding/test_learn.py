@@ -12,7 +12,7 @@ from voice_helper.cli.entry_point import cli
 from voice_helper.content.files import GENERATED, generated_file
 from voice_helper.errors import VoiceHelperError
 from voice_helper.skill import learn_folder, open_skill
-from voice_helper.skill.generated import LEARNED_FILE, PHRASES_FILE
+from voice_helper.skill.generated_files import LEARNED_FILE, PHRASES_FILE
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.skill.content import Content
+from voice_helper.skill.folder_reader import Content
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from voice_helper.content.documents import Problems
 from voice_helper.content.yaml_documents import read_document
-from voice_helper.skill.content import Content
-from voice_helper.understanding.fragments import FragmentIndex
+from voice_helper.skill.folder_reader import Content
 from voice_helper.understanding.hassil_adapter import Templates, names_of, needs_of, parse_fault
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.prefilter import NeedReader, PieceReader, is_plain, names_in
+from voice_helper.understanding.required_fragments import FragmentIndex
 from voice_helper.understanding.sentences import Sentences, read_sentences
 
 WORDS = st.sampled_from(["a", "my", "calf", "calves", "it's", "cramp", "cramps", "now"])

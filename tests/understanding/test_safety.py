@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from voice_helper.content.documents import Problems
 from voice_helper.content.yaml_documents import read_document
-from voice_helper.skill.content import Content, load_content
+from voice_helper.skill.folder_reader import Content, load_content
 from voice_helper.support.paths import intents_folder
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.safety import LEVELS, read_safety

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from voice_helper.skill import Skill
-from voice_helper.skill.content import Content
+from voice_helper.skill.folder_reader import Content
 from voice_helper.tester.run import Case, read_cases, run_case
 
 SENTENCES = Path(__file__).parents[1] / "sentences"

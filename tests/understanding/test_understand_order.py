@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from voice_helper.content.documents import Problems
 from voice_helper.content.yaml_documents import read_document
 from voice_helper.types import Match, RunnerUp, Transcript
-from voice_helper.understanding.alarm import Suspicion
+from voice_helper.understanding.learned_alarm import Suspicion
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.ranking import Ranking
 from voice_helper.understanding.safety import read_safety

@@ -12,7 +12,7 @@ from tests.support.programs import Run
 from tests.support.sound import as_array, loudness, seconds_of
 from voice_helper.errors import EngineMissingError, install_hint
 from voice_helper.runtime.speaker import sentences_of
-from voice_helper.skill.content import Content
+from voice_helper.skill.folder_reader import Content
 from voice_helper.testing import check_voice
 from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE, NoVoice, ReadingPace, Voice, VoiceWithMemory, open_voice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice

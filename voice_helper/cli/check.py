@@ -12,7 +12,7 @@ from voice_helper.errors import VoiceHelperError
 from voice_helper.support.paths import intents_folder
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
-    from voice_helper.skill.content import Content
+    from voice_helper.skill.folder_reader import Content
 
 
 @click.command()
@@ -35,9 +35,9 @@ def check(
 
     Example: voice-helper check --words
     """
-    from voice_helper.exporters.phrasebook import phrases_page
+    from voice_helper.exporters.phrases_page import phrases_page
     from voice_helper.exporters.review_page import review_page
-    from voice_helper.skill.content import check_folder
+    from voice_helper.skill.folder_reader import check_folder
 
     where = folder or intents or intents_folder()
     with progress("checking every sentence"):
@@ -83,7 +83,7 @@ def learn(folder: Path | None, intents: Path | None) -> None:
 
 def _show_stale(content: Content) -> None:
     """Name the generated files that are out of date. Raises `VoiceHelperError` if `learn` can update one of them."""
-    from voice_helper.skill.generated import stale_files
+    from voice_helper.skill.generated_files import stale_files
 
     stale = stale_files(content)
     for file in stale:

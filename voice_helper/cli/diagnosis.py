@@ -23,7 +23,7 @@ from voice_helper.audio.devices import (
 )
 from voice_helper.audio.levels import LevelMeter
 from voice_helper.errors import VoiceHelperError, install_hint
-from voice_helper.skill.content import load_content
+from voice_helper.skill.folder_reader import load_content
 from voice_helper.speech_models.find import find_model
 from voice_helper.support.engines import RECOGNIZERS, VOICES, RecognizerRecord
 from voice_helper.support.paths import intents_folder

@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.audio.devices import Loudspeaker, Source
     from voice_helper.recognizers import OpenedRecognizer, Recognizer
     from voice_helper.skill import Skill
-    from voice_helper.skill.content import Content
+    from voice_helper.skill.folder_reader import Content
     from voice_helper.types import Match, Row
     from voice_helper.voices import Voice
 
@@ -63,7 +63,7 @@ class Options:
         """Return the language of the words: that of the intents folder, if the user named one."""
         if self.intents is None:
             return self.language
-        from voice_helper.skill.content import language_of
+        from voice_helper.skill.folder_reader import language_of
 
         return language_of(self.intents)
 
@@ -153,7 +153,7 @@ def common(command: Callable[..., None]) -> Any:
 
 def disclaimer(options: Options) -> str:
     """Return the intents folder's disclaimer, shown on help pages and in the demo."""
-    from voice_helper.skill.content import disclaimer_of
+    from voice_helper.skill.folder_reader import disclaimer_of
 
     return disclaimer_of(language_folder(options))
 
@@ -322,7 +322,7 @@ def open_recognizer(options: Options, skill: Skill) -> Recognizer:
 def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> OpenedRecognizer:
     """Open the chosen recognizer, with a way to open more for people who speak at the same time."""
     with progress("loading the recognizer"):
-        from voice_helper.runtime.engines import open_supervised_recognizer
+        from voice_helper.runtime.supervised_engines import open_supervised_recognizer
         from voice_helper.skill import phrases_of
 
         choice = open_supervised_recognizer(
@@ -340,7 +340,7 @@ def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Opene
 def open_voice(options: Options) -> Voice:
     """Open the chosen voice, supervised. Raises `EngineMissingError`."""
     with progress("loading the voice"):
-        from voice_helper.runtime.engines import open_supervised_voice
+        from voice_helper.runtime.supervised_engines import open_supervised_voice
 
         return open_supervised_voice(options.voice, options.spoken_language)
 

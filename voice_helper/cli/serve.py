@@ -175,7 +175,7 @@ def wyoming(
 
     from voice_helper.servers.session_file import SessionFile
     from voice_helper.servers.wyoming.server import WyomingServer, WyomingService
-    from voice_helper.skill.content import key_of
+    from voice_helper.skill.folder_reader import key_of
 
     with listening_socket(host, port) as listener:
         skill = open_skill(options)

@@ -77,7 +77,7 @@ def start(options: Options, context: click.Context) -> None:
     Example: voice-helper start
     """
     _needs_terminal("start")
-    from voice_helper.skill.content import name_of
+    from voice_helper.skill.folder_reader import name_of
 
     console = terminal()
     about = plain(name_of(language_folder(options)))

@@ -17,7 +17,7 @@ from typing import Any, Final
 import yaml
 
 from voice_helper.skill import Skill
-from voice_helper.skill.content import Content
+from voice_helper.skill.folder_reader import Content
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, TALK_GROUP, Match
 from voice_helper.understanding.sentences import Template
 from voice_helper.understanding.understand import HELP_NOW

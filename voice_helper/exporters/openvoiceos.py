@@ -18,7 +18,7 @@ from voice_helper.dialogue.conversation import Conversation
 from voice_helper.dialogue.scope import Subject
 from voice_helper.dialogue.turn_taking import first_state, take_turn
 from voice_helper.errors import VoiceHelperError
-from voice_helper.skill.content import Content, load_content
+from voice_helper.skill.folder_reader import Content, load_content
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, TALK_GROUP
 from voice_helper.understanding.ranking import NothingIsNear
 from voice_helper.understanding.understand import HELP_NOW, Understanding

@@ -8,7 +8,7 @@ from typing import Final
 
 from voice_helper.dialogue.answers import filled
 from voice_helper.dialogue.guide import Guide, Step
-from voice_helper.skill.content import Content
+from voice_helper.skill.folder_reader import Content
 from voice_helper.types import Row
 
 _PLACEHOLDER_NAMES: Final = {"first": "one thing", "second": "another"}

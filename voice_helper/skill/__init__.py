@@ -19,14 +19,14 @@ from voice_helper.content.files import Files, generated_file, read_files
 from voice_helper.dialogue.conversation import Conversation
 from voice_helper.errors import VoiceHelperError
 from voice_helper.skill.chat import Chat
-from voice_helper.skill.content import (
+from voice_helper.skill.folder_reader import (
     Content,
     content_of,
     draw_phrases,
     load_content,
     unpacked,
 )
-from voice_helper.skill.generated import LEARNED_FILE, PHRASES_FILE, phrases_key
+from voice_helper.skill.generated_files import LEARNED_FILE, PHRASES_FILE, phrases_key
 from voice_helper.support.cache import (
     arrays_of,
     kept_arrays,
@@ -41,8 +41,8 @@ from voice_helper.support.cache import (
 from voice_helper.support.paths import cache_folder, intents_folder
 from voice_helper.support.settings import callable_number
 from voice_helper.types import Phrases, Transcript
-from voice_helper.understanding.alarm import ALARM_FILE, LearnedAlarm
 from voice_helper.understanding.embedder import EmbedderWithMemory, SentenceEmbedder
+from voice_helper.understanding.learned_alarm import ALARM_FILE, LearnedAlarm
 from voice_helper.understanding.ranking import Ranking
 from voice_helper.understanding.understand import Understanding
 from voice_helper.voices import WORDS_PER_MINUTE
@@ -57,16 +57,15 @@ if TYPE_CHECKING:  # the first sound, or question that no template matches, load
 
 _DRAWN: Final = ("questions", "commands", "session")
 _DRAWN_BY: Final = (
-    "content/files", "content/wordings", "skill/content", "understanding/hassil_adapter", "understanding/normalize",
-    "understanding/prefilter", "understanding/sentences",
+    "content/files", "content/wordings", "skill/folder_reader", "understanding/hassil_adapter",
+    "understanding/normalize", "understanding/prefilter", "understanding/sentences",
 )  # fmt: skip
 _READERS: Final = (
     "content/documents", "content/files", "content/wordings", "content/yaml_documents", "dialogue/answers",
-    "dialogue/disclaimer",
-    "dialogue/follow_ups", "dialogue/guide", "dialogue/scope", "skill/content", "skill/phrasebook", "skill/web_labels",
-    "types", "understanding/fragments", "understanding/hassil_adapter", "understanding/normalize",
-    "understanding/prefilter", "understanding/safety", "understanding/sentences", "understanding/slots",
-    "understanding/understand",
+    "dialogue/disclaimer", "dialogue/follow_ups", "dialogue/guide", "dialogue/scope", "skill/folder_reader",
+    "skill/phrasebook", "skill/web_labels", "types", "understanding/hassil_adapter", "understanding/normalize",
+    "understanding/prefilter", "understanding/required_fragments", "understanding/safety", "understanding/sentences",
+    "understanding/slots", "understanding/understand",
 )  # fmt: skip
 """The modules that determine what is read from an intents folder."""
 
@@ -211,7 +210,7 @@ class Skill:
 
         Raises `ModelMissingError` if there is no model for it, `EngineMissingError` if it cannot run here.
         """
-        from voice_helper.runtime.engines import open_supervised_recognizer
+        from voice_helper.runtime.supervised_engines import open_supervised_recognizer
 
         choice = open_supervised_recognizer(
             engine,
@@ -228,7 +227,7 @@ class Skill:
 
         Raises `EngineMissingError` if it does not work here.
         """
-        from voice_helper.runtime.engines import open_supervised_voice
+        from voice_helper.runtime.supervised_engines import open_supervised_voice
 
         return open_supervised_voice(name, self.content.language.code)
 

@@ -15,8 +15,8 @@ from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
 from voice_helper.recognizers.wake_word import WakeWord
 from voice_helper.runtime.assistant import Assistant, LoopEvent, hear_question, hear_utterances, joined
-from voice_helper.runtime.engines import supervised_recognizer, supervised_voice
 from voice_helper.runtime.speaker import Speaker
+from voice_helper.runtime.supervised_engines import supervised_recognizer, supervised_voice
 from voice_helper.runtime.supervision import GuardedEcho, GuardedSpotter
 from voice_helper.types import Transcript
 from voice_helper.voices import ReadingPace, Voice

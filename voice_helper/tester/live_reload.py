@@ -9,7 +9,7 @@ from typing import Final
 
 from voice_helper.content.files import YAML_SUFFIXES, is_left_by_a_program
 from voice_helper.skill import Skill, open_skill
-from voice_helper.skill.generated import LEARNED_FILE
+from voice_helper.skill.generated_files import LEARNED_FILE
 
 _READ: Final = frozenset({*YAML_SUFFIXES, ".txt", Path(LEARNED_FILE).suffix})
 _Seen = Mapping[Path, tuple[int, ...]]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from voice_helper.errors import ModelMissingError
-from voice_helper.skill.content import Content
+from voice_helper.skill.folder_reader import Content
 from voice_helper.speech_models.find import find_model
 from voice_helper.support.engines import RECOGNIZERS, RecognizerRecord
 from voice_helper.understanding.normalize import Language

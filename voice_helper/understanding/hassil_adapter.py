@@ -27,8 +27,8 @@ from hassil.parse_expression import parse_sentence
 from hassil.parser import ParseError
 from hassil.recognize import recognize_all
 
-from voice_helper.understanding.fragments import Clauses
 from voice_helper.understanding.prefilter import Name
+from voice_helper.understanding.required_fragments import Clauses
 from voice_helper.understanding.slots import SlotValue
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from voice_helper.understanding.fragments import Clauses, GroupReader, either, is_balanced
+from voice_helper.understanding.required_fragments import Clauses, GroupReader, either, is_balanced
 
 _PLAIN: Final = re.compile(r"(?:[()\[\]|]|\{[^\W\d]\w*(?::[^\W\d]\w*)?\}|<\w+>|[\w',.?! -])+")
 _NAMES: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(\w+)>")

@@ -19,8 +19,8 @@ from typing import Any, Final, TypeVar, get_args
 from voice_helper.content.documents import Item, Place, Problems
 from voice_helper.content.file_kinds import FamilyKeys, Level, SafetyFile
 from voice_helper.content.schema import Text, read
-from voice_helper.understanding.fragments import Clauses, FragmentIndex, GroupReader, is_balanced
 from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.required_fragments import Clauses, FragmentIndex, GroupReader, is_balanced
 
 LEVELS: Final = get_args(Level)
 """The intents of the safety group, highest priority first."""

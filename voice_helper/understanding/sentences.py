@@ -15,9 +15,9 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.understanding.fragments import Clauses, FragmentIndex
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.prefilter import Name, NeedReader, PieceReader, is_plain, names_in
+from voice_helper.understanding.required_fragments import Clauses, FragmentIndex
 from voice_helper.understanding.slots import SlotValue
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from voice_helper.types import (
     RunnerUp,
     Transcript,
 )
-from voice_helper.understanding.alarm import NO_SUSPICION, Alarm, Suspicion
+from voice_helper.understanding.learned_alarm import NO_SUSPICION, Alarm, Suspicion
 from voice_helper.understanding.ranking import NOTHING_NEAR, Ranking
 from voice_helper.understanding.safety import LEVELS, Flag, Flags, SafetyRules
 from voice_helper.understanding.sentences import Claim, Sentences

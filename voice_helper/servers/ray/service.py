@@ -31,7 +31,7 @@ from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
 from voice_helper.errors import SavedStateError
 from voice_helper.servers.ray.cluster import NAMESPACE
 from voice_helper.skill import open_skill
-from voice_helper.skill.content import key_of
+from voice_helper.skill.folder_reader import key_of
 
 APPLICATION: Final = "voice-helper"
 KEEPERS: Final = ("keeper-1", "keeper-2")

@@ -10,8 +10,8 @@ from importlib import resources
 from typing import Final, get_args
 
 from voice_helper.dialogue.commands import COMMANDS, ButtonPart
-from voice_helper.exporters.phrasebook import examples_of
-from voice_helper.skill.content import Content
+from voice_helper.exporters.phrases_page import examples_of
+from voice_helper.skill.folder_reader import Content
 from voice_helper.skill.web_labels import Button, WebLabels
 
 _GROUND: Final = "#0e141b"  # the background while the page opens

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from voice_helper.content.files import generated_file
-from voice_helper.skill.content import DRAWING_VERSION, Content
+from voice_helper.skill.folder_reader import DRAWING_VERSION, Content
 from voice_helper.support.cache import read_checked, read_texts, text_in
-from voice_helper.understanding.alarm import ALARM_FILE, ALARM_LINES_FILE
+from voice_helper.understanding.learned_alarm import ALARM_FILE, ALARM_LINES_FILE
 
 LEARNED_FILE: Final = "nearest.learned"
 PHRASES_FILE: Final = "phrases.drawn"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from voice_helper.errors import IntentsError
-from voice_helper.skill.content import Content, check_folder, draw_phrases, load_content
+from voice_helper.skill.folder_reader import Content, check_folder, draw_phrases, load_content
 from voice_helper.support.paths import intents_folder
 
 ANSWERS = """language: en

@@ -11,11 +11,11 @@ from tests.support.programs import Run
 from tests.support.sky import ANSWERS, write_sky
 from voice_helper.content.files import generated_file
 from voice_helper.skill import keep_phrases
-from voice_helper.skill.content import Content, load_content
-from voice_helper.skill.generated import LEARNED_FILE, PHRASES_FILE, alarm_key, stale_files
+from voice_helper.skill.folder_reader import Content, load_content
+from voice_helper.skill.generated_files import LEARNED_FILE, PHRASES_FILE, alarm_key, stale_files
 from voice_helper.support.cache import write_arrays, write_checked
 from voice_helper.support.paths import intents_folder
-from voice_helper.understanding.alarm import ALARM_FILE, ALARM_LINES_FILE
+from voice_helper.understanding.learned_alarm import ALARM_FILE, ALARM_LINES_FILE
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.programs import Run
 from tests.support.sound import CHECKOUT
-from voice_helper.exporters.phrasebook import phrases_page
-from voice_helper.skill.content import Content, check_folder
+from voice_helper.exporters.phrases_page import phrases_page
+from voice_helper.skill.folder_reader import Content, check_folder
 from voice_helper.types import OUT_OF_SCOPE
 from voice_helper.understanding.ranking import NothingIsNear
 from voice_helper.understanding.understand import Understanding
