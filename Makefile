@@ -3,8 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Two workers; each file stays with one of them, for what its tests share.
-PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+# Two workers; each file stays with one of them, for what its tests share. A test that hangs fails after five minutes, and one
+# that not even Python's signals can interrupt ends its worker after ten: the others still run.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder --timeout 300 \
+	-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 CORE_TESTS := audio/test_endpoint.py content dialogue exporters servers/test_chat_sessions.py skill test_hostile_input.py \
 	tester/test_vocabulary.py understanding
 

@@ -46,7 +46,7 @@ def agent(home: HomeAssistant, both: int) -> str:
 
 def test_a_question_and_an_emergency_are_answered(home: HomeAssistant, agent: str) -> None:
     said, talk = home.ask(agent, "why do my calves cramp at night")
-    assert said.startswith("The article lists many causes.")
+    assert said.startswith("The article lists tired muscles after a hard workout.")
     said, _ = home.ask(agent, "my chest hurts", talk)
     assert said.startswith("Call 112 now. I cannot call for you. Call 112 now.")
 
