@@ -308,13 +308,13 @@ def test_a_debug_recording_is_said_first_and_changes_the_privacy_answer(tmp_path
     )
     said = [json.loads(line)["text"] for line in ran.lines if json.loads(line)["event"] == "say"]
     assert said[0].startswith("This is being recorded")
-    assert "Sound is being kept in a folder, because the owner chose that." in said
+    assert "I am saving what I hear in a folder, because the owner chose that." in said
 
 
 def test_without_it_the_privacy_answer_says_that_nothing_is_kept(tmp_path: Path) -> None:
     ran, _ = traced(tmp_path, "ask", "are you recording me", "--voice", "none")
-    assert "I do not keep it" in ran.out
-    assert "Nothing is sent from this machine" in ran.out
+    assert "I do not save what I hear" in ran.out
+    assert "Nothing you say leaves this machine" in ran.out
 
 
 def test_a_typed_question_cannot_be_recorded(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_a_session_goes_on_without_microphone_and_loudspeaker_and_hears_again_wh
     process = room.start("guide", "--events", "--no-chime")
     next_event(process, "say")
     room.unplug()
-    assert event_where(process, "error")["text"] == "Sorry, I cannot hear you. The microphone is gone."
+    assert event_where(process, "error")["text"] == "Sorry, I cannot hear you. The microphone is not connected."
     assert event_where(process, "say", text="Hold for twenty seconds, then let go.")["step"] == 2
     room.plug_in()
     while process.poll() is None:  # until it has found the microphone

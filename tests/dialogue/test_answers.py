@@ -19,8 +19,8 @@ def test_only_words_of_the_lists_are_spoken_never_what_was_typed(content: Conten
 def test_a_named_food_gets_its_own_sentence(content: Content) -> None:
     banana = content.answers.answer(Match("remedy_foods", {"food": "banana"}), full_given=False)
     pickle = content.answers.answer(Match("remedy_foods", {"food": "pickle"}), full_given=False)
-    assert banana.rows[0].text.startswith("Bananas are on the article's list")
-    assert pickle.rows[0].text == "The article does not say. Its list of foods does not have pickles on it."
+    assert banana.rows[0].text.startswith("Bananas are on the article's food list")
+    assert pickle.rows[0].text == "The article does not say. Its food list leaves out pickles."
 
 
 def test_no_more_than_three_of_the_named_foods_are_answered(content: Content) -> None:
@@ -39,6 +39,6 @@ def test_the_emergency_number_is_a_setting(content: Content) -> None:
 def test_the_privacy_answer_changes_when_sound_is_kept(content: Content) -> None:
     usual = content.answers.answer(Match("privacy"), full_given=False).spoken()
     kept = content.answers.answer(Match("privacy"), full_given=False, situation={"recording": "on"}).spoken()
-    assert "I do not keep it" in usual
-    assert "I do not keep it" not in kept
-    assert "Sound is being kept" in kept
+    assert "I do not save what I hear" in usual
+    assert "I do not save what I hear" not in kept
+    assert "I am saving what I hear" in kept

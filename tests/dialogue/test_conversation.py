@@ -440,7 +440,7 @@ def test_over_our_own_answer_only_what_our_echo_cannot_be_counts(
     open_talk: Talk, text: str, confidence: float, is_taken: bool
 ) -> None:
     open_talk("are bananas good for cramps")
-    actions = open_talk(Heard(Transcript(text, confidence), text, "Bananas are on the article's list."))
+    actions = open_talk(Heard(Transcript(text, confidence), text, "Bananas are on the article's food list."))
     assert any(isinstance(action, Understood) for action in actions) == is_taken
 
 

@@ -63,7 +63,7 @@ BESIDE = {
     "cause.medicines": "Do not stop",
     "remedy.foods": "kidney",
     "remedy.minerals": "kidney",
-    "care.when": "reason enough",
+    "care.when": "or hurt badly",
 }
 DENIES = re.compile("does not (say|name)")
 LIMITS_FIRST = ("remedy.heat", "remedy.massage")

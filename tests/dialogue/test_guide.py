@@ -190,7 +190,7 @@ def test_next_back_and_repeat_move_through_the_steps(room: Room) -> None:
         ("it's my toes", "Sit on the edge of the bed."),
         ("the front of my thigh", "Steady yourself on a chair."),
         ("the back of my thigh", "Straighten your leg."),
-        ("it's my thigh", "Front or back of the thigh?"),
+        ("it's my thigh", "Is it the front or the back of the thigh?"),
         ("can i stand up", "Hold on to something solid."),
     ],
 )

@@ -119,7 +119,7 @@ def test_what_is_not_understood_in_a_session_is_asked_again(talk: Talk) -> None:
     ("text", "reply"),
     [
         ("it still hurts", "Okay. Let's keep going. Then say next, or say how it feels."),
-        ("wait", "Okay. Say ready when you are."),
+        ("wait", "Okay. When you want to go on, say: ready."),
         ("slower", "Say next, back, or repeat. Or say how it feels."),
     ],
 )
@@ -129,7 +129,7 @@ def test_what_changes_nothing_in_a_session_gets_a_word_too(talk: Talk, text: str
 
 
 def test_a_bare_thigh_is_asked_about_and_the_answer_goes_on(talk: Talk) -> None:
-    assert talk.say("my thigh is cramping").text.endswith("Front or back of the thigh?")
+    assert talk.say("my thigh is cramping").text.endswith("Is it the front or the back of the thigh?")
     assert "Bend your knee." in talk.say("the front").text
 
 

@@ -210,8 +210,8 @@ def test_a_session_goes_on_at_its_place_under_a_new_name(talks: ChatSessions) ->
 
 def test_it_says_what_it_does_with_words_and_speaks_for_itself_alone(talks: ChatSessions) -> None:
     text = talks.say("kitchen", "are you recording me").text
-    assert text.endswith("I send nothing on. The assistant that hears you has its own rules.")
-    assert "Nothing is sent" not in text
+    assert text.endswith("I pass nothing on. The assistant that hears you has its own rules.")
+    assert "Nothing you say leaves" not in text
 
 
 @settings(max_examples=100)

@@ -298,7 +298,7 @@ def test_beyond_this_machine_it_says_where_words_go(far_address: str) -> None:
     with talking(far_address, token=" Good-Word ") as talk:  # as people type it
         talk.send(do="ask", text="are you recording me")
         spoken = " ".join(row["text"] for row in talk.wait("answer")["rows"])
-    assert "It goes to the machine that runs me" in spoken
+    assert "What you say goes to the machine that runs me" in spoken
 
 
 def test_a_token_is_checked_without_taking_a_place(skill: Skill) -> None:

@@ -700,13 +700,13 @@ def test_half_a_text_ends_with_a_frame_that_breaks_off_so_that_home_assistant_do
 
 def test_beyond_this_machine_it_says_where_words_go(far_port: int, name: str) -> None:
     text = wait(answered(far_port, "are you recording me", name))
-    assert "It goes to the machine that runs me, and no further." in text
+    assert "What you say goes to the machine that runs me, and no further." in text
 
 
 def test_it_speaks_for_itself_alone(port: int, name: str) -> None:
     text = wait(answered(port, "are you recording me", name))
-    assert text.endswith("I send nothing on. The assistant that hears you has its own rules.")
-    assert "Nothing is sent from this machine." not in text
+    assert text.endswith("I pass nothing on. The assistant that hears you has its own rules.")
+    assert "Nothing you say leaves this machine." not in text
 
 
 @pytest.mark.slow
