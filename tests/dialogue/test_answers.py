@@ -20,7 +20,7 @@ def test_a_named_food_gets_its_own_sentence(content: Content) -> None:
     banana = content.answers.answer(Match("remedy_foods", {"food": "banana"}), full_given=False)
     pickle = content.answers.answer(Match("remedy_foods", {"food": "pickle"}), full_given=False)
     assert banana.rows[0].text.startswith("Bananas are on the article's food list")
-    assert pickle.rows[0].text == "The article does not say. Its food list leaves out pickles."
+    assert pickle.rows[0].text == "The article does not say. Its food list does not have pickles."
 
 
 def test_no_more_than_three_of_the_named_foods_are_answered(content: Content) -> None:
