@@ -119,7 +119,7 @@ def test_what_is_not_understood_in_a_session_is_asked_again(talk: Talk) -> None:
     ("text", "reply"),
     [
         ("it still hurts", "Okay. Let's keep going. Then say next, or say how it feels."),
-        ("wait", "Okay. When you want to go on, say: ready."),
+        ("wait", "Okay. Say ready when you are."),
         ("slower", "Say next, back, or repeat. Or say how it feels."),
     ],
 )
