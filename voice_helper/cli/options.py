@@ -57,6 +57,7 @@ class Options:
     number: str | None = None
     language: str = "en"
     intents: Path | None = None
+    second_opinion: bool = True
 
     @property
     def spoken_language(self) -> str:
@@ -121,6 +122,9 @@ _SHARED_OPTIONS: Final = (
     _shared("--number", callback=_number, help="Emergency number it tells you to call, such as 112."),
     _shared("--language", default="en", show_default=True, help="Language, which is the name of an intents folder."),
     INTENTS,
+    _shared(
+        "--second-opinion/--no-second-opinion", default=True, help="Ask a Vosk or Whisper model about unclear words."
+    ),
 )  # fmt: skip
 
 
@@ -331,6 +335,7 @@ def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Opene
             language=skill.content.language.code,
             model=options.model,
             workers=workers,
+            second_opinion=options.second_opinion,
         )
     if choice.advice:
         note(choice.advice)

@@ -5,17 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from voice_helper.recognizers import OpenedRecognizer, Recognizer, open_recognizer
+from voice_helper.recognizers.second_opinion import SecondOpinion, SharedRecognizer, second_engine
 from voice_helper.runtime.supervision import GuardedRecognizer, GuardedVoice
 from voice_helper.types import Phrases
 from voice_helper.voices import Voice, open_voice
 
 
 def open_supervised_recognizer(
-    engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None, workers: int = 0
+    engine: str,
+    *,
+    phrases: Phrases,
+    language: str = "en",
+    model: Path | None = None,
+    workers: int = 0,
+    second_opinion: bool = True,
 ) -> OpenedRecognizer:
     """Open a recognizer under supervision. Raises the same errors as `open_recognizer`.
 
-    After a fault, it is replaced by one that shares no state with it.
+    After a fault, it is replaced by one that shares no state with it. With `second_opinion`, words that it is unsure of
+    are also heard by an engine that `second_engine` names, if there is one.
     """
 
     def opened(workers: int = 0) -> OpenedRecognizer:
@@ -25,7 +33,21 @@ def open_supervised_recognizer(
         return GuardedRecognizer(recognizer, lambda: opened().recognizer)
 
     choice = opened(workers)
-    return OpenedRecognizer(supervised(choice.recognizer), lambda: supervised(choice.another()), choice.advice)
+    other = second_engine(choice.recognizer.name, language) if second_opinion else None
+    if other is None:
+        return OpenedRecognizer(supervised(choice.recognizer), lambda: supervised(choice.another()), choice.advice)
+
+    def open_other() -> Recognizer:
+        return open_supervised_recognizer(
+            other, phrases=phrases, language=language, second_opinion=False
+        ).recognizer  # fmt: skip
+
+    second = SharedRecognizer(open_other)
+
+    def with_second(recognizer: Recognizer) -> Recognizer:
+        return SecondOpinion(supervised(recognizer), second)
+
+    return OpenedRecognizer(with_second(choice.recognizer), lambda: with_second(choice.another()), choice.advice)
 
 
 def open_supervised_voice(name: str, language: str = "en") -> Voice:
@@ -35,7 +57,7 @@ def open_supervised_voice(name: str, language: str = "en") -> Voice:
 
 def supervised_recognizer(recognizer: Recognizer) -> Recognizer:
     """Return a recognizer that is called again after a fault, as only its owner can open another one."""
-    is_supervised = isinstance(recognizer, GuardedRecognizer)
+    is_supervised = isinstance(recognizer, GuardedRecognizer | SecondOpinion)
     return recognizer if is_supervised else GuardedRecognizer(recognizer, lambda: recognizer)
 
 

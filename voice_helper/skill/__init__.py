@@ -205,9 +205,12 @@ class Skill:
             announce=_log,
         )
 
-    def open_recognizer(self, engine: str = "auto", *, model: str | Path | None = None) -> Recognizer:
+    def open_recognizer(
+        self, engine: str = "auto", *, model: str | Path | None = None, second_opinion: bool = True
+    ) -> Recognizer:
         """Open a recognizer, one of `voice_helper.recognizers.ENGINE_NAMES`, that expects the skill's phrases.
 
+        With `second_opinion`, an installed Vosk or Whisper model also hears what it is unsure of.
         Raises `ModelMissingError` if there is no model for it, `EngineMissingError` if it cannot run here.
         """
         from voice_helper.runtime.supervised_engines import open_supervised_recognizer
@@ -217,6 +220,7 @@ class Skill:
             phrases=self.phrases,
             language=self.content.language.code,
             model=Path(model) if model else None,
+            second_opinion=second_opinion,
         )
         if choice.advice:
             _log(choice.advice)

@@ -77,6 +77,12 @@ class RecognizerRecord:
     automatic: bool = False
     """Whether `auto` may choose it when the user names no model."""
 
+    gives_second_opinions: bool = False
+    """Whether it is asked for a second opinion, where it has a model, when another recognizer is unsure."""
+
+    wants_second_opinions: bool = False
+    """Whether its confidence tells words that it misheard from others, so that a second opinion pays."""
+
     vocabulary: Literal["pronunciations", "model"] | None = None
     """What limits the words it can hear: pronunciations, its model (its module has `unknown_words`), or nothing."""
 
@@ -123,6 +129,7 @@ RECOGNIZERS: Final = (
             folders=("/usr/share/vosk", "~/.cache/vosk"),
         ),
         automatic=True,
+        gives_second_opinions=True,
         vocabulary="model",
     ),
     RecognizerRecord(
@@ -138,6 +145,7 @@ RECOGNIZERS: Final = (
         adds="hears English without a model",
         languages={"en": "English"},
         automatic=True,
+        wants_second_opinions=True,
         vocabulary="pronunciations",
     ),
     RecognizerRecord(
@@ -161,6 +169,7 @@ RECOGNIZERS: Final = (
         needs="and a model for CTranslate2 (`models install faster-whisper-tiny.en`)",
         adds="--engine whisper: hears with a Whisper model",
         extra="whisper",
+        gives_second_opinions=True,
         model=ModelKind(
             title="Whisper",
             contents="config.json, model.bin, tokenizer.json and a vocabulary",
