@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
 import yaml
 
+from voice_helper.exporters.choices import resolutions
 from voice_helper.skill import Skill
 from voice_helper.skill.folder_reader import Content
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, TALK_GROUP, Match
@@ -102,8 +103,11 @@ def _meanings(skill: Skill, each: Callable[[Sequence[Template]], Iterable[Templa
     answers = skill.content.answers
     names: dict[tuple[str, str], str] = {}
     meanings: dict[str, _Meaning] = {}
+    splitter = _Splitter(skill)
     for template in each(list(_exported(skill))):
-        for match, text in _understood(skill, template):
+        for match, text in splitter.parts(template):
+            if match.intent not in answers.entries:
+                continue
             key = (match.intent, _spoken(skill.content, match, {}))
             if key not in names:
                 names[key] = _name(match)
@@ -146,45 +150,74 @@ def _exported(skill: Skill) -> Iterator[Template]:
             yield template
 
 
-def _understood(skill: Skill, template: Template) -> Iterator[tuple[Match, str]]:
-    """Yield a template with its meaning. Sentences of the template that mean something else are yielded separately.
+class _Splitter:
+    """Splits templates into parts of one meaning each, because Home Assistant gives all sentences of one its answer."""
 
-    If both match, Home Assistant takes the intent whose name sorts first: one that tells the user to get help.
-    """
-    drawn = _with_meaning(skill, template, _DRAWS)
-    first = drawn[0][0]
-    if all(match == first for match, _ in drawn):
-        drawn = [(first, template.text)]
-    else:
-        drawn = _with_meaning(skill, template, _MAX_WRITTEN_OUT)
-        alarms = [(match, text) for match, text in drawn if match.intent in HELP_NOW]
-        own = Match(template.intent)
-        if own.intent not in HELP_NOW and all(match == own for match, _ in drawn if match.intent not in HELP_NOW):
-            drawn = [(own, template.text), *alarms]
-    yield from ((match, text) for match, text in drawn if match.intent in skill.content.answers.entries)
+    def __init__(self, skill: Skill) -> None:
+        self._skill = skill
+        self._sentences = skill.content.sentences
+        self._meanings_of: dict[tuple[str, str], dict[str, Match]] = {}
 
+    def parts(self, template: Template) -> Iterator[tuple[Match, str]]:
+        """Yield the parts of a template, each with its meaning.
 
-def _with_meaning(skill: Skill, template: Template, count: int) -> list[tuple[Match, str]]:
-    return [(_meaning(skill, template, text), text) for text in skill.content.sentences.draw(template, count)]
+        If its sentences differ in meaning, the choice that best tells the meanings apart is resolved, and so on. What
+        no choice tells apart is written out.
+        """
+        meanings = self._meanings(template)
+        if len(meanings) == 1:
+            yield from ((match, template.text) for match in meanings.values())
+            return
+        rules = self._sentences.named_in([template.text])[1]
+        ways = [[replace(template, text=text) for text in texts] for texts in resolutions(template.text, rules)]
+        if not ways:
+            for text in self._sentences.draw(template, _MAX_WRITTEN_OUT):
+                yield _meaning(self._skill, template, text), text
+            return
+        for part in min(ways, key=lambda way: sum(len(self._meanings(part)) for part in way) / len(way)):
+            yield from self.parts(part)
+
+    def _meanings(self, template: Template) -> dict[str, Match]:
+        """Return the meanings of a template's sentences, by their names in Home Assistant."""
+        key = (template.intent, template.text)
+        if key not in self._meanings_of:
+            found = (_meaning(self._skill, template, text) for text in self._sentences.draw(template, _DRAWS))
+            self._meanings_of[key] = {_name(match): match for match in found}
+        return self._meanings_of[key]
 
 
 def _meaning(skill: Skill, template: Template, text: str) -> Match:
-    """Return what a sentence of a template means. A sign of danger in it takes priority over the template."""
+    """Return what a sentence of a template means, with the values that its words, not its lists, give the answer.
+
+    A sign of danger in it takes priority over the template.
+    """
     flags = skill.content.safety.find(text)
-    if template.intent not in HELP_NOW and not flags.raised and not flags.denied:
-        return Match(template.intent)
-    match = skill.understanding.understand(text)
+    match = Match(template.intent)
+    if template.intent in HELP_NOW or flags.raised or flags.denied:
+        match = skill.understanding.understand(text)
     plain = Match(match.intent)
     if match.intent not in skill.content.answers.entries:
         return plain
-    told = Match(match.intent, family=match.family, denied=match.denied, possible=match.possible)
-    return told if _spoken(skill.content, told, {}) != _spoken(skill.content, plain, {}) else plain
+    told = replace(plain, family=match.family, denied=match.denied, possible=match.possible)
+    for also in (told, replace(told, slots=_said_apart_from_lists(skill.content, match.intent, template, text))):
+        if _spoken(skill.content, also, {}) != _spoken(skill.content, plain, {}):
+            plain = also
+    return plain
+
+
+def _said_apart_from_lists(content: Content, intent: str, template: Template, text: str) -> dict[str, str]:
+    """Return the values of an intent's slots in a sentence, except those that the template has a list for."""
+    sentences = content.sentences
+    filled = {slot for slot, _ in sentences.lists_named_in([template.text])}
+    slots = [slot for slot in sentences.slots_of.get(intent, ()) if slot not in filled]
+    return sentences.find_slots(sentences.language.comparable(text), slots, misheard=False)
 
 
 def _name(match: Match) -> str:
     level = [str(HELP_NOW.index(match.intent))] if match.intent in HELP_NOW else []
     more = [word for word in (match.family, match.denied and "denied", match.possible and "possible") if word]
-    return PREFIX + "_".join([*level, match.intent, *more])
+    values = [re.sub(r"\W+", "_", f"{slot}_{value}") for slot, value in match.slots.items()]
+    return PREFIX + "_".join([*level, match.intent, *more, *values])
 
 
 # Sentences
@@ -240,7 +273,7 @@ def _script(content: Content, meaning: _Meaning) -> dict[str, Any]:
 
 
 def _spoken(content: Content, match: Match, slots: Mapping[str, str]) -> str:
-    asked = Match(match.intent, slots, family=match.family, denied=match.denied)
+    asked = Match(match.intent, {**match.slots, **slots}, family=match.family, denied=match.denied)
     answer = content.answers.answer(asked, full_given=False).spoken()
     # a sign of danger that is only possible: its number first, as in a conversation
     return f"{content.answers.filled(content.answers.possible).text} {answer}" if match.possible else answer
