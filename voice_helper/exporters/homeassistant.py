@@ -27,6 +27,7 @@ PREFIX: Final = "voice_helper_"
 """The prefix of every exported name, because Home Assistant has intents, lists and rules of its own."""
 
 _DRAWS: Final = 24
+_VALUE_DRAWS: Final = 72
 _MAX_WRITTEN_OUT: Final = 400
 _BEFORE, _AFTER = f"{PREFIX}before", f"{PREFIX}after"
 _REFERENCE: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(\w+)>")
@@ -103,11 +104,8 @@ def _meanings(skill: Skill, each: Callable[[Sequence[Template]], Iterable[Templa
     answers = skill.content.answers
     names: dict[tuple[str, str], str] = {}
     meanings: dict[str, _Meaning] = {}
-    splitter = _Splitter(skill)
     for template in each(list(_exported(skill))):
-        for match, text in splitter.parts(template):
-            if match.intent not in answers.entries:
-                continue
+        for match, text in _understood(skill, template):
             key = (match.intent, _spoken(skill.content, match, {}))
             if key not in names:
                 names[key] = _name(match)
@@ -150,67 +148,80 @@ def _exported(skill: Skill) -> Iterator[Template]:
             yield template
 
 
-class _Splitter:
-    """Splits templates into parts of one meaning each, because Home Assistant gives all sentences of one its answer."""
+def _understood(skill: Skill, template: Template) -> Iterator[tuple[Match, str]]:
+    """Yield a template with its meaning. Sentences of the template that mean something else are yielded separately.
 
-    def __init__(self, skill: Skill) -> None:
-        self._skill = skill
-        self._sentences = skill.content.sentences
-        self._meanings_of: dict[tuple[str, str], dict[str, Match]] = {}
+    If both match, Home Assistant takes the intent whose name sorts first: one that tells the user to get help.
+    """
+    drawn = _with_meaning(skill, template, _DRAWS)
+    first = drawn[0][0]
+    if all(match == first for match, _ in drawn):
+        drawn = [(first, template.text)]
+    else:
+        drawn = _with_meaning(skill, template, _MAX_WRITTEN_OUT)
+        alarms = [(match, text) for match, text in drawn if match.intent in HELP_NOW]
+        own = Match(template.intent)
+        if own.intent not in HELP_NOW and all(match == own for match, _ in drawn if match.intent not in HELP_NOW):
+            drawn = [(own, template.text), *alarms]
+    for match, text in drawn:
+        if match.intent in skill.content.answers.entries:
+            yield from _by_values(skill.content, match, replace(template, text=text))
 
-    def parts(self, template: Template) -> Iterator[tuple[Match, str]]:
-        """Yield the parts of a template, each with its meaning.
 
-        If its sentences differ in meaning, the choice that best tells the meanings apart is resolved, and so on. What
-        no choice tells apart is written out.
-        """
-        meanings = self._meanings(template)
-        if len(meanings) == 1:
-            yield from ((match, template.text) for match in meanings.values())
-            return
-        rules = self._sentences.named_in([template.text])[1]
-        ways = [[replace(template, text=text) for text in texts] for texts in resolutions(template.text, rules)]
-        if not ways:
-            for text in self._sentences.draw(template, _MAX_WRITTEN_OUT):
-                yield _meaning(self._skill, template, text), text
-            return
-        for part in min(ways, key=lambda way: sum(len(self._meanings(part)) for part in way) / len(way)):
-            yield from self.parts(part)
-
-    def _meanings(self, template: Template) -> dict[str, Match]:
-        """Return the meanings of a template's sentences, by their names in Home Assistant."""
-        key = (template.intent, template.text)
-        if key not in self._meanings_of:
-            found = (_meaning(self._skill, template, text) for text in self._sentences.draw(template, _DRAWS))
-            self._meanings_of[key] = {_name(match): match for match in found}
-        return self._meanings_of[key]
+def _with_meaning(skill: Skill, template: Template, count: int) -> list[tuple[Match, str]]:
+    return [(_meaning(skill, template, text), text) for text in skill.content.sentences.draw(template, count)]
 
 
 def _meaning(skill: Skill, template: Template, text: str) -> Match:
-    """Return what a sentence of a template means, with the values that its words, not its lists, give the answer.
-
-    A sign of danger in it takes priority over the template.
-    """
+    """Return what a sentence of a template means. A sign of danger in it takes priority over the template."""
     flags = skill.content.safety.find(text)
-    match = Match(template.intent)
-    if template.intent in HELP_NOW or flags.raised or flags.denied:
-        match = skill.understanding.understand(text)
+    if template.intent not in HELP_NOW and not flags.raised and not flags.denied:
+        return Match(template.intent)
+    match = skill.understanding.understand(text)
     plain = Match(match.intent)
     if match.intent not in skill.content.answers.entries:
         return plain
-    told = replace(plain, family=match.family, denied=match.denied, possible=match.possible)
-    for also in (told, replace(told, slots=_said_apart_from_lists(skill.content, match.intent, template, text))):
-        if _spoken(skill.content, also, {}) != _spoken(skill.content, plain, {}):
-            plain = also
-    return plain
+    told = Match(match.intent, family=match.family, denied=match.denied, possible=match.possible)
+    return told if _spoken(skill.content, told, {}) != _spoken(skill.content, plain, {}) else plain
 
 
-def _said_apart_from_lists(content: Content, intent: str, template: Template, text: str) -> dict[str, str]:
-    """Return the values of an intent's slots in a sentence, except those that the template has a list for."""
+def _by_values(content: Content, match: Match, template: Template) -> Iterator[tuple[Match, str]]:
+    """Yield the parts of a template, each with the values that its words give the answer.
+
+    Home Assistant fills a slot only from a list that the template names, not from its other words. If these words
+    differ in their values, the choice that best tells the values apart is resolved, and so on; what no choice tells
+    apart is written out.
+    """
+    found = _values_in_words(content, match, template)
+    if len(set(found.values())) <= 1:
+        yield replace(match, slots=dict(next(iter(found.values()), ()))), template.text
+        return
+    rules = content.sentences.named_in([template.text])[1]
+    ways = [[replace(template, text=text) for text in texts] for texts in resolutions(template.text, rules)]
+    if not ways:
+        yield from ((replace(match, slots=dict(values)), text) for text, values in found.items())
+        return
+
+    def mixed(way: list[Template]) -> float:
+        return sum(len(set(_values_in_words(content, match, part).values())) for part in way) / len(way)
+
+    for part in min(ways, key=mixed):
+        yield from _by_values(content, match, part)
+
+
+def _values_in_words(content: Content, match: Match, template: Template) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return sentences of a template, each with the values that change the answer and that no list of it fills."""
     sentences = content.sentences
     filled = {slot for slot, _ in sentences.lists_named_in([template.text])}
-    slots = [slot for slot in sentences.slots_of.get(intent, ()) if slot not in filled]
-    return sentences.find_slots(sentences.language.comparable(text), slots, misheard=False)
+    slots = [slot for slot in sentences.slots_of.get(match.intent, ()) if slot not in filled]
+    words = sentences.words_of(template)
+    slots = [slot for slot in slots if sentences.may_name(slot, words)]
+    plain = _spoken(content, match, {})
+    found = {}
+    for text in sentences.draw(template, _VALUE_DRAWS if slots else 1):
+        values = sentences.find_slots(sentences.language.comparable(text), slots, misheard=False)
+        found[text] = tuple(values.items()) if values and _spoken(content, match, values) != plain else ()
+    return found
 
 
 def _name(match: Match) -> str:

@@ -151,6 +151,12 @@ class Sentences:
                     found[slot] = value
         return found
 
+    def may_name(self, slot: str, words: frozenset[str]) -> bool:
+        """Return whether some words can spell a value of a slot."""
+        _, values = self._slot_patterns.get(slot, (None, {}))
+        known = {each for word in words for each in self.language.comparable(word).split()}
+        return any(known.issuperset(phrase.split()) for phrase in values)
+
     def _misheard(self, comparable: str, values: Mapping[str, str]) -> str:
         """Return the value whose phrase is spelled most like some adjacent words, even if they split it, or "".
 
