@@ -121,6 +121,8 @@ def test_a_number_without_a_digit_is_refused_where_it_is_typed(run: Run) -> None
         ('number = "112"\nrate = \n', "112"),
         ('engine = "kazoo"\nvoice = 3\nnumber = 112\n', "112"),
         ("number = '112'\nvoice = \ufffe\n", "112"),
+        ('language = "klingon"\nnumber = "112"\n', "112"),
+        ("language = 3\n", None),
         ("\udcff", None),
     ],
 )  # fmt: skip
@@ -175,6 +177,14 @@ def test_a_value_that_no_option_takes_is_named_with_the_file(run: Run, file: Pat
     ran = run("test-intents")
     assert ran.code == 1
     assert "settings.toml: rate: 'fast' is not a valid" in ran.err.replace("\n", " ")
+
+
+def test_a_language_without_words_is_named_with_the_file_and_refused_where_it_is_typed(run: Run, file: Path) -> None:
+    assert 'there is no language "klingon"' in run("ask", "chest pain", "--language", "klingon").err
+    write(file, 'language = "klingon"\n')
+    ran = run("test-intents")
+    assert ran.code == 1
+    assert 'settings.toml: language: there is no language "klingon"' in ran.err
 
 
 def test_a_broken_file_is_an_error_with_a_hint(run: Run, file: Path) -> None:

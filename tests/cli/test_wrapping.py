@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
+import sys
 
 import pytest
 from rich.console import Console
 
-from voice_helper.cli.options import print_hanging
+from voice_helper.cli import options
+from voice_helper.cli.options import note, print_hanging, show_error
+from voice_helper.errors import VoiceHelperError
 
 ANSWER = "Gently pull your toes towards your shin, and hold it for twenty seconds. Then let go and rest for ten."
 
@@ -32,3 +36,30 @@ def test_an_answer_wraps_at_words_with_a_hanging_indent(width: int, before: str)
 
 def test_where_the_output_is_no_terminal_an_answer_is_one_line() -> None:
     assert shown(20, "  ", ANSWER, soft_wrap=True) == [f"  {ANSWER}"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("width", [40, 80])
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_notes_and_errors_wrap_at_words_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, width: int, is_terminal: bool
+) -> None:
+    stream = Terminal() if is_terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(options, "error_terminal", options.error_terminal.__wrapped__)
+    note(ANSWER)
+    show_error(VoiceHelperError(f"{ANSWER}\n{ANSWER}", hint=ANSWER))
+    lines = re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue()).splitlines()
+    if not is_terminal:
+        assert lines == [ANSWER, f"error: {ANSWER}", ANSWER, f"hint: {ANSWER}"]
+        return
+    words = ANSWER.split()
+    assert " ".join(" ".join(lines).split()) == " ".join([*words, "error:", *words, *words, "hint:", *words])
+    assert all(len(line.rstrip()) <= width for line in lines)
+    assert sum(line.startswith(" ") for line in lines) == len(lines) - 4

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +125,18 @@ def test_a_sound_on_standard_input_is_told_from_a_list(
         monkeypatch.setattr("sys.stdin", Stdin(content))
         ran = run("test-intents", "--audio", "-", "--format", "jsonl")
         assert [json.loads(line)["intent"] for line in ran.lines] == ["remedy_heat"], ran.err
+
+
+@pytest.mark.parametrize("kind", ["sound", "list"])
+def test_a_named_pipe_without_a_suffix_may_hold_a_sound_or_a_list(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    sound = write_pcm(tmp_path / "one.wav", recorded("stop"))
+    content = sound.read_bytes() if kind == "sound" else json.dumps({"wav": str(sound)}).encode()
+    os.mkfifo(tmp_path / "pipe")
+    use(monkeypatch, ScriptedRecognizer("does heat help"))
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[content])
+    writer.start()
+    ran = run("test-intents", "--audio", tmp_path / "pipe", "--format", "jsonl")
+    writer.join()
+    assert [json.loads(line)["intent"] for line in ran.lines] == ["remedy_heat"], ran.err

@@ -89,13 +89,14 @@ class Player(Protocol):
 class WavSource:
     """Read a sound file in chunks, piece by piece, whatever its length."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
         """Check the file; what comes from a pipe, such as `-` (standard input), is read to its end.
 
-        Raises `AudioFileError` if the file does not exist, is not sound, or is empty.
+        `content` is what was read from a pipe before, which can be read only once. Raises `AudioFileError` if the file
+        does not exist, is not sound, or is empty.
         """
         self.name = "standard input" if comes_from_stdin(path) else str(path)
-        self._content: Path | bytes = _content(path, self.name)
+        self._content: Path | bytes = _content(path, self.name) if content is None else _whole(content, self.name)
         with self._open() as sound:
             if sound.frames == 0:
                 raise AudioFileError(f"{self.name} has no sound in it", hint="record the question again")
@@ -394,6 +395,19 @@ def _content(path: Path, name: str) -> Path | bytes:
                 content = file.read(_MAX_PIPED_BYTES + 1)
     except OSError as error:
         raise AudioFileError(f"{name} cannot be read: {error.strerror}", hint="check its permissions") from error
+    return _whole(content, name)
+
+
+def read_pipe(path: Path) -> bytes | None:
+    """Read what a named pipe holds, at most a little more than a sound may have; `None` if the path is no such pipe."""
+    if comes_from_stdin(path) or not path.is_fifo():
+        return None
+    with path.open("rb") as file:
+        return file.read(_MAX_PIPED_BYTES + 1)
+
+
+def _whole(content: bytes, name: str) -> bytes:
+    """Return a sound that was read to its end. Raises `AudioFileError` if it is empty or has no end."""
     if not content:
         raise AudioFileError(f"{name} is empty", hint="record the question again")
     if len(content) > _MAX_PIPED_BYTES:

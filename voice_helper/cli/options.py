@@ -105,6 +105,25 @@ def _number(context: click.Context, parameter: click.Parameter, value: str | Non
     return number
 
 
+def _language(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return the language. Raises `click.BadParameter` if it comes from the settings file and has no intents folder.
+
+    One that was typed is refused where its folder is opened.
+    """
+    is_set = context.get_parameter_source("language") is ParameterSource.DEFAULT_MAP
+    if is_set and value not in _languages():
+        raise click.BadParameter(_no_language(value), context, parameter)
+    return value
+
+
+def _languages() -> list[str]:
+    return sorted(path.name for path in data_folder("intents").iterdir() if path.is_dir())
+
+
+def _no_language(language: str) -> str:
+    return f'there is no language "{language}"'
+
+
 INTENTS: Final = _shared(
     "--intents",
     type=click.Path(path_type=Path, file_okay=False),
@@ -120,7 +139,10 @@ _SHARED_OPTIONS: Final = (
     _shared("--microphone", help="Microphone, by part of its name."),
     _shared("--loudspeaker", help="Loudspeaker, by part of its name."),
     _shared("--number", callback=_number, help="Emergency number it tells you to call, such as 112."),
-    _shared("--language", default="en", show_default=True, help="Language, which is the name of an intents folder."),
+    _shared(
+        "--language", default="en", show_default=True, callback=_language,
+        help="Language, which is the name of an intents folder.",
+    ),
     INTENTS,
     _shared(
         "--second-opinion/--no-second-opinion", default=True, help="Ask a Vosk or Whisper model about unclear words."
@@ -279,7 +301,7 @@ def warn_of_danger(content: Content) -> None:
     """Print a warning if the words have no rules that recognize signs of danger."""
     if not content.knows_danger:
         missing = f"WARNING: signs of danger are not recognized: {content.folder} has no safety.yaml with families"
-        error_terminal().print(plain(missing), style="bold red", highlight=False, soft_wrap=True)
+        print_hanging(error_terminal(), "[bold red]", plain(missing))
 
 
 def check_save(options: Options, save: Path | None, question: Path | None = None) -> None:
@@ -312,9 +334,9 @@ def language_folder(options: Options) -> Path:
         if not options.intents.is_dir():
             raise VoiceHelperError(f"there is no intents folder {options.intents}", hint="check the path of --intents")
         return options.intents
-    known = sorted(path.name for path in data_folder("intents").iterdir() if path.is_dir())
+    known = _languages()
     if options.language not in known:
-        raise VoiceHelperError(f'there is no language "{options.language}"', hint=f"languages: {', '.join(known)}")
+        raise VoiceHelperError(_no_language(options.language), hint=f"languages: {', '.join(known)}")
     return intents_folder(options.language)
 
 
@@ -393,12 +415,12 @@ def error_terminal() -> Console:
     """Return the console for notes and errors. All share it, so that notes appear above a running progress bar."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(stderr=True, soft_wrap=not sys.stderr.isatty())
 
 
 def note(text: str) -> None:
     """Print a note for the user on the error stream."""
-    error_terminal().print(plain(text), style="dim", highlight=False, soft_wrap=True)
+    print_hanging(error_terminal(), "[dim]", plain(text))
 
 
 def print_line(form: dict[str, Any], file: TextIO | None = None) -> None:
@@ -525,6 +547,9 @@ def plain_lines(text: str) -> str:
 def show_error(error: VoiceHelperError) -> None:
     """Show on the error stream what is wrong and what to do about it."""
     console = error_terminal()
-    console.print(f"[red]error:[/red] {plain_lines(error.message)}", highlight=False, soft_wrap=True)
+    first, *others = plain_lines(error.message).splitlines() or [""]
+    print_hanging(console, "", f"[red]error:[/red] {first}")
+    for line in others:
+        print_hanging(console, "", line)
     if error.hint:
-        console.print(f"[dim]hint:[/dim] {plain(error.hint)}", highlight=False, soft_wrap=True)
+        print_hanging(console, "", f"[dim]hint:[/dim] {plain(error.hint)}")

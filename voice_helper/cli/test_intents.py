@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -154,12 +154,13 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
         raise click.UsageError("--cluster spreads texts, not sounds")
     earlier = _earlier(batch)
     skill = open_skill(options)
+    piped: dict[str, bytes] = {}
     cases = [
         replace(case, context="guide") if batch.context == "guide" else case
-        for case in read_case_files(files, audio=batch.audio)
+        for case in read_case_files(files, audio=batch.audio, piped=piped)
     ]
     with written_to(batch.output) as out:
-        given = _spread(options, skill, cases) if batch.cluster else _in_turn(options, skill, cases, batch)
+        given = _spread(options, skill, cases) if batch.cluster else _in_turn(options, skill, cases, batch, piped)
         report = _tested_lines(skill, cases, given, batch, out)
         comparison = _comparison(batch, earlier, report)
         if batch.form == "table":
@@ -209,17 +210,30 @@ def _is_sound(path: Path) -> bool:
     return is_sound_name(path)
 
 
-def read_case_files(files: Sequence[Path], *, audio: bool = False) -> Iterator[Case]:
-    """Read the lines of files (- is standard input). Raises `VoiceHelperError` with file and line."""
+def read_case_files(
+    files: Sequence[Path], *, audio: bool = False, piped: dict[str, bytes] | None = None
+) -> Iterator[Case]:
+    """Read the lines of files (- is standard input). Raises `VoiceHelperError` with file and line.
+
+    With `audio`, a file may be a sound. One that comes from a named pipe is added to `piped`, by its path.
+    """
+    from voice_helper.audio.devices import begins_like_sound, read_pipe
     from voice_helper.content.documents import Place
     from voice_helper.tester.run import Case, read_cases
 
     for path in files:
-        if audio and _is_sound(path):
-            yield Case(str(path), place=Place(str(path), 1))
-            continue
+        content = None
         try:
-            text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+            content = read_pipe(path) if audio else None
+            if begins_like_sound(content) if content is not None else audio and _is_sound(path):
+                if content is not None and piped is not None:
+                    piped[str(path)] = content
+                yield Case(str(path), place=Place(str(path), 1))
+                continue
+            if content is not None:
+                text = content.decode("utf-8-sig")
+            else:
+                text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
             raise VoiceHelperError(f"{path} cannot be read: {reason}", hint="check the path") from error
@@ -244,10 +258,12 @@ def _tested_lines(skill: Skill, cases: Sequence[Case], given: Iterator[Result], 
     return Report(tuple(results))
 
 
-def _in_turn(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch) -> Iterator[Result]:
+def _in_turn(
+    options: Options, skill: Skill, cases: Sequence[Case], batch: Batch, piped: Mapping[str, bytes]
+) -> Iterator[Result]:
     recognizer = open_recognizer(options, skill) if batch.audio else None
     for case in cases:
-        yield _result(skill, case, recognizer)
+        yield _result(skill, case, recognizer, piped.get(case.text))
 
 
 def _spread(options: Options, skill: Skill, cases: Sequence[Case]) -> Iterator[Result]:
@@ -259,7 +275,7 @@ def _spread(options: Options, skill: Skill, cases: Sequence[Case]) -> Iterator[R
         yield from run_on_cluster(cases, skill, folder, options.settings, note)
 
 
-def _result(skill: Skill, case: Case, recognizer: Recognizer | None) -> Result:
+def _result(skill: Skill, case: Case, recognizer: Recognizer | None, piped: bytes | None) -> Result:
     from voice_helper.tester.run import failed, run_case
 
     started = time.perf_counter()
@@ -267,7 +283,7 @@ def _result(skill: Skill, case: Case, recognizer: Recognizer | None) -> Result:
         result = run_case(skill, case)
     else:
         try:
-            heard = _hear_file(recognizer, Path(case.text))
+            heard = _hear_file(recognizer, Path(case.text), piped)
         except (AudioFileError, EngineFaultError) as error:  # this line is lost, but not the others
             with suppress(EngineFaultError):
                 recognizer.finish()  # or the rest of this utterance would be part of the next line
@@ -277,13 +293,13 @@ def _result(skill: Skill, case: Case, recognizer: Recognizer | None) -> Result:
     return replace(result, seconds=time.perf_counter() - started)
 
 
-def _hear_file(recognizer: Recognizer, path: Path) -> tuple[Transcript, ...]:
-    """Return every utterance in a sound file."""
+def _hear_file(recognizer: Recognizer, path: Path, piped: bytes | None) -> tuple[Transcript, ...]:
+    """Return every utterance in a sound file, or in the sound that was read from a pipe."""
     from voice_helper.audio.devices import WavSource
     from voice_helper.audio.endpoint import ONE_QUESTION
     from voice_helper.runtime.assistant import hear_utterances
 
-    return tuple(hear_utterances(WavSource(path), recognizer, ONE_QUESTION))
+    return tuple(hear_utterances(WavSource(path, piped), recognizer, ONE_QUESTION))
 
 
 def _print_table(console: Console, report: Report, comparison: Comparison | None) -> None:
