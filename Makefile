@@ -189,7 +189,7 @@ $(VENV)/.made:
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.made pyproject.toml
-	@echo "Installing voice-helper into $(VENV): 38 packages, about 250 MB; 20 s on a fast network, minutes on a slow one"
+	@echo "Installing voice-helper into $(VENV): 38 packages, about 250 MB"
 	$(BIN)/python -m pip install --disable-pip-version-check -e . | grep --line-buffered -E "^ *(Collecting|Downloading|Building|Installing|Successfully)" || true
 	$(BIN)/python -c "import voice_helper.cli.entry_point"
 	touch $@

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from docs.make_reference import DOCS, files
-from voice_helper.content.documents import Problems
+from voice_helper.content.documents import Item, Problems
 from voice_helper.content.file_kinds import FILE_KINDS
 from voice_helper.content.files import NEEDED, OPTIONAL
 from voice_helper.content.schema import Record, read
@@ -34,3 +36,22 @@ def test_the_shipped_files_keep_to_their_schema(kind: type[Record]) -> None:
     path = intents_folder("en") / kind.named
     read(kind, read_document(Path(path).read_text(encoding="utf-8"), kind.named, problems), problems)
     assert problems.lines() == ()
+
+
+def values_of(item: Item) -> Any:
+    if isinstance(item.value, dict):
+        return {name: values_of(each) for name, each in item.value.items()}
+    return [values_of(each) for each in item.value] if isinstance(item.value, list) else item.value
+
+
+def test_a_word_is_a_text_as_it_is_for_an_editor_and_only_true_and_false_are_truth_values() -> None:
+    problems = Problems()
+    read_whole = values_of(read_document("[no, Yes, on, OFF, true, False, ~]", "a.yaml", problems))
+    assert read_whole == ["no", "Yes", "on", "OFF", True, False, None]
+    assert problems.lines() == ()
+
+
+@pytest.mark.parametrize("path", sorted(intents_folder("en").rglob("*.yaml")), ids=lambda path: path.name)
+def test_a_reader_of_yaml_1_1_reads_the_shipped_files_as_we_do(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert yaml.load(text, Loader=yaml.CSafeLoader) == values_of(read_document(text, path.name, Problems()))
