@@ -124,7 +124,8 @@ reference: $(VENV)/.installed-dev  ## write the reference page of the intents fi
 	$(BIN)/python -m docs.make_reference
 
 pictures: $(VENV)/.installed-dev  ## draw the pictures of the docs
-	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python -m docs.make_pictures
+	$(BIN)/python -m docs.make_page_pictures
 
 # Branch coverage of the core, by the tests that need no sound, no server and no recognizer.
 coverage: $(VENV)/.installed-dev  ## show the branches of the core that no test reaches
