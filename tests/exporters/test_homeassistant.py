@@ -106,7 +106,6 @@ def said(scripts: dict[str, str], found: RecognizeResult) -> str:
     return compiled(scripts[found.intent.name]).render(slots)
 
 
-@pytest.mark.xfail(reason="since answers go by the noun that was asked, 30 drawn sentences differ", strict=True)
 def test_a_sentence_of_a_template_gets_the_answer_that_we_give_or_one_that_says_to_get_help(
     skill: Skill, recognize: Recognize, scripts: dict[str, str]
 ) -> None:
@@ -147,6 +146,9 @@ def test_a_sentence_of_a_template_gets_the_answer_that_we_give_or_one_that_says_
         ("help i have a cramp in my foot", "Sit or lie somewhere safe. Sit on the edge of the bed."),
         ("help i have a cramp", "Sit or lie somewhere safe. Straighten your leg."),
         ("my leg keeps giving way", "I can't help with this one. "),
+        ("would magnets work for leg cramps", "The article does not mention magnets or bracelets."),
+        ("should i wear support stockings", "The article does not mention compression socks."),
+        ("are statins related to muscle cramps", "The article does not name statins."),
     ],
 )
 def test_home_assistant_answers(at_home: Recognize, scripts: dict[str, str], text: str, begins: str) -> None:

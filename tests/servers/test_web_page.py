@@ -466,6 +466,23 @@ def test_a_server_that_has_forgotten_the_session_leaves_its_last_words(
 
 
 @pytest.mark.parametrize("size", [(320, 568), (640, 400)])
+def test_what_is_said_now_in_a_session_is_not_covered_and_the_buttons_are_of_one_height(
+    open_page: OpenPage, size: tuple[int, int]
+) -> None:
+    page = open_page(viewport={"width": size[0], "height": size[1]})
+    button(page, CRAMP).click()
+    expect(page.get_by_role("timer")).to_be_visible()
+    now, footer = page.locator("#said .now"), page.locator("footer")
+    expect(now).to_have_text("Hold for twenty seconds, then let go.")
+    covered = "([now, footer]) => now.getBoundingClientRect().bottom > footer.getBoundingClientRect().top"
+    assert not page.evaluate(covered, [now.element_handle(), footer.element_handle()])
+    heights = page.locator("#steering button:visible:not(#stop button)").evaluate_all(
+        "(buttons) => buttons.map((each) => each.offsetHeight)"
+    )
+    assert len(set(heights)) == 1
+
+
+@pytest.mark.parametrize("size", [(320, 568), (640, 400)])
 def test_the_microphone_and_the_cramp_button_are_in_sight_at_once_and_after_an_answer(
     open_page: OpenPage, size: tuple[int, int]
 ) -> None:

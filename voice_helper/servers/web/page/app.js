@@ -275,6 +275,13 @@ function light(row) {
   row?.classList.add("is-said");
 }
 
+// On a small screen the footer covers the lower half of the page.
+function inSight(shown) {
+  if (!shown) return;
+  shown.style.scrollMarginBottom = `${document.querySelector("footer").offsetHeight + 8}px`;
+  shown.scrollIntoView({ block: "nearest" });
+}
+
 // The guided session
 
 const session = {
@@ -344,6 +351,7 @@ const session = {
       return shown;
     });
     part("said").replaceChildren(...large.flatMap((each) => [each, " "]));
+    inSight(large.at(-1));
     part("aside").replaceChildren();
     if (!this.aside) return;
     const { text, kind } = this.aside;
