@@ -24,8 +24,8 @@ that uses `yaml-language-server`, a first line such as this one completes keys, 
 # yaml-language-server: $schema=../../docs/schema/answers.schema.json
 ```
 
-As in YAML 1.2, which such editors read, `no`, `yes`, `on` and `off` are words; only `true` and `false` are truth values.
-Write `"no"` all the same if other programs read the files: many still follow YAML 1.1, where `no` means `false`.
+The files follow YAML 1.2, as such editors do: `no`, `yes`, `on` and `off` are words; only `true` and `false` are truth
+values. If other programs read the files, write `"no"`: many still follow YAML 1.1, where `no` means `false`.
 """
 
 
