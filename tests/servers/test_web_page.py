@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
 
 from tests.support.browser import launched
-from tests.support.patience import PATIENCE_SECONDS
+from tests.support.patience import PATIENCE_SECONDS, wait_until
 from tests.support.served import serving
 from tests.support.sound import recorded, recording, silence, write_pcm
 from voice_helper.cli.serve import listening_socket
@@ -465,7 +465,7 @@ def test_a_server_that_has_forgotten_the_session_leaves_its_last_words(
 # In reach
 
 
-@pytest.mark.parametrize("size", [(320, 568), (640, 400)])
+@pytest.mark.parametrize("size", [(320, 568), (640, 400), (1280, 800)])
 def test_what_is_said_now_in_a_session_is_not_covered_and_the_buttons_are_of_one_height(
     open_page: OpenPage, size: tuple[int, int]
 ) -> None:
@@ -475,7 +475,7 @@ def test_what_is_said_now_in_a_session_is_not_covered_and_the_buttons_are_of_one
     now, footer = page.locator("#said .now"), page.locator("footer")
     expect(now).to_have_text("Hold for twenty seconds, then let go.")
     covered = "([now, footer]) => now.getBoundingClientRect().bottom > footer.getBoundingClientRect().top"
-    assert not page.evaluate(covered, [now.element_handle(), footer.element_handle()])
+    wait_until(lambda: not page.evaluate(covered, [now.element_handle(), footer.element_handle()]))
     heights = page.locator("#steering button:visible:not(#stop button)").evaluate_all(
         "(buttons) => buttons.map((each) => each.offsetHeight)"
     )

@@ -25,6 +25,7 @@ PYTHON: Final = Path(os.environ.get("HOME_ASSISTANT_PYTHON", str(CHECKOUT / ".ve
 """A Python with Home Assistant: `make test-homeassistant`."""
 
 _START_SECONDS: Final = 120
+_ANSWER_SECONDS: Final = 300  # before its first answer, its own agent reads all sentences
 _CLIENT: Final = "http://127.0.0.1/"
 # Home Assistant 2026.2 asks for Python 3.13.2, and runs on any 3.13
 _START: Final = """
@@ -101,7 +102,7 @@ class HomeAssistant:
         kinds = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
         headers = {"Content-Type": kinds[kind]} | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
         request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", body, headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:
             read: bytes = answer.read()
             return read
 

@@ -275,12 +275,16 @@ function light(row) {
   row?.classList.add("is-said");
 }
 
-// On a small screen the footer covers the lower half of the page.
+// On a small screen the footer covers the lower half of the page, and it grows when it has something to say.
 function inSight(shown) {
   if (!shown) return;
   shown.style.scrollMarginBottom = `${document.querySelector("footer").offsetHeight + 8}px`;
   shown.scrollIntoView({ block: "nearest" });
 }
+
+const resized = new ResizeObserver(() => session.isOn && inSight(part("said").querySelector(".now")));
+resized.observe(document.querySelector("footer"));
+resized.observe(part("session"));
 
 // The guided session
 
