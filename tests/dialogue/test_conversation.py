@@ -367,6 +367,13 @@ def test_a_step_that_fell_silent_for_a_command_is_said_again_where_none_came(ski
     assert talk.says(then)[: len(step)] == step
 
 
+def test_the_limit_of_a_session_counts_the_time_in_which_a_step_falls_silent(skill: Skill) -> None:
+    talk = in_session(skill)
+    talk(PartlyHeard("next"))
+    actions = talk(Quiet(SAMPLE_RATE // 10, clock_samples=1_000 * SAMPLE_RATE))
+    assert [action.reason for action in actions if isinstance(action, End)] == ["time_limit"]
+
+
 def test_a_step_that_fell_silent_for_a_command_is_not_said_again_where_the_command_came(skill: Skill) -> None:
     talk = in_session(skill)
     talk(PartlyHeard("next"))

@@ -375,3 +375,40 @@ def test_a_hold_lasts_as_long_by_the_clock_however_much_sound_is_lost(skill: Ski
         assistant.take(AudioChunk(bytes(2 * CHUNK_SAMPLES)))
         said.update({str(each.fields.get("text")): at for at, each in happened})
     assert said[rest] - said[hold] == pytest.approx(20.2, abs=0.2)  # from the end of the instruction
+
+
+def asleep_session(skill: Skill, clock_seconds: Callable[[], float], happened: list[LoopEvent]) -> Assistant:
+    speaker = Speaker(RecordingVoice(sentence_seconds=0.1), SilentPlayer())
+    return Assistant(
+        skill.conversation, ScriptedRecognizer(), speaker, state=State(hands_free=True), clock_seconds=clock_seconds,
+        tell=happened.append,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("chunks_before", [0, 1, 100])
+def test_time_asleep_counts_towards_the_limit_from_the_moment_a_session_begins(
+    skill: Skill, chunks_before: int
+) -> None:
+    now, happened = 5.0, list[LoopEvent]()
+    assistant = asleep_session(skill, lambda: now, happened)
+    now += 1_000.0  # not the session's
+    assistant.begin_guide()
+    for _ in range(chunks_before):
+        now += CHUNK_SAMPLES / SAMPLE_RATE
+        assistant.take(AudioChunk(bytes(2 * CHUNK_SAMPLES)))
+    assert assistant.step is not None
+    now += 1_000.0
+    assistant.take(AudioChunk(bytes(2 * CHUNK_SAMPLES)))
+    assert assistant.step is None
+    assert [each.fields["reason"] for each in happened if each.event == "end"] == ["time_limit"]
+
+
+def test_time_asleep_before_a_session_is_not_the_sessions(skill: Skill) -> None:
+    now, happened = 0.0, list[LoopEvent]()
+    assistant = asleep_session(skill, lambda: now, happened)
+    assistant.take(AudioChunk(bytes(2 * CHUNK_SAMPLES)))
+    now += 1_000.0
+    assistant.read("help i have a cramp")
+    assistant.take(AudioChunk(bytes(2 * CHUNK_SAMPLES)))
+    assert assistant.step is not None
+    assert "end" not in [each.event for each in happened]

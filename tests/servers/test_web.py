@@ -33,8 +33,9 @@ from tests.support.sound import chunks_of, embedded, recorded, silence
 from voice_helper.audio.devices import louder
 from voice_helper.cli.serve import _reached_at, _shown
 from voice_helper.dialogue.conversation import State
+from voice_helper.recognizers import Recognizer
 from voice_helper.runtime.assistant import Assistant
-from voice_helper.servers.admission import is_loopback
+from voice_helper.servers.admission import RecognizerPool, is_loopback
 from voice_helper.servers.web import live_conversation, resumption
 from voice_helper.servers.web.app import (
     BUSY,
@@ -50,6 +51,7 @@ from voice_helper.servers.web.live_conversation import Ask, Begin, FarPlayer, He
 from voice_helper.servers.web.resumption import Resumption
 from voice_helper.skill import Skill
 from voice_helper.skill.folder_reader import check_folder
+from voice_helper.testing import ScriptedRecognizer
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import NoVoice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
@@ -205,7 +207,7 @@ def test_a_countdown_goes_by_the_clock(skill: Skill, monkeypatch: pytest.MonkeyP
                 talk.close()
 
     monkeypatch.setattr(live_conversation, "queue", SimpleNamespace(**{**vars(queue), "Queue": Orders}))
-    monkeypatch.setattr(live_conversation, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(live_conversation, "clock_seconds", lambda: now)
     talk = LiveConversation(
         skill.conversation, lambda: embedded(skill), NoVoice(), 150, state=State(), send=tell,
         ended=lambda why, recognizer, state: ended.set(),
@@ -320,8 +322,7 @@ def test_a_session_goes_on_at_its_step_after_a_cut(quiet_address: str) -> None:
         welcome = talk.wait("welcome")
         assert welcome["resumed"] is False
         talk.send(do="begin")
-        talk.send(do="ask", text="next")
-        talk.wait("session", lambda told: told["step"] == [2, 6])
+        talk.wait("session", lambda told: told["step"] == [2, 6])  # by itself; it lasts long enough to come back to
         talk.socket.socket.shutdown(socket.SHUT_RDWR)
     with talking(quiet_address, resume=welcome["resume"]) as talk:
         assert talk.wait("welcome")["resumed"] is True
@@ -357,7 +358,7 @@ def test_a_name_that_nobody_was_given_resumes_nothing(quiet_address: str, name: 
 
 def test_what_was_left_is_kept_for_ten_minutes_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(resumption, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(resumption, "clock_seconds", lambda: now)
     kept = Resumption()
     kept.keep("early", State())
     now = resumption.KEPT_SECONDS
@@ -439,7 +440,8 @@ def test_half_characters_are_answered_like_any_text(quiet_address: str) -> None:
         assert talk.wait("answer")["rows"]
 
 
-def test_one_too_many_is_told_and_gets_the_place_when_it_is_free(skill: Skill) -> None:
+def test_one_too_many_is_told_and_gets_the_place_when_it_is_free(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voice_helper.servers.web.app.MAX_WAIT_SECONDS", 0.0)
     with serving(skill, NoVoice(), most=1) as address:
         with talking(address) as first:
             first.wait("welcome")
@@ -451,6 +453,34 @@ def test_one_too_many_is_told_and_gets_the_place_when_it_is_free(skill: Skill) -
                 return third.closed_at_once() is None
 
         wait_until(is_welcome)  # the first one's thread ends in its own time
+
+
+def test_a_page_that_is_loaded_again_waits_for_the_place_that_it_had(
+    skill: Skill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last conversation ends in its own time: here, once the next one already waits."""
+    tries, ending = threading.Semaphore(0), threading.Event()
+
+    class Ending(RecognizerPool):
+        def take(self) -> bool:
+            tries.release()
+            return super().take()
+
+        def give_back(self, recognizer: Recognizer | None) -> None:
+            assert ending.wait(PATIENCE_SECONDS)
+            super().give_back(recognizer)
+
+    monkeypatch.setattr("voice_helper.servers.web.app.MAX_WAIT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("voice_helper.servers.web.app.RecognizerPool", Ending)
+    with serving(skill, NoVoice(), most=1, open_recognizer=ScriptedRecognizer) as address:
+        with talking(address) as before:
+            before.wait("welcome")
+        assert tries.acquire(timeout=PATIENCE_SECONDS)
+        with talking(address) as talk:
+            for _ in range(2):
+                assert tries.acquire(timeout=PATIENCE_SECONDS)
+            ending.set()
+            assert talk.wait("welcome")
 
 
 def test_somebody_who_does_nothing_gives_the_place_back(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:

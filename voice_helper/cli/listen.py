@@ -173,7 +173,6 @@ def _open_and_converse(
         QuietRoom,
         SilentPlayer,
         WavSource,
-        clock_seconds,
         write_wav,
     )
     from voice_helper.audio.endpoint import PATIENT, EndpointSettings
@@ -182,6 +181,7 @@ def _open_and_converse(
     from voice_helper.runtime.assistant import Assistant
     from voice_helper.runtime.speaker import Speaker
     from voice_helper.runtime.supervision import GuardedEcho, GuardedSpotter
+    from voice_helper.support.clock import clock_seconds
     from voice_helper.voices import ReadingPace
 
     save, recording = listening.save, listening.recording

@@ -771,12 +771,12 @@ class Conversation:
             state = replace(state, so_far=so_far)
             if so_far.suspected is not None and so_far.suspected_samples >= STEADY_SECONDS * SAMPLE_RATE:
                 return self._act_on_suspicion(state, so_far.suspected)
+        hushed: tuple[Action, ...] = ()
         if so_far.commanded is not None and so_far.hushed_for is None:
             so_far = replace(so_far, commanded_samples=so_far.commanded_samples + quiet.samples)
-            state = replace(state, so_far=so_far)
             if so_far.commanded_samples >= COMMAND_STEADY_SECONDS * SAMPLE_RATE:
-                hushed = replace(so_far, commanded=None, hushed_for=so_far.commanded)
-                return replace(state, so_far=hushed), (Hush("command"),)
+                so_far, hushed = replace(so_far, commanded=None, hushed_for=so_far.commanded), (Hush("command"),)
+            state = replace(state, so_far=so_far)
         if state.alerts.possible is not None:
             left = state.alerts.possible_samples - quiet.passed_samples
             alerts = Alerts(state.alerts.level, state.alerts.family)
@@ -786,12 +786,13 @@ class Conversation:
         if state.owed is not None:
             answer, left = state.owed.answer, state.owed.in_samples - quiet.passed_samples
             if left > 0:
-                return replace(state, owed=Owed(answer, left)), ()
+                return replace(state, owed=Owed(answer, left)), hushed
             rows = answer.rows + ((answer.disclaimer_row,) if answer.disclaimer_row else ())
-            return replace(state, owed=None), (Say(rows),)
+            return replace(state, owed=None), (*hushed, Say(rows))
         if state.session is not None and self.guide is not None:
-            return self._moved(state, guided.pass_time(self.guide, state.session, quiet.passed_samples))
-        return state, ()
+            state, actions = self._moved(state, guided.pass_time(self.guide, state.session, quiet.passed_samples))
+            return state, (*hushed, *actions)
+        return state, hushed
 
     def _done_speaking(self, state: State) -> tuple[State, tuple[Action, ...]]:
         attention = Attention(ATTENTION_SECONDS * SAMPLE_RATE) if state.attention.is_owed else state.attention

@@ -166,7 +166,8 @@ class Assistant:
     ) -> None:
         """Set the parts. `clock_seconds` is the clock of a live source; without it, time is the length of the sound."""
         self.state = state
-        self._clock_seconds, self._taken_at_seconds = clock_seconds, math.nan
+        self._clock_seconds = clock_seconds
+        self._counted_to_seconds = 0.0 if clock_seconds is None else clock_seconds()
         self._conversation = conversation
         self._speaker = speaker
         self.endpoint = endpoint or EndpointSettings()
@@ -230,17 +231,20 @@ class Assistant:
 
     def begin_guide(self, place: str | None = None) -> None:
         """Start the guided session at once. `place` is a value of the guide's place slot."""
+        self._count_lost_time(0)  # the time until now is not the session's; all that follows is
         self.state, actions = self._conversation.begin_guide(self.state, place)
         speaks = any(spoken.words for spoken in self._time_line)  # a chime is not interrupted
         self._carry_out(tuple(action for action in actions if speaks or not isinstance(action, Hush)))
 
     def come_back(self, seconds: float) -> None:
         """Go on after the user could not be reached for a time: a session repeats its step."""
+        self._count_lost_time(0)
         self.state, actions = self._conversation.come_back(self.state, round(seconds * SAMPLE_RATE))
         self._carry_out(tuple(action for action in actions if not isinstance(action, Hush)))
 
     def read(self, text: str) -> None:
         """Process typed words as if they had been spoken."""
+        self._count_lost_time(0)
         self._event(Heard(Transcript(text)))
 
     def hush(self) -> None:
@@ -306,6 +310,7 @@ class Assistant:
 
     def take(self, chunk: AudioChunk) -> None:
         """Process one chunk of sound: recognize it, and advance the clock by its length."""
+        passed = self._count_lost_time(chunk.samples)
         self._clock_samples += chunk.samples
         played = self._speaker.player.advance(chunk.samples)
         us_alone = False
@@ -327,7 +332,7 @@ class Assistant:
         self._recognize(cut)
         self._utterance_over(cut.is_over)
         self._tell_time_line()
-        self._event(Quiet(chunk.samples, self._passed_samples()))
+        self._event(Quiet(chunk.samples, passed))
         self._say_ahead(_AHEAD_SAMPLES)
         if self._was_playing and not self._speaker.player.is_playing:
             self._was_playing = False
@@ -335,12 +340,19 @@ class Assistant:
                 self._stay_addressed()  # a follow-up question needs no new wake word
             self._event(DoneSpeaking())
 
-    def _passed_samples(self) -> int | None:
-        """Return the time since the last chunk by the clock, or `None` if there is no clock or no last chunk."""
+    def _count_lost_time(self, samples: int) -> int | None:
+        """Let the time pass that went by on the clock before the last `samples`. Return the rest; `None` with no clock.
+
+        After sleep, a session that is over by the clock ends before anything new is heard.
+        """
         if self._clock_seconds is None:
             return None
-        before, self._taken_at_seconds = self._taken_at_seconds, self._clock_seconds()
-        return None if math.isnan(before) else round((self._taken_at_seconds - before) * SAMPLE_RATE)
+        before, self._counted_to_seconds = self._counted_to_seconds, self._clock_seconds()
+        passed = round((self._counted_to_seconds - before) * SAMPLE_RATE)
+        if passed <= samples:
+            return passed
+        self._event(Quiet(0, passed - samples))
+        return samples
 
     def _is_speech(self, chunk: AudioChunk) -> bool:
         try:

@@ -13,6 +13,9 @@ from voice_helper.recognizers import Recognizer
 HELLO_SECONDS: Final = 10.0
 """A client that sends nothing within this time after connecting is disconnected."""
 
+MAX_WAIT_SECONDS: Final = 5.0
+"""How long a client waits for a place while others have them all."""
+
 
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can connect to a server at this host."""

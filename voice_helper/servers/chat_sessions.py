@@ -18,6 +18,7 @@ from voice_helper.dialogue.turn_taking import Reply
 from voice_helper.errors import VoiceHelperError
 from voice_helper.servers.session_file import KeptSession, SessionFile
 from voice_helper.skill.chat import Chat, ChatTurn
+from voice_helper.support.clock import clock_seconds
 
 KEPT_SECONDS: Final = 15 * 60.0
 """A conversation without a turn for this long is dropped. A guided session is over by then."""
@@ -48,7 +49,7 @@ class ChatSessions:
         subject: Subject | None = None,
         *,
         situation: Mapping[str, str] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = clock_seconds,
         file: SessionFile | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:

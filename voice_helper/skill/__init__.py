@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import sys
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -38,6 +37,7 @@ from voice_helper.support.cache import (
     write_arrays,
     write_texts,
 )
+from voice_helper.support.clock import clock_seconds
 from voice_helper.support.paths import cache_folder, intents_folder
 from voice_helper.support.settings import callable_number
 from voice_helper.types import Phrases, Transcript
@@ -148,7 +148,7 @@ class Skill:
         skill = open_skill(folder=Path(folder) if folder else None, settings=settings, announce=_log)
         return replace(skill, conversation=skill.conversation.article_only()) if article_only else skill
 
-    def chat(self, *, clock: Callable[[], float] = time.monotonic) -> Chat:
+    def chat(self, *, clock: Callable[[], float] = clock_seconds) -> Chat:
         """Begin a conversation in which you send one text after another. `clock` returns seconds."""
         return Chat(self.conversation.by_turns(), clock=clock)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
+from voice_helper.support.clock import clock_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Chat:
         conversation: Conversation,
         *,
         situation: Mapping[str, str] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = clock_seconds,
     ) -> None:
         """Begin a conversation, given one by turns. `clock` returns seconds."""
         self._conversation = conversation

@@ -18,6 +18,7 @@ from voice_helper.runtime.assistant import Assistant, LoopEvent, hear_question, 
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.runtime.supervised_engines import supervised_recognizer, supervised_voice
 from voice_helper.runtime.supervision import GuardedEcho, GuardedSpotter
+from voice_helper.support.clock import clock_seconds
 from voice_helper.types import Transcript
 from voice_helper.voices import ReadingPace, Voice
 
@@ -82,6 +83,7 @@ class LiveAssistant:
                 headset=headset or is_silent,
                 wake=GuardedSpotter(announce, lambda: WakeWord(wake)) if wake is not None else None,
                 waits_to_be_addressed=push_to_talk,
+                clock_seconds=clock_seconds if isinstance(self._microphone, LastingMicrophone) else None,
                 tell=self._happened.append,
             )
             opening.pop_all()

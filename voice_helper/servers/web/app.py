@@ -23,7 +23,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voice_helper.dialogue.conversation import Conversation, State
 from voice_helper.recognizers import Recognizer
-from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, is_loopback, situation_at
+from voice_helper.servers.admission import (
+    HELLO_SECONDS,
+    MAX_WAIT_SECONDS,
+    RecognizerPool,
+    is_loopback,
+    situation_at,
+)
 from voice_helper.servers.web.live_conversation import (
     Ask,
     Begin,
@@ -36,6 +42,7 @@ from voice_helper.servers.web.live_conversation import (
     Release,
 )
 from voice_helper.servers.web.resumption import Left, Resumption, new_name
+from voice_helper.support.clock import clock_seconds
 from voice_helper.types import SAMPLE_RATE
 from voice_helper.voices import Voice
 
@@ -219,7 +226,7 @@ class _Connection:
             hello = await self._greeted()
             resume = str(hello.get("resume", ""))
             left = await asyncio.to_thread(self._resumption.take, resume)
-            self._take_place(resume, left)
+            await self._take_place(resume, left)
             self._send({"event": "welcome", "resume": self._name, "resumed": left is not None})
             live = LiveConversation(
                 self._served.conversation,
@@ -229,7 +236,7 @@ class _Connection:
                 state=State(situation=self._served.situation) if left is None else left.state,
                 send=self._send,
                 ended=self._ended,
-                away_seconds=None if left is None else time.monotonic() - left.since,
+                away_seconds=None if left is None else clock_seconds() - left.since,
             )
             self._resumption.opened(self._name, live)
             try:
@@ -261,9 +268,12 @@ class _Connection:
             raise RefusedError(RIGHT_TOKEN)
         return form
 
-    def _take_place(self, resume: str, left: Left | None) -> None:
-        """Reserve a place. Raises `RefusedError` if none is free, and keeps what was left for the next attempt."""
-        if self._places.take():
+    async def _take_place(self, resume: str, left: Left | None) -> None:
+        """Reserve a place. Raises `RefusedError` if none becomes free, and keeps what was left for the next attempt.
+
+        A conversation whose page has gone ends a moment later, so a page that is loaded again may have to wait for it.
+        """
+        if await self._places.take_soon(MAX_WAIT_SECONDS):
             return
         if left is not None:
             self._resumption.keep(resume, left.state, left.since)

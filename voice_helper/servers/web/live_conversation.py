@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from voice_helper.recognizers import Recognizer
 from voice_helper.runtime.assistant import ADDRESSED_SECONDS, Assistant, LoopEvent
 from voice_helper.runtime.json_output import loop_event_form
 from voice_helper.runtime.speaker import Speaker
+from voice_helper.support.clock import clock_seconds
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Row, Understood
 from voice_helper.voices import Voice
 
@@ -198,6 +198,7 @@ class LiveConversation:
                 self._speaker,
                 state=replace(self._state, can_lead=True),
                 endpoint=PATIENT,
+                clock_seconds=clock_seconds,
                 tell=self._tell,
                 understood=self._tell_understood,
             )
@@ -218,7 +219,7 @@ class LiveConversation:
     def _chunks(self) -> Iterator[AudioChunk]:
         """Yield the microphone's audio as it arrives, or silence in real time. Executes orders in between."""
         waiting = bytearray()
-        due = time.monotonic()
+        due = clock_seconds()
         while True:
             self._show()
             is_idle = self._hearing is None and not self._assistant.is_busy
@@ -232,7 +233,7 @@ class LiveConversation:
                 yield AudioChunk(bytes(CHUNK_SAMPLES * 2))
                 continue
             if is_idle:
-                due = time.monotonic()
+                due = clock_seconds()
             if order is None or self._is_closed:
                 return
             if not isinstance(order, bytes):
@@ -245,13 +246,13 @@ class LiveConversation:
                 continue
             waiting += order
             while len(waiting) >= CHUNK_SAMPLES * 2:
-                due = max(due + _CHUNK_SECONDS, time.monotonic())
+                due = max(due + _CHUNK_SECONDS, clock_seconds())
                 yield AudioChunk(bytes(waiting[: CHUNK_SAMPLES * 2]))
                 del waiting[: CHUNK_SAMPLES * 2]
 
     def _patience(self, due: float) -> float:
         late = _LATE_SECONDS if self._hearing is not None else 0.0
-        return max(0.0, due + late - time.monotonic())
+        return max(0.0, due + late - clock_seconds())
 
     def _carry_out(self, order: Order) -> None:
         if isinstance(order, Hear):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 from dataclasses import dataclass
 from typing import Final
 
 from voice_helper.dialogue.conversation import State
 from voice_helper.servers.web.live_conversation import LiveConversation
+from voice_helper.support.clock import clock_seconds
 
 KEPT_SECONDS: Final = 600.0
 """How long a conversation is kept. A guided session never lasts longer."""
@@ -23,7 +23,7 @@ class Left:
 
     state: State
     since: float
-    """On the clock of `time.monotonic`, in seconds."""
+    """On the clock of `clock_seconds`."""
 
 
 class Resumption:
@@ -42,7 +42,7 @@ class Resumption:
 
     def keep(self, name: str, state: State | None, since: float | None = None) -> None:
         """Keep the state of a conversation that has ended; `None` after a fault, which keeps nothing."""
-        now = time.monotonic()
+        now = clock_seconds()
         with self._lock:
             self._open.pop(name, None)
             if state is not None:
@@ -64,7 +64,7 @@ class Resumption:
             live.wait()
         with self._lock:
             left = self._left.pop(name, None)
-        return left if left is not None and time.monotonic() - left.since <= KEPT_SECONDS else None
+        return left if left is not None and clock_seconds() - left.since <= KEPT_SECONDS else None
 
 
 def new_name() -> str:

@@ -30,7 +30,7 @@ from voice_helper.audio.devices import silence
 from voice_helper.dialogue.conversation import Conversation
 from voice_helper.errors import EngineFaultError, SoundFormatError, VoiceHelperError
 from voice_helper.recognizers import Recognizer
-from voice_helper.servers.admission import HELLO_SECONDS, RecognizerPool, situation_at
+from voice_helper.servers.admission import HELLO_SECONDS, MAX_WAIT_SECONDS, RecognizerPool, situation_at
 from voice_helper.servers.chat_sessions import ChatSessions
 from voice_helper.servers.hearing import Hearing
 from voice_helper.servers.session_file import SessionFile
@@ -54,9 +54,6 @@ MAX_SOUND_SECONDS: Final = 60
 
 MAX_HEARING_SECONDS: Final = 2 * MAX_SOUND_SECONDS
 """The maximum time for an utterance to arrive."""
-
-MAX_WAIT_SECONDS: Final = 5.0
-"""How long an utterance waits for its turn while others are heard. Its sound arrives in the meantime."""
 
 MAX_SPOKEN_CHARACTERS: Final = 5_000
 """The maximum length of a text to speak: five minutes of speech."""
