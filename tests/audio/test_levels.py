@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.sound import as_array, as_pcm, chunks_of, noise, recorded, silence, sine
-from voice_helper.audio.levels import QUIETEST_DECIBELS, LevelMeter, Verdict, decibels
+from voice_helper.audio.levels import QUIETEST_DECIBELS, LevelMeter, Verdict, decibels, quantile
 from voice_helper.types import AudioChunk
 
 
@@ -47,3 +49,8 @@ def test_a_noisy_room_alone_is_no_soft_voice() -> None:
 
 def test_nothing_at_all_is_silent() -> None:
     assert LevelMeter().verdict() == "silent"
+
+
+@given(st.lists(st.floats(-90.0, 0.0), min_size=1, max_size=40), st.floats(0.0, 1.0))
+def test_a_quantile_is_the_one_that_numpy_finds(values: list[float], share: float) -> None:
+    assert quantile(values, share) == pytest.approx(float(np.quantile(values, share)), abs=1e-9)

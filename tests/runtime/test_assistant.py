@@ -412,3 +412,28 @@ def test_time_asleep_before_a_session_is_not_the_sessions(skill: Skill) -> None:
     assistant.take(AudioChunk(bytes(2 * CHUNK_SAMPLES)))
     assert assistant.step is not None
     assert "end" not in [each.event for each in happened]
+
+
+@pytest.mark.parametrize("behind_seconds", [0.0, 20.0])
+def test_a_machine_that_is_late_skips_the_quiet_and_hears_the_question(
+    skill: Skill, behind_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listened, happened = list[AudioChunk](), list[LoopEvent]()
+    hear = Assistant._listen_to
+
+    def counted(assistant: Assistant, chunk: AudioChunk, played: bytes) -> None:
+        listened.append(chunk)
+        hear(assistant, chunk, played)
+
+    monkeypatch.setattr(Assistant, "_listen_to", counted)
+    assistant = Assistant(
+        skill.conversation, ScriptedRecognizer("does heat help"), Speaker(NoVoice(), SilentPlayer()),
+        state=State(hands_free=True), behind_seconds=lambda: behind_seconds, tell=happened.append,
+    )  # fmt: skip
+    sound = list(chunks_of(silence(20.0) + recorded("put_heat_on_it") + silence(2.0)))
+    for chunk in sound:
+        assistant.take(chunk)
+    assert [each.fields["intent"] for each in happened if each.event == "heard"] == ["remedy_heat"]
+    assert [each.fields["seconds"] for each in happened if each.event == "late"] == [20.0] * (behind_seconds > 0)
+    assert assistant.seconds == pytest.approx(sum(chunk.seconds for chunk in sound))
+    assert (len(listened) < 0.5 * len(sound)) == (behind_seconds > 0)

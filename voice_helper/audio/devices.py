@@ -226,6 +226,11 @@ class LastingMicrophone:
         if self._microphone is not None:
             self._microphone.close()
 
+    @property
+    def behind_seconds(self) -> float:
+        """Return how much sound waits to be read."""
+        return 0.0 if self._microphone is None else self._microphone.behind_seconds
+
     def chunks(self) -> Iterator[AudioChunk]:
         """Yield sound as it arrives, or silence while there is no microphone."""
         while True:
@@ -664,6 +669,11 @@ class Microphone(_Device):
             while len(waiting) >= CHUNK_SAMPLES * 2:
                 yield AudioChunk(bytes(waiting[: CHUNK_SAMPLES * 2]))
                 del waiting[: CHUNK_SAMPLES * 2]
+
+    @property
+    def behind_seconds(self) -> float:
+        """Return how much sound waits to be read."""
+        return self._sound.qsize() * CHUNK_SAMPLES / SAMPLE_RATE
 
     def _take(self, sound: Any, frames: int, when: object, status: object) -> None:
         self._sound.put((self._missed_seconds(frames / self._rate), bytes(sound)))  # a copy: the buffer is PortAudio's

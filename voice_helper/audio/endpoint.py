@@ -52,13 +52,12 @@ class Endpointer:
 
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self.settings = settings or EndpointSettings()
-        self._before: deque[AudioChunk] = deque()
-        self._latest: deque[AudioChunk] = deque(maxlen=round(self.settings.kept_seconds * SAMPLE_RATE / CHUNK_SAMPLES))
+        self._latest: deque[AudioChunk] = deque()
         self._reset()
 
     def _reset(self) -> None:
-        self._before.clear()
         self._latest.clear()
+        self._latest_samples = 0
         self._speech_samples = 0
         self._silence_samples = 0
         self._utterance_samples = 0
@@ -78,15 +77,13 @@ class Endpointer:
         """Process a chunk, given whether it is speech. Return the chunks that belong to the utterance."""
         if self._in_utterance:
             return self._continue(chunk, is_speech)
-        self._before.append(chunk)
+        self._keep(chunk)
         self._speech_samples = (
             self._speech_samples + chunk.samples if is_speech else max(0, self._speech_samples - chunk.samples)
         )
         if self._speech_samples >= self.settings.start_seconds * SAMPLE_RATE:
             return self._begin()
-        kept = (self.settings.kept_seconds + self.settings.start_seconds) * SAMPLE_RATE
-        while sum(held.samples for held in self._before) - self._before[0].samples >= kept:
-            self._before.popleft()
+        self._forget_before(self.settings.kept_seconds + self.settings.start_seconds)
         return Segment()
 
     def split(self, chunk: AudioChunk) -> Segment:
@@ -96,7 +93,8 @@ class Endpointer:
         """
         over, kept = self._in_utterance, (*self._latest, chunk)
         self._reset()
-        self._before.extend(kept)
+        for each in kept:
+            self._keep(each)
         self._speech_samples = round(self.settings.start_seconds * SAMPLE_RATE)
         return Segment(is_over=over)
 
@@ -107,14 +105,15 @@ class Endpointer:
         return Segment(is_over=over)
 
     def _begin(self) -> Segment:
-        chunks = tuple(self._before)
+        chunks, samples = tuple(self._latest), self._latest_samples
         self._reset()
         self._in_utterance = True
-        self._utterance_samples = sum(chunk.samples for chunk in chunks)
+        self._utterance_samples = samples
         return Segment(chunks)
 
     def _continue(self, chunk: AudioChunk, is_speech: bool) -> Segment:
-        self._latest.append(chunk)
+        self._keep(chunk)
+        self._forget_before(self.settings.kept_seconds)
         self._utterance_samples += chunk.samples
         self._silence_samples = 0 if is_speech else self._silence_samples + chunk.samples
         silent = self._silence_samples >= self.settings.silence_seconds * SAMPLE_RATE
@@ -123,3 +122,12 @@ class Endpointer:
             self._reset()
             return Segment((chunk,), is_over=True)
         return Segment((chunk,))
+
+    def _keep(self, chunk: AudioChunk) -> None:
+        self._latest.append(chunk)
+        self._latest_samples += chunk.samples
+
+    def _forget_before(self, seconds: float) -> None:
+        """Drop the oldest chunks, as long as this much is kept."""
+        while self._latest_samples - self._latest[0].samples >= seconds * SAMPLE_RATE:
+            self._latest_samples -= self._latest.popleft().samples

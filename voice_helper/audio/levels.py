@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import numpy as np
@@ -28,6 +29,16 @@ def decibels(chunk: AudioChunk) -> float:
     if not len(samples) or not samples.any():
         return QUIETEST_DECIBELS
     return max(QUIETEST_DECIBELS, 20 * math.log10(math.sqrt(float(np.mean(samples**2))) / 32_768))
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the value that this share of some values lies below, interpolated as numpy does it, but faster."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    below = math.floor(place)
+    beyond = place - below
+    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    return low + (high - low) * beyond if beyond < 0.5 else high - (high - low) * (1 - beyond)
 
 
 class LevelMeter:

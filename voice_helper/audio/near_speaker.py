@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from voice_helper.audio.endpoint import Endpointer, EndpointSettings, Segment
-from voice_helper.audio.levels import decibels
+from voice_helper.audio.levels import decibels, quantile
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 LOUDER_DECIBELS: Final = 3.0
@@ -50,6 +50,8 @@ GATE_GAIN: Final = 0.01
 
 _LOUD_SHARE: Final = 0.9
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE / CHUNK_SAMPLES
+_SETTLED_CHUNKS: Final = round(SETTLED_SECONDS * _CHUNKS_A_SECOND)
+_ROOM_CHUNKS: Final = round(REMEMBERED_SECONDS * _CHUNKS_A_SECOND)
 _REMEMBERED_CHUNKS: Final = round(4 * _CHUNKS_A_SECOND)  # more than an utterance begins with
 
 
@@ -67,25 +69,47 @@ class Presence:
     """Somebody nearer than the speaker so far has begun to speak."""
 
 
+class _Levels:
+    """The levels of some speech, in the order in which it was heard."""
+
+    def __init__(self) -> None:
+        self.levels: list[float] = []
+        self._loud: float | None = -math.inf
+
+    def add(self, levels: list[float], *, kept: int | None = None) -> None:
+        """Add the levels that were heard next; forget all but the last `kept`, if given."""
+        self.levels += levels
+        if kept is not None:
+            del self.levels[:-kept]
+        if levels:
+            self._loud = None
+
+    @property
+    def loud(self) -> float:
+        """Return the level of the loud parts: this share of the speech is softer. Without any speech, -inf."""
+        if self._loud is None:
+            self._loud = quantile(self.levels, _LOUD_SHARE)
+        return self._loud
+
+
 class NearSpeaker:
     """Tracks the loudness of the person and of other talk in the room, chunk by chunk."""
 
     def __init__(self) -> None:
         self._power_before = 0.0
-        self._of_room: deque[float] = deque(maxlen=round(REMEMBERED_SECONDS * _CHUNKS_A_SECOND))
-        self._room_decibels = -math.inf  # the level of the loud parts of other talk in the room
+        self._room = _Levels()
         self._chunks_without_room = 0
         self._begin()
 
     def _begin(self) -> None:
-        self._of_person: list[float] = []
+        self._person = _Levels()
         self._softer: list[float] = []
         self._louder: list[float] = []
 
     @property
     def hears_others(self) -> bool:
         """Return whether others talk in the room."""
-        return bool(self._of_room)
+        return bool(self._room.levels)
 
     def accept(self, chunk: AudioChunk, is_speech: bool, *, in_utterance: bool, learns: bool = True) -> Presence:
         """Process a chunk, given whether it holds speech and whether an utterance has begun.
@@ -94,36 +118,42 @@ class NearSpeaker:
         """
         level = self._level(chunk)
         if not learns:
-            is_loud = is_speech and level >= self._room_decibels + LOUDER_DECIBELS
+            is_loud = is_speech and level >= self._room.loud + LOUDER_DECIBELS
             return Presence(is_loud, is_loud)
         if not in_utterance and (self._softer or self._louder):
             self._begin()
         self._forget_a_quiet_room()
         if not is_speech:
             return Presence()
-        if level < self._room_decibels + LOUDER_DECIBELS:
+        if level < self._room.loud + LOUDER_DECIBELS:
             self._hear_room([level])
             return Presence()
         if not in_utterance:
-            self._of_person = [*self._of_person[-round(SETTLED_SECONDS * _CHUNKS_A_SECOND) :], level]
+            self._person.add([level], kept=_SETTLED_CHUNKS + 1)
             return Presence(is_near=True, is_loud=True)
         if self._is_nearer(level):
             return Presence(is_near=True, is_loud=True, is_nearer=True)
-        is_loud = bool(self._louder) or level >= _loud(self._of_person) - SOFTER_DECIBELS
+        is_loud = bool(self._louder) or level >= self._person.loud - SOFTER_DECIBELS
         return Presence(not self._is_somebody_else(level, is_loud), is_loud)
+
+    def is_rooms(self, chunk: AudioChunk) -> bool:
+        """Return whether others talk, and a chunk is no louder than they are."""
+        return decibels(chunk) < self._room.loud + LOUDER_DECIBELS
 
     def _is_nearer(self, level: float) -> bool:
         """Return whether this chunk completes a jump in level, which makes all speech before it the room's."""
-        is_settled = len(self._of_person) >= SETTLED_SECONDS * _CHUNKS_A_SECOND
-        if not is_settled or level < _loud(self._of_person) + JUMP_DECIBELS:
-            self._of_person += self._louder
+        is_settled = len(self._person.levels) >= SETTLED_SECONDS * _CHUNKS_A_SECOND
+        if not is_settled or level < self._person.loud + JUMP_DECIBELS:
+            self._person.add(self._louder)
             self._louder.clear()
             return False
         self._louder.append(level)
         if len(self._louder) < JUMP_SECONDS * _CHUNKS_A_SECOND:
             return False
-        self._hear_room(self._of_person)
-        self._of_person, self._louder, self._softer = self._louder, [], []
+        self._hear_room(self._person.levels)
+        louder = self._louder
+        self._begin()
+        self._person.add(louder)
         return True
 
     def _is_somebody_else(self, level: float, is_loud: bool) -> bool:
@@ -131,7 +161,7 @@ class NearSpeaker:
         if self._louder:
             return False
         if is_loud:
-            self._of_person += [*self._softer, level]
+            self._person.add([*self._softer, level])
             self._softer.clear()
             return False
         self._softer.append(level)
@@ -148,15 +178,13 @@ class NearSpeaker:
         return level
 
     def _hear_room(self, levels: list[float]) -> None:
-        self._of_room += levels
-        self._room_decibels = _loud(self._of_room)
+        self._room.add(levels, kept=_ROOM_CHUNKS)
         self._chunks_without_room = 0
 
     def _forget_a_quiet_room(self) -> None:
         self._chunks_without_room += 1
         if self._chunks_without_room > QUIET_SECONDS * _CHUNKS_A_SECOND:
-            self._of_room.clear()
-            self._room_decibels = -math.inf
+            self._room = _Levels()
 
 
 class Gate:
@@ -221,6 +249,10 @@ class NearEndpointer:
         """Return whether others talk in the room."""
         return self._speaker.hears_others
 
+    def is_rooms(self, chunk: AudioChunk) -> bool:
+        """Return whether others talk, and a chunk is no louder than they are, so that it begins no utterance."""
+        return self._speaker.is_rooms(chunk)
+
     def accept(self, chunk: AudioChunk, is_speech: bool, *, is_own_voice: bool = False) -> Segment:
         """Process a chunk, given whether it holds speech. Return the chunks that belong to the utterance.
 
@@ -261,7 +293,3 @@ def _faded(chunk: AudioChunk, start: float, end: float) -> AudioChunk:
         return chunk
     samples = np.frombuffer(chunk.pcm, dtype="<i2") * np.linspace(start, end, chunk.samples)
     return AudioChunk(samples.astype("<i2").tobytes())
-
-
-def _loud(levels: list[float] | deque[float]) -> float:
-    return float(np.quantile(levels, _LOUD_SHARE)) if levels else -math.inf

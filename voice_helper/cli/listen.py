@@ -46,6 +46,9 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 _OVERHEARD: Final = "(ignored as talk with others: say it again {}; just repeat a sign of danger)"
 _NOT_UNDERSTOOD: Final = "(not understood: say it again; if it cuts you off, --patient waits longer)"
 _CANNOT_HEAR: Final = "Ctrl-C ends"
+_LATE: Final = (
+    "this machine cannot keep up: it hears you {seconds:.0f} s late, and skips what is no speech. Close other programs"
+)
 _GUIDE_COMMAND: Final = "voice-helper guide"
 _MAX_LINE_BYTES: Final = 4_096  # a terminal sends no longer lines
 
@@ -205,6 +208,7 @@ def _open_and_converse(
         player, heard = (kept, file) if file is not None else _live(options, kept, opened, announce, manner)
         if view is not None and isinstance(heard, QuietRoom):
             view.hint = _CANNOT_HEAR
+        lasting = heard if isinstance(heard, LastingMicrophone) else None
         assistant = Assistant(
             skill.conversation.article_only() if listening.article_only else skill.conversation,
             recognizer,
@@ -216,9 +220,9 @@ def _open_and_converse(
             wake=spotter,
             waits_to_be_addressed=manner.push_to_talk,
             clock_seconds=clock_seconds if listening.is_live else None,
-            tell=_teller(skill, listening, console, view),
+            behind_seconds=None if lasting is None else lambda: lasting.behind_seconds,
+            tell=_telling_once_if_late(_teller(skill, listening, console, view), announce),
         )
-        lasting = heard if isinstance(heard, LastingMicrophone) else None
         heard = kept_in(heard, recording)
         tell_ready()
         try:
@@ -315,6 +319,22 @@ def _teller(
 
         return lambda happening: print_line(loop_event_form(happening))
     return view.tell if view is not None else _shower(skill, console)
+
+
+def _telling_once_if_late(
+    tell: Callable[[LoopEvent], None], announce: Callable[[str], None]
+) -> Callable[[LoopEvent], None]:
+    """Return a function that passes events on, and announces the first time that sound is heard late."""
+    was_late = False
+
+    def told(happening: LoopEvent) -> None:
+        nonlocal was_late
+        if happening.event == "late" and not was_late:
+            was_late = True
+            announce(_LATE.format(**happening.fields))
+        tell(happening)
+
+    return told
 
 
 def _no_key() -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Final, Literal, Protocol
 
+from voice_helper.audio.backlog import Backlog
 from voice_helper.audio.devices import Source, chime
 from voice_helper.audio.endpoint import IN_SESSION, EndpointSettings, Segment
 from voice_helper.audio.near_speaker import NearEndpointer
@@ -42,7 +43,7 @@ from voice_helper.types import (
 )
 from voice_helper.understanding.understand import HELP_NOW
 
-LoopEventName = Literal["heard", "partly", "say", "hush", "tone", "error", "end"]
+LoopEventName = Literal["heard", "partly", "say", "hush", "tone", "error", "late", "end"]
 
 ADDRESSED_SECONDS: Final = 8.0
 STARTED_SECONDS: Final = 30.0
@@ -161,13 +162,18 @@ class Assistant:
         wake: Spotter | None = None,
         waits_to_be_addressed: bool = False,
         clock_seconds: Callable[[], float] | None = None,
+        behind_seconds: Callable[[], float] | None = None,
         tell: Callable[[LoopEvent], None] = lambda happening: None,
         understood: Callable[[Understood], None] = lambda understood: None,
     ) -> None:
-        """Set the parts. `clock_seconds` is the clock of a live source; without it, time is the length of the sound."""
+        """Set the parts. `clock_seconds` is the clock of a live source; without it, time is the length of the sound.
+
+        `behind_seconds` returns how much sound waits in the source; without it, none is ever left out.
+        """
         self.state = state
         self._clock_seconds = clock_seconds
         self._counted_to_seconds = 0.0 if clock_seconds is None else clock_seconds()
+        self._behind_seconds, self._backlog = behind_seconds, Backlog()
         self._conversation = conversation
         self._speaker = speaker
         self.endpoint = endpoint or EndpointSettings()
@@ -313,6 +319,30 @@ class Assistant:
         passed = self._count_lost_time(chunk.samples)
         self._clock_samples += chunk.samples
         played = self._speaker.player.advance(chunk.samples)
+        for part in self._due(chunk):
+            self._listen_to(part, played if part is chunk else bytes(2 * part.samples))
+        self._tell_time_line()
+        self._event(Quiet(chunk.samples, passed))
+        self._say_ahead(_AHEAD_SAMPLES)
+        if self._was_playing and not self._speaker.player.is_playing:
+            self._was_playing = False
+            if self._is_open or self._clock_samples <= self._addressed_until:
+                self._stay_addressed()  # a follow-up question needs no new wake word
+            self._event(DoneSpeaking())
+
+    def _due(self, chunk: AudioChunk) -> tuple[AudioChunk, ...]:
+        """Return what is heard now: the chunk, unless it is left out because the sound is late."""
+        if self._behind_seconds is None:
+            return (chunk,)
+        behind, was_late = self._behind_seconds(), self._backlog.is_late
+        is_needed = self._endpointer.in_utterance or self._was_playing or bool(self._own_text())
+        due = self._backlog.accept(chunk, behind, is_needed=is_needed, is_rooms=self._endpointer.is_rooms(chunk))
+        if self._backlog.is_late and not was_late:
+            self._happened("late", seconds=round(behind, 1))
+        return due
+
+    def _listen_to(self, chunk: AudioChunk, played: bytes) -> None:
+        """Find and recognize speech in a chunk, given what we played during its time."""
         us_alone = False
         if self._echo is not None:
             chunk = self._echo.clean(chunk, played)
@@ -331,14 +361,6 @@ class Assistant:
             self._mind_the_utterance(cut, is_new=not was_in_utterance)
         self._recognize(cut)
         self._utterance_over(cut.is_over)
-        self._tell_time_line()
-        self._event(Quiet(chunk.samples, passed))
-        self._say_ahead(_AHEAD_SAMPLES)
-        if self._was_playing and not self._speaker.player.is_playing:
-            self._was_playing = False
-            if self._is_open or self._clock_samples <= self._addressed_until:
-                self._stay_addressed()  # a follow-up question needs no new wake word
-            self._event(DoneSpeaking())
 
     def _count_lost_time(self, samples: int) -> int | None:
         """Let the time pass that went by on the clock before the last `samples`. Return the rest; `None` with no clock.

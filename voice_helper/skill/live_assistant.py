@@ -74,6 +74,7 @@ class LiveAssistant:
             opening.callback(self._devices.close)
             player = self._player(SilentPlayer() if is_silent and loudspeaker is None else loudspeaker, announce)
             self._microphone = self._source(microphone, announce)
+            lasting = self._microphone if isinstance(self._microphone, LastingMicrophone) else None
             self._assistant = Assistant(
                 conversation,
                 supervised_recognizer(recognizer),
@@ -83,7 +84,8 @@ class LiveAssistant:
                 headset=headset or is_silent,
                 wake=GuardedSpotter(announce, lambda: WakeWord(wake)) if wake is not None else None,
                 waits_to_be_addressed=push_to_talk,
-                clock_seconds=clock_seconds if isinstance(self._microphone, LastingMicrophone) else None,
+                clock_seconds=clock_seconds if lasting is not None else None,
+                behind_seconds=None if lasting is None else lambda: lasting.behind_seconds,
                 tell=self._happened.append,
             )
             opening.pop_all()
