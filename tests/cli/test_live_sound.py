@@ -17,7 +17,7 @@ import pytest
 from tests.support.patience import PATIENCE_SECONDS, wait_until
 from tests.support.programs import Ran, checked
 from tests.support.room import Room, next_event
-from tests.support.sound import as_array, loudness, seconds_of
+from tests.support.sound import as_array, loudness, noise, seconds_of, write_pcm
 from voice_helper.audio.devices import Microphone
 from voice_helper.support.paths import intents_folder
 from voice_helper.types import SAMPLE_RATE
@@ -258,3 +258,16 @@ def test_the_doctor_says_that_a_microphone_gives_no_sound_at_all(room: Room) -> 
     checks = {check["name"]: check for check in json.loads(out)["checks"]}
     assert checks["microphone"]["ok"]
     assert "it is silent now" in checks["microphone"]["detail"]
+
+
+@pytest.mark.sound
+def test_the_doctor_says_that_a_room_is_as_loud_as_the_person_in_it(room: Room, tmp_path: Path) -> None:
+    with room.other_sound(write_pcm(tmp_path / "television.wav", noise(3.0))):
+        process = room.start("doctor", "--json", "--speak")
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    checks = {check["name"]: check for check in json.loads(out)["checks"]}
+    assert "now speak" in err
+    assert not checks["room"]["ok"]
+    assert checks["room"]["voice_decibels"] == pytest.approx(checks["room"]["room_decibels"], abs=2.0)
+    assert "cannot be told apart" in checks["room"]["detail"]
+    assert "turn down the television" in checks["room"]["mend"]

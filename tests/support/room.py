@@ -138,6 +138,23 @@ class Room:
         command: list[str | Path] = ["paplay", f"--device={self._microphone}", path]
         subprocess.run(command, env=self.environment, check=True, timeout=PATIENCE_SECONDS)
 
+    @contextmanager
+    def other_sound(self, path: Path) -> Iterator[None]:
+        """Play a sound file into the microphone again and again."""
+        playing = True
+
+        def play() -> None:
+            while playing:
+                self._play(path)
+
+        thread = threading.Thread(target=play)
+        thread.start()
+        try:
+            yield
+        finally:
+            playing = False
+            thread.join(PATIENCE_SECONDS)
+
     def wait_for_listener(self, others: int) -> None:
         """Wait until the microphone is open. `others` is how many streams were recording before."""
         wait_until(lambda: len(self._pactl("list", "short", "source-outputs").stdout.splitlines()) > others)

@@ -56,11 +56,16 @@ class LevelMeter:
         self._clipped += int(np.count_nonzero(np.abs(np.frombuffer(chunk.pcm, dtype="<i2").astype(int)) > _FULL_SCALE))
         return level
 
+    @property
+    def loud_decibels(self) -> float:
+        """Return the level that the loudest third of a second reaches."""
+        loudest = sorted(self._decibels, reverse=True)[:_LOUD_CHUNKS]
+        return loudest[-1] if loudest else QUIETEST_DECIBELS
+
     def verdict(self) -> Verdict:
         """Return the verdict: nothing but zeros, too soft to be understood, good, or clipped."""
         if not self._decibels or max(self._decibels) <= QUIETEST_DECIBELS:
             return "silent"
         if self._clipped > _CLIPPED_SHARE * self._samples:
             return "loud"
-        loudest = sorted(self._decibels, reverse=True)[:_LOUD_CHUNKS]
-        return "soft" if loudest[-1] < _SOFT_DECIBELS else "good"
+        return "soft" if self.loud_decibels < _SOFT_DECIBELS else "good"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,14 +21,17 @@ from voice_helper.audio.devices import (
     no_device,
 )
 from voice_helper.audio.levels import LevelMeter
+from voice_helper.audio.room_level import first_seconds, loud_decibels
+from voice_helper.cli.room_advice import problem_of_room
 from voice_helper.errors import VoiceHelperError, install_hint
 from voice_helper.skill.folder_reader import load_content
 from voice_helper.speech_models.find import find_model
 from voice_helper.support.engines import RECOGNIZERS, VOICES, RecognizerRecord
 from voice_helper.support.paths import intents_folder
+from voice_helper.types import AudioChunk
 from voice_helper.voices import open_voice
 
-_CHUNKS_LISTENED: Final = 20  # two thirds of a second
+_SPOKEN_SECONDS: Final = 4.0
 EXTRAS: Final = (
     ("web page", "starlette", "web", "voice-helper serve web: in a browser"),
     ("home assistant", "wyoming", "wyoming", "voice-helper serve wyoming: in Home Assistant"),
@@ -54,10 +56,13 @@ class Finding:
     gives: str | None = None
     """What an optional part would add; `None` if everybody should have it."""
 
+    measured: Mapping[str, float | None] = field(default_factory=dict)
+    """What was measured, with the unit in each name."""
+
     def form(self) -> dict[str, Any]:
         """Return it as `doctor --json` prints it."""
         names = ("name", "ok", "needed", "detail", "mend", "gives")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | dict(self.measured)
 
 
 def examine(
@@ -68,10 +73,12 @@ def examine(
     loudspeaker: str | None = None,
     *,
     folder: Path | None = None,
+    ask_to_speak: Callable[[], None] | None = None,
 ) -> list[Finding]:
     """Check everything that the skill uses, without changing anything.
 
-    `folder` is an intents folder other than that of the language.
+    `folder` is an intents folder other than that of the language. `ask_to_speak` is called when the user should speak;
+    without it, only the room is measured.
     """
     folder = folder or intents_folder(language)
     return [
@@ -81,7 +88,7 @@ def examine(
         *(_look(each.title, partial(_voice, each.name), gives=each.adds) for each in VOICES),
         *(_extra(*extra) for extra in EXTRAS),
         _look("sound library", lambda: str(import_sounddevice().get_portaudio_version()[1])),
-        _look("microphone", lambda: _microphone(microphone)),
+        *_microphone(microphone, ask_to_speak),
         _look("loudspeaker", lambda: _device("loudspeaker", loudspeaker)),
         _number(folder, number),
     ]
@@ -122,16 +129,45 @@ def _extra(name: str, package: str, extra: str, gives: str) -> Finding:
     return Finding(name, True, gives, gives=gives)
 
 
-def _microphone(chosen: str | None) -> str:
-    """Return the name of the microphone, with a remark if it delivers no sound at all."""
-    named = _device("microphone", chosen)
+def _microphone(chosen: str | None, ask_to_speak: Callable[[], None] | None) -> list[Finding]:
+    """Check the microphone, and the sound of the room if it delivers any."""
+    try:
+        named = _device("microphone", chosen)
+        room, voice = _listened(chosen, ask_to_speak)
+    except VoiceHelperError as error:
+        return [Finding("microphone", False, error.message, error.hint)]
     meter = LevelMeter()
+    for chunk in (*room, *voice):
+        meter.accept(chunk)
+    if meter.verdict() == "silent":
+        return [Finding("microphone", True, f"{named}; it is silent now, perhaps muted: voice-helper setup tests it")]
+    return [Finding("microphone", True, named), _room(room, voice)]
+
+
+def _listened(chosen: str | None, ask_to_speak: Callable[[], None] | None) -> tuple[list[AudioChunk], list[AudioChunk]]:
+    """Return the sound of the room, and then that of the user, if the user is asked to speak."""
     with Microphone(chosen) as microphone:
-        for chunk in islice(microphone.chunks(), _CHUNKS_LISTENED):
-            meter.accept(chunk)
-    if meter.verdict() != "silent":
-        return named
-    return f"{named}; it is silent now, perhaps muted: voice-helper setup tests it"
+        chunks = microphone.chunks()
+        room = first_seconds(chunks)
+        if ask_to_speak is None:
+            return room, []
+        ask_to_speak()
+        return room, first_seconds(chunks, _SPOKEN_SECONDS)
+
+
+def _room(room: list[AudioChunk], voice: list[AudioChunk]) -> Finding:
+    """Say how loud the room is, and whether the user is louder."""
+    of_room, of_voice = round(loud_decibels(room), 1), round(loud_decibels(voice), 1) if voice else None
+    measured = {"room_decibels": of_room, "voice_decibels": of_voice}
+    if of_voice is None:
+        detail = f"{of_room:.0f} dB while nobody spoke; voice-helper doctor --speak compares it with your voice"
+        return Finding("room", True, detail, measured=measured)
+    detail = f"{of_room:.0f} dB while nobody spoke, {of_voice:.0f} dB while you spoke"
+    problem = problem_of_room(of_room, of_voice)
+    if problem is None:
+        return Finding("room", True, detail, measured=measured)
+    what, mend = problem
+    return Finding("room", False, f"{detail}: {what}", mend, measured=measured)
 
 
 def _device(kind: DeviceKind, chosen: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -12,6 +12,7 @@ from voice_helper.cli.options import (
     Options,
     check_save,
     common,
+    note,
     open_skill,
     plain,
     plain_lines,
@@ -27,13 +28,19 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.cli.diagnosis import Finding
 
 
+_SPEAK_NOW: Final = "now speak as you will: it listens for four seconds"
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--speak", is_flag=True, help="Also measure your voice: be quiet first, and speak when it asks you to.")
 @common
-def doctor(options: Options, as_json: bool) -> None:
+def doctor(options: Options, as_json: bool, speak: bool) -> None:
     """Show what works on this machine, and how to fix the rest.
 
     Example: voice-helper doctor
+
+    Example: voice-helper doctor --speak
     """
     from voice_helper.cli.diagnosis import examine
 
@@ -44,6 +51,7 @@ def doctor(options: Options, as_json: bool) -> None:
         options.microphone_device,
         options.loudspeaker_device,
         folder=options.intents,
+        ask_to_speak=(lambda: note(_SPEAK_NOW)) if speak else None,
     )
     if as_json:
         print_line(

@@ -49,6 +49,7 @@ _LEVELS: Final = {
     "good": "The level is good.",
     "loud": "That was too loud: lower the input level in the system's sound settings, or move away a little.",
 }
+_QUIET_PLEASE: Final = "Be quiet for two seconds: it listens to the room."
 _AS_SAID: Final = "which it understands."
 _MISHEARD: Final = "which is not the sentence above."
 _HEAR_BETTER: Final = (
@@ -182,6 +183,7 @@ def _hears(options: Options, skill: Skill, console: Console) -> bool:
     except SoundDeviceError as error:
         show_error(error)
         return options.microphone_device is None  # if there is no microphone at all, there is nothing to choose
+    room = _room_decibels(options, console)
     with progress("loading the recognizer"):
         recognizer: Recognizer = open_recognizer(options, skill)
         sentence = sentences_of(skill.content.answers.samples.text)[-1].rstrip(".")
@@ -190,7 +192,9 @@ def _hears(options: Options, skill: Skill, console: Console) -> bool:
         begun = "Once more: press" if number else "Press"
         console.print(f'{begun} Enter, then say aloud: "{plain(sentence)}"', highlight=False)
         click.prompt("", default="", show_default=False, prompt_suffix="")
-        heard, verdict = _heard(options, recognizer, console)
+        heard, verdict, voice = _heard(options, recognizer, console)
+        if verdict in ("good", "loud"):
+            _tell_if_too_loud(room, voice, console)
         if not heard:
             console.print("No words were heard." if verdict == "good" else _LEVELS[verdict])
             return False
@@ -203,9 +207,30 @@ def _hears(options: Options, skill: Skill, console: Console) -> bool:
     return False
 
 
+@without_sound_library_noise(note)
+def _room_decibels(options: Options, console: Console) -> float:
+    """Return how loud the room is while the user is quiet."""
+    from voice_helper.audio.devices import Microphone
+    from voice_helper.audio.room_level import first_seconds, loud_decibels
+
+    console.print(_QUIET_PLEASE)
+    with Microphone(options.microphone_device) as microphone:
+        return loud_decibels(first_seconds(microphone.chunks()))
+
+
+def _tell_if_too_loud(room_decibels: float, voice_decibels: float, console: Console) -> None:
+    """Say that the user is too soft for this room, and what to do about it."""
+    from voice_helper.cli.room_advice import problem_of_room
+
+    problem = problem_of_room(room_decibels, voice_decibels)
+    if problem is not None:
+        what, mend = problem
+        console.print(f"{what[0].upper()}{what[1:]}: {mend}.", highlight=False)
+
+
 @without_sound_library_noise(note)  # not around a question: its text goes to stderr, too
-def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[str, Verdict]:
-    """Return what the user says, if anything, and how loud it was."""
+def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[str, Verdict, float]:
+    """Return what the user says, if anything, how loud it was, and its level in decibels."""
     from voice_helper.audio.devices import Microphone
     from voice_helper.audio.endpoint import EndpointSettings
     from voice_helper.audio.levels import LevelMeter
@@ -214,7 +239,7 @@ def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[
     meter = LevelMeter()
     with Microphone(options.microphone_device) as microphone:
         heard = hear_question(_Metered(microphone, meter, console), recognizer, EndpointSettings())
-    return heard.text, meter.verdict()
+    return heard.text, meter.verdict(), meter.loud_decibels
 
 
 class _Metered:

@@ -1,0 +1,21 @@
+"""What the commands say about the sound of a room."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voice_helper.audio.room_level import room_verdict
+
+_MEND: Final = "come nearer to the microphone, or turn down the television or whatever else is on"
+_TOO_LOUD: Final = {
+    "close": "your voice is only {margin:.0f} dB louder than the room, so some words will be misheard",
+    "drowned": "the room is about as loud as your voice, so you cannot be told apart from it",
+}
+
+
+def problem_of_room(room_decibels: float, voice_decibels: float) -> tuple[str, str] | None:
+    """Return what is wrong if the room is too loud for a voice, and what to do; otherwise `None`."""
+    verdict = room_verdict(room_decibels, voice_decibels)
+    if verdict == "clear":
+        return None
+    return _TOO_LOUD[verdict].format(margin=voice_decibels - room_decibels), _MEND
