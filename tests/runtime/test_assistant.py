@@ -396,7 +396,7 @@ def test_time_asleep_counts_towards_the_limit_from_the_moment_a_session_begins(
     for _ in range(chunks_before):
         now += CHUNK_SAMPLES / SAMPLE_RATE
         assistant.take(AudioChunk(bytes(2 * CHUNK_SAMPLES)))
-    assert assistant.step is not None
+    assert "end" not in [each.event for each in happened]
     now += 1_000.0
     assistant.take(AudioChunk(bytes(2 * CHUNK_SAMPLES)))
     assert assistant.step is None

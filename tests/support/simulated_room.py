@@ -74,6 +74,11 @@ class Played:
     happened: Sequence[LoopEvent]
     assistant: Assistant
 
+    def words_after(self, seconds: float) -> str:
+        """Return what was heard after a time."""
+        heard = (each for each in self.happened if each.event == "heard" and each.at_seconds > seconds)
+        return "; ".join(f"{each.fields['text']} ({each.fields['intent']})" for each in heard)
+
     def times(self, event: str, **fields: object) -> list[float]:
         """Return when an event happened, in seconds."""
         return [

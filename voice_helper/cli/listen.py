@@ -46,9 +46,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 _OVERHEARD: Final = "(ignored as talk with others: say it again {}; just repeat a sign of danger)"
 _NOT_UNDERSTOOD: Final = "(not understood: say it again; if it cuts you off, --patient waits longer)"
 _CANNOT_HEAR: Final = "Ctrl-C ends"
-_LATE: Final = (
-    "this machine cannot keep up: it hears you {seconds:.0f} s late, and skips what is no speech. Close other programs"
-)
+_LATE: Final = "this machine cannot keep up: it hears you {} s late, and skips what is no speech. Close other programs"
 _GUIDE_COMMAND: Final = "voice-helper guide"
 _MAX_LINE_BYTES: Final = 4_096  # a terminal sends no longer lines
 
@@ -331,7 +329,7 @@ def _telling_once_if_late(
         nonlocal was_late
         if happening.event == "late" and not was_late:
             was_late = True
-            announce(_LATE.format(**happening.fields))
+            announce(_LATE.format(happening.fields["seconds"]))
         tell(happening)
 
     return told
