@@ -140,3 +140,12 @@ def test_the_end_of_the_source_ends_what_is_open(pattern: str, is_open: bool) ->
     cut = endpointer.finish()
     assert (cut.chunks, cut.is_over) == ((), is_open)
     assert not endpointer.finish().is_over
+
+
+@pytest.mark.parametrize("is_speech", [True, False])
+def test_an_utterance_that_was_split_goes_on_with_the_next_sound_loud_or_soft(is_speech: bool) -> None:
+    endpointer, chunks = Endpointer(), numbered(40)
+    for chunk in chunks[:-2]:
+        endpointer.accept(chunk, True)
+    assert endpointer.split(chunks[-2]).is_over
+    assert endpointer.accept(chunks[-1], is_speech).chunks == tuple(chunks[-18:])  # half a second, and these two

@@ -95,7 +95,8 @@ class Endpointer:
         self._reset()
         for each in kept:
             self._keep(each)
-        self._speech_samples = round(self.settings.start_seconds * SAMPLE_RATE)
+        # it begins with the next chunk, whatever that holds: a short word may go on with a soft sound
+        self._speech_samples = round(self.settings.start_seconds * SAMPLE_RATE) + CHUNK_SAMPLES
         return Segment(is_over=over)
 
     def finish(self) -> Segment:
