@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -118,8 +118,14 @@ class FragmentIndex:
         """Return the positions of the entries that a lower-case text may match, in ascending order."""
         pieces = self._pieces(text)
         found = {entry for piece in pieces & self._by_fragment.keys() for entry in self._by_fragment[piece]}
-        kept = [entry for entry in found if not any(clause.isdisjoint(pieces) for clause in self._needed[entry])]
-        return sorted(self._any_text + kept)
+        return sorted(self._any_text + self._kept(found, pieces))
+
+    def candidates_among(self, entries: Collection[int], text: str) -> list[int]:
+        """Return those of the entries that a lower-case text may match, in their order."""
+        return self._kept(entries, self._pieces(text)) if entries else []
+
+    def _kept(self, entries: Iterable[int], pieces: AbstractSet[str]) -> list[int]:
+        return [entry for entry in entries if not any(clause.isdisjoint(pieces) for clause in self._needed[entry])]
 
     def _pieces(self, text: str) -> set[str]:
         return {

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from voice_helper.content.documents import Item, Place, Problems
 from voice_helper.understanding.normalize import Language
-from voice_helper.understanding.prefilter import Name, NeedReader, PieceReader, is_plain, names_in
+from voice_helper.understanding.prefilter import Name, NeedReader, PieceReader, WordIndex, is_plain, names_in
 from voice_helper.understanding.required_fragments import Clauses, FragmentIndex
 from voice_helper.understanding.slots import SlotValue
 
@@ -77,7 +77,7 @@ class Sentences:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields and what takes long to build, but no objects of hassil."""
-        kept = {name: getattr(self, name) for name in ("intents", "slots_of", "_lists_of_slot", "_index")}
+        kept = {name: getattr(self, name) for name in ("intents", "slots_of", "_lists_of_slot", "_index", "_words_index")}
         return {each.name: getattr(self, each.name) for each in fields(self)} | kept
 
     @cached_property
@@ -226,9 +226,13 @@ class Sentences:
         return next((entry.say for entry in entries if entry.value == value), None)
 
     def _claims(self, text: str) -> Iterator[Claim]:
-        words = sorted((word for word in text.split() if word.isascii() and word.isalpha()), key=len, reverse=True)
-        candidates = (self.templates[each] for each in self._index.candidates(unicodedata.normalize("NFC", text)))
-        templates = [(each.intent, each.text) for each in candidates if self._pieces.may_match(each.text, words)]
+        words = {word for word in text.split() if word.isascii() and word.isalpha()}
+        composed = unicodedata.normalize("NFC", text)
+        if words:
+            candidates = self._index.candidates_among(self._words_index.candidates(words), composed)
+        else:
+            candidates = self._index.candidates(composed)
+        templates = [(self.templates[each].intent, self.templates[each].text) for each in candidates]
         if not templates:  # then the parser is not even loaded
             return
         for match in self._parsed.matches(text, templates):
@@ -241,8 +245,10 @@ class Sentences:
         return FragmentIndex([reader.needs(template.text) for template in self.templates])
 
     @cached_property
-    def _pieces(self) -> PieceReader:
-        return PieceReader(self._list_templates, self._raw_rules)
+    def _words_index(self) -> WordIndex:
+        """Return the index of the words that the templates are made of."""
+        reader = PieceReader(self._list_templates, self._raw_rules)
+        return WordIndex([reader.pieces(template.text) for template in self.templates])
 
     @property
     def _list_templates(self) -> Mapping[str, list[str]]:
