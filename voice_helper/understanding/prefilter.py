@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from voice_helper.understanding.required_fragments import Clauses, GroupReader, either, is_balanced
+from voice_helper.understanding.required_fragments import Clauses, GroupReader, as_bits, either, is_balanced
 
 _PLAIN: Final = re.compile(r"(?:[()\[\]|]|\{[^\W\d]\w*(?::[^\W\d]\w*)?\}|<\w+>|[\w',.?! -])+")
 _NAMES: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(\w+)>")
@@ -110,35 +110,31 @@ class PieceReader:
 
 
 class WordIndex:
-    """Finds the entries whose pieces spell every word of a text. The time hardly grows with the number of entries.
-
-    The entries of a piece are the bits of one integer, so a single operation compares a word with all entries.
-    """
+    """Finds the entries whose pieces spell every word of a text. The time hardly grows with the number of entries."""
 
     def __init__(self, pieces: Sequence[frozenset[str] | None]) -> None:
         """Set the pieces of each entry. An entry with `None` may match any text."""
         self._all = (1 << len(pieces)) - 1
-        self._any_text = _bits([entry for entry, each in enumerate(pieces) if each is None])
+        self._any_text = sum(1 << entry for entry, each in enumerate(pieces) if each is None)
         entries: dict[str, list[int]] = {}
         for entry, each in enumerate(pieces):
             for piece in each or ():
                 entries.setdefault(piece, []).append(entry)
-        # Entries with a piece in common mostly stand together: without the zeros below, a set of bits is short.
-        self._shifted = {piece: (found[0], _bits(found, found[0])) for piece, found in entries.items()}
+        self._with_piece = {piece: (found[0], as_bits(found)) for piece, found in entries.items()}
         self._often = {piece: len(found) for piece, found in entries.items()}
         self._longest = max(map(len, entries), default=0)
 
-    def candidates(self, words: Iterable[str]) -> list[int]:
-        """Return the positions of the entries that may contain all of these words, of the letters a to z."""
+    def candidates(self, words: Iterable[str]) -> int:
+        """Return the entries that may contain all of these words, of the letters a to z, as the bits of an integer."""
         left = self._all
         for word in sorted(words, key=lambda word: self._often.get(word, 0)):  # rare words leave few entries
             left = self._spelling(word, left) | (left & self._any_text)
             if not left:
                 break
-        return _positions(left)
+        return left
 
     def _spelling(self, word: str, among: int) -> int:
-        """Return those entries, as bits, that can build a word by joining pieces."""
+        """Return those entries that can build a word by joining pieces."""
         if len(word) > _LONGEST_WORD:
             return among
         up_to = [among] + [0] * len(word)
@@ -146,27 +142,7 @@ class WordIndex:
             if not entries:
                 continue
             for end in range(start + 1, min(len(word), start + self._longest) + 1):
-                shift, bits = self._shifted.get(word[start:end], (0, 0))
+                first, bits = self._with_piece.get(word[start:end], (0, 0))
                 if bits:
-                    up_to[end] |= entries & bits << shift
+                    up_to[end] |= entries & bits << first
         return up_to[-1]
-
-
-def _bits(positions: Sequence[int], lowest: int = 0) -> int:
-    """Return an integer with these bits set, counted from the lowest. The positions must be in ascending order."""
-    if not positions:
-        return 0
-    flags = bytearray((positions[-1] - lowest >> 3) + 1)
-    for position in positions:
-        flags[position - lowest >> 3] |= 1 << (position - lowest & 7)
-    return int.from_bytes(flags, "little")
-
-
-def _positions(bits: int) -> list[int]:
-    """Return the positions of the bits that are set, in ascending order."""
-    found = []
-    while bits:
-        lowest = bits & -bits
-        found.append(lowest.bit_length() - 1)
-        bits ^= lowest
-    return found

@@ -30,6 +30,7 @@ _NAMED = re.compile(r"\{[^{}]*\}|<[^<>]*>")
 _WORD = re.compile(r"[^\s()\[\]|;]+")
 _STRAIGHT = str.maketrans("\u2019", "'")
 _NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
+_MAX_RECENT = 1024
 _MAX_MISHEARD_WORDS = 3
 _MIN_MISHEARD_LETTERS = 5  # shorter words resemble too many others
 _MISHEARD_LIKENESS = 80
@@ -77,7 +78,9 @@ class Sentences:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields and what takes long to build, but no objects of hassil."""
-        kept = {name: getattr(self, name) for name in ("intents", "slots_of", "_lists_of_slot", "_index", "_words_index")}
+        kept = {
+            name: getattr(self, name) for name in ("intents", "slots_of", "_lists_of_slot", "_index", "_words_index")
+        }
         return {each.name: getattr(self, each.name) for each in fields(self)} | kept
 
     @cached_property
@@ -90,10 +93,24 @@ class Sentences:
 
         Tries the text as it is, with contractions, and without fillers. `only` limits the intents that are tried.
         """
+        if only is not None:
+            return self._exact(text, frozenset(only))
+        claims = self._recent.get(text)
+        if claims is None:
+            if len(self._recent) >= _MAX_RECENT:
+                self._recent.clear()
+            claims = self._recent[text] = self._exact(text, None)
+        return claims
+
+    @cached_property
+    def _recent(self) -> dict[str, tuple[Claim, ...]]:
+        """Return what the last few texts match: the same text is looked up several times on the way to an answer."""
+        return {}
+
+    def _exact(self, text: str, allowed: frozenset[str] | None) -> tuple[Claim, ...]:
         plain = " ".join(self.language.words(text))
         short = self.language.comparable(text)
         tried = dict.fromkeys((plain, short, self.language.without_fillers(short)))
-        allowed = frozenset(only) if only is not None else None
         claims: dict[str, Claim] = {}
         for variant in tried:
             if not variant:
@@ -227,11 +244,7 @@ class Sentences:
 
     def _claims(self, text: str) -> Iterator[Claim]:
         words = {word for word in text.split() if word.isascii() and word.isalpha()}
-        composed = unicodedata.normalize("NFC", text)
-        if words:
-            candidates = self._index.candidates_among(self._words_index.candidates(words), composed)
-        else:
-            candidates = self._index.candidates(composed)
+        candidates = self._index.candidates(unicodedata.normalize("NFC", text), self._words_index.candidates(words))
         templates = [(self.templates[each].intent, self.templates[each].text) for each in candidates]
         if not templates:  # then the parser is not even loaded
             return
