@@ -47,13 +47,13 @@ class Place:
 
     def _filled(self, found: re.Match[str]) -> str:
         result, stood = json.loads((BENCH / "results" / f"{self.result}.json").read_text("utf-8")), iter(found.groups())
-        return _FIGURE.sub(lambda figure: _shown(result, *figure.groups(), next(stood)), self.line)
+        return _FIGURE.sub(lambda figure: _shown(result, figure[1], figure[2], next(stood)), self.line)
 
 
 def _shown(result: Any, key: str, form: str | None, stood: str) -> str:
     if key == _UNCOMPARED:
         return stood
-    value = sum(Decimal(str(_value(result, each))) for each in key.split(" & "))
+    value = sum((Decimal(str(_value(result, each))) for each in key.split(" & ")), Decimal(0))
     if form == "MB":
         return f"{value / _MEBIBYTE:.0f}"
     with localcontext() as context:
