@@ -101,6 +101,7 @@ def test_every_sentence_of_a_template_is_made_of_its_pieces(template: str) -> No
         assert may_match(reader, template, [word for word in text.split() if word.isalpha()])
 
 
+@pytest.mark.slow
 @given(st.lists(TEMPLATES, min_size=1, max_size=9), st.lists(TEXTS, min_size=1, max_size=4))
 def test_with_and_without_an_index_the_same_templates_match(templates: list[str], texts: list[str]) -> None:
     sentences = folder_of(templates)
