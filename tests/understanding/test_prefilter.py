@@ -13,8 +13,8 @@ from voice_helper.content.yaml_documents import read_document
 from voice_helper.skill.folder_reader import Content
 from voice_helper.understanding.hassil_adapter import Templates, names_of, needs_of, parse_fault
 from voice_helper.understanding.normalize import Language
-from voice_helper.understanding.prefilter import NeedReader, PieceReader, is_plain, names_in
-from voice_helper.understanding.required_fragments import FragmentIndex
+from voice_helper.understanding.prefilter import NeedReader, PieceReader, WordIndex, is_plain, names_in
+from voice_helper.understanding.required_fragments import FragmentIndex, as_bits, positions
 from voice_helper.understanding.sentences import Sentences, read_sentences
 
 WORDS = st.sampled_from(["a", "my", "calf", "calves", "it's", "cramp", "cramps", "now"])
@@ -46,6 +46,10 @@ def folder_of(templates: list[str]) -> Sentences:
     sentences = read_sentences({"file": read_document("\n".join(lines), "file.yaml", problems)}, Language(), problems)
     assert problems.lines() == ()
     return sentences
+
+
+def may_match(reader: PieceReader, template: str, words: list[str]) -> bool:
+    return WordIndex([reader.pieces(template)]).candidates(words) == 1
 
 
 @given(TEMPLATES)
@@ -94,7 +98,31 @@ def test_every_sentence_of_a_template_is_made_of_its_pieces(template: str) -> No
     reader = PieceReader({"muscle": ["(calf|calves)", "[big] toe[s]"]}, RULES)
     sentences = folder_of([template])
     for text in sentences.draw(sentences.templates[0], 3):
-        assert reader.may_match(template, [word for word in text.split() if word.isalpha()])
+        assert may_match(reader, template, [word for word in text.split() if word.isalpha()])
+
+
+@pytest.mark.slow
+@given(st.lists(TEMPLATES, min_size=1, max_size=9), st.lists(TEXTS, min_size=1, max_size=4))
+def test_with_and_without_an_index_the_same_templates_match(templates: list[str], texts: list[str]) -> None:
+    sentences = folder_of(templates)
+    every = [(each.intent, each.text) for each in sentences.templates]
+    drawn = [text for template in sentences.templates[:2] for text in sentences.draw(template, 2)]
+    for text in (*texts, *drawn):
+        few = [(claim.intent, claim.template, claim.slots) for claim in sentences._claims(text)]
+        assert few == [tuple(match) for match in sentences._parsed.matches(text, every)]
+
+
+def test_an_index_of_words_keeps_entries_that_only_the_parser_can_read() -> None:
+    index = WordIndex([frozenset({"does", "heat", "help"}), None, frozenset({"does", "cold", "help"})])
+    assert positions(index.candidates(["does", "heat", "help"])) == [0, 1]
+    assert positions(index.candidates(["magnesium"])) == [1]
+    assert positions(index.candidates([])) == [0, 1, 2]
+
+
+@given(st.sets(st.integers(0, 200), min_size=1))
+def test_positions_are_read_back_from_their_bits(entries: set[int]) -> None:
+    ordered = sorted(entries)
+    assert positions(as_bits(ordered) << ordered[0]) == ordered
 
 
 @pytest.mark.parametrize(
@@ -112,7 +140,7 @@ def test_every_sentence_of_a_template_is_made_of_its_pieces(template: str) -> No
 )
 def test_words_are_pieces_in_a_row(template: str, words: list[str], may: bool) -> None:
     reader = PieceReader({"muscle": ["(calf|calves)", "[big] toe[s]"]}, RULES)
-    assert reader.may_match(template, words) is may
+    assert may_match(reader, template, words) is may
 
 
 @pytest.mark.parametrize(

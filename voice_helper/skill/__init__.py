@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -130,6 +130,7 @@ class Skill:
     conversation: Conversation
     memory: Memory = field(repr=False)
     embed: SentenceEmbedder = field(repr=False)
+    alarm: LearnedAlarm | None = field(repr=False, default=None)
 
     @classmethod
     def load(
@@ -245,6 +246,19 @@ class Skill:
         """Return whether the sentences have changed since the nearest meaning was learned."""
         return self.memory.learned_from != self.content.learning_key
 
+    def read_ahead(self, texts: Sequence[str]) -> None:
+        """Run the networks on texts together, before the texts are understood one by one: a third of the time.
+
+        The results are the same. They are kept until the next call, so pass at most a few hundred texts at once.
+        """
+        language = self.content.language
+        firsts = {text: language.parts(text)[0] for text in texts}
+        self.embed.read_ahead(map(language.essence, firsts.values()))
+        if self.alarm is not None:
+            # the alarm is not asked about what a template matches
+            exact = self.content.sentences.exact
+            self.alarm.read_ahead(language.essence(text) for text in firsts.values() if not exact(text))
+
     def load_all(self) -> None:
         """Load everything that a question may need, so that no user of a server waits for it."""
         any_words = self.content.sentences.intents[0]
@@ -282,7 +296,7 @@ def open_skill(
     alarm = _alarm(content.folder, embed)
     understanding = Understanding(content.sentences, content.safety, meaning, content.thresholds, alarm)
     conversation = Conversation(understanding, content.answers, content.guide, content.follow_ups)
-    skill = Skill(content, understanding, conversation, memory, embed)
+    skill = Skill(content, understanding, conversation, memory, embed, alarm)
     if skill.is_stale and not (before and before.is_stale):
         announce(_STALE)
     return skill

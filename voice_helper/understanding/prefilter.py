@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from voice_helper.understanding.required_fragments import Clauses, GroupReader, either, is_balanced
+from voice_helper.understanding.required_fragments import Clauses, GroupReader, as_bits, either, is_balanced
 
 _PLAIN: Final = re.compile(r"(?:[()\[\]|]|\{[^\W\d]\w*(?::[^\W\d]\w*)?\}|<\w+>|[\w',.?! -])+")
 _NAMES: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(\w+)>")
@@ -92,13 +92,8 @@ class PieceReader:
         self._rules = rules
         self._read: dict[str, frozenset[str] | None] = {}
 
-    def may_match(self, template: str, words: Iterable[str]) -> bool:
-        """Return whether some text of a template may contain all of these words, of the letters a to z."""
-        pieces = self._pieces(template)
-        return pieces is None or all(word in pieces or _is_made_of(word, pieces) for word in words)
-
-    def _pieces(self, template: str) -> frozenset[str] | None:
-        """Return the pieces; `None` if only the parser can determine them."""
+    def pieces(self, template: str) -> frozenset[str] | None:
+        """Return the pieces of a template; `None` if only the parser can determine them."""
         if template not in self._read:
             self._read[template] = self._found(template) if is_plain(template) else None
         return self._read[template]
@@ -107,19 +102,47 @@ class PieceReader:
         pieces = {sys.intern(piece) for piece in _PIECE.findall(_NAMES.sub(" ", plain).casefold())}
         for name in names_in(plain):
             for named in (self._rules[name.name],) if name.is_rule else self._lists[name.name]:
-                inner = self._pieces(named)
+                inner = self.pieces(named)
                 if inner is None:
                     return None
                 pieces |= inner
         return frozenset(pieces)
 
 
-def _is_made_of(word: str, pieces: frozenset[str]) -> bool:
-    """Return whether a word can be built by joining pieces."""
-    if len(word) > _LONGEST_WORD:
-        return True
-    ends = [0]
-    for end in range(1, len(word) + 1):
-        if any(word[start:end] in pieces for start in ends):
-            ends.append(end)
-    return ends[-1] == len(word)
+class WordIndex:
+    """Finds the entries whose pieces spell every word of a text. The time hardly grows with the number of entries."""
+
+    def __init__(self, pieces: Sequence[frozenset[str] | None]) -> None:
+        """Set the pieces of each entry. An entry with `None` may match any text."""
+        self._all = (1 << len(pieces)) - 1
+        self._any_text = sum(1 << entry for entry, each in enumerate(pieces) if each is None)
+        entries: dict[str, list[int]] = {}
+        for entry, each in enumerate(pieces):
+            for piece in each or ():
+                entries.setdefault(piece, []).append(entry)
+        self._with_piece = {piece: (found[0], as_bits(found)) for piece, found in entries.items()}
+        self._often = {piece: len(found) for piece, found in entries.items()}
+        self._longest = max(map(len, entries), default=0)
+
+    def candidates(self, words: Iterable[str]) -> int:
+        """Return the entries that may contain all of these words, of the letters a to z, as the bits of an integer."""
+        left = self._all
+        for word in sorted(words, key=lambda word: self._often.get(word, 0)):  # rare words leave few entries
+            left = self._spelling(word, left) | (left & self._any_text)
+            if not left:
+                break
+        return left
+
+    def _spelling(self, word: str, among: int) -> int:
+        """Return those entries that can build a word by joining pieces."""
+        if len(word) > _LONGEST_WORD:
+            return among
+        up_to = [among] + [0] * len(word)
+        for start, entries in enumerate(up_to):
+            if not entries:
+                continue
+            for end in range(start + 1, min(len(word), start + self._longest) + 1):
+                first, bits = self._with_piece.get(word[start:end], (0, 0))
+                if bits:
+                    up_to[end] |= entries & bits << first
+        return up_to[-1]

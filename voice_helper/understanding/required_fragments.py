@@ -107,19 +107,28 @@ class FragmentIndex:
         often = Counter(fragment for clauses in needed for clause in clauses for fragment in clause)
         weights = {clause: sum(often[fragment] for fragment in clause) for clauses in needed for clause in clauses}
         self._needed = needed
-        self._any_text = [entry for entry, clauses in enumerate(needed) if not clauses]
+        self._any_text = sum(1 << entry for entry, clauses in enumerate(needed) if not clauses)
         self._longest = max((len(fragment) for fragment in often), default=0)
-        self._by_fragment: dict[str, list[int]] = {}
+        entries: dict[str, list[int]] = {}
         for entry, clauses in enumerate(needed):
             for fragment in min(clauses, key=weights.__getitem__, default=()):
-                self._by_fragment.setdefault(fragment, []).append(entry)
+                entries.setdefault(fragment, []).append(entry)
+        self._by_fragment = {fragment: (found[0], as_bits(found)) for fragment, found in entries.items()}
 
-    def candidates(self, text: str) -> list[int]:
-        """Return the positions of the entries that a lower-case text may match, in ascending order."""
+    def candidates(self, text: str, among: int = -1) -> list[int]:
+        """Return the positions of the entries that a lower-case text may match, in ascending order.
+
+        `among` limits them to some entries, whose bits are set.
+        """
+        if not among:
+            return []
         pieces = self._pieces(text)
-        found = {entry for piece in pieces & self._by_fragment.keys() for entry in self._by_fragment[piece]}
-        kept = [entry for entry in found if not any(clause.isdisjoint(pieces) for clause in self._needed[entry])]
-        return sorted(self._any_text + kept)
+        found = self._any_text
+        for piece in pieces & self._by_fragment.keys():
+            first, bits = self._by_fragment[piece]
+            found |= bits << first
+        left = positions(found & among)
+        return [entry for entry in left if not any(clause.isdisjoint(pieces) for clause in self._needed[entry])]
 
     def _pieces(self, text: str) -> set[str]:
         return {
@@ -128,3 +137,28 @@ class FragmentIndex:
             for start in range(len(word))
             for end in range(start + 1, min(len(word), start + self._longest) + 1)
         }
+
+
+def as_bits(entries: Sequence[int]) -> int:
+    """Return ascending positions as the bits of one integer, counted from the first of them.
+
+    Entries that have something in common mostly stand together, so the integer is short. One operation on such integers
+    looks at all entries.
+    """
+    if not entries:
+        return 0
+    first = entries[0]
+    flags = bytearray((entries[-1] - first >> 3) + 1)
+    for entry in entries:
+        flags[entry - first >> 3] |= 1 << (entry - first & 7)
+    return int.from_bytes(flags, "little")
+
+
+def positions(bits: int) -> list[int]:
+    """Return the positions of the bits that are set, in ascending order."""
+    found = []
+    while bits:
+        lowest = bits & -bits
+        found.append(lowest.bit_length() - 1)
+        bits ^= lowest
+    return found

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from voice_helper.content.documents import Item, Place, Problems
 from voice_helper.understanding.normalize import Language
-from voice_helper.understanding.prefilter import Name, NeedReader, PieceReader, is_plain, names_in
+from voice_helper.understanding.prefilter import Name, NeedReader, PieceReader, WordIndex, is_plain, names_in
 from voice_helper.understanding.required_fragments import Clauses, FragmentIndex
 from voice_helper.understanding.slots import SlotValue
 
@@ -30,6 +30,7 @@ _NAMED = re.compile(r"\{[^{}]*\}|<[^<>]*>")
 _WORD = re.compile(r"[^\s()\[\]|;]+")
 _STRAIGHT = str.maketrans("\u2019", "'")
 _NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
+_MAX_RECENT = 1024
 _MAX_MISHEARD_WORDS = 3
 _MIN_MISHEARD_LETTERS = 5  # shorter words resemble too many others
 _MISHEARD_LIKENESS = 80
@@ -77,7 +78,9 @@ class Sentences:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields and what takes long to build, but no objects of hassil."""
-        kept = {name: getattr(self, name) for name in ("intents", "slots_of", "_lists_of_slot", "_index")}
+        kept = {
+            name: getattr(self, name) for name in ("intents", "slots_of", "_lists_of_slot", "_index", "_words_index")
+        }
         return {each.name: getattr(self, each.name) for each in fields(self)} | kept
 
     @cached_property
@@ -90,10 +93,24 @@ class Sentences:
 
         Tries the text as it is, with contractions, and without fillers. `only` limits the intents that are tried.
         """
+        if only is not None:
+            return self._exact(text, frozenset(only))
+        claims = self._recent.get(text)
+        if claims is None:
+            if len(self._recent) >= _MAX_RECENT:
+                self._recent.clear()
+            claims = self._recent[text] = self._exact(text, None)
+        return claims
+
+    @cached_property
+    def _recent(self) -> dict[str, tuple[Claim, ...]]:
+        """Return what the last few texts match: the same text is looked up several times on the way to an answer."""
+        return {}
+
+    def _exact(self, text: str, allowed: frozenset[str] | None) -> tuple[Claim, ...]:
         plain = " ".join(self.language.words(text))
         short = self.language.comparable(text)
         tried = dict.fromkeys((plain, short, self.language.without_fillers(short)))
-        allowed = frozenset(only) if only is not None else None
         claims: dict[str, Claim] = {}
         for variant in tried:
             if not variant:
@@ -232,9 +249,9 @@ class Sentences:
         return next((entry.say for entry in entries if entry.value == value), None)
 
     def _claims(self, text: str) -> Iterator[Claim]:
-        words = sorted((word for word in text.split() if word.isascii() and word.isalpha()), key=len, reverse=True)
-        candidates = (self.templates[each] for each in self._index.candidates(unicodedata.normalize("NFC", text)))
-        templates = [(each.intent, each.text) for each in candidates if self._pieces.may_match(each.text, words)]
+        words = {word for word in text.split() if word.isascii() and word.isalpha()}
+        candidates = self._index.candidates(unicodedata.normalize("NFC", text), self._words_index.candidates(words))
+        templates = [(self.templates[each].intent, self.templates[each].text) for each in candidates]
         if not templates:  # then the parser is not even loaded
             return
         for match in self._parsed.matches(text, templates):
@@ -247,8 +264,10 @@ class Sentences:
         return FragmentIndex([reader.needs(template.text) for template in self.templates])
 
     @cached_property
-    def _pieces(self) -> PieceReader:
-        return PieceReader(self._list_templates, self._raw_rules)
+    def _words_index(self) -> WordIndex:
+        """Return the index of the words that the templates are made of."""
+        reader = PieceReader(self._list_templates, self._raw_rules)
+        return WordIndex([reader.pieces(template.text) for template in self.templates])
 
     @property
     def _list_templates(self) -> Mapping[str, list[str]]:
