@@ -86,7 +86,7 @@ def test_a_hundred_thousand_characters_take_no_longer_than_a_moment(skill: Skill
 @given(st.lists(st.sampled_from(WORDS), min_size=50, max_size=MAX_CHARACTERS // 3).map(" ".join))
 def test_no_pile_of_words_makes_the_rules_slow(skill: Skill, text: str) -> None:
     started = time.process_time()
-    skill.understanding.safety.find(text)
+    skill.understanding.safety.find(skill.understanding.safety.language.normalize(text))
     assert time.process_time() - started < 2.0
 
 

@@ -39,6 +39,7 @@ from voice_helper.types import (
     Transcript,
     Understood,
 )
+from voice_helper.understanding.normalize import NormalizedText
 from voice_helper.understanding.safety import Flag
 from voice_helper.understanding.understand import HELP_NOW, Context, Understanding
 
@@ -201,6 +202,17 @@ class State:
     attention: Attention = field(default_factory=Attention)
 
 
+@dataclass(frozen=True, slots=True)
+class Interpretation:
+    """An utterance, and what it means at this point of the conversation."""
+
+    transcript: Transcript
+    said: NormalizedText
+    """The words of the transcript."""
+
+    match: Match
+
+
 @dataclass(frozen=True)
 class Conversation:
     """Combine understanding, answers and the guided session."""
@@ -270,7 +282,7 @@ class Conversation:
         may_be_us = over_speech and not self.is_stop(heard.command)
         if heard.command_fit < (SURE_OF_COMMAND_OVER_SPEECH if may_be_us else SURE_OF_COMMAND):
             return heard
-        if self.understanding.urgent_flag(heard.text):
+        if self.understanding.urgent_flag(self.understanding.normalize(heard.text)):
             return heard
         return replace(heard, text=heard.command, confidence=max(heard.confidence, heard.command_fit), alternatives=())
 
@@ -306,18 +318,18 @@ class Conversation:
         so_far = state.so_far
         if so_far.acted_on is not None or (event.overheard and state.hands_free and state.session is None):
             return state, ()
-        text = event.text
-        flag = self.understanding.urgent_flag(text)
+        said = self.understanding.normalize(event.text)
+        flag = self.understanding.urgent_flag(said)
         if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # may be our own words, misheard
             known = so_far.suspected is not None and so_far.suspected.family == flag.family
             so_far = replace(so_far, suspected=flag, suspected_samples=so_far.suspected_samples if known else 0)
         else:
             so_far = replace(so_far, suspected=None)
-        if state.session is not None and self.is_stop(text):
+        if state.session is not None and self._is_stop(said):
             stopped = replace(state, so_far=replace(so_far, acted_on=STOP))
-            return self._heard(stopped, Heard(Transcript(text)), already=None, expected=None)
+            return self._heard(stopped, Heard(Transcript(event.text)), already=None, expected=None)
         if state.session is not None and so_far.hushed_for is None:
-            command = self.understanding.command(text)
+            command = self.understanding.command(said)
             known = command is not None and command == so_far.commanded
             so_far = replace(so_far, commanded=command, commanded_samples=so_far.commanded_samples if known else 0)
         return replace(state, so_far=so_far), ()
@@ -330,15 +342,14 @@ class Conversation:
         state, again = self._moved(state, guided.repeat(self.guide, state.session))
         return state, (*actions, *again)
 
-    def _may_be_us(
-        self, state: State, event: Heard, transcript: Transcript, match: Match, *, expected: str | None
-    ) -> bool:
+    def _may_be_us(self, state: State, event: Heard, heard: Interpretation, *, expected: str | None) -> bool:
         """Return whether words heard while we spoke may be our own, misheard.
 
         "Stop" never waits for certainty, and neither do words on which two recognizers agree. A sign of danger is
         doubted only if our own words name it. A question counts if it is one of our sentences and too long to be
         chance.
         """
+        transcript, match = heard.transcript, heard.match
         if event.over_speech is None or match.intent in (STOP, expected):
             return False
         if match.decided_by == "safety":
@@ -353,7 +364,9 @@ class Conversation:
         """Return the red flags that our own prompt names: hearing them while it plays proves nothing."""
         if not own:
             return frozenset()
-        return frozenset(flag.family for flag in self.understanding.safety.find(own).raised)
+        return frozenset(
+            flag.family for flag in self.understanding.safety.find(self.understanding.normalize(own)).raised
+        )
 
     def _act_on_suspicion(self, state: State, flag: Flag) -> tuple[State, tuple[Action, ...]]:
         match = Match(flag.level, decided_by="safety", family=flag.family, certainty="certain")
@@ -362,7 +375,10 @@ class Conversation:
 
     def is_stop(self, text: str) -> bool:
         """Return whether a text is the command that is never ignored."""
-        return bool(self.understanding.sentences.exact(self._said_once(text), only=(STOP,)))
+        return self._is_stop(self.understanding.normalize(text))
+
+    def _is_stop(self, said: NormalizedText) -> bool:
+        return bool(self.understanding.sentences.exact(self._said_once(said), only=(STOP,)))
 
     def _heard(
         self, state: State, event: Heard, *, already: str | None, expected: str | None
@@ -371,16 +387,18 @@ class Conversation:
 
         `already` is what was acted on during the utterance; `expected` is the command that our speech stopped for.
         """
-        transcript, match = self._meaning(state, event)
-        match = self._with_trouble_now(transcript.text, match)
+        heard = self._interpreted(state, event)
+        transcript, said = heard.transcript, heard.said
         if not transcript.text:
             return state, ()
-        if self._may_be_us(state, event, transcript, match, expected=expected):
+        heard = replace(heard, match=self._with_trouble_now(said, heard.match))
+        if self._may_be_us(state, event, heard, expected=expected):
             return state, ()
+        match = heard.match
         if already == STOP or (already in HELP_NOW and match.certainty is not None):
             return state, ()
-        match = self._answering_our_question(state, match, transcript.text)
-        if not event.addressed and state.session is None and not self.understanding.urgent_flag(transcript.text):
+        match = self._answering_our_question(state, match, said)
+        if not event.addressed and state.session is None and not self.understanding.urgent_flag(said):
             return state, ()
         is_overheard = event.overheard and state.hands_free and not state.candidates
         if is_overheard and not self.understanding.is_for_us(transcript, match, event.so_far):
@@ -389,13 +407,13 @@ class Conversation:
         if match.is_alarm:
             return self._help_now(state, transcript, match)
         if match.certainty == "possible":
-            return self._may_be_danger(state, transcript, match, is_overheard=is_overheard)
+            return self._may_be_danger(state, replace(heard, match=match), is_overheard=is_overheard)
         was_on_alert = state.alerts.level is not None
-        state = self._taken_back(state, transcript, match)
+        state = self._taken_back(state, said, match)
         if match.intent == TAKE_BACK and was_on_alert:
             match = replace(match, slots={**match.slots, _ALERT: "on"})
-        match = self._limited(state, match)
-        return self._acted_on(state, transcript, match, is_overheard=is_overheard)
+        heard = replace(heard, match=self._limited(state, match))
+        return self._acted_on(state, heard, is_overheard=is_overheard)
 
     def _confirmed(self, state: State, match: Match) -> Match:
         """Return a certain alarm for a second possible one, or for a "yes" after one, and otherwise the match."""
@@ -411,9 +429,10 @@ class Conversation:
         return Match(level, decided_by="safety", family=family, certainty="certain")
 
     def _may_be_danger(
-        self, state: State, transcript: Transcript, match: Match, *, is_overheard: bool
+        self, state: State, heard: Interpretation, *, is_overheard: bool
     ) -> tuple[State, tuple[Action, ...]]:
         """Name the emergency number, then go on with what was understood: nothing is ended or moved by it."""
+        match = heard.match
         level = match.intent if match.intent in HELP_NOW else match.possible
         alerts = replace(
             state.alerts, possible=level, possible_family=match.family, possible_samples=POSSIBLE_SECONDS * SAMPLE_RATE
@@ -422,15 +441,16 @@ class Conversation:
         row = self.answers.filled(self.answers.possible)
         if match.intent in HELP_NOW:
             answer = Answer((row,))
-            return state, (Understood(transcript, match, answer), Say(answer.rows))
-        state, actions = self._acted_on(state, transcript, self._limited(state, match), is_overheard=is_overheard)
+            return state, (Understood(heard.transcript, match, answer), Say(answer.rows))
+        limited = replace(heard, match=self._limited(state, match))
+        state, actions = self._acted_on(state, limited, is_overheard=is_overheard)
         return state, _with_row_first(actions, row)
 
-    def _taken_back(self, state: State, transcript: Transcript, match: Match) -> State:
+    def _taken_back(self, state: State, said: NormalizedText, match: Match) -> State:
         """Return the state without a remembered sign that the words deny or take back."""
         if state.alerts.level is None:
             return state
-        is_denied = match.denied and self.understanding.safety.denies(transcript.text, state.alerts.family)
+        is_denied = match.denied and self.understanding.safety.denies(said, state.alerts.family)
         if match.intent == TAKE_BACK or is_denied:
             return replace(state, alerts=Alerts())
         return state
@@ -446,32 +466,31 @@ class Conversation:
             return match
         return Match(alerts.level, decided_by="safety", family=alerts.family)
 
-    def _acted_on(
-        self, state: State, transcript: Transcript, match: Match, *, is_overheard: bool
-    ) -> tuple[State, tuple[Action, ...]]:
+    def _acted_on(self, state: State, heard: Interpretation, *, is_overheard: bool) -> tuple[State, tuple[Action, ...]]:
+        transcript, said, match = heard.transcript, heard.said, heard.match
         if self.guide is not None:
             state = replace(state, conditions=state.conditions | self.guide.conditions_in(match))
         if state.session is not None and self.guide is not None:
-            return self._heard_in_session(state, transcript, match, self.guide, state.session)
+            return self._heard_in_session(state, heard, self.guide, state.session)
         topic = state.last.topic
         if not is_overheard and match.decided_by != "safety":
-            kind = self.follow_ups.kind(transcript.text)
+            kind = self.follow_ups.kind(said)
             if kind is not None and (topic is not None or kind not in ABOUT_A_TOPIC):
                 return self._followed(state, transcript, kind)
-            both = self._two_questions(transcript.text, match)
+            both = self._two_questions(said, match)
             if both is not None:
                 return self._both_answered(state, transcript, *both)
         if topic is not None and not is_overheard:
-            match = self._limited(state, self._going_on(topic, transcript.text, match))
-        elif self._needs_topic(transcript.text, match):
+            match = self._limited(state, self._going_on(topic, said, match))
+        elif self._needs_topic(said, match):
             match = Match(NONE_INTENT, score=0.0, decided_by="none")
         return self._asked(state, transcript, match)
 
-    def _two_questions(self, text: str, match: Match) -> tuple[Match, Match] | None:
+    def _two_questions(self, said: NormalizedText, match: Match) -> tuple[Match, Match] | None:
         """Return the meanings of two questions in one breath, or `None` if a text is not two questions."""
         if match.decided_by in _CERTAIN:
             return None
-        for halves in self.follow_ups.split(text):
+        for halves in self.follow_ups.split(said):
             first, second = (self.understanding.understand(half) for half in halves)
             topics = self.follow_ups.topics
             if first.intent == second.intent or not (first.intent in topics and second.intent in topics):
@@ -492,11 +511,11 @@ class Conversation:
         state, actions = self._say_answer(state, transcript, first, answer)
         return replace(state, last=LastAnswer(first, rows, topic=second)), actions
 
-    def _needs_topic(self, text: str, match: Match) -> bool:
+    def _needs_topic(self, said: NormalizedText, match: Match) -> bool:
         """Return whether words mean nothing without a topic, whatever sentence they resemble: a bare "why"."""
         if match.decided_by not in ("nearest", "unsure"):
             return False
-        return self.follow_ups.kind(text) is not None or self.follow_ups.choice(text) is not None
+        return self.follow_ups.kind(said) is not None or self.follow_ups.choice(said) is not None
 
     def _asked(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
@@ -529,14 +548,14 @@ class Conversation:
             return self._answer(state, match)
         return self.answers.going_on(state.last.rows, full_given=state.disclaimer.given)
 
-    def _going_on(self, topic: Match, text: str, match: Match) -> Match:
+    def _going_on(self, topic: Match, said: NormalizedText, match: Match) -> Match:
         """Take "what about magnesium" as a question of the kind that was answered last, or else of another kind."""
         if match.decided_by in _FIRM:
             return match
         group_of = self.understanding.sentences.group_of
         own = group_of.get(topic.intent, "")
         near: list[Match] = []
-        for group, whole in self.follow_ups.framed(text, own):
+        for group, whole in self.follow_ups.framed(said, own):
             meant = self.understanding.understand(whole)
             if group_of.get(meant.intent) != group or (group != own and match.decided_by == "exact"):
                 continue
@@ -585,31 +604,37 @@ class Conversation:
     def _slots_of(self, intent: str) -> tuple[str, ...]:
         return self.understanding.sentences.slots_of.get(intent, ())
 
-    def _meaning(self, state: State, event: Heard) -> tuple[Transcript, Match]:
+    def _interpreted(self, state: State, event: Heard) -> Interpretation:
         """Return the words of an utterance and their meaning at this point of the conversation."""
+        normalize = self.understanding.normalize
         heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
+        said = normalize(heard.text)
         if state.session is not None:
-            heard = replace(heard, text=self._said_once(heard.text))
+            said = self._said_once(said)
+            heard = replace(heard, text=said.text)
         if event.overheard:  # second guesses at talk that is not for us find something in everything
             heard = replace(heard, alternatives=())
         if event.over_speech is None:
-            return self._best_explained(heard, self.context(state))
-        whole = self.understanding.understand(event.over_speech, self.context(state))
+            return self._best_explained(heard, said, self.context(state))
+        whole_said = normalize(event.over_speech)
+        whole = self.understanding.meaning(whole_said, self.context(state))
         are_most_theirs = 2 * len(heard.text.split()) >= len(event.over_speech.split())
         if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
-            return replace(heard, text=event.over_speech), whole
-        return self._best_explained(replace(heard, alternatives=()), self.context(state))  # mostly our own echo
+            return Interpretation(replace(heard, text=event.over_speech), whole_said, whole)
+        return self._best_explained(replace(heard, alternatives=()), said, self.context(state))  # mostly our own echo
 
-    def _said_once(self, text: str) -> str:
+    def _said_once(self, said: NormalizedText) -> NormalizedText:
         """Return a command that was said several times in a row as if it had been said once: "next next"."""
-        words = self.understanding.sentences.language.words(text)
+        words = said.words
         for length in range(1, min(len(words) // 2, LONGEST_COMMAND_WORDS) + 1):
             once, times = words[:length], len(words) // length
-            if once * times == words and self.understanding.command(" ".join(once)) is not None:
-                return " ".join(once)
-        return text
+            if once * times == words:
+                command = self.understanding.normalize(" ".join(once))
+                if self.understanding.command(command) is not None:
+                    return command
+        return said
 
-    def _with_trouble_now(self, text: str, match: Match) -> Match:
+    def _with_trouble_now(self, said: NormalizedText, match: Match) -> Match:
         """Return the start of a session if part of a text reports the trouble, whatever else the text says."""
         is_judged = match.is_alarm and match.score < 1.0  # by its odds, not by the words of a rule
         is_alarm = match.is_alarm and not is_judged
@@ -618,8 +643,9 @@ class Conversation:
         if match.decided_by in _CERTAIN and not is_judged:
             return match
         understanding = self.understanding
-        for clause, rest in self.guide.clauses(understanding.sentences.language.words(text)):
-            claim = next(iter(understanding.sentences.exact(clause, only=(GUIDE_START,))), None)
+        for clause, rest in self.guide.clauses(said.words):
+            claims = understanding.sentences.exact(understanding.normalize(clause), only=(GUIDE_START,))
+            claim = next(iter(claims), None)
             if claim is not None:
                 also = (match, *(understanding.understand(words) for words in rest if words))
                 if is_judged and any(each.is_alarm for each in also[1:]):
@@ -633,35 +659,36 @@ class Conversation:
                 )  # fmt: skip
         return match
 
-    def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
+    def _best_explained(self, transcript: Transcript, said: NormalizedText, context: Context) -> Interpretation:
         """Return the words and their meaning.
 
         If the words have no meaning, use an equally likely alternative that has a certain meaning.
         """
-        match = self.understanding.understand(transcript.text, context, transcript.confidence)
+        match = self.understanding.meaning(said, context, transcript.confidence)
         if transcript.text and match.intent in (NONE_INTENT, UNSURE_INTENT):
             for other in transcript.alternatives:
-                meant = self.understanding.understand(other, context)
+                other_said = self.understanding.normalize(other)
+                meant = self.understanding.meaning(other_said, context)
                 if meant.decided_by in _CERTAIN and meant.intent != OUT_OF_SCOPE:
-                    return replace(transcript, text=other, alternatives=()), meant
-        return transcript, match
+                    return Interpretation(replace(transcript, text=other, alternatives=()), other_said, meant)
+        return Interpretation(transcript, said, match)
 
-    def _answering_our_question(self, state: State, match: Match, text: str) -> Match:
+    def _answering_our_question(self, state: State, match: Match, said: NormalizedText) -> Match:
         """Interpret "yes", "the first", or one of the two names as the answer to "Did you mean ..., or ...?"."""
         if not state.candidates:
             return match
-        number = 0 if match.intent == "yes" else self.follow_ups.choice(text)
+        number = 0 if match.intent == "yes" else self.follow_ups.choice(said)
         if number is None and match.intent in (NONE_INTENT, UNSURE_INTENT):
-            number = self._named(state.candidates, text)
+            number = self._named(state.candidates, said)
         if number is None:
             return match
         return Match(state.candidates[number], match.slots, match.score, "exact")
 
-    def _named(self, intents: tuple[str, ...], text: str) -> int | None:
+    def _named(self, intents: tuple[str, ...], said: NormalizedText) -> int | None:
         """Return the index of the intent whose title equals a text or has most of its words, or `None`."""
         language = self.understanding.sentences.language
         titles = [language.words(self.answers.entries[intent].title) for intent in intents]
-        words = language.words(language.essence(text))
+        words = tuple(said.essence.split())
         if words in titles:
             return titles.index(words)
         own = [set(title).difference(*(other for other in titles if other != title)) for title in titles]
@@ -722,14 +749,14 @@ class Conversation:
         return over, tuple(actions)
 
     def _heard_in_session(
-        self, state: State, transcript: Transcript, match: Match, guide: Guide, session: Session
+        self, state: State, heard: Interpretation, guide: Guide, session: Session
     ) -> tuple[State, tuple[Action, ...]]:
+        transcript, said, match = heard.transcript, heard.said, heard.match
         pace = pace_of(match)
         if pace is not None:
             return state, (Understood(transcript, match), pace)
-        comparable = self.understanding.comparable(transcript.text)
-        step = self._ways_to_steps.get(comparable) if match.decided_by != "safety" else None
-        kind, nothing = self.follow_ups.kind(transcript.text), self.follow_ups.nothing
+        step = self._ways_to_steps.get(said.comparable) if match.decided_by != "safety" else None
+        kind, nothing = self.follow_ups.kind(said), self.follow_ups.nothing
         answer = None
         if step is not None:
             move = guided.go_to_step(guide, session, step)
@@ -738,7 +765,7 @@ class Conversation:
         elif match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
             return state, (Understood(transcript, match),)
         else:
-            moved = guided.report(guide, session, match.intent, comparable)
+            moved = guided.report(guide, session, match.intent, said.comparable)
             moved = moved or move_of(guide, session, match)
             if moved is None:  # not a command: a question, answered during the session
                 answer = self._answer_in_session(state, match, guide, session)
@@ -750,7 +777,7 @@ class Conversation:
     @cached_property
     def _ways_to_steps(self) -> Mapping[str, str]:
         ways = self.guide.ways_to_steps if self.guide is not None else ()
-        return {self.understanding.comparable(way): name for way, name in ways}
+        return {self.understanding.normalize(way).comparable: name for way, name in ways}
 
     def _answer_in_session(self, state: State, match: Match, guide: Guide, session: Session) -> Answer:
         """Return the answer to a question during a session, which ends with the full disclaimer in any case."""

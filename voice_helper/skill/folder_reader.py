@@ -382,7 +382,7 @@ def _check_thefts(sentences: Sentences, problems: Problems) -> None:
             if owner.intent != template.intent:
                 _report_theft(comparable, template, owner.intent, str(owner.place), problems)
         if len(drawn) == 1:  # a plain sentence: ask the matcher itself
-            for claim in sentences.exact(drawn[0]):
+            for claim in sentences.exact(sentences.language.normalize(drawn[0])):
                 if claim.intent != template.intent:
                     place = places.get((claim.intent, claim.template), "")
                     _report_theft(drawn[0], template, claim.intent, f'{place}: "{claim.template}"', problems)
@@ -411,8 +411,8 @@ def draw_phrases(content: Content) -> Phrases:
         group = sentences.group_of[template.intent]
         drawn = sentences.draw(template, _QUESTION_DRAWS)
         for number, text in enumerate(drawn):
-            # people say both "it is" and "it's"
-            questions[language.comparable(text) if number % 2 else " ".join(language.words(text))] = None
+            said = language.normalize(text)  # people say both "it is" and "it's"
+            questions[said.comparable if number % 2 else " ".join(said.words)] = None
         if group == COMMAND_GROUP or template.intent in HELP_NOW:
             commands.update(dict.fromkeys(" ".join(language.words(text)) for text in drawn[:_SIGN_DRAWS]))
         if group == COMMAND_GROUP and template.intent != GUIDE_START:

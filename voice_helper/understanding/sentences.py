@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.normalize import Language, NormalizedText
 from voice_helper.understanding.prefilter import Name, NeedReader, PieceReader, is_plain, names_in
 from voice_helper.understanding.required_fragments import Clauses, FragmentIndex
 from voice_helper.understanding.slots import SlotValue
@@ -85,14 +85,12 @@ class Sentences:
         """Return every intent that has a template, in the order of the files."""
         return tuple(dict.fromkeys(template.intent for template in self.templates))
 
-    def exact(self, text: str, only: Iterable[str] | None = None) -> tuple[Claim, ...]:
+    def exact(self, said: NormalizedText, only: Iterable[str] | None = None) -> tuple[Claim, ...]:
         """Return the intents that a text matches word for word, highest priority first.
 
         Tries the text as it is, with contractions, and without fillers. `only` limits the intents that are tried.
         """
-        plain = " ".join(self.language.words(text))
-        short = self.language.comparable(text)
-        tried = dict.fromkeys((plain, short, self.language.without_fillers(short)))
+        tried = dict.fromkeys((" ".join(said.words), said.comparable, said.essence))
         allowed = frozenset(only) if only is not None else None
         claims: dict[str, Claim] = {}
         for variant in tried:
