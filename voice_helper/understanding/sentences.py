@@ -15,6 +15,8 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.content.file_kinds import ListKeys, SentencesFile, ValueKeys
+from voice_helper.content.schema import Text, read
 from voice_helper.understanding.normalize import Language, NormalizedText
 from voice_helper.understanding.prefilter import Name, NeedReader, PieceReader, is_plain, names_in
 from voice_helper.understanding.required_fragments import Clauses, FragmentIndex
@@ -33,7 +35,6 @@ _NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
 _MAX_MISHEARD_WORDS = 3
 _MIN_MISHEARD_LETTERS = 5  # shorter words resemble too many others
 _MISHEARD_LIKENESS = 80
-_FILE_KEYS = frozenset({"language", "intents", "lists", "expansion_rules"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,75 +288,55 @@ def read_sentences(documents: Mapping[str, Item], language: Language, problems: 
     `documents` are the files by group name (`remedies`). Mistakes are added to `problems` and left out, so that one bad
     line never affects the others.
     """
-    lists: dict[str, Item] = {}
-    rules: dict[str, tuple[str, Place]] = {}
+    files = {group: read(SentencesFile, document, problems) for group, document in documents.items()}
+    lists: dict[str, ListKeys] = {}
+    rules: dict[str, Text] = {}
     templates: list[Template] = []
     group_of: dict[str, str] = {}
-    for group, document in documents.items():
-        top = document.mapping(problems, "a sentence file", known=_FILE_KEYS)
-        _read_lists(top.get("lists"), lists, problems)
-        _read_rules(top.get("expansion_rules"), rules, language, problems)
-        for template in _read_templates(top.get("intents"), language, problems):
+    for group, file in files.items():
+        for name, entry in file.lists.items():
+            if (known := lists.setdefault(name, entry)) is not entry:
+                problems.add(entry.place, f"the list {{{name}}} is defined already, at {known.place}")
+        for name, rule in file.expansion_rules.items():
+            if name in rules:
+                problems.add(rule.place, f"the rule <{name}> is defined already, at {rules[name].place}")
+            elif rule.text and _parses(rule, f"the rule <{name}>", language, problems):
+                rules[name] = rule
+        for template in _templates_of(file):
+            if not _parses(Text(template.text, template.place), str(template), language, problems):
+                continue
             known_group = group_of.setdefault(template.intent, group)
             if known_group != group:
                 problems.add(template.place, f"{template.intent} has sentences in {known_group}.yaml already")
             templates.append(template)
-    raw_lists, values = _compile_lists(lists, language, problems)
-    checker = _References(frozenset(raw_lists), {name: text for name, (text, _) in rules.items()})
-    good_rules = {name: text for name, (text, place) in rules.items() if checker.rule_is_sound(name, place, problems)}
+    values = {name: _values_of(name, entry, language, problems) for name, entry in lists.items()}
+    values = {name: entries for name, entries in values.items() if entries}
+    raw_lists = {
+        name: {"values": [{"in": template, "out": value.value} for value, template in entries]}
+        for name, entries in values.items()
+    }
+    checker = _References(frozenset(raw_lists), {name: rule.text for name, rule in rules.items()})
+    good_rules = {name: rule.text for name, rule in rules.items() if checker.rule_is_sound(name, rule.place, problems)}
     good = tuple(template for template in templates if checker.is_sound(template, good_rules, problems))
-    return Sentences(language, good, group_of, values, raw_lists, good_rules)
+    slot_values = {name: tuple(value for value, _ in entries) for name, entries in values.items()}
+    return Sentences(language, good, group_of, slot_values, raw_lists, good_rules)
 
 
-def _read_lists(item: Item | None, lists: dict[str, Item], problems: Problems) -> None:
-    if item is None:
-        return
-    for name, entry in item.mapping(problems, "lists").items():
-        if name in lists:
-            problems.add(entry.place, f"the list {{{name}}} is defined already, at {lists[name].place}")
-        else:
-            lists[name] = entry
+def _templates_of(file: SentencesFile) -> Iterator[Template]:
+    """Yield the templates of a file, numbered within their intents."""
+    for intent, keys in file.intents.items():
+        sentences = (sentence for block in keys.data for sentence in block.sentences)
+        for number, sentence in enumerate(sentences, 1):
+            if sentence.text:
+                yield Template(intent, sentence.text, sentence.place, number)
 
 
-def _read_rules(item: Item | None, rules: dict[str, tuple[str, Place]], language: Language, problems: Problems) -> None:
-    if item is None:
-        return
-    for name, entry in item.mapping(problems, "expansion_rules").items():
-        text = entry.text(problems, f"the rule <{name}>")
-        if name in rules:
-            problems.add(entry.place, f"the rule <{name}> is defined already, at {rules[name][1]}")
-        elif text and _parses(text, f"the rule <{name}>", entry.place, language, problems):
-            rules[name] = (text, entry.place)
-
-
-def _read_templates(item: Item | None, language: Language, problems: Problems) -> Iterator[Template]:
-    if item is None:
-        return
-    for intent, body in item.mapping(problems, "intents").items():
-        number = 0
-        data = body.mapping(problems, intent, known=frozenset({"data"})).get("data")
-        if data is None:
-            problems.add(body.place, f'{intent} has no "data" with sentences')
-            continue
-        for block in data.items(problems, f"{intent}, data"):
-            fields = block.mapping(problems, f"{intent}, data", known=frozenset({"sentences"}))
-            if "sentences" not in fields:
-                problems.add(block.place, f'{intent} has a block without "sentences"')
-                continue
-            for sentence in fields["sentences"].items(problems, f"{intent}, sentences"):
-                number += 1
-                template = Template(
-                    intent, sentence.text(problems, f"{intent}, sentence {number}"), sentence.place, number
-                )
-                if template.text and _parses(template.text, str(template), template.place, language, problems):
-                    yield template
-
-
-def _parses(text: str, what: str, place: Place, language: Language, problems: Problems) -> bool:
+def _parses(template: Text, what: str, language: Language, problems: Problems) -> bool:
+    text = template.text
     fault = None if is_plain(text) else _bracket_fault(text) or _parse_fault(text)
     fault = fault or _literal_fault(text, language)
     if fault is not None:
-        problems.add(place, f"{what}: {fault}")
+        problems.add(template.place, f"{what}: {fault}")
     return fault is None
 
 
@@ -419,50 +400,34 @@ def _bracket_fault(text: str) -> str | None:
     return None
 
 
-def _compile_lists(
-    lists: Mapping[str, Item], language: Language, problems: Problems
-) -> tuple[dict[str, Any], dict[str, tuple[SlotValue, ...]]]:
-    raw: dict[str, Any] = {}
-    values: dict[str, tuple[SlotValue, ...]] = {}
-    for name, item in lists.items():
-        what = f"the list {{{name}}}"
-        fields = item.mapping(problems, what, known=frozenset({"values"}))
-        if "values" not in fields:
-            problems.add(item.place, f'{what} has no "values"')
-            continue
-        entries = [
-            entry
-            for number, value in enumerate(fields["values"].items(problems, what), 1)
-            if (entry := _read_value(value, f"{what}, value {number}", language, problems)) is not None
-        ]
-        if not entries:
-            problems.add(item.place, f"{what} is empty")
-            continue
-        values[name] = tuple(entry for entry, _ in entries)
-        raw[name] = {"values": [{"in": template, "out": entry.value} for entry, template in entries]}
-    return raw, values
+def _values_of(name: str, entry: ListKeys, language: Language, problems: Problems) -> list[tuple[SlotValue, str]]:
+    """Return the values of a list that have no mistake, each with its template."""
+    what = f"the list {{{name}}}"
+    values = [
+        found
+        for number, value in enumerate(entry.values, 1)
+        if (found := _value_of(value, f"{what}, value {number}", language, problems)) is not None
+    ]
+    if not values and entry.has("values"):
+        problems.add(entry.place, f"{what} is empty")
+    return values
 
 
-def _read_value(item: Item, what: str, language: Language, problems: Problems) -> tuple[SlotValue, str] | None:
-    if isinstance(item.value, str):
-        template = value = say = item.value
+def _value_of(
+    entry: Text | ValueKeys, what: str, language: Language, problems: Problems
+) -> tuple[SlotValue, str] | None:
+    if isinstance(entry, Text):
+        template, value, say = entry, entry.text, ""
     else:
-        fields = item.mapping(problems, what, known=frozenset({"in", "out", "metadata"}))
-        if "in" not in fields or "out" not in fields:
-            problems.add(item.place, f'{what} needs "in" (what is said) and "out" (the value)')
-            return None
-        template = fields["in"].text(problems, f"{what}, in")
-        value = say = fields["out"].text(problems, f"{what}, out")
-        if "metadata" in fields:
-            metadata = fields["metadata"].mapping(problems, f"{what}, metadata", known=frozenset({"say"}))
-            say = metadata["say"].text(problems, f"{what}, say") if "say" in metadata else say
-    if not template or not _parses(template, what, item.place, language, problems):
+        template, value = Text(entry.in_, entry.place), entry.out
+        say = entry.metadata.say if entry.metadata is not None else ""
+    if not template.text or not value or not _parses(template, what, language, problems):
         return None
-    if _names_of(template):
-        problems.add(item.place, f"{what}: a list value cannot use lists or rules")
+    if _names_of(template.text):
+        problems.add(template.place, f"{what}: a list value cannot use lists or rules")
         return None
-    phrases = tuple(dict.fromkeys(" ".join(text.split()) for text in _texts_of(template)))
-    return SlotValue(value, say, tuple(phrase for phrase in phrases if phrase)), template
+    phrases = dict.fromkeys(" ".join(text.split()) for text in _texts_of(template.text))
+    return SlotValue(value, say or value, tuple(phrase for phrase in phrases if phrase)), template.text
 
 
 class _References:
