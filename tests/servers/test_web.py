@@ -34,7 +34,7 @@ from voice_helper.audio.devices import louder
 from voice_helper.cli.serve import _reached_at, _shown
 from voice_helper.dialogue.conversation import State
 from voice_helper.runtime.assistant import Assistant
-from voice_helper.servers.admission import is_loopback
+from voice_helper.servers.connection_limits import is_loopback
 from voice_helper.servers.web import live_conversation, resumption
 from voice_helper.servers.web.app import (
     BUSY,

@@ -227,7 +227,7 @@ def _open_and_converse(
                 opened.enter_context(view.open())
             for _ in _hear(assistant, heard, listening, manner):
                 if lasting is not None:
-                    assistant.mind_the_microphone(lasting.away)
+                    assistant.announce_microphone(lasting.away)
                 if view is not None:
                     view.tick(assistant)
         finally:

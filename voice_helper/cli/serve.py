@@ -24,7 +24,7 @@ from voice_helper.cli.options import (
     open_voice_or_none,
 )
 from voice_helper.errors import VoiceHelperError, install_hint, needs_package
-from voice_helper.servers.admission import is_loopback
+from voice_helper.servers.connection_limits import is_loopback
 from voice_helper.voices import VoiceWithMemory
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
@@ -256,11 +256,11 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
 
     Example: voice-helper serve cluster --address 10.0.0.1:6379
     """
-    from voice_helper.servers.ray.cluster import joined
+    from voice_helper.servers.ray.cluster import joined_cluster
 
     language_folder(options)
     folder = options.intents.resolve() if options.intents is not None else None
-    with joined(address):
+    with joined_cluster(address):
         from voice_helper.servers.ray.service import deploy, remove
 
         try:

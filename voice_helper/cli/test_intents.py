@@ -251,10 +251,10 @@ def _in_turn(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch
 
 
 def _spread(options: Options, skill: Skill, cases: Sequence[Case]) -> Iterator[Result]:
-    from voice_helper.servers.ray.cluster import joined
+    from voice_helper.servers.ray.cluster import joined_cluster
     from voice_helper.tester.run_on_cluster import run_on_cluster
 
-    with joined(os.environ.get("RAY_ADDRESS")):
+    with joined_cluster(os.environ.get("RAY_ADDRESS")):
         folder = options.intents.resolve() if options.intents else None
         yield from run_on_cluster(cases, skill, folder, options.settings, note)
 
@@ -325,9 +325,9 @@ def _junit(report: Report) -> str:
 
 def _page(skill: Skill, files: Sequence[Path], batch: Batch, report: Report, comparison: Comparison | None) -> str:
     from voice_helper.tester.report_html import PageParts, html_report
-    from voice_helper.tester.report_thefts import find_thefts
+    from voice_helper.tester.report_overlaps import find_overlaps
 
-    templates = counted(skill.content.sentences.templates, "looking for thefts")
+    templates = counted(skill.content.sentences.templates, "looking for overlaps")
     return html_report(
         PageParts(
             report,
@@ -337,6 +337,6 @@ def _page(skill: Skill, files: Sequence[Path], batch: Batch, report: Report, com
             command=shlex.join(["voice-helper", *sys.argv[1:]]),
             folder=str(skill.content.folder),
             comparison=comparison,
-            thefts=find_thefts(skill, batch.draws, templates) if batch.draws else None,
+            overlaps=find_overlaps(skill, batch.draws, templates) if batch.draws else None,
         )
     )

@@ -262,7 +262,7 @@ class Assistant:
         """Speak these rows before any input."""
         self._carry_out((Say(rows),))
 
-    def mind_the_microphone(self, away: str | None) -> None:
+    def announce_microphone(self, away: str | None) -> None:
         """Announce that the microphone has gone away, for the reason given, or that it is back."""
         if (away is not None) == self._is_deaf:
             return

@@ -42,7 +42,7 @@ from voice_helper.understanding.understand import HELP_NOW, USUAL_THRESHOLDS, Th
 _LEARNED_FROM = ("language.yaml", WORDINGS)  # in addition to the sentences
 _DRAWN_FROM = (*_LEARNED_FROM, "follow_ups.yaml")
 _RULES_FROM = ("language.yaml", "safety.yaml")
-_THEFT_DRAWS = 12
+_OVERLAP_DRAWS = 12
 _KEY_LETTERS = 16
 
 
@@ -181,7 +181,7 @@ def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
     problems = Problems()
     content = _read(read_files(folder), {}, problems)
     if content is not None:
-        _check_thefts(content.sentences, problems)
+        _check_overlaps(content.sentences, problems)
     return (content if not len(problems) else None), problems.lines()
 
 
@@ -370,25 +370,25 @@ def _check_when(
                 problems.add(place, f'{intent}: "when" names {slot} "{value}", which is no value of it')
 
 
-def _check_thefts(sentences: Sentences, problems: Problems) -> None:
+def _check_overlaps(sentences: Sentences, problems: Problems) -> None:
     """Report sentences that two intents claim."""
     claimed: dict[str, Template] = {}
     places = {(template.intent, template.text): template.place for template in sentences.templates}
     for template in sentences.templates:
-        drawn = sentences.draw(template, _THEFT_DRAWS)
+        drawn = sentences.draw(template, _OVERLAP_DRAWS)
         for text in drawn:
             comparable = sentences.language.comparable(text)
             owner = claimed.setdefault(comparable, template)
             if owner.intent != template.intent:
-                _report_theft(comparable, template, owner.intent, str(owner.place), problems)
+                _report_overlap(comparable, template, owner.intent, str(owner.place), problems)
         if len(drawn) == 1:  # a plain sentence: ask the matcher itself
             for claim in sentences.exact(sentences.language.normalize(drawn[0])):
                 if claim.intent != template.intent:
                     place = places.get((claim.intent, claim.template), "")
-                    _report_theft(drawn[0], template, claim.intent, f'{place}: "{claim.template}"', problems)
+                    _report_overlap(drawn[0], template, claim.intent, f'{place}: "{claim.template}"', problems)
 
 
-def _report_theft(text: str, template: Template, other: str, where: str, problems: Problems) -> None:
+def _report_overlap(text: str, template: Template, other: str, where: str, problems: Problems) -> None:
     problems.add(template.place, f'{template}: "{text}" is claimed by {other} too ({where})')
 
 

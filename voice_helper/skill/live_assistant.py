@@ -107,7 +107,7 @@ class LiveAssistant:
         """
         for _ in self._assistant.hear(self._microphone):
             if isinstance(self._microphone, LastingMicrophone):
-                self._assistant.mind_the_microphone(self._microphone.away)
+                self._assistant.announce_microphone(self._microphone.away)
             yield from self._told()
         for _ in self._assistant.stay():
             yield from self._told()
