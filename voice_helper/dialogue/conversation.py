@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
-from voice_helper.dialogue import guide as guided
+from voice_helper.dialogue import guided_session as guided
 from voice_helper.dialogue.answers import Answers
 from voice_helper.dialogue.commands import COMMANDS, REPEAT, STOP, move_of, pace_of
 from voice_helper.dialogue.disclaimer import DisclaimerState
 from voice_helper.dialogue.follow_ups import ABOUT_A_TOPIC, ONWARD, FollowUp, FollowUps, Topic
-from voice_helper.dialogue.guide import Guide, Move, Session
+from voice_helper.dialogue.guide import Guide
+from voice_helper.dialogue.guided_session import Move, Session
 from voice_helper.types import (
     GUIDE_START,
     NONE_INTENT,

@@ -61,11 +61,12 @@ _DRAWN_BY: Final = (
     "understanding/normalize", "understanding/prefilter", "understanding/sentences",
 )  # fmt: skip
 _READERS: Final = (
-    "content/documents", "content/files", "content/wordings", "content/yaml_documents", "dialogue/answers",
-    "dialogue/disclaimer", "dialogue/follow_ups", "dialogue/guide", "dialogue/scope", "skill/folder_reader",
-    "skill/phrasebook", "skill/web_labels", "types", "understanding/hassil_adapter", "understanding/normalize",
-    "understanding/prefilter", "understanding/required_fragments", "understanding/safety", "understanding/sentences",
-    "understanding/slots", "understanding/understand",
+    "content/documents", "content/file_kinds", "content/files", "content/schema", "content/wordings",
+    "content/yaml_documents", "dialogue/answers", "dialogue/disclaimer", "dialogue/follow_ups", "dialogue/guide",
+    "dialogue/guide_reader", "dialogue/scope", "skill/folder_reader", "skill/phrasebook", "skill/web_labels",
+    "types", "understanding/hassil_adapter", "understanding/normalize", "understanding/prefilter",
+    "understanding/required_fragments", "understanding/safety", "understanding/sentences", "understanding/slots",
+    "understanding/understand",
 )  # fmt: skip
 """The modules that determine what is read from an intents folder."""
 

@@ -28,7 +28,8 @@ from voice_helper.content.schema import read
 from voice_helper.content.wordings import Wording, read_wordings
 from voice_helper.dialogue.answers import Answers, Sources, answers_of, named_sources, placeholders, read_facts
 from voice_helper.dialogue.follow_ups import FollowUps, read_follow_ups
-from voice_helper.dialogue.guide import Guide, read_guide
+from voice_helper.dialogue.guide import Guide
+from voice_helper.dialogue.guide_reader import read_guide
 from voice_helper.dialogue.scope import Subject, name_inside, read_subject
 from voice_helper.errors import IntentsError
 from voice_helper.skill.phrasebook import Phrasebook, read_phrasebook
