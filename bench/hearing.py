@@ -26,7 +26,7 @@ from tests.support.labelled_lines import HELP_NOW, Line, read_lines
 from voice_helper.audio.devices import silence
 from voice_helper.audio.endpoint import IN_SESSION, PAUSE_SECONDS, EndpointSettings
 from voice_helper.audio.vad import VoiceActivity
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.errors import VoiceHelperError
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.runtime.assistant import Listener, joined

@@ -21,7 +21,7 @@ from voice_helper.audio.devices import WavSource
 from voice_helper.content.documents import Problems
 from voice_helper.content.wordings import read_wordings
 from voice_helper.content.yaml_documents import read_document
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.errors import AudioFileError, IntentsError
 from voice_helper.skill import Skill
 from voice_helper.skill.folder_reader import check_folder, load_content

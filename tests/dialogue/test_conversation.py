@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from voice_helper.dialogue.conversation import STEADY_SECONDS, SURE_OF_COMMAND, State
+from voice_helper.dialogue.conversation import STEADY_SECONDS
+from voice_helper.dialogue.interpretation import SURE_OF_COMMAND
+from voice_helper.dialogue.state import State
 from voice_helper.skill import Skill
 from voice_helper.types import (
     SAMPLE_RATE,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.skill import Skill
 from voice_helper.skill.folder_reader import Content
 from voice_helper.types import Heard, Transcript

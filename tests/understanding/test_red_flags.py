@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.safety_lines import read_safety_lines, tally, typed, unlearned
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE, Heard, Match, PartlyHeard, Quiet, Say, Transcript, Understood
 from voice_helper.understanding.understand import HELP_NOW, Context

@@ -93,7 +93,7 @@ def _answer_once(
     explain: bool = False,
     recording: Path | None = None,
 ) -> None:
-    from voice_helper.dialogue.conversation import State
+    from voice_helper.dialogue.state import State
     from voice_helper.runtime.json_output import answer_form
     from voice_helper.tester.run import ask as ask_skill
     from voice_helper.types import Row, Transcript

@@ -177,7 +177,7 @@ def _open_and_converse(
         write_wav,
     )
     from voice_helper.audio.endpoint import PATIENT, EndpointSettings
-    from voice_helper.dialogue.conversation import State
+    from voice_helper.dialogue.state import State
     from voice_helper.recognizers.wake_word import WakeWord
     from voice_helper.runtime.assistant import Assistant
     from voice_helper.runtime.speaker import Speaker

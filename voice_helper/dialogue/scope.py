@@ -15,7 +15,8 @@ from typing import Final
 from voice_helper.content.documents import Item, Problems
 from voice_helper.content.file_kinds import AssistantFile
 from voice_helper.content.schema import read
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.dialogue.turn_taking import take_turn
 from voice_helper.types import (
     COMMAND_GROUP,

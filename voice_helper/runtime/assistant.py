@@ -15,7 +15,8 @@ from typing import Final, Literal, Protocol
 from voice_helper.audio.devices import Source, chime
 from voice_helper.audio.endpoint import IN_SESSION, EndpointSettings, Segment
 from voice_helper.audio.near_speaker import NearEndpointer
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.errors import EngineFaultError
 from voice_helper.recognizers import Recognizer
 from voice_helper.runtime.self_hearing import ECHO_SAMPLES, OwnWords, TimedWord, is_heard_in

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
 from voice_helper.dialogue.scope import Subject, is_our_turn
+from voice_helper.dialogue.state import State
 from voice_helper.dialogue.turn_taking import Reply
 from voice_helper.errors import VoiceHelperError
 from voice_helper.servers.session_file import KeptSession, SessionFile

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.dialogue.conversation import LastAnswer, State
+from voice_helper.dialogue.state import LastAnswer, State
 from voice_helper.errors import VoiceHelperError
 from voice_helper.runtime.json_output import answer_form
 from voice_helper.skill import Skill

@@ -25,7 +25,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.dialogue.state_json import from_json, to_json
 from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
 from voice_helper.errors import SavedStateError

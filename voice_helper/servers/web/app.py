@@ -21,7 +21,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.recognizers import Recognizer
 from voice_helper.servers.connection_limits import HELLO_SECONDS, RecognizerPool, is_loopback, situation_at
 from voice_helper.servers.web.live_conversation import (

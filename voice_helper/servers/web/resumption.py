@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.servers.web.live_conversation import LiveConversation
 
 KEPT_SECONDS: Final = 600.0
