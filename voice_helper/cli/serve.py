@@ -20,7 +20,7 @@ from voice_helper.cli.options import (
     language_folder,
     note,
     note_number,
-    open_skill,
+    open_chosen_skill,
     open_voice_or_none,
 )
 from voice_helper.errors import VoiceHelperError, install_hint, needs_package
@@ -114,7 +114,7 @@ def web(
 
     _check_certificate(cert, key)
     with listening_socket(host, port) as listener:
-        skill = open_skill(options)
+        skill = open_chosen_skill(options)
         if skill.content.page is None:
             raise VoiceHelperError(
                 f"{language_folder(options)} has no page.yaml, and there is no usual one in its language",
@@ -178,7 +178,7 @@ def wyoming(
     from voice_helper.skill.folder_reader import key_of
 
     with listening_socket(host, port) as listener:
-        skill = open_skill(options)
+        skill = open_chosen_skill(options)
         skill.load_all()
         name, another_recognizer = _recognizers(options, skill, workers)
         served = WyomingService(

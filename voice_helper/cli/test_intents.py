@@ -21,8 +21,8 @@ from voice_helper.cli.options import (
     counted,
     language_folder,
     note,
-    open_recognizer,
-    open_skill,
+    open_chosen_recognizer,
+    open_chosen_skill,
     packed,
     plain,
     print_line,
@@ -153,7 +153,7 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
     if batch.cluster and batch.audio:
         raise click.UsageError("--cluster spreads texts, not sounds")
     earlier = _earlier(batch)
-    skill = open_skill(options)
+    skill = open_chosen_skill(options)
     cases = [
         replace(case, context="guide") if batch.context == "guide" else case
         for case in read_case_files(files, audio=batch.audio)
@@ -245,7 +245,7 @@ def _tested_lines(skill: Skill, cases: Sequence[Case], given: Iterator[Result], 
 
 
 def _in_turn(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch) -> Iterator[Result]:
-    recognizer = open_recognizer(options, skill) if batch.audio else None
+    recognizer = open_chosen_recognizer(options, skill) if batch.audio else None
     for case in cases:
         yield _result(skill, case, recognizer)
 

@@ -23,7 +23,7 @@ ABOUT_A_TOPIC: Final[tuple[FollowUp, ...]] = ("why", "how", "more")
 ONWARD: Final[tuple[FollowUp, ...]] = ("more", "other", "done")
 """Kinds that lead to an answer that was not given before: said again and again, they come to an end."""
 
-LONGEST_PAIR_WORDS: Final = 24
+MAX_PAIR_WORDS: Final = 24
 """A longer text is no two questions in one breath."""
 
 CHOICES: Final = ("first", "second")
@@ -92,7 +92,7 @@ class FollowUps:
     def split(self, said: NormalizedText) -> Iterator[tuple[str, str]]:
         """Yield the two halves of a text at each word that joins two questions; none for a long text."""
         words = said.words
-        if len(words) > LONGEST_PAIR_WORDS:
+        if len(words) > MAX_PAIR_WORDS:
             return
         for at in range(1, len(words) - 1):
             for join in self._joins:

@@ -10,7 +10,7 @@ from typing import Final
 from voice_helper.dialogue.answers import filled
 from voice_helper.types import Match, Row
 
-LONGEST_REPORT_WORDS: Final = 40
+MAX_REPORT_WORDS: Final = 40
 """A longer text is not searched for a report of the trouble."""
 
 ROOM_IN_A_TURN_SECONDS: Final = 10
@@ -157,7 +157,7 @@ class Guide:
 
     def clauses(self, words: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, str]]]:
         """Yield the parts of a text that may report the trouble, each with the words before and after it."""
-        if len(words) > LONGEST_REPORT_WORDS:
+        if len(words) > MAX_REPORT_WORDS:
             return
         starts = [at for at in range(len(words)) if at == 0 or _is_at(words[:at], self.before_trouble, at_end=True)]
         ends = [at for at in range(len(words), 1, -1) if at == len(words) or _is_at(words[at:], self.after_trouble)]

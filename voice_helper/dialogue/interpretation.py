@@ -20,7 +20,7 @@ SURE_OF_COMMAND: Final = 0.2
 SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
 """The same while our own prompt plays, which may be misheard as a command. "stop" needs no higher score then."""
 
-LONGEST_COMMAND_WORDS: Final = 6
+MAX_COMMAND_WORDS: Final = 6
 """Repetitions of longer phrases are no command said several times."""
 
 SURE_OVER_SPEECH: Final = 0.65
@@ -96,7 +96,7 @@ class Interpreter:
     def _said_once(self, said: NormalizedText) -> NormalizedText:
         """Return a command that was said several times in a row as if it had been said once: "next next"."""
         words = said.words
-        for length in range(1, min(len(words) // 2, LONGEST_COMMAND_WORDS) + 1):
+        for length in range(1, min(len(words) // 2, MAX_COMMAND_WORDS) + 1):
             once, times = words[:length], len(words) // length
             if once * times == words:
                 command = self.understanding.normalize(" ".join(once))

@@ -121,7 +121,7 @@ def run_case(
         said = Match(case.after)
         topic = said if case.after in skill.content.follow_ups.topics else None
         state = replace(state, last=LastAnswer(said, topic=topic))
-    asked = ask(skill, transcript, state)
+    asked = ask_skill(skill, transcript, state)
     match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
     return Result(case, match, asked.answer, asked.transcript, engine, utterances=1 if heard is None else len(heard))
 
@@ -150,7 +150,7 @@ class Asked:
     """The conversation after the answer, for the next question."""
 
 
-def ask(skill: Skill, transcript: Transcript, state: State | None = None) -> Asked:
+def ask_skill(skill: Skill, transcript: Transcript, state: State | None = None) -> Asked:
     """Ask one question. Return its meaning and its whole answer."""
     after, actions = skill.conversation.step(state or State(), Heard(transcript))
     said = tuple(row for action in actions if isinstance(action, Say) for row in action.rows)
