@@ -1,4 +1,4 @@
-"""The default recognizer: hama's phoneme network and a search of our own graph, with models from Python packages.
+"""The models that all embedded recognizers of a process share: hama's phoneme network, graphs of words, commands.
 
 One pass follows the speech and returns commands and signs of an emergency while the user is speaking. The other returns
 the words of the whole utterance, and the short command that it is, as soon as the user pauses.
