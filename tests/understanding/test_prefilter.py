@@ -15,7 +15,8 @@ from voice_helper.understanding.hassil_adapter import Templates, names_of, needs
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.prefilter import NeedReader, PieceReader, is_plain, names_in
 from voice_helper.understanding.required_fragments import FragmentIndex
-from voice_helper.understanding.sentences import Sentences, read_sentences
+from voice_helper.understanding.sentence_reader import read_sentences
+from voice_helper.understanding.sentences import Sentences
 
 WORDS = st.sampled_from(["a", "my", "calf", "calves", "it's", "cramp", "cramps", "now"])
 NAMES = st.sampled_from(["{muscle}", "{muscle:other}", "<pain>", "<deep>"])

@@ -16,7 +16,7 @@ from voice_helper.understanding.learned_alarm import Suspicion
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.ranking import Ranking
 from voice_helper.understanding.safety import read_safety
-from voice_helper.understanding.sentences import read_sentences
+from voice_helper.understanding.sentence_reader import read_sentences
 from voice_helper.understanding.understand import (
     MIN_KNOWN_SHARE,
     USUAL_THRESHOLDS,

@@ -58,15 +58,16 @@ if TYPE_CHECKING:  # the first sound, or question that no template matches, load
 _DRAWN: Final = ("questions", "commands", "session")
 _DRAWN_BY: Final = (
     "content/files", "content/wordings", "skill/folder_reader", "understanding/hassil_adapter",
-    "understanding/normalize", "understanding/prefilter", "understanding/sentences",
+    "understanding/normalize", "understanding/prefilter", "understanding/sentence_reader",
+    "understanding/sentences",
 )  # fmt: skip
 _READERS: Final = (
     "content/documents", "content/file_kinds", "content/files", "content/schema", "content/wordings",
     "content/yaml_documents", "dialogue/answers", "dialogue/disclaimer", "dialogue/follow_ups", "dialogue/guide",
     "dialogue/guide_reader", "dialogue/scope", "skill/folder_reader", "skill/phrasebook", "skill/web_labels",
     "types", "understanding/hassil_adapter", "understanding/normalize", "understanding/prefilter",
-    "understanding/required_fragments", "understanding/safety", "understanding/sentences", "understanding/slots",
-    "understanding/understand",
+    "understanding/required_fragments", "understanding/safety", "understanding/sentence_reader",
+    "understanding/sentences", "understanding/slots", "understanding/understand",
 )  # fmt: skip
 """The modules that determine what is read from an intents folder."""
 

@@ -37,7 +37,8 @@ from voice_helper.skill.web_labels import WebLabels, read_web_labels
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, OUT_OF_SCOPE, Phrases, Row
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.safety import SafetyRules, read_safety
-from voice_helper.understanding.sentences import Sentences, Template, read_sentences
+from voice_helper.understanding.sentence_reader import read_sentences
+from voice_helper.understanding.sentences import Sentences, Template
 from voice_helper.understanding.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read_thresholds
 
 _LEARNED_FROM = ("language.yaml", WORDINGS)  # in addition to the sentences

@@ -1,8 +1,6 @@
-"""Read sentence templates, written in Home Assistant's template language, and match texts with them by hassil.
+"""Match texts with sentence templates, written in Home Assistant's template language, by hassil.
 
-hassil silently accepts a broken template and fails at the first sentence. Therefore every template, list and rule is
-checked here when it is read, and each problem names its file and line. hassil itself is loaded only when a text may
-match a template.
+hassil is loaded only when a text may match a template.
 """
 
 from __future__ import annotations
@@ -14,9 +12,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.content.file_kinds import ListKeys, SentencesFile, ValueKeys
-from voice_helper.content.schema import Text, read
+from voice_helper.content.documents import Place
 from voice_helper.understanding.normalize import Language, NormalizedText
 from voice_helper.understanding.prefilter import Name, NeedReader, PieceReader, is_plain, names_in
 from voice_helper.understanding.required_fragments import Clauses, FragmentIndex
@@ -25,13 +21,6 @@ from voice_helper.understanding.slots import SlotValue
 if TYPE_CHECKING:
     from voice_helper.understanding.hassil_adapter import Templates
 
-_PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
-_OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
-_GROUPED = re.compile(r"[(\[|]")
-_NAMED = re.compile(r"\{[^{}]*\}|<[^<>]*>")
-_WORD = re.compile(r"[^\s()\[\]|;]+")
-_STRAIGHT = str.maketrans("\u2019", "'")
-_NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
 _MAX_MISHEARD_WORDS = 3
 _MIN_MISHEARD_LETTERS = 5  # shorter words resemble too many others
 _MISHEARD_LIKENESS = 80
@@ -189,33 +178,33 @@ class Sentences:
     @property
     def _lists_named(self) -> Iterator[tuple[Template, Name]]:
         for template in self.templates:
-            for name in _names_of(template.text):
+            for name in lists_and_rules_in(template.text):
                 yield from ((template, each) for each in self._unfolded(name))
 
     def _unfolded(self, name: Name) -> tuple[Name, ...]:
         """Return the lists that a name refers to: the list itself, or those in a rule and its nested rules."""
         if not name.is_rule:
             return (name,)
-        return tuple(each for inner in _names_of(self._raw_rules[name.name]) for each in self._unfolded(inner))
+        return tuple(each for inner in lists_and_rules_in(self._raw_rules[name.name]) for each in self._unfolded(inner))
 
     def named_in(self, texts: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the lists and rules that some templates refer to, directly or through rules, in hassil's form."""
         lists: dict[str, Any] = {}
         rules: dict[str, str] = {}
-        left = [name for text in texts for name in _names_of(text)]
+        left = [name for text in texts for name in lists_and_rules_in(text)]
         while left:
             name = left.pop()
             if not name.is_rule:
                 lists[name.name] = self._raw_lists[name.name]
             elif name.name not in rules:
                 rules[name.name] = self._raw_rules[name.name]
-                left += _names_of(rules[name.name])
+                left += lists_and_rules_in(rules[name.name])
         return lists, rules
 
     def lists_named_in(self, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Yield the slot and the list of each value that can occur in sentences of some templates."""
         for text in texts:
-            for name in _names_of(text):
+            for name in lists_and_rules_in(text):
                 yield from ((each.slot, each.name) for each in self._unfolded(name))
 
     def say(self, slot: str, value: str) -> str | None:
@@ -282,81 +271,6 @@ class Sentences:
         return frozenset(word for text in texts for word in self.language.words(text))
 
 
-def read_sentences(documents: Mapping[str, Item], language: Language, problems: Problems) -> Sentences:
-    """Read the templates from sentence files.
-
-    `documents` are the files by group name (`remedies`). Mistakes are added to `problems` and left out, so that one bad
-    line never affects the others.
-    """
-    files = {group: read(SentencesFile, document, problems) for group, document in documents.items()}
-    lists: dict[str, ListKeys] = {}
-    rules: dict[str, Text] = {}
-    templates: list[Template] = []
-    group_of: dict[str, str] = {}
-    for group, file in files.items():
-        for name, entry in file.lists.items():
-            if (known := lists.setdefault(name, entry)) is not entry:
-                problems.add(entry.place, f"the list {{{name}}} is defined already, at {known.place}")
-        for name, rule in file.expansion_rules.items():
-            if name in rules:
-                problems.add(rule.place, f"the rule <{name}> is defined already, at {rules[name].place}")
-            elif rule.text and _parses(rule, f"the rule <{name}>", language, problems):
-                rules[name] = rule
-        for template in _templates_of(file):
-            if not _parses(Text(template.text, template.place), str(template), language, problems):
-                continue
-            known_group = group_of.setdefault(template.intent, group)
-            if known_group != group:
-                problems.add(template.place, f"{template.intent} has sentences in {known_group}.yaml already")
-            templates.append(template)
-    values = {name: _values_of(name, entry, language, problems) for name, entry in lists.items()}
-    values = {name: entries for name, entries in values.items() if entries}
-    raw_lists = {
-        name: {"values": [{"in": template, "out": value.value} for value, template in entries]}
-        for name, entries in values.items()
-    }
-    checker = _References(frozenset(raw_lists), {name: rule.text for name, rule in rules.items()})
-    good_rules = {name: rule.text for name, rule in rules.items() if checker.rule_is_sound(name, rule.place, problems)}
-    good = tuple(template for template in templates if checker.is_sound(template, good_rules, problems))
-    slot_values = {name: tuple(value for value, _ in entries) for name, entries in values.items()}
-    return Sentences(language, good, group_of, slot_values, raw_lists, good_rules)
-
-
-def _templates_of(file: SentencesFile) -> Iterator[Template]:
-    """Yield the templates of a file, numbered within their intents."""
-    for intent, keys in file.intents.items():
-        sentences = (sentence for block in keys.data for sentence in block.sentences)
-        for number, sentence in enumerate(sentences, 1):
-            if sentence.text:
-                yield Template(intent, sentence.text, sentence.place, number)
-
-
-def _parses(template: Text, what: str, language: Language, problems: Problems) -> bool:
-    text = template.text
-    fault = None if is_plain(text) else _bracket_fault(text) or _parse_fault(text)
-    fault = fault or _literal_fault(text, language)
-    if fault is not None:
-        problems.add(template.place, f"{what}: {fault}")
-    return fault is None
-
-
-def _literal_fault(text: str, language: Language) -> str | None:
-    """Return which word no text can match because texts are compared without its signs, or `None` if all can."""
-    for word in _WORD.findall(_NAMED.sub(" ", unicodedata.normalize("NFC", text))):
-        bare = word.translate(_STRAIGHT).strip("'")  # it may be a part of a word: "{name}'s"
-        said = bare if bare.isascii() else " ".join(language.words(bare))
-        if _NEVER_COMPARED.search(word) or said.casefold() != bare.lower():
-            said = " ".join(language.words(word))
-            return f'no text can match "{word}": ' + (f'write "{said}"' if said else "leave it out")
-    return None
-
-
-def _parse_fault(text: str) -> str | None:
-    from voice_helper.understanding.hassil_adapter import parse_fault
-
-    return parse_fault(text)
-
-
 def _parsed_needs(text: str) -> Clauses:
     from voice_helper.understanding.hassil_adapter import needs_of
 
@@ -364,120 +278,10 @@ def _parsed_needs(text: str) -> Clauses:
 
 
 @lru_cache(maxsize=1 << 14)
-def _names_of(text: str) -> tuple[Name, ...]:
+def lists_and_rules_in(text: str) -> tuple[Name, ...]:
     """Return the lists and rules that a valid template names, from left to right."""
     if is_plain(text):
         return names_in(text)
     from voice_helper.understanding.hassil_adapter import names_of
 
     return names_of(text)
-
-
-def _texts_of(text: str) -> list[str]:
-    """Return every text of a valid template that uses no lists or rules."""
-    if is_plain(text) and not _GROUPED.search(text):
-        return [text]
-    from voice_helper.understanding.hassil_adapter import texts_of
-
-    return texts_of(text)
-
-
-def _bracket_fault(text: str) -> str | None:
-    """Return which bracket is wrong and where, or `None` if all are closed in order."""
-    open_brackets: list[tuple[str, int]] = []
-    for column, character in enumerate(text, 1):
-        if character in _PAIRS:
-            open_brackets.append((character, column))
-        elif character in _OPENERS:
-            if not open_brackets:
-                return f'"{character}" at character {column} was never opened'
-            opener, opened_at = open_brackets.pop()
-            if _PAIRS[opener] != character:
-                return f'"{opener}" at character {opened_at} is closed by "{character}" at character {column}'
-    if open_brackets:
-        opener, opened_at = open_brackets[-1]
-        return f'"{opener}" at character {opened_at} is never closed'
-    return None
-
-
-def _values_of(name: str, entry: ListKeys, language: Language, problems: Problems) -> list[tuple[SlotValue, str]]:
-    """Return the values of a list that have no mistake, each with its template."""
-    what = f"the list {{{name}}}"
-    values = [
-        found
-        for number, value in enumerate(entry.values, 1)
-        if (found := _value_of(value, f"{what}, value {number}", language, problems)) is not None
-    ]
-    if not values and entry.has("values"):
-        problems.add(entry.place, f"{what} is empty")
-    return values
-
-
-def _value_of(
-    entry: Text | ValueKeys, what: str, language: Language, problems: Problems
-) -> tuple[SlotValue, str] | None:
-    if isinstance(entry, Text):
-        template, value, say = entry, entry.text, ""
-    else:
-        template, value = Text(entry.in_, entry.place), entry.out
-        say = entry.metadata.say if entry.metadata is not None else ""
-    if not template.text or not value or not _parses(template, what, language, problems):
-        return None
-    if _names_of(template.text):
-        problems.add(template.place, f"{what}: a list value cannot use lists or rules")
-        return None
-    phrases = dict.fromkeys(" ".join(text.split()) for text in _texts_of(template.text))
-    return SlotValue(value, say or value, tuple(phrase for phrase in phrases if phrase)), template.text
-
-
-class _References:
-    """Checks that the lists and rules named in templates exist, and that no rule refers to itself."""
-
-    def __init__(self, lists: frozenset[str], rules: Mapping[str, str]) -> None:
-        self._lists = lists
-        self._rules = rules
-        self._in_rule = {name: [each.name for each in _names_of(text) if each.is_rule] for name, text in rules.items()}
-
-    def rule_is_sound(self, name: str, place: Place, problems: Problems) -> bool:
-        sound = self._names_exist(_names_of(self._rules[name]), f"the rule <{name}>", place, problems)
-        if self._reaches(name, name, set()):
-            problems.add(place, f"the rule <{name}> leads back to itself, so no sentence of it would end")
-            return False
-        return sound
-
-    def is_sound(self, template: Template, good_rules: Mapping[str, str], problems: Problems) -> bool:
-        names = _names_of(template.text)
-        if not self._names_exist(names, str(template), template.place, problems):
-            return False
-        return all(self._all_good(each.name, good_rules) for each in names if each.is_rule)
-
-    def _all_good(self, rule: str, good_rules: Mapping[str, str]) -> bool:
-        return rule in good_rules and all(self._all_good(each, good_rules) for each in self._in_rule[rule])
-
-    def _names_exist(self, names: Iterable[Name], what: str, place: Place, problems: Problems) -> bool:
-        sound = True
-        for each in names:
-            if not each.is_rule and each.name not in self._lists:
-                problems.add(place, f"{what}: there is no list {{{each.name}}}{_hint(each.name, self._lists)}")
-                sound = False
-            if each.is_rule and each.name not in self._rules:
-                problems.add(place, f"{what}: there is no rule <{each.name}>{_hint(each.name, self._rules)}")
-                sound = False
-        return sound
-
-    def _reaches(self, start: str, goal: str, seen: set[str]) -> bool:
-        for name in self._in_rule[start]:
-            if name == goal:
-                return True
-            if name in self._in_rule and name not in seen:
-                seen.add(name)
-                if self._reaches(name, goal, seen):
-                    return True
-        return False
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    from rapidfuzz import process
-
-    near = process.extractOne(name, list(known), score_cutoff=70)
-    return f' (did you mean "{near[0]}"?)' if near else ""
