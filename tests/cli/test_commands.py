@@ -521,6 +521,7 @@ def test_listening_answers_guides_and_stops(evening: tuple[Ran, Path]) -> None:
     assert next(event["step"] for event in events if "step" in event) == 1
 
 
+@pytest.mark.slow
 def test_times_of_listening_rise(evening: tuple[Ran, Path]) -> None:
     times = [event["at"] for event in forms(evening[0].out)]
     assert times == sorted(times)
