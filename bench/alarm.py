@@ -51,7 +51,11 @@ class Example:
 
 def examples(skill: Skill) -> list[Example]:
     """Return everything that the alarm learns from, each text in the form in which it is compared."""
-    content, essence = skill.content, skill.content.language.essence
+    content = skill.content
+
+    def essence(text: str) -> str:
+        return content.language.normalize(text).essence
+
     kind = {name: index for index, name in enumerate(CLASSES)}
     found = [
         Example(essence(each.text), kind.get(each.intent, 0), each.intent, _WEIGHTS["wording"])

@@ -42,7 +42,7 @@ from voice_helper.audio.devices import WavSource
 from voice_helper.content.documents import Problems
 from voice_helper.content.files import read_files
 from voice_helper.content.yaml_documents import read_document
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.errors import VoiceHelperError
 from voice_helper.servers.web.app import RefusedError, read_order
 from voice_helper.skill import open_skill

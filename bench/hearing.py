@@ -26,13 +26,13 @@ from tests.support.labelled_lines import HELP_NOW, Line, read_lines
 from voice_helper.audio.devices import silence
 from voice_helper.audio.endpoint import IN_SESSION, PAUSE_SECONDS, EndpointSettings
 from voice_helper.audio.vad import VoiceActivity
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.errors import VoiceHelperError
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.runtime.assistant import Listener, joined
 from voice_helper.skill import Skill, open_skill, phrases_of
 from voice_helper.support.engines import RECOGNIZERS
-from voice_helper.tester.run import ask
+from voice_helper.tester.run import ask_skill
 from voice_helper.types import (
     CHUNK_SAMPLES,
     SAMPLE_RATE,
@@ -182,7 +182,7 @@ def score_lines(
     wanted, heard, tips = list[str](), list[str](), 0
     for line, each in zip(lines, found, strict=True):
         transcript = heard_as(each)
-        intent = ask(skill, transcript).match.intent
+        intent = ask_skill(skill, transcript).match.intent
         score.add(line, intent)
         tips += line.intent in HELP_NOW and intent not in HELP_NOW and intent not in {"none", "unsure"}
         wanted.append(comparable(line.text))

@@ -28,7 +28,7 @@ from bench.lines import machine, write_result
 from bench.speech import kept_voices, spoken, voices
 from tests.support.labelled_lines import read_lines
 from voice_helper.audio.devices import SilentPlayer, silence
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.runtime.assistant import Assistant
 from voice_helper.runtime.speaker import Speaker

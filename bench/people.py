@@ -29,7 +29,7 @@ from voice_helper.audio.endpoint import EndpointSettings
 from voice_helper.recognizers import Recognizer, open_recognizer
 from voice_helper.runtime.assistant import LoopEvent
 from voice_helper.skill import Skill, open_skill, phrases_of
-from voice_helper.tester.run import ask
+from voice_helper.tester.run import ask_skill
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import open_voice
 
@@ -97,7 +97,7 @@ def asked(skill: Skill, recognizer: Recognizer, scenes: Sequence[Scene]) -> dict
     right = ordinary = raised = signs = caught = 0
     for each in scenes:
         found = utterances(recognizer, each.pcm, EndpointSettings())
-        matches = [ask(skill, utterance.heard).match for utterance in found]
+        matches = [ask_skill(skill, utterance.heard).match for utterance in found]
         if each.line.intent in HELP_NOW:
             signs += 1
             caught += any(match.is_alarm or match.certainty == "possible" for match in matches)

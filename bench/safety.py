@@ -21,7 +21,7 @@ from tests.support.safety_lines import TIPS, SafetyLine, read_safety_lines, tall
 from voice_helper.audio.endpoint import EndpointSettings
 from voice_helper.recognizers import open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
-from voice_helper.tester.run import ask
+from voice_helper.tester.run import ask_skill
 from voice_helper.understanding.understand import Context
 
 
@@ -32,7 +32,7 @@ def measure_spoken(skill: Skill, lines: list[SafetyLine]) -> dict[str, object]:
     for condition in EVERY_VOICE:
         sounds = spoken_lines(speakers, lines, conditions()[condition])
         heard = ((line, heard_as(utterances(recognizer, pcm, EndpointSettings()))) for line, pcm in sounds)
-        meant = ((line, ask(skill, transcript).match.intent) for line, transcript in heard)
+        meant = ((line, ask_skill(skill, transcript).match.intent) for line, transcript in heard)
         measured[condition] = tally(skill, meant)
     return measured
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from hama import G2PModel
 
-from voice_helper.recognizers.embedded.engine import FREQUENT_WORDS
 from voice_helper.recognizers.embedded.g2p import phones_of
 from voice_helper.recognizers.embedded.language_model import english_words, frequent_words
+from voice_helper.recognizers.embedded.shared_models import FREQUENT_WORDS
 from voice_helper.skill import open_skill, phrases_of
 from voice_helper.support.paths import data_folder
 

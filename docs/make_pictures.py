@@ -18,8 +18,8 @@ from rich.text import Text
 
 from voice_helper.audio.devices import SilentPlayer
 from voice_helper.cli.guide_view import GuideView, words_of
-from voice_helper.dialogue.conversation import State
-from voice_helper.recognizers.embedded.engine import EmbeddedModels
+from voice_helper.dialogue.state import State
+from voice_helper.recognizers.embedded.shared_models import EmbeddedModels
 from voice_helper.runtime.assistant import Assistant, LoopEvent
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.skill import open_skill, phrases_of

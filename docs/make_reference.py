@@ -15,7 +15,7 @@ SCHEMAS = "schema"
 _HEAD = """# The files of an intents folder
 
 Every key of each file, made from the schema that the program reads them by (`make reference`).
-[The words](../intents/README.md) explains how to write them, and describes the sentence files.
+[The words](../intents/README.md) explains how to write them.
 
 The same schema is in `docs/schema` as JSON Schema, for editors. With the YAML extension of VS Code or another editor
 that uses `yaml-language-server`, a first line such as this one completes keys, shows their meaning and marks mistakes:
@@ -34,7 +34,7 @@ def files() -> dict[str, str]:
     sections = [line for kind in FILE_KINDS for line in reference(kind)]
     made = {PAGE: "\n".join([_HEAD, *sections]).rstrip() + "\n"}
     for kind in FILE_KINDS:
-        name = kind.named.removesuffix(".yaml")
+        name = kind.named.split("/")[0].removesuffix(".yaml")
         made[f"{SCHEMAS}/{name}.schema.json"] = json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
     return made
 

@@ -14,7 +14,7 @@ from voice_helper.audio.silero import OLD_SAMPLES, SIZE, voice_network
 from voice_helper.errors import EngineMissingError
 from voice_helper.support.ggml_weights import read_ggml
 from voice_helper.support.onnx import packaged
-from voice_helper.support.onnx_weights import read_network, read_weights
+from voice_helper.support.onnx_weights import read_network, read_onnx_weights
 from voice_helper.types import CHUNK_SAMPLES
 from voice_helper.understanding.minilm import sentence_network
 
@@ -42,7 +42,7 @@ def test_the_chance_of_speech_is_the_one_that_onnxruntime_gives() -> None:
 def test_a_sentence_has_the_vector_that_onnxruntime_gives() -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(MINILM), providers=["CPUExecutionProvider"])
-    network = read_network(MINILM, read_weights, sentence_network, "the sentence model")
+    network = read_network(MINILM, read_onnx_weights, sentence_network, "the sentence model")
     pieces = np.array([[101, 2393, 1045, 2031, 1037, 22177, 102]])
     inputs = {"input_ids": pieces, "attention_mask": np.ones_like(pieces), "token_type_ids": np.zeros_like(pieces)}
     mean = session.run(None, inputs)[0].mean(axis=1)
@@ -58,13 +58,13 @@ def test_a_network_cut_short_says_so(tmp_path: Path) -> None:
 
 def test_the_weights_of_another_network_are_refused() -> None:
     with pytest.raises(EngineMissingError, match="the sentence model cannot be loaded"):
-        read_network(SILERO_ONNX, read_weights, sentence_network, "the sentence model")
+        read_network(SILERO_ONNX, read_onnx_weights, sentence_network, "the sentence model")
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_are_taken_for_a_network(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.onnx"
     path.write_bytes(content)
-    for read in (read_weights, read_ggml):
+    for read in (read_onnx_weights, read_ggml):
         with pytest.raises(ValueError, match=r"\w"):
             read(path)

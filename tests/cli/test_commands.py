@@ -196,6 +196,7 @@ def test_a_file_that_is_no_sound_is_named(run: Run, tmp_path: Path, wav: str) ->
     assert "hint: " in ran.err
 
 
+@pytest.mark.slow
 def test_a_recording_without_words_is_an_error_with_a_hint(run: Run, tmp_path: Path) -> None:
     ran = run("ask", "--wav", write_pcm(tmp_path / "silence.wav", silence(1.0)))
     assert ran.code == 1
@@ -520,6 +521,7 @@ def test_listening_answers_guides_and_stops(evening: tuple[Ran, Path]) -> None:
     assert next(event["step"] for event in events if "step" in event) == 1
 
 
+@pytest.mark.slow
 def test_times_of_listening_rise(evening: tuple[Ran, Path]) -> None:
     times = [event["at"] for event in forms(evening[0].out)]
     assert times == sorted(times)

@@ -8,7 +8,7 @@ import yaml
 
 from docs.make_reference import DOCS, files
 from voice_helper.content.documents import Item, Problems
-from voice_helper.content.file_kinds import FILE_KINDS
+from voice_helper.content.file_kinds import FILE_KINDS, SentencesFile
 from voice_helper.content.files import NEEDED, OPTIONAL
 from voice_helper.content.schema import Record, read
 from voice_helper.content.yaml_documents import read_document
@@ -27,14 +27,16 @@ def test_no_schema_is_left_of_a_file_that_is_gone() -> None:
 
 def test_every_file_has_a_schema() -> None:
     named = {kind.named for kind in FILE_KINDS}
-    assert {*OPTIONAL, *NEEDED} == named
+    assert {*OPTIONAL, *NEEDED, SentencesFile.named} == named
 
 
 @pytest.mark.parametrize("kind", FILE_KINDS, ids=[kind.named for kind in FILE_KINDS])
 def test_the_shipped_files_keep_to_their_schema(kind: type[Record]) -> None:
     problems = Problems()
-    path = intents_folder("en") / kind.named
-    read(kind, read_document(Path(path).read_text(encoding="utf-8"), kind.named, problems), problems)
+    paths = sorted(intents_folder("en").glob(kind.named))
+    assert paths
+    for path in paths:
+        read(kind, read_document(path.read_text(encoding="utf-8"), kind.named, problems), problems)
     assert problems.lines() == ()
 
 

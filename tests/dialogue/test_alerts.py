@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.skill import Skill, open_skill
 from voice_helper.types import (
     SAMPLE_RATE,

@@ -9,7 +9,7 @@ import pytest
 
 import voice_helper
 from tests.support.opened import english_content
-from voice_helper.dialogue import guide as guided
+from voice_helper.dialogue import guided_session as guided
 from voice_helper.dialogue.commands import COMMANDS, Command, move_of, pace_of
 from voice_helper.skill.web_labels import BUTTONS
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, Match

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from voice_helper.dialogue.conversation import STEADY_SECONDS, SURE_OF_COMMAND, State
+from voice_helper.dialogue.conversation import STEADY_SECONDS
+from voice_helper.dialogue.interpretation import SURE_OF_COMMAND
+from voice_helper.dialogue.state import State
 from voice_helper.skill import Skill
 from voice_helper.types import (
     SAMPLE_RATE,
@@ -104,7 +106,7 @@ def test_it_never_asks_back_between_talk_commands_or_two_topics_far_apart(
     skill: Skill, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unsure = Match("unsure", decided_by="unsure", candidates=pair)
-    monkeypatch.setattr(type(skill.understanding), "understand", lambda *_, **__: unsure)
+    monkeypatch.setattr(type(skill.understanding), "meaning", lambda *_, **__: unsure)
     assert Talk(skill).says("mumble") == [skill.content.answers.again.text]
 
 
@@ -114,7 +116,7 @@ def test_where_one_of_two_meanings_is_a_cramp_now_it_asks_for_that(
     unsure = Match("unsure", decided_by="unsure", candidates=("guide_worse", "guide_start"))
     talk = Talk(skill)
     with monkeypatch.context() as patched:
-        patched.setattr(type(skill.understanding), "understand", lambda *_, **__: unsure)
+        patched.setattr(type(skill.understanding), "meaning", lambda *_, **__: unsure)
         assert talk.says("it hurts") == ["Do you have a cramp now?"]
     assert talk.says("yes")[0] == "Sit or lie somewhere safe."
 

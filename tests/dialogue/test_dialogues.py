@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.support.opened import english_skill
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.types import SAMPLE_RATE
 
 from .test_guide import Room

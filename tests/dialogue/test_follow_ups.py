@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from voice_helper.content.documents import Problems
 from voice_helper.content.yaml_documents import read_document
 from voice_helper.dialogue.answers import Sources
-from voice_helper.dialogue.conversation import State
 from voice_helper.dialogue.follow_ups import read_follow_ups
+from voice_helper.dialogue.state import State
 from voice_helper.skill import Skill
 from voice_helper.skill.folder_reader import check_folder
 from voice_helper.support.paths import intents_folder

@@ -15,7 +15,7 @@ from tests.support.boilerplate import shares
 from tests.support.reading import grade, words_of
 from tests.support.said import Said, every_answer
 from voice_helper.dialogue.answers import filled
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.dialogue.turn_taking import first_state, take_turn
 from voice_helper.exporters.review_page import every_prompt, every_session_row, review_page
 from voice_helper.runtime.speaker import sentences_of

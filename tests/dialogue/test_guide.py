@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.opened import english_skill
-from voice_helper.dialogue.conversation import Conversation, State
-from voice_helper.dialogue.guide import seconds_to_say
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.guided_session import seconds_to_say
+from voice_helper.dialogue.state import State
 from voice_helper.skill import Skill
 from voice_helper.types import (
     CHUNK_SAMPLES,

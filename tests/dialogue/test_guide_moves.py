@@ -11,9 +11,11 @@ import pytest
 
 from voice_helper.content.documents import Problems
 from voice_helper.content.yaml_documents import read_document
-from voice_helper.dialogue import guide as guided
+from voice_helper.dialogue import guided_session as guided
 from voice_helper.dialogue.answers import Sources, filled
-from voice_helper.dialogue.guide import Guide, Hedge, Move, Places, Session, Stage, Step, read_guide
+from voice_helper.dialogue.guide import Guide, Hedge, Places, Step
+from voice_helper.dialogue.guide_reader import read_guide
+from voice_helper.dialogue.guided_session import Move, Session, Stage
 from voice_helper.types import SAMPLE_RATE, Row
 
 GUIDE = """

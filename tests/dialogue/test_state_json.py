@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.dialogue.state_json import VERSION, from_json, to_json
 from voice_helper.errors import SavedStateError
 from voice_helper.skill import Skill, open_skill

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
 from voice_helper.skill import Skill
 

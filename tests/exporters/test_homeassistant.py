@@ -274,7 +274,11 @@ def is_lower(intent: str, found: RecognizeResult) -> bool:
 def test_what_is_left_of_a_harmless_sentence_is_no_sign_of_danger(
     skill: Skill, at_home: Recognize, cut: list[tuple[str, str]]
 ) -> None:
-    harmless = [text for intent, text in cut if not skill.content.safety.find(text).raised]
+    harmless = [
+        text
+        for intent, text in cut
+        if not skill.content.safety.find(skill.content.safety.language.normalize(text)).raised
+    ]
     assert len(harmless) > 150
     for text in harmless:
         found = at_home(without_skip_words(text))

@@ -26,7 +26,7 @@ from tests.support.programs import VOICE_HELPER, Ran, Run, call, checked, enviro
 from voice_helper.dialogue.turn_taking import first_state, take_turn
 from voice_helper.servers.ray import service as turns
 from voice_helper.servers.ray.cluster import NAMESPACE
-from voice_helper.servers.ray.service import FORGOTTEN_SECONDS, KEEPERS, Keeper, Kept, read_turn
+from voice_helper.servers.ray.service import FORGOTTEN_SECONDS, KEEPERS, Keeper, KeptTurn, read_turn
 from voice_helper.skill import Skill
 
 SESSIONS = 20
@@ -108,12 +108,14 @@ def machine_of(name: str) -> str:
     return found
 
 
-def held_by(name: str, session: str) -> Kept:
+def held_by(name: str, session: str) -> KeptTurn:
     """What a keeper holds, once it is there again and has it."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         with suppress(ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
-            held: Kept | None = ray.get(ray.get_actor(name, NAMESPACE).get.remote(session), timeout=PATIENCE_SECONDS)
+            held: KeptTurn | None = ray.get(
+                ray.get_actor(name, NAMESPACE).get.remote(session), timeout=PATIENCE_SECONDS
+            )
             if held is not None:
                 return held
         time.sleep(0.1)
@@ -266,10 +268,10 @@ def test_where_ray_is_missing_the_command_that_mends_it_is_named(run: Run, monke
 
 def test_a_keeper_holds_the_newest_turn_and_forgets_what_is_old() -> None:
     keeper = Keeper()
-    keeper.put("a", Kept(2, 0.0, "", ""))
-    keeper.put("a", Kept(1, 1.0, "", ""))
-    assert keeper.get("a") == Kept(2, 0.0, "", "")
-    keeper.put("b", Kept(1, FORGOTTEN_SECONDS + 1.0, "", ""))
+    keeper.put("a", KeptTurn(2, 0.0, "", ""))
+    keeper.put("a", KeptTurn(1, 1.0, "", ""))
+    assert keeper.get("a") == KeptTurn(2, 0.0, "", "")
+    keeper.put("b", KeptTurn(1, FORGOTTEN_SECONDS + 1.0, "", ""))
     assert list(keeper.everything()) == ["b"]
 
 

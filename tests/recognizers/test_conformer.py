@@ -12,7 +12,13 @@ import pytest
 
 from tests.support.sound import as_array, noise, recorded, silence
 from voice_helper.errors import EngineMissingError
-from voice_helper.recognizers.embedded.conformer import FRAME_SAMPLES, Array, Conformer, ConformerStream, read_weights
+from voice_helper.recognizers.embedded.conformer import (
+    FRAME_SAMPLES,
+    Array,
+    Conformer,
+    ConformerStream,
+    read_hama_weights,
+)
 
 hama = pytest.importorskip("hama", reason="hama is not installed")
 WEIGHTS = Path(hama.__file__).parent / "assets" / "asr_waveform.hama"
@@ -21,7 +27,7 @@ WHOLE = 10**6
 
 @pytest.fixture(scope="module")
 def network() -> Conformer:
-    return Conformer(read_weights(WEIGHTS))
+    return Conformer(read_hama_weights(WEIGHTS))
 
 
 def samples_of(pcm: bytes) -> Array:
@@ -108,7 +114,7 @@ def test_a_damaged_weights_file_is_named_with_what_to_do(tmp_path: Path, content
     path = tmp_path / "weights.hama"
     path.write_bytes(content)
     with pytest.raises(EngineMissingError, match=r"weights\.hama is no weights file") as caught:
-        read_weights(path)
+        read_hama_weights(path)
     assert "pip install -e . --force-reinstall" in str(caught.value.hint)
 
 
@@ -116,11 +122,11 @@ def test_weights_that_are_cut_off_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.hama"
     path.write_bytes(WEIGHTS.read_bytes()[:100_000])
     with pytest.raises(EngineMissingError):
-        Conformer(read_weights(path))
+        Conformer(read_hama_weights(path))
 
 
 def test_another_network_is_refused_with_the_version_that_works() -> None:
-    weights = {name: values for name, values in read_weights(WEIGHTS).items() if "blocks.3" not in name}
+    weights = {name: values for name, values in read_hama_weights(WEIGHTS).items() if "blocks.3" not in name}
     with pytest.raises(EngineMissingError, match="unknown network") as caught:
         Conformer(weights)
     assert "pip install -e ." in str(caught.value.hint)

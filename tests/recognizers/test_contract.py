@@ -22,7 +22,7 @@ from voice_helper.recognizers.whisper import plain_words, prompt_of
 from voice_helper.runtime.assistant import hear_question
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.skill import Skill, open_skill
-from voice_helper.tester.run import ask
+from voice_helper.tester.run import ask_skill
 from voice_helper.testing import check_recognizer
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
@@ -425,7 +425,7 @@ def korean(tmp_path_factory: pytest.TempPathFactory) -> Skill:
 def test_a_question_in_korean_is_heard_understood_and_answered_aloud(korean: Skill, vosk: VoskRecognizer) -> None:
     heard = hear_question(WavSource(recording("massage_korean")), vosk, ONE_QUESTION)
     assert heard.text == "마사지"
-    asked = ask(korean, heard)
+    asked = ask_skill(korean, heard)
     assert (asked.match.intent, asked.match.decided_by) == ("remedy_massage", "exact")
     assert asked.answer.spoken() == "네, 마사지가 도움이 됩니다. 교육용입니다. 의사의 조언이 먼저입니다."
     player = SilentPlayer(keep=True)

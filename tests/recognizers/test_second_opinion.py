@@ -13,7 +13,7 @@ from voice_helper.recognizers import Recognizer
 from voice_helper.recognizers.second_opinion import SURE, SecondOpinion, SharedRecognizer, second_engine
 from voice_helper.runtime.supervised_engines import open_supervised_recognizer
 from voice_helper.skill import Skill
-from voice_helper.tester.run import ask
+from voice_helper.tester.run import ask_skill
 from voice_helper.testing import ScriptedRecognizer, check_recognizer, speech
 from voice_helper.types import AudioChunk, Transcript
 
@@ -38,8 +38,8 @@ def test_a_second_opinion_on_unsure_words_is_the_likeliest_alternative() -> None
 
 def test_what_only_the_second_recognizer_understood_is_answered(skill: Skill) -> None:
     heard = hear(asking(Transcript("is that why", 0.1), Transcript("does heat help", 0.8)))
-    assert ask(skill, replace(heard, alternatives=())).match.intent != "remedy_heat"
-    assert ask(skill, heard).match.intent == "remedy_heat"
+    assert ask_skill(skill, replace(heard, alternatives=())).match.intent != "remedy_heat"
+    assert ask_skill(skill, heard).match.intent == "remedy_heat"
 
 
 def test_words_on_which_both_agree_are_as_sure_as_the_surer_of_them() -> None:

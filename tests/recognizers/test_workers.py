@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.sound import chunks_of, phrases, recorded
-from voice_helper.recognizers.embedded.engine import EmbeddedModels
 from voice_helper.recognizers.embedded.network import is_available
+from voice_helper.recognizers.embedded.shared_models import EmbeddedModels
 from voice_helper.recognizers.embedded.workers import EmbeddedWorkers
 from voice_helper.skill import Skill
 from voice_helper.types import Transcript

@@ -27,7 +27,7 @@ from tests.support.sound import (
 from voice_helper.audio.devices import SilentPlayer, WavSource
 from voice_helper.audio.echo import EchoCanceller
 from voice_helper.audio.endpoint import ONE_QUESTION
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.runtime.assistant import AHEAD_SECONDS, STARTED_SECONDS, Assistant, LoopEvent, hear_question
 from voice_helper.runtime.speaker import Speaker, sentences_of
 from voice_helper.skill import Skill

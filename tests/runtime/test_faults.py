@@ -31,7 +31,8 @@ from voice_helper.audio.devices import SilentPlayer, WavSource
 from voice_helper.audio.echo import EchoCanceller
 from voice_helper.audio.endpoint import EndpointSettings
 from voice_helper.audio.vad import VoiceActivity
-from voice_helper.dialogue.conversation import Conversation, State, WordsSoFar
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State, WordsSoFar
 from voice_helper.errors import EngineFaultError, EngineMissingError
 from voice_helper.recognizers import Recognizer
 from voice_helper.recognizers.wake_word import WakeWord

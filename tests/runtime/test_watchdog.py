@@ -103,15 +103,15 @@ def test_an_engine_that_was_slow_with_the_chunks_may_be_slow_with_the_whole() ->
     for workload, took in ((quick, 0.1), (slow, 5.0)):
         for _ in range(10):
             workload.allowed_for_chunk(1.0)
-            workload.has_progressed(took)
-    assert quick.allowed_for_whole() == allowed_seconds(10.0)
-    assert slow.allowed_for_whole() == CALL_SECONDS + 10 * 4 * 5.0
+            workload.record_chunk(took)
+    assert quick.allowed_seconds_for_whole() == allowed_seconds(10.0)
+    assert slow.allowed_seconds_for_whole() == CALL_SECONDS + 10 * 4 * 5.0
 
 
 def test_the_first_chunk_may_take_as_long_as_clearing_away_the_utterance_before_takes() -> None:
     workload = Workload()
     workload.allowed_for_chunk(15.0)
-    workload.is_over()
+    workload.record_end()
     assert workload.allowed_for_chunk(0.5) == allowed_seconds(15.5)
     assert workload.allowed_for_chunk(0.5) == allowed_seconds(0.5)
     assert workload.pace == 0.0

@@ -32,10 +32,10 @@ from tests.support.served import serving, talking
 from tests.support.sound import chunks_of, embedded, recorded, silence
 from voice_helper.audio.devices import louder
 from voice_helper.cli.serve import _reached_at, _shown
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.recognizers import Recognizer
 from voice_helper.runtime.assistant import Assistant
-from voice_helper.servers.admission import RecognizerPool, is_loopback
+from voice_helper.servers.connection_limits import RecognizerPool, is_loopback
 from voice_helper.servers.web import live_conversation, resumption
 from voice_helper.servers.web.app import (
     BUSY,

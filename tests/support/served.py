@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.sound import chunks_of, phrases
 from voice_helper.cli.serve import listening_socket, server_settings
-from voice_helper.recognizers.embedded.engine import EmbeddedModels
+from voice_helper.recognizers.embedded.shared_models import EmbeddedModels
 from voice_helper.servers.web.app import WebService, create_app
 from voice_helper.servers.web.page_files import page_files
 from voice_helper.skill import Skill

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from voice_helper.audio.devices import SilentPlayer
 from voice_helper.audio.echo import EchoCanceller
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.recognizers import Recognizer
 from voice_helper.runtime.assistant import Assistant, LoopEvent
 from voice_helper.runtime.speaker import Speaker

@@ -12,7 +12,7 @@ import soundfile
 
 from voice_helper.audio.devices import WavSource
 from voice_helper.recognizers import Recognizer
-from voice_helper.recognizers.embedded.engine import EmbeddedModels
+from voice_helper.recognizers.embedded.shared_models import EmbeddedModels
 from voice_helper.skill import Skill, phrases_of
 from voice_helper.testing import Samples, as_pcm, chunks_of, noise, silence, sine
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases

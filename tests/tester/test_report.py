@@ -24,7 +24,7 @@ from voice_helper.tester.report import Report
 from voice_helper.tester.report_comparison import compare, read_results
 from voice_helper.tester.report_html import PageParts, html_report
 from voice_helper.tester.report_junit import junit_report
-from voice_helper.tester.report_thefts import Thefts, find_thefts
+from voice_helper.tester.report_overlaps import Overlaps, find_overlaps
 from voice_helper.tester.run import Case, Result
 from voice_helper.types import Answer, Match, Transcript
 
@@ -203,8 +203,8 @@ def read_web_labels(html: str) -> Balanced:
     return read
 
 
-def page_of(skill: Skill, *results: Result, thefts: Thefts | None = None) -> str:
-    return html_report(PageParts(Report(results), skill.content.sentences, ["lines.jsonl"], MADE, thefts=thefts))
+def page_of(skill: Skill, *results: Result, overlaps: Overlaps | None = None) -> str:
+    return html_report(PageParts(Report(results), skill.content.sentences, ["lines.jsonl"], MADE, overlaps=overlaps))
 
 
 def test_the_page_needs_nothing_but_itself(spanish: Skill) -> None:
@@ -284,37 +284,37 @@ def test_without_expectations_nothing_is_called_right_or_wrong(spanish: Skill) -
     assert "right" not in text.split("No line")[0]
 
 
-# Thefts
+# Overlaps
 
 
 @pytest.fixture(scope="module")
-def stolen(spanish_folder: Path, spanish: Skill, tmp_path_factory: pytest.TempPathFactory) -> Thefts:
+def claimed(spanish_folder: Path, spanish: Skill, tmp_path_factory: pytest.TempPathFactory) -> Overlaps:
     """The Spanish words with templates of `remedy_heat` that sound like a sign of danger."""
     folder = tmp_path_factory.mktemp("intents") / "es"
     shutil.copytree(spanish_folder, folder)
     path = folder / "sentences" / "topics.yaml"
     text = path.read_text(encoding="utf-8")
     first = '          - "(ayuda|sirve|funciona) el calor'
-    stolen_from = ("me duele el corazón con (el|este) calor", "(me duele el pecho y|voy a) ponerme calor")
-    more = "".join(f'          - "{template}"\n' for template in stolen_from)
+    claimed_templates = ("me duele el corazón con (el|este) calor", "(me duele el pecho y|voy a) ponerme calor")
+    more = "".join(f'          - "{template}"\n' for template in claimed_templates)
     path.write_text(text.replace(first, more + first), encoding="utf-8")
     skill = open_skill(folder=folder, before=spanish)
-    return find_thefts(skill, 8, skill.content.sentences.templates)
+    return find_overlaps(skill, 8, skill.content.sentences.templates)
 
 
-def test_a_sentence_that_another_intent_claims_is_a_theft(stolen: Thefts) -> None:
-    found = {theft.template.text: theft for theft in stolen.found}
+def test_a_sentence_that_another_intent_claims_is_an_overlap(claimed: Overlaps) -> None:
+    found = {overlap.template.text: overlap for overlap in claimed.found}
     assert set(found) == {"me duele el corazón con (el|este) calor", "(me duele el pecho y|voy a) ponerme calor"}
-    theft = found["(me duele el pecho y|voy a) ponerme calor"]
-    assert theft.texts == ("me duele el pecho y ponerme calor",)
-    assert (theft.match.intent, theft.match.family) == ("emergency", "chest_pain")
-    assert (theft.drawn, theft.is_whole) == (2, False)
+    overlap = found["(me duele el pecho y|voy a) ponerme calor"]
+    assert overlap.texts == ("me duele el pecho y ponerme calor",)
+    assert (overlap.match.intent, overlap.match.family) == ("emergency", "chest_pain")
+    assert (overlap.drawn, overlap.is_whole) == (2, False)
 
 
-def test_a_template_whose_every_sentence_is_stolen_is_unreachable(stolen: Thefts, spanish: Skill) -> None:
-    whole = [theft.template.text for theft in stolen.found if theft.is_whole]
+def test_a_template_whose_every_sentence_is_claimed_is_unreachable(claimed: Overlaps, spanish: Skill) -> None:
+    whole = [overlap.template.text for overlap in claimed.found if overlap.is_whole]
     assert whole == ["me duele el corazón con (el|este) calor"]
-    html = page_of(spanish, *RESULTS, thefts=stolen)
+    html = page_of(spanish, *RESULTS, overlaps=claimed)
     text = read_web_labels(html).text
     assert "2 of 31 templates have sentences that mean another intent." in text
     assert "me duele el corazón con (el|este) calor" in text.split("Unreachable templates")[1]

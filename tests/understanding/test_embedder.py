@@ -99,7 +99,8 @@ def test_a_damaged_memory_is_begun_anew(tmp_path: Path) -> None:
 
 def test_texts_read_ahead_have_the_same_vectors_and_the_same_odds(skill: Skill) -> None:
     texts = ["does heat help", "my chest hurts and i can't breathe", "", "why do my calves cramp at night"]
-    alone = skill.embed(texts), [skill.understanding.suspicion(text, Flags()) for text in texts]
+    said = [skill.content.language.normalize(text) for text in texts]
+    alone = skill.embed(texts), [skill.understanding.suspicion(each, Flags()) for each in said]
     skill.read_ahead(texts)
     assert (skill.embed(texts) == alone[0]).all()
-    assert [skill.understanding.suspicion(text, Flags()) for text in texts] == alone[1]
+    assert [skill.understanding.suspicion(each, Flags()) for each in said] == alone[1]

@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voice_helper.dialogue.state import State
+from voice_helper.skill import Skill
 from voice_helper.skill.folder_reader import Content
+from voice_helper.types import Heard, Transcript
+from voice_helper.understanding.normalize import Language
 
 
 @pytest.mark.parametrize(
@@ -57,14 +61,41 @@ def test_long_and_short_forms_are_the_same(content: Content) -> None:
 
 
 def test_fillers_are_left_out_unless_nothing_else_is_there(content: Content) -> None:
-    language = content.language
-    assert (
-        language.without_fillers(language.comparable("um could you tell me does heat help please")) == "does heat help"
-    )
-    assert language.without_fillers("please") == "please"
+    normalize = content.language.normalize
+    assert normalize("um could you tell me does heat help please").essence == "does heat help"
+    assert normalize("please").essence == "please"
 
 
 @given(st.text(max_size=3000))
 def test_any_text_can_be_compared_and_comparing_again_changes_nothing(content: Content, text: str) -> None:
     once = content.language.comparable(text)
     assert content.language.comparable(once) == once
+
+
+@given(st.text(max_size=3000))
+def test_a_normalized_text_has_the_forms_that_its_language_gives(content: Content, text: str) -> None:
+    said, language = content.language.normalize(text), content.language
+    assert (said.words, said.comparable) == (language.words(text), language.comparable(text))
+    assert [part.text for part in said.parts] == list(language.parts(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Does HEAT help?", "my chest pain is killing me", "no chest pain but does heat help",
+     "um what about a wet flannel", "does it hurt and why", "cramp in my calf but not my foot"],
+)  # fmt: skip
+@pytest.mark.parametrize("in_session", [False, True])
+def test_a_text_is_normalized_once_from_hearing_to_answer(
+    skill: Skill, monkeypatch: pytest.MonkeyPatch, text: str, in_session: bool
+) -> None:
+    state = skill.conversation.begin_guide(State())[0] if in_session else State()
+    normalized: list[str] = []
+    words = Language.words
+
+    def counted_words(language: Language, text: str) -> tuple[str, ...]:
+        normalized.append(text)
+        return words(language, text)
+
+    monkeypatch.setattr(Language, "words", counted_words)
+    skill.conversation.step(state, Heard(Transcript(text)))
+    assert normalized.count(text) == 1

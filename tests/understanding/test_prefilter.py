@@ -15,7 +15,8 @@ from voice_helper.understanding.hassil_adapter import Templates, names_of, needs
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.prefilter import NeedReader, PieceReader, WordIndex, is_plain, names_in
 from voice_helper.understanding.required_fragments import FragmentIndex, as_bits, positions
-from voice_helper.understanding.sentences import Sentences, read_sentences
+from voice_helper.understanding.sentence_reader import read_sentences
+from voice_helper.understanding.sentences import Sentences
 
 WORDS = st.sampled_from(["a", "my", "calf", "calves", "it's", "cramp", "cramps", "now"])
 NAMES = st.sampled_from(["{muscle}", "{muscle:other}", "<pain>", "<deep>"])
@@ -80,7 +81,7 @@ def test_no_template_is_passed_over_that_hassil_alone_would_match(templates: lis
     )
     drawn = [text for template in sentences.templates for text in sentences.draw(template, 2)]
     for text in (*texts, *drawn):
-        found = [claim.template for claim in sentences.exact(text)]
+        found = [claim.template for claim in sentences.exact(sentences.language.normalize(text))]
         wanted = [result.intent_sentence for result in recognize_all(text, alone)]
         assert found == [sentence.text for sentence in wanted[:1] if sentence]
 
@@ -178,9 +179,9 @@ def test_words_in_any_order_are_matched_and_drawn_in_every_order() -> None:
     assert not is_plain(template)
     sentences = folder_of([template])
     for text in ("is hot a bath good for my calf", "is a bath hot good for my big toe"):
-        assert [claim.intent for claim in sentences.exact(text)] == ["ask"]
-    assert sentences.exact("is hot good for my calf") == ()
+        assert [claim.intent for claim in sentences.exact(sentences.language.normalize(text))] == ["ask"]
+    assert sentences.exact(sentences.language.normalize("is hot good for my calf")) == ()
     drawn = sentences.draw(sentences.templates[0], 12)
     assert {text.index("hot") < text.index("bath") for text in drawn} == {True, False}
-    assert all(sentences.exact(text) for text in drawn)
+    assert all(sentences.exact(sentences.language.normalize(text)) for text in drawn)
     assert {word for text in drawn for word in text.split()} <= sentences.words_of(sentences.templates[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.safety_lines import read_safety_lines, tally, typed, unlearned
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE, Heard, Match, PartlyHeard, Quiet, Say, Transcript, Understood
 from voice_helper.understanding.understand import HELP_NOW, Context
@@ -62,7 +62,11 @@ def test_it_is_acted_on_in_every_state_if_it_is_heard_clearly(skill: Skill, guid
 
 
 def test_heard_unclearly_it_names_the_number_and_ends_nothing(skill: Skill) -> None:
-    flagged = [text for text, _ in NEVER_MISS if skill.understanding.urgent_flag(text) is not None]
+    flagged = [
+        text
+        for text, _ in NEVER_MISS
+        if skill.understanding.urgent_flag(skill.understanding.normalize(text)) is not None
+    ]
     assert len(flagged) > 40
     for text in flagged:
         session, _ = skill.conversation.begin_guide(State(hands_free=True))
@@ -75,7 +79,7 @@ def test_heard_unclearly_it_names_the_number_and_ends_nothing(skill: Skill) -> N
 
 def test_an_emergency_is_acted_on_before_the_sentence_is_over(skill: Skill) -> None:
     for text, wanted in NEVER_MISS:
-        if wanted == "emergency" and skill.understanding.urgent_flag(text):
+        if wanted == "emergency" and skill.understanding.urgent_flag(skill.understanding.normalize(text)):
             state, _ = skill.conversation.begin_guide(State(hands_free=True))
             state, _ = skill.conversation.step(state, PartlyHeard(f"{text} and"))
             state, actions = skill.conversation.step(state, Quiet(SAMPLE_RATE // 2))
@@ -88,7 +92,8 @@ def test_wordings_that_no_rule_knows_are_raised_by_their_nearness(skill: Skill) 
     unknown = [
         wording
         for wording in skill.content.wordings
-        if wording.intent in HELP_NOW and skill.understanding.urgent_flag(wording.text) is None
+        if wording.intent in HELP_NOW
+        and skill.understanding.urgent_flag(skill.understanding.normalize(wording.text)) is None
     ]
     assert len(unknown) > 300
     matches = [skill.understanding.understand(wording.text) for wording in unknown[::8]]

@@ -16,7 +16,7 @@ from voice_helper.understanding.learned_alarm import Suspicion
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.ranking import Ranking
 from voice_helper.understanding.safety import read_safety
-from voice_helper.understanding.sentences import read_sentences
+from voice_helper.understanding.sentence_reader import read_sentences
 from voice_helper.understanding.understand import (
     MIN_KNOWN_SHARE,
     USUAL_THRESHOLDS,
@@ -178,13 +178,19 @@ def test_in_a_session_its_commands_win_over_every_template_but_those_of_safety()
 
 
 def test_a_command_is_known_word_for_word() -> None:
-    commands = {text: EXACT.command(text) for text in ("next", "um go on", "ready", "does heat help", "is it bad", "x")}
+    commands = {
+        text: EXACT.command(EXACT.normalize(text))
+        for text in ("next", "um go on", "ready", "does heat help", "is it bad", "x")
+    }
     assert commands == {"next": "guide_next", "um go on": "guide_next", "ready": "guide_next", "does heat help": None,
                         "is it bad": "guide_next", "x": None}  # fmt: skip
 
 
 def test_only_an_emergency_or_an_urgent_sign_is_certain_in_half_an_utterance() -> None:
-    flags = {text: EXACT.urgent_flag(text) for text in ("my chest pain is", "swollen leg", "tablets", "heat")}
+    flags = {
+        text: EXACT.urgent_flag(EXACT.normalize(text))
+        for text in ("my chest pain is", "swollen leg", "tablets", "heat")
+    }
     assert {text: flag.family if flag else None for text, flag in flags.items()} == {
         "my chest pain is": "chest", "swollen leg": "swollen", "tablets": None, "heat": None,
     }  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from tests.support.programs import Run
 from tests.support.sound import as_array, chunks_of, embedded, recorded, seconds_of, silence
 from voice_helper.audio.devices import SilentPlayer
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.errors import EngineMissingError
 from voice_helper.runtime.assistant import Assistant, LoopEvent
 from voice_helper.runtime.speaker import PAUSE_SAMPLES, Speaker

@@ -18,8 +18,8 @@ from voice_helper.cli.options import (
     kept_in,
     language_folder,
     note,
-    open_recognizer,
-    open_skill,
+    open_chosen_recognizer,
+    open_chosen_skill,
     plain,
     print_hanging,
     print_line,
@@ -93,9 +93,9 @@ def _answer_once(
     explain: bool = False,
     recording: Path | None = None,
 ) -> None:
-    from voice_helper.dialogue.conversation import State
+    from voice_helper.dialogue.state import State
     from voice_helper.runtime.json_output import answer_form
-    from voice_helper.tester.run import ask as ask_skill
+    from voice_helper.tester.run import ask_skill
     from voice_helper.types import Row, Transcript
 
     file: WavSource | None = None
@@ -103,7 +103,7 @@ def _answer_once(
         from voice_helper.audio.devices import WavSource
 
         file = WavSource(wav)
-    skill = open_skill(options)
+    skill = open_chosen_skill(options)
     heard: Iterable[tuple[Transcript, str | None]] = (
         [(Transcript(typed), None)] if typed is not None else _hear(options, skill, file, recording)
     )
@@ -129,7 +129,7 @@ def _hear(
     from voice_helper.audio.endpoint import ONE_QUESTION, EndpointSettings
     from voice_helper.runtime.assistant import hear_question, hear_utterances
 
-    recognizer = open_recognizer(options, skill)
+    recognizer = open_chosen_recognizer(options, skill)
     if recording is not None:
         notice = skill.content.answers.recording_notice
         note(notice.text)

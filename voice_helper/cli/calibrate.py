@@ -15,7 +15,7 @@ from voice_helper.cli.options import (
     counted,
     language_folder,
     note,
-    open_skill,
+    open_chosen_skill,
     terminal,
     write_file,
 )
@@ -66,7 +66,7 @@ def calibrate(
 
     folder = language_folder(options)
     cases = [case for case in read_case_files(files) if case.intent is not None and case.context == "none"]
-    skill = open_skill(options)
+    skill = open_chosen_skill(options)
     trials = [trial(skill, case) for case in counted(cases, "testing")]
     names = ", ".join(str(path) for path in files)
     _refuse_few(names, trials)

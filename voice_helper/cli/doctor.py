@@ -13,7 +13,7 @@ from voice_helper.cli.options import (
     check_save,
     common,
     note,
-    open_skill,
+    open_chosen_skill,
     plain,
     plain_lines,
     print_line,
@@ -101,7 +101,7 @@ def voices(options: Options, save: Path | None) -> None:
     from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
     check_save(options, save)
-    skill = open_skill(options)
+    skill = open_chosen_skill(options)
     voice = open_voice(options.voice, options.spoken_language)
     for record in VOICES:
         missing = f"  (not installed: {install_hint(record.extra or '')})" if not is_installed(record) else ""

@@ -13,7 +13,7 @@ from voice_helper.cli.options import (
     language_folder,
     note,
     note_number,
-    open_skill,
+    open_chosen_skill,
     progress,
 )
 
@@ -43,7 +43,7 @@ def homeassistant(options: Options, folder: Path) -> None:
     from voice_helper.exporters.folder import write_folder
     from voice_helper.exporters.homeassistant import export_files
 
-    skill = open_skill(options)
+    skill = open_chosen_skill(options)
     files = export_files(skill, lambda templates: counted(templates, "reading the sentences"))
     write_folder(folder, files)
     for name in files:

@@ -19,9 +19,9 @@ from voice_helper.cli.options import (
     kept_in,
     note,
     note_number,
+    open_chosen_recognizer,
+    open_chosen_skill,
     open_loudspeaker,
-    open_recognizer,
-    open_skill,
     open_voice_or_none,
     packed,
     plain,
@@ -135,7 +135,7 @@ def listen(options: Options, listening: Listening, wake: str | None, push_to_tal
 def _known_places(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
     """Return the places that complete what the user has typed."""
     given = {name: value for name, value in context.params.items() if name in Options.__dataclass_fields__}
-    return [place for place in open_skill(Options(**given)).content.places if place.startswith(begun)]
+    return [place for place in open_chosen_skill(Options(**given)).content.places if place.startswith(begun)]
 
 
 @click.command()
@@ -177,7 +177,7 @@ def _open_and_converse(
         write_wav,
     )
     from voice_helper.audio.endpoint import PATIENT, EndpointSettings
-    from voice_helper.dialogue.conversation import State
+    from voice_helper.dialogue.state import State
     from voice_helper.recognizers.wake_word import WakeWord
     from voice_helper.runtime.assistant import Assistant
     from voice_helper.runtime.speaker import Speaker
@@ -190,10 +190,10 @@ def _open_and_converse(
     check_save(options, save, source)
     file = WavSource(source) if source is not None else None
     wake = manner.wake
-    skill = open_skill(options)
+    skill = open_chosen_skill(options)
     if manner.place is not None:
         _check_place(skill, manner.place)
-    recognizer = open_recognizer(options, skill)
+    recognizer = open_chosen_recognizer(options, skill)
     voice = _open_voice(options, save, is_live=file is None)
     console = terminal()
     view = _view(skill, listening, manner, console)
@@ -229,7 +229,7 @@ def _open_and_converse(
                 opened.enter_context(view.open())
             for _ in _hear(assistant, heard, listening, manner):
                 if lasting is not None:
-                    assistant.mind_the_microphone(lasting.away)
+                    assistant.announce_microphone(lasting.away)
                 if view is not None:
                     view.tick(assistant)
         finally:

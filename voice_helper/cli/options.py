@@ -242,7 +242,7 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
     from voice_helper.runtime.speaker import Speaker
 
     try:
-        voice = open_voice(options)
+        voice = open_chosen_voice(options)
     except EngineMissingError as error:
         if save is not None:
             raise
@@ -287,7 +287,7 @@ def open_loudspeaker(options: Options, announce: Callable[[str], None] | None = 
         return None
 
 
-def open_skill(options: Options) -> Skill:
+def open_chosen_skill(options: Options) -> Skill:
     """Open the skill of the chosen intents folder. Print a warning if it has no rules for signs of danger."""
     with progress("reading the words"):
         from voice_helper.skill import open_skill
@@ -340,7 +340,7 @@ def language_folder(options: Options) -> Path:
     return intents_folder(options.language)
 
 
-def open_recognizer(options: Options, skill: Skill) -> Recognizer:
+def open_chosen_recognizer(options: Options, skill: Skill) -> Recognizer:
     """Open the chosen recognizer, prepared for the words of the skill."""
     return choose_recognizer(options, skill).recognizer
 
@@ -364,7 +364,7 @@ def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Opene
     return choice
 
 
-def open_voice(options: Options) -> Voice:
+def open_chosen_voice(options: Options) -> Voice:
     """Open the chosen voice, supervised. Raises `EngineMissingError`."""
     with progress("loading the voice"):
         from voice_helper.runtime.supervised_engines import open_supervised_voice
@@ -388,7 +388,7 @@ def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
     from voice_helper.voices import NoVoice
 
     try:
-        return open_voice(options)
+        return open_chosen_voice(options)
     except EngineMissingError as error:
         if needed:
             raise

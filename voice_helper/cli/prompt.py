@@ -126,7 +126,7 @@ def _history(*, keep: bool) -> tuple[History, str]:
     """Return where typed lines are stored, and what to tell the user about it."""
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
-    class Kept(FileHistory):
+    class KeptHistory(FileHistory):
         def store_string(self, string: str) -> None:
             with suppress(OSError):  # a full disk costs only this line of history
                 super().store_string(string)
@@ -139,14 +139,14 @@ def _history(*, keep: bool) -> tuple[History, str]:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         return InMemoryHistory(), f"what you type is not kept: {path} cannot be written: {error.strerror}"
-    return Kept(str(path)), f"what you type is kept in {path}, on this machine only; --no-history keeps nothing"
+    return KeptHistory(str(path)), f"what you type is kept in {path}, on this machine only; --no-history keeps nothing"
 
 
 def _completer(prompt: _Prompt) -> Completer:
     from prompt_toolkit.completion import CompleteEvent, Completer, Completion
     from prompt_toolkit.document import Document
 
-    class Words(Completer):
+    class PromptCompleter(Completer):
         def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
             before = document.text_before_cursor
             begun = before.split(" ")[-1]
@@ -156,7 +156,7 @@ def _completer(prompt: _Prompt) -> Completer:
                 if choice.startswith(begun) and choice != begun:
                     yield Completion(choice, -len(begun))
 
-    return Words()
+    return PromptCompleter()
 
 
 class _Prompt:

@@ -20,11 +20,11 @@ from voice_helper.cli.options import (
     language_folder,
     note,
     note_number,
-    open_skill,
+    open_chosen_skill,
     open_voice_or_none,
 )
 from voice_helper.errors import VoiceHelperError, install_hint, needs_package
-from voice_helper.servers.admission import is_loopback
+from voice_helper.servers.connection_limits import is_loopback
 from voice_helper.voices import VoiceWithMemory
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
@@ -114,7 +114,7 @@ def web(
 
     _check_certificate(cert, key)
     with listening_socket(host, port) as listener:
-        skill = open_skill(options)
+        skill = open_chosen_skill(options)
         if skill.content.page is None:
             raise VoiceHelperError(
                 f"{language_folder(options)} has no page.yaml, and there is no usual one in its language",
@@ -178,7 +178,7 @@ def wyoming(
     from voice_helper.skill.folder_reader import key_of
 
     with listening_socket(host, port) as listener:
-        skill = open_skill(options)
+        skill = open_chosen_skill(options)
         skill.load_all()
         name, another_recognizer = _recognizers(options, skill, workers)
         served = WyomingService(
@@ -256,11 +256,11 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
 
     Example: voice-helper serve cluster --address 10.0.0.1:6379
     """
-    from voice_helper.servers.ray.cluster import joined
+    from voice_helper.servers.ray.cluster import joined_cluster
 
     language_folder(options)
     folder = options.intents.resolve() if options.intents is not None else None
-    with joined(address):
+    with joined_cluster(address):
         from voice_helper.servers.ray.service import deploy, remove
 
         try:

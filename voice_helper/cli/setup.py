@@ -17,8 +17,8 @@ from voice_helper.cli.options import (
     disclaimer,
     language_folder,
     note,
-    open_recognizer,
-    open_skill,
+    open_chosen_recognizer,
+    open_chosen_skill,
     plain,
     progress,
     show_error,
@@ -156,7 +156,7 @@ def _set_up(options: Options, console: Console) -> Options:
         return replace(options, **changed)
 
     begin_settings(settings_file())
-    skill = open_skill(options)
+    skill = open_chosen_skill(options)
     tried: dict[DeviceKind, Callable[[Options, Skill, Console], bool]] = {"microphone": _hears, "loudspeaker": _speaks}
     for kind, works in tried.items():
         console.print(f"\n[bold]{kind.capitalize()}[/bold]")
@@ -185,7 +185,7 @@ def _hears(options: Options, skill: Skill, console: Console) -> bool:
         return options.microphone_device is None  # if there is no microphone at all, there is nothing to choose
     room = _room_decibels(options, console)
     with progress("loading the recognizer"):
-        recognizer: Recognizer = open_recognizer(options, skill)
+        recognizer: Recognizer = open_chosen_recognizer(options, skill)
         sentence = sentences_of(skill.content.answers.samples.text)[-1].rstrip(".")
         wanted = skill.understanding.understand(sentence).intent
     for number in range(_TRIES):

@@ -21,8 +21,8 @@ from voice_helper.cli.options import (
     counted,
     language_folder,
     note,
-    open_recognizer,
-    open_skill,
+    open_chosen_recognizer,
+    open_chosen_skill,
     packed,
     plain,
     print_line,
@@ -154,7 +154,7 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
     if batch.cluster and batch.audio:
         raise click.UsageError("--cluster spreads texts, not sounds")
     earlier = _earlier(batch)
-    skill = open_skill(options)
+    skill = open_chosen_skill(options)
     piped: dict[str, bytes] = {}
     cases = [
         replace(case, context="guide") if batch.context == "guide" else case
@@ -262,7 +262,7 @@ def _tested_lines(skill: Skill, cases: Sequence[Case], given: Iterator[Result], 
 def _in_turn(
     options: Options, skill: Skill, cases: Sequence[Case], batch: Batch, piped: Mapping[str, bytes]
 ) -> Iterator[Result]:
-    recognizer = open_recognizer(options, skill) if batch.audio else None
+    recognizer = open_chosen_recognizer(options, skill) if batch.audio else None
     for start in range(0, len(cases), _READ_AHEAD_LINES):
         part = cases[start : start + _READ_AHEAD_LINES]
         started = time.perf_counter()
@@ -275,10 +275,10 @@ def _in_turn(
 
 
 def _spread(options: Options, skill: Skill, cases: Sequence[Case]) -> Iterator[Result]:
-    from voice_helper.servers.ray.cluster import joined
+    from voice_helper.servers.ray.cluster import joined_cluster
     from voice_helper.tester.run_on_cluster import run_on_cluster
 
-    with joined(os.environ.get("RAY_ADDRESS")):
+    with joined_cluster(os.environ.get("RAY_ADDRESS")):
         folder = options.intents.resolve() if options.intents else None
         yield from run_on_cluster(cases, skill, folder, options.settings, note)
 
@@ -349,9 +349,9 @@ def _junit(report: Report) -> str:
 
 def _page(skill: Skill, files: Sequence[Path], batch: Batch, report: Report, comparison: Comparison | None) -> str:
     from voice_helper.tester.report_html import PageParts, html_report
-    from voice_helper.tester.report_thefts import find_thefts
+    from voice_helper.tester.report_overlaps import find_overlaps
 
-    templates = counted(skill.content.sentences.templates, "looking for thefts")
+    templates = counted(skill.content.sentences.templates, "looking for overlaps")
     return html_report(
         PageParts(
             report,
@@ -361,6 +361,6 @@ def _page(skill: Skill, files: Sequence[Path], batch: Batch, report: Report, com
             command=shlex.join(["voice-helper", *sys.argv[1:]]),
             folder=str(skill.content.folder),
             comparison=comparison,
-            thefts=find_thefts(skill, batch.draws, templates) if batch.draws else None,
+            overlaps=find_overlaps(skill, batch.draws, templates) if batch.draws else None,
         )
     )

@@ -507,8 +507,62 @@ class SafetyFile(Record):
     clause_ends: tuple[str, ...] = key("Words that end a clause.", default=())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueMetadataKeys(Record):
+    """What else is known of a value."""
+
+    say: str = key("How the value is said in an answer, if not as `out`.", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueKeys(Record):
+    """A value of a list, and what people say for it."""
+
+    in_: str = key("What people say: a template without lists and rules.", hint="what people say")
+    out: str = key("The value.", hint="the value")
+    metadata: ValueMetadataKeys | None = key("What else is known of it.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListKeys(Record):
+    """The values that a slot can have."""
+
+    values: tuple[Text | ValueKeys, ...] = key("The values: each a text, if it is said as it is.", each="value {}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentencesKeys(Record):
+    """Some of the sentences of an intent."""
+
+    sentences: tuple[Text, ...] = key("The sentences: templates that may use lists and rules.", each="sentence {}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntentKeys(Record):
+    """What people say for an intent."""
+
+    data: tuple[SentencesKeys, ...] = key("The sentences, in one or several blocks.", each="block {}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentencesFile(Record):
+    """What people say: the sentences of a group of intents, in Home Assistant's template language.
+
+    The name of the file is the name of the group. Lists and rules count in every file of the folder.
+    """
+
+    named = "sentences/*.yaml"
+
+    language: str = key(_LANGUAGE, default="")
+    lists: dict[str, ListKeys] = key("The lists, which templates name as `{name}`.", default={}, each="the list {{{}}}")
+    expansion_rules: dict[str, Text] = key(
+        "The rules: parts of templates, which templates name as `<name>`.", default={}, each="the rule <{}>"
+    )
+    intents: dict[str, IntentKeys] = key("The sentences of each intent.", default={}, each="{}")
+
+
 FILE_KINDS: Final[tuple[type[Record], ...]] = (
-    LanguageFile, AnswersFile, FollowUpsFile, GuideFile, SafetyFile, FactsFile, ThresholdsFile, PronunciationFile,
-    PhrasesFile, PageFile, AssistantFile,
+    LanguageFile, SentencesFile, AnswersFile, FollowUpsFile, GuideFile, SafetyFile, FactsFile, ThresholdsFile,
+    PronunciationFile, PhrasesFile, PageFile, AssistantFile,
 )  # fmt: skip
 """The schema of each file, in the order of the reference page."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from voice_helper.dialogue import guide as guided
-from voice_helper.dialogue.guide import Guide, Move, Session
+from voice_helper.dialogue import guided_session as guided
+from voice_helper.dialogue.guide import Guide
+from voice_helper.dialogue.guided_session import Move, Session
 from voice_helper.types import GUIDE_START, Match, Pace
 
 STOP: Final = "guide_stop"

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
-from voice_helper.dialogue import guide as guided
+from voice_helper.dialogue import guided_session as guided
 from voice_helper.dialogue.answers import Answers
 from voice_helper.dialogue.commands import COMMANDS, REPEAT, STOP, move_of, pace_of
-from voice_helper.dialogue.disclaimer import DisclaimerState
 from voice_helper.dialogue.follow_ups import ABOUT_A_TOPIC, ONWARD, FollowUp, FollowUps, Topic
-from voice_helper.dialogue.guide import Guide, Move, Session
+from voice_helper.dialogue.guide import Guide
+from voice_helper.dialogue.guided_session import Move, Session
+from voice_helper.dialogue.interpretation import CERTAIN, Interpretation, Interpreter
+from voice_helper.dialogue.state import Alerts, Attention, LastAnswer, Owed, State, WordsSoFar
 from voice_helper.types import (
     GUIDE_START,
     NONE_INTENT,
@@ -39,8 +41,9 @@ from voice_helper.types import (
     Transcript,
     Understood,
 )
+from voice_helper.understanding.normalize import NormalizedText
 from voice_helper.understanding.safety import Flag
-from voice_helper.understanding.understand import HELP_NOW, Context, Understanding
+from voice_helper.understanding.understand import HELP_NOW, Understanding
 
 REPEAT_AFTER_SECONDS: Final = 10
 """An emergency or urgent reply is repeated after this time, while listening continues."""
@@ -57,148 +60,10 @@ COMMAND_STEADY_SECONDS: Final = 0.1
 ATTENTION_SECONDS: Final = 8
 """After an answer, the time in which words that are not understood are asked for again, even in open listening."""
 
-SURE_OF_COMMAND: Final = 0.2
-"""From this score on, an utterance in a session is taken as the short command that it sounds most like."""
-
-SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
-"""The same while our own prompt plays, which may be misheard as a command. "stop" needs no higher score then."""
-
-LONGEST_COMMAND_WORDS: Final = 6
-"""Repetitions of longer phrases are no command said several times."""
-
-SURE_OVER_SPEECH: Final = 0.65
-"""A command or question heard over our own voice needs this confidence."""
-
-QUESTION_WORDS_OVER_SPEECH: Final = 4
-"""A question heard over our own voice needs at least this number of words."""
-
-_CERTAIN: Final = ("safety", "command", "exact")
-_FIRM: Final = ("safety", "command")
-
 YES: Final = "yes"
 _ALERT: Final = "alert"
 TAKE_BACK: Final = "take_back"
 """The intent of words that take a sign of danger back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """An emergency or urgent reply that is still to be repeated."""
-
-    answer: Answer
-    in_samples: int
-
-
-@dataclass(frozen=True, slots=True)
-class LastAnswer:
-    """What was answered last: it can be repeated, and asked about further."""
-
-    match: Match | None = None
-    rows: tuple[Row, ...] | None = None
-    """The rows spoken in reply to the match, if they were not its first answer."""
-
-    topic: Match | None = None
-    """The topic of "why" and "tell me more"."""
-
-    pages_given: int = 0
-    """How often the user has been told more about the topic."""
-
-    led_through: tuple[str, ...] = ()
-    """The intents that follow-ups have led through, so that "next" does not go in a circle."""
-
-
-@dataclass(frozen=True, slots=True)
-class WordsSoFar:
-    """What follows from the partial transcript of the utterance that is going on."""
-
-    acted_on: str | None = None
-    """What was acted on during the utterance, so that its end does not trigger the same action again."""
-
-    suspected: Flag | None = None
-    """A red flag in the partial transcript."""
-
-    suspected_samples: int = 0
-    """How long it has been there."""
-
-    commanded: str | None = None
-    """The command in the partial transcript. It stops our speech before it is carried out."""
-
-    commanded_samples: int = 0
-    """How long it has been there."""
-
-    hushed_for: str | None = None
-    """The command that our speech stopped for, while its words are still arriving."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alerts:
-    """The signs of danger of a conversation."""
-
-    level: str | None = None
-    """The level of the sign that was certain and was not taken back: it limits what is answered from then on."""
-
-    family: str | None = None
-    possible: str | None = None
-    """The level of a sign that was only possible. A second one, or a "yes", makes it certain."""
-
-    possible_family: str | None = None
-    possible_samples: int = 0
-    """The time in which that still holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failures:
-    """What went wrong in a row."""
-
-    misheard: int = 0
-    """Number of consecutive utterances that were not understood."""
-
-    lost: int = 0
-    """Number of consecutive utterances in which the recognizer failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """After an answer, words that are not understood are asked for again, once, even in open listening."""
-
-    samples: int = 0
-    """The time in which that still holds."""
-
-    is_owed: bool = False
-    """The answer is being spoken; the time begins at its end."""
-
-    def after(self, samples: int) -> Attention:
-        """Return it after some time."""
-        return replace(self, samples=max(0, self.samples - samples))
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The state of a conversation."""
-
-    hands_free: bool = False
-    """Open listening: speech not meant for the assistant is met with silence."""
-
-    can_lead: bool = False
-    """Time advances here, so words can start a session even without open listening."""
-
-    situation: Mapping[str, str] = field(default_factory=dict)
-    """What is known beside the words, such as `{"recording": "on"}`."""
-
-    session: Session | None = None
-    conditions: frozenset[str] = frozenset()
-    """What was said that leaves out steps of a session, by the names that the guide gives."""
-
-    disclaimer: DisclaimerState = field(default_factory=DisclaimerState)
-    owed: Owed | None = None
-    candidates: tuple[str, ...] = ()
-    """The two meanings offered in the question just asked."""
-
-    last: LastAnswer = field(default_factory=LastAnswer)
-    so_far: WordsSoFar = field(default_factory=WordsSoFar)
-    failures: Failures = field(default_factory=Failures)
-    alerts: Alerts = field(default_factory=Alerts)
-    attention: Attention = field(default_factory=Attention)
 
 
 @dataclass(frozen=True)
@@ -217,6 +82,10 @@ class Conversation:
     def by_turns(self) -> Conversation:
         """Return a conversation for interfaces that speak only when spoken to: see `turn_taking`."""
         return replace(self, guide=self.guide.by_turns() if self.guide is not None else None)
+
+    @cached_property
+    def _interpreter(self) -> Interpreter:
+        return Interpreter(self.understanding, self.answers, self.guide, self.follow_ups)
 
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
         """Process one event; return the new state and the actions, in order."""
@@ -265,18 +134,11 @@ class Conversation:
 
     def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
         """Return the transcript, or in a session the short command that the whole utterance sounds like."""
-        if state.session is None or not heard.command:
-            return heard
-        may_be_us = over_speech and not self.is_stop(heard.command)
-        if heard.command_fit < (SURE_OF_COMMAND_OVER_SPEECH if may_be_us else SURE_OF_COMMAND):
-            return heard
-        if self.understanding.urgent_flag(heard.text):
-            return heard
-        return replace(heard, text=heard.command, confidence=max(heard.confidence, heard.command_fit), alternatives=())
+        return self._interpreter.words_in_session(state, heard, over_speech=over_speech)
 
-    def context(self, state: State) -> Context:
-        """Return the context in which words are understood."""
-        return "guide" if state.session is not None else "none"
+    def is_stop(self, text: str) -> bool:
+        """Return whether a text is the command that is never ignored."""
+        return self._interpreter.is_stop(text)
 
     def _gave_out(self, state: State, outage: Outage) -> tuple[State, tuple[Action, ...]]:
         """Announce a failure after the current speech; a session stays where it is.
@@ -306,18 +168,18 @@ class Conversation:
         so_far = state.so_far
         if so_far.acted_on is not None or (event.overheard and state.hands_free and state.session is None):
             return state, ()
-        text = event.text
-        flag = self.understanding.urgent_flag(text)
+        said = self.understanding.normalize(event.text)
+        flag = self.understanding.urgent_flag(said)
         if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # may be our own words, misheard
             known = so_far.suspected is not None and so_far.suspected.family == flag.family
             so_far = replace(so_far, suspected=flag, suspected_samples=so_far.suspected_samples if known else 0)
         else:
             so_far = replace(so_far, suspected=None)
-        if state.session is not None and self.is_stop(text):
+        if state.session is not None and self._interpreter.means_stop(said):
             stopped = replace(state, so_far=replace(so_far, acted_on=STOP))
-            return self._heard(stopped, Heard(Transcript(text)), already=None, expected=None)
+            return self._heard(stopped, Heard(Transcript(event.text)), already=None, expected=None)
         if state.session is not None and so_far.hushed_for is None:
-            command = self.understanding.command(text)
+            command = self.understanding.command(said)
             known = command is not None and command == so_far.commanded
             so_far = replace(so_far, commanded=command, commanded_samples=so_far.commanded_samples if known else 0)
         return replace(state, so_far=so_far), ()
@@ -330,39 +192,10 @@ class Conversation:
         state, again = self._moved(state, guided.repeat(self.guide, state.session))
         return state, (*actions, *again)
 
-    def _may_be_us(
-        self, state: State, event: Heard, transcript: Transcript, match: Match, *, expected: str | None
-    ) -> bool:
-        """Return whether words heard while we spoke may be our own, misheard.
-
-        "Stop" never waits for certainty, and neither do words on which two recognizers agree. A sign of danger is
-        doubted only if our own words name it. A question counts if it is one of our sentences and too long to be
-        chance.
-        """
-        if event.over_speech is None or match.intent in (STOP, expected):
-            return False
-        if match.decided_by == "safety":
-            return match.family in self._own_families(event.own)
-        if transcript.confidence < SURE_OVER_SPEECH:
-            return True
-        if match.decided_by == "command":
-            return state.session is None and not state.candidates and not _works_anywhere(match)
-        return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
-
-    def _own_families(self, own: str) -> frozenset[str | None]:
-        """Return the red flags that our own prompt names: hearing them while it plays proves nothing."""
-        if not own:
-            return frozenset()
-        return frozenset(flag.family for flag in self.understanding.safety.find(own).raised)
-
     def _act_on_suspicion(self, state: State, flag: Flag) -> tuple[State, tuple[Action, ...]]:
         match = Match(flag.level, decided_by="safety", family=flag.family, certainty="certain")
         state, actions = self._help_now(state, Transcript(flag.words), match)
         return replace(state, so_far=replace(state.so_far, acted_on=match.intent, suspected=None)), actions
-
-    def is_stop(self, text: str) -> bool:
-        """Return whether a text is the command that is never ignored."""
-        return bool(self.understanding.sentences.exact(self._said_once(text), only=(STOP,)))
 
     def _heard(
         self, state: State, event: Heard, *, already: str | None, expected: str | None
@@ -371,16 +204,18 @@ class Conversation:
 
         `already` is what was acted on during the utterance; `expected` is the command that our speech stopped for.
         """
-        transcript, match = self._meaning(state, event)
-        match = self._with_trouble_now(transcript.text, match)
+        heard = self._interpreter.interpret(state, event)
+        transcript, said = heard.transcript, heard.said
         if not transcript.text:
             return state, ()
-        if self._may_be_us(state, event, transcript, match, expected=expected):
+        heard = replace(heard, match=self._interpreter.with_trouble_now(said, heard.match))
+        if self._interpreter.may_be_us(state, event, heard, expected=expected):
             return state, ()
+        match = heard.match
         if already == STOP or (already in HELP_NOW and match.certainty is not None):
             return state, ()
-        match = self._answering_our_question(state, match, transcript.text)
-        if not event.addressed and state.session is None and not self.understanding.urgent_flag(transcript.text):
+        match = self._interpreter.answering_our_question(state, match, said)
+        if not event.addressed and state.session is None and not self.understanding.urgent_flag(said):
             return state, ()
         is_overheard = event.overheard and state.hands_free and not state.candidates
         if is_overheard and not self.understanding.is_for_us(transcript, match, event.so_far):
@@ -389,20 +224,20 @@ class Conversation:
         if match.is_alarm:
             return self._help_now(state, transcript, match)
         if match.certainty == "possible":
-            return self._may_be_danger(state, transcript, match, is_overheard=is_overheard)
+            return self._may_be_danger(state, replace(heard, match=match), is_overheard=is_overheard)
         was_on_alert = state.alerts.level is not None
-        state = self._taken_back(state, transcript, match)
+        state = self._taken_back(state, said, match)
         if match.intent == TAKE_BACK and was_on_alert:
             match = replace(match, slots={**match.slots, _ALERT: "on"})
-        match = self._limited(state, match)
-        return self._acted_on(state, transcript, match, is_overheard=is_overheard)
+        heard = replace(heard, match=self._limited(state, match))
+        return self._acted_on(state, heard, is_overheard=is_overheard)
 
     def _confirmed(self, state: State, match: Match) -> Match:
         """Return a certain alarm for a second possible one, or for a "yes" after one, and otherwise the match."""
         alerts = state.alerts
         if match.certainty == "possible" and not self.answers.possible.text:  # no words for doubt: be sure
             return Match(match.possible or match.intent, decided_by="safety", family=match.family, certainty="certain")
-        is_yes = match.intent == YES and match.decided_by in _CERTAIN
+        is_yes = match.intent == YES and match.decided_by in CERTAIN
         if alerts.possible is None or match.is_alarm or not (match.certainty == "possible" or is_yes):
             return match
         now = match.intent if match.intent in HELP_NOW else match.possible
@@ -411,9 +246,10 @@ class Conversation:
         return Match(level, decided_by="safety", family=family, certainty="certain")
 
     def _may_be_danger(
-        self, state: State, transcript: Transcript, match: Match, *, is_overheard: bool
+        self, state: State, heard: Interpretation, *, is_overheard: bool
     ) -> tuple[State, tuple[Action, ...]]:
         """Name the emergency number, then go on with what was understood: nothing is ended or moved by it."""
+        match = heard.match
         level = match.intent if match.intent in HELP_NOW else match.possible
         alerts = replace(
             state.alerts, possible=level, possible_family=match.family, possible_samples=POSSIBLE_SECONDS * SAMPLE_RATE
@@ -422,15 +258,16 @@ class Conversation:
         row = self.answers.filled(self.answers.possible)
         if match.intent in HELP_NOW:
             answer = Answer((row,))
-            return state, (Understood(transcript, match, answer), Say(answer.rows))
-        state, actions = self._acted_on(state, transcript, self._limited(state, match), is_overheard=is_overheard)
+            return state, (Understood(heard.transcript, match, answer), Say(answer.rows))
+        limited = replace(heard, match=self._limited(state, match))
+        state, actions = self._acted_on(state, limited, is_overheard=is_overheard)
         return state, _with_row_first(actions, row)
 
-    def _taken_back(self, state: State, transcript: Transcript, match: Match) -> State:
+    def _taken_back(self, state: State, said: NormalizedText, match: Match) -> State:
         """Return the state without a remembered sign that the words deny or take back."""
         if state.alerts.level is None:
             return state
-        is_denied = match.denied and self.understanding.safety.denies(transcript.text, state.alerts.family)
+        is_denied = match.denied and self.understanding.safety.denies(said, state.alerts.family)
         if match.intent == TAKE_BACK or is_denied:
             return replace(state, alerts=Alerts())
         return state
@@ -446,40 +283,25 @@ class Conversation:
             return match
         return Match(alerts.level, decided_by="safety", family=alerts.family)
 
-    def _acted_on(
-        self, state: State, transcript: Transcript, match: Match, *, is_overheard: bool
-    ) -> tuple[State, tuple[Action, ...]]:
+    def _acted_on(self, state: State, heard: Interpretation, *, is_overheard: bool) -> tuple[State, tuple[Action, ...]]:
+        transcript, said, match = heard.transcript, heard.said, heard.match
         if self.guide is not None:
             state = replace(state, conditions=state.conditions | self.guide.conditions_in(match))
         if state.session is not None and self.guide is not None:
-            return self._heard_in_session(state, transcript, match, self.guide, state.session)
+            return self._heard_in_session(state, heard, self.guide, state.session)
         topic = state.last.topic
         if not is_overheard and match.decided_by != "safety":
-            kind = self.follow_ups.kind(transcript.text)
+            kind = self.follow_ups.kind(said)
             if kind is not None and (topic is not None or kind not in ABOUT_A_TOPIC):
                 return self._followed(state, transcript, kind)
-            both = self._two_questions(transcript.text, match)
+            both = self._interpreter.two_questions(said, match)
             if both is not None:
                 return self._both_answered(state, transcript, *both)
         if topic is not None and not is_overheard:
-            match = self._limited(state, self._going_on(topic, transcript.text, match))
-        elif self._needs_topic(transcript.text, match):
+            match = self._limited(state, self._interpreter.going_on(topic, said, match))
+        elif self._interpreter.needs_topic(said, match):
             match = Match(NONE_INTENT, score=0.0, decided_by="none")
         return self._asked(state, transcript, match)
-
-    def _two_questions(self, text: str, match: Match) -> tuple[Match, Match] | None:
-        """Return the meanings of two questions in one breath, or `None` if a text is not two questions."""
-        if match.decided_by in _CERTAIN:
-            return None
-        for halves in self.follow_ups.split(text):
-            first, second = (self.understanding.understand(half) for half in halves)
-            topics = self.follow_ups.topics
-            if first.intent == second.intent or not (first.intent in topics and second.intent in topics):
-                continue
-            decided = {first.decided_by, second.decided_by}
-            if "exact" in decided and decided <= {"exact", "nearest"}:
-                return first, second
-        return None
 
     def _both_answered(
         self, state: State, transcript: Transcript, first: Match, second: Match
@@ -491,12 +313,6 @@ class Conversation:
         answer = self.answers.going_on(rows, full_given=state.disclaimer.given)
         state, actions = self._say_answer(state, transcript, first, answer)
         return replace(state, last=LastAnswer(first, rows, topic=second)), actions
-
-    def _needs_topic(self, text: str, match: Match) -> bool:
-        """Return whether words mean nothing without a topic, whatever sentence they resemble: a bare "why"."""
-        if match.decided_by not in ("nearest", "unsure"):
-            return False
-        return self.follow_ups.kind(text) is not None or self.follow_ups.choice(text) is not None
 
     def _asked(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         if match.intent in (NONE_INTENT, UNSURE_INTENT) or (match.intent == OUT_OF_SCOPE and state.hands_free):
@@ -528,23 +344,6 @@ class Conversation:
         if state.last.rows is None:
             return self._answer(state, match)
         return self.answers.going_on(state.last.rows, full_given=state.disclaimer.given)
-
-    def _going_on(self, topic: Match, text: str, match: Match) -> Match:
-        """Take "what about magnesium" as a question of the kind that was answered last, or else of another kind."""
-        if match.decided_by in _FIRM:
-            return match
-        group_of = self.understanding.sentences.group_of
-        own = group_of.get(topic.intent, "")
-        near: list[Match] = []
-        for group, whole in self.follow_ups.framed(text, own):
-            meant = self.understanding.understand(whole)
-            if group_of.get(meant.intent) != group or (group != own and match.decided_by == "exact"):
-                continue
-            if meant.decided_by == "exact":
-                return meant
-            if meant.slots and match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
-                near.append(meant)
-        return near[0] if near else match
 
     def _followed(self, state: State, transcript: Transcript, kind: FollowUp) -> tuple[State, tuple[Action, ...]]:
         """Answer "why", "how", "tell me more" and "so what should I do", after an answer or, if they can, alone."""
@@ -584,89 +383,6 @@ class Conversation:
 
     def _slots_of(self, intent: str) -> tuple[str, ...]:
         return self.understanding.sentences.slots_of.get(intent, ())
-
-    def _meaning(self, state: State, event: Heard) -> tuple[Transcript, Match]:
-        """Return the words of an utterance and their meaning at this point of the conversation."""
-        heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
-        if state.session is not None:
-            heard = replace(heard, text=self._said_once(heard.text))
-        if event.overheard:  # second guesses at talk that is not for us find something in everything
-            heard = replace(heard, alternatives=())
-        if event.over_speech is None:
-            return self._best_explained(heard, self.context(state))
-        whole = self.understanding.understand(event.over_speech, self.context(state))
-        are_most_theirs = 2 * len(heard.text.split()) >= len(event.over_speech.split())
-        if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
-            return replace(heard, text=event.over_speech), whole
-        return self._best_explained(replace(heard, alternatives=()), self.context(state))  # mostly our own echo
-
-    def _said_once(self, text: str) -> str:
-        """Return a command that was said several times in a row as if it had been said once: "next next"."""
-        words = self.understanding.sentences.language.words(text)
-        for length in range(1, min(len(words) // 2, LONGEST_COMMAND_WORDS) + 1):
-            once, times = words[:length], len(words) // length
-            if once * times == words and self.understanding.command(" ".join(once)) is not None:
-                return " ".join(once)
-        return text
-
-    def _with_trouble_now(self, text: str, match: Match) -> Match:
-        """Return the start of a session if part of a text reports the trouble, whatever else the text says."""
-        is_judged = match.is_alarm and match.score < 1.0  # by its odds, not by the words of a rule
-        is_alarm = match.is_alarm and not is_judged
-        if self.guide is None or match.intent == GUIDE_START or is_alarm:
-            return match
-        if match.decided_by in _CERTAIN and not is_judged:
-            return match
-        understanding = self.understanding
-        for clause, rest in self.guide.clauses(understanding.sentences.language.words(text)):
-            claim = next(iter(understanding.sentences.exact(clause, only=(GUIDE_START,))), None)
-            if claim is not None:
-                also = (match, *(understanding.understand(words) for words in rest if words))
-                if is_judged and any(each.is_alarm for each in also[1:]):
-                    return match
-                if is_judged:  # what was judged is mostly the trouble: the rest alone is no certain danger
-                    match = replace(match, certainty="possible", possible=match.intent)
-                named = {name: "on" for each in also for name in self.guide.conditions_in(each)}
-                return replace(
-                    match, intent=GUIDE_START, slots={**claim.slots, **named}, score=1.0, decided_by="command",
-                    template=claim.template, candidates=(),
-                )  # fmt: skip
-        return match
-
-    def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
-        """Return the words and their meaning.
-
-        If the words have no meaning, use an equally likely alternative that has a certain meaning.
-        """
-        match = self.understanding.understand(transcript.text, context, transcript.confidence)
-        if transcript.text and match.intent in (NONE_INTENT, UNSURE_INTENT):
-            for other in transcript.alternatives:
-                meant = self.understanding.understand(other, context)
-                if meant.decided_by in _CERTAIN and meant.intent != OUT_OF_SCOPE:
-                    return replace(transcript, text=other, alternatives=()), meant
-        return transcript, match
-
-    def _answering_our_question(self, state: State, match: Match, text: str) -> Match:
-        """Interpret "yes", "the first", or one of the two names as the answer to "Did you mean ..., or ...?"."""
-        if not state.candidates:
-            return match
-        number = 0 if match.intent == "yes" else self.follow_ups.choice(text)
-        if number is None and match.intent in (NONE_INTENT, UNSURE_INTENT):
-            number = self._named(state.candidates, text)
-        if number is None:
-            return match
-        return Match(state.candidates[number], match.slots, match.score, "exact")
-
-    def _named(self, intents: tuple[str, ...], text: str) -> int | None:
-        """Return the index of the intent whose title equals a text or has most of its words, or `None`."""
-        language = self.understanding.sentences.language
-        titles = [language.words(self.answers.entries[intent].title) for intent in intents]
-        words = language.words(language.essence(text))
-        if words in titles:
-            return titles.index(words)
-        own = [set(title).difference(*(other for other in titles if other != title)) for title in titles]
-        named = [number for number, mine in enumerate(own) if 2 * len(mine.intersection(words)) >= len(words)]
-        return named[0] if len(named) == 1 else None
 
     def _not_understood(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
         was_asked, after_answer = bool(state.candidates), state.attention.samples > 0 and match.intent != OUT_OF_SCOPE
@@ -722,14 +438,14 @@ class Conversation:
         return over, tuple(actions)
 
     def _heard_in_session(
-        self, state: State, transcript: Transcript, match: Match, guide: Guide, session: Session
+        self, state: State, heard: Interpretation, guide: Guide, session: Session
     ) -> tuple[State, tuple[Action, ...]]:
+        transcript, said, match = heard.transcript, heard.said, heard.match
         pace = pace_of(match)
         if pace is not None:
             return state, (Understood(transcript, match), pace)
-        comparable = self.understanding.comparable(transcript.text)
-        step = self._ways_to_steps.get(comparable) if match.decided_by != "safety" else None
-        kind, nothing = self.follow_ups.kind(transcript.text), self.follow_ups.nothing
+        step = self._ways_to_steps.get(said.comparable) if match.decided_by != "safety" else None
+        kind, nothing = self.follow_ups.kind(said), self.follow_ups.nothing
         answer = None
         if step is not None:
             move = guided.go_to_step(guide, session, step)
@@ -738,7 +454,7 @@ class Conversation:
         elif match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
             return state, (Understood(transcript, match),)
         else:
-            moved = guided.report(guide, session, match.intent, comparable)
+            moved = guided.report(guide, session, match.intent, said.comparable)
             moved = moved or move_of(guide, session, match)
             if moved is None:  # not a command: a question, answered during the session
                 answer = self._answer_in_session(state, match, guide, session)
@@ -750,7 +466,7 @@ class Conversation:
     @cached_property
     def _ways_to_steps(self) -> Mapping[str, str]:
         ways = self.guide.ways_to_steps if self.guide is not None else ()
-        return {self.understanding.comparable(way): name for way, name in ways}
+        return {self.understanding.normalize(way).comparable: name for way, name in ways}
 
     def _answer_in_session(self, state: State, match: Match, guide: Guide, session: Session) -> Answer:
         """Return the answer to a question during a session, which ends with the full disclaimer in any case."""
@@ -870,8 +586,3 @@ def _with_row_last(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]:
 def _listened(state: State) -> State:
     """Return the state after words that were understood."""
     return replace(state, failures=replace(state.failures, misheard=0))
-
-
-def _works_anywhere(match: Match) -> bool:
-    command = COMMANDS.get(match.intent)
-    return command is not None and command.works_anywhere

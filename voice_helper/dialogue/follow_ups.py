@@ -12,7 +12,7 @@ from voice_helper.content.file_kinds import FollowUpsFile, FollowUpTopicKeys, Ro
 from voice_helper.content.schema import read
 from voice_helper.dialogue.answers import Sources, row_of, rows_of
 from voice_helper.types import Row
-from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.normalize import Language, NormalizedText
 
 FollowUp = Literal["why", "how", "more", "other", "done", "fails", "now", "sure"]
 
@@ -23,7 +23,7 @@ ABOUT_A_TOPIC: Final[tuple[FollowUp, ...]] = ("why", "how", "more")
 ONWARD: Final[tuple[FollowUp, ...]] = ("more", "other", "done")
 """Kinds that lead to an answer that was not given before: said again and again, they come to an end."""
 
-LONGEST_PAIR_WORDS: Final = 24
+MAX_PAIR_WORDS: Final = 24
 """A longer text is no two questions in one breath."""
 
 CHOICES: Final = ("first", "second")
@@ -85,14 +85,14 @@ class FollowUps:
         """Return every phrase that is a complete follow-up or choice."""
         return tuple(phrase for phrases in (*self.phrases.values(), *self.choices.values()) for phrase in phrases)
 
-    def kind(self, text: str) -> FollowUp | None:
+    def kind(self, said: NormalizedText) -> FollowUp | None:
         """Return the kind of follow-up that a text matches word for word, or `None`."""
-        return self._kinds.get(self.language.comparable(text), self._kinds.get(self.language.essence(text)))
+        return self._kinds.get(said.comparable, self._kinds.get(said.essence))
 
-    def split(self, text: str) -> Iterator[tuple[str, str]]:
+    def split(self, said: NormalizedText) -> Iterator[tuple[str, str]]:
         """Yield the two halves of a text at each word that joins two questions; none for a long text."""
-        words = self.language.words(text)
-        if len(words) > LONGEST_PAIR_WORDS:
+        words = said.words
+        if len(words) > MAX_PAIR_WORDS:
             return
         for at in range(1, len(words) - 1):
             for join in self._joins:
@@ -100,20 +100,19 @@ class FollowUps:
                     yield " ".join(words[:at]), " ".join(words[at + len(join) :])
                     break
 
-    def choice(self, text: str) -> int | None:
+    def choice(self, said: NormalizedText) -> int | None:
         """Return which of two choices a text names, 0 or 1, or `None` if it names neither."""
-        return self._choices.get(self.language.comparable(text), self._choices.get(self.language.essence(text)))
+        return self._choices.get(said.comparable, self._choices.get(said.essence))
 
-    def framed(self, text: str, group: str) -> Iterator[tuple[str, str]]:
+    def framed(self, said: NormalizedText, group: str) -> Iterator[tuple[str, str]]:
         """Yield complete questions for a follow-up, each after its group, those of `group` first.
 
         After a remedy, "what about magnesium" asks whether it helps. After a cause, it asks whether it is a cause.
         """
-        comparable = self.language.comparable(text)
-        opener = next((each for each in self._openers if comparable.startswith(f"{each} ")), None)
+        opener = next((each for each in self._openers if said.comparable.startswith(f"{each} ")), None)
         if opener is None:
             return
-        words = comparable.removeprefix(opener).strip()
+        words = said.comparable.removeprefix(opener).strip()
         for name in sorted(self.frames, key=lambda name: name != group):
             yield from ((name, frame.replace(_WORDS, words)) for frame in self.frames[name])
 

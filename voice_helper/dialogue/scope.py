@@ -15,7 +15,8 @@ from typing import Final
 from voice_helper.content.documents import Item, Problems
 from voice_helper.content.file_kinds import AssistantFile
 from voice_helper.content.schema import read
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.dialogue.turn_taking import take_turn
 from voice_helper.types import (
     COMMAND_GROUP,
@@ -27,7 +28,7 @@ from voice_helper.types import (
     Match,
     Transcript,
 )
-from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.normalize import Language, NormalizedText
 from voice_helper.understanding.sentences import Sentences
 
 GOING_ON_SECONDS: Final = 120.0
@@ -65,13 +66,13 @@ class Subject:
         """Return the name as it stands inside a sentence."""
         return name_inside(self.name)
 
-    def is_named(self, text: str) -> bool:
+    def is_named(self, said: NormalizedText) -> bool:
         """Return whether a text names the subject."""
-        return self._any_name.search(self.language.comparable(text)) is not None
+        return self._any_name.search(said.comparable) is not None
 
-    def may_be_named(self, text: str) -> bool:
+    def may_be_named(self, said: NormalizedText) -> bool:
         """Return whether a text names the subject or something related to it."""
-        return self.is_named(text) or self._any_near_name.search(self.language.comparable(text)) is not None
+        return self.is_named(said) or self._any_near_name.search(said.comparable) is not None
 
     @cached_property
     def _any_name(self) -> re.Pattern[str]:
@@ -95,9 +96,10 @@ def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subjec
     """Read `assistant.yaml`. Mistakes are added to `problems`."""
     file = read(AssistantFile, item, problems)
     for example in file.examples:
-        if not sentences.exact(example):
+        if not sentences.exact(sentences.language.normalize(example)):
             problems.add(file.place_of("examples"), f'examples: "{example}" matches no sentence word for word')
-    if file.start and GUIDE_START not in {claim.intent for claim in sentences.exact(file.start)}:
+    start = sentences.language.normalize(file.start)
+    if file.start and GUIDE_START not in {claim.intent for claim in sentences.exact(start)}:
         problems.add(
             file.place_of("start"), f'start: "{file.start}" matches no sentence of {GUIDE_START} word for word'
         )
@@ -130,23 +132,24 @@ def is_our_turn(
         return is_last and state.session is not None
     if state.session is not None or match.intent in state.candidates:
         return True
+    said = conversation.understanding.normalize(text)
     goes_on = state.last.match is not None and elapsed_seconds <= GOING_ON_SECONDS
-    if goes_on and _is_command(conversation, text):  # "next" may be for the music
+    if goes_on and _is_command(conversation, said):  # "next" may be for the music
         return False
     if (goes_on or match.certainty is not None) and conversation.understanding.is_for_us(Transcript(text), match):
         return True
-    return _speaks_of_it(conversation, subject, text, match)
+    return _speaks_of_it(conversation, subject, said, match)
 
 
-def _is_command(conversation: Conversation, text: str) -> bool:
-    meant = conversation.understanding.understand(text)
+def _is_command(conversation: Conversation, said: NormalizedText) -> bool:
+    meant = conversation.understanding.meaning(said)
     return meant.decided_by == "command" and meant.intent != GUIDE_START
 
 
-def _speaks_of_it(conversation: Conversation, subject: Subject, text: str, match: Match) -> bool:
-    if subject.is_named(text):
+def _speaks_of_it(conversation: Conversation, subject: Subject, said: NormalizedText, match: Match) -> bool:
+    if subject.is_named(said):
         return True
     group = conversation.understanding.sentences.group_of.get(match.intent, "")
     if group == TALK_GROUP or (group == COMMAND_GROUP and match.intent != GUIDE_START):
         return False
-    return match.intent not in (NONE_INTENT, UNSURE_INTENT) and subject.may_be_named(text)
+    return match.intent not in (NONE_INTENT, UNSURE_INTENT) and subject.may_be_named(said)

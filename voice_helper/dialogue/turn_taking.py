@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from voice_helper.dialogue import guide as guided
-from voice_helper.dialogue.conversation import REPEAT_AFTER_SECONDS, Conversation, State
-from voice_helper.dialogue.guide import Guide, Session
+from voice_helper.dialogue import guided_session as guided
+from voice_helper.dialogue.conversation import REPEAT_AFTER_SECONDS, Conversation
+from voice_helper.dialogue.guide import Guide
+from voice_helper.dialogue.guided_session import Session
+from voice_helper.dialogue.state import State
 from voice_helper.types import (
     COMMAND_GROUP,
     NONE_INTENT,

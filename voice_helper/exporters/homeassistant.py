@@ -174,10 +174,11 @@ def _with_meaning(skill: Skill, template: Template, count: int) -> list[tuple[Ma
 
 def _meaning(skill: Skill, template: Template, text: str) -> Match:
     """Return what a sentence of a template means. A sign of danger in it takes priority over the template."""
-    flags = skill.content.safety.find(text)
+    said = skill.understanding.normalize(text)
+    flags = skill.content.safety.find(said)
     if template.intent not in HELP_NOW and not flags.raised and not flags.denied:
         return Match(template.intent)
-    match = skill.understanding.understand(text)
+    match = skill.understanding.meaning(said)
     plain = Match(match.intent)
     if match.intent not in skill.content.answers.entries:
         return plain

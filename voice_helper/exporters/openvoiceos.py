@@ -117,9 +117,11 @@ def _said(words: _Words, intent: str) -> Iterator[str]:
 
 def _is_fit(words: _Words, text: str, intent: str) -> bool:
     """Return whether the text has this intent without any context, and is unlikely to be meant for another skill."""
-    if intent not in HELP_NOW and not words.subject.may_be_named(text):
+    understanding = words.conversation.understanding
+    said = understanding.normalize(text)
+    if intent not in HELP_NOW and not words.subject.may_be_named(said):
         return False
-    return words.conversation.understanding.understand(text).intent == intent
+    return understanding.meaning(said).intent == intent
 
 
 def _dialog(words: _Words, intent: str) -> str:

@@ -45,7 +45,7 @@ def choose_examples(intent: str, sentences: Sentences) -> tuple[str, ...]:
     while left and len(chosen) < _EXAMPLES:
         best = min(left, key=lambda text: max((_alike(text, other) for other in chosen), default=0.0))
         left.remove(best)
-        claims = sentences.exact(best)
+        claims = sentences.exact(sentences.language.normalize(best))
         if claims and claims[0].intent == intent:
             chosen.append(best)
     return tuple(chosen)

@@ -18,7 +18,7 @@ from voice_helper.support.onnx import keep_onnxruntime_silent
 from voice_helper.types import Phrases, Transcript
 
 if TYPE_CHECKING:
-    from voice_helper.recognizers.embedded.engine import SoFarModels
+    from voice_helper.recognizers.embedded.shared_models import SoFarModels
 
 _MOST_PROMPT_WORDS: Final = 60  # the prompt may take half of the model's context, 224 tokens
 _NO_SPEECH: Final = 0.6  # the model's own measure, with the value at which its authors discard a text
@@ -83,7 +83,7 @@ def open_engine(request: EngineRequest) -> OpenedRecognizer:
 
 
 def _so_far_models(phrases: Phrases) -> SoFarModels | None:
-    from voice_helper.recognizers.embedded.engine import SoFarModels
+    from voice_helper.recognizers.embedded.shared_models import SoFarModels
 
     try:
         return SoFarModels(phrases)

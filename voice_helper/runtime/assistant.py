@@ -16,7 +16,8 @@ from voice_helper.audio.backlog import Backlog
 from voice_helper.audio.devices import Source, chime
 from voice_helper.audio.endpoint import IN_SESSION, EndpointSettings, Segment
 from voice_helper.audio.near_speaker import NearEndpointer
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.errors import EngineFaultError
 from voice_helper.recognizers import Recognizer
 from voice_helper.runtime.self_hearing import ECHO_SAMPLES, OwnWords, TimedWord, is_heard_in
@@ -272,7 +273,7 @@ class Assistant:
         """Speak these rows before any input."""
         self._carry_out((Say(rows),))
 
-    def mind_the_microphone(self, away: str | None) -> None:
+    def announce_microphone(self, away: str | None) -> None:
         """Announce that the microphone has gone away, for the reason given, or that it is back."""
         if (away is not None) == self._is_deaf:
             return

@@ -132,15 +132,15 @@ class Workload:
         self.given_seconds += seconds
         return allowed_seconds(seconds + left_over, pace)
 
-    def allowed_for_whole(self) -> float:
+    def allowed_seconds_for_whole(self) -> float:
         """Return how long it may take for the whole utterance, which some recognizers work off at its end."""
         return allowed_seconds(self.given_seconds, self.pace)
 
-    def has_progressed(self, took_seconds: float) -> None:
+    def record_chunk(self, took_seconds: float) -> None:
         """Record that a chunk was processed."""
         self.took_seconds += took_seconds
 
-    def is_over(self) -> None:
+    def record_end(self) -> None:
         """Record that the utterance is over."""
         self.left_over_seconds, self.given_seconds, self.took_seconds = self.given_seconds, 0.0, 0.0
 
@@ -179,14 +179,16 @@ class GuardedRecognizer:
         allowed = self._workload.allowed_for_chunk(chunk.seconds)
         began = self._clock()
         so_far = self._guarded(lambda recognizer: recognizer.accept(chunk), _is_text, allowed)
-        self._workload.has_progressed(min(self._clock() - began, allowed))  # less if the machine slept
+        self._workload.record_chunk(min(self._clock() - began, allowed))  # less if the machine slept
         return so_far
 
     def pause(self) -> Transcript:
         """Return the partial transcript. Raises `EngineFaultError`, at most once an utterance."""
         if self._is_lost or self._reopening is not None:
             return Transcript("", 0.0)
-        return self._guarded(lambda recognizer: recognizer.pause(), is_transcript, self._workload.allowed_for_whole())
+        return self._guarded(
+            lambda recognizer: recognizer.pause(), is_transcript, self._workload.allowed_seconds_for_whole()
+        )
 
     def finish(self) -> Transcript:
         """Return the transcript of the utterance; an empty one if it broke off. Raises `EngineFaultError`."""
@@ -196,10 +198,10 @@ class GuardedRecognizer:
         try:
             self._be_ready()
             return self._guarded(
-                lambda recognizer: recognizer.finish(), is_transcript, self._workload.allowed_for_whole()
+                lambda recognizer: recognizer.finish(), is_transcript, self._workload.allowed_seconds_for_whole()
             )
         finally:
-            self._workload.is_over()
+            self._workload.record_end()
             self._is_lost = False  # the utterance is over, whatever the outcome
 
     def _be_ready(self) -> None:

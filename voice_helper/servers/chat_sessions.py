@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
 from voice_helper.dialogue.scope import Subject, is_our_turn
+from voice_helper.dialogue.state import State
 from voice_helper.dialogue.turn_taking import Reply
 from voice_helper.errors import VoiceHelperError
 from voice_helper.servers.session_file import KeptSession, SessionFile
@@ -23,8 +24,8 @@ from voice_helper.support.clock import clock_seconds
 KEPT_SECONDS: Final = 15 * 60.0
 """A conversation without a turn for this long is dropped. A guided session is over by then."""
 
-LONGEST_ANSWER_SECONDS: Final = 60.0
-LONGEST_STEP_SECONDS: Final = 120.0
+MAX_ANSWER_SECONDS: Final = 60.0
+MAX_STEP_SECONDS: Final = 120.0
 """The time within which a user in a guided session usually says something."""
 
 MAX_TALKS: Final = 1_000
@@ -108,12 +109,12 @@ class ChatSessions:
     def in_session(self) -> State | None:
         """Return the state of the guided session that had the most recent turn.
 
-        Returns `None` if there was no such turn within the last `LONGEST_STEP_SECONDS`.
+        Returns `None` if there was no such turn within the last `MAX_STEP_SECONDS`.
         """
         with self._lock:
             now = self._clock()
             led = (kept.chat for kept in reversed(self._talks.values()) if kept.chat.in_session)
-            return next((chat.state for chat in led if now - chat.since <= LONGEST_STEP_SECONDS), None)
+            return next((chat.state for chat in led if now - chat.since <= MAX_STEP_SECONDS), None)
 
     def is_going_on(self, talk: str) -> bool:
         """Return whether a guided session, or a question that we asked, is waiting for the user."""
@@ -125,7 +126,7 @@ class ChatSessions:
         """Return whether the last reply may still be playing."""
         with self._lock:
             now = self._forget_old()
-            return talk in self._talks and now - self._talks[talk].chat.since <= LONGEST_ANSWER_SECONDS
+            return talk in self._talks and now - self._talks[talk].chat.since <= MAX_ANSWER_SECONDS
 
     def stop(self, talk: str) -> bool:
         """Silently end a conversation that is waiting for the user. Returns whether there was one.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.dialogue.state_json import from_json, to_json
 from voice_helper.errors import SavedStateError, VoiceHelperError
 

@@ -58,14 +58,16 @@ if TYPE_CHECKING:  # the first sound, or question that no template matches, load
 _DRAWN: Final = ("questions", "commands", "session")
 _DRAWN_BY: Final = (
     "content/files", "content/wordings", "skill/folder_reader", "understanding/hassil_adapter",
-    "understanding/normalize", "understanding/prefilter", "understanding/sentences",
+    "understanding/normalize", "understanding/prefilter", "understanding/sentence_reader",
+    "understanding/sentences",
 )  # fmt: skip
 _READERS: Final = (
-    "content/documents", "content/files", "content/wordings", "content/yaml_documents", "dialogue/answers",
-    "dialogue/disclaimer", "dialogue/follow_ups", "dialogue/guide", "dialogue/scope", "skill/folder_reader",
-    "skill/phrasebook", "skill/web_labels", "types", "understanding/hassil_adapter", "understanding/normalize",
-    "understanding/prefilter", "understanding/required_fragments", "understanding/safety", "understanding/sentences",
-    "understanding/slots", "understanding/understand",
+    "content/documents", "content/file_kinds", "content/files", "content/schema", "content/wordings",
+    "content/yaml_documents", "dialogue/answers", "dialogue/disclaimer", "dialogue/follow_ups", "dialogue/guide",
+    "dialogue/guide_reader", "dialogue/scope", "skill/folder_reader", "skill/phrasebook", "skill/web_labels",
+    "types", "understanding/hassil_adapter", "understanding/normalize", "understanding/prefilter",
+    "understanding/required_fragments", "understanding/safety", "understanding/sentence_reader",
+    "understanding/sentences", "understanding/slots", "understanding/understand",
 )  # fmt: skip
 """The modules that determine what is read from an intents folder."""
 
@@ -251,13 +253,13 @@ class Skill:
 
         The results are the same. They are kept until the next call, so pass at most a few hundred texts at once.
         """
-        language = self.content.language
-        firsts = {text: language.parts(text)[0] for text in texts}
-        self.embed.read_ahead(map(language.essence, firsts.values()))
+        normalize = self.content.language.normalize
+        firsts = [normalize(normalize(text).parts[0]) for text in dict.fromkeys(texts)]
+        self.embed.read_ahead(said.essence for said in firsts)
         if self.alarm is not None:
             # the alarm is not asked about what a template matches
             exact = self.content.sentences.exact
-            self.alarm.read_ahead(language.essence(text) for text in firsts.values() if not exact(text))
+            self.alarm.read_ahead(said.essence for said in firsts if not exact(said))
 
     def load_all(self) -> None:
         """Load everything that a question may need, so that no user of a server waits for it."""

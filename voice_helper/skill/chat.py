@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
 from voice_helper.support.clock import clock_seconds
 

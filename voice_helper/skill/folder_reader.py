@@ -28,7 +28,8 @@ from voice_helper.content.schema import read
 from voice_helper.content.wordings import Wording, read_wordings
 from voice_helper.dialogue.answers import Answers, Sources, answers_of, named_sources, placeholders, read_facts
 from voice_helper.dialogue.follow_ups import FollowUps, read_follow_ups
-from voice_helper.dialogue.guide import Guide, read_guide
+from voice_helper.dialogue.guide import Guide
+from voice_helper.dialogue.guide_reader import read_guide
 from voice_helper.dialogue.scope import Subject, name_inside, read_subject
 from voice_helper.errors import IntentsError
 from voice_helper.skill.phrasebook import Phrasebook, read_phrasebook
@@ -36,13 +37,14 @@ from voice_helper.skill.web_labels import WebLabels, read_web_labels
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, OUT_OF_SCOPE, Phrases, Row
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.safety import SafetyRules, read_safety
-from voice_helper.understanding.sentences import Sentences, Template, read_sentences
+from voice_helper.understanding.sentence_reader import read_sentences
+from voice_helper.understanding.sentences import Sentences, Template
 from voice_helper.understanding.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read_thresholds
 
 _LEARNED_FROM = ("language.yaml", WORDINGS)  # in addition to the sentences
 _DRAWN_FROM = (*_LEARNED_FROM, "follow_ups.yaml")
 _RULES_FROM = ("language.yaml", "safety.yaml")
-_THEFT_DRAWS = 12
+_OVERLAP_DRAWS = 12
 _KEY_LETTERS = 16
 
 
@@ -181,7 +183,7 @@ def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
     problems = Problems()
     content = _read(read_files(folder), {}, problems)
     if content is not None:
-        _check_thefts(content.sentences, problems)
+        _check_overlaps(content.sentences, problems)
     return (content if not len(problems) else None), problems.lines()
 
 
@@ -370,25 +372,25 @@ def _check_when(
                 problems.add(place, f'{intent}: "when" names {slot} "{value}", which is no value of it')
 
 
-def _check_thefts(sentences: Sentences, problems: Problems) -> None:
+def _check_overlaps(sentences: Sentences, problems: Problems) -> None:
     """Report sentences that two intents claim."""
     claimed: dict[str, Template] = {}
     places = {(template.intent, template.text): template.place for template in sentences.templates}
     for template in sentences.templates:
-        drawn = sentences.draw(template, _THEFT_DRAWS)
+        drawn = sentences.draw(template, _OVERLAP_DRAWS)
         for text in drawn:
             comparable = sentences.language.comparable(text)
             owner = claimed.setdefault(comparable, template)
             if owner.intent != template.intent:
-                _report_theft(comparable, template, owner.intent, str(owner.place), problems)
+                _report_overlap(comparable, template, owner.intent, str(owner.place), problems)
         if len(drawn) == 1:  # a plain sentence: ask the matcher itself
-            for claim in sentences.exact(drawn[0]):
+            for claim in sentences.exact(sentences.language.normalize(drawn[0])):
                 if claim.intent != template.intent:
                     place = places.get((claim.intent, claim.template), "")
-                    _report_theft(drawn[0], template, claim.intent, f'{place}: "{claim.template}"', problems)
+                    _report_overlap(drawn[0], template, claim.intent, f'{place}: "{claim.template}"', problems)
 
 
-def _report_theft(text: str, template: Template, other: str, where: str, problems: Problems) -> None:
+def _report_overlap(text: str, template: Template, other: str, where: str, problems: Problems) -> None:
     problems.add(template.place, f'{template}: "{text}" is claimed by {other} too ({where})')
 
 
@@ -411,8 +413,8 @@ def draw_phrases(content: Content) -> Phrases:
         group = sentences.group_of[template.intent]
         drawn = sentences.draw(template, _QUESTION_DRAWS)
         for number, text in enumerate(drawn):
-            # people say both "it is" and "it's"
-            questions[language.comparable(text) if number % 2 else " ".join(language.words(text))] = None
+            said = language.normalize(text)  # people say both "it is" and "it's"
+            questions[said.comparable if number % 2 else " ".join(said.words)] = None
         if group == COMMAND_GROUP or template.intent in HELP_NOW:
             commands.update(dict.fromkeys(" ".join(language.words(text)) for text in drawn[:_SIGN_DRAWS]))
         if group == COMMAND_GROUP and template.intent != GUIDE_START:

@@ -11,7 +11,8 @@ from typing import Self
 
 from voice_helper.audio.devices import LastingMicrophone, Loudspeaker, Microphone, Player, SilentPlayer, Source
 from voice_helper.audio.endpoint import ONE_QUESTION
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.recognizers import Recognizer
 from voice_helper.recognizers.wake_word import WakeWord
 from voice_helper.runtime.assistant import Assistant, LoopEvent, hear_question, hear_utterances, joined
@@ -111,7 +112,7 @@ class LiveAssistant:
         """
         for _ in self._assistant.hear(self._microphone):
             if isinstance(self._microphone, LastingMicrophone):
-                self._assistant.mind_the_microphone(self._microphone.away)
+                self._assistant.announce_microphone(self._microphone.away)
             yield from self._told()
         for _ in self._assistant.stay():
             yield from self._told()

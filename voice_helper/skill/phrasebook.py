@@ -92,7 +92,7 @@ def _each_once(topics: Iterable[Section]) -> Iterable[Section]:
 def _check_examples(file: PhrasesFile, sentences: Sentences, problems: Problems) -> None:
     for intent, texts in file.examples.items():
         for text in texts:
-            claims = sentences.exact(text)
+            claims = sentences.exact(sentences.language.normalize(text))
             if not claims or claims[0].intent != intent:
                 place = file.place_of("examples")
                 problems.add(place, f'examples: "{text}" matches no sentence of {intent} word for word')

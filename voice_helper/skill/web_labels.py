@@ -102,7 +102,7 @@ def _buttons(commands: Mapping[str, ButtonKeys], sentences: Sentences) -> dict[s
 
 
 def _means(text: str, intent: str, sentences: Sentences) -> bool:
-    return intent in {claim.intent for claim in sentences.exact(text)[:1]}
+    return intent in {claim.intent for claim in sentences.exact(sentences.language.normalize(text))[:1]}
 
 
 def _check_page(page: PageFile, sentences: Sentences, problems: Problems) -> None:
@@ -115,5 +115,5 @@ def _check_page(page: PageFile, sentences: Sentences, problems: Problems) -> Non
         if button.says and not _means(button.says, intent, sentences):
             problems.add(button.place, f'{intent}: "{button.says}" matches no sentence of it word for word')
     for text in page.examples:
-        if text and not sentences.exact(text):
+        if text and not sentences.exact(sentences.language.normalize(text)):
             problems.add(page.place_of("examples"), f'examples: "{text}" matches no sentence word for word')

@@ -1,1 +1,1 @@
-"""Helpers that every package may use: paths, settings, caches, temporary folders."""
+"""What every package may use: paths, settings, caches, the table of engines, and the weights of neural networks."""

@@ -45,7 +45,7 @@ def read_network(
         raise EngineMissingError(f"{path}: {what} cannot be loaded: {error}", hint=install_hint()) from None
 
 
-def read_weights(path: Path) -> dict[str, Array]:
+def read_onnx_weights(path: Path) -> dict[str, Array]:
     """Return the weights in an ONNX file by name.
 
     Raises `OSError` if the file cannot be read, and `ValueError` if it is no ONNX file or is damaged.

@@ -113,7 +113,7 @@ def keep_setting(path: Path, name: str, value: str) -> None:
 
     expected = {**read_settings(path), name: value}  # an unreadable file raises here, so it is not overwritten
     before = _text_in(path).splitlines() if path.is_file() else []
-    kept = [line for line in before if not _sets(name).match(line)]
+    kept = [line for line in before if not _sets(name).match(line)]  # tomlkit for one line is not worth a package
     text = "".join(f"{line}\n" for line in (*kept, f"{name} = {json.dumps(value, ensure_ascii=False)}"))
     try:
         is_right = tomllib.loads(text) == expected

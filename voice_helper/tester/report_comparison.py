@@ -41,7 +41,7 @@ class Change:
         match, case = self.result.match, self.result.case
         before, now = meaning(self.before.intent, self.before.slots), meaning(match.intent, match.slots)
         expected = f", expected {case.intent}" if case.intent and self.kind != "mended" else ""
-        return f'{self.kind}: "{case.text}"{situation(case)}: {before} -> {now}{expected}'
+        return f'{self.kind}: "{case.text}"{circumstances(case)}: {before} -> {now}{expected}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def meaning(intent: str, slots: Mapping[str, str]) -> str:
     return " ".join((intent, *(f"{name}={value}" for name, value in slots.items())))
 
 
-def situation(case: Case) -> str:
-    """Return the situation of a line if it is not the usual one: ` (in a session, after remedy_heat)`."""
+def circumstances(case: Case) -> str:
+    """Return the circumstances of a line if it is not the usual one: ` (in a session, after remedy_heat)`."""
     parts = ["in a session"] if case.context == "guide" else []
     parts += [f"after {case.after}"] if case.after else []
     return f" ({', '.join(parts)})" if parts else ""

@@ -20,8 +20,8 @@ from voice_helper.tester.report import (
     printable,
     several_utterances,
 )
-from voice_helper.tester.report_comparison import Comparison, meaning, situation
-from voice_helper.tester.report_thefts import Thefts
+from voice_helper.tester.report_comparison import Comparison, circumstances, meaning
+from voice_helper.tester.report_overlaps import Overlaps
 from voice_helper.tester.run import Case, Result
 from voice_helper.understanding.sentences import Sentences
 
@@ -84,7 +84,7 @@ class PageParts:
     """The intents folder that was tested."""
 
     comparison: Comparison | None = None
-    thefts: Thefts | None = None
+    overlaps: Overlaps | None = None
     """`None` if nobody searched for them."""
 
 
@@ -108,9 +108,9 @@ def html_report(parts: PageParts) -> str:
     else:
         body.append("<p>No line says what it should mean, so nothing can be right or wrong.</p>")
     body += [_heading("Refused"), _refused(report)]
-    if parts.thefts is not None:
-        body += [_heading("Thefts"), _thefts(parts.thefts)]
-        body += [_heading("Unreachable templates"), _unreachable(parts.thefts)]
+    if parts.overlaps is not None:
+        body += [_heading("Overlaps"), _overlaps(parts.overlaps)]
+        body += [_heading("Unreachable templates"), _unreachable(parts.overlaps)]
     body.append(f"<footer>voice-helper {__version__} test-intents. For education only, no medical device.</footer>")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -167,7 +167,7 @@ def _made_by(parts: PageParts) -> str:
 
 def _line(case: Case) -> str:
     place = f' <span class="soft">{_text(str(case.place))}</span>' if case.place else ""
-    return f"{_text(case.text)}{_text(situation(case))}{place}"
+    return f"{_text(case.text)}{_text(circumstances(case))}{place}"
 
 
 def _comparison(comparison: Comparison) -> str:
@@ -352,26 +352,26 @@ def _refused(report: Report) -> str:
     )
 
 
-def _thefts(thefts: Thefts) -> str:
-    asked = f"<p>{len(thefts.found)} of {thefts.templates} templates have sentences that mean another intent.</p>"
-    if not thefts.found:
+def _overlaps(overlaps: Overlaps) -> str:
+    asked = f"<p>{len(overlaps.found)} of {overlaps.templates} templates have sentences that mean another intent.</p>"
+    if not overlaps.found:
         return asked
     rows = [
         (
-            "<br>".join(map(_text, theft.texts[:_MAX_SENTENCES])),
-            f"{len(theft.texts)} of {theft.drawn}",
-            _code(theft.template.intent),
-            _code(" ".join((theft.match.intent, theft.match.family or "")).strip()),
-            theft.match.decided_by,
-            _text(str(theft.template.place)),
+            "<br>".join(map(_text, overlap.texts[:_MAX_SENTENCES])),
+            f"{len(overlap.texts)} of {overlap.drawn}",
+            _code(overlap.template.intent),
+            _code(" ".join((overlap.match.intent, overlap.match.family or "")).strip()),
+            overlap.match.decided_by,
+            _text(str(overlap.template.place)),
         )
-        for theft in thefts.found
+        for overlap in overlaps.found
     ]
     return asked + _table(("sentences", "#drawn", "their intent", "claimed by", "by", ""), rows)
 
 
-def _unreachable(thefts: Thefts) -> str:
-    templates = [theft.template for theft in thefts.found if theft.is_whole]
+def _unreachable(overlaps: Overlaps) -> str:
+    templates = [overlap.template for overlap in overlaps.found if overlap.is_whole]
     if not templates:
         return "<p>None.</p>"
     rows = [(_code(template.text), _code(template.intent), _text(str(template.place))) for template in templates]

@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from voice_helper.tester.report import Report, printable, several_utterances
-from voice_helper.tester.report_comparison import meaning, situation
+from voice_helper.tester.report_comparison import circumstances, meaning
 from voice_helper.tester.run import Result
 from voice_helper.types import NONE_INTENT
 
@@ -28,7 +28,7 @@ def junit_report(report: Report) -> str:
         suite = ElementTree.SubElement(root, "testsuite", {"name": name, "skipped": str(skipped), **_counts(results)})
         names: Counter[str] = Counter()
         for result in results:
-            name = printable(result.case.text + situation(result.case))
+            name = printable(result.case.text + circumstances(result.case))
             names[name] += 1  # CI systems tell cases apart by their names
             _add_case(suite, result, name if names[name] == 1 else f"{name} [{names[name]}]")
     ElementTree.indent(root)

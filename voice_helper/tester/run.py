@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.dialogue.conversation import LastAnswer, State
+from voice_helper.dialogue.state import LastAnswer, State
 from voice_helper.errors import VoiceHelperError
 from voice_helper.runtime.json_output import answer_form
 from voice_helper.skill import Skill
@@ -121,7 +121,7 @@ def run_case(
         said = Match(case.after)
         topic = said if case.after in skill.content.follow_ups.topics else None
         state = replace(state, last=LastAnswer(said, topic=topic))
-    asked = ask(skill, transcript, state)
+    asked = ask_skill(skill, transcript, state)
     match = skill.understanding.with_runner_up(asked.transcript.text, asked.match)
     return Result(case, match, asked.answer, asked.transcript, engine, utterances=1 if heard is None else len(heard))
 
@@ -150,7 +150,7 @@ class Asked:
     """The conversation after the answer, for the next question."""
 
 
-def ask(skill: Skill, transcript: Transcript, state: State | None = None) -> Asked:
+def ask_skill(skill: Skill, transcript: Transcript, state: State | None = None) -> Asked:
     """Ask one question. Return its meaning and its whole answer."""
     after, actions = skill.conversation.step(state or State(), Heard(transcript))
     said = tuple(row for action in actions if isinstance(action, Say) for row in action.rows)
@@ -323,23 +323,23 @@ def _yaml_test(test: Item, problems: Problems) -> Iterator[Case]:
 
 def explain(skill: Skill, result: Result) -> list[str]:
     """Return plain lines that explain why a text means what it does."""
-    match, text = result.match, result.transcript.text
-    understanding = skill.understanding
-    lines = [f'compared as: "{skill.content.language.comparable(text)}"']
-    flags = understanding.safety.find(text)
+    match, understanding = result.match, skill.understanding
+    said = understanding.normalize(result.transcript.text)
+    lines = [f'compared as: "{said.comparable}"']
+    flags = understanding.safety.find(said)
     for flag in flags.raised:
         lines.append(f'red flag or redirect {flag.family} ({flag.level}) in "{flag.words}"')
     for flag in flags.denied:
         lines.append(f'{flag.family} ({flag.level}) in "{flag.words}" is denied')
-    claims = understanding.sentences.exact(text)
+    claims = understanding.sentences.exact(said)
     for claim in claims:
         lines.append(f"{claim.intent} matches word for word: {claim.template}")
     if not claims:
         lines.append("no template matches word for word")
-    scores = understanding.nearest.rank(nearest_form(skill, text)).scores()
+    scores = understanding.nearest.rank(said.essence).scores()
     lines.append("nearest meanings: " + ", ".join(f"{intent} {score:.2f}" for intent, score in scores[:5]))
     thresholds = understanding.thresholds
-    odds = understanding.suspicion(text, flags).odds
+    odds = understanding.suspicion(said, flags).odds
     lines.append(
         f"log odds of danger: {odds:.1f}, acted on from {thresholds.alarm_certain:.1f}, possible from"
         f" {thresholds.alarm_possible:.1f}; with the words of a rule from {thresholds.rule_certain:.1f} and"
@@ -348,8 +348,3 @@ def explain(skill: Skill, result: Result) -> list[str]:
     lines.append(f"answered from {thresholds.sure:.2f}, asked about when nearer than {thresholds.margin:.2f}")
     lines.append(f"decided by {match.decided_by}: {match.intent}")
     return lines
-
-
-def nearest_form(skill: Skill, text: str) -> str:
-    """Return a text in the form that nearest-meaning matching compares."""
-    return skill.content.language.essence(text)

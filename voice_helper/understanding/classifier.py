@@ -136,7 +136,7 @@ def learn(
         for text in _draws(sentences, template):
             add(text, template.intent, index)
     for wording in wordings:
-        add(sentences.language.essence(wording.text), wording.label, -1)
+        add(sentences.language.normalize(wording.text).essence, wording.label, -1)
     idf = _inverse_frequencies(examples)
     example_labels = np.asarray(targets, dtype=np.int32)
     return Learned(
@@ -152,7 +152,7 @@ def learn(
 
 
 def _draws(sentences: Sentences, template: Template) -> tuple[str, ...]:
-    drawn = (sentences.language.essence(text) for text in sentences.draw(template, DRAWS_PER_TEMPLATE))
+    drawn = (sentences.language.normalize(text).essence for text in sentences.draw(template, DRAWS_PER_TEMPLATE))
     return tuple(dict.fromkeys(drawn))
 
 

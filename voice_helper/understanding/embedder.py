@@ -97,11 +97,11 @@ class SentenceEmbedder:
     @cached_property
     def network(self) -> SentenceNetwork:
         """The network. Raises `EngineMissingError` if it cannot be read."""
-        from voice_helper.support.onnx_weights import read_network, read_weights
+        from voice_helper.support.onnx_weights import read_network, read_onnx_weights
         from voice_helper.understanding.minilm import sentence_network
 
         path = self._model_path or packaged(_MODEL_PACKAGE, "model.onnx")
-        return read_network(path, read_weights, sentence_network, "the sentence model")
+        return read_network(path, read_onnx_weights, sentence_network, "the sentence model")
 
 
 class EmbedderWithMemory:

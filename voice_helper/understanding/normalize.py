@@ -1,4 +1,7 @@
-"""Normalize spoken or typed text for comparison: case, punctuation, numbers, contractions, spellings, fillers."""
+"""Normalize spoken or typed text for comparison: case, punctuation, numbers, contractions, spellings, fillers.
+
+A text is normalized once, where it comes in. From there on, the `NormalizedText` is handed down.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +59,10 @@ class Language:
     corrections: tuple[str, ...] = ()
     """Words before a value that take it back: "not the calf, the foot"."""
 
+    def normalize(self, text: str) -> NormalizedText:
+        """Return a text with the forms in which it is compared."""
+        return NormalizedText(text, self)
+
     def words(self, text: str) -> tuple[str, ...]:
         """Return the words of a text in lower case, without punctuation and with numbers spelled out."""
         words: list[str] = []
@@ -78,12 +85,11 @@ class Language:
 
     def comparable(self, text: str) -> str:
         """Return a text in comparable form: contracted, with consistent spelling."""
-        joined = " ".join(self.words(text))
-        return self._replacements.sub(joined)
+        return self.contracted(self.words(text))
 
-    def essence(self, text: str) -> str:
-        """Return a text in comparable form without fillers, as the nearest-meaning classifier compares it."""
-        return self.without_fillers(self.comparable(text))
+    def contracted(self, words: Iterable[str]) -> str:
+        """Return the words of a text as one text in comparable form."""
+        return self._replacements.sub(" ".join(words))
 
     def without_fillers(self, comparable: str) -> str:
         """Return a comparable text without its fillers. If it has only fillers, return it unchanged."""
@@ -119,6 +125,37 @@ class Language:
     @cached_property
     def _fillers(self) -> _PhraseTable:
         return _PhraseTable((self._replacements.sub(phrase), "") for phrase in self.fillers)
+
+
+@dataclass(frozen=True)
+class NormalizedText:
+    """A text with the forms in which it is compared. Each form is computed when it is first needed."""
+
+    text: str
+    """As it was typed or recognized."""
+
+    language: Language = field(repr=False, compare=False)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Return the words in lower case, without punctuation and with numbers spelled out."""
+        return self.language.words(self.text)
+
+    @cached_property
+    def comparable(self) -> str:
+        """Return the comparable form: contracted, with consistent spelling."""
+        return self.language.contracted(self.words)
+
+    @cached_property
+    def essence(self) -> str:
+        """Return the comparable form without fillers, as the nearest-meaning classifier compares it."""
+        return self.language.without_fillers(self.comparable)
+
+    @cached_property
+    def parts(self) -> tuple[NormalizedText, ...]:
+        """Return the parts in which it can be read, as `Language.parts` cuts them."""
+        texts = self.language.parts(self.text)
+        return (self,) if len(texts) == 1 else tuple(map(self.language.normalize, texts))
 
 
 class _PhraseTable:

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar, get_args
 from voice_helper.content.documents import Item, Place, Problems
 from voice_helper.content.file_kinds import FamilyKeys, Level, SafetyFile
 from voice_helper.content.schema import Text, read
-from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.normalize import Language, NormalizedText
 from voice_helper.understanding.required_fragments import Clauses, FragmentIndex, GroupReader, is_balanced
 
 LEVELS: Final = get_args(Level)
@@ -166,9 +166,9 @@ class SafetyRules:
         words = next((each.own_words for each in self.families if each.name == family), ())
         return not words or any(pattern.compiled.search(comparable) for pattern in words)
 
-    def denies(self, text: str, family: str | None) -> bool:
+    def denies(self, said: NormalizedText, family: str | None) -> bool:
         """Return whether a text clearly denies a sign of a family: "it's not swollen" after "my calf is swollen"."""
-        denied = self.find(text).denied
+        denied = self.find(said).denied
         return any(flag.family == family or self._names(family, flag.words) for flag in denied)
 
     def _names(self, family: str | None, words: str) -> bool:
@@ -179,10 +179,9 @@ class SafetyRules:
         ]
         return any(re.search(rf"\b{re.escape(word)}\b", source) for word in named for source in sources)
 
-    def find(self, text: str) -> Flags:
+    def find(self, said: NormalizedText) -> Flags:
         """Find the red flags and redirects in a text, which may be an incomplete utterance."""
-        comparable = self.language.comparable(text)
-        return self._that_may_match(comparable)._find(comparable)
+        return self._that_may_match(said.comparable)._find(said.comparable)
 
     def _that_may_match(self, comparable: str) -> SafetyRules:
         """Return only the rules that may match a text, with or without its idioms and denials."""

@@ -1,8 +1,6 @@
-"""Read sentence templates, written in Home Assistant's template language, and match texts with them by hassil.
+"""Match texts with sentence templates, written in Home Assistant's template language, by hassil.
 
-hassil silently accepts a broken template and fails at the first sentence. Therefore every template, list and rule is
-checked here when it is read, and each problem names its file and line. hassil itself is loaded only when a text may
-match a template.
+hassil is loaded only when a text may match a template.
 """
 
 from __future__ import annotations
@@ -14,8 +12,8 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.understanding.normalize import Language
+from voice_helper.content.documents import Place
+from voice_helper.understanding.normalize import Language, NormalizedText
 from voice_helper.understanding.prefilter import Name, NeedReader, PieceReader, WordIndex, is_plain, names_in
 from voice_helper.understanding.required_fragments import Clauses, FragmentIndex
 from voice_helper.understanding.slots import SlotValue
@@ -23,18 +21,10 @@ from voice_helper.understanding.slots import SlotValue
 if TYPE_CHECKING:
     from voice_helper.understanding.hassil_adapter import Templates
 
-_PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
-_OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
-_GROUPED = re.compile(r"[(\[|]")
-_NAMED = re.compile(r"\{[^{}]*\}|<[^<>]*>")
-_WORD = re.compile(r"[^\s()\[\]|;]+")
-_STRAIGHT = str.maketrans("\u2019", "'")
-_NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
 _MAX_RECENT = 1024
 _MAX_MISHEARD_WORDS = 3
 _MIN_MISHEARD_LETTERS = 5  # shorter words resemble too many others
 _MISHEARD_LIKENESS = 80
-_FILE_KEYS = frozenset({"language", "intents", "lists", "expansion_rules"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +78,18 @@ class Sentences:
         """Return every intent that has a template, in the order of the files."""
         return tuple(dict.fromkeys(template.intent for template in self.templates))
 
-    def exact(self, text: str, only: Iterable[str] | None = None) -> tuple[Claim, ...]:
+    def exact(self, said: NormalizedText, only: Iterable[str] | None = None) -> tuple[Claim, ...]:
         """Return the intents that a text matches word for word, highest priority first.
 
         Tries the text as it is, with contractions, and without fillers. `only` limits the intents that are tried.
         """
         if only is not None:
-            return self._exact(text, frozenset(only))
-        claims = self._recent.get(text)
+            return self._exact(said, frozenset(only))
+        claims = self._recent.get(said.text)
         if claims is None:
             if len(self._recent) >= _MAX_RECENT:
                 self._recent.clear()
-            claims = self._recent[text] = self._exact(text, None)
+            claims = self._recent[said.text] = self._exact(said, None)
         return claims
 
     @cached_property
@@ -107,10 +97,8 @@ class Sentences:
         """Return what the last few texts match: the same text is looked up several times on the way to an answer."""
         return {}
 
-    def _exact(self, text: str, allowed: frozenset[str] | None) -> tuple[Claim, ...]:
-        plain = " ".join(self.language.words(text))
-        short = self.language.comparable(text)
-        tried = dict.fromkeys((plain, short, self.language.without_fillers(short)))
+    def _exact(self, said: NormalizedText, allowed: frozenset[str] | None) -> tuple[Claim, ...]:
+        tried = dict.fromkeys((" ".join(said.words), said.comparable, said.essence))
         claims: dict[str, Claim] = {}
         for variant in tried:
             if not variant:
@@ -213,33 +201,33 @@ class Sentences:
     @property
     def _lists_named(self) -> Iterator[tuple[Template, Name]]:
         for template in self.templates:
-            for name in _names_of(template.text):
+            for name in lists_and_rules_in(template.text):
                 yield from ((template, each) for each in self._unfolded(name))
 
     def _unfolded(self, name: Name) -> tuple[Name, ...]:
         """Return the lists that a name refers to: the list itself, or those in a rule and its nested rules."""
         if not name.is_rule:
             return (name,)
-        return tuple(each for inner in _names_of(self._raw_rules[name.name]) for each in self._unfolded(inner))
+        return tuple(each for inner in lists_and_rules_in(self._raw_rules[name.name]) for each in self._unfolded(inner))
 
     def named_in(self, texts: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the lists and rules that some templates refer to, directly or through rules, in hassil's form."""
         lists: dict[str, Any] = {}
         rules: dict[str, str] = {}
-        left = [name for text in texts for name in _names_of(text)]
+        left = [name for text in texts for name in lists_and_rules_in(text)]
         while left:
             name = left.pop()
             if not name.is_rule:
                 lists[name.name] = self._raw_lists[name.name]
             elif name.name not in rules:
                 rules[name.name] = self._raw_rules[name.name]
-                left += _names_of(rules[name.name])
+                left += lists_and_rules_in(rules[name.name])
         return lists, rules
 
     def lists_named_in(self, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Yield the slot and the list of each value that can occur in sentences of some templates."""
         for text in texts:
-            for name in _names_of(text):
+            for name in lists_and_rules_in(text):
                 yield from ((each.slot, each.name) for each in self._unfolded(name))
 
     def say(self, slot: str, value: str) -> str | None:
@@ -308,101 +296,6 @@ class Sentences:
         return frozenset(word for text in texts for word in self.language.words(text))
 
 
-def read_sentences(documents: Mapping[str, Item], language: Language, problems: Problems) -> Sentences:
-    """Read the templates from sentence files.
-
-    `documents` are the files by group name (`remedies`). Mistakes are added to `problems` and left out, so that one bad
-    line never affects the others.
-    """
-    lists: dict[str, Item] = {}
-    rules: dict[str, tuple[str, Place]] = {}
-    templates: list[Template] = []
-    group_of: dict[str, str] = {}
-    for group, document in documents.items():
-        top = document.mapping(problems, "a sentence file", known=_FILE_KEYS)
-        _read_lists(top.get("lists"), lists, problems)
-        _read_rules(top.get("expansion_rules"), rules, language, problems)
-        for template in _read_templates(top.get("intents"), language, problems):
-            known_group = group_of.setdefault(template.intent, group)
-            if known_group != group:
-                problems.add(template.place, f"{template.intent} has sentences in {known_group}.yaml already")
-            templates.append(template)
-    raw_lists, values = _compile_lists(lists, language, problems)
-    checker = _References(frozenset(raw_lists), {name: text for name, (text, _) in rules.items()})
-    good_rules = {name: text for name, (text, place) in rules.items() if checker.rule_is_sound(name, place, problems)}
-    good = tuple(template for template in templates if checker.is_sound(template, good_rules, problems))
-    return Sentences(language, good, group_of, values, raw_lists, good_rules)
-
-
-def _read_lists(item: Item | None, lists: dict[str, Item], problems: Problems) -> None:
-    if item is None:
-        return
-    for name, entry in item.mapping(problems, "lists").items():
-        if name in lists:
-            problems.add(entry.place, f"the list {{{name}}} is defined already, at {lists[name].place}")
-        else:
-            lists[name] = entry
-
-
-def _read_rules(item: Item | None, rules: dict[str, tuple[str, Place]], language: Language, problems: Problems) -> None:
-    if item is None:
-        return
-    for name, entry in item.mapping(problems, "expansion_rules").items():
-        text = entry.text(problems, f"the rule <{name}>")
-        if name in rules:
-            problems.add(entry.place, f"the rule <{name}> is defined already, at {rules[name][1]}")
-        elif text and _parses(text, f"the rule <{name}>", entry.place, language, problems):
-            rules[name] = (text, entry.place)
-
-
-def _read_templates(item: Item | None, language: Language, problems: Problems) -> Iterator[Template]:
-    if item is None:
-        return
-    for intent, body in item.mapping(problems, "intents").items():
-        number = 0
-        data = body.mapping(problems, intent, known=frozenset({"data"})).get("data")
-        if data is None:
-            problems.add(body.place, f'{intent} has no "data" with sentences')
-            continue
-        for block in data.items(problems, f"{intent}, data"):
-            fields = block.mapping(problems, f"{intent}, data", known=frozenset({"sentences"}))
-            if "sentences" not in fields:
-                problems.add(block.place, f'{intent} has a block without "sentences"')
-                continue
-            for sentence in fields["sentences"].items(problems, f"{intent}, sentences"):
-                number += 1
-                template = Template(
-                    intent, sentence.text(problems, f"{intent}, sentence {number}"), sentence.place, number
-                )
-                if template.text and _parses(template.text, str(template), template.place, language, problems):
-                    yield template
-
-
-def _parses(text: str, what: str, place: Place, language: Language, problems: Problems) -> bool:
-    fault = None if is_plain(text) else _bracket_fault(text) or _parse_fault(text)
-    fault = fault or _literal_fault(text, language)
-    if fault is not None:
-        problems.add(place, f"{what}: {fault}")
-    return fault is None
-
-
-def _literal_fault(text: str, language: Language) -> str | None:
-    """Return which word no text can match because texts are compared without its signs, or `None` if all can."""
-    for word in _WORD.findall(_NAMED.sub(" ", unicodedata.normalize("NFC", text))):
-        bare = word.translate(_STRAIGHT).strip("'")  # it may be a part of a word: "{name}'s"
-        said = bare if bare.isascii() else " ".join(language.words(bare))
-        if _NEVER_COMPARED.search(word) or said.casefold() != bare.lower():
-            said = " ".join(language.words(word))
-            return f'no text can match "{word}": ' + (f'write "{said}"' if said else "leave it out")
-    return None
-
-
-def _parse_fault(text: str) -> str | None:
-    from voice_helper.understanding.hassil_adapter import parse_fault
-
-    return parse_fault(text)
-
-
 def _parsed_needs(text: str) -> Clauses:
     from voice_helper.understanding.hassil_adapter import needs_of
 
@@ -410,136 +303,10 @@ def _parsed_needs(text: str) -> Clauses:
 
 
 @lru_cache(maxsize=1 << 14)
-def _names_of(text: str) -> tuple[Name, ...]:
+def lists_and_rules_in(text: str) -> tuple[Name, ...]:
     """Return the lists and rules that a valid template names, from left to right."""
     if is_plain(text):
         return names_in(text)
     from voice_helper.understanding.hassil_adapter import names_of
 
     return names_of(text)
-
-
-def _texts_of(text: str) -> list[str]:
-    """Return every text of a valid template that uses no lists or rules."""
-    if is_plain(text) and not _GROUPED.search(text):
-        return [text]
-    from voice_helper.understanding.hassil_adapter import texts_of
-
-    return texts_of(text)
-
-
-def _bracket_fault(text: str) -> str | None:
-    """Return which bracket is wrong and where, or `None` if all are closed in order."""
-    open_brackets: list[tuple[str, int]] = []
-    for column, character in enumerate(text, 1):
-        if character in _PAIRS:
-            open_brackets.append((character, column))
-        elif character in _OPENERS:
-            if not open_brackets:
-                return f'"{character}" at character {column} was never opened'
-            opener, opened_at = open_brackets.pop()
-            if _PAIRS[opener] != character:
-                return f'"{opener}" at character {opened_at} is closed by "{character}" at character {column}'
-    if open_brackets:
-        opener, opened_at = open_brackets[-1]
-        return f'"{opener}" at character {opened_at} is never closed'
-    return None
-
-
-def _compile_lists(
-    lists: Mapping[str, Item], language: Language, problems: Problems
-) -> tuple[dict[str, Any], dict[str, tuple[SlotValue, ...]]]:
-    raw: dict[str, Any] = {}
-    values: dict[str, tuple[SlotValue, ...]] = {}
-    for name, item in lists.items():
-        what = f"the list {{{name}}}"
-        fields = item.mapping(problems, what, known=frozenset({"values"}))
-        if "values" not in fields:
-            problems.add(item.place, f'{what} has no "values"')
-            continue
-        entries = [
-            entry
-            for number, value in enumerate(fields["values"].items(problems, what), 1)
-            if (entry := _read_value(value, f"{what}, value {number}", language, problems)) is not None
-        ]
-        if not entries:
-            problems.add(item.place, f"{what} is empty")
-            continue
-        values[name] = tuple(entry for entry, _ in entries)
-        raw[name] = {"values": [{"in": template, "out": entry.value} for entry, template in entries]}
-    return raw, values
-
-
-def _read_value(item: Item, what: str, language: Language, problems: Problems) -> tuple[SlotValue, str] | None:
-    if isinstance(item.value, str):
-        template = value = say = item.value
-    else:
-        fields = item.mapping(problems, what, known=frozenset({"in", "out", "metadata"}))
-        if "in" not in fields or "out" not in fields:
-            problems.add(item.place, f'{what} needs "in" (what is said) and "out" (the value)')
-            return None
-        template = fields["in"].text(problems, f"{what}, in")
-        value = say = fields["out"].text(problems, f"{what}, out")
-        if "metadata" in fields:
-            metadata = fields["metadata"].mapping(problems, f"{what}, metadata", known=frozenset({"say"}))
-            say = metadata["say"].text(problems, f"{what}, say") if "say" in metadata else say
-    if not template or not _parses(template, what, item.place, language, problems):
-        return None
-    if _names_of(template):
-        problems.add(item.place, f"{what}: a list value cannot use lists or rules")
-        return None
-    phrases = tuple(dict.fromkeys(" ".join(text.split()) for text in _texts_of(template)))
-    return SlotValue(value, say, tuple(phrase for phrase in phrases if phrase)), template
-
-
-class _References:
-    """Checks that the lists and rules named in templates exist, and that no rule refers to itself."""
-
-    def __init__(self, lists: frozenset[str], rules: Mapping[str, str]) -> None:
-        self._lists = lists
-        self._rules = rules
-        self._in_rule = {name: [each.name for each in _names_of(text) if each.is_rule] for name, text in rules.items()}
-
-    def rule_is_sound(self, name: str, place: Place, problems: Problems) -> bool:
-        sound = self._names_exist(_names_of(self._rules[name]), f"the rule <{name}>", place, problems)
-        if self._reaches(name, name, set()):
-            problems.add(place, f"the rule <{name}> leads back to itself, so no sentence of it would end")
-            return False
-        return sound
-
-    def is_sound(self, template: Template, good_rules: Mapping[str, str], problems: Problems) -> bool:
-        names = _names_of(template.text)
-        if not self._names_exist(names, str(template), template.place, problems):
-            return False
-        return all(self._all_good(each.name, good_rules) for each in names if each.is_rule)
-
-    def _all_good(self, rule: str, good_rules: Mapping[str, str]) -> bool:
-        return rule in good_rules and all(self._all_good(each, good_rules) for each in self._in_rule[rule])
-
-    def _names_exist(self, names: Iterable[Name], what: str, place: Place, problems: Problems) -> bool:
-        sound = True
-        for each in names:
-            if not each.is_rule and each.name not in self._lists:
-                problems.add(place, f"{what}: there is no list {{{each.name}}}{_hint(each.name, self._lists)}")
-                sound = False
-            if each.is_rule and each.name not in self._rules:
-                problems.add(place, f"{what}: there is no rule <{each.name}>{_hint(each.name, self._rules)}")
-                sound = False
-        return sound
-
-    def _reaches(self, start: str, goal: str, seen: set[str]) -> bool:
-        for name in self._in_rule[start]:
-            if name == goal:
-                return True
-            if name in self._in_rule and name not in seen:
-                seen.add(name)
-                if self._reaches(name, goal, seen):
-                    return True
-        return False
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    from rapidfuzz import process
-
-    near = process.extractOne(name, list(known), score_cutoff=70)
-    return f' (did you mean "{near[0]}"?)' if near else ""

@@ -24,6 +24,7 @@ from voice_helper.types import (
     Transcript,
 )
 from voice_helper.understanding.learned_alarm import NO_SUSPICION, Alarm, Suspicion
+from voice_helper.understanding.normalize import NormalizedText
 from voice_helper.understanding.ranking import NOTHING_NEAR, Ranking
 from voice_helper.understanding.safety import LEVELS, Flag, Flags, SafetyRules
 from voice_helper.understanding.sentences import Claim, Sentences
@@ -171,17 +172,24 @@ class Understanding:
 
         In the context `guide`, a session is running, and its commands take priority over everything except safety.
         """
-        text, *rest = self.sentences.language.parts(text)
-        words = self.sentences.language.words(text)
-        if all(len(word) == 1 for word in words):  # a letter is a cough, or the start of a word
+        return self.meaning(self.normalize(text), context, confidence)
+
+    def normalize(self, text: str) -> NormalizedText:
+        """Return a text with the forms in which all rules, templates and classifiers compare it."""
+        return self.sentences.language.normalize(text)
+
+    def meaning(self, said: NormalizedText, context: Context = "none", confidence: float = 1.0) -> Match:
+        """Return the meaning of a text that is normalized already: see `understand`."""
+        first, *rest = said.parts
+        if all(len(word) == 1 for word in first.words):  # a letter is a cough, or the start of a word
             match = Match(NONE_INTENT, score=0.0, decided_by="none")
         else:
-            match = self._meaning(text, context, confidence)
+            match = self._meaning(first, context, confidence)
         for part in dict.fromkeys(rest):  # what is pasted again and again is read once
             match = self._with_danger_in(part, match, context, confidence)
         return match
 
-    def _with_danger_in(self, part: str, match: Match, context: Context, confidence: float) -> Match:
+    def _with_danger_in(self, part: NormalizedText, match: Match, context: Context, confidence: float) -> Match:
         """Return the meaning of a long text with the danger, if any, that the rules find in a later part of it."""
         flag = self.safety.find(part).highest
         if flag is None or flag.level not in HELP_NOW or _danger_rank(match) <= (HELP_NOW.index(flag.level), 0):
@@ -208,7 +216,7 @@ class Understanding:
             if match.certainty != "certain":
                 return False
             is_clear = heard.confidence >= self.thresholds.overheard_clear
-            return is_clear or not so_far or self.urgent_flag(so_far) is not None
+            return is_clear or not so_far or self.urgent_flag(self.normalize(so_far)) is not None
         is_sure = match.score >= self.thresholds.overheard and heard.confidence >= self.thresholds.overheard_confident
         return is_sure and self._group(match.intent) not in {TALK_GROUP, COMMAND_GROUP}
 
@@ -216,50 +224,48 @@ class Understanding:
         """Return the match with the second-best meaning, even if nearness was not needed to decide."""
         if match.runner_up is not None:
             return match
-        ranking = self.nearest.rank(self.sentences.language.essence(text))
+        ranking = self.nearest.rank(self.normalize(text).essence)
         return replace(match, runner_up=_next_best(ranking.scores(), match.intent))
 
-    def _meaning(self, text: str, context: Context, confidence: float) -> Match:
-        flags = self.safety.find(text)
-        danger = self._danger(text, flags, context, confidence)
+    def _meaning(self, said: NormalizedText, context: Context, confidence: float) -> Match:
+        flags = self.safety.find(said)
+        danger = self._danger(said, flags, context, confidence)
         if danger is not None and confidence < self.thresholds.alarm_clear:
             danger = replace(danger, certainty="possible")
         if confidence < self.thresholds.heard and (danger is None or not danger.is_by_rule):
             return Match(NONE_INTENT, score=0.0, decided_by="none")
         if danger is not None and danger.certainty == "certain":
-            return self._raised(text, danger, flags)
-        meant = self._without_danger(text, flags, context)
+            return self._raised(said, danger, flags)
+        meant = self._without_danger(said, flags, context)
         if danger is None:
             return meant
         if meant.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
-            return self._raised(text, danger, flags)
+            return self._raised(said, danger, flags)
         return replace(meant, family=danger.family, certainty="possible", possible=danger.level)
 
-    def _without_danger(self, text: str, flags: Flags, context: Context) -> Match:
+    def _without_danger(self, said: NormalizedText, flags: Flags, context: Context) -> Match:
         """Return what a text means apart from any danger in it."""
         denied = _denies_danger(flags)
         redirect = next((flag for flag in flags.raised if flag.level not in HELP_NOW), None)
-        if denied:
-            text = flags.rest or text
-        language = self.sentences.language
-        meant = self._short_command(text) if context == "guide" else None
+        if denied and flags.rest:
+            said = self.normalize(flags.rest)
+        meant = self._short_command(said) if context == "guide" else None
         if meant is not None:
             return Match(meant, decided_by="command")
-        claim = self._exact(text, context)
+        claim = self._exact(said, context)
         if claim is not None and claim.intent not in HELP_NOW:
-            return replace(self._claimed(text, claim, redirect), denied=denied)
+            return replace(self._claimed(said, claim, redirect), denied=denied)
         if redirect is not None:
-            return replace(self._flagged(text, redirect), denied=denied)
-        asked = self._asked_first(text)
+            return replace(self._flagged(said, redirect), denied=denied)
+        asked = self._asked_first(said)
         if asked is not None:
             return replace(asked, denied=denied)
-        comparable = language.essence(text)
-        nearest = self._nearest(text, comparable, self._ranked(comparable).scores())
-        return replace(self._unless_unknown(comparable, nearest), denied=denied)
+        nearest = self._nearest(said, self._ranked(said.essence).scores())
+        return replace(self._unless_unknown(said, nearest), denied=denied)
 
-    def _unless_unknown(self, comparable: str, nearest: Match) -> Match:
+    def _unless_unknown(self, said: NormalizedText, nearest: Match) -> Match:
         """Return the nearest meaning. If what was asked about is in no template, return that nothing is known of it."""
-        asked = self.sentences.language.asked_about(comparable).split()
+        asked = self.sentences.language.asked_about(said.essence).split()
         is_answer = nearest.intent in (NONE_INTENT, UNSURE_INTENT) or self._group(nearest.intent) != TALK_GROUP
         if not asked or self.sentences.knows(asked[-1]) or nearest.slots or not is_answer:
             return nearest
@@ -275,32 +281,32 @@ class Understanding:
         is_known = self.nearest.known_share(comparable) >= MIN_KNOWN_SHARE
         return self.nearest.rank(comparable) if is_known else NOTHING_NEAR
 
-    def _danger(self, text: str, flags: Flags, context: Context, confidence: float) -> _Danger | None:
+    def _danger(self, said: NormalizedText, flags: Flags, context: Context, confidence: float) -> _Danger | None:
         """Return the danger that a text names, as certain as its rules and its odds make it, otherwise `None`.
 
         A sentence of the folder that means danger is as certain as words can be. One that means something else, word
         for word, is none, unless a rule says so.
         """
-        claim = self._exact(text, context)
+        claim = self._exact(said, context)
         flag = flags.highest if flags.highest is not None and flags.highest.level in HELP_NOW else None
         if claim is not None and claim.intent in HELP_NOW:
             if flag is not None and LEVELS.index(flag.level) <= LEVELS.index(claim.intent):
                 return _Danger(flag.level, "certain", flag.family, is_by_rule=True)
             return _Danger(claim.intent, "certain", None, claim=claim)
-        if flag is None and (claim is not None or self._is_harmless(text, context)):
+        if flag is None and (claim is not None or self._is_harmless(said, context)):
             return None
-        suspicion = self.suspicion(text, flags)
+        suspicion = self.suspicion(said, flags)
         thresholds = self.thresholds
-        more = thresholds.alarm_short if len(self.sentences.language.words(text)) <= FEW_WORDS_OF_DANGER else 0.0
+        more = thresholds.alarm_short if len(said.words) <= FEW_WORDS_OF_DANGER else 0.0
         more += thresholds.alarm_session if context == "guide" else 0.0
         more += thresholds.alarm_misheard if confidence < thresholds.confident else 0.0
         odds = suspicion.odds - more
         certain, possible = thresholds.alarm_certain, thresholds.alarm_possible
         if flag is not None:
             certain, possible = min(certain, thresholds.rule_certain), min(possible, thresholds.rule_possible)
-        if flag is not None and odds < possible and self._is_sign_so_far(text, flag):
+        if flag is not None and odds < possible and self._is_sign_so_far(said, flag):
             odds = possible  # whatever comes after a sign, its number is named
-        if odds < possible or (flag is None and self.alarm is not None and not self._is_known(text)):
+        if odds < possible or (flag is None and self.alarm is not None and not self._is_known(said)):
             return None
         emergency, urgent = HELP_NOW
         is_emergency = suspicion.emergency >= thresholds.emergency
@@ -311,68 +317,63 @@ class Understanding:
         certainty: Certainty = "certain" if odds >= certain else "possible"
         return _Danger(level, certainty, family, is_by_rule=flag is not None, odds=suspicion.odds)
 
-    def _is_sign_so_far(self, text: str, flag: Flag) -> bool:
+    def _is_sign_so_far(self, said: NormalizedText, flag: Flag) -> bool:
         """Return whether a text would be certain if it ended with the sign of a rule."""
-        comparable = self.sentences.language.comparable(text)
-        before, found, _ = comparable.partition(flag.words)
+        before, found, _ = said.comparable.partition(flag.words)
         if not found or self.alarm is None:
             return False
         so_far = self.alarm.suspicion(self.sentences.language.without_fillers(before + found))
         return so_far.odds >= self.thresholds.rule_certain
 
-    def _is_known(self, text: str) -> bool:
-        comparable = self.sentences.language.essence(text)
-        return self.nearest.known_share(comparable) >= MIN_KNOWN_SHARE
+    def _is_known(self, said: NormalizedText) -> bool:
+        return self.nearest.known_share(said.essence) >= MIN_KNOWN_SHARE
 
-    def _is_harmless(self, text: str, context: Context) -> bool:
+    def _is_harmless(self, said: NormalizedText, context: Context) -> bool:
         """Return whether only a rule could make a text a danger: a command, a question about anybody, a fragment."""
-        comparable = self.sentences.language.comparable(text)
-        is_command = context == "guide" and self._short_command(text) is not None
-        return is_command or self.safety.is_general_question(comparable) or self.safety.is_fragment(comparable)
+        is_command = context == "guide" and self._short_command(said) is not None
+        is_general = self.safety.is_general_question(said.comparable)
+        return is_command or is_general or self.safety.is_fragment(said.comparable)
 
-    def suspicion(self, text: str, flags: Flags) -> Suspicion:
+    def suspicion(self, said: NormalizedText, flags: Flags) -> Suspicion:
         """Return how likely a text means danger, as the alarm judges it."""
-        essence = self.sentences.language.essence
         if self.alarm is not None:
-            whole, clauses = self.alarm.suspicion(essence(text)), tuple(self._clauses(text))
-            if any(claim.intent in HELP_NOW for clause in clauses for claim in self.sentences.exact(clause)):
+            whole, clauses = self.alarm.suspicion(said.essence), tuple(self._clauses(said))
+            claims = (claim for clause in clauses for claim in self.sentences.exact(self.normalize(clause)))
+            if any(claim.intent in HELP_NOW for claim in claims):
                 return replace(whole, odds=math.inf)
             if not any(flag.level in HELP_NOW for flag in flags.raised):
                 return whole
             return max((whole, *map(self.alarm.suspicion, clauses)), key=lambda suspicion: suspicion.odds)
         # Nearness knows neither denials nor idioms.
-        left = flags.rest if _denies_danger(flags) else flags.plain if flags.plain is not None else text
-        shares = dict(self._ranked(essence(left)).scores())
+        left = flags.rest if _denies_danger(flags) else flags.plain
+        shares = dict(self._ranked((said if left is None else self.normalize(left)).essence).scores())
         emergency, urgent = (shares.get(level, 0.0) for level in HELP_NOW)
         together = min(emergency + urgent, 1.0 - _EDGE)
         if together < _EDGE:
             return NO_SUSPICION
         return Suspicion(math.log(together / (1 - together)), emergency / (emergency + urgent))
 
-    def _clauses(self, text: str) -> Iterator[str]:
+    def _clauses(self, said: NormalizedText) -> Iterator[str]:
         """Yield the clauses of a text, without a command before them: what stands beside a sign does not weaken it."""
-        clauses = self.safety.clauses(self.sentences.language.comparable(text))
+        clauses = self.safety.clauses(said.comparable)
         for clause in clauses:
             first, _, rest = clause.partition(" ")
-            if rest and first not in self.safety.negators and self.command(first) is not None:
+            if rest and first not in self.safety.negators and self.command(self.normalize(first)) is not None:
                 yield self.sentences.language.without_fillers(rest)
             elif len(clauses) > 1:
                 yield self.sentences.language.without_fillers(clause)
 
-    def _raised(self, text: str, danger: _Danger, flags: Flags) -> Match:
-        comparable = self.sentences.language.essence(text)
-        slots = self.sentences.find_slots(
-            self.sentences.language.comparable(text), self.sentences.slots_of.get(danger.level, ())
-        )
+    def _raised(self, said: NormalizedText, danger: _Danger, flags: Flags) -> Match:
+        slots = self.sentences.find_slots(said.comparable, self.sentences.slots_of.get(danger.level, ()))
         if danger.claim is not None or danger.is_by_rule:
             family, template = danger.family, danger.claim.template if danger.claim is not None else None
             if family is None:
-                family = self._family(comparable, self.nearest.rank(comparable), danger.level)
+                family = self._family(said, self.nearest.rank(said.essence), danger.level)
             score, runner_up = 1.0, None
         else:
-            ranking = self.nearest.rank(comparable)
-            family = self._family(comparable, ranking, danger.level)
-            template = self.nearest.nearest_template(comparable, danger.level)
+            ranking = self.nearest.rank(said.essence)
+            family = self._family(said, ranking, danger.level)
+            template = self.nearest.nearest_template(said.essence, danger.level)
             score, runner_up = round(logistic(danger.odds), 4), _next_best(ranking.scores(), danger.level)
         return Match(
             danger.level,
@@ -386,52 +387,46 @@ class Understanding:
             certainty=danger.certainty,
         )
 
-    def _family(self, comparable: str, ranking: Ranking, level: str) -> str | None:
+    def _family(self, said: NormalizedText, ranking: Ranking, level: str) -> str | None:
         """Return the nearest family of a level; one that has words of its own counts only with one of them."""
         family = ranking.family(level)
-        return family if family is None or self.safety.may_be(family, comparable) else None
+        return family if family is None or self.safety.may_be(family, said.essence) else None
 
-    def urgent_flag(self, text: str) -> Flag | None:
+    def urgent_flag(self, said: NormalizedText) -> Flag | None:
         """Return an emergency or urgent flag that is certain even in an incomplete utterance, or `None`."""
-        flags = self.safety.find(text)
+        flags = self.safety.find(said)
         flag = flags.highest
         if flag is None or flag.level not in HELP_NOW:
             return None
-        return flag if self.suspicion(text, flags).odds >= self.thresholds.rule_certain else None
+        return flag if self.suspicion(said, flags).odds >= self.thresholds.rule_certain else None
 
-    def comparable(self, text: str) -> str:
-        """Return a text in comparable form: lower case, contracted, with consistent spelling."""
-        return self.sentences.language.comparable(text)
-
-    def command(self, text: str) -> str | None:
+    def command(self, said: NormalizedText) -> str | None:
         """Return the intent of the session command that a text matches word for word, or `None`."""
-        claims = (claim.intent for claim in self.sentences.exact(text) if self._group(claim.intent) == COMMAND_GROUP)
-        return self._short_command(text) or next(claims, None)
+        claims = (claim.intent for claim in self.sentences.exact(said) if self._group(claim.intent) == COMMAND_GROUP)
+        return self._short_command(said) or next(claims, None)
 
-    def _short_command(self, text: str) -> str | None:
+    def _short_command(self, said: NormalizedText) -> str | None:
         """Return the intent of a word such as "ready", which is a command only in a session, or `None`."""
-        language = self.sentences.language
-        return language.in_session.get(language.comparable(text))
+        return self.sentences.language.in_session.get(said.comparable)
 
-    def _exact(self, text: str, context: Context) -> Claim | None:
-        claims = self.sentences.exact(text)
+    def _exact(self, said: NormalizedText, context: Context) -> Claim | None:
+        claims = self.sentences.exact(said)
         if context == "guide":
             commands = [claim for claim in claims if self._group(claim.intent) == COMMAND_GROUP]
             claims = (*[claim for claim in claims if claim.intent in LEVELS], *commands, *claims)
         return claims[0] if claims else None
 
-    def _asked_first(self, text: str) -> Match | None:
+    def _asked_first(self, said: NormalizedText) -> Match | None:
         """Return the meaning of a text that asks about a value of `asked_first`, otherwise `None`."""
-        comparable = self.sentences.language.comparable(text)
         for slot, values in self.sentences.language.asked_first.items():
-            said = self.sentences.find_slots(comparable, (slot,), misheard=False).get(slot, "").split(", ")
+            named = self.sentences.find_slots(said.comparable, (slot,), misheard=False).get(slot, "").split(", ")
             intent = self._intent_with(slot)
-            asked = [value for value in said if value in values]
+            asked = [value for value in named if value in values]
             if asked and intent is not None:
                 return Match(intent, {slot: ", ".join(asked)}, 1.0, "exact")
         return None
 
-    def _claimed(self, text: str, claim: Claim, flag: Flag | None) -> Match:
+    def _claimed(self, said: NormalizedText, claim: Claim, flag: Flag | None) -> Match:
         if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) <= LEVELS.index(claim.intent):
             return Match(flag.level, claim.slots, 1.0, "safety", flag.family, claim.template)
         group = self._group(claim.intent)
@@ -441,15 +436,14 @@ class Understanding:
         elif group == COMMAND_GROUP:
             decided = "command"
         empty = [slot for slot in self.sentences.slots_of.get(claim.intent, ()) if slot not in claim.slots]
-        found = self.sentences.find_slots(self.sentences.language.comparable(text), empty)
+        found = self.sentences.find_slots(said.comparable, empty)
         return Match(claim.intent, {**claim.slots, **found}, 1.0, decided, None, claim.template)
 
-    def _flagged(self, text: str, flag: Flag) -> Match:
-        comparable = self.sentences.language.comparable(text)
-        slots = self.sentences.find_slots(comparable, self.sentences.slots_of.get(flag.level, ()))
+    def _flagged(self, said: NormalizedText, flag: Flag) -> Match:
+        slots = self.sentences.find_slots(said.comparable, self.sentences.slots_of.get(flag.level, ()))
         return Match(flag.level, slots, 1.0, "safety", flag.family)
 
-    def _nearest(self, text: str, comparable: str, ranked: list[tuple[str, float]]) -> Match:
+    def _nearest(self, said: NormalizedText, ranked: list[tuple[str, float]]) -> Match:
         """Return the nearest meaning that is not an alarm, by the scores of the other intents."""
         others = [(intent, score) for intent, score in ranked if intent not in HELP_NOW]
         whole = sum(score for _, score in others) or 1.0
@@ -460,14 +454,13 @@ class Understanding:
         decided = self.thresholds.decision(score, second_score, may_ask=OUT_OF_SCOPE not in (intent, second))
         believed = self.thresholds.believed(score)
         left = (1 - believed) / (1 - score) if score < 1.0 else 0.0
-        language = self.sentences.language
-        slots = self.sentences.find_slots(language.comparable(text), self.sentences.slots_of.get(intent, ()))
+        slots = self.sentences.find_slots(said.comparable, self.sentences.slots_of.get(intent, ()))
         return Match(
             intent={"unsure": UNSURE_INTENT, "none": NONE_INTENT}.get(decided, intent),
             slots=slots if decided == "nearest" else {},
             score=round(believed, 4),
             decided_by=decided,
-            template=self.nearest.nearest_template(comparable, intent),
+            template=self.nearest.nearest_template(said.essence, intent),
             runner_up=RunnerUp(second, round(left * second_score, 4)),
             candidates=(intent, second) if decided == "unsure" else (),
         )

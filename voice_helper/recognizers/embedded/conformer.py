@@ -259,7 +259,7 @@ class ConformerStream:
         return scores
 
 
-def read_weights(path: Path) -> Mapping[str, Array]:
+def read_hama_weights(path: Path) -> Mapping[str, Array]:
     """Read one of hama's weights files. Raises `EngineMissingError` if it is not one, or is truncated."""
     try:
         return _parsed(path.read_bytes())

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from voice_helper.audio.noise import NoiseSuppressor
 from voice_helper.errors import EngineMissingError
-from voice_helper.recognizers.embedded.conformer import Conformer, ConformerStream, Samples, read_weights
+from voice_helper.recognizers.embedded.conformer import Conformer, ConformerStream, Samples, read_hama_weights
 from voice_helper.recognizers.embedded.phones import BLANK, BOUNDARY, folding
 from voice_helper.recognizers.embedded.word_search import Frames, import_search
 from voice_helper.support.onnx import packaged
@@ -21,7 +21,7 @@ class PhoneNetwork:
 
     def __init__(self) -> None:
         """Load the weights. Raises `EngineMissingError` if hama is not installed."""
-        self._conformer = Conformer(read_weights(packaged("hama", "assets", "asr_waveform.hama")))
+        self._conformer = Conformer(read_hama_weights(packaged("hama", "assets", "asr_waveform.hama")))
         signs = json.loads(packaged("hama", "assets", "g2p_vocab.json").read_text(encoding="utf-8"))["decoder"]
         self._fold = folding([*signs, BOUNDARY, BLANK])
 

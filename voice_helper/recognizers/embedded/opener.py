@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from voice_helper.recognizers import EngineRequest, OpenedRecognizer
-from voice_helper.recognizers.embedded.engine import EmbeddedModels
 from voice_helper.recognizers.embedded.network import PhoneNetwork
+from voice_helper.recognizers.embedded.shared_models import EmbeddedModels
 from voice_helper.recognizers.embedded.word_search import import_search
 from voice_helper.recognizers.embedded.workers import EmbeddedWorkers
 

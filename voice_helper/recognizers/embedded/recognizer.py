@@ -17,9 +17,9 @@ from typing import Final
 import numpy as np
 
 from voice_helper.recognizers.buffered import Samples, Steps, WholeUtterance
+from voice_helper.recognizers.embedded.decoder import CommandSpotter, WordGraph, with_less_silence
 from voice_helper.recognizers.embedded.network import PhoneNetwork
 from voice_helper.recognizers.embedded.word_search import Frames, Width
-from voice_helper.recognizers.embedded.words import CommandSpotter, Words, with_less_silence
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 
 SO_FAR_CONTEXT_FRAMES: Final = 10
@@ -44,7 +44,7 @@ class PhoneticRecognizer(WholeUtterance):
 
     name = "embedded"
 
-    def __init__(self, network: PhoneNetwork, words: Words, commands: CommandSpotter) -> None:
+    def __init__(self, network: PhoneNetwork, words: WordGraph, commands: CommandSpotter) -> None:
         super().__init__()
         self._network, self._words, self._commands = network, words, commands
         self._begin()
@@ -80,7 +80,7 @@ class StreamedWords:
 
     name = "embedded"
 
-    def __init__(self, network: PhoneNetwork, words: Words) -> None:
+    def __init__(self, network: PhoneNetwork, words: WordGraph) -> None:
         self._network, self._words = network, words
         self._begin()
 

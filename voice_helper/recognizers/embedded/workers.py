@@ -17,8 +17,8 @@ import numpy as np
 
 from voice_helper.errors import EngineMissingError
 from voice_helper.recognizers.buffered import Samples, WholeUtterance, WithWordsSoFar
-from voice_helper.recognizers.embedded.engine import EmbeddedModels
 from voice_helper.recognizers.embedded.recognizer import PhoneticRecognizer
+from voice_helper.recognizers.embedded.shared_models import EmbeddedModels
 from voice_helper.types import SAMPLE_RATE, Phrases, Transcript
 
 

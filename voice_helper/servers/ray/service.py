@@ -25,7 +25,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.dialogue.state_json import from_json, to_json
 from voice_helper.dialogue.turn_taking import Reply, first_state, take_turn
 from voice_helper.errors import SavedStateError
@@ -50,7 +50,7 @@ _MAX_QUEUED: Final = 500  # more are refused with 503
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptTurn:
     """The stored state of a conversation after a turn."""
 
     turn: int
@@ -66,21 +66,21 @@ class Keeper:
 
     def __init__(self, other: str = "") -> None:
         """Start empty, or with a copy of the state of the `other` keeper if Ray has restarted this one."""
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[str, KeptTurn] = OrderedDict()
         if other and ray.get_runtime_context().was_current_actor_reconstructed:
             with suppress(ray.exceptions.RayError):  # the other keeper has died as well
                 held = ray.get(ray.get_actor(other, NAMESPACE).everything.remote(), timeout=_COPY_SECONDS)
                 self._kept.update(held)
 
-    def everything(self) -> dict[str, Kept]:
+    def everything(self) -> dict[str, KeptTurn]:
         """Return all conversations, the one that was silent longest first."""
         return dict(self._kept)
 
-    def get(self, session: str) -> Kept | None:
+    def get(self, session: str) -> KeptTurn | None:
         """Return the stored state of a conversation, or `None` if it is unknown."""
         return self._kept.get(session)
 
-    def put(self, session: str, kept: Kept) -> None:
+    def put(self, session: str, kept: KeptTurn) -> None:
         """Store a turn unless a later one is stored. Drops conversations that are too old or above the limit."""
         held = self._kept.get(session)
         if held is not None and held.turn > kept.turn:
@@ -163,7 +163,7 @@ class Turns:
             return JSONResponse({"error": "a later turn was taken", "turn": kept.turn}, 409)
         return Response(kept.reply, media_type="application/json", headers={"cache-control": "no-store"})
 
-    async def take(self, turn: TypedTurn) -> Kept:
+    async def take(self, turn: TypedTurn) -> KeptTurn:
         """Process a turn once, and return the stored state after it.
 
         If this turn or a later one was already processed, returns the newest state instead. Raises `KeepersLostError`.
@@ -174,19 +174,19 @@ class Turns:
         state, silent_since = self._taken_up(newest)
         now = time.time()
         state, reply = take_turn(self._conversation, state, turn.text, max(0.0, now - silent_since))
-        kept = Kept(turn.number, now, to_json(state, self._key), json.dumps(reply_form(reply)))
+        kept = KeptTurn(turn.number, now, to_json(state, self._key), json.dumps(reply_form(reply)))
         await self._ask("put", turn.session, kept)
         return kept
 
-    async def _newest(self, turn: TypedTurn) -> Kept | None:
+    async def _newest(self, turn: TypedTurn) -> KeptTurn | None:
         answers = await self._ask("get", turn.session)
-        newest: Kept | None = max(filter(None, answers), key=lambda kept: kept.turn, default=None)
+        newest: KeptTurn | None = max(filter(None, answers), key=lambda kept: kept.turn, default=None)
         last = newest.turn if newest is not None else 0
         if last < turn.number - 1 and len(answers) < len(KEEPERS):  # the silent keeper may have a newer turn
             raise KeepersLostError
         return newest
 
-    def _taken_up(self, kept: Kept | None) -> tuple[State, float]:
+    def _taken_up(self, kept: KeptTurn | None) -> tuple[State, float]:
         if kept is not None:
             with suppress(SavedStateError):  # other version or content: restart
                 return from_json(kept.state, self._key), kept.at

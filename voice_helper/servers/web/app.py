@@ -21,9 +21,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.recognizers import Recognizer
-from voice_helper.servers.admission import (
+from voice_helper.servers.connection_limits import (
     HELLO_SECONDS,
     MAX_WAIT_SECONDS,
     RecognizerPool,

@@ -15,7 +15,8 @@ from typing import Any, Final, Literal
 
 from voice_helper.audio.devices import SilentPlayer, louder
 from voice_helper.audio.endpoint import PATIENT, EndpointSettings
-from voice_helper.dialogue.conversation import Conversation, State
+from voice_helper.dialogue.conversation import Conversation
+from voice_helper.dialogue.state import State
 from voice_helper.errors import EngineFaultError
 from voice_helper.recognizers import Recognizer
 from voice_helper.runtime.assistant import ADDRESSED_SECONDS, Assistant, LoopEvent

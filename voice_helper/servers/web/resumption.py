@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import Final
 
-from voice_helper.dialogue.conversation import State
+from voice_helper.dialogue.state import State
 from voice_helper.servers.web.live_conversation import LiveConversation
 from voice_helper.support.clock import clock_seconds
 

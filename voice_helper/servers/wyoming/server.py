@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any, Final
 
-from wyoming.asr import Transcript
+from wyoming.asr import Transcript as TranscriptMessage
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event, async_write_event
@@ -30,16 +30,15 @@ from voice_helper.audio.devices import silence
 from voice_helper.dialogue.conversation import Conversation
 from voice_helper.errors import EngineFaultError, SoundFormatError, VoiceHelperError
 from voice_helper.recognizers import Recognizer
-from voice_helper.servers.admission import HELLO_SECONDS, MAX_WAIT_SECONDS, RecognizerPool, situation_at
 from voice_helper.servers.chat_sessions import ChatSessions
+from voice_helper.servers.connection_limits import HELLO_SECONDS, MAX_WAIT_SECONDS, RecognizerPool, situation_at
 from voice_helper.servers.hearing import Hearing
 from voice_helper.servers.session_file import SessionFile
 from voice_helper.servers.wyoming.frames import MAX_LINE_BYTES, FrameError, read_frame
 from voice_helper.servers.wyoming.text_chunker import TextChunker
 from voice_helper.skill.chat import ChatTurn
 from voice_helper.support.engines import package_of
-from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, SAMPLE_RATE
-from voice_helper.types import Transcript as Words
+from voice_helper.types import NONE_INTENT, OUT_OF_SCOPE, SAMPLE_RATE, Transcript
 from voice_helper.voices import SENTENCE_PAUSE_SECONDS, Voice
 
 MAX_CLIENTS: Final = 64
@@ -92,7 +91,7 @@ class WyomingService:
     """What the conversation is about, as a title."""
 
 
-class RefusedError(Exception):
+class RefusedRequestError(Exception):
     """Ends a connection with an error that tells the client why."""
 
     def __init__(self, code: str, text: str) -> None:
@@ -224,7 +223,7 @@ class _Connection:
         """Answer events in order until either side ends the connection. The client receives an error with the cause."""
         try:
             await self._answer_all()
-        except RefusedError as refused:
+        except RefusedRequestError as refused:
             await self._refuse(refused.code, str(refused))
         except FrameError as error:
             await self._refuse("bad-frame", str(error))
@@ -295,33 +294,33 @@ class _Connection:
         self._refuse_other_language(event.data.get("language"), "heard")
 
     def _refuse_other_language(self, asked: object, done: str) -> None:
-        """Raise `RefusedError` for a language that is not ours. Every region of ours is welcome (`en-GB`)."""
+        """Raise `RefusedRequestError` for a language that is not ours. Every region of ours is welcome (`en-GB`)."""
         ours = self._server.served.language
         if isinstance(asked, str) and asked and asked.replace("_", "-").split("-")[0].lower() != ours:
-            raise RefusedError("language", f"only {ours} is {done}, not {asked[:_MAX_LANGUAGE_CHARACTERS]}")
+            raise RefusedRequestError("language", f"only {ours} is {done}, not {asked[:_MAX_LANGUAGE_CHARACTERS]}")
 
     async def _hear(self, event: Event) -> None:
         rate, width, channels = (event.data.get(name) for name in ("rate", "width", "channels"))
         if type(rate) is not int or type(width) is not int or type(channels) is not int:
-            raise RefusedError("bad-event", f"{event.type} needs rate, width and channels, which are numbers")
+            raise RefusedRequestError("bad-event", f"{event.type} needs rate, width and channels, which are numbers")
         hearing, sound = await self._begun_hearing(), event.payload or b""
         seconds = hearing.samples / SAMPLE_RATE + len(sound) / max(1, rate * width * channels)
         if seconds > MAX_SOUND_SECONDS or self._loop.time() - self._hears_since > MAX_HEARING_SECONDS:
-            raise RefusedError("too-long", f"an utterance may last at most {MAX_SOUND_SECONDS} seconds")
+            raise RefusedRequestError("too-long", f"an utterance may last at most {MAX_SOUND_SECONDS} seconds")
         try:
             await self._in_turn(hearing.take, sound, rate, width, channels)
         except SoundFormatError as error:
-            raise RefusedError("sound-format", f"{error.message}; {error.hint}") from None
+            raise RefusedRequestError("sound-format", f"{error.message}; {error.hint}") from None
 
     async def _heard(self, event: Event) -> None:
         if self._hearing is None:
-            await self._send(Transcript("").event())
+            await self._send(TranscriptMessage("").event())
             return
         heard = await self._in_turn(self._words_of, self._hearing)
         await self._give_back_place()
-        await self._send(Transcript(heard.text, language=self._server.served.language).event())
+        await self._send(TranscriptMessage(heard.text, language=self._server.served.language).event())
 
-    def _words_of(self, hearing: Hearing) -> Words:
+    def _words_of(self, hearing: Hearing) -> Transcript:
         heard = hearing.finish()
         session = self._server.talks.in_session()
         if session is None:
@@ -332,7 +331,7 @@ class _Connection:
     async def _begun_hearing(self) -> Hearing:
         if self._hearing is None:
             if not await self._server.places.take_soon(MAX_WAIT_SECONDS):
-                raise RefusedError("busy", f"{self._server.served.most} people are being heard already")
+                raise RefusedRequestError("busy", f"{self._server.served.most} people are being heard already")
             self._hears_since = self._loop.time()
             try:
                 self._hearing = await self._in_turn(lambda: Hearing(self._server.places.recognizer()))
@@ -371,15 +370,15 @@ class _Connection:
 
     async def _read_on(self, event: Event) -> None:
         if self._reading is None:
-            raise RefusedError("bad-event", "synthesize-chunk comes after synthesize-start")
+            raise RefusedRequestError("bad-event", "synthesize-chunk comes after synthesize-start")
         ready = self._reading.add(_text(event))
         if self._reading.characters > MAX_SPOKEN_CHARACTERS:
-            raise RefusedError("too-long", f"a text may have at most {MAX_SPOKEN_CHARACTERS} characters")
+            raise RefusedRequestError("too-long", f"a text may have at most {MAX_SPOKEN_CHARACTERS} characters")
         await self._speak_all(ready)
 
     async def _read_to_end(self, event: Event) -> None:
         if self._reading is None:
-            raise RefusedError("bad-event", "synthesize-stop comes after synthesize-start")
+            raise RefusedRequestError("bad-event", "synthesize-stop comes after synthesize-start")
         await self._end_reading()
         await self._send(SynthesizeStopped().event())
 
@@ -399,7 +398,7 @@ class _Connection:
                     self._server.speech, served.voice.speak, piece, served.words_per_minute
                 )
             except VoiceHelperError as error:
-                raise RefusedError("voice", error.message) from error
+                raise RefusedRequestError("voice", error.message) from error
             if not sound:
                 continue
             if self._has_spoken:
@@ -458,7 +457,7 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 def _text(event: Event) -> str:
     text = event.data.get("text")
     if not isinstance(text, str):
-        raise RefusedError("bad-event", f'{event.type} needs a "text"')
+        raise RefusedRequestError("bad-event", f'{event.type} needs a "text"')
     return text.encode(errors="replace").decode()  # an unpaired surrogate can neither be sent nor spoken
 
 

@@ -41,7 +41,7 @@ _MAX_WAYS: Final = 12  # pronunciations of one phrase: each word may have severa
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class WordGraph:
     """The words of the language and their graph. Threads can share it."""
 
     graph: Graph

@@ -14,7 +14,7 @@ _SURE_DRAWS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Theft:
+class Overlap:
     """A template with sentences that are understood as another intent than its own."""
 
     template: Template
@@ -32,32 +32,32 @@ class Theft:
 
 
 @dataclass(frozen=True, slots=True)
-class Thefts:
-    """The thefts found in the templates of a folder."""
+class Overlaps:
+    """The overlaps found in the templates of a folder."""
 
-    found: tuple[Theft, ...]
+    found: tuple[Overlap, ...]
     templates: int
     """How many were checked."""
 
 
-def find_thefts(skill: Skill, draws: int, templates: Iterable[Template]) -> Thefts:
+def find_overlaps(skill: Skill, draws: int, templates: Iterable[Template]) -> Overlaps:
     """Test what sentences drawn from the given templates mean, `draws` from each."""
-    found: list[Theft] = []
+    found: list[Overlap] = []
     looked_at = 0
     for template in templates:
         looked_at += 1
-        theft = _theft(skill, template, draws)
-        if theft is not None and theft.is_whole:
-            theft = _theft(skill, template, _SURE_DRAWS)
-        if theft is not None:
-            found.append(theft)
-    return Thefts(tuple(found), looked_at)
+        overlap = _overlap(skill, template, draws)
+        if overlap is not None and overlap.is_whole:
+            overlap = _overlap(skill, template, _SURE_DRAWS)
+        if overlap is not None:
+            found.append(overlap)
+    return Overlaps(tuple(found), looked_at)
 
 
-def _theft(skill: Skill, template: Template, draws: int) -> Theft | None:
+def _overlap(skill: Skill, template: Template, draws: int) -> Overlap | None:
     texts = skill.content.sentences.draw(template, draws)
     meant = [(text, skill.understanding.understand(text)) for text in texts]
-    stolen = [(text, match) for text, match in meant if match.intent != template.intent]
-    if not stolen:
+    claimed_elsewhere = [(text, match) for text, match in meant if match.intent != template.intent]
+    if not claimed_elsewhere:
         return None
-    return Theft(template, tuple(text for text, _ in stolen), len(texts), stolen[0][1])
+    return Overlap(template, tuple(text for text, _ in claimed_elsewhere), len(texts), claimed_elsewhere[0][1])

@@ -1,4 +1,4 @@
-"""Admission rules shared by the servers: who can connect, and how many at a time."""
+"""What the servers share about their connections: who can connect, and how many at a time."""
 
 from __future__ import annotations
 

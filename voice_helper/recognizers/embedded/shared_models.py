@@ -1,4 +1,4 @@
-"""The default recognizer: hama's phoneme network and a search of our own graph, with models from Python packages.
+"""The models that all embedded recognizers of a process share: hama's phoneme network, graphs of words, commands.
 
 One pass follows the speech and returns commands and signs of an emergency while the user is speaking. The other returns
 the words of the whole utterance, and the short command that it is, as soon as the user pauses.
@@ -14,13 +14,13 @@ from typing import Final
 
 from voice_helper.recognizers.buffered import WithWordsSoFar
 from voice_helper.recognizers.embedded import search_graph
+from voice_helper.recognizers.embedded.decoder import CommandSpotter, WordGraph, sayable
 from voice_helper.recognizers.embedded.g2p import with_own_ways
 from voice_helper.recognizers.embedded.language_model import Built, build
 from voice_helper.recognizers.embedded.network import PhoneNetwork
 from voice_helper.recognizers.embedded.phones import ALPHABET
 from voice_helper.recognizers.embedded.recognizer import PhoneticRecognizer, StreamedWords
 from voice_helper.recognizers.embedded.word_search import Graph
-from voice_helper.recognizers.embedded.words import CommandSpotter, Words, sayable
 from voice_helper.support.cache import kept_file
 from voice_helper.types import Phrases
 
@@ -43,7 +43,7 @@ class SoFarModels:
         """Load them. Raises `EngineMissingError` if the packages do not load."""
         urgent = _built(phrases.commands, phrases, FREQUENT_WORDS_SO_FAR)
         self._network = PhoneNetwork()
-        self._urgent_words = Words(_language_graph(urgent), sorted(urgent.sounds))
+        self._urgent_words = WordGraph(_language_graph(urgent), sorted(urgent.sounds))
 
     def words_so_far(self) -> StreamedWords:
         """Return a recognizer of partial words."""
@@ -58,7 +58,7 @@ class EmbeddedModels(SoFarModels):
         super().__init__(phrases)
         built = _built(phrases.questions, phrases, FREQUENT_WORDS)
         opponent = _language_graph(build((), {}, OPPONENT_WORDS))
-        self._words = Words(_language_graph(built), sorted(built.sounds), opponent)
+        self._words = WordGraph(_language_graph(built), sorted(built.sounds), opponent)
         self._commands = _spotter(phrases, built)
 
     def recognizer(self) -> WithWordsSoFar:

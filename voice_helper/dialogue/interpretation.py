@@ -1,0 +1,238 @@
+"""Interpret an utterance at a point of the conversation: its session, our own voice, the question just asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from voice_helper.dialogue.answers import Answers
+from voice_helper.dialogue.commands import COMMANDS, STOP
+from voice_helper.dialogue.follow_ups import FollowUps
+from voice_helper.dialogue.guide import Guide
+from voice_helper.dialogue.state import State
+from voice_helper.types import GUIDE_START, NONE_INTENT, OUT_OF_SCOPE, UNSURE_INTENT, Heard, Match, Transcript
+from voice_helper.understanding.normalize import NormalizedText
+from voice_helper.understanding.understand import Context, Understanding
+
+SURE_OF_COMMAND: Final = 0.2
+"""From this score on, an utterance in a session is taken as the short command that it sounds most like."""
+
+SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
+"""The same while our own prompt plays, which may be misheard as a command. "stop" needs no higher score then."""
+
+MAX_COMMAND_WORDS: Final = 6
+"""Repetitions of longer phrases are no command said several times."""
+
+SURE_OVER_SPEECH: Final = 0.65
+"""A command or question heard over our own voice needs this confidence."""
+
+QUESTION_WORDS_OVER_SPEECH: Final = 4
+"""A question heard over our own voice needs at least this number of words."""
+
+CERTAIN: Final = ("safety", "command", "exact")
+"""How a match was decided that needs no second look."""
+
+_FIRM: Final = ("safety", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class Interpretation:
+    """An utterance, and what it means at this point of the conversation."""
+
+    transcript: Transcript
+    said: NormalizedText
+    """The words of the transcript."""
+
+    match: Match
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """Interprets utterances by the words of a folder and the state of a conversation."""
+
+    understanding: Understanding
+    answers: Answers
+    guide: Guide | None
+    follow_ups: FollowUps
+
+    def interpret(self, state: State, event: Heard) -> Interpretation:
+        """Return the words of an utterance and their meaning at this point of the conversation."""
+        normalize = self.understanding.normalize
+        heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
+        said = normalize(heard.text)
+        if state.session is not None:
+            said = self._said_once(said)
+            heard = replace(heard, text=said.text)
+        if event.overheard:  # second guesses at talk that is not for us find something in everything
+            heard = replace(heard, alternatives=())
+        if event.over_speech is None:
+            return self._best_explained(heard, said, _context(state))
+        whole_said = normalize(event.over_speech)
+        whole = self.understanding.meaning(whole_said, _context(state))
+        are_most_theirs = 2 * len(heard.text.split()) >= len(event.over_speech.split())
+        if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
+            return Interpretation(replace(heard, text=event.over_speech), whole_said, whole)
+        return self._best_explained(replace(heard, alternatives=()), said, _context(state))  # mostly our own echo
+
+    def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
+        """Return the transcript, or in a session the short command that the whole utterance sounds like."""
+        if state.session is None or not heard.command:
+            return heard
+        may_be_us = over_speech and not self.is_stop(heard.command)
+        if heard.command_fit < (SURE_OF_COMMAND_OVER_SPEECH if may_be_us else SURE_OF_COMMAND):
+            return heard
+        if self.understanding.urgent_flag(self.understanding.normalize(heard.text)):
+            return heard
+        return replace(heard, text=heard.command, confidence=max(heard.confidence, heard.command_fit), alternatives=())
+
+    def is_stop(self, text: str) -> bool:
+        """Return whether a text is the command that is never ignored."""
+        return self.means_stop(self.understanding.normalize(text))
+
+    def means_stop(self, said: NormalizedText) -> bool:
+        """Return the same of a text that is normalized already."""
+        return bool(self.understanding.sentences.exact(self._said_once(said), only=(STOP,)))
+
+    def _said_once(self, said: NormalizedText) -> NormalizedText:
+        """Return a command that was said several times in a row as if it had been said once: "next next"."""
+        words = said.words
+        for length in range(1, min(len(words) // 2, MAX_COMMAND_WORDS) + 1):
+            once, times = words[:length], len(words) // length
+            if once * times == words:
+                command = self.understanding.normalize(" ".join(once))
+                if self.understanding.command(command) is not None:
+                    return command
+        return said
+
+    def _best_explained(self, transcript: Transcript, said: NormalizedText, context: Context) -> Interpretation:
+        """Return the words and their meaning.
+
+        If the words have no meaning, use an equally likely alternative that has a certain meaning.
+        """
+        match = self.understanding.meaning(said, context, transcript.confidence)
+        if transcript.text and match.intent in (NONE_INTENT, UNSURE_INTENT):
+            for other in transcript.alternatives:
+                other_said = self.understanding.normalize(other)
+                meant = self.understanding.meaning(other_said, context)
+                if meant.decided_by in CERTAIN and meant.intent != OUT_OF_SCOPE:
+                    return Interpretation(replace(transcript, text=other, alternatives=()), other_said, meant)
+        return Interpretation(transcript, said, match)
+
+    def with_trouble_now(self, said: NormalizedText, match: Match) -> Match:
+        """Return the start of a session if part of a text reports the trouble, whatever else the text says."""
+        is_judged = match.is_alarm and match.score < 1.0  # by its odds, not by the words of a rule
+        is_alarm = match.is_alarm and not is_judged
+        if self.guide is None or match.intent == GUIDE_START or is_alarm:
+            return match
+        if match.decided_by in CERTAIN and not is_judged:
+            return match
+        understanding = self.understanding
+        for clause, rest in self.guide.clauses(said.words):
+            claims = understanding.sentences.exact(understanding.normalize(clause), only=(GUIDE_START,))
+            claim = next(iter(claims), None)
+            if claim is not None:
+                also = (match, *(understanding.understand(words) for words in rest if words))
+                if is_judged and any(each.is_alarm for each in also[1:]):
+                    return match
+                if is_judged:  # what was judged is mostly the trouble: the rest alone is no certain danger
+                    match = replace(match, certainty="possible", possible=match.intent)
+                named = {name: "on" for each in also for name in self.guide.conditions_in(each)}
+                return replace(
+                    match, intent=GUIDE_START, slots={**claim.slots, **named}, score=1.0, decided_by="command",
+                    template=claim.template, candidates=(),
+                )  # fmt: skip
+        return match
+
+    def answering_our_question(self, state: State, match: Match, said: NormalizedText) -> Match:
+        """Interpret "yes", "the first", or one of the two names as the answer to "Did you mean ..., or ...?"."""
+        if not state.candidates:
+            return match
+        number = 0 if match.intent == "yes" else self.follow_ups.choice(said)
+        if number is None and match.intent in (NONE_INTENT, UNSURE_INTENT):
+            number = self._named(state.candidates, said)
+        if number is None:
+            return match
+        return Match(state.candidates[number], match.slots, match.score, "exact")
+
+    def _named(self, intents: tuple[str, ...], said: NormalizedText) -> int | None:
+        """Return the index of the intent whose title equals a text or has most of its words, or `None`."""
+        language = self.understanding.sentences.language
+        titles = [language.words(self.answers.entries[intent].title) for intent in intents]
+        words = tuple(said.essence.split())
+        if words in titles:
+            return titles.index(words)
+        own = [set(title).difference(*(other for other in titles if other != title)) for title in titles]
+        named = [number for number, mine in enumerate(own) if 2 * len(mine.intersection(words)) >= len(words)]
+        return named[0] if len(named) == 1 else None
+
+    def may_be_us(self, state: State, event: Heard, heard: Interpretation, *, expected: str | None) -> bool:
+        """Return whether words heard while we spoke may be our own, misheard.
+
+        "Stop" never waits for certainty, and neither do words on which two recognizers agree. A sign of danger is
+        doubted only if our own words name it. A question counts if it is one of our sentences and too long to be
+        chance.
+        """
+        transcript, match = heard.transcript, heard.match
+        if event.over_speech is None or match.intent in (STOP, expected):
+            return False
+        if match.decided_by == "safety":
+            return match.family in self._own_families(event.own)
+        if transcript.confidence < SURE_OVER_SPEECH:
+            return True
+        if match.decided_by == "command":
+            return state.session is None and not state.candidates and not _works_anywhere(match)
+        return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
+
+    def _own_families(self, own: str) -> frozenset[str | None]:
+        """Return the red flags that our own prompt names: hearing them while it plays proves nothing."""
+        if not own:
+            return frozenset()
+        return frozenset(
+            flag.family for flag in self.understanding.safety.find(self.understanding.normalize(own)).raised
+        )
+
+    def two_questions(self, said: NormalizedText, match: Match) -> tuple[Match, Match] | None:
+        """Return the meanings of two questions in one breath, or `None` if a text is not two questions."""
+        if match.decided_by in CERTAIN:
+            return None
+        for halves in self.follow_ups.split(said):
+            first, second = (self.understanding.understand(half) for half in halves)
+            topics = self.follow_ups.topics
+            if first.intent == second.intent or not (first.intent in topics and second.intent in topics):
+                continue
+            decided = {first.decided_by, second.decided_by}
+            if "exact" in decided and decided <= {"exact", "nearest"}:
+                return first, second
+        return None
+
+    def needs_topic(self, said: NormalizedText, match: Match) -> bool:
+        """Return whether words mean nothing without a topic, whatever sentence they resemble: a bare "why"."""
+        if match.decided_by not in ("nearest", "unsure"):
+            return False
+        return self.follow_ups.kind(said) is not None or self.follow_ups.choice(said) is not None
+
+    def going_on(self, topic: Match, said: NormalizedText, match: Match) -> Match:
+        """Take "what about magnesium" as a question of the kind that was answered last, or else of another kind."""
+        if match.decided_by in _FIRM:
+            return match
+        group_of = self.understanding.sentences.group_of
+        own = group_of.get(topic.intent, "")
+        near: list[Match] = []
+        for group, whole in self.follow_ups.framed(said, own):
+            meant = self.understanding.understand(whole)
+            if group_of.get(meant.intent) != group or (group != own and match.decided_by == "exact"):
+                continue
+            if meant.decided_by == "exact":
+                return meant
+            if meant.slots and match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
+                near.append(meant)
+        return near[0] if near else match
+
+
+def _context(state: State) -> Context:
+    return "guide" if state.session is not None else "none"
+
+
+def _works_anywhere(match: Match) -> bool:
+    command = COMMANDS.get(match.intent)
+    return command is not None and command.works_anywhere

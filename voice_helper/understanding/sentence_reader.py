@@ -1,0 +1,214 @@
+"""Read the sentence templates of an intents folder, lists and rules among them.
+
+hassil silently accepts a broken template and fails at the first sentence. Therefore every template, list and rule is
+checked here when it is read, and each problem names its file and line.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+
+from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.content.file_kinds import ListKeys, SentencesFile, ValueKeys
+from voice_helper.content.schema import Text, read
+from voice_helper.understanding.normalize import Language
+from voice_helper.understanding.prefilter import Name, is_plain
+from voice_helper.understanding.sentences import Sentences, Template, lists_and_rules_in
+from voice_helper.understanding.slots import SlotValue
+
+_PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
+_GROUPED = re.compile(r"[(\[|]")
+_NAMED = re.compile(r"\{[^{}]*\}|<[^<>]*>")
+_WORD = re.compile(r"[^\s()\[\]|;]+")
+_STRAIGHT = str.maketrans("\u2019", "'")
+_NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
+
+
+def read_sentences(documents: Mapping[str, Item], language: Language, problems: Problems) -> Sentences:
+    """Read the templates from sentence files.
+
+    `documents` are the files by group name (`remedies`). Mistakes are added to `problems` and left out, so that one bad
+    line never affects the others.
+    """
+    files = {group: read(SentencesFile, document, problems) for group, document in documents.items()}
+    lists: dict[str, ListKeys] = {}
+    rules: dict[str, Text] = {}
+    templates: list[Template] = []
+    group_of: dict[str, str] = {}
+    for group, file in files.items():
+        for name, entry in file.lists.items():
+            if (known := lists.setdefault(name, entry)) is not entry:
+                problems.add(entry.place, f"the list {{{name}}} is defined already, at {known.place}")
+        for name, rule in file.expansion_rules.items():
+            if name in rules:
+                problems.add(rule.place, f"the rule <{name}> is defined already, at {rules[name].place}")
+            elif rule.text and _parses(rule, f"the rule <{name}>", language, problems):
+                rules[name] = rule
+        for template in _templates_of(file):
+            if not _parses(Text(template.text, template.place), str(template), language, problems):
+                continue
+            known_group = group_of.setdefault(template.intent, group)
+            if known_group != group:
+                problems.add(template.place, f"{template.intent} has sentences in {known_group}.yaml already")
+            templates.append(template)
+    values = {name: _values_of(name, entry, language, problems) for name, entry in lists.items()}
+    values = {name: entries for name, entries in values.items() if entries}
+    raw_lists = {
+        name: {"values": [{"in": template, "out": value.value} for value, template in entries]}
+        for name, entries in values.items()
+    }
+    checker = _References(frozenset(raw_lists), {name: rule.text for name, rule in rules.items()})
+    good_rules = {name: rule.text for name, rule in rules.items() if checker.rule_is_sound(name, rule.place, problems)}
+    good = tuple(template for template in templates if checker.is_sound(template, good_rules, problems))
+    slot_values = {name: tuple(value for value, _ in entries) for name, entries in values.items()}
+    return Sentences(language, good, group_of, slot_values, raw_lists, good_rules)
+
+
+def _templates_of(file: SentencesFile) -> Iterator[Template]:
+    """Yield the templates of a file, numbered within their intents."""
+    for intent, keys in file.intents.items():
+        sentences = (sentence for block in keys.data for sentence in block.sentences)
+        for number, sentence in enumerate(sentences, 1):
+            if sentence.text:
+                yield Template(intent, sentence.text, sentence.place, number)
+
+
+def _parses(template: Text, what: str, language: Language, problems: Problems) -> bool:
+    text = template.text
+    fault = None if is_plain(text) else _bracket_fault(text) or _parse_fault(text)
+    fault = fault or _literal_fault(text, language)
+    if fault is not None:
+        problems.add(template.place, f"{what}: {fault}")
+    return fault is None
+
+
+def _literal_fault(text: str, language: Language) -> str | None:
+    """Return which word no text can match because texts are compared without its signs, or `None` if all can."""
+    for word in _WORD.findall(_NAMED.sub(" ", unicodedata.normalize("NFC", text))):
+        bare = word.translate(_STRAIGHT).strip("'")  # it may be a part of a word: "{name}'s"
+        said = bare if bare.isascii() else " ".join(language.words(bare))
+        if _NEVER_COMPARED.search(word) or said.casefold() != bare.lower():
+            said = " ".join(language.words(word))
+            return f'no text can match "{word}": ' + (f'write "{said}"' if said else "leave it out")
+    return None
+
+
+def _parse_fault(text: str) -> str | None:
+    from voice_helper.understanding.hassil_adapter import parse_fault
+
+    return parse_fault(text)
+
+
+def _texts_of(text: str) -> list[str]:
+    """Return every text of a valid template that uses no lists or rules."""
+    if is_plain(text) and not _GROUPED.search(text):
+        return [text]
+    from voice_helper.understanding.hassil_adapter import texts_of
+
+    return texts_of(text)
+
+
+def _bracket_fault(text: str) -> str | None:
+    """Return which bracket is wrong and where, or `None` if all are closed in order."""
+    open_brackets: list[tuple[str, int]] = []
+    for column, character in enumerate(text, 1):
+        if character in _PAIRS:
+            open_brackets.append((character, column))
+        elif character in _OPENERS:
+            if not open_brackets:
+                return f'"{character}" at character {column} was never opened'
+            opener, opened_at = open_brackets.pop()
+            if _PAIRS[opener] != character:
+                return f'"{opener}" at character {opened_at} is closed by "{character}" at character {column}'
+    if open_brackets:
+        opener, opened_at = open_brackets[-1]
+        return f'"{opener}" at character {opened_at} is never closed'
+    return None
+
+
+def _values_of(name: str, entry: ListKeys, language: Language, problems: Problems) -> list[tuple[SlotValue, str]]:
+    """Return the values of a list that have no mistake, each with its template."""
+    what = f"the list {{{name}}}"
+    values = [
+        found
+        for number, value in enumerate(entry.values, 1)
+        if (found := _value_of(value, f"{what}, value {number}", language, problems)) is not None
+    ]
+    if not values and entry.has("values"):
+        problems.add(entry.place, f"{what} is empty")
+    return values
+
+
+def _value_of(
+    entry: Text | ValueKeys, what: str, language: Language, problems: Problems
+) -> tuple[SlotValue, str] | None:
+    if isinstance(entry, Text):
+        template, value, say = entry, entry.text, ""
+    else:
+        template, value = Text(entry.in_, entry.place), entry.out
+        say = entry.metadata.say if entry.metadata is not None else ""
+    if not template.text or not value or not _parses(template, what, language, problems):
+        return None
+    if lists_and_rules_in(template.text):
+        problems.add(template.place, f"{what}: a list value cannot use lists or rules")
+        return None
+    phrases = dict.fromkeys(" ".join(text.split()) for text in _texts_of(template.text))
+    return SlotValue(value, say or value, tuple(phrase for phrase in phrases if phrase)), template.text
+
+
+class _References:
+    """Checks that the lists and rules named in templates exist, and that no rule refers to itself."""
+
+    def __init__(self, lists: frozenset[str], rules: Mapping[str, str]) -> None:
+        self._lists = lists
+        self._rules = rules
+        self._in_rule = {
+            name: [each.name for each in lists_and_rules_in(text) if each.is_rule] for name, text in rules.items()
+        }
+
+    def rule_is_sound(self, name: str, place: Place, problems: Problems) -> bool:
+        sound = self._names_exist(lists_and_rules_in(self._rules[name]), f"the rule <{name}>", place, problems)
+        if self._reaches(name, name, set()):
+            problems.add(place, f"the rule <{name}> leads back to itself, so no sentence of it would end")
+            return False
+        return sound
+
+    def is_sound(self, template: Template, good_rules: Mapping[str, str], problems: Problems) -> bool:
+        names = lists_and_rules_in(template.text)
+        if not self._names_exist(names, str(template), template.place, problems):
+            return False
+        return all(self._all_good(each.name, good_rules) for each in names if each.is_rule)
+
+    def _all_good(self, rule: str, good_rules: Mapping[str, str]) -> bool:
+        return rule in good_rules and all(self._all_good(each, good_rules) for each in self._in_rule[rule])
+
+    def _names_exist(self, names: Iterable[Name], what: str, place: Place, problems: Problems) -> bool:
+        sound = True
+        for each in names:
+            if not each.is_rule and each.name not in self._lists:
+                problems.add(place, f"{what}: there is no list {{{each.name}}}{_hint(each.name, self._lists)}")
+                sound = False
+            if each.is_rule and each.name not in self._rules:
+                problems.add(place, f"{what}: there is no rule <{each.name}>{_hint(each.name, self._rules)}")
+                sound = False
+        return sound
+
+    def _reaches(self, start: str, goal: str, seen: set[str]) -> bool:
+        for name in self._in_rule[start]:
+            if name == goal:
+                return True
+            if name in self._in_rule and name not in seen:
+                seen.add(name)
+                if self._reaches(name, goal, seen):
+                    return True
+        return False
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    from rapidfuzz import process
+
+    near = process.extractOne(name, list(known), score_cutoff=70)
+    return f' (did you mean "{near[0]}"?)' if near else ""
