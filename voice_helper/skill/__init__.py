@@ -254,7 +254,7 @@ class Skill:
         The results are the same. They are kept until the next call, so pass at most a few hundred texts at once.
         """
         normalize = self.content.language.normalize
-        firsts = [normalize(normalize(text).parts[0]) for text in dict.fromkeys(texts)]
+        firsts = [normalize(text).parts[0] for text in dict.fromkeys(texts)]
         self.embed.read_ahead(said.essence for said in firsts)
         if self.alarm is not None:
             # the alarm is not asked about what a template matches
