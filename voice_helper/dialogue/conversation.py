@@ -544,6 +544,8 @@ class Conversation:
                 return meant
             if meant.slots and match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
                 near.append(meant)
+        if not near and match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):  # "now i'm eighty", after age
+            return self.understanding.about(text) or match
         return near[0] if near else match
 
     def _followed(self, state: State, transcript: Transcript, kind: FollowUp) -> tuple[State, tuple[Action, ...]]:
