@@ -143,6 +143,9 @@ bench: bench-understanding bench-safety bench-hearing  ## measure understanding,
 bench-understanding: $(VENV)/.installed-dev  ## measure how many lines are understood
 	$(BIN)/python -m bench.understanding $(LINES)
 
+bench-answers: $(VENV)/.installed-dev  ## rate the answers to real questions
+	$(BIN)/python -m bench.answers $(LINES)
+
 bench-safety: $(VENV)/.installed-dev  ## measure how many signs of danger are found
 	$(BIN)/python -m bench.safety $(LINES)
 

@@ -121,6 +121,43 @@ def test_a_hold_lasts_twenty_seconds_from_the_end_of_the_prompt(room: Room) -> N
     assert room.wait_for(HOLD) - rest == pytest.approx(10 + 3.9, abs=2)
 
 
+def in_hold(room: Room, place: str, seconds: float, said: str) -> float:
+    """Say something in the first hold; return when the hold began."""
+    room.begin(place)
+    hold_begins = room.wait_for(HOLD) + seconds_to_say((Row(HOLD, "first_aid"),))
+    room.wait(hold_begins + seconds - room.samples / SAMPLE_RATE)
+    room.hear(said)
+    return hold_begins
+
+
+@pytest.mark.parametrize("seconds", [2, 9, 14, 19])
+@pytest.mark.parametrize("said", ["does heat help", "it's not working", "nice"])
+def test_whatever_is_said_in_a_hold_the_user_is_told_to_let_go_in_time(skill: Skill, seconds: float, said: str) -> None:
+    room = Room(skill, step_samples=SAMPLE_RATE // 10)
+    hold_begins = in_hold(room, "calf", seconds, said)
+    room.wait(23 - seconds)
+    assert [text for at, text in room.said if at <= hold_begins + 22].count("Let go, and rest.") == 1
+    assert [at for at, text in room.said if text == "Five seconds more." and not 14.9 <= at - hold_begins <= 16] == []
+
+
+def test_an_answer_that_is_longer_than_the_rest_of_a_hold_comes_after_it(room: Room) -> None:
+    in_hold(room, "calf", 13, "does heat help")
+    room.wait(10)
+    after = texts(room)[texts(room).index("Let go, and rest.") + 1 :]
+    assert after[:2] == [
+        "No heat if you have diabetes, numb skin or poor circulation.",
+        "The article says heat can ease cramps.",
+    ]
+
+
+def test_the_standing_stretch_has_a_length_and_an_end_as_the_others_have(room: Room) -> None:
+    room.begin("calf")
+    room.hear("stand")
+    hold_ends = room.wait_for(HOLD) + seconds_to_say((Row(HOLD, "first_aid"),))
+    assert room.wait_for("Five seconds more.") - hold_ends == pytest.approx(15, abs=0.3)
+    assert room.wait_for("Let go, and rest.") - hold_ends == pytest.approx(20, abs=0.3)
+
+
 def test_silence_goes_through_all_steps_once_more_and_ends_the_same(room: Room) -> None:
     room.begin()
     room.wait(590)

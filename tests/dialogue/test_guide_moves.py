@@ -338,6 +338,11 @@ def holding(**changes: Any) -> Session:
     return replace(Session(STRETCH, stage="holding"), **changes)
 
 
+def until_said(*rows: Row) -> int:
+    """Return the sample of a hold at which rows said from its start are over."""
+    return sum(round(guided.seconds_to_say((row,)) * SAMPLE_RATE) for row in rows)
+
+
 @pytest.mark.parametrize("stage", ["saying", "holding", "resting", "waiting", "paused"])
 def test_the_limit_ends_a_session_in_every_stage(guide: Guide, stage: Stage) -> None:
     session = Session(STRETCH, stage=stage, total_samples=seconds(90))
@@ -423,7 +428,7 @@ def test_silence_after_a_question_counts_as_the_same(guide: Guide) -> None:
 def test_a_hold_begins_when_the_voice_has_finished_and_its_silence_is_filled(guide: Guide) -> None:
     session = Session(STRETCH, stage_samples=7, five_said=True, owed=(CALL, END_THIS, SHORT))
     move = guided.done_speaking(guide, session)
-    assert move == Move(Session(STRETCH, stage="holding"), (CALL, END_THIS, SHORT), 12)
+    assert move == Move(holding(said_until=until_said(CALL, END_THIS, SHORT)), (CALL, END_THIS, SHORT), 12)
     assert guided.done_speaking(guide, Session(STRETCH)) == Move(Session(STRETCH, stage="holding"))
 
 
@@ -432,7 +437,7 @@ def test_what_does_not_fit_before_five_more_waits_for_the_next_hold(guide: Guide
     assert guided.seconds_to_say((twelve_words,)) == pytest.approx(12 / 150 * 60 + 0.5)
     owed = (twelve_words, twelve_words, twelve_words, SHORT)  # 15.9 s are three of them, and there are 15
     move = guided.done_speaking(guide, Session(STRETCH, owed=owed))
-    assert (move.say, move.session) == (owed[:2], Session(STRETCH, stage="holding", owed=owed[2:]))
+    assert (move.say, move.session) == (owed[:2], holding(owed=owed[2:], said_until=until_said(*owed[:2])))
     ten_words = talk(" ".join(["word"] * 10))
     exactly = (ten_words, ten_words, ten_words, talk("word word"))
     assert guided.seconds_to_say(exactly) == pytest.approx(14.8)
@@ -583,7 +588,8 @@ def test_the_trouble_is_found_inside_a_longer_text(guide: Guide, said: str, besi
 
 
 def test_no_change_in_the_middle_of_a_step_gets_a_word_and_the_step_goes_on(guide: Guide) -> None:
-    assert guided.not_yet(guide, holding()) == Move(holding(), (talk("Going on."),))
+    going_on = talk("Going on.")
+    assert guided.not_yet(guide, holding()) == Move(holding(said_until=until_said(going_on)), (going_on,))
     assert guided.not_yet(guide, Session(CHECK)) == guided.same(guide, Session(CHECK))
 
 
@@ -628,7 +634,23 @@ def test_what_is_said_between_comes_before_the_step_that_it_interrupted(guide: G
     assert guided.say_between(guide, Session(CHECK), between) == Move(
         Session(CHECK), (talk("Yes."), talk("Better?")), 13, hush=True
     )
-    assert guided.say_between(guide, holding(), between) == Move(holding(), between)
+    saying = holding(said_until=until_said(*between))
+    assert guided.say_between(guide, holding(), between) == Move(saying, between)
+    assert guided.say_between(guide, saying, between).session == holding(said_until=until_said(*between, *between))
+
+
+def test_what_would_last_longer_than_the_hold_is_said_after_it(guide: Guide) -> None:
+    long = (talk(" ".join(["word"] * 49)),)  # 20.1 s
+    move = guided.say_between(guide, holding(), long)
+    assert move == Move(Session(STRETCH, stage="resting"), (talk("Rest."), *long), 12)
+    last = guided.say_between(guide, holding(round=3), long)
+    assert (last.say[:2], last.session) == ((talk("Rest."), *long), Session(CHECK))
+
+
+def test_five_more_is_left_out_while_something_is_said(guide: Guide) -> None:
+    late = holding(stage_samples=seconds(14.9), said_until=seconds(16))
+    assert guided.pass_time(guide, late, seconds(0.2)).say == ()
+    assert guided.pass_time(guide, replace(late, said_until=0), seconds(0.2)).say == (talk("Five."),)
 
 
 # How far it is
@@ -638,7 +660,7 @@ def test_what_is_said_between_comes_before_the_step_that_it_interrupted(guide: G
     ("session", "text"), [(holding(), "Step 12 of 15."), (holding(standing=True), "Step 12 of 15.")]
 )
 def test_it_tells_the_step_and_the_last_one(guide: Guide, session: Session, text: str) -> None:
-    assert guided.which_step(guide, session) == Move(session, (talk(text),))
+    assert guided.which_step(guide, session) == Move(replace(session, said_until=until_said(talk(text))), (talk(text),))
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_a_bare_thigh_is_asked_about_and_the_answer_goes_on(talk: Talk) -> None:
 def test_the_standing_stretch_is_counted_by_the_person(talk: Talk) -> None:
     talk.say("help i have a cramp")
     reply = talk.say("can i stand up")
-    assert "Stand, and press your heel down. Count to 20 as you hold. Then say next" in reply.text
+    assert "Hold for twenty seconds, then let go. Count to 20 as you hold. Then say next" in reply.text
 
 
 @pytest.mark.parametrize("text", ["wait", "next", "go back", "start over", "which step", "continue"])

@@ -8,7 +8,12 @@ from voice_helper.skill import Skill
 from voice_helper.understanding.normalize import Language
 
 EN = Language(
-    asked=("does {words} help leg cramps", "are leg cramps a sign of {words}"),
+    asked=("does {words} (help|stop) [leg|calf] cramps", "are leg cramps a sign of {words}"),
+    blamed=("{words} is that (it|why) [then]",),
+    subject=("cramp", "charley horse"),
+    elsewhere=("hand",),
+    questions={"causes_overview": ("why",)},
+    other_questions=("does",),
     corrections=("not the", "isn't my"),
 )
 
@@ -28,6 +33,9 @@ EN = Language(
         ("can statins cause leg cramps", "cause_medicines", {"drug_name": "statin"}),
         ("can amlodipine cause leg cramps", "cause_medicines", {"drug_name": "blood pressure"}),
         ("how do i stop night cramps", "remedies_overview", {"night_time": "nighttime"}),
+        ("why do i get leg cramps every time i drink alcohol", "remedy_foods", {"food": "alcohol"}),
+        ("do leg cramps get worse as you get older", "not_in_article", {"unlisted": "old age"}),
+        ("can my foot cramp when i swim", "not_in_article", {"unlisted": "swimming"}),
     ],
 )
 def test_what_resembles_the_article_is_not_taken_for_it(
@@ -40,6 +48,52 @@ def test_what_resembles_the_article_is_not_taken_for_it(
 @pytest.mark.parametrize("thing", ["zorbing", "ozokerite", "a quokka", "purple flumox"])
 def test_a_thing_that_no_sentence_has_is_not_in_the_article(skill: Skill, thing: str) -> None:
     assert skill.understanding.understand(f"does {thing} help leg cramps").intent == "not_in_article"
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "slots"),
+    [
+        ("i drink wine every evening is that it", "remedy_foods", {"food": "alcohol"}),
+        ("i drink coffee all day could that be it", "remedy_foods", {"food": "coffee"}),
+        ("i wear high heels is that why", "not_in_article", {"unlisted": "shoes"}),
+        ("i started on an inhaler could that be the reason", "cause_medicines", {"drug_name": "inhaler"}),
+    ],
+)
+def test_what_is_told_and_then_blamed_is_what_was_asked(
+    skill: Skill, text: str, intent: str, slots: dict[str, str]
+) -> None:
+    match = skill.understanding.understand(text)
+    assert (match.intent, dict(match.slots)) == (intent, slots)
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("do the planets make my calves cramp", "not_in_article"),
+        ("why do my legs seize up in the greenhouse", "causes_overview"),
+        ("i was at the allotment all morning so why does my calf seize up", "causes_overview"),
+        ("what tests are done for leg cramps", "not_in_article"),
+    ],
+)
+def test_a_question_on_the_subject_is_never_asked_to_be_said_again(skill: Skill, text: str, intent: str) -> None:
+    assert skill.understanding.understand(text).intent == intent
+
+
+@pytest.mark.parametrize("text", ["why does my stomach cramp up", "do you have cramps in your style", "my hand cramps"])
+def test_another_cramp_is_not_ours(skill: Skill, text: str) -> None:
+    assert skill.understanding.understand(text).intent in ("none", "unsure", "out_of_scope")
+
+
+def test_a_question_after_a_story_is_answered(skill: Skill) -> None:
+    text = "i've got weak kidneys and the neighbours said things is it all right if i start magnesium"
+    assert skill.understanding.understand(text).intent == "ask_medicine"
+
+
+@pytest.mark.parametrize(
+    "text", ["a dog lying on my legs", "my cat sleeps on my legs at night", "could it be the dog lying on my legs"]
+)
+def test_an_animal_on_the_bed_is_no_patient(skill: Skill, text: str) -> None:
+    assert skill.understanding.understand(text).slots == {"unlisted": "pet"}
 
 
 def test_a_silent_article_names_the_thing_and_the_source_that_speaks_of_it(skill: Skill) -> None:
@@ -76,9 +130,27 @@ def test_a_place_in_other_words_is_found_and_one_that_is_taken_back_is_not(
 
 def test_the_asked_words_are_those_of_the_form() -> None:
     assert EN.asked_about("does a hot bath help leg cramps") == "a hot bath"
+    assert EN.asked_about("does a hot bath stop cramps") == "a hot bath"
+    assert EN.asked_about("does a hot bath stop calf cramps") == "a hot bath"
     assert EN.asked_about("are leg cramps a sign of gout") == "gout"
     assert EN.asked_about("a hot bath helps leg cramps") == ""
     assert Language().asked_about("does heat help leg cramps") == ""
+
+
+def test_what_is_blamed_is_told_before_the_question() -> None:
+    assert EN.blamed_in("i drink wine is that it") == "i drink wine"
+    assert EN.blamed_in("i drink wine is that why then") == "i drink wine"
+    assert EN.blamed_in("i drink wine is that all") == ""
+    assert Language().blamed_in("i drink wine is that it") == ""
+
+
+def test_the_subject_is_named_by_whole_words_and_not_beside_another() -> None:
+    assert EN.names_the_subject("a charley horse again")
+    assert not EN.names_the_subject("my hand has a cramp")
+    assert not EN.names_the_subject("cramped quarters")
+    assert (EN.question_in("so why is that"), EN.question_in("whyever not")) == ("causes_overview", None)
+    assert EN.begins_a_question("does it")
+    assert not EN.begins_a_question("it does")
 
 
 def test_only_the_words_right_before_a_value_take_it_back() -> None:

@@ -149,7 +149,9 @@ def session_words(value: object) -> object:
 
 
 def language_words(value: object) -> object:
-    turned = under("letters", "fillers", "asked", "corrections")(value)
+    turned = under(
+        "letters", "fillers", "asked", "blamed", "subject", "elsewhere", "questions", "other_questions", "corrections"
+    )(value)  # fmt: skip
     turned = under("contractions", "spellings", turn=both_sides)(turned)
     return under("in_session", turn=left_side)(turned)
 

@@ -89,6 +89,9 @@ class Nearness:
     def known_share(self, comparable: str) -> float:
         return self.known if self.compares in {None, comparable} else 0.0
 
+    def knows(self, word: str, intent: str) -> bool:
+        return False
+
     def nearest_template(self, comparable: str, intent: str) -> str | None:
         return f"{comparable} like {intent}"
 

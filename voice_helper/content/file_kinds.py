@@ -105,10 +105,24 @@ class LanguageFile(Record):
     in_session: dict[str, str] = key("Words that have a different intent during a session.", default={})
     fillers: tuple[str, ...] = key("Words and phrases that carry no meaning, such as `um`.", default=())
     asked: tuple[str, ...] = key(
-        "Questions about anything: `does {words} help`. If the last of `{words}` is in no template, nothing is known "
-        "of it.",
+        "Questions about anything: `does {words} help [leg] (cramp|cramps)`. If the last of `{words}` is not among the "
+        "words of the nearest meaning, nothing is known of it.",
         default=(),
     )
+    blamed: tuple[str, ...] = key(
+        "Questions whether something is the cause: `{words} is that (it|why)`. They are about a value in `{words}`.",
+        default=(),
+    )
+    subject: tuple[str, ...] = key(
+        "Words that name what the folder is about. A question with one of them that is not understood otherwise gets "
+        "the answer of `questions`, or that nothing is known of it.",
+        default=(),
+    )
+    elsewhere: tuple[str, ...] = key("Words beside which the subject is another, such as `stomach`.", default=())
+    questions: dict[str, tuple[str, ...]] = key(
+        "By intent, words that ask for it in a text that names the subject and means nothing else.", default={}
+    )
+    other_questions: tuple[str, ...] = key("Words that begin a question about anything else.", default=())
     asked_first: dict[str, tuple[str, ...]] = key(
         "By slot, the values that say what a question is about, even if another meaning is nearer.", default={}
     )

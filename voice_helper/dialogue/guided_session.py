@@ -15,6 +15,8 @@ from voice_helper.types import SAMPLE_RATE, Row
 
 WORDS_PER_MINUTE: Final = 150
 PAUSE_SECONDS: Final = 0.5
+FIVE_MORE_SECONDS: Final = 5
+"""The time before the end of a hold at which the user is told how long it still lasts."""
 
 EndReason = Literal["stopped", "better", "same", "worse", "time_limit"]
 Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
@@ -30,6 +32,9 @@ class Session:
     stage_samples: int = 0
     total_samples: int = 0
     five_said: bool = False
+    said_until: int = 0
+    """The sample of a hold at which what is being said in its middle will be over."""
+
     asking_place: bool = False
     """The place that was named is not exact enough, and was asked about."""
 
@@ -88,8 +93,10 @@ def pass_time(guide: Guide, session: Session, samples: int) -> Move:
     step = current_step(guide, session)
     seconds = session.stage_samples / SAMPLE_RATE
     if session.stage == "holding":
-        if step.five_more and not session.five_said and seconds >= step.hold_seconds - 5:
-            return Move(replace(session, five_said=True), (step.five_more,), step.number)
+        if step.five_more and not session.five_said and seconds >= step.hold_seconds - FIVE_MORE_SECONDS:
+            is_free = session.said_until <= session.stage_samples
+            said = (step.five_more,) if is_free else ()  # after other words it would come too late
+            return Move(replace(session, five_said=True), said, step.number if said else None)
         if seconds >= step.hold_seconds:
             return _after_hold(guide, session, step)
     elif session.stage == "resting" and seconds >= step.rest_seconds:
@@ -102,13 +109,15 @@ def pass_time(guide: Guide, session: Session, samples: int) -> Move:
 
 def done_speaking(guide: Guide, session: Session) -> Move:
     """Start a hold or a wait, because the voice has finished."""
+    session = replace(session, said_until=0)
     if session.stage != "saying" or session.asking_place:
         return Move(session)
     step = current_step(guide, session)
     if step.hold_seconds:
         holding = _at(session, "holding")
-        fitting, later = _fitting(holding.owed, step.hold_seconds - 5)
-        return Move(replace(holding, owed=later), fitting, step.number if fitting else None)
+        fitting, later = _fitting(holding.owed, step.hold_seconds - FIVE_MORE_SECONDS)
+        holding = _saying(replace(holding, owed=later), fitting)
+        return Move(holding, fitting, step.number if fitting else None)
     if step.wait_seconds:
         return Move(_at(session, "waiting"))
     return _next(guide, session)
@@ -135,7 +144,9 @@ def report(guide: Guide, session: Session, intent: str, comparable: str) -> Move
     if intent not in session.hedged:
         asks = hedge.say.text.endswith("?")
         hedged = replace(session, hedged=session.hedged | {intent}, asking=intent if asks else None)
-        return Move(hedged, (hedge.say,), hush=True) if asks else say_between(guide, hedged, (hedge.say,))
+        if not asks:
+            return say_between(guide, hedged, (hedge.say,))
+        return Move(_saying(replace(hedged, said_until=0), (hedge.say,)), (hedge.say,), hush=True)
     return say_between(guide, replace(session, asking=None), (hedge.then,)) if hedge.then is not None else None
 
 
@@ -236,11 +247,19 @@ def stop() -> Move:
 
 
 def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
-    """Say rows without leaving the step. If the program was saying the step, it says it again afterwards."""
+    """Say rows without leaving the step. If the program was saying the step, it says it again afterwards.
+
+    In a hold, rows that take longer than what is left of it come after its end, so that the user lets go in time.
+    """
+    step = current_step(guide, session)
     if session.stage == "saying":
-        step = current_step(guide, session)
         return Move(session, (*rows, *_rows(guide, step, session)), step.number, hush=True)
-    return Move(session, rows)
+    if session.stage != "holding" or not rows:
+        return Move(session, rows)
+    saying = _saying(session, rows)
+    if saying.said_until > step.hold_seconds * SAMPLE_RATE:
+        return _after_hold(guide, session, step, between=rows)
+    return Move(saying, rows)
 
 
 def which_step(guide: Guide, session: Session) -> Move:
@@ -286,7 +305,15 @@ def _at_once(move: Move) -> Move:
 
 def _at(session: Session, stage: Stage) -> Session:
     """Return the session at the start of a stage."""
-    return replace(session, stage=stage, stage_samples=0, five_said=False)
+    return replace(session, stage=stage, stage_samples=0, five_said=False, said_until=0)
+
+
+def _saying(session: Session, rows: tuple[Row, ...]) -> Session:
+    """Return the session while it says rows in the middle of a hold, after what it is saying already."""
+    if session.stage != "holding" or not rows:
+        return session
+    begins = max(session.said_until, session.stage_samples)
+    return replace(session, said_until=begins + round(seconds_to_say(rows) * SAMPLE_RATE))
 
 
 def _enter(guide: Guide, session: Session, position: int) -> Move:
@@ -304,8 +331,8 @@ def _next(guide: Guide, session: Session) -> Move:
     return _enter(guide, session, position)
 
 
-def _after_hold(guide: Guide, session: Session, step: Step) -> Move:
-    rest = (step.rest,) if step.rest else ()
+def _after_hold(guide: Guide, session: Session, step: Step, between: tuple[Row, ...] = ()) -> Move:
+    rest = (*((step.rest,) if step.rest else ()), *between)
     if session.round < step.rounds:
         return Move(_at(session, "resting"), rest, step.number)
     move = _next(guide, session)

@@ -226,6 +226,8 @@ class Interpreter:
                 return meant
             if meant.slots and match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):
                 near.append(meant)
+        if not near and match.intent in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE):  # "now i'm eighty", after age
+            return self.understanding.about(said) or match
         return near[0] if near else match
 
 

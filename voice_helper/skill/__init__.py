@@ -118,6 +118,10 @@ class RememberedMeaning:
         """Return the share of the text's words that the templates contain, from 0.0 to 1.0."""
         return self.fitted.known_share(comparable)
 
+    def knows(self, word: str, intent: str) -> bool:
+        """Return whether an example of an intent has a word."""
+        return self.fitted.knows(word, intent)
+
     def nearest_template(self, comparable: str, intent: str) -> str | None:
         """Return the template of an intent that is nearest to a text, or `None` if the intent has none."""
         return self.fitted.nearest_template(comparable, intent)

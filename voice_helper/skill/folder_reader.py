@@ -279,6 +279,11 @@ def _read_language(item: Item, problems: Problems) -> Language:
         fillers=file.fillers,
         asked=file.asked,
         asked_first=file.asked_first,
+        blamed=file.blamed,
+        subject=file.subject,
+        elsewhere=file.elsewhere,
+        questions=file.questions,
+        other_questions=file.other_questions,
         corrections=file.corrections,
     )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -88,6 +89,10 @@ class Nearest:
         words = comparable.split()
         return sum(word in self._words for word in words) / len(words) if words else 0.0
 
+    def knows(self, word: str, intent: str) -> bool:
+        """Return whether an example of an intent has a word."""
+        return word in self._words_by_intent[intent]
+
     def nearest_template(self, comparable: str, intent: str) -> str | None:
         """Return the intent's template whose examples are spelled most like the text; `None` if it has none."""
         from rapidfuzz import fuzz, process
@@ -105,6 +110,14 @@ class Nearest:
         outside = np.isin(learned.example_labels, self._labels_of(OUT_OF_SCOPE))
         ours = np.flatnonzero((learned.example_templates >= 0) | ~outside)
         return frozenset(word for index in ours for word in learned.examples[index].split())
+
+    @cached_property
+    def _words_by_intent(self) -> Mapping[str, set[str]]:
+        learned, words = self.learned, defaultdict[str, set[str]](set)
+        intents = [label.partition("/")[0] for label in learned.labels]
+        for example, label in zip(learned.examples, learned.example_labels, strict=True):
+            words[intents[label]].update(example.split())
+        return words
 
     def _labels_of(self, intent: str) -> list[int]:
         return [index for index, label in enumerate(self.learned.labels) if label.partition("/")[0] == intent]

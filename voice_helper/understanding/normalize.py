@@ -56,6 +56,21 @@ class Language:
     asked_first: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By slot, the values that say what a question is about, even if another meaning is nearer."""
 
+    blamed: tuple[str, ...] = ()
+    """Questions whether something is the cause, with `{words}` for what is told of it: "{words} is that it"."""
+
+    subject: tuple[str, ...] = ()
+    """Words that name what the folder is about, such as "cramp"."""
+
+    elsewhere: tuple[str, ...] = ()
+    """Words beside which the subject is another: "stomach"."""
+
+    questions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By intent, words that ask for it in a text that names the subject and means nothing else: "why"."""
+
+    other_questions: tuple[str, ...] = ()
+    """Words that begin a question about anything else, such as "does"."""
+
     corrections: tuple[str, ...] = ()
     """Words before a value that take it back: "not the calf, the foot"."""
 
@@ -101,13 +116,41 @@ class Language:
 
     def asked_about(self, comparable: str) -> str:
         """Return the words that a question in one of the forms of `asked` is about, or "" if it has another form."""
-        found = self._asked.fullmatch(comparable) if self._asked is not None else None
-        return next((words for words in found.groups() if words), "") if found is not None else ""
+        return _words_in(self._asked, comparable)
+
+    def blamed_in(self, comparable: str) -> str:
+        """Return what a question in one of the forms of `blamed` asks to be the cause, or ""."""
+        return _words_in(self._blamed, comparable)
+
+    def names_the_subject(self, comparable: str) -> bool:
+        """Return whether a text names the subject and nothing that makes it another."""
+        return _has_any(comparable, self.subject) and not _has_any(comparable, self.elsewhere)
+
+    def begins_a_question(self, comparable: str) -> bool:
+        """Return whether a text begins with the words of a question about anything."""
+        return comparable.partition(" ")[0] in self.other_questions
+
+    def question_in(self, comparable: str) -> str | None:
+        """Return the intent that the words of a question in a text ask for, or `None`."""
+        return next((intent for intent, words in self.questions.items() if _has_any(comparable, words)), None)
 
     @cached_property
     def _asked(self) -> re.Pattern[str] | None:
-        forms = (re.escape(self._replacements.sub(form)).replace(r"\{words\}", "(.+?)") for form in self.asked)
-        return re.compile("|".join(forms)) if self.asked else None
+        return self._forms(self.asked)
+
+    @cached_property
+    def _blamed(self) -> re.Pattern[str] | None:
+        return self._forms(self.blamed)
+
+    def _forms(self, forms: tuple[str, ...]) -> re.Pattern[str] | None:
+        """Return the pattern of some forms, in which `(a|b)` is a choice and `[a]` may be left out."""
+        patterns = []
+        for form in forms:
+            pattern = re.escape(self._replacements.sub(form)).replace(r"\{words\}", "(.+?)")
+            pattern = re.sub(r"\\\[(.*?)\\\]\\ ", r"(?:(?:\1)\\ )?", pattern)
+            pattern = re.sub(r"\\ \\\[(.*?)\\\]", r"(?:\\ (?:\1))?", pattern)
+            patterns.append(pattern.replace(r"\(", "(?:").replace(r"\)", ")").replace(r"\|", "|"))
+        return re.compile("|".join(patterns)) if patterns else None
 
     def is_taken_back(self, before: str) -> bool:
         """Return whether the words before a value take it back."""
@@ -125,6 +168,15 @@ class Language:
     @cached_property
     def _fillers(self) -> _PhraseTable:
         return _PhraseTable((self._replacements.sub(phrase), "") for phrase in self.fillers)
+
+
+def _words_in(forms: re.Pattern[str] | None, comparable: str) -> str:
+    found = forms.fullmatch(comparable) if forms is not None else None
+    return next((words for words in found.groups() if words), "") if found is not None else ""
+
+
+def _has_any(comparable: str, phrases: Iterable[str]) -> bool:
+    return any(f" {phrase} " in f" {comparable} " for phrase in phrases)
 
 
 @dataclass(frozen=True)

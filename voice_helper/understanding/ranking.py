@@ -51,6 +51,10 @@ class NothingIsNear:
         """Return 0.0: no word is known."""
         return 0.0
 
+    def knows(self, word: str, intent: str) -> bool:
+        """Return `False`: there are no examples."""
+        return False
+
     def nearest_template(self, comparable: str, intent: str) -> str | None:
         """Return `None`: there are no templates to compare."""
         return None

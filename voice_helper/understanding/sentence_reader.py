@@ -15,13 +15,12 @@ from voice_helper.content.file_kinds import ListKeys, SentencesFile, ValueKeys
 from voice_helper.content.schema import Text, read
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.prefilter import Name, is_plain
-from voice_helper.understanding.sentences import Sentences, Template, lists_and_rules_in
+from voice_helper.understanding.sentences import NAMED, Sentences, Template, lists_and_rules_in
 from voice_helper.understanding.slots import SlotValue
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
 _GROUPED = re.compile(r"[(\[|]")
-_NAMED = re.compile(r"\{[^{}]*\}|<[^<>]*>")
 _WORD = re.compile(r"[^\s()\[\]|;]+")
 _STRAIGHT = str.maketrans("\u2019", "'")
 _NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
@@ -87,7 +86,7 @@ def _parses(template: Text, what: str, language: Language, problems: Problems) -
 
 def _literal_fault(text: str, language: Language) -> str | None:
     """Return which word no text can match because texts are compared without its signs, or `None` if all can."""
-    for word in _WORD.findall(_NAMED.sub(" ", unicodedata.normalize("NFC", text))):
+    for word in _WORD.findall(NAMED.sub(" ", unicodedata.normalize("NFC", text))):
         bare = word.translate(_STRAIGHT).strip("'")  # it may be a part of a word: "{name}'s"
         said = bare if bare.isascii() else " ".join(language.words(bare))
         if _NEVER_COMPARED.search(word) or said.casefold() != bare.lower():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
@@ -25,6 +26,10 @@ _MAX_RECENT = 1024
 _MAX_MISHEARD_WORDS = 3
 _MIN_MISHEARD_LETTERS = 5  # shorter words resemble too many others
 _MISHEARD_LIKENESS = 80
+NAMED = re.compile(r"\{[^{}]*\}|<[^<>]*>")
+"""A list or a rule that a template names."""
+
+_COMMON_SHARE = 0.25  # a word in a larger share of the intents is common
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +292,33 @@ class Sentences:
     def knows(self, word: str) -> bool:
         """Return whether a template, a list or a rule contains a word."""
         return word in self._known_words
+
+    def means(self, intent: str, word: str) -> bool:
+        """Return whether a template of an intent, or a rule in it, contains a word."""
+        return word in self._words_of_intents[intent]
+
+    def is_common(self, word: str) -> bool:
+        """Return whether so many intents have a word that it tells nothing about what is meant."""
+        return word in self._common_words
+
+    @cached_property
+    def _common_words(self) -> frozenset[str]:
+        intents_with = Counter(word for words in self._words_of_intents.values() for word in words)
+        return frozenset(word for word, count in intents_with.items() if count > _COMMON_SHARE * len(self.intents))
+
+    @cached_property
+    def _words_of_intents(self) -> Mapping[str, set[str]]:
+        """Return the words in the templates of each intent and in their rules, without the values of lists."""
+        of_rules = {name: set(self.language.words(text)) for name, text in self._raw_rules.items()}
+        found: dict[str, set[str]] = {intent: set() for intent in self.intents}
+        for template in self.templates:
+            found[template.intent].update(self.language.words(NAMED.sub(" ", template.text)))
+            left = [name.name for name in lists_and_rules_in(template.text) if name.is_rule]
+            while left:
+                rule = left.pop()
+                found[template.intent].update(of_rules[rule])
+                left += [name.name for name in lists_and_rules_in(self._raw_rules[rule]) if name.is_rule]
+        return found
 
     @cached_property
     def _known_words(self) -> frozenset[str]:

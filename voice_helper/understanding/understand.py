@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Final, Literal, Protocol
 
@@ -34,6 +34,9 @@ Context = Literal["none", "guide"]
 HELP_NOW: Final = ("emergency", "urgent")
 _FEW_WORDS: Final = 3
 """Shorter phrases, such as "thank you", may be meant for anyone."""
+
+_WELL_UNDERSTOOD: Final = 0.7
+"""From this score, a question after a story is not looked at by itself."""
 
 MIN_KNOWN_SHARE: Final = 0.34
 """Below this share of known words, nearness says nothing."""
@@ -68,6 +71,9 @@ class NearestMeaning(Protocol):
 
     def known_share(self, comparable: str) -> float:
         """Return the share of the text's words that the templates contain, from 0.0 to 1.0."""
+
+    def knows(self, word: str, intent: str) -> bool:
+        """Return whether an example of an intent has a word."""
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
         """Return the template of an intent that is nearest to a text, or `None` if the intent has none."""
@@ -257,20 +263,90 @@ class Understanding:
             return replace(self._claimed(said, claim, redirect), denied=denied)
         if redirect is not None:
             return replace(self._flagged(said, redirect), denied=denied)
-        asked = self._asked_first(said)
-        if asked is not None:
-            return replace(asked, denied=denied)
         nearest = self._nearest(said, self._ranked(said.essence).scores())
-        return replace(self._unless_unknown(said, nearest), denied=denied)
+        return replace(self._about_what_was_asked(said, nearest), denied=denied)
 
-    def _unless_unknown(self, said: NormalizedText, nearest: Match) -> Match:
-        """Return the nearest meaning. If what was asked about is in no template, return that nothing is known of it."""
-        asked = self.sentences.language.asked_about(said.essence).split()
-        is_answer = nearest.intent in (NONE_INTENT, UNSURE_INTENT) or self._group(nearest.intent) != TALK_GROUP
-        if not asked or self.sentences.knows(asked[-1]) or nearest.slots or not is_answer:
+    def _about_what_was_asked(self, said: NormalizedText, nearest: Match) -> Match:
+        """Return the nearest meaning, or what is known of the thing that a text asks about if that is another."""
+        language, group, comparable = said.language, self._group(nearest.intent), said.essence
+        is_ours = language.names_the_subject(comparable)
+        is_firm = group == COMMAND_GROUP or nearest.intent in LEVELS or (nearest.intent == OUT_OF_SCOPE and not is_ours)
+        if nearest.decided_by == "nearest" and is_firm:
             return nearest
-        intent = next(map(self._intent_with, self.sentences.language.asked_first), None)
-        return nearest if intent is None else Match(intent, score=nearest.score, decided_by="nearest")
+        is_understood = nearest.intent not in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE)
+        is_question = is_understood or is_ours or language.begins_a_question(comparable)
+        named = (self.about(said) if is_question else None) or self._asked_at_the_end(said, nearest)
+        if named is not None:
+            return named
+        blamed = language.blamed_in(comparable)
+        named = self._named_in(blamed, language.asked_first) if blamed and not nearest.slots else None
+        if named is not None:
+            return named
+        if is_understood and (group == TALK_GROUP or nearest.slots):
+            return nearest
+        asked = language.asked_about(comparable).split()
+        if is_understood and (not asked or self._is_about(asked, nearest.intent)):
+            return nearest
+        if not asked and not is_ours:
+            return nearest
+        return self._otherwise(comparable, nearest, is_asked=bool(asked))
+
+    def _asked_at_the_end(self, said: NormalizedText, nearest: Match) -> Match | None:
+        """Return the meaning of a question after a story, if the whole is not understood well."""
+        if nearest.decided_by == "nearest" and nearest.intent != OUT_OF_SCOPE and nearest.score >= _WELL_UNDERSTOOD:
+            return None
+        words = said.essence.split()
+        for start in range(1, len(words) - _FEW_WORDS):
+            question = self.normalize(" ".join(words[start:]))
+            claim = self._exact(question, "none") if said.language.begins_a_question(question.text) else None
+            if claim is not None and self._group(claim.intent) not in (COMMAND_GROUP, TALK_GROUP):
+                return self._claimed(said, claim, None)
+        return None
+
+    def _otherwise(self, comparable: str, nearest: Match, *, is_asked: bool) -> Match:
+        """Return what is known of a thing that a text on the subject names, what it asks for, or that nothing is known.
+
+        `is_asked` means that it has one of the forms of `asked`.
+        """
+        language = self.sentences.language
+        is_question = is_asked or language.begins_a_question(comparable)
+        named = self._named_in(comparable, language.asked_first) if is_question else None
+        if named is not None:
+            return named
+        intent = None if is_asked else language.question_in(comparable)
+        if intent is None and is_question:
+            intent = next(map(self._intent_with, language.asked_first), None)
+        if intent is None:
+            return nearest
+        slots = self.sentences.find_slots(comparable, self.sentences.slots_of.get(intent, ()))
+        return Match(intent, slots, score=nearest.score, decided_by="nearest")
+
+    def _is_about(self, asked: list[str], intent: str) -> bool:
+        """Return whether a meaning has one of the words that were asked about, and the last one is known at all."""
+        if intent in (NONE_INTENT, UNSURE_INTENT) or not self.sentences.knows(asked[-1]):
+            return False
+        telling = [word for word in asked if not self.sentences.is_common(word)]
+        return not telling or any(
+            self.sentences.means(intent, word) or self.nearest.knows(word, intent) for word in telling
+        )
+
+    def about(self, said: NormalizedText) -> Match | None:
+        """Return the meaning of a text that names a value of `asked_first`, otherwise `None`."""
+        for slot, values in said.language.asked_first.items():
+            named = self._named_in(said.comparable, (slot,), values)
+            if named is not None:
+                return named
+        return None
+
+    def _named_in(self, comparable: str, slots: Iterable[str], values: tuple[str, ...] | None = None) -> Match | None:
+        """Return what is known of the first of some slots that has a value in a text, one of `values` if given."""
+        for slot in slots:
+            said = self.sentences.find_slots(comparable, (slot,), misheard=False).get(slot, "").split(", ")
+            named = [value for value in said if value and (values is None or value in values)]
+            intent = self._intent_with(slot)
+            if named and intent is not None:
+                return Match(intent, {slot: ", ".join(named)}, 1.0, "exact")
+        return None
 
     def _intent_with(self, slot: str) -> str | None:
         """Return the first intent whose templates use a slot."""
@@ -415,16 +491,6 @@ class Understanding:
             commands = [claim for claim in claims if self._group(claim.intent) == COMMAND_GROUP]
             claims = (*[claim for claim in claims if claim.intent in LEVELS], *commands, *claims)
         return claims[0] if claims else None
-
-    def _asked_first(self, said: NormalizedText) -> Match | None:
-        """Return the meaning of a text that asks about a value of `asked_first`, otherwise `None`."""
-        for slot, values in self.sentences.language.asked_first.items():
-            named = self.sentences.find_slots(said.comparable, (slot,), misheard=False).get(slot, "").split(", ")
-            intent = self._intent_with(slot)
-            asked = [value for value in named if value in values]
-            if asked and intent is not None:
-                return Match(intent, {slot: ", ".join(asked)}, 1.0, "exact")
-        return None
 
     def _claimed(self, said: NormalizedText, claim: Claim, flag: Flag | None) -> Match:
         if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) <= LEVELS.index(claim.intent):
