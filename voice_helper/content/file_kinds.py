@@ -496,6 +496,10 @@ class SafetyFile(Record):
     negation_passes: tuple[str, ...] = key("Words that may come between a negator and what it denies.", default=())
     denials: tuple[Text, ...] = key("Whole phrases that deny a sign.", default=())
     hedges: tuple[Text, ...] = key("Phrases that make a denial uncertain.", default=())
+    past: tuple[Text, ...] = key(
+        "Phrases that put the signs beside them in the past or in a story, such as `years ago`.", default=()
+    )
+    present: tuple[str, ...] = key("Words that bring a past sign back, such as `again`.", default=())
     questions: tuple[str, ...] = key("The first words of questions.", default=())
     question_ends: tuple[str, ...] = key("Words after which a text goes on with something else.", default=())
     persons: tuple[str, ...] = key("Words for a certain person, such as `my`.", default=())
