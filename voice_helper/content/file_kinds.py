@@ -58,9 +58,6 @@ class ThresholdsFile(Record):
     rule_possible: float | None = key("The minimum log odds at which the words of a rule count at all.", default=None)
     alarm_short: float | None = key("Added to all four for a text of up to five words.", default=None)
     alarm_session: float | None = key("Added to all four in a guided session.", default=None)
-    alarm_misheard: float | None = key(
-        "Added to all four if the recognizer is less confident than `confident`.", default=None
-    )
     alarm_clear: float | None = key(
         "A sign of danger heard with less confidence than this is at most possible.", default=None, low=0.0, high=1.0
     )

@@ -103,9 +103,6 @@ class Thresholds:
     alarm_session: float = 0.0
     """Added to all four in a guided session."""
 
-    alarm_misheard: float = 0.0
-    """Added to all four if the recognizer's confidence is below `confident`."""
-
     alarm_clear: float = 0.0
     """A sign of danger heard with less confidence than this is at most possible."""
 
@@ -293,7 +290,6 @@ class Understanding:
         thresholds = self.thresholds
         more = thresholds.alarm_short if len(self.sentences.language.words(text)) <= FEW_WORDS_OF_DANGER else 0.0
         more += thresholds.alarm_session if context == "guide" else 0.0
-        more += thresholds.alarm_misheard if confidence < thresholds.confident else 0.0
         odds = suspicion.odds - more
         certain, possible = thresholds.alarm_certain, thresholds.alarm_possible
         if flag is not None:
