@@ -139,3 +139,7 @@ def test_a_denial_that_is_a_command_elsewhere_denies(skill: Skill, text: str) ->
 )  # fmt: skip
 def test_an_idiom_hides_no_sign_beside_it(skill: Skill, text: str) -> None:
     assert skill.understanding.understand(text).intent in HELP_NOW
+
+
+def test_a_name_that_is_spelled_is_no_cough(skill: Skill) -> None:
+    assert skill.understanding.understand("d v t").intent == "urgent"

@@ -170,7 +170,8 @@ class Understanding:
         """
         text, *rest = self.sentences.language.parts(text)
         words = self.sentences.language.words(text)
-        if all(len(word) == 1 for word in words):  # a letter is a cough, or the start of a word
+        is_spelled = all(len(word) == 1 for word in words)  # a letter is a cough, or the start of a word
+        if is_spelled and self.safety.find(text).highest is None:  # but "d v t" is a name
             match = Match(NONE_INTENT, score=0.0, decided_by="none")
         else:
             match = self._meaning(text, context, confidence)
