@@ -1,9 +1,9 @@
-"""Train the alarm: `python -m bench.alarm [--leave-out HEADING:NTH]` (extra `train`; about ten minutes on two cores).
+"""Train the alarm: `python -m bench.alarm [--fold N]` (extra `train`; about 15 minutes on two cores).
 
-The sentence model learns small adapters beside its matrices for one question: does somebody need help now? And does somebody
-ask for what only people may answer (a redirect)? It learns from `wordings.txt`, `alarms.txt` and draws from the templates. Beside that question it learns every intent, which keeps
-what the model knew. The result is `generated/alarm.learned` in the intents folder: the same lines give the same numbers
-on the same machine, up to the rounding of its arithmetic.
+The sentence model learns small adapters beside its matrices for two questions: does somebody need help now, and does
+somebody ask what only people may answer (a redirect)? It learns from `wordings.txt`, `alarms.txt` and draws from the
+templates. It also learns every intent, which keeps what the model knew. The result is `generated/alarm.learned` in the
+intents folder: the same lines give the same numbers on the same machine, up to the rounding of its arithmetic.
 """
 
 from __future__ import annotations

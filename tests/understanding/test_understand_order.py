@@ -355,6 +355,21 @@ def test_few_words_and_a_session_need_higher_odds() -> None:
     assert in_session == ["possible", "certain"]
 
 
+def referred(odds: float, text: str, known_share: float = 1.0) -> str:
+    suspicion = Suspicion(redirect="ask_medicine", redirect_odds=odds)
+    bands = replace(BANDS, redirect=1.0, rule_redirect=-2.0)
+    known = replace(understanding({"remedy_heat": 1.0}, known_share), thresholds=bands, alarm=Judged(suspicion))
+    return known.understand(text).intent
+
+
+def test_a_redirect_needs_fewer_odds_if_a_rule_names_it_and_none_if_a_sentence_matches() -> None:
+    assert [referred(odds, LONG) for odds in (0.99, 1.0)] == ["remedy_heat", "ask_medicine"]
+    by_rule = [referred(odds, "warm my leg with tablets") for odds in (-2.01, -2.0)]
+    assert by_rule == ["remedy_heat", "ask_medicine"]
+    assert referred(9.0, "does heat help") == "remedy_heat"
+    assert referred(9.0, LONG, known_share=0.3) == "none", "of unknown words it says nothing"
+
+
 def test_a_possible_danger_stands_beside_what_was_understood() -> None:
     match = judged(1.0, LONG, emergency=0.5)
     assert (match.intent, match.possible, match.certainty, match.is_alarm) == (
@@ -510,7 +525,8 @@ def test_a_score_is_believed_as_it_is_where_nothing_was_fitted(score: float) -> 
 NEEDED = ("sure", "margin", "unsure", "confident", "emergency", "overheard", "overheard_confident",
           "overheard_clear")  # fmt: skip
 IN_ODDS = {"alarm_certain": 2.5, "alarm_possible": -0.5, "rule_certain": -1.5, "rule_possible": -4, "alarm_short": 0.25,
-           "alarm_session": -0.25, "alarm_clear": 0.5, "score_slope": 3, "score_offset": -2}  # fmt: skip
+           "alarm_session": -0.25, "alarm_clear": 0.5, "redirect": 1, "rule_redirect": -4, "score_slope": 3,
+           "score_offset": -2}  # fmt: skip
 
 
 def read(text: str) -> tuple[Thresholds, list[str]]:

@@ -61,6 +61,10 @@ class ThresholdsFile(Record):
     alarm_clear: float | None = key(
         "A sign of danger heard with less confidence than this is at most possible.", default=None, low=0.0, high=1.0
     )
+    redirect: float | None = key("The minimum log odds of a redirect that are acted on without a rule.", default=None)
+    rule_redirect: float | None = key(
+        "The minimum log odds at which the words of a redirect's rule count.", default=None
+    )
     overheard: float = _share("The minimum score for overheard words, which nobody addressed to the program.")
     overheard_confident: float = _share("The minimum confidence for a nearest meaning of overheard words.")
     overheard_clear: float = _share(

@@ -42,10 +42,10 @@ class Suspicion:
     """If it does, the share of emergency, from 0.0 to 1.0."""
 
     redirect: str | None = None
-    """The likeliest of `REDIRECTS`: whom or what it asks about that only people may answer."""
+    """The likeliest of `REDIRECTS`, which ask what only people may answer."""
 
     redirect_odds: float = -math.inf
-    """Natural logarithm of the odds that it means that redirect, if it means no danger."""
+    """Natural logarithm of the odds that it means one of `REDIRECTS`, if it means no danger."""
 
 
 NO_SUSPICION: Final = Suspicion()
@@ -116,13 +116,12 @@ def suspicion_of(scores: npt.NDArray[np.float32]) -> Suspicion:
     """Return what the scores of the classes (`CLASSES`) say."""
     of = dict(zip(CLASSES, map(float, scores), strict=True))
     danger = _together(of["urgent"], of["emergency"])
-    redirect = max(REDIRECTS, key=of.__getitem__)
-    others = (score for name, score in of.items() if name == ORDINARY or (name in REDIRECTS and name != redirect))
+    redirects = _together(*(of[name] for name in REDIRECTS))
     return Suspicion(
-        odds=danger - _together(of[ORDINARY], *(of[name] for name in REDIRECTS)),
+        odds=danger - _together(of[ORDINARY], redirects),
         emergency=math.exp(of["emergency"] - danger),
-        redirect=redirect,
-        redirect_odds=of[redirect] - _together(*others),
+        redirect=max(REDIRECTS, key=of.__getitem__),
+        redirect_odds=redirects - of[ORDINARY],
     )
 
 

@@ -23,7 +23,7 @@ from voice_helper.types import (
     RunnerUp,
     Transcript,
 )
-from voice_helper.understanding.learned_alarm import NO_SUSPICION, Alarm, Suspicion
+from voice_helper.understanding.learned_alarm import NO_SUSPICION, REDIRECTS, Alarm, Suspicion
 from voice_helper.understanding.ranking import NOTHING_NEAR, Ranking
 from voice_helper.understanding.safety import LEVELS, Flag, Flags, SafetyRules
 from voice_helper.understanding.sentences import Claim, Sentences
@@ -105,6 +105,12 @@ class Thresholds:
 
     alarm_clear: float = 0.0
     """A sign of danger heard with less confidence than this is at most possible."""
+
+    redirect: float = math.inf
+    """The minimum odds of a redirect that are acted on without a rule."""
+
+    rule_redirect: float = -math.inf
+    """The minimum odds at which the words of a redirect's rule count."""
 
     heard: float = 0.0
     """Words heard with less confidence than this mean nothing, except a sign of danger that a rule names."""
@@ -236,7 +242,7 @@ class Understanding:
     def _without_danger(self, text: str, flags: Flags, context: Context) -> Match:
         """Return what a text means apart from any danger in it."""
         denied = _denies_danger(flags)
-        redirect = next((flag for flag in flags.raised if flag.level not in HELP_NOW), None)
+        redirect = self._redirect(text, flags)
         if denied:
             text = flags.rest or text
         language = self.sentences.language
@@ -247,13 +253,31 @@ class Understanding:
         if claim is not None and claim.intent not in HELP_NOW:
             return replace(self._claimed(text, claim, redirect), denied=denied)
         if redirect is not None:
-            return replace(self._flagged(text, redirect), denied=denied)
+            return replace(self._referred(text, redirect.level, redirect.family), denied=denied)
+        learned = self._learned_redirect(text)
+        if learned is not None:
+            return replace(self._referred(text, learned), denied=denied)
         asked = self._asked_first(text)
         if asked is not None:
             return replace(asked, denied=denied)
         comparable = language.essence(text)
         nearest = self._nearest(text, comparable, self._ranked(comparable).scores())
         return replace(self._unless_unknown(comparable, nearest), denied=denied)
+
+    def _redirect(self, text: str, flags: Flags) -> Flag | None:
+        """Return the redirect that a rule names, unless the alarm is sure that it is none."""
+        flag = next((flag for flag in flags.raised if flag.level not in HELP_NOW), None)
+        if flag is None or self.alarm is None or flag.level not in REDIRECTS:
+            return flag
+        odds = self.alarm.suspicion(self.sentences.language.essence(text)).redirect_odds
+        return flag if odds >= self.thresholds.rule_redirect else None
+
+    def _learned_redirect(self, text: str) -> str | None:
+        """Return the redirect that the alarm finds likely enough without the words of a rule, if any."""
+        if self.alarm is None or not self._is_known(text):
+            return None
+        suspicion = self.alarm.suspicion(self.sentences.language.essence(text))
+        return suspicion.redirect if suspicion.redirect_odds >= self.thresholds.redirect else None
 
     def _unless_unknown(self, comparable: str, nearest: Match) -> Match:
         """Return the nearest meaning. If what was asked about is in no template, return that nothing is known of it."""
@@ -441,10 +465,10 @@ class Understanding:
         found = self.sentences.find_slots(self.sentences.language.comparable(text), empty)
         return Match(claim.intent, {**claim.slots, **found}, 1.0, decided, None, claim.template)
 
-    def _flagged(self, text: str, flag: Flag) -> Match:
+    def _referred(self, text: str, redirect: str, family: str | None = None) -> Match:
         comparable = self.sentences.language.comparable(text)
-        slots = self.sentences.find_slots(comparable, self.sentences.slots_of.get(flag.level, ()))
-        return Match(flag.level, slots, 1.0, "safety", flag.family)
+        slots = self.sentences.find_slots(comparable, self.sentences.slots_of.get(redirect, ()))
+        return Match(redirect, slots, 1.0, "safety", family)
 
     def _nearest(self, text: str, comparable: str, ranked: list[tuple[str, float]]) -> Match:
         """Return the nearest meaning that is not an alarm, by the scores of the other intents."""
