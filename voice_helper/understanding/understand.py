@@ -261,16 +261,21 @@ class Understanding:
         if asked is not None:
             return replace(asked, denied=denied)
         comparable = language.essence(text)
-        nearest = self._nearest(text, comparable, self._ranked(comparable).scores())
+        ranked = [each for each in self._ranked(comparable).scores() if self._may_mean(each[0], comparable)]
+        nearest = self._nearest(text, comparable, ranked)
         return replace(self._unless_unknown(comparable, nearest), denied=denied)
 
     def _redirect(self, text: str, flags: Flags) -> Flag | None:
         """Return the redirect that a rule names, unless the alarm is sure that it is none."""
         flag = next((flag for flag in flags.raised if flag.level not in HELP_NOW), None)
-        if flag is None or self.alarm is None or flag.level not in REDIRECTS:
-            return flag
-        odds = self.alarm.suspicion(self.sentences.language.essence(text)).redirect_odds
-        return flag if odds >= self.thresholds.rule_redirect else None
+        is_meant = flag is not None and self._may_mean(flag.level, self.sentences.language.essence(text))
+        return flag if is_meant else None
+
+    def _may_mean(self, intent: str, essence: str) -> bool:
+        """Return whether a text may mean an intent: a redirect only if the alarm does not rule it out."""
+        if self.alarm is None or intent not in REDIRECTS:
+            return True
+        return self.alarm.suspicion(essence).redirect_odds >= self.thresholds.rule_redirect
 
     def _learned_redirect(self, text: str) -> str | None:
         """Return the redirect that the alarm finds likely enough without the words of a rule, if any."""
