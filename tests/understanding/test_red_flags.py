@@ -147,7 +147,7 @@ def test_an_idiom_hides_no_sign_beside_it(skill: Skill, text: str) -> None:
     [
         ("is this a trapped nerve", "can a trapped nerve cause a cramp"),
         ("what would a doctor call it", "what's it called when a muscle tightens"),
-        ("should i have a vitamin injection", "i had my flu jab last week"),
+        ("should i have a vitamin injection", "i had my flu jab today"),
         ("is it a clot or just a cramp", "is a banana good for cramps"),
         ("could it be my thyroid", "can a cramp come from sitting"),
         ("how many tablets can i take", "how many times do i stretch"),

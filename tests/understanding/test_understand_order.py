@@ -30,6 +30,8 @@ from voice_helper.understanding.understand import (
 SAFETY = """
 negators: ["no", not]
 idioms: [killing me]
+past: [years ago]
+clause_ends: [and]
 negation_ends: [but]
 questions: [does]
 generic: [people]
@@ -368,6 +370,12 @@ def test_a_redirect_needs_fewer_odds_if_a_rule_names_it_and_none_if_a_sentence_m
     assert by_rule == ["remedy_heat", "ask_medicine"]
     assert referred(9.0, "does heat help") == "remedy_heat"
     assert referred(9.0, LONG, known_share=0.3) == "none", "of unknown words it says nothing"
+
+
+def test_a_sign_in_the_past_is_at_most_possible() -> None:
+    known = replace(understanding({"remedy_heat": 1.0}), thresholds=BANDS, alarm=Judged(Suspicion(9.0, 0.0)))
+    assert known.understand("warm my leg and a swollen leg years ago").certainty == "possible"
+    assert known.understand("warm my leg and warm my foot years ago").certainty == "certain"
 
 
 def test_a_possible_danger_stands_beside_what_was_understood() -> None:

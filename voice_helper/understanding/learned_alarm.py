@@ -45,7 +45,7 @@ class Suspicion:
     """The likeliest of `REDIRECTS`, which ask what only people may answer."""
 
     redirect_odds: float = -math.inf
-    """Natural logarithm of the odds that it means one of `REDIRECTS`, if it means no danger."""
+    """Natural logarithm of the odds that it means one of `REDIRECTS`."""
 
 
 NO_SUSPICION: Final = Suspicion()
@@ -121,7 +121,7 @@ def suspicion_of(scores: npt.NDArray[np.float32]) -> Suspicion:
         odds=danger - _together(of[ORDINARY], redirects),
         emergency=math.exp(of["emergency"] - danger),
         redirect=max(REDIRECTS, key=of.__getitem__),
-        redirect_odds=redirects - of[ORDINARY],
+        redirect_odds=redirects - _together(of[ORDINARY], danger),
     )
 
 

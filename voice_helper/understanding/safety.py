@@ -36,7 +36,7 @@ _DEEPEST_GROUP = 6
 _NO_BRACKETS = str.maketrans("", "", "[]")  # square brackets have no meaning in a sign
 _NO_MARKS = str.maketrans("\0", " ")
 _DENIAL = "denial"
-_CAN_BE_DENIED = ("emergency", "urgent")
+_CAN_BE_DENIED = ("emergency", "urgent", "ask_other_person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,9 @@ class Flags:
 
     plain: str | None = None
     """The text in comparable form without idioms, or `None` if it contains no idiom."""
+
+    is_past: bool = False
+    """Whether a sign was left out because it is in the past or in a story."""
 
     @property
     def highest(self) -> Flag | None:
@@ -224,6 +227,7 @@ class SafetyRules:
         whole = " ".join(clauses)
         present = [self._without_past(clause) for clause in clauses]
         raised: list[Flag] = []
+        is_past = False
         for family in self.families:
             told = present if family.level in _CAN_BE_DENIED else clauses
             texts = (*told, " ".join(told))
@@ -232,9 +236,11 @@ class SafetyRules:
             words = next((words for sign in family.signs for words in self._said(sign, texts)), None)
             if words is not None:
                 raised.append(Flag(family.level, family.name, words))
+            elif told != clauses:
+                is_past = is_past or any(words for sign in family.signs for words in self._said(sign, clauses))
         raised.sort(key=lambda flag: LEVELS.index(flag.level))
         rest = " ".join(self._denial.sub(" ", whole).split())
-        return Flags(tuple(raised), tuple(denied), rest, plain if plain != comparable else None)
+        return Flags(tuple(raised), tuple(denied), rest, plain if plain != comparable else None, is_past)
 
     def _without_past(self, clause: str) -> str:
         """Return a clause without the parts that tell of the past or of a story: "i had a heart attack years ago"."""

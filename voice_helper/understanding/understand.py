@@ -254,14 +254,19 @@ class Understanding:
             return replace(self._claimed(text, claim, redirect), denied=denied)
         if redirect is not None:
             return replace(self._referred(text, redirect.level, redirect.family), denied=denied)
+        not_meant = {flag.level for flag in flags.denied}
         learned = self._learned_redirect(text)
-        if learned is not None:
+        if learned is not None and learned not in not_meant:
             return replace(self._referred(text, learned), denied=denied)
         asked = self._asked_first(text)
         if asked is not None:
             return replace(asked, denied=denied)
         comparable = language.essence(text)
-        ranked = [each for each in self._ranked(comparable).scores() if self._may_mean(each[0], comparable)]
+        ranked = [
+            each
+            for each in self._ranked(comparable).scores()
+            if each[0] not in not_meant and self._may_mean(each[0], comparable)
+        ]
         nearest = self._nearest(text, comparable, ranked)
         return replace(self._unless_unknown(comparable, nearest), denied=denied)
 
@@ -334,7 +339,8 @@ class Understanding:
             is_emergency = flag.level == emergency or (is_emergency and odds >= thresholds.alarm_certain)
         level = emergency if is_emergency else urgent
         family = flag.family if flag is not None and flag.level == level else None
-        certainty: Certainty = "certain" if odds >= certain else "possible"
+        is_old = flag is None and flags.is_past
+        certainty: Certainty = "certain" if odds >= certain and not is_old else "possible"
         return _Danger(level, certainty, family, is_by_rule=flag is not None, odds=suspicion.odds)
 
     def _is_sign_so_far(self, text: str, flag: Flag) -> bool:
