@@ -42,6 +42,8 @@ FEW_WORDS_OF_DANGER: Final = 5
 """A text of up to this number of words says little: it has thresholds of its own."""
 
 _EDGE: Final = 1e-6
+_NEVER: Final = 20.0
+"""Log odds that no text reaches."""
 
 
 def logistic(odds: float) -> float:
@@ -106,10 +108,10 @@ class Thresholds:
     alarm_clear: float = 0.0
     """A sign of danger heard with less confidence than this is at most possible."""
 
-    redirect: float = math.inf
+    redirect: float = _NEVER
     """The minimum odds of a redirect that are acted on without a rule."""
 
-    rule_redirect: float = -math.inf
+    rule_redirect: float = -_NEVER
     """The minimum odds at which the words of a redirect's rule count."""
 
     heard: float = 0.0
@@ -152,8 +154,8 @@ USUAL_THRESHOLDS: Final = Thresholds(
     emergency=0.42,
     alarm_certain=2.2,
     alarm_possible=-0.6,
-    rule_certain=-20.0,  # the words of a rule are enough
-    rule_possible=-20.0,
+    rule_certain=-_NEVER,  # the words of a rule are enough
+    rule_possible=-_NEVER,
 )
 """For a folder without `thresholds.yaml`."""
 
@@ -254,14 +256,14 @@ class Understanding:
             return replace(self._claimed(text, claim, redirect), denied=denied)
         if redirect is not None:
             return replace(self._referred(text, redirect.level, redirect.family), denied=denied)
-        not_meant = {flag.level for flag in flags.denied}
-        learned = self._learned_redirect(text)
-        if learned is not None and learned not in not_meant:
-            return replace(self._referred(text, learned), denied=denied)
         asked = self._asked_first(text)
         if asked is not None:
             return replace(asked, denied=denied)
         comparable = language.essence(text)
+        not_meant = {flag.level for flag in flags.denied}
+        learned = self._learned_redirect(comparable)
+        if learned is not None and learned not in not_meant:
+            return replace(self._referred(text, learned), denied=denied)
         ranked = [
             each
             for each in self._ranked(comparable).scores()
@@ -282,18 +284,22 @@ class Understanding:
             return True
         return self.alarm.suspicion(essence).redirect_odds >= self.thresholds.rule_redirect
 
-    def _learned_redirect(self, text: str) -> str | None:
+    def _learned_redirect(self, essence: str) -> str | None:
         """Return the redirect that the alarm finds likely enough without the words of a rule, if any."""
-        if self.alarm is None or not self._is_known(text):
+        if self.alarm is None or self._asks_about_unknown(essence) or not self._is_known(essence):
             return None
-        suspicion = self.alarm.suspicion(self.sentences.language.essence(text))
+        suspicion = self.alarm.suspicion(essence)
         return suspicion.redirect if suspicion.redirect_odds >= self.thresholds.redirect else None
+
+    def _asks_about_unknown(self, essence: str) -> bool:
+        """Return whether what a text asks about is in no template: "does zorbing help leg cramps"."""
+        asked = self.sentences.language.asked_about(essence).split()
+        return bool(asked) and not self.sentences.knows(asked[-1])
 
     def _unless_unknown(self, comparable: str, nearest: Match) -> Match:
         """Return the nearest meaning. If what was asked about is in no template, return that nothing is known of it."""
-        asked = self.sentences.language.asked_about(comparable).split()
         is_answer = nearest.intent in (NONE_INTENT, UNSURE_INTENT) or self._group(nearest.intent) != TALK_GROUP
-        if not asked or self.sentences.knows(asked[-1]) or nearest.slots or not is_answer:
+        if not self._asks_about_unknown(comparable) or nearest.slots or not is_answer:
             return nearest
         intent = next(map(self._intent_with, self.sentences.language.asked_first), None)
         return nearest if intent is None else Match(intent, score=nearest.score, decided_by="nearest")
