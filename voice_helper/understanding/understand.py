@@ -255,15 +255,15 @@ class Understanding:
         if claim is not None and claim.intent not in HELP_NOW:
             return replace(self._claimed(text, claim, redirect), denied=denied)
         if redirect is not None:
-            return replace(self._referred(text, redirect.level, redirect.family), denied=denied)
+            return replace(self._flagged(text, redirect), denied=denied)
         asked = self._asked_first(text)
         if asked is not None:
             return replace(asked, denied=denied)
         comparable = language.essence(text)
         not_meant = {flag.level for flag in flags.denied}
-        learned = self._learned_redirect(comparable)
-        if learned is not None and learned not in not_meant:
-            return replace(self._referred(text, learned), denied=denied)
+        learned = self._learned_redirect(text, comparable)
+        if learned is not None and learned.intent not in not_meant:
+            return replace(learned, denied=denied)
         ranked = [
             each
             for each in self._ranked(comparable).scores()
@@ -284,12 +284,15 @@ class Understanding:
             return True
         return self.alarm.suspicion(essence).redirect_odds >= self.thresholds.rule_redirect
 
-    def _learned_redirect(self, essence: str) -> str | None:
+    def _learned_redirect(self, text: str, essence: str) -> Match | None:
         """Return the redirect that the alarm finds likely enough without the words of a rule, if any."""
         if self.alarm is None or self._asks_about_unknown(essence) or not self._is_known(essence):
             return None
         suspicion = self.alarm.suspicion(essence)
-        return suspicion.redirect if suspicion.redirect_odds >= self.thresholds.redirect else None
+        if suspicion.redirect is None or suspicion.redirect_odds < self.thresholds.redirect:
+            return None
+        score = round(logistic(suspicion.redirect_odds), 4)
+        return Match(suspicion.redirect, self._slots_in(text, suspicion.redirect), score, "nearest")
 
     def _asks_about_unknown(self, essence: str) -> bool:
         """Return whether what a text asks about is in no template: "does zorbing help leg cramps"."""
@@ -482,10 +485,12 @@ class Understanding:
         found = self.sentences.find_slots(self.sentences.language.comparable(text), empty)
         return Match(claim.intent, {**claim.slots, **found}, 1.0, decided, None, claim.template)
 
-    def _referred(self, text: str, redirect: str, family: str | None = None) -> Match:
+    def _flagged(self, text: str, flag: Flag) -> Match:
+        return Match(flag.level, self._slots_in(text, flag.level), 1.0, "safety", flag.family)
+
+    def _slots_in(self, text: str, intent: str) -> dict[str, str]:
         comparable = self.sentences.language.comparable(text)
-        slots = self.sentences.find_slots(comparable, self.sentences.slots_of.get(redirect, ()))
-        return Match(redirect, slots, 1.0, "safety", family)
+        return self.sentences.find_slots(comparable, self.sentences.slots_of.get(intent, ()))
 
     def _nearest(self, text: str, comparable: str, ranked: list[tuple[str, float]]) -> Match:
         """Return the nearest meaning that is not an alarm, by the scores of the other intents."""
