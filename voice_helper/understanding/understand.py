@@ -261,7 +261,8 @@ class Understanding:
             return replace(asked, denied=denied)
         comparable = language.essence(text)
         not_meant = {flag.level for flag in flags.denied}
-        learned = self._learned_redirect(text, comparable)
+        is_sign = any(flag.level in HELP_NOW for flag in flags.raised)
+        learned = self._learned_redirect(text, comparable) if not is_sign else None
         if learned is not None and learned.intent not in not_meant:
             return replace(learned, denied=denied)
         ranked = [
