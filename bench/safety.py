@@ -1,9 +1,10 @@
-"""How often red flags are raised, and raised by mistake: `python -m bench.safety [dev|test|blind] [--spoken NTH]`.
+"""How often red flags are raised, and raised by mistake: `python -m bench.safety [SPLIT ...] [--spoken NTH]`.
 
 Typed lines, or every NTH line spoken by every voice, clean and with white noise at 10 dB, through the embedded
 recognizer. `safety-dev.jsonl` may be tuned on, and its lines are learned from; `safety-test.jsonl` never: it was
 written by somebody who had not seen the rules. `safety-blind.jsonl`, by two hands that had seen neither rules nor
 wordings, also has remarks in a session, and tells certain from possible alarms; never tune on it, either.
+`alarm-dev.jsonl` has the same labels and may be tuned on: no line of it is learned from.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from voice_helper.audio.endpoint import EndpointSettings
 from voice_helper.recognizers import open_recognizer
 from voice_helper.skill import Skill, open_skill, phrases_of
 from voice_helper.tester.run import ask_skill
+from voice_helper.understanding.learned_alarm import REDIRECTS
 from voice_helper.understanding.understand import Context
 
 
@@ -37,9 +39,14 @@ def measure_spoken(skill: Skill, lines: list[SafetyLine]) -> dict[str, object]:
     return measured
 
 
-def blind(skill: Skill) -> dict[str, object]:
-    """Return, per label of the blind lines, the shares that are right, certain, possible, or answered with a tip."""
-    lines = [json.loads(raw) for raw in (BENCH / "safety-blind.jsonl").read_text(encoding="utf-8").splitlines()]
+SPLITS = ("dev", "test")
+LABELLED = {"blind": "safety-blind.jsonl", "alarm-dev": "alarm-dev.jsonl"}
+"""The splits whose lines have a label and a context."""
+
+
+def by_label(skill: Skill, split: str) -> dict[str, object]:
+    """Return, per label of a split, the shares that are right, certain, possible, referred or answered with a tip."""
+    lines = [json.loads(raw) for raw in (BENCH / LABELLED[split]).read_text(encoding="utf-8").splitlines()]
     counts: dict[str, Counter[str]] = {}
     for line in lines:
         context: Context = "guide" if line["context"] == "guide" else "none"
@@ -50,6 +57,7 @@ def blind(skill: Skill) -> dict[str, object]:
         own["certain"] += match.is_alarm
         own["certain_and_high_enough"] += match.is_alarm and (label != "emergency" or level == "emergency")
         own["possible"] += match.certainty == "possible"
+        own["referred"] += match.certainty is None and match.intent in REDIRECTS
         own["right"] += match.certainty is None and match.intent == label
         is_missed = label in HELP_NOW and match.certainty is None
         own["answered_with_a_tip"] += is_missed and skill.content.sentences.group_of.get(match.intent) in TIPS
@@ -57,21 +65,21 @@ def blind(skill: Skill) -> dict[str, object]:
         label: {name: round(number / own["lines"], 4) if name != "lines" else number for name, number in own.items()}
         for label, own in counts.items()
     }
-    return {"split": "blind", "machine": machine(), "labels": shares}
+    return {"split": split, "machine": machine(), "labels": shares}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("splits", nargs="*", default=["dev", "test"])
+    parser.add_argument("splits", nargs="*", metavar="SPLIT", help="dev, test, alarm-dev or blind; without one, all")
     parser.add_argument("--spoken", type=int, metavar="NTH", help="every NTH line, spoken")
     options = parser.parse_args()
     skill = open_skill()
     result: dict[str, object]
-    for split in options.splits:
-        if split == "blind":
-            result = blind(skill)
+    for split in options.splits or (SPLITS if options.spoken else (*SPLITS, *LABELLED)):
+        if split in LABELLED:
+            result = by_label(skill, split)
             print(json.dumps(result, indent=1))
-            print("written to", write_result("safety-blind", result))
+            print("written to", write_result(f"safety-{split}", result))
             continue
         every = read_safety_lines(split)
         lines = every if split == "dev" else unlearned(skill, every)

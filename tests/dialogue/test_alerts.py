@@ -152,3 +152,13 @@ def test_second_guesses_at_silence_or_at_overheard_talk_count_for_nothing(
 @pytest.mark.parametrize("text", ["a", "m", "i", "b", "t b"])
 def test_a_letter_is_not_an_illness(skill: Skill, text: str) -> None:
     assert skill.understanding.understand(text).intent in {"none", "out_of_scope"}
+
+
+@pytest.mark.parametrize("condition", ["i have diabetes", "i'm diabetic", "my feet are numb"])
+@pytest.mark.parametrize("question", ["should i put heat on it", "can i use a hot water bottle"])
+def test_heat_after_diabetes_or_numbness_comes_with_its_limit_first(
+    skill: Skill, condition: str, question: str
+) -> None:
+    state, _ = tell(skill.conversation, State(), condition)
+    _, actions = tell(skill.conversation, state, question)
+    assert said(actions)[0].startswith("No heat if you have diabetes")

@@ -8,6 +8,7 @@ from tests.support.safety_lines import read_safety_lines, tally, typed, unlearne
 from voice_helper.dialogue.state import State
 from voice_helper.skill import Skill
 from voice_helper.types import SAMPLE_RATE, Heard, Match, PartlyHeard, Quiet, Say, Transcript, Understood
+from voice_helper.understanding.learned_alarm import REDIRECTS
 from voice_helper.understanding.understand import HELP_NOW, Context
 
 NEVER_MISS = [(line.text, line.intent) for line in read_safety_lines("test") if line.kind == "must_never_miss"]
@@ -144,3 +145,47 @@ def test_a_denial_that_is_a_command_elsewhere_denies(skill: Skill, text: str) ->
 )  # fmt: skip
 def test_an_idiom_hides_no_sign_beside_it(skill: Skill, text: str) -> None:
     assert skill.understanding.understand(text).intent in HELP_NOW
+
+
+@pytest.mark.parametrize(
+    ("people", "article"),
+    [
+        ("is this a trapped nerve", "can a trapped nerve cause a cramp"),
+        ("what would a doctor call it", "what's it called when a muscle tightens"),
+        ("should i have a vitamin injection", "i had my flu jab today"),
+        ("is it a clot or just a cramp", "is a banana good for cramps"),
+        ("could it be my thyroid", "can a cramp come from sitting"),
+        ("how many tablets can i take", "how many times do i stretch"),
+        ("can i stop my statin", "can i stop now"),
+        ("my daughter's four and her leg's cramping", "my daughter gave me this"),
+        ("i'm pregnant and my calves cramp", "i'm not pregnant"),
+        ("do i need an x ray", "do i need a towel"),
+    ],
+)
+def test_what_only_people_may_answer_is_referred_and_what_looks_like_it_is_not(
+    skill: Skill, people: str, article: str
+) -> None:
+    assert skill.understanding.understand(people).intent in REDIRECTS
+    assert skill.understanding.understand(article).intent not in REDIRECTS
+
+
+@pytest.mark.parametrize(
+    ("danger", "ordinary"),
+    [
+        ("i was running in the heat and i feel sick and dizzy", "i was running in the heat"),
+        ("i can't put weight on it", "i can put weight on it"),
+        ("my calf is swollen", "my calf isn't swollen"),
+        ("it has been half an hour", "it has been half a minute"),
+        ("i can't feel my leg", "i can feel my leg"),
+        ("i have a blood clot", "i had a blood clot twenty years ago"),
+        ("my husband collapsed", "my husband collapsed years ago"),
+        ("i can't stand on it", "i can't stand these cramps"),
+    ],
+)
+def test_a_danger_and_the_remark_beside_it_are_told_apart(skill: Skill, danger: str, ordinary: str) -> None:
+    assert skill.understanding.understand(danger).is_alarm
+    assert skill.understanding.understand(ordinary).certainty is None
+
+
+def test_a_name_that_is_spelled_is_no_cough(skill: Skill) -> None:
+    assert skill.understanding.understand("d v t").intent == "urgent"

@@ -62,6 +62,33 @@ def test_idioms_and_ordinary_questions_raise_nothing(content: Content, text: str
 
 
 @pytest.mark.parametrize(
+    ("past", "present"),
+    [
+        ("i had a heart attack ten years ago", "i had a heart attack ten minutes ago"),
+        ("i had a clot in two thousand and nine", "i had a clot in two thousand and nine and it's a clot again"),
+        ("i fainted once at school", "i fainted at school"),
+        ("my dad died of a heart attack", "my dad died of a heart attack and i have chest pain"),
+        ("he had a stroke when he was a boy", "he had a stroke when he was in bed"),
+        ("i used to be on dialysis", "i am on dialysis"),
+        ("my calf was swollen last winter", "my calf was swollen last winter and it's swollen again"),
+        ("somebody on the telly collapsed", "somebody collapsed watching the telly"),
+        ("i fell last year", "i fell last night"),
+    ],
+)
+def test_the_past_and_stories_are_no_signs(content: Content, past: str, present: str) -> None:
+    assert highest(content, past) is None
+    assert content.safety.find(past).is_past
+    assert highest(content, present) is not None
+
+
+def test_a_past_sign_hides_none_beside_it(content: Content) -> None:
+    for text in ("dad had a stroke years back and i've chest pain", "i broke it years ago but now i can't breathe"):
+        flag = highest(content, text)
+        assert flag is not None, text
+        assert flag[0] == "emergency", text
+
+
+@pytest.mark.parametrize(
     ("text", "rest"),
     [
         ("no chest pain", ""),

@@ -58,11 +58,12 @@ class ThresholdsFile(Record):
     rule_possible: float | None = key("The minimum log odds at which the words of a rule count at all.", default=None)
     alarm_short: float | None = key("Added to all four for a text of up to five words.", default=None)
     alarm_session: float | None = key("Added to all four in a guided session.", default=None)
-    alarm_misheard: float | None = key(
-        "Added to all four if the recognizer is less confident than `confident`.", default=None
-    )
     alarm_clear: float | None = key(
         "A sign of danger heard with less confidence than this is at most possible.", default=None, low=0.0, high=1.0
+    )
+    redirect: float | None = key("The minimum log odds of a redirect that are acted on without a rule.", default=None)
+    rule_redirect: float | None = key(
+        "The minimum log odds at which the words of a redirect's rule count.", default=None
     )
     overheard: float = _share("The minimum score for overheard words, which nobody addressed to the program.")
     overheard_confident: float = _share("The minimum confidence for a nearest meaning of overheard words.")
@@ -510,6 +511,10 @@ class SafetyFile(Record):
     negation_passes: tuple[str, ...] = key("Words that may come between a negator and what it denies.", default=())
     denials: tuple[Text, ...] = key("Whole phrases that deny a sign.", default=())
     hedges: tuple[Text, ...] = key("Phrases that make a denial uncertain.", default=())
+    past: tuple[Text, ...] = key(
+        "Phrases that put the signs beside them in the past or in a story, such as `years ago`.", default=()
+    )
+    present: tuple[str, ...] = key("Words that bring a past sign back, such as `again`.", default=())
     questions: tuple[str, ...] = key("The first words of questions.", default=())
     question_ends: tuple[str, ...] = key("Words after which a text goes on with something else.", default=())
     persons: tuple[str, ...] = key("Words for a certain person, such as `my`.", default=())

@@ -1,8 +1,8 @@
-"""The alarm: how likely it is that somebody needs help now, whatever the words, learned from labelled lines.
+"""The alarm: how likely it is that somebody needs help now, or asks what only people may answer, from labelled lines.
 
 The sentence model reads the text once more, with small adapters beside its matrices that were trained for this one
-question (`python -m bench.alarm`), on the red flags of `wordings.txt` and on what people say that is none, in
-`alarms.txt`. What it gives are odds; from which odds on something is done stands in `thresholds.yaml`.
+question (`python -m bench.alarm`), on the red flags and redirects of `wordings.txt` and on what people say that is
+none, in `alarms.txt`. It returns odds. `thresholds.yaml` has the odds from which on something is done.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ ALARM_LINES_FILE: Final = "alarms.txt"
 SCALE: Final = 8.0
 """The unit vectors of texts are multiplied by this before the last layer, as in training."""
 
-CLASSES: Final = ("ordinary", "urgent", "emergency")
+ORDINARY: Final = "ordinary"
+REDIRECTS: Final = ("ask_medicine", "ask_diagnosis", "ask_other_person")
+CLASSES: Final = (ORDINARY, "urgent", "emergency", *REDIRECTS)
 _MAX_KEPT: Final = 1024
 
 
@@ -38,6 +40,12 @@ class Suspicion:
 
     emergency: float = 0.0
     """If it does, the share of emergency, from 0.0 to 1.0."""
+
+    redirect: str | None = None
+    """The likeliest of `REDIRECTS`, which ask what only people may answer."""
+
+    redirect_odds: float = -math.inf
+    """Natural logarithm of the odds that it means one of `REDIRECTS`."""
 
 
 NO_SUSPICION: Final = Suspicion()
@@ -105,8 +113,19 @@ class LearnedAlarm:
 
 
 def suspicion_of(scores: npt.NDArray[np.float32]) -> Suspicion:
-    """Return what the scores of the three classes (`CLASSES`) say."""
-    ordinary, urgent, emergency = (float(score) for score in scores)
-    highest = max(urgent, emergency)
-    danger = highest + math.log(math.exp(urgent - highest) + math.exp(emergency - highest))
-    return Suspicion(danger - ordinary, math.exp(emergency - danger))
+    """Return what the scores of the classes (`CLASSES`) say."""
+    of = dict(zip(CLASSES, map(float, scores), strict=True))
+    danger = _together(of["urgent"], of["emergency"])
+    redirects = _together(*(of[name] for name in REDIRECTS))
+    return Suspicion(
+        odds=danger - _together(of[ORDINARY], redirects),
+        emergency=math.exp(of["emergency"] - danger),
+        redirect=max(REDIRECTS, key=of.__getitem__),
+        redirect_odds=redirects - _together(of[ORDINARY], danger),
+    )
+
+
+def _together(*scores: float) -> float:
+    """Return the score of several classes taken as one."""
+    highest = max(scores)
+    return highest + math.log(sum(math.exp(score - highest) for score in scores))

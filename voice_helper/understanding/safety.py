@@ -36,7 +36,7 @@ _DEEPEST_GROUP = 6
 _NO_BRACKETS = str.maketrans("", "", "[]")  # square brackets have no meaning in a sign
 _NO_MARKS = str.maketrans("\0", " ")
 _DENIAL = "denial"
-_CAN_BE_DENIED = ("emergency", "urgent")
+_CAN_BE_DENIED = ("emergency", "urgent", "ask_other_person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,9 @@ class Flags:
 
     plain: str | None = None
     """The text in comparable form without idioms, or `None` if it contains no idiom."""
+
+    is_past: bool = False
+    """Whether a sign was left out because it is in the past or in a story."""
 
     @property
     def highest(self) -> Flag | None:
@@ -133,6 +136,12 @@ class SafetyRules:
     hedges: tuple[_Pattern, ...] = ()
     """Phrases that make a denial uncertain: "not chest pain as such"."""
 
+    past: tuple[_Pattern, ...] = ()
+    """Phrases that put a sign in the past or in a story: "ten years ago", "on the telly"."""
+
+    present: frozenset[str] = field(default_factory=frozenset)
+    """Words that bring a past sign back: "again", "still"."""
+
     questions: tuple[str, ...] = ()
     question_ends: tuple[str, ...] = ()
     """Words that end a question and start a statement."""
@@ -197,11 +206,12 @@ class SafetyRules:
             idioms=kept(self.idioms),
             denials=kept(self.denials),
             hedges=kept(self.hedges),
+            past=kept(self.past),
         )
 
     @cached_property
     def _needing(self) -> tuple[_Sign | _Pattern, ...]:
-        rules: list[_Sign | _Pattern] = [*self.idioms, *self.denials, *self.hedges]
+        rules: list[_Sign | _Pattern] = [*self.idioms, *self.denials, *self.hedges, *self.past]
         for family in self.families:
             rules += [*family.signs, *family.unless]
         return tuple(rules)
@@ -214,17 +224,32 @@ class SafetyRules:
         plain = self._without_idioms(comparable)
         clauses, denied = self._cut_denied(self._clauses(plain))
         whole = " ".join(clauses)
+        present = [self._without_past(clause) for clause in clauses]
         raised: list[Flag] = []
+        is_past = False
         for family in self.families:
-            texts = (*clauses, whole)
+            told = present if family.level in _CAN_BE_DENIED else clauses
+            texts = (*told, " ".join(told))
             if self._is_only_asked(family, plain):  # "is it a clot", but "does heat help oh and my leg is blue"
                 texts = tuple(part for part in self._added(whole) if not self._is_only_asked(family, part))
             words = next((words for sign in family.signs for words in self._said(sign, texts)), None)
             if words is not None:
                 raised.append(Flag(family.level, family.name, words))
+            elif told != clauses:
+                is_past = is_past or any(words for sign in family.signs for words in self._said(sign, clauses))
         raised.sort(key=lambda flag: LEVELS.index(flag.level))
         rest = " ".join(self._denial.sub(" ", whole).split())
-        return Flags(tuple(raised), tuple(denied), rest, plain if plain != comparable else None)
+        return Flags(tuple(raised), tuple(denied), rest, plain if plain != comparable else None, is_past)
+
+    def _without_past(self, clause: str) -> str:
+        """Return a clause without the parts that tell of the past or of a story: "i had a heart attack years ago"."""
+        if not self.past:
+            return clause
+        parts = _cut(clause, self.clause_ends)
+        is_past = [any(each.compiled.search(part) for each in self.past) for part in parts]
+        if not any(is_past) or not self.present.isdisjoint(clause.split()):
+            return clause
+        return f" {_CUT} ".join(part for part, past in zip(parts, is_past, strict=True) if not past)
 
     def _added(self, comparable: str) -> Iterator[str]:
         """Yield what follows the end of a question."""
@@ -358,6 +383,8 @@ def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRul
         negation_passes=file.negation_passes,
         denials=pattern.read_all(file.denials, "denials", problems),
         hedges=pattern.read_all(file.hedges, "hedges", problems),
+        past=pattern.read_all(file.past, "past", problems),
+        present=frozenset(file.present),
         questions=tuple(language.comparable(question) for question in file.questions),
         question_ends=tuple(language.comparable(end) for end in file.question_ends),
         persons=frozenset(file.persons),

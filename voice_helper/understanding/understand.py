@@ -23,7 +23,7 @@ from voice_helper.types import (
     RunnerUp,
     Transcript,
 )
-from voice_helper.understanding.learned_alarm import NO_SUSPICION, Alarm, Suspicion
+from voice_helper.understanding.learned_alarm import NO_SUSPICION, REDIRECTS, Alarm, Suspicion
 from voice_helper.understanding.normalize import NormalizedText
 from voice_helper.understanding.ranking import NOTHING_NEAR, Ranking
 from voice_helper.understanding.safety import LEVELS, Flag, Flags, SafetyRules
@@ -46,6 +46,8 @@ FEW_WORDS_OF_DANGER: Final = 5
 """A text of up to this number of words says little: it has thresholds of its own."""
 
 _EDGE: Final = 1e-6
+_NEVER: Final = 20.0
+"""Log odds that no text reaches."""
 
 
 def logistic(odds: float) -> float:
@@ -110,11 +112,14 @@ class Thresholds:
     alarm_session: float = 0.0
     """Added to all four in a guided session."""
 
-    alarm_misheard: float = 0.0
-    """Added to all four if the recognizer's confidence is below `confident`."""
-
     alarm_clear: float = 0.0
     """A sign of danger heard with less confidence than this is at most possible."""
+
+    redirect: float = _NEVER
+    """The minimum odds of a redirect that are acted on without a rule."""
+
+    rule_redirect: float = -_NEVER
+    """The minimum odds at which the words of a redirect's rule count."""
 
     heard: float = 0.0
     """Words heard with less confidence than this mean nothing, except a sign of danger that a rule names."""
@@ -156,8 +161,8 @@ USUAL_THRESHOLDS: Final = Thresholds(
     emergency=0.42,
     alarm_certain=2.2,
     alarm_possible=-0.6,
-    rule_certain=-20.0,  # the words of a rule are enough
-    rule_possible=-20.0,
+    rule_certain=-_NEVER,  # the words of a rule are enough
+    rule_possible=-_NEVER,
 )
 """For a folder without `thresholds.yaml`."""
 
@@ -187,7 +192,8 @@ class Understanding:
     def meaning(self, said: NormalizedText, context: Context = "none", confidence: float = 1.0) -> Match:
         """Return the meaning of a text that is normalized already: see `understand`."""
         first, *rest = said.parts
-        if all(len(word) == 1 for word in first.words):  # a letter is a cough, or the start of a word
+        is_spelled = all(len(word) == 1 for word in first.words)  # a letter is a cough, or the start of a word
+        if is_spelled and self.safety.find(first).highest is None:  # but "d v t" is a name
             match = Match(NONE_INTENT, score=0.0, decided_by="none")
         else:
             match = self._meaning(first, context, confidence)
@@ -252,7 +258,7 @@ class Understanding:
     def _without_danger(self, said: NormalizedText, flags: Flags, context: Context) -> Match:
         """Return what a text means apart from any danger in it."""
         denied = _denies_danger(flags)
-        redirect = next((flag for flag in flags.raised if flag.level not in HELP_NOW), None)
+        redirect = self._redirect(said, flags)
         if denied and flags.rest:
             said = self.normalize(flags.rest)
         meant = self._short_command(said) if context == "guide" else None
@@ -263,8 +269,44 @@ class Understanding:
             return replace(self._claimed(said, claim, redirect), denied=denied)
         if redirect is not None:
             return replace(self._flagged(said, redirect), denied=denied)
-        nearest = self._nearest(said, self._ranked(said.essence).scores())
+        not_meant = {flag.level for flag in flags.denied}
+        is_sign = any(flag.level in HELP_NOW for flag in flags.raised)
+        learned = self._learned_redirect(said) if not is_sign and self.about(said) is None else None
+        if learned is not None and learned.intent not in not_meant:
+            return replace(learned, denied=denied)
+        ranked = [
+            (intent, score)
+            for intent, score in self._ranked(said.essence).scores()
+            if intent not in not_meant and self._may_mean(intent, said)
+        ]
+        nearest = self._nearest(said, ranked)
         return replace(self._about_what_was_asked(said, nearest), denied=denied)
+
+    def _redirect(self, said: NormalizedText, flags: Flags) -> Flag | None:
+        """Return the redirect that a rule names, unless the alarm is sure that it is none."""
+        flag = next((flag for flag in flags.raised if flag.level not in HELP_NOW), None)
+        return flag if flag is not None and self._may_mean(flag.level, said) else None
+
+    def _may_mean(self, intent: str, said: NormalizedText) -> bool:
+        """Return whether a text may mean an intent: a redirect only if the alarm does not rule it out."""
+        if self.alarm is None or intent not in REDIRECTS:
+            return True
+        return self.alarm.suspicion(said.essence).redirect_odds >= self.thresholds.rule_redirect
+
+    def _learned_redirect(self, said: NormalizedText) -> Match | None:
+        """Return the redirect that the alarm finds likely enough without the words of a rule, if any."""
+        if self.alarm is None or self._asks_about_unknown(said) or not self._is_known(said):
+            return None
+        suspicion = self.alarm.suspicion(said.essence)
+        if suspicion.redirect is None or suspicion.redirect_odds < self.thresholds.redirect:
+            return None
+        score = round(logistic(suspicion.redirect_odds), 4)
+        return Match(suspicion.redirect, self._slots_in(said, suspicion.redirect), score, "nearest")
+
+    def _asks_about_unknown(self, said: NormalizedText) -> bool:
+        """Return whether what a text asks about is in no template: "does zorbing help leg cramps"."""
+        asked = said.language.asked_about(said.essence).split()
+        return bool(asked) and not self.sentences.knows(asked[-1])
 
     def _about_what_was_asked(self, said: NormalizedText, nearest: Match) -> Match:
         """Return the nearest meaning, or what is known of the thing that a text asks about if that is another."""
@@ -375,7 +417,6 @@ class Understanding:
         thresholds = self.thresholds
         more = thresholds.alarm_short if len(said.words) <= FEW_WORDS_OF_DANGER else 0.0
         more += thresholds.alarm_session if context == "guide" else 0.0
-        more += thresholds.alarm_misheard if confidence < thresholds.confident else 0.0
         odds = suspicion.odds - more
         certain, possible = thresholds.alarm_certain, thresholds.alarm_possible
         if flag is not None:
@@ -390,7 +431,8 @@ class Understanding:
             is_emergency = flag.level == emergency or (is_emergency and odds >= thresholds.alarm_certain)
         level = emergency if is_emergency else urgent
         family = flag.family if flag is not None and flag.level == level else None
-        certainty: Certainty = "certain" if odds >= certain else "possible"
+        is_old = flag is None and flags.is_past
+        certainty: Certainty = "certain" if odds >= certain and not is_old else "possible"
         return _Danger(level, certainty, family, is_by_rule=flag is not None, odds=suspicion.odds)
 
     def _is_sign_so_far(self, said: NormalizedText, flag: Flag) -> bool:
@@ -506,8 +548,10 @@ class Understanding:
         return Match(claim.intent, {**claim.slots, **found}, 1.0, decided, None, claim.template)
 
     def _flagged(self, said: NormalizedText, flag: Flag) -> Match:
-        slots = self.sentences.find_slots(said.comparable, self.sentences.slots_of.get(flag.level, ()))
-        return Match(flag.level, slots, 1.0, "safety", flag.family)
+        return Match(flag.level, self._slots_in(said, flag.level), 1.0, "safety", flag.family)
+
+    def _slots_in(self, said: NormalizedText, intent: str) -> dict[str, str]:
+        return self.sentences.find_slots(said.comparable, self.sentences.slots_of.get(intent, ()))
 
     def _nearest(self, said: NormalizedText, ranked: list[tuple[str, float]]) -> Match:
         """Return the nearest meaning that is not an alarm, by the scores of the other intents."""
