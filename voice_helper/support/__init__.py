@@ -1,1 +1,1 @@
-"""Helpers that every package may use: paths, settings, caches, temporary folders."""
+"""Helpers for every package: paths, settings, caches and temporary folders."""
