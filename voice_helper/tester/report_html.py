@@ -1,4 +1,4 @@
-"""The report as one self-contained page, without scripts or other files, for phones and for printing."""
+"""Write the report as one self-contained page without scripts, for phones and for printing."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _MAX_CONFUSIONS: Final = 20
 _MAX_SENTENCES: Final = 3
 _BINS: Final = 20
 _CELL: Final = 18
-_LETTER: Final = 7.2  # width of a letter in a label
+_LETTER: Final = 7.2  # the width of a letter in a label
 _CHART_WIDTH, _CHART_HEIGHT = 640, 150
 
 _FILLS: Final = {"good": "#1f77b4", "bad": "#d1495b"}
-"""For viewers that show pictures but no styles."""
+"""Fill colors for viewers that ignore style sheets."""
 
 _MIDDLE: Final = 'text-anchor="middle"'
 _STYLE: Final = """
@@ -78,18 +78,18 @@ class PageParts:
     files: Sequence[str]
     made: datetime
     command: str = ""
-    """The command line that made it."""
+    """The command line that made the page."""
 
     folder: str = ""
     """The intents folder that was tested."""
 
     comparison: Comparison | None = None
     thefts: Thefts | None = None
-    """`None` if nobody searched for them."""
+    """The thefts. `None` if no search was made."""
 
 
 def html_report(parts: PageParts) -> str:
-    """Return the page (HTML). Any text from the lines or templates is shown literally."""
+    """Return the HTML page. Texts from the lines and templates are escaped."""
     report = parts.report
     body = [
         "<h1>Intent report</h1>",
@@ -156,7 +156,7 @@ def _figures(report: Report) -> str:
 
 
 def _made_by(parts: PageParts) -> str:
-    """Return the line that says how to make the page again."""
+    """Return the line with the command that recreates the page."""
     said = [f"voice-helper {__version__}"]
     if parts.folder:
         said.append(f"words in {_code(parts.folder)}")
@@ -186,7 +186,7 @@ def _comparison(comparison: Comparison) -> str:
 
 
 def _by_intent(figures: Iterable[IntentFigures]) -> str:
-    """Return the table of the intents with a mistake; those that are all right are folded."""
+    """Return the table of the intents with mistakes. Intents without mistakes are in a collapsed section."""
     figures = list(figures)
     faultless = [each for each in figures if each.right == each.expected and not each.taken]
     faulty = [each for each in figures if each not in faultless]
@@ -218,9 +218,11 @@ def _bar(share: float) -> str:
 
 
 def _matrix(report: Report, known: Sequence[str]) -> str:
-    """Return the matrix of the intents that are confused, and of no others: they would not fit on a screen.
+    """Return the confusion matrix, limited to the intents that are confused, because all of them would not fit on a
+    screen.
 
-    It has a row per expected intent and a column per actual one. Cells are shaded by their share of the row.
+    There is a row for each expected intent and a column for each actual one. Cells are shaded by their share of the
+    row.
     """
     every = report.matrix()
     pairs = [each for each in report.confusions() if each.expected != each.got]
@@ -296,13 +298,15 @@ def _wrong_line(result: Result) -> str:
         else ""
     )
     slots = ""
-    if match.intent == case.intent:  # only the values are wrong
+    if match.intent == case.intent:  # only the slot values are wrong
         slots = f" {_code(meaning('', case.slots or {}).strip())}, got {_code(meaning('', match.slots).strip())}"
     return f'{_line(case)}{heard}{slots} <span class="soft">{match.decided_by} {match.score:.2f}</span>'
 
 
 def _histogram(report: Report) -> str:
-    """Return the histogram: right results above the line, wrong ones below. Bars grow with the root of the count."""
+    """Return the histogram: right results above the axis, wrong ones below. Bar lengths are proportional to the square
+    root of the count.
+    """
     right, wrong = report.scores(_BINS)
     most, step, half = max(*right, *wrong), _CHART_WIDTH / _BINS, _CHART_HEIGHT
     drawn = [f'<path class="axis" stroke="#d5dae1" d="M0 {half}H{_CHART_WIDTH}"/>']
