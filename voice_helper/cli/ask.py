@@ -58,9 +58,9 @@ def ask(
     explain: bool,
     recording: Path | None,
 ) -> None:
-    """Ask one question: typed, from a sound file, or aloud.
+    """Ask one question: typed, from an audio file, or aloud.
 
-    Every utterance in a sound file is answered, in order, as in one conversation.
+    Every utterance in an audio file is answered in order, as one conversation.
 
     Example: voice-helper ask "why do my calves cramp at night"
 
@@ -99,7 +99,7 @@ def _answer_once(
     from voice_helper.types import Row, Transcript
 
     file: WavSource | None = None
-    if wav is not None:  # report a file that is not sound before loading anything
+    if wav is not None:  # report a file that is not audio before loading anything
         from voice_helper.audio.devices import WavSource
 
         file = WavSource(wav)
@@ -124,7 +124,9 @@ def _answer_once(
 def _hear(
     options: Options, skill: Skill, file: WavSource | None, recording: Path | None
 ) -> Iterator[tuple[Transcript, str]]:
-    """Yield the utterances of a file, or the one question asked at the microphone, with the engine that heard them."""
+    """Yield the utterances of a file, or one question from the microphone, with the name of the engine that recognized
+    them.
+    """
     from voice_helper.audio.devices import Microphone
     from voice_helper.audio.endpoint import ONE_QUESTION, EndpointSettings
     from voice_helper.runtime.assistant import hear_question, hear_utterances

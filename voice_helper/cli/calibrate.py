@@ -53,9 +53,9 @@ def calibrate(
 ) -> None:
     """Tune the confidence thresholds on labelled sentences.
 
-    The files hold JSON lines with text and intent. Label sentences that should get no answer out_of_scope. Use only
-    sentences that nothing was learned from: on wordings.txt or the templates' own sentences, every threshold looks
-    good. Writes the thresholds to thresholds.yaml, with the date and the measured results.
+    The files hold JSON lines with text and intent. For sentences that should get no answer, use the intent
+    out_of_scope. Use only sentences that were not used for learning: on wordings.txt or the templates' own sentences,
+    every threshold looks good. Writes the thresholds to thresholds.yaml, with the date and the measured results.
 
     Example: voice-helper calibrate lines.jsonl --dry-run
 

@@ -1,4 +1,4 @@
-"""Check and learn the words: `check` and `learn`."""
+"""Check an intents folder and learn its sentences: `check` and `learn`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 def check(
     folder: Path | None, intents: Path | None, page: Path | None, phrases: Path | None, words: bool, model: Path | None
 ) -> None:
-    """Check an intents folder; report each problem with its line, and generated files that are out of date.
+    """Check an intents folder. Report problems by line, and outdated generated files.
 
     Example: voice-helper check intents/en
 
@@ -70,7 +70,7 @@ def learn(folder: Path | None, intents: Path | None) -> None:
     """Learn to recognize other wordings of an intents folder.
 
     Takes about two minutes the first time, and less after an edit, because earlier results are cached. Until you run
-    it, new sentences are recognized only word for word.
+    it, new sentences are only recognized word for word.
 
     Example: voice-helper learn intents/en
     """
@@ -82,7 +82,7 @@ def learn(folder: Path | None, intents: Path | None) -> None:
 
 
 def _show_stale(content: Content) -> None:
-    """Name the generated files that are out of date. Raises `VoiceHelperError` if `learn` can update one of them."""
+    """Print the generated files that are out of date. Raises `VoiceHelperError` if `learn` can update one of them."""
     from voice_helper.skill.generated_files import stale_files
 
     stale = stale_files(content)

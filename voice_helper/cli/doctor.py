@@ -1,4 +1,4 @@
-"""Check this machine and its voices: `doctor` and `voices`."""
+"""Check this machine and list its voices: `doctor` and `voices`."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _lines(finding: Finding) -> Iterator[str]:
 @click.option("--save", type=click.Path(path_type=Path), help="Write the sample to this WAV file.")
 @common
 def voices(options: Options, save: Path | None) -> None:
-    """List the voices, and play a sample of the one in use.
+    """List the voices and play a sample of the selected one.
 
     Example: voice-helper voices
 

@@ -1,4 +1,4 @@
-"""The prompt of the intent tester, which shows the meaning of each sentence and reloads edited intents."""
+"""Run the prompt of the intent tester, which shows the meaning of each sentence and reloads edited intents."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class Asking:
     after: str | None = None
 
     def shown(self) -> str:
-        """Return the settings that differ from the default, as the prompt shows them."""
+        """Return the settings that differ from the default, for display in the prompt."""
         return " ".join(
             (["guide"] if self.context == "guide" else []) + ([f"after {self.after}"] if self.after else [])
         )
 
 
 def run_prompt(folder: Path, settings: Mapping[str, str], asking: Asking, *, history: bool) -> None:
-    """Ask line by line until the end. Raises `IntentsError` if the folder has problems at the start."""
+    """Read and process lines until the input ends. Raises `IntentsError` if the folder has problems at startup."""
     from voice_helper.tester.live_reload import WatchedSkill
 
     told: list[str] = []
@@ -108,7 +108,7 @@ def _typed_lines(prompt: _Prompt, *, keep: bool) -> Iterator[str]:
 
 
 def _keys() -> KeyBindings:
-    """Let Ctrl-C clear a line that the user has begun; on an empty line it ends the program, as usual."""
+    """Return key bindings: Ctrl-C clears a partial line. On an empty line, it exits the program as usual."""
     from prompt_toolkit.application import get_app
     from prompt_toolkit.filters import Condition
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -123,12 +123,12 @@ def _keys() -> KeyBindings:
 
 
 def _history(*, keep: bool) -> tuple[History, str]:
-    """Return where typed lines are stored, and what to tell the user about it."""
+    """Return the store for typed lines, and a message about it for the user."""
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
     class Kept(FileHistory):
         def store_string(self, string: str) -> None:
-            with suppress(OSError):  # a full disk costs only this line of history
+            with suppress(OSError):  # a full disk only costs this line of history
                 super().store_string(string)
 
     if not keep:
@@ -160,7 +160,7 @@ def _completer(prompt: _Prompt) -> Completer:
 
 
 class _Prompt:
-    """Handles lines: sentences, and commands that begin with a colon."""
+    """Processes lines: sentences, and commands that begin with a colon."""
 
     def __init__(self, watched: WatchedSkill, asking: Asking, told: list[str]) -> None:
         """Set the skill, the settings, and the list that collects the skill's messages for the user."""
@@ -177,7 +177,7 @@ class _Prompt:
         }
 
     def take(self, line: str) -> None:
-        """Run a command, or show what a sentence means. Report mistakes."""
+        """Run a command, or show the meaning of a sentence. Report mistakes."""
         try:
             if line.startswith(":"):
                 name, _, rest = line.partition(" ")
@@ -237,7 +237,7 @@ class _Prompt:
         while self._told:
             note(self._told.pop(0))
 
-    # commands
+    # Commands
 
     def _explain(self, rest: str) -> None:
         if rest not in {"on", "off"}:
@@ -276,7 +276,7 @@ class _Prompt:
 
 
 def show_result(console: Console, skill: Skill, result: Result, *, explain: bool) -> None:
-    """Show everything about one sentence: its meaning, how that was decided, and the answer."""
+    """Show everything about one sentence: its meaning, how that was determined, and the answer."""
     from voice_helper.tester.run import explain as explain_result
 
     match = result.match
