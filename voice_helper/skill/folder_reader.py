@@ -48,7 +48,7 @@ _KEY_LETTERS = 16
 
 @dataclass(frozen=True)
 class Content:
-    """All words of one language."""
+    """The content of one intents folder."""
 
     folder: Path
     language: Language
@@ -66,16 +66,16 @@ class Content:
     phrasebook: Phrasebook
     follow_ups: FollowUps
     page: WebLabels | None
-    """`None` if the folder has no `page.yaml`, and its language no usual one."""
+    """`None` if the folder has no `page.yaml` and there is no default one for its language."""
 
     subject: Subject | None
     """`None` if the folder has no `assistant.yaml`."""
 
     content_key: str
-    """A hash of all files. The same words have the same key."""
+    """A hash of all files. The same content has the same key."""
 
     learning_key: str
-    """A hash of the files that the nearest meaning learns from."""
+    """A hash of the files that the similarity model is trained on."""
 
     drawing_key: str
     """A hash of the files that phrases are drawn from."""
@@ -85,17 +85,17 @@ class Content:
 
     @property
     def knows_danger(self) -> bool:
-        """Whether there are rules that recognize signs of danger."""
+        """Return whether there are rules that recognize signs of danger."""
         return bool(self.safety.families)
 
     @property
     def about(self) -> str:
-        """Return what the words are about, as it stands inside a sentence; the folder's name if they do not say."""
+        """Return the subject, as it appears inside a sentence. The default is the folder's name."""
         return self.subject.about if self.subject is not None else self.folder.resolve().name
 
     @property
     def title(self) -> str:
-        """Return what the words are about, as a title; the folder's name if they do not say."""
+        """Return the subject, as a title. The default is the folder's name."""
         return self.subject.name if self.subject is not None else self.folder.resolve().name
 
     @property
@@ -106,16 +106,16 @@ class Content:
 
     @cached_property
     def wordings(self) -> tuple[Wording, ...]:
-        """Return people's own wordings from `wordings.txt`."""
+        """Return real users' phrasings from `wordings.txt`."""
         return read_wordings(self.wordings_text.splitlines(), self.wordings_file, Problems())
 
     def packed(self) -> dict[str, Any]:
-        """Return everything except the folder, for the cache."""
+        """Return everything except the folder's path, for the cache."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "folder"}
 
 
 def unpacked(packed: dict[str, Any], folder: Path) -> Content:
-    """Restore the content from what `packed` returned."""
+    """Restore the content from the result of `packed`."""
     answers = replace(packed["answers"], say=packed["sentences"].say)
     return Content(folder, **{**packed, "answers": answers})
 
@@ -128,8 +128,8 @@ def load_content(folder: Path, settings: Mapping[str, str] | None = None) -> Con
 def content_of(files: Files, settings: Mapping[str, str], before: Content | None = None) -> Content:
     """Parse the files of an intents folder.
 
-    `settings` replace the defaults of `answers.yaml`, such as `{"number": "112"}`. `before` is the content before an
-    edit: if its safety rules have not changed, they are reused, because they take longest to build. Raises
+    `settings` override the defaults in `answers.yaml`, such as `{"number": "112"}`. `before` is the content before an
+    edit: if its safety rules have not changed, they are reused, because building them takes longest. Raises
     `IntentsError` with every problem.
     """
     problems = Problems()
@@ -140,32 +140,36 @@ def content_of(files: Files, settings: Mapping[str, str], before: Content | None
 
 
 def key_of(content: Content, kind: str = "") -> str:
-    """Return the key of the words that a saved state depends on. The same files and settings have the same key.
+    """Return the key of the content that a saved state depends on. The same files and settings have the same key.
 
-    `kind` distinguishes sessions that build other steps from the same words, such as turn-based ones.
+    `kind` distinguishes sessions that build different steps from the same content, such as turn-based ones.
     """
     leans_on = json.dumps([content.content_key, sorted(content.answers.settings.items()), kind])
     return hashlib.sha256(leans_on.encode()).hexdigest()[:_KEY_LETTERS]
 
 
 def name_of(folder: Path) -> str:
-    """Return what an intents folder is about, as it stands inside a sentence, without reading the rest of it."""
+    """Return the subject of an intents folder, as it appears inside a sentence, without reading the rest of the
+    folder.
+    """
     name = _text_in(folder, "assistant.yaml", "name")
     return name_inside(name) if name else folder.resolve().name
 
 
 def language_of(folder: Path) -> str:
-    """Return the language of an intents folder without reading the rest of it: "en" if it names none."""
+    """Return the language of an intents folder without reading the rest of the folder. The default is "en"."""
     return _text_in(folder, "language.yaml", "language") or "en"
 
 
 def disclaimer_of(folder: Path) -> str:
-    """Return the full disclaimer of an intents folder without reading the rest of it."""
+    """Return the full disclaimer of an intents folder without reading the rest of the folder."""
     return _text_in(folder, "answers.yaml", "disclaimers", "full")
 
 
 def _text_in(folder: Path, file: str, *keys: str) -> str:
-    """Return one text of one file; empty if it cannot be read, which `check` reports."""
+    """Return one text from one file. Return an empty string if the file cannot be read, because `check` reports
+    that.
+    """
     path, files, problems = folder / file, read_files(folder), Problems()
     found = document_of(files, path, problems) if path in files.read else None
     for key in keys:
@@ -320,7 +324,7 @@ def _check_follow_ups(
 def _read_guide(
     item: Item | None, sources: Sources, answers: Answers, sentences: Sentences, problems: Problems
 ) -> Guide | None:
-    """Read `guide.yaml`, if there is one, and report names in it that no sentence file has."""
+    """Read `guide.yaml`, if it exists, and report names in it that no sentence file has."""
     if item is None:
         return None
     guide, place = read_guide(item, sources, answers.filled, problems), item.place
@@ -349,7 +353,9 @@ def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
 
 
 SITUATIONS = frozenset({"recording", "serving", "assistant", "alert"})
-"""The conditions, besides the sentence, that an answer may depend on: how we were started, danger named before."""
+"""The conditions other than the sentence that an answer may depend on, such as how the program was started or an
+earlier sign of danger.
+"""
 
 
 def _check_when(
@@ -381,7 +387,7 @@ def _check_thefts(sentences: Sentences, problems: Problems) -> None:
             owner = claimed.setdefault(comparable, template)
             if owner.intent != template.intent:
                 _report_theft(comparable, template, owner.intent, str(owner.place), problems)
-        if len(drawn) == 1:  # a plain sentence: ask the matcher itself
+        if len(drawn) == 1:  # a plain sentence can be tested with the matcher itself
             for claim in sentences.exact(drawn[0]):
                 if claim.intent != template.intent:
                     place = places.get((claim.intent, claim.template), "")
@@ -402,7 +408,9 @@ _COMMAND_WORDS = 5
 
 
 def draw_phrases(content: Content) -> Phrases:
-    """Draw the phrases: sentences of every kind, those that must be heard while the program speaks, short commands."""
+    """Draw the phrases: sentences of every kind, those to recognize while the assistant is speaking, and short
+    commands.
+    """
     sentences, language = content.sentences, content.language
     questions: dict[str, None] = {}
     commands: dict[str, None] = {}
@@ -411,7 +419,7 @@ def draw_phrases(content: Content) -> Phrases:
         group = sentences.group_of[template.intent]
         drawn = sentences.draw(template, _QUESTION_DRAWS)
         for number, text in enumerate(drawn):
-            # people say both "it is" and "it's"
+            # users say both "it is" and "it's"
             questions[language.comparable(text) if number % 2 else " ".join(language.words(text))] = None
         if group == COMMAND_GROUP or template.intent in HELP_NOW:
             commands.update(dict.fromkeys(" ".join(language.words(text)) for text in drawn[:_SIGN_DRAWS]))
