@@ -24,7 +24,7 @@ Progress = Callable[[int, int | None], None]
 
 _BLOCK_BYTES: Final = 1 << 16
 _CONNECT_SECONDS, _STALL_SECONDS = 10.0, 20.0
-_TRIES: Final = 4  # failures in a row without new data
+_TRIES: Final = 4  # consecutive failures without new data
 _WAIT_SECONDS: Final = 0.5  # before a retry; doubled each time
 _WEB_PAGE: Final = (b"<!doctype html", b"<html")
 _AGAIN: Final = "run the same command again: it resumes the download"
@@ -133,7 +133,7 @@ def _keep_body(url: str, part: Path, answer: requests.Response, have: int, max_b
         raise _too_large(url)
     if not have:
         _tag(part).write_text(_version(answer), encoding="utf-8")
-    answer.raw.enforce_content_length = False  # it would discard data that came just before a cut
+    answer.raw.enforce_content_length = False  # it would discard data that arrived just before an interruption
     with part.open("ab" if have else "wb") as file:
         for block in answer.iter_content(_BLOCK_BYTES):
             if not have and block.lstrip().lower().startswith(_WEB_PAGE):
@@ -194,7 +194,7 @@ def _size(path: Path) -> int:
 
 
 def _is_passing(error: BaseException) -> bool:
-    """Return whether a retry may help: true if a connection was slow or cut, false if none could be set up."""
+    """Return whether a retry may help: true if a connection was slow or interrupted, false if none could be set up."""
     setting_up = (socket.gaierror, ssl.SSLError, ConnectionRefusedError)
     wrong = (requests.exceptions.InvalidSchema, requests.exceptions.TooManyRedirects, requests.exceptions.ProxyError)
     return not any(isinstance(cause, (*setting_up, *wrong)) or _is_unreachable(cause) for cause in _causes(error))
@@ -273,7 +273,7 @@ def _explained_certificate(host: str | None, error: ssl.SSLCertVerificationError
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and the errors beneath it. requests and urllib3 wrap the system's errors."""
+    """Yield an error and its causes. requests and urllib3 wrap the system's errors."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:

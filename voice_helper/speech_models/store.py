@@ -41,11 +41,11 @@ _LOADER: Final = "import sys\ntry:\n {}\nexcept (ImportError, OSError):\n sys.ex
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where a model comes from, and how to get its files."""
+    """The source of a model, and how to get its files."""
 
     origin: str
     fill: Callable[[Path], object]
-    """Puts the model into a folder that does not exist yet."""
+    """Puts the model into a new folder."""
 
     checksum: str | None = None
     """The SHA-256 of the model's archive, if it has one."""
@@ -72,7 +72,7 @@ class Listed:
 
     is_used: bool = False
     fetched_bytes: int = 0
-    """How many bytes are left from an interrupted download."""
+    """The number of bytes in a partial download."""
 
 
 def installed() -> tuple[Path, ...]:
@@ -82,12 +82,12 @@ def installed() -> tuple[Path, ...]:
 
 
 def find_installed(name: str) -> Path | None:
-    """Return the folder of an installed or imported model by its name, or `None` if there is no such model."""
+    """Return the folder of an installed or imported model by name, or `None` if there is no such model."""
     return next((path for path in installed() if path.name == name), None)
 
 
 def listed(language: str) -> tuple[Listed, ...]:
-    """Return the models in the registry and all others on this machine.
+    """Return the models in the registry and all other models on this machine.
 
     `is_used` marks the models that are used for the language.
     """
@@ -136,8 +136,8 @@ def install(model: KnownModel, *, mirror: str | None, progress: Progress) -> Pat
 def import_model(source: Path, *, name: str | None, progress: Progress) -> Path:
     """Import a copy of a model from a zip archive or a folder, and return its new folder.
 
-    Without `name`, the model gets its name from the registry, or otherwise from its own folder. A model with the name
-    of one in the registry must be that model. Raises `ModelInstallError`.
+    Without `name`, the model gets its name from the registry, or otherwise from its own folder. If the name is in the
+    registry, the model must be identical to the registered one. Raises `ModelInstallError`.
     """
     with _locked() as models:
         if not (source.is_file() or source.is_dir()):
@@ -343,7 +343,7 @@ def _locked() -> Iterator[Path]:
 
 
 def _unusable(folder: Path, error: OSError) -> ModelInstallError:
-    """Return the error for a file or folder that cannot be read or written, with a hint what to do."""
+    """Return the error for a file or folder that cannot be read or written, with a hint about what to do."""
     path, why = error.filename or folder, error.strerror or str(error)
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return ModelInstallError(
