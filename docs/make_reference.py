@@ -14,11 +14,12 @@ PAGE = "files-of-the-words.md"
 SCHEMAS = "schema"
 _HEAD = """# The files of an intents folder
 
-Every key of each file, made from the schema that the program reads them by (`make reference`).
-[The words](../intents/README.md) explains how to write them, and describes the sentence files.
+This page lists every key of each file. `make reference` generates it from the program's schema.
+[The words](../intents/README.md) explains how to write the files, and describes the sentence files.
 
-The same schema is in `docs/schema` as JSON Schema, for editors. With the YAML extension of VS Code or another editor
-that uses `yaml-language-server`, a first line such as this one completes keys, shows their meaning and marks mistakes:
+`docs/schema` contains the same schema as JSON Schema, for editors. In VS Code with the YAML extension, or another
+editor that uses `yaml-language-server`, add a first line such as this one. The editor then completes keys, shows
+their meaning and marks mistakes:
 
 ```yaml
 # yaml-language-server: $schema=../../docs/schema/answers.schema.json

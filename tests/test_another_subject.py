@@ -128,7 +128,7 @@ def test_it_is_exported_to_home_assistant_under_its_name(run: Run, folder: Path,
     ("file", "old", "new", "problem"),
     [
         ("answers.yaml", 'not_understood: {again: "Sorry, say that again?"}\n', "",
-         'answers.yaml:1: answers.yaml needs "not_understood", with "again", what is said to unclear words'),
+         'answers.yaml:1: answers.yaml needs "not_understood", with "again", the reply to unclear speech'),
         ("guide.yaml", "slot: side", "slot: part", "guide.yaml:1: place: there is no list {part}"),
         ("guide.yaml", "usual: lower", "usual: middle", 'guide.yaml:1: place: "middle" is no value of {side}'),
         ("guide.yaml", "steps:", "conditions: {tired: [cause_age]}\nsteps:",

@@ -1,4 +1,4 @@
-"""Read YAML with the line of every value, so that a problem can name its place.
+"""Read YAML with the line of every value, so that problems can be located.
 
 Only plain data is accepted: no tags, no anchors and aliases (a few lines of them can expand to gigabytes), and no deep
 nesting.
@@ -33,7 +33,7 @@ _PLAIN_TAGS = frozenset({"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"})
 def read_document(text: str, file: str, problems: Problems) -> Item:
     """Read one YAML document. If it is invalid, add the mistakes to `problems` and return an empty document.
 
-    `file` is the name of the file in problems.
+    `file` is the name of the file in problem messages.
     """
     start = Place(file, 1)
     if len(text) > _MAX_CHARACTERS:
@@ -74,7 +74,7 @@ def _yaml_problem(error: Exception, file: str, text: str) -> tuple[Place, str]:
 
 
 def _usual_cause(line: str, reason: str, context: str) -> str | None:
-    """Return the most likely mistake behind a message of the YAML reader, in either of its builds."""
+    """Return the most likely mistake behind an error message of the YAML parser, in either of its implementations."""
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return _TAB
     found = _VALUE.fullmatch(line)
