@@ -1,4 +1,6 @@
-"""The commands of a guided session, one record each: what it does, whether it works outside a session, its button."""
+"""The commands of a guided session. Each record says what the command does, whether it works outside a session, and
+which button it has.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ REPEAT: Final = "guide_repeat"
 PLACE: Final = "guide_place"
 
 ButtonPart = Literal["feelings", "moves", "pause", "resume", "stop"]
-"""The parts of the web page that hold buttons."""
+"""The parts of the web page that contain buttons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +26,19 @@ class Command:
 
     intent: str
     help: str
-    """What it does, for authors of intents."""
+    """What the command does, for authors of intents."""
 
     does: Callable[[Guide, Session, Match], Move] | None = None
-    """Its move in a session; `None` if it changes only the speech."""
+    """The command's move in a session. `None` if it only changes the speech."""
 
     works_anywhere: bool = False
-    """Whether it also has a meaning outside a session."""
+    """Whether the command also has a meaning outside a session."""
 
     button: ButtonPart | None = None
-    """The part of the web page that has its button."""
+    """The part of the web page that contains the command's button."""
 
     pace: Pace | None = None
-    """How it changes the speech, in a session and outside."""
+    """How the command changes the speech, in a session and outside."""
 
 
 def _go_on(guide: Guide, session: Session, match: Match) -> Move:
@@ -54,7 +56,7 @@ def _no(guide: Guide, session: Session, match: Match) -> Move:
     if session.asking is not None:
         return guided.not_yet(guide, replace(session, asking=None))
     asks = guided.current_step(guide, session).asks
-    return guided.same(guide, session) if asks else Move(session)  # nothing was asked
+    return guided.same(guide, session) if asks else Move(session)  # no question was asked
 
 
 def _places_in(guide: Guide, match: Match) -> str | None:
@@ -105,16 +107,16 @@ _ALL: Final = (
 )  # fmt: skip
 
 COMMANDS: Final[Mapping[str, Command]] = {command.intent: command for command in _ALL}
-"""Each command by its intent. Buttons stand on the page in this order."""
+"""Each command by its intent. The web page shows their buttons in this order."""
 
 
 def pace_of(match: Match) -> Pace | None:
-    """Return how a match changes the speech, if it does."""
+    """Return how a match changes the speech, or `None` if it does not."""
     command = COMMANDS.get(match.intent)
     return command.pace if command is not None else None
 
 
 def move_of(guide: Guide, session: Session, match: Match) -> Move | None:
-    """Return what a match does in a session; `None` if it is not a command of one."""
+    """Return the move of a match in a session, or `None` if the match is not a session command."""
     command = COMMANDS.get(match.intent)
     return command.does(guide, session, match) if command is not None and command.does is not None else None

@@ -1,7 +1,7 @@
-"""The core of the skill: `step(state, event)` returns a new state and the actions to carry out.
+"""The core of the skill: `step(state, event)` returns a new state and the actions to execute.
 
-It uses no device, clock, thread, network or randomness. Typed text, a sound file, the microphone and a server all
-drive this same function.
+The core uses no device, clock, thread, network or randomness. Typed text, an audio file, the microphone and the servers
+all drive this same function.
 """
 
 from __future__ import annotations
@@ -49,28 +49,30 @@ POSSIBLE_SECONDS: Final = 30
 """A second possible sign of danger, or a "yes", within this time makes the first one certain."""
 
 STEADY_SECONDS: Final = 0.25
-"""A red flag in a partial transcript must last this long: partial transcripts flicker while the recognizer guesses."""
+"""A red flag in a partial transcript must persist for this long, because partial transcripts fluctuate."""
 
 COMMAND_STEADY_SECONDS: Final = 0.1
-"""A command in a partial transcript must last this long before speech stops for it."""
+"""A command in a partial transcript must persist for this long before it interrupts the speech."""
 
 ATTENTION_SECONDS: Final = 8
-"""After an answer, the time in which words that are not understood are asked for again, even in open listening."""
+"""For this time after an answer, the assistant asks the user to repeat speech that it did not understand, even in open
+listening.
+"""
 
 SURE_OF_COMMAND: Final = 0.2
-"""From this score on, an utterance in a session is taken as the short command that it sounds most like."""
+"""From this score on, an utterance in a session counts as the short command that it sounds most like."""
 
 SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
-"""The same while our own prompt plays, which may be misheard as a command. "stop" needs no higher score then."""
+"""The same threshold while a prompt is playing, which may be misrecognized as a command. "stop" is exempt."""
 
 LONGEST_COMMAND_WORDS: Final = 6
-"""Repetitions of longer phrases are no command said several times."""
+"""Longer phrases, when repeated, do not count as one command said several times."""
 
 SURE_OVER_SPEECH: Final = 0.65
-"""A command or question heard over our own voice needs this confidence."""
+"""The minimum confidence for a command or question during the assistant's speech."""
 
 QUESTION_WORDS_OVER_SPEECH: Final = 4
-"""A question heard over our own voice needs at least this number of words."""
+"""The minimum number of words for a question during the assistant's speech."""
 
 _CERTAIN: Final = ("safety", "command", "exact")
 _FIRM: Final = ("safety", "command")
@@ -78,7 +80,7 @@ _FIRM: Final = ("safety", "command")
 YES: Final = "yes"
 _ALERT: Final = "alert"
 TAKE_BACK: Final = "take_back"
-"""The intent of words that take a sign of danger back."""
+"""The intent of withdrawing a sign of danger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,51 +93,53 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class LastAnswer:
-    """What was answered last: it can be repeated, and asked about further."""
+    """The last answer, which the user can ask to repeat or follow up."""
 
     match: Match | None = None
     rows: tuple[Row, ...] | None = None
     """The rows spoken in reply to the match, if they were not its first answer."""
 
     topic: Match | None = None
-    """The topic of "why" and "tell me more"."""
+    """The topic that "why" and "tell me more" refer to."""
 
     pages_given: int = 0
     """How often the user has been told more about the topic."""
 
     led_through: tuple[str, ...] = ()
-    """The intents that follow-ups have led through, so that "next" does not go in a circle."""
+    """The intents that follow-ups have led through, so that "next" does not go round in circles."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordsSoFar:
-    """What follows from the partial transcript of the utterance that is going on."""
+    """Conclusions from the partial transcript of the current utterance."""
 
     acted_on: str | None = None
-    """What was acted on during the utterance, so that its end does not trigger the same action again."""
+    """What was acted on during the utterance, so that the end of the utterance does not trigger the same action
+    again.
+    """
 
     suspected: Flag | None = None
     """A red flag in the partial transcript."""
 
     suspected_samples: int = 0
-    """How long it has been there."""
+    """How long the red flag has persisted."""
 
     commanded: str | None = None
-    """The command in the partial transcript. It stops our speech before it is carried out."""
+    """The command in the partial transcript. It interrupts the speech before it is executed."""
 
     commanded_samples: int = 0
-    """How long it has been there."""
+    """How long the command has persisted."""
 
     hushed_for: str | None = None
-    """The command that our speech stopped for, while its words are still arriving."""
+    """The command that interrupted the speech, while the rest of the utterance is still arriving."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """The signs of danger of a conversation."""
+    """The signs of danger in a conversation."""
 
     level: str | None = None
-    """The level of the sign that was certain and was not taken back: it limits what is answered from then on."""
+    """The level of the last certain sign that was not withdrawn. It limits the answers from then on."""
 
     family: str | None = None
     possible: str | None = None
@@ -143,32 +147,34 @@ class Alerts:
 
     possible_family: str | None = None
     possible_samples: int = 0
-    """The time in which that still holds."""
+    """For how long the possible sign still counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """What went wrong in a row."""
+    """Consecutive failures."""
 
     misheard: int = 0
-    """Number of consecutive utterances that were not understood."""
+    """The number of consecutive utterances that were not understood."""
 
     lost: int = 0
-    """Number of consecutive utterances in which the recognizer failed."""
+    """The number of consecutive utterances in which the recognizer failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """After an answer, words that are not understood are asked for again, once, even in open listening."""
+    """The period after an answer in which the assistant asks once to repeat speech that it did not understand, even in
+    open listening.
+    """
 
     samples: int = 0
-    """The time in which that still holds."""
+    """The remaining time, in samples."""
 
     is_owed: bool = False
-    """The answer is being spoken; the time begins at its end."""
+    """Whether the answer is still being spoken. The period begins at its end."""
 
     def after(self, samples: int) -> Attention:
-        """Return it after some time."""
+        """Return the attention after some time has passed."""
         return replace(self, samples=max(0, self.samples - samples))
 
 
@@ -177,22 +183,22 @@ class State:
     """The state of a conversation."""
 
     hands_free: bool = False
-    """Open listening: speech not meant for the assistant is met with silence."""
+    """Open listening: the assistant ignores speech that is not meant for it."""
 
     can_lead: bool = False
-    """Time advances here, so words can start a session even without open listening."""
+    """Whether time advances in this interface. If so, an utterance can start a session even without open listening."""
 
     situation: Mapping[str, str] = field(default_factory=dict)
-    """What is known beside the words, such as `{"recording": "on"}`."""
+    """Facts other than the utterance, such as `{"recording": "on"}`."""
 
     session: Session | None = None
     conditions: frozenset[str] = frozenset()
-    """What was said that leaves out steps of a session, by the names that the guide gives."""
+    """The conditions that the user has mentioned and that skip steps of a session, by their names in the guide."""
 
     disclaimer: DisclaimerState = field(default_factory=DisclaimerState)
     owed: Owed | None = None
     candidates: tuple[str, ...] = ()
-    """The two meanings offered in the question just asked."""
+    """The two meanings offered in the last question."""
 
     last: LastAnswer = field(default_factory=LastAnswer)
     so_far: WordsSoFar = field(default_factory=WordsSoFar)
@@ -203,7 +209,7 @@ class State:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Combine understanding, answers and the guided session."""
+    """Combines understanding, answers and the guided session."""
 
     understanding: Understanding
     answers: Answers
@@ -211,15 +217,15 @@ class Conversation:
     follow_ups: FollowUps = field(default_factory=FollowUps)
 
     def article_only(self) -> Conversation:
-        """Return a conversation whose sessions use only the article's own words, plus the safety rows."""
+        """Return a conversation whose sessions use only the article's own text and the safety rows."""
         return replace(self, guide=self.guide.article_only() if self.guide is not None else None)
 
     def by_turns(self) -> Conversation:
-        """Return a conversation for interfaces that speak only when spoken to: see `turn_taking`."""
+        """Return a conversation for interfaces that speak only in reply. See `turn_taking`."""
         return replace(self, guide=self.guide.by_turns() if self.guide is not None else None)
 
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
-        """Process one event; return the new state and the actions, in order."""
+        """Process one event. Return the new state and the actions, in order."""
         if isinstance(event, Outage):
             return self._gave_out(state, event)
         if isinstance(event, Heard):
@@ -235,7 +241,7 @@ class Conversation:
         return self._done_speaking(state)
 
     def begin_guide(self, state: State, place: str | None = None) -> tuple[State, tuple[Action, ...]]:
-        """Start the guided session at once, as a key press does. `place` is a value of the guide's place slot."""
+        """Start the guided session immediately, as a key press would. `place` is a value of the guide's place slot."""
         if self.guide is None:
             return state, ()
         move = guided.begin(self.guide, self.answers.short, place=place, conditions=state.conditions)
@@ -243,7 +249,9 @@ class Conversation:
         return self._moved(replace(_listened(state), owed=None, last=replace(state.last, topic=None)), move)
 
     def come_back(self, state: State, samples: int) -> tuple[State, tuple[Action, ...]]:
-        """Go on after a time in which nobody could be reached. Whatever was being said then counts as not said."""
+        """Continue after a time in which the user could not be reached. Speech that was playing counts as not
+        spoken.
+        """
         state = replace(state, so_far=WordsSoFar(), disclaimer=state.disclaimer.cut_off())
         if state.alerts.possible is not None and state.alerts.possible_samples <= samples:
             state = replace(state, alerts=Alerts(state.alerts.level, state.alerts.family))
@@ -258,13 +266,15 @@ class Conversation:
         return guided.seconds_left(self.guide, state.session)
 
     def steps(self, state: State) -> tuple[int, int] | None:
-        """Return the number of the session's current step, and of the last one."""
+        """Return the number of the session's current step and of its last step."""
         if state.session is None or self.guide is None:
             return None
         return guided.steps(self.guide, state.session)
 
     def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
-        """Return the transcript, or in a session the short command that the whole utterance sounds like."""
+        """Return the transcript. In a session, return the short command that the whole utterance sounds like, if
+        any.
+        """
         if state.session is None or not heard.command:
             return heard
         may_be_us = over_speech and not self.is_stop(heard.command)
@@ -275,11 +285,11 @@ class Conversation:
         return replace(heard, text=heard.command, confidence=max(heard.confidence, heard.command_fit), alternatives=())
 
     def context(self, state: State) -> Context:
-        """Return the context in which words are understood."""
+        """Return the context in which utterances are understood."""
         return "guide" if state.session is not None else "none"
 
     def _gave_out(self, state: State, outage: Outage) -> tuple[State, tuple[Action, ...]]:
-        """Announce a failure after the current speech; a session stays where it is.
+        """Announce a failure after the current speech. A session stays at its step.
 
         If recognition keeps failing, only the first two failures are announced, to spare the user further apologies.
         """
@@ -295,20 +305,20 @@ class Conversation:
         row = self.answers.outages.get(name)
         return state, (*again, Say((row,), because=outage.reason)) if row else again
 
-    # Heard
+    # Utterances
 
     def _partly_heard(self, state: State, event: PartlyHeard) -> tuple[State, tuple[Action, ...]]:
-        """Act before the end of the utterance on what cannot wait: a red flag, and "stop" in a session.
+        """Act on what cannot wait for the end of the utterance: a red flag, and "stop" in a session.
 
-        A partial transcript of overheard speech triggers nothing, since most red flags in talk that is not meant for
-        the assistant are misheard.
+        A partial transcript of overheard speech triggers nothing, because most red flags in speech that is not meant
+        for the assistant are recognition errors.
         """
         so_far = state.so_far
         if so_far.acted_on is not None or (event.overheard and state.hands_free and state.session is None):
             return state, ()
         text = event.text
         flag = self.understanding.urgent_flag(text)
-        if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # may be our own words, misheard
+        if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # may be the assistant's own speech
             known = so_far.suspected is not None and so_far.suspected.family == flag.family
             so_far = replace(so_far, suspected=flag, suspected_samples=so_far.suspected_samples if known else 0)
         else:
@@ -323,7 +333,7 @@ class Conversation:
         return replace(state, so_far=so_far), ()
 
     def _say_step_again(self, state: State, actions: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
-        """Repeat the session step that was interrupted, unless the words that interrupted it are acted on."""
+        """Repeat the session step that was interrupted, unless the interrupting utterance is acted on."""
         acted = any(isinstance(action, (Say, Hush, End, Pace)) for action in actions)
         if acted or state.session is None or self.guide is None or state.session.stage != "saying":
             return state, actions
@@ -333,11 +343,11 @@ class Conversation:
     def _may_be_us(
         self, state: State, event: Heard, transcript: Transcript, match: Match, *, expected: str | None
     ) -> bool:
-        """Return whether words heard while we spoke may be our own, misheard.
+        """Return whether speech recognized while the assistant was speaking may be its own, misrecognized.
 
-        "Stop" never waits for certainty, and neither do words on which two recognizers agree. A sign of danger is
-        doubted only if our own words name it. A question counts if it is one of our sentences and too long to be
-        chance.
+        "Stop" takes effect at any confidence, and so does speech on which two recognizers agree. A sign of danger is
+        doubted only if the assistant's own speech contains it. A question counts if it matches a template and is too
+        long for a coincidence.
         """
         if event.over_speech is None or match.intent in (STOP, expected):
             return False
@@ -350,7 +360,9 @@ class Conversation:
         return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
 
     def _own_families(self, own: str) -> frozenset[str | None]:
-        """Return the red flags that our own prompt names: hearing them while it plays proves nothing."""
+        """Return the red flags that the assistant's own prompt names. Recognizing them while it plays proves
+        nothing.
+        """
         if not own:
             return frozenset()
         return frozenset(flag.family for flag in self.understanding.safety.find(own).raised)
@@ -361,15 +373,15 @@ class Conversation:
         return replace(state, so_far=replace(state.so_far, acted_on=match.intent, suspected=None)), actions
 
     def is_stop(self, text: str) -> bool:
-        """Return whether a text is the command that is never ignored."""
+        """Return whether a text is "stop", the command that is never ignored."""
         return bool(self.understanding.sentences.exact(self._said_once(text), only=(STOP,)))
 
     def _heard(
         self, state: State, event: Heard, *, already: str | None, expected: str | None
     ) -> tuple[State, tuple[Action, ...]]:
-        """Act on a whole utterance.
+        """Act on a complete utterance.
 
-        `already` is what was acted on during the utterance; `expected` is the command that our speech stopped for.
+        `already` is what was acted on during the utterance. `expected` is the command that interrupted the speech.
         """
         transcript, match = self._meaning(state, event)
         match = self._with_trouble_now(transcript.text, match)
@@ -398,9 +410,11 @@ class Conversation:
         return self._acted_on(state, transcript, match, is_overheard=is_overheard)
 
     def _confirmed(self, state: State, match: Match) -> Match:
-        """Return a certain alarm for a second possible one, or for a "yes" after one, and otherwise the match."""
+        """Return a certain alarm after a second possible one, or after a "yes" to a possible one. Otherwise return the
+        match.
+        """
         alerts = state.alerts
-        if match.certainty == "possible" and not self.answers.possible.text:  # no words for doubt: be sure
+        if match.certainty == "possible" and not self.answers.possible.text:  # no reply for it: treat it as certain
             return Match(match.possible or match.intent, decided_by="safety", family=match.family, certainty="certain")
         is_yes = match.intent == YES and match.decided_by in _CERTAIN
         if alerts.possible is None or match.is_alarm or not (match.certainty == "possible" or is_yes):
@@ -413,7 +427,9 @@ class Conversation:
     def _may_be_danger(
         self, state: State, transcript: Transcript, match: Match, *, is_overheard: bool
     ) -> tuple[State, tuple[Action, ...]]:
-        """Name the emergency number, then go on with what was understood: nothing is ended or moved by it."""
+        """Name the emergency number, then handle the rest of the utterance. A possible danger neither ends nor moves a
+        session.
+        """
         level = match.intent if match.intent in HELP_NOW else match.possible
         alerts = replace(
             state.alerts, possible=level, possible_family=match.family, possible_samples=POSSIBLE_SECONDS * SAMPLE_RATE
@@ -427,7 +443,7 @@ class Conversation:
         return state, _with_row_first(actions, row)
 
     def _taken_back(self, state: State, transcript: Transcript, match: Match) -> State:
-        """Return the state without a remembered sign that the words deny or take back."""
+        """If the utterance denies or withdraws a remembered sign of danger, return the state without it."""
         if state.alerts.level is None:
             return state
         is_denied = match.denied and self.understanding.safety.denies(transcript.text, state.alerts.family)
@@ -436,7 +452,9 @@ class Conversation:
         return state
 
     def _limited(self, state: State, match: Match) -> Match:
-        """Return the reply to a sign of danger that was named before, instead of advice that it forbids."""
+        """If an earlier sign of danger rules out this advice, return the reply to that sign. Otherwise return the
+        match.
+        """
         alerts = state.alerts
         if alerts.level is None:
             return match
@@ -468,7 +486,7 @@ class Conversation:
         return self._asked(state, transcript, match)
 
     def _two_questions(self, text: str, match: Match) -> tuple[Match, Match] | None:
-        """Return the meanings of two questions in one breath, or `None` if a text is not two questions."""
+        """Return the meanings of two questions in one utterance, or `None` if the text is not two questions."""
         if match.decided_by in _CERTAIN:
             return None
         for halves in self.follow_ups.split(text):
@@ -493,7 +511,7 @@ class Conversation:
         return replace(state, last=LastAnswer(first, rows, topic=second)), actions
 
     def _needs_topic(self, text: str, match: Match) -> bool:
-        """Return whether words mean nothing without a topic, whatever sentence they resemble: a bare "why"."""
+        """Return whether a text means nothing without a topic, even if it resembles a sentence: a bare "why"."""
         if match.decided_by not in ("nearest", "unsure"):
             return False
         return self.follow_ups.kind(text) is not None or self.follow_ups.choice(text) is not None
@@ -530,7 +548,9 @@ class Conversation:
         return self.answers.going_on(state.last.rows, full_given=state.disclaimer.given)
 
     def _going_on(self, topic: Match, text: str, match: Match) -> Match:
-        """Take "what about magnesium" as a question of the kind that was answered last, or else of another kind."""
+        """Interpret "what about magnesium" as a question of the same kind as the last one, or otherwise of another
+        kind.
+        """
         if match.decided_by in _FIRM:
             return match
         group_of = self.understanding.sentences.group_of
@@ -547,7 +567,9 @@ class Conversation:
         return near[0] if near else match
 
     def _followed(self, state: State, transcript: Transcript, kind: FollowUp) -> tuple[State, tuple[Action, ...]]:
-        """Answer "why", "how", "tell me more" and "so what should I do", after an answer or, if they can, alone."""
+        """Answer "why", "how", "tell me more" and "so what should I do", after an answer or, where possible, without
+        one.
+        """
         topic, follow_ups = state.last.topic, self.follow_ups
         told = follow_ups.topics.get(topic.intent) if topic is not None else None
         lead = told.leads_to.get(kind) if told is not None else None
@@ -586,11 +608,11 @@ class Conversation:
         return self.understanding.sentences.slots_of.get(intent, ())
 
     def _meaning(self, state: State, event: Heard) -> tuple[Transcript, Match]:
-        """Return the words of an utterance and their meaning at this point of the conversation."""
+        """Return the transcript of an utterance and its meaning at this point of the conversation."""
         heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
         if state.session is not None:
             heard = replace(heard, text=self._said_once(heard.text))
-        if event.overheard:  # second guesses at talk that is not for us find something in everything
+        if event.overheard:  # alternatives of overheard speech would match something too easily
             heard = replace(heard, alternatives=())
         if event.over_speech is None:
             return self._best_explained(heard, self.context(state))
@@ -598,10 +620,10 @@ class Conversation:
         are_most_theirs = 2 * len(heard.text.split()) >= len(event.over_speech.split())
         if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
             return replace(heard, text=event.over_speech), whole
-        return self._best_explained(replace(heard, alternatives=()), self.context(state))  # mostly our own echo
+        return self._best_explained(replace(heard, alternatives=()), self.context(state))  # mostly the echo
 
     def _said_once(self, text: str) -> str:
-        """Return a command that was said several times in a row as if it had been said once: "next next"."""
+        """Reduce a command that was said several times in a row to a single one: "next next"."""
         words = self.understanding.sentences.language.words(text)
         for length in range(1, min(len(words) // 2, LONGEST_COMMAND_WORDS) + 1):
             once, times = words[:length], len(words) // length
@@ -610,8 +632,8 @@ class Conversation:
         return text
 
     def _with_trouble_now(self, text: str, match: Match) -> Match:
-        """Return the start of a session if part of a text reports the trouble, whatever else the text says."""
-        is_judged = match.is_alarm and match.score < 1.0  # by its odds, not by the words of a rule
+        """If part of a text reports the trouble, return the start of a session, whatever else the text says."""
+        is_judged = match.is_alarm and match.score < 1.0  # by its odds rather than by a rule
         is_alarm = match.is_alarm and not is_judged
         if self.guide is None or match.intent == GUIDE_START or is_alarm:
             return match
@@ -624,7 +646,7 @@ class Conversation:
                 also = (match, *(understanding.understand(words) for words in rest if words))
                 if is_judged and any(each.is_alarm for each in also[1:]):
                     return match
-                if is_judged:  # what was judged is mostly the trouble: the rest alone is no certain danger
+                if is_judged:  # the alarm was mostly about the trouble; the rest alone is no certain danger
                     match = replace(match, certainty="possible", possible=match.intent)
                 named = {name: "on" for each in also for name in self.guide.conditions_in(each)}
                 return replace(
@@ -634,9 +656,9 @@ class Conversation:
         return match
 
     def _best_explained(self, transcript: Transcript, context: Context) -> tuple[Transcript, Match]:
-        """Return the words and their meaning.
+        """Return the transcript and its meaning.
 
-        If the words have no meaning, use an equally likely alternative that has a certain meaning.
+        If the transcript has no meaning, use an equally likely alternative that has a certain meaning.
         """
         match = self.understanding.understand(transcript.text, context, transcript.confidence)
         if transcript.text and match.intent in (NONE_INTENT, UNSURE_INTENT):
@@ -658,7 +680,7 @@ class Conversation:
         return Match(state.candidates[number], match.slots, match.score, "exact")
 
     def _named(self, intents: tuple[str, ...], text: str) -> int | None:
-        """Return the index of the intent whose title equals a text or has most of its words, or `None`."""
+        """Return the index of the intent whose title equals the text or shares most words with it, or `None`."""
         language = self.understanding.sentences.language
         titles = [language.words(self.answers.entries[intent].title) for intent in intents]
         words = language.words(language.essence(text))
@@ -685,9 +707,9 @@ class Conversation:
         return missed, (Understood(transcript, match, answer), Say(answer.rows))
 
     def _ask_back(self, match: Match) -> tuple[Row | None, tuple[str, ...]]:
-        """Return the question which of two meanings was meant, and the meanings that it offers.
+        """Return a question about which of two meanings is right, and the meanings that it offers.
 
-        It offers two topics that lie near each other, or the session alone. Other pairs are not worth a question.
+        It offers two topics with similar scores, or only the session. Other pairs are not worth a question.
         """
         if match.intent != UNSURE_INTENT:
             return None, ()
@@ -703,7 +725,7 @@ class Conversation:
         return (self.answers.did_you_mean(first, second), match.candidates) if is_near else (None, ())
 
     def _help_now(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
-        """Say what to do first, in every state; repeat the reply once after ten seconds, then add the disclaimer."""
+        """Say what to do first, in any state. Repeat the reply once after ten seconds, then add the disclaimer."""
         answer = self._answer(state, match)
         once = answer.rows if state.hands_free or state.session else answer.spoken_rows()
         repeats = state.hands_free or state.session is not None
@@ -740,7 +762,7 @@ class Conversation:
         else:
             moved = guided.report(guide, session, match.intent, comparable)
             moved = moved or move_of(guide, session, match)
-            if moved is None:  # not a command: a question, answered during the session
+            if moved is None:  # not a command, so it is a question to answer during the session
                 answer = self._answer_in_session(state, match, guide, session)
                 moved = guided.say_between(guide, session, answer.spoken_rows())
             move = moved
@@ -753,10 +775,10 @@ class Conversation:
         return {self.understanding.comparable(way): name for way, name in ways}
 
     def _answer_in_session(self, state: State, match: Match, guide: Guide, session: Session) -> Answer:
-        """Return the answer to a question during a session, which ends with the full disclaimer in any case."""
+        """Return the answer to a question during a session. The session ends with the full disclaimer in any case."""
         answer = self.answers.answer(match, full_given=True, situation=state.situation)
         asks = guided.current_step(guide, session).asks or session.asking_place or session.asking is not None
-        if asks and answer.disclaimer == "short":  # the disclaimer never stands between a question and its answer
+        if asks and answer.disclaimer == "short":  # the disclaimer never comes between a question and its answer
             return replace(answer, disclaimer="none", disclaimer_row=None)
         return state.disclaimer.due(answer, GUIDE_START)
 
@@ -804,7 +826,7 @@ class Conversation:
     # Helpers
 
     def _moved(self, state: State, move: Move) -> tuple[State, tuple[Action, ...]]:
-        rows = tuple(row for row in move.say if row.text)  # a folder may leave words of the guide out
+        rows = tuple(row for row in move.say if row.text)  # a folder may omit texts of the guide
         if move.full_disclaimer:
             rows = (*rows, self.answers.full)
         actions: list[Action] = []
@@ -829,7 +851,7 @@ class Conversation:
     def _say_answer(
         self, state: State, transcript: Transcript, match: Match, answer: Answer, *, topic: str | None = None
     ) -> tuple[State, tuple[Action, ...]]:
-        """Say an answer. `topic` is the one that it goes on with; without it, the match is the topic."""
+        """Say an answer. `topic` is the topic that it continues. Without it, the match becomes the topic."""
         topic = topic or match.intent
         answer = state.disclaimer.due(answer, topic)
         about = topic if answer.disclaimer_row is not None else None
@@ -839,7 +861,7 @@ class Conversation:
 
 
 def _with_row_first(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]:
-    """Return the actions with a row before everything that they say; an answer gets it, too."""
+    """Return the actions with a row before all speech. The row is also added to the answer."""
     changed: list[Action] = []
     is_said = False
     for action in actions:
@@ -855,7 +877,9 @@ def _with_row_first(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]
 
 
 def _with_row_last(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]:
-    """Return the actions with a row after everything that they say, and in the answer. Silence stays silence."""
+    """Return the actions with a row after all speech and at the end of the answer. Without any speech, nothing is
+    added.
+    """
     if not row.text or not any(isinstance(action, Say) for action in actions):
         return actions
     answered = (
@@ -868,7 +892,7 @@ def _with_row_last(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]:
 
 
 def _listened(state: State) -> State:
-    """Return the state after words that were understood."""
+    """Return the state after an utterance that was understood."""
     return replace(state, failures=replace(state.failures, misheard=0))
 
 

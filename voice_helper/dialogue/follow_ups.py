@@ -18,13 +18,15 @@ FollowUp = Literal["why", "how", "more", "other", "done", "fails", "now", "sure"
 
 KINDS: Final[tuple[FollowUp, ...]] = get_args(FollowUp)
 ABOUT_A_TOPIC: Final[tuple[FollowUp, ...]] = ("why", "how", "more")
-"""Kinds that mean nothing without an answer before. The others, such as "nothing works", are always answered."""
+"""Kinds of follow-ups that mean nothing without a previous answer. The others, such as "nothing works", are always
+answered.
+"""
 
 ONWARD: Final[tuple[FollowUp, ...]] = ("more", "other", "done")
-"""Kinds that lead to an answer that was not given before: said again and again, they come to an end."""
+"""Kinds of follow-ups that lead to an answer that was not given before. When repeated, they eventually run out."""
 
 LONGEST_PAIR_WORDS: Final = 24
-"""A longer text is no two questions in one breath."""
+"""A longer text does not count as two questions in one utterance."""
 
 CHOICES: Final = ("first", "second")
 _WORDS: Final = "{words}"
@@ -40,7 +42,7 @@ class Topic:
     """The intent that answers each kind of follow-up."""
 
     pages: Mapping[str, tuple[tuple[Row, ...], ...]] = field(default_factory=dict)
-    """The rows for each kind of follow-up: those for the first time, for the second, and so on."""
+    """The rows for each kind of follow-up: for the first time, for the second time, and so on."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -48,35 +50,35 @@ class Topic:
         return tuple(row for pages in self.pages.values() for page in pages for row in page)
 
     def has(self, kind: FollowUp) -> bool:
-        """Return whether the topic has a reply of its own to a kind of follow-up."""
+        """Return whether the topic has its own reply to a kind of follow-up."""
         return kind in self.leads_to or kind in self.pages
 
 
 @dataclass(frozen=True)
 class FollowUps:
-    """The follow-ups of a language, read from `follow_ups.yaml`."""
+    """The follow-ups in one language, read from `follow_ups.yaml`."""
 
     language: Language = field(default_factory=Language)
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The phrases for each kind of follow-up."""
 
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The phrases for the first and for the second of two choices."""
+    """The phrases for the first and for the second of two options."""
 
     openers: tuple[str, ...] = ()
     """The words that introduce a follow-up about something else: "what about"."""
 
     frames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Complete questions for the words after an opener, by the group of the topic: "does {words} help cramps"."""
+    """Complete questions for the words after an opener, by group of the topic: "does {words} help cramps"."""
 
     nothing: Mapping[str, Row] = field(default_factory=dict)
     """The reply for each kind of follow-up if the topic has none."""
 
     otherwise: Mapping[str, str] = field(default_factory=dict)
-    """The intent that answers instead of such a reply."""
+    """The intent to answer instead of such a reply."""
 
     joins: tuple[str, ...] = ()
-    """The words between two questions in one breath: "and", "and also"."""
+    """The words between two questions in one utterance: "and", "and also"."""
 
     topics: Mapping[str, Topic] = field(default_factory=dict)
 
@@ -90,7 +92,7 @@ class FollowUps:
         return self._kinds.get(self.language.comparable(text), self._kinds.get(self.language.essence(text)))
 
     def split(self, text: str) -> Iterator[tuple[str, str]]:
-        """Yield the two halves of a text at each word that joins two questions; none for a long text."""
+        """Yield the two halves of a text for each word that joins two questions. Yield nothing for a long text."""
         words = self.language.words(text)
         if len(words) > LONGEST_PAIR_WORDS:
             return
@@ -101,11 +103,11 @@ class FollowUps:
                     break
 
     def choice(self, text: str) -> int | None:
-        """Return which of two choices a text names, 0 or 1, or `None` if it names neither."""
+        """Return which of two options a text names, 0 or 1, or `None` if it names neither."""
         return self._choices.get(self.language.comparable(text), self._choices.get(self.language.essence(text)))
 
     def framed(self, text: str, group: str) -> Iterator[tuple[str, str]]:
-        """Yield complete questions for a follow-up, each after its group, those of `group` first.
+        """Yield complete questions for a follow-up with their groups, starting with `group`.
 
         After a remedy, "what about magnesium" asks whether it helps. After a cause, it asks whether it is a cause.
         """

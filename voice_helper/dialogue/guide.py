@@ -1,7 +1,6 @@
 """The guided session, which leads a user through the steps of `guide.yaml`, hands-free.
 
-
-All functions are pure: time comes in as samples, and the rows to say come out. The words and times are data
+All functions are pure: they take elapsed time in samples and return the rows to speak. The texts and times are data
 (`guide.yaml`).
 """
 
@@ -22,7 +21,7 @@ WORDS_PER_MINUTE: Final = 150
 PAUSE_SECONDS: Final = 0.5
 
 LONGEST_REPORT_WORDS: Final = 40
-"""A longer text is not searched for a report of the trouble."""
+"""Longer texts are not searched for a report of the trouble."""
 
 ROOM_IN_A_TURN_SECONDS: Final = 10
 """In a turn-based session, waits of at most this length are skipped."""
@@ -49,65 +48,65 @@ class Step:
     five_more: Row | None = None
     rest: Row | None = None
     asks: bool = False
-    """Whether the step asks how the cramp is. Silence counts as "the same"."""
+    """Whether the step asks how the trouble is. Silence counts as "the same"."""
 
     repeat_from: str | None = None
     """The step to go back to, once, if nothing has changed."""
 
     skip_when: str | None = None
-    """The condition under which the step is left out."""
+    """The condition under which the step is skipped."""
 
     called: tuple[str, ...] = ()
-    """What users call the step when they want to go to it: "the stretching"."""
+    """What users call the step when they ask for it: "the stretching"."""
 
 
 @dataclass(frozen=True)
 class Hedge:
-    """The words that make a report say less than its intent: "nearly gone" is not yet "gone"."""
+    """The words that weaken a report: "nearly gone" is not yet "gone"."""
 
     words: tuple[str, ...]
     say: Row
-    """Said to the first such report. If it asks, "yes" is the report in full."""
+    """The reply to the first such report. If it is a question, "yes" confirms the full report."""
 
     then: Row | None = None
-    """Said to later ones; without it, a later one counts in full."""
+    """The reply to later ones. Without it, a later one counts as a full report."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """How a session depends on where the trouble is; by default it does not."""
+    """How a session depends on the location of the trouble. By default, it does not."""
 
     slot: str = ""
     """The slot that names a place in the sentences."""
 
     usual: str | None = None
-    """The place that is assumed if none was named."""
+    """The default place."""
 
     step: str | None = None
-    """The step that differs by place: naming a place leads to it."""
+    """The step that depends on the place. When the user names a place, the session goes to this step."""
 
     questions: Mapping[str, Row] = field(default_factory=dict)
-    """The question to ask first, for a place that is not exact enough."""
+    """The question to ask first if a place is not precise enough."""
 
     other: Row = _NOTHING
-    """Said before the step for a place, if the user wants another one without naming it: "the other leg"."""
+    """Spoken before the step for a place if the user asks for another one without naming it: "the other leg"."""
 
 
 @dataclass(frozen=True)
 class Guide:
-    """The words and times of the whole session."""
+    """The texts and times of the whole session."""
 
     steps: tuple[Step, ...]
     limit_seconds: float
     stand: Step | None
-    """An extra step that is given only on request."""
+    """An extra step for users who ask for it."""
 
     help: Row
     which_step: Row
-    """Contains `{step}` and `{steps}`, the numbers of this step and the last."""
+    """Contains `{step}` and `{steps}`, the numbers of the current and the last step."""
 
     how_long: Row
-    """Contains `{seconds}`, the time left."""
+    """Contains `{seconds}`, the remaining time."""
 
     count: Row
     """Contains `{seconds}`. Tells the user to count a hold, if the program does not count aloud."""
@@ -119,44 +118,44 @@ class Guide:
     """Tells the user what to say next. Ends a turn if the program speaks only in reply."""
 
     article_first: tuple[Row, ...]
-    """Said before everything else in a session with only the article's own words."""
+    """Spoken before everything else in a session that is limited to the article's text."""
 
     good: Row
     close: tuple[Row, ...]
     close_worse: tuple[Row, ...]
     close_limit: tuple[Row, ...]
-    """Said when the time limit ends the session."""
+    """Spoken when the time limit ends the session."""
 
     stopped: Row = field(default_factory=lambda: Row("", "talk"))
-    """Shown, not said, when "stop" has ended the session. Contains `{command}`, what to type to begin again."""
+    """Shown, not spoken, when "stop" has ended the session. Contains `{command}`, the command that restarts it."""
 
     waiting: Row = _NOTHING
-    """Said when the user asks to wait."""
+    """The reply when the user asks to wait."""
 
     keep_going: Row = _NOTHING
-    """Said if nothing has changed in the middle of a step."""
+    """Spoken if the user reports no change in the middle of a step."""
 
     again: Row = _NOTHING
-    """Said when the steps begin once more because nothing has changed."""
+    """Spoken when the steps restart because nothing has changed."""
 
     hedges: Mapping[str, Hedge] = field(default_factory=dict)
     """The hedge of each report, by its intent."""
 
     go_to: tuple[str, ...] = ()
-    """Ways to ask for a step. `{step}` stands for what it is called."""
+    """Ways to ask for a step. `{step}` stands for the name of the step."""
 
     before_trouble: tuple[str, ...] = ()
-    """The words before a report of the trouble inside a longer text: "and now"."""
+    """The words before a report of the trouble in a longer text: "and now"."""
 
     after_trouble: tuple[str, ...] = ()
-    """The words that begin something else after it: "i was"."""
+    """The words after the report that begin another clause: "i was"."""
 
     places: Places = field(default_factory=Places)
     conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The intents that make a condition of `skip_when` true, by condition."""
 
     def conditions_in(self, match: Match) -> frozenset[str]:
-        """Return the conditions that a match makes true: by its intent, or by a slot of the condition's name."""
+        """Return the conditions that a match makes true, by its intent or by a slot with the condition's name."""
         return frozenset(
             name for name, intents in self.conditions.items() if match.intent in intents or name in match.slots
         )
@@ -169,7 +168,7 @@ class Guide:
                 yield from ((way.replace("{step}", called), step.name) for way in self.go_to)
 
     def clauses(self, words: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Yield the parts of a text that may report the trouble, each with the words before and after it."""
+        """Yield the parts of a text that may report the trouble, each with the text before and after it."""
         if len(words) > LONGEST_REPORT_WORDS:
             return
         starts = [at for at in range(len(words)) if at == 0 or _is_at(words[:at], self.before_trouble, at_end=True)]
@@ -180,7 +179,7 @@ class Guide:
                     yield " ".join(words[start:end]), (" ".join(words[:start]), " ".join(words[end:]))
 
     def article_only(self) -> Guide:
-        """Return a guide with only the article's own words and the safety rows, without first aid."""
+        """Return a guide with only the article's own text and the safety rows, without first aid."""
         steps = [replace(step, say=_without_first_aid(step.say), say_again=(), in_hold=()) for step in self.steps]
         kept = [step for step in steps if any(row.kind in {"article", "talk"} for row in step.say)]
         kept[:1] = [replace(step, say=(*self.article_first, *step.say)) for step in kept[:1]]
@@ -193,7 +192,8 @@ class Guide:
         )
 
     def by_turns(self) -> Guide:
-        """Return a guide for interfaces that speak only when spoken to. Time does not advance it, except to its end.
+        """Return a guide for interfaces that speak only in reply. Apart from the time limit, time does not advance the
+        session.
 
         The user counts the holds. Short waits are skipped.
         """
@@ -226,12 +226,12 @@ class Session:
     total_samples: int = 0
     five_said: bool = False
     asking_place: bool = False
-    """The place that was named is not exact enough, and was asked about."""
+    """Whether the assistant has asked about a place that was not precise enough."""
 
     standing: bool = False
     repeated: bool = False
     asking: str | None = None
-    """The report that was asked about: "yes" makes it."""
+    """The report that the assistant has asked about. "Yes" confirms it."""
 
     hedged: frozenset[str] = frozenset()
     """The reports that were hedged before."""
@@ -239,12 +239,12 @@ class Session:
     conditions: frozenset[str] = frozenset()
     place: str | None = None
     owed: tuple[Row, ...] = ()
-    """Rows to say as soon as a hold has time for them."""
+    """Rows to speak as soon as a hold has time for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a session does next: its new state, and what to say."""
+    """The result of a session function: the new state, and what to say."""
 
     session: Session | None
     """The new state, or `None` if the session is over."""
@@ -264,10 +264,10 @@ def _without_first_aid(rows: tuple[Row, ...]) -> tuple[Row, ...]:
 def begin(
     guide: Guide, short_disclaimer: Row, *, place: str | None = None, conditions: frozenset[str] = frozenset()
 ) -> Move:
-    """Start a session with its first instruction."""
+    """Start a session with the first instruction."""
     owed = tuple(row for step in guide.steps for row in step.in_hold)
     session = Session(place=place, conditions=conditions, owed=(*owed, short_disclaimer))
-    if not any(step.hold_seconds for step in guide.steps):  # no silence to fill with them
+    if not any(step.hold_seconds for step in guide.steps):  # there is no hold in which to speak them
         move = _enter(guide, replace(session, owed=()), 0)
         return replace(move, say=(*move.say, *session.owed))
     question = guide.places.questions.get(place or "")
@@ -277,7 +277,7 @@ def begin(
 
 
 def pass_time(guide: Guide, session: Session, samples: int) -> Move:
-    """Advance the time. The limit of the session always counts down; holds and waits only while they run."""
+    """Advance the time. The time limit always counts down; holds and waits only while they are running."""
     session = replace(session, total_samples=session.total_samples + samples)
     if session.total_samples >= guide.limit_seconds * SAMPLE_RATE:
         return Move(None, guide.close_limit, hush=True, end="time_limit", full_disclaimer=True)
@@ -300,7 +300,7 @@ def pass_time(guide: Guide, session: Session, samples: int) -> Move:
 
 
 def done_speaking(guide: Guide, session: Session) -> Move:
-    """Start a hold or a wait, because the voice has finished."""
+    """Start a hold or a wait, because the voice has finished speaking."""
     if session.stage != "saying" or session.asking_place:
         return Move(session)
     step = current_step(guide, session)
@@ -314,7 +314,7 @@ def done_speaking(guide: Guide, session: Session) -> Move:
 
 
 def go_next(guide: Guide, session: Session) -> Move:
-    """Go to the next step at once."""
+    """Go to the next step immediately."""
     return _at_once(_next(guide, replace(session, asking_place=False)))
 
 
@@ -324,9 +324,9 @@ def go_to_step(guide: Guide, session: Session, name: str) -> Move:
 
 
 def report(guide: Guide, session: Session, intent: str, comparable: str) -> Move | None:
-    """Answer a report that says less than its intent; `None` if it says it in full, or is no report.
+    """Respond to a weakened report. Return `None` for a full report, or if the text is no report.
 
-    The first one is asked about or gets a tip. A later one gets a word, or counts in full.
+    The first one leads to a question or a tip. A later one gets a short reply, or counts as a full report.
     """
     hedge = guide.hedges.get(intent)
     if hedge is None or not any(f" {word} " in f" {comparable} " for word in hedge.words):
@@ -339,18 +339,18 @@ def report(guide: Guide, session: Session, intent: str, comparable: str) -> Move
 
 
 def go_back(guide: Guide, session: Session) -> Move:
-    """Go to the previous step. From the first step, say it again."""
+    """Go to the previous step. At the first step, repeat it."""
     position = session.position if session.standing else max(0, session.position - 1)
     return _at_once(_enter(guide, session, position))
 
 
 def restart(guide: Guide, session: Session) -> Move:
-    """Go back to the first step. The time limit keeps counting."""
+    """Go back to the first step. The time limit keeps running."""
     return _at_once(_enter(guide, replace(session, repeated=False), 0))
 
 
 def repeat(guide: Guide, session: Session) -> Move:
-    """Say the step again, then start its hold again."""
+    """Repeat the instruction of the step, then restart its hold."""
     step = current_step(guide, session)
     again = _at(session, "saying")
     question = guide.places.questions.get(session.place or "") if session.asking_place else None
@@ -358,7 +358,9 @@ def repeat(guide: Guide, session: Session) -> Move:
 
 
 def come_back(guide: Guide, session: Session, samples: int) -> Move:
-    """Say the step again after a time in which nobody could be reached: only the limit of the session went on."""
+    """Repeat the step after a time in which the user could not be reached. During that time, only the time limit was
+    running.
+    """
     away = replace(session, stage="paused")
     move = pass_time(guide, away, samples)
     return move if move.session is None else repeat(guide, move.session)
@@ -377,7 +379,7 @@ def resume(guide: Guide, session: Session) -> Move:
 
 
 def go_to_place(guide: Guide, session: Session, places: str | None) -> Move:
-    """Go to the step for the last place that was named, or ask about a place that is not exact enough."""
+    """Go to the step for the place that was named last, or ask about a place that is not precise enough."""
     if places is None:  # "the other leg"
         move = _enter(guide, session, guide.index(guide.places.step or "", otherwise=session.position))
         return _at_once(replace(move, say=(*_spoken(guide.places.other), *move.say)))
@@ -390,13 +392,13 @@ def go_to_place(guide: Guide, session: Session, places: str | None) -> Move:
 
 
 def start_again(guide: Guide, session: Session, places: str | None) -> Move:
-    """Answer a report of the trouble during a session: go to the step for its place, as far as that is known."""
+    """Respond to a report of the trouble during a session. If a place is known, go to the step for this place."""
     afresh = replace(session, repeated=False)
     return go_to_place(guide, afresh, places or session.place or guide.places.usual)
 
 
 def stand(guide: Guide, session: Session) -> Move:
-    """Give the extra step, which is used only if the user asks for it."""
+    """Start the extra step, which is used only if the user asks for it."""
     if guide.stand is None:
         return repeat(guide, session)
     standing = replace(_at(session, "saying"), standing=True, round=1)
@@ -404,12 +406,12 @@ def stand(guide: Guide, session: Session) -> Move:
 
 
 def better(guide: Guide) -> Move:
-    """Close the session because the cramp is better."""
+    """Close the session because the trouble is better."""
     return Move(None, (guide.good, *guide.close), hush=True, end="better", full_disclaimer=True)
 
 
 def worse(guide: Guide) -> Move:
-    """Close the session at once because the cramp is worse, with the advice to get help."""
+    """Close the session immediately because the trouble is worse, with the advice to get help."""
     return Move(None, guide.close_worse, hush=True, end="worse", full_disclaimer=True)
 
 
@@ -423,7 +425,7 @@ def same(guide: Guide, session: Session) -> Move:
 
 
 def not_yet(guide: Guide, session: Session) -> Move:
-    """Go on with a step in the middle of which nothing has changed."""
+    """Continue with the current step after a report of no change in the middle of it."""
     if current_step(guide, session).asks:
         return same(guide, session)
     return say_between(guide, session, _spoken(guide.keep_going))
@@ -435,7 +437,7 @@ def stop() -> Move:
 
 
 def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
-    """Say rows without leaving the step. If the program was saying the step, it says it again afterwards."""
+    """Speak rows without leaving the step. If they interrupt the instruction, it is repeated afterwards."""
     if session.stage == "saying":
         step = current_step(guide, session)
         return Move(session, (*rows, *_rows(guide, step, session)), step.number, hush=True)
@@ -449,9 +451,11 @@ def which_step(guide: Guide, session: Session) -> Move:
 
 
 def how_long(guide: Guide, session: Session) -> Move:
-    """Say how many seconds of the countdown are left, or how long a hold will be. Without either, say the step."""
+    """Say how many seconds of the countdown are left, or how long the hold will be. If there is neither, repeat the
+    step.
+    """
     left, hold = seconds_left(guide, session), current_step(guide, session).hold_seconds
-    if left is None and hold == math.inf:  # the user counts: the step says how far
+    if left is None and hold == math.inf:  # the user counts, so the step tells the duration
         return repeat(guide, session)
     if left is None and hold and session.stage == "saying" and guide.count.text:
         return say_between(guide, session, (filled(guide.count, {"seconds": f"{hold:g}"}),))
@@ -461,7 +465,7 @@ def how_long(guide: Guide, session: Session) -> Move:
 
 
 def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
-    """Return the seconds left and the total of the current hold, rest or wait, or `None` if there is none."""
+    """Return the remaining and the total seconds of the current hold, rest or wait, or `None` if there is none."""
     step = current_step(guide, session)
     whole = {"holding": step.hold_seconds, "resting": step.rest_seconds, "waiting": step.wait_seconds}
     seconds = whole.get(session.stage)
@@ -479,7 +483,7 @@ def current_step(guide: Guide, session: Session) -> Step:
 
 
 def _at_once(move: Move) -> Move:
-    """Return the same move, which also stops the current speech."""
+    """Return the same move, which also interrupts the current speech."""
     return replace(move, hush=True)
 
 
@@ -519,12 +523,12 @@ def _rows(guide: Guide, step: Step, session: Session) -> tuple[Row, ...]:
 
 
 def _spoken(row: Row) -> tuple[Row, ...]:
-    """Return a row that a folder may leave out."""
+    """Return a row as a tuple, which is empty if the folder omits the row."""
     return (row,) if row.text else ()
 
 
 def _is_at(words: tuple[str, ...], phrases: tuple[str, ...], *, at_end: bool = False) -> bool:
-    """Return whether words begin with one of some phrases, or end with it."""
+    """Return whether a text begins or ends with one of the phrases."""
     parts = (tuple(phrase.split()) for phrase in phrases)
     return any((words[-len(part) :] if at_end else words[: len(part)]) == part for part in parts)
 
@@ -535,7 +539,7 @@ def seconds_to_say(rows: tuple[Row, ...]) -> float:
 
 
 def _fitting(rows: tuple[Row, ...], seconds: float) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """Split rows into those that fit into the time, and the rest."""
+    """Split rows into those that fit into the time and the rest."""
     count = len(rows)
     while count and seconds_to_say(rows[:count]) > seconds:
         count -= 1
@@ -613,7 +617,7 @@ def _check_steps(file: GuideFile, names: list[str], problems: Problems) -> None:
 
 @dataclass(frozen=True)
 class _Builder:
-    """Builds rows with the settings filled in, and steps of them."""
+    """Builds rows with the settings filled in, and steps from such rows."""
 
     sources: Sources
     problems: Problems

@@ -1,7 +1,7 @@
-"""Save the state of a conversation as a short JSON text, from which any process with the same words can continue it.
+"""Save the state of a conversation as a short JSON text, so that any process with the same content can continue it.
 
-The types of the frozen dataclasses define the format. A field with its default value is left out. A value that does
-not fit its type exactly is refused.
+The types of the frozen dataclasses define the format. Fields with their default value are omitted. A value that does
+not fit its type exactly is rejected.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from voice_helper.dialogue.conversation import State
 from voice_helper.errors import SavedStateError
 
 VERSION: Final = 4
-"""Increases with every change to `State`, or to its parts, that would change the meaning of an older text."""
+"""Incremented with every change to `State`, or to its parts, that would change the meaning of an older text."""
 
 
 def to_json(state: State, key: str) -> str:
-    """Return a state as JSON text. `key` identifies the words that it belongs to.
+    """Return a state as JSON text. `key` identifies the content that it belongs to.
 
-    Of the user's words, the text holds the values found in the last questions ("pickle") and, only in the middle of an
+    The only user input in the text is the slot values of the last questions ("pickle") and, in the middle of an
     utterance, the words that raise a red flag. Store the text where only this program can change it, because it
     determines what the program says next.
     """
@@ -31,10 +31,10 @@ def to_json(state: State, key: str) -> str:
 
 
 def from_json(text: str, key: str) -> State:
-    """Return the state that a text describes.
+    """Restore a state from its JSON text.
 
-    Raises `SavedStateError` if the text is invalid, or if it has another version or another `key`. The conversation
-    then restarts.
+    Raises `SavedStateError` if the text is invalid, or if it has another version or another `key`. The caller then
+    starts a new conversation.
     """
     try:
         saved = json.loads(text, parse_constant=_refuse_constant)
@@ -73,7 +73,7 @@ def _is_usual(each: Field[Any], owner: object) -> bool:
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    """Convert a JSON value to a type. `where` is its name in the error message. Raises `SavedStateError`."""
+    """Convert a JSON value to a type. `where` names the value in error messages. Raises `SavedStateError`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return _read_one_of(arguments, value, where)
