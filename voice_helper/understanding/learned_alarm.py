@@ -1,8 +1,8 @@
-"""The alarm: how likely it is that somebody needs help now, whatever the words, learned from labelled lines.
+"""The learned alarm: estimate from the meaning of a text how likely it is that someone needs help now.
 
-The sentence model reads the text once more, with small adapters beside its matrices that were trained for this one
-question (`python -m bench.alarm`), on the red flags of `wordings.txt` and on what people say that is none, in
-`alarms.txt`. What it gives are odds; from which odds on something is done stands in `thresholds.yaml`.
+The sentence model processes the text again, with small adapters added to its matrices. The adapters were trained for
+this one question (`python -m bench.alarm`) on the red flags in `wordings.txt` and on harmless sentences in
+`alarms.txt`. The result is log odds; `thresholds.yaml` determines from which odds on the program responds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ALARM_FILE: Final = "alarm.learned"
 ALARM_LINES_FILE: Final = "alarms.txt"
 SCALE: Final = 8.0
-"""The unit vectors of texts are multiplied by this before the last layer, as in training."""
+"""The unit vectors of texts are multiplied by this factor before the last layer, as in training."""
 
 CLASSES: Final = ("ordinary", "urgent", "emergency")
 _MAX_KEPT: Final = 256
@@ -31,27 +31,27 @@ _MAX_KEPT: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """How likely a text means danger."""
+    """The estimated danger in a text."""
 
     odds: float = -math.inf
-    """Natural logarithm of the odds that it needs help now, urgent or emergency."""
+    """The natural logarithm of the odds that someone needs help now (urgent or emergency)."""
 
     emergency: float = 0.0
-    """If it does, the share of emergency, from 0.0 to 1.0."""
+    """The probability of an emergency if someone needs help, from 0.0 to 1.0."""
 
 
 NO_SUSPICION: Final = Suspicion()
 
 
 class Alarm(Protocol):
-    """Judges how likely a text means danger."""
+    """Estimates the danger in a text."""
 
     def suspicion(self, comparable: str) -> Suspicion:
-        """Return how likely a text in comparable form means danger."""
+        """Return the estimated danger in a normalized text."""
 
 
 class NoAlarm:
-    """Stands in for a folder without a trained alarm: only the rules know danger."""
+    """The placeholder for a folder without a trained alarm, where only the rules detect danger."""
 
     def suspicion(self, comparable: str) -> Suspicion:
         """Return no suspicion."""
@@ -59,15 +59,15 @@ class NoAlarm:
 
 
 class LearnedAlarm:
-    """The trained alarm. What it needs is read for the first text."""
+    """The trained alarm. Its parameters are read with the first text."""
 
     def __init__(self, read: Callable[[], Mapping[str, npt.NDArray[Any]]], embed: SentenceEmbedder) -> None:
-        """Set what reads the trained numbers, and the embedder whose network is adapted."""
+        """Set the function that reads the trained parameters, and the embedder whose network is adapted."""
         self._read, self._embed = read, embed
         self._kept: dict[str, Suspicion] = {}
 
     def suspicion(self, comparable: str) -> Suspicion:
-        """Return how likely a text in comparable form means danger; the last few texts are remembered."""
+        """Return the estimated danger in a normalized text. Recent results are cached."""
         if not comparable:
             return NO_SUSPICION
         if comparable not in self._kept:
@@ -100,7 +100,7 @@ class LearnedAlarm:
 
 
 def suspicion_of(scores: npt.NDArray[np.float32]) -> Suspicion:
-    """Return what the scores of the three classes (`CLASSES`) say."""
+    """Convert the scores of the three classes (`CLASSES`)."""
     ordinary, urgent, emergency = (float(score) for score in scores)
     highest = max(urgent, emergency)
     danger = highest + math.log(math.exp(urgent - highest) + math.exp(emergency - highest))

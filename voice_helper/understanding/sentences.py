@@ -1,8 +1,8 @@
-"""Read sentence templates, written in Home Assistant's template language, and match texts with them by hassil.
+"""Read sentence templates, written in Home Assistant's template language, and match texts with them using hassil.
 
-hassil silently accepts a broken template and fails at the first sentence. Therefore every template, list and rule is
-checked here when it is read, and each problem names its file and line. hassil itself is loaded only when a text may
-match a template.
+hassil silently accepts a broken template and fails at the first sentence. Therefore, every template, list and rule is
+checked here when it is read, and each problem is reported with file and line. hassil itself is loaded only when a text
+may match a template.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _FILE_KEYS = frozenset({"language", "intents", "lists", "expansion_rules"})
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One sentence template of an intent, and its place in the files."""
+    """A sentence template of an intent, with its location in the files."""
 
     intent: str
     text: str
     place: Place
     number: int
-    """Its position among the sentences of its intent in its file, from 1."""
+    """The position among the sentences of its intent in its file, from 1."""
 
     def __str__(self) -> str:
         return f"{self.intent}, sentence {self.number}"
@@ -64,7 +64,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Sentences:
-    """All templates of a language, to match texts with and to draw sentences from."""
+    """All templates in one language, for matching texts and drawing sentences."""
 
     language: Language
     templates: tuple[Template, ...]
@@ -76,7 +76,7 @@ class Sentences:
     _raw_rules: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the fields and what takes long to build, but no objects of hassil."""
+        """Return the fields and everything that takes long to build, but no objects of hassil."""
         kept = {name: getattr(self, name) for name in ("intents", "slots_of", "_lists_of_slot", "_index")}
         return {each.name: getattr(self, each.name) for each in fields(self)} | kept
 
@@ -88,7 +88,7 @@ class Sentences:
     def exact(self, text: str, only: Iterable[str] | None = None) -> tuple[Claim, ...]:
         """Return the intents that a text matches word for word, highest priority first.
 
-        Tries the text as it is, with contractions, and without fillers. `only` limits the intents that are tried.
+        Tries the original text, the contracted text, and the text without fillers. `only` limits the intents to try.
         """
         plain = " ".join(self.language.words(text))
         short = self.language.comparable(text)
@@ -110,7 +110,9 @@ class Sentences:
         return self._parsed.draw(template.text, count)
 
     def written_out(self, template: str, limit: int) -> tuple[str, ...]:
-        """Return at most `limit` texts of a template without choices. Lists and rules stay as they are named in it."""
+        """Return at most `limit` texts of a template without choices. References to lists and rules are not
+        expanded.
+        """
         from voice_helper.understanding.hassil_adapter import texts_of
 
         return tuple(dict.fromkeys(" ".join(text.split()) for text in texts_of(template, limit)))
@@ -125,7 +127,7 @@ class Sentences:
 
     @cached_property
     def words(self) -> Mapping[str, Template]:
-        """Return every word of the templates, sorted, with the first template that contains it."""
+        """Return every word in the templates, sorted, with the first template that contains it."""
         found: dict[str, Template] = {}
         for template in self.templates:
             for word in self.words_of(template):
@@ -133,9 +135,10 @@ class Sentences:
         return dict(sorted(found.items()))
 
     def find_slots(self, comparable: str, slots: Iterable[str], *, misheard: bool = True) -> dict[str, str]:
-        """Find the values of slots in a text, apart from those that it takes back. Several are joined by commas.
+        """Find the slot values in a text, except those that it retracts. Several values of one slot are joined by
+        commas.
 
-        With `misheard`, words that are spelled like a value count as it.
+        With `misheard`, words with a similar spelling also count.
         """
         found: dict[str, str] = {}
         for slot in slots:
@@ -158,9 +161,10 @@ class Sentences:
         return any(known.issuperset(phrase.split()) for phrase in values)
 
     def _misheard(self, comparable: str, values: Mapping[str, str]) -> str:
-        """Return the value whose phrase is spelled most like some adjacent words, even if they split it, or "".
+        """Return the value whose phrase is spelled most like some adjacent words, even if they are split differently,
+        or "".
 
-        At least one of these words must be unknown to the templates. The others count as heard correctly.
+        At least one of these words must be absent from the templates. Other words count as recognized correctly.
         """
         from rapidfuzz import fuzz, process
 
@@ -187,7 +191,9 @@ class Sentences:
 
     @cached_property
     def _lists_of_slot(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the lists that fill each slot: its own first, then those that a template names as `{list:slot}`."""
+        """Return the lists that fill each slot: first the slot's own list, then those that a template references as
+        `{list:slot}`.
+        """
         lists: dict[str, dict[str, None]] = {name: {name: None} for name in self.lists}
         for _, name in self._lists_named:
             lists.setdefault(name.slot, {})[name.name] = None
@@ -200,13 +206,15 @@ class Sentences:
                 yield from ((template, each) for each in self._unfolded(name))
 
     def _unfolded(self, name: Name) -> tuple[Name, ...]:
-        """Return the lists that a name refers to: the list itself, or those in a rule and its nested rules."""
+        """Return the lists that a reference resolves to: the list itself, or those in a rule and its nested rules."""
         if not name.is_rule:
             return (name,)
         return tuple(each for inner in _names_of(self._raw_rules[name.name]) for each in self._unfolded(inner))
 
     def named_in(self, texts: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return the lists and rules that some templates refer to, directly or through rules, in hassil's form."""
+        """Return the lists and rules that the given templates refer to, directly or through rules, in hassil's
+        format.
+        """
         lists: dict[str, Any] = {}
         rules: dict[str, str] = {}
         left = [name for text in texts for name in _names_of(text)]
@@ -220,13 +228,13 @@ class Sentences:
         return lists, rules
 
     def lists_named_in(self, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Yield the slot and the list of each value that can occur in sentences of some templates."""
+        """Yield the slot and the list of each value that can occur in sentences of the given templates."""
         for text in texts:
             for name in _names_of(text):
                 yield from ((each.slot, each.name) for each in self._unfolded(name))
 
     def say(self, slot: str, value: str) -> str | None:
-        """Return the spoken form of a value of a slot, or `None` if no list of the slot contains the value."""
+        """Return the spoken form of a slot value, or `None` if no list of the slot contains the value."""
         lists = self._lists_of_slot.get(slot, (slot,))
         entries = (entry for name in lists for entry in self.lists.get(name, ()))
         return next((entry.say for entry in entries if entry.value == value), None)
@@ -235,14 +243,14 @@ class Sentences:
         words = sorted((word for word in text.split() if word.isascii() and word.isalpha()), key=len, reverse=True)
         candidates = (self.templates[each] for each in self._index.candidates(unicodedata.normalize("NFC", text)))
         templates = [(each.intent, each.text) for each in candidates if self._pieces.may_match(each.text, words)]
-        if not templates:  # then the parser is not even loaded
+        if not templates:  # without any, the parser is not even loaded
             return
         for match in self._parsed.matches(text, templates):
             yield Claim(*match)
 
     @cached_property
     def _index(self) -> FragmentIndex:
-        """Return the index of what the templates require."""
+        """Return the index of the templates' requirements."""
         reader = NeedReader(self._list_templates, self._raw_rules, _parsed_needs)
         return FragmentIndex([reader.needs(template.text) for template in self.templates])
 
@@ -368,9 +376,11 @@ def _parses(text: str, what: str, place: Place, language: Language, problems: Pr
 
 
 def _literal_fault(text: str, language: Language) -> str | None:
-    """Return which word no text can match because texts are compared without its signs, or `None` if all can."""
+    """Return the word that no text can match because normalization removes its punctuation, or `None` if all words can
+    match.
+    """
     for word in _WORD.findall(_NAMED.sub(" ", unicodedata.normalize("NFC", text))):
-        bare = word.translate(_STRAIGHT).strip("'")  # it may be a part of a word: "{name}'s"
+        bare = word.translate(_STRAIGHT).strip("'")  # it may be part of a word: "{name}'s"
         said = bare if bare.isascii() else " ".join(language.words(bare))
         if _NEVER_COMPARED.search(word) or said.casefold() != bare.lower():
             said = " ".join(language.words(word))
@@ -392,7 +402,7 @@ def _parsed_needs(text: str) -> Clauses:
 
 @lru_cache(maxsize=1 << 14)
 def _names_of(text: str) -> tuple[Name, ...]:
-    """Return the lists and rules that a valid template names, from left to right."""
+    """Return the lists and rules that a valid template refers to, from left to right."""
     if is_plain(text):
         return names_in(text)
     from voice_helper.understanding.hassil_adapter import names_of
@@ -401,7 +411,7 @@ def _names_of(text: str) -> tuple[Name, ...]:
 
 
 def _texts_of(text: str) -> list[str]:
-    """Return every text of a valid template that uses no lists or rules."""
+    """Return every text of a valid template without references to lists or rules."""
     if is_plain(text) and not _GROUPED.search(text):
         return [text]
     from voice_helper.understanding.hassil_adapter import texts_of
@@ -410,7 +420,7 @@ def _texts_of(text: str) -> list[str]:
 
 
 def _bracket_fault(text: str) -> str | None:
-    """Return which bracket is wrong and where, or `None` if all are closed in order."""
+    """Return which bracket is unbalanced and where, or `None` if all are closed in order."""
     open_brackets: list[tuple[str, int]] = []
     for column, character in enumerate(text, 1):
         if character in _PAIRS:
@@ -474,7 +484,7 @@ def _read_value(item: Item, what: str, language: Language, problems: Problems) -
 
 
 class _References:
-    """Checks that the lists and rules named in templates exist, and that no rule refers to itself."""
+    """Checks that the lists and rules referenced in templates exist, and that no rule refers to itself."""
 
     def __init__(self, lists: frozenset[str], rules: Mapping[str, str]) -> None:
         self._lists = lists

@@ -1,4 +1,6 @@
-"""Find the meaning of a text: red flags first, then exact templates, then redirects, then the nearest meaning."""
+"""Find the meaning of a text: red flags first, then exact templates, then redirects, then the nearest meaning by
+similarity.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +34,14 @@ Context = Literal["none", "guide"]
 
 HELP_NOW: Final = ("emergency", "urgent")
 _FEW_WORDS: Final = 3
-"""Shorter phrases, such as "thank you", may be meant for anyone."""
+"""Phrases of up to this length, such as "thank you", may be meant for anyone."""
 
 MIN_KNOWN_SHARE: Final = 0.34
-"""Below this share of known words, nearness says nothing."""
+"""If the share of known words is lower than this, similarity is meaningless."""
 
 
 FEW_WORDS_OF_DANGER: Final = 5
-"""A text of up to this number of words says little: it has thresholds of its own."""
+"""A text of up to this number of words provides little evidence, so it has its own thresholds."""
 
 _EDGE: Final = 1e-6
 
@@ -60,81 +62,85 @@ class _Danger:
 
 
 class NearestMeaning(Protocol):
-    """Ranks all intents by their nearness to a text, and finds the nearest template."""
+    """Ranks all intents by their similarity to a text, and finds the most similar template."""
 
     def rank(self, comparable: str) -> Ranking:
-        """Return the nearness of a text to every intent."""
+        """Return the similarity of a text to every intent."""
 
     def known_share(self, comparable: str) -> float:
-        """Return the share of the text's words that the templates contain, from 0.0 to 1.0."""
+        """Return the share of the text's words that occur in the templates, from 0.0 to 1.0."""
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Return the template of an intent that is nearest to a text, or `None` if the intent has none."""
+        """Return the template of an intent that is most similar to a text, or `None` if the intent has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The minimum nearness for each decision. They are tuned on labelled sentences, not guessed in code."""
+    """The minimum similarity for each decision. The values are tuned on labelled sentences rather than set in code."""
 
     sure: float
     margin: float
     unsure: float
     confident: float
-    """The minimum confidence to trust the recognizer's words."""
+    """The minimum confidence for trusting a transcript."""
 
     emergency: float
-    """The minimum share of emergency in a danger that makes it one. Below one half: when in doubt, the higher level."""
+    """The minimum probability of an emergency, given danger, for treating it as an emergency. Below one half, so that
+    doubtful cases get the higher level.
+    """
 
     alarm_certain: float
-    """The minimum odds (natural logarithm) of danger that are acted on without a rule."""
+    """The minimum log odds of danger (natural logarithm) for a certain alarm without a rule."""
 
     alarm_possible: float
-    """The minimum odds at which the emergency number is named, without a rule."""
+    """The minimum log odds for naming the emergency number without a rule."""
 
     rule_certain: float
-    """The minimum odds at which the words of a rule are acted on."""
+    """The minimum log odds for a certain alarm if a rule matches."""
 
     rule_possible: float
-    """The minimum odds at which the words of a rule count at all."""
+    """The minimum log odds for a possible alarm if a rule matches."""
 
     alarm_short: float = 0.0
-    """Added to all four for a text of up to five words."""
+    """Added to the four limits above for a text of up to five words."""
 
     alarm_session: float = 0.0
-    """Added to all four in a guided session."""
+    """Added to the four limits in a guided session."""
 
     alarm_misheard: float = 0.0
-    """Added to all four if the recognizer's confidence is below `confident`."""
+    """Added to the four limits if the recognizer's confidence is below `confident`."""
 
     alarm_clear: float = 0.0
-    """A sign of danger heard with less confidence than this is at most possible."""
+    """With a lower recognizer confidence, a sign of danger is at most possible."""
 
     heard: float = 0.0
-    """Words heard with less confidence than this mean nothing, except a sign of danger that a rule names."""
+    """Transcripts with a lower confidence are ignored, except for signs of danger that a rule finds."""
 
     overheard: float = 0.5
-    """The minimum score for overheard words, which nobody addressed to the program."""
+    """The minimum score for overheard speech, which was not addressed to the program."""
 
     overheard_confident: float = 0.7
-    """The minimum confidence for a nearest meaning of overheard words."""
+    """The minimum confidence for overheard speech that is understood by similarity only."""
 
     overheard_clear: float = 0.8
-    """From this confidence, an overheard red flag counts regardless of the partial words."""
+    """From this confidence on, a red flag in overheard speech counts regardless of the partial transcript."""
 
     score_slope: float = 1.0
-    """With `score_offset`, converts nearness to a calibrated score, in log odds."""
+    """With `score_offset`, converts similarity to a calibrated score, in log odds."""
 
     score_offset: float = 0.0
 
     def believed(self, nearness: float) -> float:
-        """Return the calibrated score for a nearness: the share of meanings this near that are right."""
+        """Return the calibrated score for a similarity: the expected share of right answers at this similarity."""
         if not 0.0 < nearness < 1.0:
             return nearness
         odds = self.score_slope * math.log(nearness / (1 - nearness)) + self.score_offset
         return logistic(odds)
 
     def decision(self, score: float, second_score: float, *, may_ask: bool) -> Decision:
-        """Decide from the nearness of the two nearest meanings whether to answer, to ask back or to refuse."""
+        """Decide from the similarity of the two nearest meanings whether to answer, to ask a clarifying question, or to
+        refuse.
+        """
         if score >= self.sure and score - second_score >= self.margin:
             return "nearest"
         is_near_enough = score >= self.unsure and score + second_score >= self.sure
@@ -149,10 +155,10 @@ USUAL_THRESHOLDS: Final = Thresholds(
     emergency=0.42,
     alarm_certain=2.2,
     alarm_possible=-0.6,
-    rule_certain=-20.0,  # the words of a rule are enough
+    rule_certain=-20.0,  # a matching rule is enough
     rule_possible=-20.0,
 )
-"""For a folder without `thresholds.yaml`."""
+"""The thresholds for a folder without `thresholds.yaml`."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +170,7 @@ class Understanding:
     nearest: NearestMeaning
     thresholds: Thresholds
     alarm: Alarm | None = None
-    """The trained alarm. Without one, danger is as likely as its meanings are near."""
+    """The trained alarm. Without one, the odds of danger follow from the similarity to its intents."""
 
     def understand(self, text: str, context: Context = "none", confidence: float = 1.0) -> Match:
         """Return the meaning of a typed or recognized text. `confidence` is the recognizer's, from 0.0 to 1.0.
@@ -173,16 +179,16 @@ class Understanding:
         """
         text, *rest = self.sentences.language.parts(text)
         words = self.sentences.language.words(text)
-        if all(len(word) == 1 for word in words):  # a letter is a cough, or the start of a word
+        if all(len(word) == 1 for word in words):  # a single letter is a cough, or the start of a word
             match = Match(NONE_INTENT, score=0.0, decided_by="none")
         else:
             match = self._meaning(text, context, confidence)
-        for part in dict.fromkeys(rest):  # what is pasted again and again is read once
+        for part in dict.fromkeys(rest):  # text that was pasted repeatedly is processed once
             match = self._with_danger_in(part, match, context, confidence)
         return match
 
     def _with_danger_in(self, part: str, match: Match, context: Context, confidence: float) -> Match:
-        """Return the meaning of a long text with the danger, if any, that the rules find in a later part of it."""
+        """Return the meaning of a long text, including any danger that the rules find in a later part."""
         flag = self.safety.find(part).highest
         if flag is None or flag.level not in HELP_NOW or _danger_rank(match) <= (HELP_NOW.index(flag.level), 0):
             return match
@@ -194,11 +200,12 @@ class Understanding:
         return replace(match, family=meant.family, certainty=meant.certainty, possible=meant.possible or meant.intent)
 
     def is_for_us(self, heard: Transcript, match: Match, so_far: str = "") -> bool:
-        """Return whether overheard words are meant for the program: they match a template or clearly name its subject.
+        """Return whether overheard speech is meant for the assistant: it matches a template or clearly names the
+        subject.
 
-        A command, "yes" or "thanks" has a meaning only during a conversation, and a near meaning may be chance. A red
-        flag may be misheard. If there are partial words (`so_far`, from another recognizer), they must contain a red
-        flag as well, unless the words were heard clearly.
+        A command, "yes" or "thanks" has a meaning only during a conversation, and similarity alone may be a
+        coincidence. A red flag may be a recognition error. If another recognizer returned a partial transcript
+        (`so_far`), this must contain a red flag as well, unless the confidence is high.
         """
         if match.decided_by == "command":
             return match.intent == GUIDE_START
@@ -213,7 +220,7 @@ class Understanding:
         return is_sure and self._group(match.intent) not in {TALK_GROUP, COMMAND_GROUP}
 
     def with_runner_up(self, text: str, match: Match) -> Match:
-        """Return the match with the second-best meaning, even if nearness was not needed to decide."""
+        """Return the match with the second-best meaning, even if similarity was not needed to decide."""
         if match.runner_up is not None:
             return match
         ranking = self.nearest.rank(self.sentences.language.essence(text))
@@ -236,7 +243,7 @@ class Understanding:
         return replace(meant, family=danger.family, certainty="possible", possible=danger.level)
 
     def _without_danger(self, text: str, flags: Flags, context: Context) -> Match:
-        """Return what a text means apart from any danger in it."""
+        """Return the meaning of a text apart from any danger in it."""
         denied = _denies_danger(flags)
         redirect = next((flag for flag in flags.raised if flag.level not in HELP_NOW), None)
         if denied:
@@ -258,7 +265,9 @@ class Understanding:
         return replace(self._unless_unknown(comparable, nearest), denied=denied)
 
     def _unless_unknown(self, comparable: str, nearest: Match) -> Match:
-        """Return the nearest meaning. If what was asked about is in no template, return that nothing is known of it."""
+        """Return the nearest meaning. If the topic of the question is in no template, return that nothing is known
+        about it.
+        """
         asked = self.sentences.language.asked_about(comparable).split()
         is_answer = nearest.intent in (NONE_INTENT, UNSURE_INTENT) or self._group(nearest.intent) != TALK_GROUP
         if not asked or self.sentences.knows(asked[-1]) or nearest.slots or not is_answer:
@@ -271,15 +280,17 @@ class Understanding:
         return next((intent for intent, slots in self.sentences.slots_of.items() if slot in slots), None)
 
     def _ranked(self, comparable: str) -> Ranking:
-        """Return the nearness of a text to every intent, or no nearness if too few of its words are known."""
+        """Return the similarity of a text to every intent. If too few of its words are known, return no
+        similarities.
+        """
         is_known = self.nearest.known_share(comparable) >= MIN_KNOWN_SHARE
         return self.nearest.rank(comparable) if is_known else NOTHING_NEAR
 
     def _danger(self, text: str, flags: Flags, context: Context, confidence: float) -> _Danger | None:
-        """Return the danger that a text names, as certain as its rules and its odds make it, otherwise `None`.
+        """Return the danger in a text with the certainty that follows from its rules and its odds, or `None`.
 
-        A sentence of the folder that means danger is as certain as words can be. One that means something else, word
-        for word, is none, unless a rule says so.
+        A text that matches a template for danger is fully certain. A text that matches another template word for word
+        is no danger, unless a rule says otherwise.
         """
         claim = self._exact(text, context)
         flag = flags.highest if flags.highest is not None and flags.highest.level in HELP_NOW else None
@@ -299,12 +310,12 @@ class Understanding:
         if flag is not None:
             certain, possible = min(certain, thresholds.rule_certain), min(possible, thresholds.rule_possible)
         if flag is not None and odds < possible and self._is_sign_so_far(text, flag):
-            odds = possible  # whatever comes after a sign, its number is named
+            odds = possible  # after any sign, name the number
         if odds < possible or (flag is None and self.alarm is not None and not self._is_known(text)):
             return None
         emergency, urgent = HELP_NOW
         is_emergency = suspicion.emergency >= thresholds.emergency
-        if flag is not None:  # a rule knows the level, unless the alarm is sure of a higher one
+        if flag is not None:  # a rule determines the level, unless the alarm is sure of a higher one
             is_emergency = flag.level == emergency or (is_emergency and odds >= thresholds.alarm_certain)
         level = emergency if is_emergency else urgent
         family = flag.family if flag is not None and flag.level == level else None
@@ -312,7 +323,7 @@ class Understanding:
         return _Danger(level, certainty, family, is_by_rule=flag is not None, odds=suspicion.odds)
 
     def _is_sign_so_far(self, text: str, flag: Flag) -> bool:
-        """Return whether a text would be certain if it ended with the sign of a rule."""
+        """Return whether a text would be certain if it ended after the sign that a rule found."""
         comparable = self.sentences.language.comparable(text)
         before, found, _ = comparable.partition(flag.words)
         if not found or self.alarm is None:
@@ -325,13 +336,15 @@ class Understanding:
         return self.nearest.known_share(comparable) >= MIN_KNOWN_SHARE
 
     def _is_harmless(self, text: str, context: Context) -> bool:
-        """Return whether only a rule could make a text a danger: a command, a question about anybody, a fragment."""
+        """Return whether only a rule could make a text a danger: a command, a question about people in general, a
+        fragment.
+        """
         comparable = self.sentences.language.comparable(text)
         is_command = context == "guide" and self._short_command(text) is not None
         return is_command or self.safety.is_general_question(comparable) or self.safety.is_fragment(comparable)
 
     def suspicion(self, text: str, flags: Flags) -> Suspicion:
-        """Return how likely a text means danger, as the alarm judges it."""
+        """Return the alarm's estimate of the danger in a text."""
         essence = self.sentences.language.essence
         if self.alarm is not None:
             whole, clauses = self.alarm.suspicion(essence(text)), tuple(self._clauses(text))
@@ -340,7 +353,7 @@ class Understanding:
             if not any(flag.level in HELP_NOW for flag in flags.raised):
                 return whole
             return max((whole, *map(self.alarm.suspicion, clauses)), key=lambda suspicion: suspicion.odds)
-        # Nearness knows neither denials nor idioms.
+        # Similarity takes no account of denials and idioms.
         left = flags.rest if _denies_danger(flags) else flags.plain if flags.plain is not None else text
         shares = dict(self._ranked(essence(left)).scores())
         emergency, urgent = (shares.get(level, 0.0) for level in HELP_NOW)
@@ -350,7 +363,9 @@ class Understanding:
         return Suspicion(math.log(together / (1 - together)), emergency / (emergency + urgent))
 
     def _clauses(self, text: str) -> Iterator[str]:
-        """Yield the clauses of a text, without a command before them: what stands beside a sign does not weaken it."""
+        """Yield the clauses of a text without any command before them, because text next to a sign does not weaken the
+        sign.
+        """
         clauses = self.safety.clauses(self.sentences.language.comparable(text))
         for clause in clauses:
             first, _, rest = clause.partition(" ")
@@ -387,12 +402,14 @@ class Understanding:
         )
 
     def _family(self, comparable: str, ranking: Ranking, level: str) -> str | None:
-        """Return the nearest family of a level; one that has words of its own counts only with one of them."""
+        """Return the most similar family of a level. A family with its own words counts only if the text contains one
+        of them.
+        """
         family = ranking.family(level)
         return family if family is None or self.safety.may_be(family, comparable) else None
 
     def urgent_flag(self, text: str) -> Flag | None:
-        """Return an emergency or urgent flag that is certain even in an incomplete utterance, or `None`."""
+        """Return an emergency or urgent flag that is certain even in a partial transcript, or `None`."""
         flags = self.safety.find(text)
         flag = flags.highest
         if flag is None or flag.level not in HELP_NOW:
@@ -400,7 +417,7 @@ class Understanding:
         return flag if self.suspicion(text, flags).odds >= self.thresholds.rule_certain else None
 
     def comparable(self, text: str) -> str:
-        """Return a text in comparable form: lower case, contracted, with consistent spelling."""
+        """Return a text in normalized form: lower case, contracted, with consistent spelling."""
         return self.sentences.language.comparable(text)
 
     def command(self, text: str) -> str | None:
@@ -409,7 +426,7 @@ class Understanding:
         return self._short_command(text) or next(claims, None)
 
     def _short_command(self, text: str) -> str | None:
-        """Return the intent of a word such as "ready", which is a command only in a session, or `None`."""
+        """Return the intent of a short phrase such as "ready", which is a command only in a session, or `None`."""
         language = self.sentences.language
         return language.in_session.get(language.comparable(text))
 
@@ -421,7 +438,7 @@ class Understanding:
         return claims[0] if claims else None
 
     def _asked_first(self, text: str) -> Match | None:
-        """Return the meaning of a text that asks about a value of `asked_first`, otherwise `None`."""
+        """Return the meaning of a question about one of the values in `asked_first`, or `None`."""
         comparable = self.sentences.language.comparable(text)
         for slot, values in self.sentences.language.asked_first.items():
             said = self.sentences.find_slots(comparable, (slot,), misheard=False).get(slot, "").split(", ")
@@ -477,7 +494,7 @@ class Understanding:
 
 
 def _danger_rank(match: Match) -> tuple[int, int]:
-    """Return how urgent the danger in a match is, most urgent first: by its level, then by its certainty."""
+    """Return a sort key for the urgency of the danger in a match, most urgent first: its level, then its certainty."""
     level = match.intent if match.intent in HELP_NOW else match.possible
     rank = HELP_NOW.index(level) if level in HELP_NOW else len(HELP_NOW)
     return (rank, 0) if match.certainty == "certain" else (rank + len(HELP_NOW), 1)
