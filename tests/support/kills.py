@@ -136,7 +136,7 @@ def kill_often(times: int, seed: int, folder: Path) -> tuple[int, list[str]]:
             work.begin(chance)
         killed += place.kill(work, chance.uniform(0.1, 1.0) * longest[kind])
         ran = place.run(work)
-        is_there = kind == 2 and "is there already" in ran.stderr  # it was killed after all the work was done
+        is_there = kind == 2 and "already exists" in ran.stderr  # it was killed after all the work was done
         if (ran.returncode and not is_there) or "Traceback" in ran.stderr or not work.is_right(ran):
             print(f"wrong after start {number + 1}", flush=True)
             wrong.append(f"{work.command}: {ran.returncode} {ran.stdout[-300:]} {ran.stderr[-1_000:]}")

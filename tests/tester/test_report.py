@@ -227,7 +227,7 @@ def test_the_page_shows_figures_confusions_and_what_was_refused(spanish: Skill) 
 def test_the_page_begins_with_the_worst_and_folds_what_is_all_right(spanish: Skill) -> None:
     html = page_of(spanish, *RESULTS, result("pull", "stretch", "stretch", line=8))
     headings = re.findall(r"<h2>(.*?)</h2>", html)
-    assert headings[:3] == ["Worst confusions", "What is taken for what", "Accuracy by intent"]
+    assert headings[:3] == ["Worst confusions", "Confusion matrix", "Accuracy by intent"]
     (folded,) = re.findall(r"<details>.*?</details>", html, re.DOTALL)
     assert "<code>stretch</code>" in folded
     assert "<code>remedy_heat</code>" not in folded

@@ -100,12 +100,12 @@ class WavSource:
         self._content: Path | bytes = _content(path, self.name) if content is None else _whole(content, self.name)
         with self._open() as sound:
             if sound.frames == 0:
-                raise AudioFileError(f"{self.name} has no sound in it", hint="record the question again")
+                raise AudioFileError(f"{self.name} contains no audio", hint="record the question again")
             if sound.channels > _MAX_CHANNELS:
                 raise AudioFileError(f"{self.name} has {sound.channels} channels", hint="save it with one or two")
             if not _MIN_RATE <= sound.samplerate <= _MAX_RATE:
                 raise AudioFileError(
-                    f"{self.name} has {sound.samplerate} samples a second", hint="save it with 16000 or 44100"
+                    f"{self.name} has a sample rate of {sound.samplerate} Hz", hint="save it at 16000 or 44100 Hz"
                 )
 
     def chunks(self) -> Iterator[AudioChunk]:
@@ -128,9 +128,7 @@ class WavSource:
             return soundfile.SoundFile(io.BytesIO(content) if isinstance(content, bytes) else str(content))
         except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
             reason = str(error).rsplit(": ", 1)[-1].strip()
-            raise AudioFileError(
-                f"{self.name} is not a sound file that can be read: {reason}", hint="save it as WAV"
-            ) from error
+            raise AudioFileError(f"{self.name} is not readable as audio: {reason}", hint="save it as WAV") from error
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
         with self._open() as sound:
@@ -159,8 +157,8 @@ class RawSound:
         """
         if not _MIN_RATE <= rate <= _MAX_RATE or not 1 <= width <= 4 or not 1 <= channels <= _MAX_CHANNELS:
             raise SoundFormatError(
-                f"sound of {rate} samples a second, {width} bytes a sample and {channels} channels cannot be read",
-                hint="send 16000 samples a second, 2 bytes a sample, 1 channel",
+                f"audio with {rate} Hz, {width} bytes per sample and {channels} channels is not supported",
+                hint="send 16000 Hz, 2 bytes per sample, 1 channel",
             )
         self.form = (rate, width, channels)
         self._as_inside = self.form == (SAMPLE_RATE, 2, 1)
@@ -303,7 +301,7 @@ class KeptSource:
                 file.writeframes(chunk.pcm)  # also updates the length in the header
                 self._opened.flush()
         except OSError as error:
-            self._announce(f"the sound is no longer saved: {error.strerror}")
+            self._announce(f"the recording has stopped: {error.strerror}")
             return False
         return True
 
@@ -351,7 +349,7 @@ def write_wav(path: Path, pcm: bytes) -> None:
             file.writeframes(pcm)
         write_whole(path, made.getvalue())
     except OSError as error:
-        raise AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
+        raise AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another location") from error
 
 
 def _wav_writer(opened: BinaryIO) -> wave.Wave_write:
@@ -381,7 +379,7 @@ def _content(path: Path, name: str) -> Path | bytes:
     """Return the path of an audio file, or its content if it cannot be read from the path in parts."""
     if not comes_from_stdin(path):
         if path.is_dir():
-            raise AudioFileError(f"{path} is a folder", hint="name a sound file in it")
+            raise AudioFileError(f"{path} is a folder", hint="name an audio file in it")
         if not path.exists():
             raise AudioFileError(f"there is no file {path}", hint="check the path")
     try:
@@ -572,7 +570,7 @@ class Loudspeaker(_Device):
 
     def _advance_without_device(self, samples: int) -> bytes:
         if not self._chunks_away:
-            self._announce("the loudspeaker is gone; the program continues, and speaks again when it is back")
+            self._announce("the loudspeaker was disconnected; the program continues, and speaks again when it is back")
         self._chunks_away += 1
         with self._lock:
             del self._waiting[: round(samples * self._rate / SAMPLE_RATE) * 2]
@@ -601,7 +599,9 @@ class Loudspeaker(_Device):
             stalled_seconds = 0.0 if len(self._waiting) < left else stalled_seconds + _LOOK_SECONDS
             left = len(self._waiting)
             if not self._stream.active or stalled_seconds > _STALLED_SECONDS:
-                raise SoundDeviceError("the loudspeaker went away", hint="plug it in again, then: voice-helper doctor")
+                raise SoundDeviceError(
+                    "the loudspeaker was disconnected", hint="plug it in again, then: voice-helper doctor"
+                )
         time.sleep(self._latency_seconds)  # audio still in the device's buffer
 
     def _fill(self, out: Any, frames: int, when: object, status: object) -> None:
@@ -666,7 +666,7 @@ class Microphone(_Device):
                 if clock_seconds() - waits_since > _MICROPHONE_WAIT_SECONDS + 1:
                     continue  # the machine slept: the device may need a moment
                 raise SoundDeviceError(
-                    "the microphone no longer delivers sound", hint="plug it in again, then: voice-helper doctor"
+                    "the microphone no longer delivers audio", hint="plug it in again, then: voice-helper doctor"
                 ) from None
             yield from _quiet_chunks(missed_seconds)
             if self._rate != SAMPLE_RATE:
@@ -743,8 +743,8 @@ def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKin
         except (sounddevice.PortAudioError, ValueError) as error:
             if _BUSY in error.args:
                 raise SoundDeviceError(
-                    f"the {kind} is busy: another program holds it, or it has just gone away",
-                    hint="end that program, or choose another device: voice-helper setup",
+                    f"the {kind} is busy: another program is using it, or it was just disconnected",
+                    hint="quit that program, or choose another device: voice-helper setup",
                 ) from error
             reason = str(error)
             continue

@@ -42,11 +42,11 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 @click.option(
     "--wav",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="Sound file with the question (WAV, FLAC or OGG; - is standard input).",
+    help="Audio file with the question (WAV, FLAC or OGG; - is standard input).",
 )
 @click.option("--save", type=click.Path(path_type=Path), help="Write the spoken answer to this WAV file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-@click.option("--explain", is_flag=True, help="Name the second-best meaning too, which takes longer.")
+@click.option("--explain", is_flag=True, help="Also show the second-best meaning, which takes longer.")
 @DEBUG_RECORDING
 @common
 def ask(
@@ -69,7 +69,7 @@ def ask(
     if question and wav:
         raise click.UsageError("use a typed question or --wav, not both")
     if question and recording:
-        raise click.UsageError("a typed question has no sound to keep: leave --debug-recording out")
+        raise click.UsageError("a typed question has no audio to record: omit --debug-recording")
     check_save(options, save, wav)
     _answer_once(
         options,
@@ -142,7 +142,9 @@ def _hear(
             is_silent = False
             yield utterance, recognizer.name
         if is_silent:
-            raise VoiceHelperError(f"no words were heard in {file.name}", hint="record it closer to the microphone")
+            raise VoiceHelperError(
+                f"no words were recognized in {file.name}", hint="record it closer to the microphone"
+            )
         return
     with Microphone(options.microphone_device) as microphone:
         note("listening: ask your question")

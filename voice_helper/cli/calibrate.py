@@ -110,7 +110,7 @@ def _refuse_few(names: str, trials: Sequence[Trial]) -> None:
     for kind, count in (("about our subject", ours), ("labelled out_of_scope", len(trials) - ours)):
         if count < MIN_LINES:
             raise VoiceHelperError(
-                f"{names}: {count} lines {kind}, fewer than {MIN_LINES}: a threshold would be set by chance",
+                f"{names}: {count} lines {kind}, fewer than {MIN_LINES}: the threshold would be down to chance",
                 hint='add lines such as {"text": "what people say", "intent": "what they mean"}',
             )
 

@@ -104,7 +104,7 @@ def _look(name: str, look: Callable[[], str], *, needed: bool = False, gives: st
 def _content(folder: Path) -> str:
     content = load_content(folder)
     templates, answers = len(content.sentences.templates), len(content.answers.entries)
-    return f"{templates} templates, {answers} answers; reviewed by no clinician"
+    return f"{templates} templates, {answers} answers; not reviewed by a clinician"
 
 
 def _recognizer(record: RecognizerRecord, language: str, model: Path | None) -> Finding:

@@ -68,7 +68,7 @@ def doctor(options: Options, as_json: bool, speak: bool) -> None:
             table.add_row(_mark(each), plain(each.name), plain_lines("\n".join(_lines(each))))
         console.print(table)
     if any(each.needed and not each.ok for each in findings):
-        raise VoiceHelperError("something that every question needs does not work", hint="see the lines above")
+        raise VoiceHelperError("a required component does not work", hint="see the lines above")
 
 
 def _mark(finding: Finding) -> str:
@@ -109,6 +109,6 @@ def voices(options: Options, save: Path | None) -> None:
     click.echo(f"{NoVoice.name}{'  (used)' if NoVoice.name == voice.name else ''}")
     if isinstance(voice, Pyttsx3Voice):
         names = voice.voices()
-        click.echo(f"  {len(names)} voices of the system: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
+        click.echo(f"  {len(names)} system voices: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
     sample = skill.content.answers.short
     speak(options, (sample,), save)

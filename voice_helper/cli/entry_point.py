@@ -154,7 +154,7 @@ def _run_with_settings(given: list[str]) -> None:
             name = _setting_of(error)
             if name is None or name not in settings or not is_answering:
                 raise
-            note(f"{settings_file()}: {name}: {error.message}; it is answered without this setting")
+            note(f"{settings_file()}: {name}: {error.message}; continuing without this setting")
             settings = {other: value for other, value in settings.items() if other != name}
         else:
             return
@@ -168,7 +168,7 @@ def _output_lost(error: OSError) -> int:
     if error.errno == errno.EIO:  # the terminal was closed
         return _INTERRUPTED
     if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
-        show_error(VoiceHelperError("there is no room on the disk", hint="make room, then try again"))
+        show_error(VoiceHelperError("the disk is full", hint="free some space, then try again"))
         return 1
     raise error
 
@@ -187,7 +187,7 @@ def _settings(*, is_answering: bool) -> Mapping[str, Any]:
     except SettingsError as error:
         if not is_answering:
             raise
-        note(f"{error.message}; it is answered without this setting: {error.hint}")
+        note(f"{error.message}; continuing without this setting: {error.hint}")
         return usable_settings(path)
 
 

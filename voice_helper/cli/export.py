@@ -49,8 +49,8 @@ def homeassistant(options: Options, folder: Path) -> None:
     for name in files:
         click.echo(folder / name)
     note_number(options, skill)
-    note("a sign of danger is recognized there only in whole sentences. For any other, Home Assistant guesses")
-    note("for all that matters use serve wyoming; the top of each file says more")
+    note("signs of danger are recognized only in the exported sentences; for other wordings, Home Assistant guesses")
+    note("if someone may need help, use serve wyoming; the top of each file explains why")
 
 
 @export.command()

@@ -95,13 +95,15 @@ class _AnnouncedBy:
 
 
 _LISTENING_OPTIONS: Final = (
-    click.option("--source", default="mic", show_default=True, help="mic, or a sound file, played in simulated time."),
+    click.option("--source", default="mic", show_default=True, help="mic, or an audio file, played in simulated time."),
     click.option("--save", type=click.Path(path_type=Path), help="Write what it says to this WAV file."),
     click.option("--events", is_flag=True, help="Print each event as a JSON object."),
     DEBUG_RECORDING,
-    click.option("--headset", is_flag=True, help="You wear a headset: the microphone cannot hear the loudspeaker."),
+    click.option(
+        "--headset", is_flag=True, help="You wear a headset, so the microphone does not pick up the loudspeaker."
+    ),
     click.option("--article-only", is_flag=True, help="Use only the article's own words, without first aid."),
-    click.option("--patient", is_flag=True, help="Wait longer for the end of what you say."),
+    click.option("--patient", is_flag=True, help="Allow longer pauses while you speak."),
     click.option("--plain", is_flag=True, help="Print lines instead of large letters, for screen readers."),
     click.option("--chime/--no-chime", default=True, help="Play a soft tone at the start, to adapt to the room."),
 )
@@ -139,7 +141,12 @@ def _known_places(context: click.Context, parameter: click.Parameter, begun: str
 
 
 @click.command()
-@click.option("--place", metavar="PLACE", shell_complete=_known_places, help="Where it is: a place the words know.")
+@click.option(
+    "--place",
+    metavar="PLACE",
+    shell_complete=_known_places,
+    help="Where the trouble is: one of the places in the intents folder.",
+)
 @_conversing
 def guide(options: Options, listening: Listening, place: str | None) -> None:
     """Get step-by-step, hands-free help during a cramp.
@@ -280,9 +287,9 @@ def _begin(assistant: Assistant, skill: Skill, options: Options, listening: List
 
 def _how_to_begin(skill: Skill, manner: _Manner) -> str:
     if manner.wake is not None:
-        return f'listening for "{manner.wake}"; signs of danger are always heard. Ctrl-C ends'
+        return f'listening for "{manner.wake}"; signs of danger are always recognized. Ctrl-C ends'
     if manner.push_to_talk:
-        return "press Enter, then speak; signs of danger are always heard. Ctrl-C ends"
+        return "press Enter, then speak; signs of danger are always recognized. Ctrl-C ends"
     asking = f"listening; ask about {skill.content.about}"
     if skill.content.guide is None:
         return f"{asking}. Ctrl-C ends"
@@ -296,7 +303,7 @@ def _check_place(skill: Skill, place: str) -> None:
     """Raise `click.BadParameter` if the guided session has no such place."""
     names = skill.content.places
     if place not in names:
-        known = f"choose from {', '.join(names)}" if names else "these words name no places: leave --place out"
+        known = f"choose from {', '.join(names)}" if names else "this intents folder has no places: omit --place"
         raise click.BadParameter(f'there is no place "{place}"; {known}', param_hint="--place")
 
 

@@ -81,7 +81,7 @@ def _own_names(context: click.Context, parameter: click.Parameter, begun: str) -
 
 @models.command()
 @click.argument("name", shell_complete=_known_names)
-@click.option("--mirror", metavar="URL", help="Download its files from this folder of another server.")
+@click.option("--mirror", metavar="URL", help="Download the files from this folder on another server.")
 def install(name: str, mirror: str | None) -> None:
     """Download a model from the list, verify it, and install it.
 

@@ -102,7 +102,9 @@ def _number(context: click.Context, parameter: click.Parameter, value: str | Non
     if number is None and value and value.strip():
         if context.get_parameter_source("number") is ParameterSource.COMMANDLINE:
             raise click.BadParameter(f'"{value}" has no digit, so nobody can call it', context, parameter)
-        note(f'"{value}" is no emergency number: it has no digit. Set yours with voice-helper setup, or --number 112')
+        note(
+            f'"{value}" is not an emergency number: it has no digit. Set yours with voice-helper setup, or --number 112'
+        )
     return number
 
 
@@ -155,7 +157,7 @@ DEBUG_RECORDING: Final = click.option(
     "--debug-recording",
     "recording",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Save what the microphone hears in this folder, after announcing it. No sound is saved otherwise.",
+    help="Save the microphone audio in this folder, after announcing it. No audio is saved otherwise.",
 )
 
 
@@ -194,7 +196,7 @@ def kept_in(source: Source, recording: Path | None) -> Source:
     if recording is None:
         return source
     kept = KeptSource(source, recording, time.strftime("heard-%Y-%m-%d-%H-%M-%S-") + str(os.getpid()), note)
-    note(f"the sound is saved in {kept.path}")
+    note(f"the recording is saved in {kept.path}")
     return kept
 
 
@@ -292,7 +294,7 @@ def open_loudspeaker(options: Options, announce: Callable[[str], None] | None = 
 
 def open_skill(options: Options) -> Skill:
     """Open the skill of the selected intents folder. Print a warning if it has no rules for signs of danger."""
-    with progress("reading the words"):
+    with progress("loading the intents"):
         from voice_helper.skill import open_skill
 
         skill = open_skill(folder=language_folder(options), settings=options.settings, announce=note)
@@ -325,7 +327,7 @@ def check_save_name(save: Path, question: Path | None = None) -> None:
     if is_sound_name(save) and save.suffix.casefold() != ".wav":
         raise click.UsageError(f"--save writes WAV files only: --save {save.with_suffix('.wav')}")
     if question is not None and save.exists() and question.exists() and save.samefile(question):
-        raise click.UsageError(f"--save would write over the question in {question}: choose another name")
+        raise click.UsageError(f"--save would overwrite the question in {question}: choose another name")
 
 
 def language_folder(options: Options) -> Path:
@@ -475,7 +477,7 @@ def write_file(path: Path, text: str) -> None:
     try:
         write_whole(path, text.encode(errors="backslashreplace"))
     except OSError as error:
-        raise VoiceHelperError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
+        raise VoiceHelperError(f"{path} cannot be written: {error.strerror}", hint="choose another location") from error
 
 
 _in_progress: list[Status | None] = []

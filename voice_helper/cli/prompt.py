@@ -26,9 +26,9 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.tester.run import Result
 
 _COMMANDS: Final = {
-    ":explain [on|off|TEXT]": "show why the last sentence, every sentence, or this one was understood so",
+    ":explain [on|off|TEXT]": "explain the last sentence, every sentence, or this text",
     ":context [guide|none]": "treat lines as said in a guided session, or outside one",
-    ":after [INTENT]": "treat lines as said after this answer; without an intent, after none",
+    ":after [INTENT]": "treat lines as said after this answer; without an intent, after no answer",
     ":reload": "reload the intents folder; edits are also noticed automatically",
     ":help": "show this list",
     ":quit": "quit; exit and Ctrl-D do the same",
@@ -57,7 +57,7 @@ def run_prompt(folder: Path, settings: Mapping[str, str], asking: Asking, *, his
     from voice_helper.tester.live_reload import WatchedSkill
 
     told: list[str] = []
-    with progress("reading the words"):
+    with progress("loading the intents"):
         watched = WatchedSkill(folder, settings, told.append)
     warn_of_danger(watched.skill.content)
     prompt = _Prompt(watched, asking, told)
@@ -132,14 +132,14 @@ def _history(*, keep: bool) -> tuple[History, str]:
                 super().store_string(string)
 
     if not keep:
-        return InMemoryHistory(), "what you type is not kept"
+        return InMemoryHistory(), "your input is not saved"
     path = state_folder() / "test-intents-history"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        return InMemoryHistory(), f"what you type is not kept: {path} cannot be written: {error.strerror}"
-    return Kept(str(path)), f"what you type is kept in {path}, on this machine only; --no-history keeps nothing"
+        return InMemoryHistory(), f"your input is not saved: {path} cannot be written: {error.strerror}"
+    return Kept(str(path)), f"your input is saved in {path}, on this machine only; --no-history turns this off"
 
 
 def _completer(prompt: _Prompt) -> Completer:
@@ -216,7 +216,7 @@ class _Prompt:
         if changed:
             self._read(", ".join(changed))
         elif self._watched.is_behind:
-            note("the words from before the edit are still in use; :reload shows what to fix")
+            note("the version before the edit is still in use; :reload shows what to fix")
         self._last_sentence = text
         skill = self._watched.skill
         result = run_case(skill, Case(text, context=self.asking.context, after=self.asking.after))
@@ -224,10 +224,10 @@ class _Prompt:
 
     def _read(self, what: str) -> None:
         try:
-            with progress("reloading the words"):
+            with progress("reloading the intents"):
                 self._watched.read_anew()
         except VoiceHelperError as error:
-            show_error(VoiceHelperError(error.message, hint="fix it; the old words stay in use until then"))
+            show_error(VoiceHelperError(error.message, hint="until it is fixed, the old version stays in use"))
         else:
             sentences = self._watched.skill.content.sentences
             note(f"reloaded ({what}): {len(sentences.templates)} templates, {len(sentences.intents)} intents")
@@ -252,7 +252,7 @@ class _Prompt:
         if rest not in {"guide", "none", ""}:
             raise VoiceHelperError(f'there is no context "{rest}"', hint="contexts: guide, none")
         if rest == "guide" and self._watched.skill.content.guide is None:
-            raise VoiceHelperError("there is no guided session in these words", hint="a guide.yaml makes one")
+            raise VoiceHelperError("this intents folder has no guided session", hint="a guide.yaml makes one")
         self.asking.context = "guide" if rest == "guide" else "none"
         note(f"lines are said {'in' if rest == 'guide' else 'outside'} a guided session")
 

@@ -51,7 +51,7 @@ _TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # no characters that 
 def _address(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that adds the options for the server's address."""
     host = click.option(
-        "--host", default="127.0.0.1", show_default=True, help="Address to serve on; 0.0.0.0 is all of them."
+        "--host", default="127.0.0.1", show_default=True, help="Address to serve on; 0.0.0.0 means all addresses."
     )
     ports = click.IntRange(0, 65_535)
     at = click.option(
@@ -77,9 +77,11 @@ def serve() -> None:
     "--key", type=click.Path(path_type=Path, dir_okay=False), help="Private key of the certificate (PEM file)."
 )
 @click.option(
-    "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of people at a time."
+    "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of concurrent users."
 )
-@click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
+@click.option(
+    "--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Number of recognizer processes."
+)
 @click.option(
     "--behind-proxy",
     is_flag=True,
@@ -107,7 +109,7 @@ def web(
     Example: voice-helper serve web --host 0.0.0.0 --cert helper.pem --key helper-key.pem
     """
     if (cert is None) != (key is None):
-        raise click.UsageError("--cert and --key go together")
+        raise click.UsageError("--cert and --key must be used together")
     with needs_package("the page", "web"):
         import starlette  # noqa: F401
         import uvicorn
@@ -119,7 +121,7 @@ def web(
         skill = open_skill(options)
         if skill.content.page is None:
             raise VoiceHelperError(
-                f"{language_folder(options)} has no page.yaml, and there is no usual one in its language",
+                f"{language_folder(options)} has no page.yaml, and there is no default one for its language",
                 hint="copy intents/page.en.yaml there as page.yaml, and translate it",
             )
         skill.load_all()
@@ -147,9 +149,11 @@ def web(
 @serve.command()
 @_address(WYOMING_PORT)
 @click.option(
-    "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of people heard at a time."
+    "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of concurrent speakers."
 )
-@click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
+@click.option(
+    "--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Number of recognizer processes."
+)
 @click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant discover it on the network.")
 @click.option(
     "--keep-sessions",
@@ -208,10 +212,12 @@ def wyoming(
             if keep_sessions is not None:
                 note(f"guided sessions are kept in {keep_sessions}")
             note(
-                "after a change of --voice or --rate, run the action tts.clear_cache in Home Assistant: it keeps sound"
+                "after a change of --voice or --rate, run the action tts.clear_cache in Home Assistant: it caches audio"
             )
             if not is_loopback(host):
-                note("everybody who can reach this port can use it: the protocol has no password and no encryption")
+                note(
+                    "anyone who can reach this port can use the server: the protocol has no password and no encryption"
+                )
 
         keep_what_is_loaded()
         asyncio.run(server.serve(listener, ready))
@@ -230,7 +236,7 @@ async def _announce_in_network(host: str, port: int) -> None:
         ).register_server()
     except Exception as error:  # the mDNS library may raise anything
         raise VoiceHelperError(
-            f"cannot announce it on the network: {error or type(error).__name__}",
+            f"cannot announce the server on the network: {error or type(error).__name__}",
             hint="leave out --zeroconf, and enter host and port in Home Assistant",
         ) from error
 
@@ -369,7 +375,7 @@ def _announce(listener: socket.socket, token: str | None, host: str, *, is_secur
     click.echo(address)
     click.echo(f"token: {token}")
     _draw_code(address)
-    note("open this address on a phone or another machine; everybody with the token can use it. Ctrl-C ends")
+    note("open this address on a phone or another machine; anyone with the token can use it. Ctrl-C ends")
     if not is_secure:
         note(
             "without --cert and --key, browsers block the microphone, and others on the network can read what is typed"

@@ -151,7 +151,7 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
         )
         return
     if batch.cluster and batch.audio:
-        raise click.UsageError("--cluster spreads texts, not sounds")
+        raise click.UsageError("--cluster distributes texts, not audio files")
     earlier = _earlier(batch)
     skill = open_skill(options)
     piped: dict[str, bytes] = {}
@@ -176,7 +176,7 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
         count = len(report.failed)
         raise VoiceHelperError(
             f"{count} line{' was' if count == 1 else 's were'} not tested: {report.failed[0].fault}",
-            hint="the report says why of each; test those lines again",
+            hint="the report gives the reason for each; test those lines again",
         )
     if batch.fail_under is not None and not report.expected:
         raise VoiceHelperError("nothing was tested: no line has an expected intent", hint=_LABEL)

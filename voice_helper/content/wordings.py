@@ -54,5 +54,5 @@ def read_wordings(lines: Iterable[str], file: str, problems: Problems) -> tuple[
         elif intent is not None:
             found[line] = Wording(line, intent, family, place)
         else:
-            problems.add(place, f'"{line}" stands under no heading [intent]')
+            problems.add(place, f'"{line}" is under no heading [intent]')
     return tuple(found.values())

@@ -23,8 +23,8 @@ _SIGNS = "@`%!&*|>?"
 _TAB = "indent with spaces, not with tabs"
 _COLON = "a text with a colon in it needs quotes around it"
 _QUOTES = "a text with quotes in it needs quotes of the other kind around all of it"
-_INDENT = "a line here is indented otherwise than those that it belongs to"
-_NO_ANCHORS = "anchors (&) and aliases (*) are not read: write the value out, or put quotes around the text"
+_INDENT = "a line is indented differently from the lines that it belongs to"
+_NO_ANCHORS = "anchors (&) and aliases (*) are not supported: write the value out, or put quotes around the text"
 _PART = "the bracket is never closed, or a text in it with quotes, a comma or a colon needs quotes around it"
 
 _PLAIN_TAGS = frozenset({"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"})
@@ -108,7 +108,7 @@ def _item(node: yaml.Node, file: str, problems: Problems, *, depth: int) -> Item
                 problems.add(key_place, "a key must be a text")
             elif key in read:
                 first = next(each.start_mark.line for each, _ in node.value if each.value == key) + 1
-                problems.add(key_place, f'key "{key}" stands here a second time (first in line {first}): keep only one')
+                problems.add(key_place, f'key "{key}" occurs twice (first in line {first}): keep only one')
             else:
                 read[key] = _item(value_node, file, problems, depth=depth + 1)
         return Item(place, read)

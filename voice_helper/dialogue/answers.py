@@ -248,7 +248,7 @@ def _check_provenance(row: RowKeys, what: str, sources: Sources, problems: Probl
         near = did_you_mean(source, sources.named)
         problems.add(place, f'{what}: there is no source "{source}" under "sources:" of answers.yaml{near}')
     if kind == "article" and fact is None:
-        problems.add(place, f'{what}: a row of kind article needs "fact:", an id of facts.yaml')
+        problems.add(place, f'{what}: a row of kind article needs "fact:", an id from facts.yaml')
     if kind in {"first_aid", "safety"} and source is None:
         problems.add(place, f'{what}: a row of kind {kind} needs "source:", a key of "sources:" of answers.yaml')
     if kind == "talk" and (fact or source):

@@ -145,7 +145,7 @@ def read_follow_ups(item: Item, language: Language, sources: Sources, problems: 
     file = read(FollowUpsFile, item, problems)
     for name, frames in file.frames.items():
         if name not in language.groups:
-            problems.add(frames.place, f'frames: "{name}" is no group of language.yaml')
+            problems.add(frames.place, f'frames: "{name}" is not a group in language.yaml')
         if any(frame.count(_WORDS) != 1 for frame in frames.texts):
             problems.add(frames.place, f"frames: each of {name} needs {_WORDS} once")
     replies = {kind: getattr(file.nothing, kind) for kind in KINDS}

@@ -45,13 +45,13 @@ def from_json(text: str, key: str) -> State:
     if type(saved["version"]) is not int or saved["version"] != VERSION:
         raise SavedStateError(f"it is of version {saved['version']!r}, and this one reads {VERSION}")
     if saved["key"] != key:
-        raise SavedStateError("it belongs to different words")
+        raise SavedStateError("it belongs to other content")
     state: State = _read(State, saved["state"], "state")
     return state
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _written(value: Any) -> Any:
@@ -91,7 +91,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return float(value)
     if kind in (bool, int, float, str, NoneType) and type(value) is kind:
         return value
-    raise SavedStateError(f"{where} is not what it should be")
+    raise SavedStateError(f"{where} has an invalid value")
 
 
 def _read_one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:

@@ -42,7 +42,9 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> None:
                 old.rename(folder)
             raise
     except OSError as error:
-        raise VoiceHelperError(f"{folder} cannot be written: {error.strerror}", hint="choose another place") from error
+        raise VoiceHelperError(
+            f"{folder} cannot be written: {error.strerror}", hint="choose another location"
+        ) from error
     finally:
         if made is not None:
             shutil.rmtree(made, ignore_errors=True)

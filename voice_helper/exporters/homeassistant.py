@@ -40,9 +40,9 @@ _ABOUT: Final = """\
 #
 # Emergencies come first:
 #   {first}
-# Home Assistant knows whole sentences only. It recognizes a sign of danger only if the user says one of these
-# sentences, or one of them joined by "and" or "but" to anything else. At any other wording it guesses: a sign of danger
-# got the time of day.
+# Home Assistant matches whole sentences only. It recognizes a sign of danger only if the user says one of these
+# sentences, alone or joined by "and" or "but" to anything else. With any other wording, it guesses: one sign of danger
+# was answered with the time of day.
 # "voice-helper serve wyoming" looks for signs in every sentence. If someone may need help, use that instead.
 #
 # Not exported: those rules, other wordings, follow-up questions ("why", "tell me more"), the guided session with its

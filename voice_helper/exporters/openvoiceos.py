@@ -72,7 +72,7 @@ def subject_of(content: Content) -> Subject:
     if content.subject is None:
         raise VoiceHelperError(
             f"{content.folder} has no assistant.yaml, so there is no name for the skill",
-            hint="copy the one of intents/en, and change its words",
+            hint="copy the one in intents/en, and adapt it",
         )
     return content.subject
 

@@ -96,7 +96,7 @@ def open_recognizer(
     record, folder = _chosen(engine, language, model)
     if record.languages and language not in record.languages:
         raise ModelMissingError(
-            f'the {record.name} recognizer hears {", ".join(record.languages.values())} only, not "{language}"',
+            f'the {record.name} recognizer supports {", ".join(record.languages.values())} only, not "{language}"',
             hint="choose a Vosk model for the language with --model",
         )
     opened = engine_module(record).open_engine(EngineRequest(phrases, language, folder, workers))

@@ -96,7 +96,7 @@ def open_engine(request: EngineRequest) -> OpenedRecognizer:
 
 def import_pocketsphinx() -> Any:
     """Import pocketsphinx. Raises `EngineMissingError` if it does not load."""
-    with needs_package("hearing with PocketSphinx", "pocketsphinx"):
+    with needs_package("recognition with PocketSphinx", "pocketsphinx"):
         return importlib.import_module("pocketsphinx")
 
 

@@ -28,7 +28,7 @@ class VoskProcess:
         """Start the process. Raises `EngineMissingError` if vosk is not installed. The model loads with the first
         request.
         """
-        with needs_package("hearing with Vosk"):
+        with needs_package("recognition with Vosk"):
             _find_vosk()
         self.model = model
         package = str(Path(voice_helper.__file__).parent.parent)
@@ -59,7 +59,7 @@ class VoskProcess:
                 reply = pickle.load(replies)
             except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
                 raise EngineFaultError(
-                    f"Vosk ended while it heard with the model in {self.model}", hint="try again, or use another model"
+                    f"Vosk crashed while using the model in {self.model}", hint="try again, or use another model"
                 ) from error
         if isinstance(reply, VoiceHelperError):
             raise reply
@@ -102,7 +102,7 @@ def open_engine(request: EngineRequest) -> OpenedRecognizer:
     model, phrases = request.model_folder, request.phrases
     recognizer = VoskRecognizer(model, phrases)
     unknown = ", ".join(recognizer.unknown_words)
-    advice = f"the model in {model} cannot hear: {unknown}" if unknown else None
+    advice = f"the model in {model} cannot recognize: {unknown}" if unknown else None
     return OpenedRecognizer(recognizer, lambda: VoskRecognizer(model, phrases, recognizer.loaded), advice)
 
 

@@ -104,7 +104,7 @@ def _joined(parts: Iterable[Transcript]) -> str:
 
 def _load(model: Path) -> tuple[Any, Any]:
     """Load vosk and the model in a folder."""
-    with needs_package("hearing with Vosk"):
+    with needs_package("recognition with Vosk"):
         import vosk
     vosk.SetLogLevel(-1)
     try:

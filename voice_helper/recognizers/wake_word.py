@@ -47,7 +47,7 @@ class WakeWord:
         unknown = [word for word in words if word not in sounds]
         if unknown or not words:
             raise EngineMissingError(
-                f'the wake phrase "{phrase}" cannot be listened for: no sound is known for "{" ".join(unknown)}"',
+                f'the wake phrase "{phrase}" cannot be used: no pronunciation is known for "{" ".join(unknown)}"',
                 hint='choose plain English words, such as --wake "hey helper"',
             )
         said = itertools.islice(itertools.product(*(sounds[word] for word in words)), _MAX_WAYS)

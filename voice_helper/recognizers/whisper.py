@@ -42,7 +42,7 @@ class WhisperRecognizer(WholeUtterance):
         super().__init__()
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # otherwise it would look online for a model's missing files
         keep_onnxruntime_silent()  # faster-whisper may load it
-        with needs_package("hearing with Whisper", "whisper"):
+        with needs_package("recognition with Whisper", "whisper"):
             engine = importlib.import_module("faster_whisper")
         try:
             self._model: Any = engine.WhisperModel(
@@ -79,7 +79,7 @@ def open_engine(request: EngineRequest) -> OpenedRecognizer:
         whole = WhisperRecognizer(request.model_folder, request.language, prompt_of(request.phrases.questions))
         return WithWordsSoFar(whole, so_far.words_so_far()) if so_far else whole
 
-    advice = None if so_far else 'with this model a "stop" counts only when you pause after it'
+    advice = None if so_far else 'with this model, "stop" takes effect only when you pause after it'
     return OpenedRecognizer(another(), another, advice)
 
 

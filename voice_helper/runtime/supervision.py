@@ -228,7 +228,7 @@ class GuardedRecognizer:
         except Exception as error:  # engines may raise anything
             raise self._broken(error) from error
         if not is_sound(given):
-            raise self._broken("it returned no valid words")
+            raise self._broken("it returned no valid transcript")
         return given
 
     def _broken(self, why: object) -> EngineFaultError:
@@ -256,7 +256,7 @@ class GuardedVoice:
         """Return a sentence as 16 kHz, 16-bit audio. Raises `EngineFaultError` if it cannot be spoken."""
         with self._one_at_a_time:
             if time.monotonic() < self._given_up_until:
-                raise _fault("the voice", "it has given out")
+                raise _fault("the voice", "it has failed")
             try:
                 return self._spoken(text, words_per_minute)
             except EngineFaultError:
@@ -358,7 +358,7 @@ class GuardedEcho:
         def cleaned(canceller: EchoCanceller) -> tuple[AudioChunk, bool]:
             left = canceller.clean(chunk, played)
             if left.samples != chunk.samples:
-                raise EngineFaultError("it returned sound of another length", hint=_HINT)
+                raise EngineFaultError("it returned audio of a different length", hint=_HINT)
             return left, canceller.hears_us_alone
 
         try:

@@ -143,7 +143,7 @@ class Skill:
         """
         number = callable_number(emergency_number)
         if number is None and emergency_number:
-            _log(f'"{emergency_number}" is no emergency number: it has no digit')
+            _log(f'"{emergency_number}" is not an emergency number: it has no digit')
         settings = {"number": number} if number else {}
         skill = open_skill(folder=Path(folder) if folder else None, settings=settings, announce=_log)
         return replace(skill, conversation=skill.conversation.article_only()) if article_only else skill

@@ -204,7 +204,7 @@ def _read(
             problems.add(Place(name, 1), "this file is missing")
     for path in files.twice:
         other = path.with_suffix(YAML).name
-        problems.add(Place(shown_path(path, folder), 1), f"stands beside {other}, so it is not read: keep one of them")
+        problems.add(Place(shown_path(path, folder), 1), f"stands beside {other}, so it is ignored: keep one of them")
     sentence_files = [path for path in files.read if path.parent == folder / "sentences"]
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
@@ -264,9 +264,9 @@ def _check_wordings(
     levels = {family.name: family.level for family in safety.families}
     for wording in wordings:
         if wording.intent not in sentences.intents:
-            problems.add(wording.place, f'"{wording.text}" stands under [{wording.intent}], which is no intent')
+            problems.add(wording.place, f'"{wording.text}" is under [{wording.intent}], which is not an intent')
         elif wording.family is not None and levels.get(wording.family) != wording.intent:
-            problems.add(wording.place, f"{wording.family} is no family of {wording.intent} in safety.yaml")
+            problems.add(wording.place, f"{wording.family} is not a family of {wording.intent} in safety.yaml")
 
 
 def _read_language(item: Item, problems: Problems) -> Language:
@@ -303,7 +303,7 @@ def _check_together(
         for row in entry.rows:
             _check_when(intent, entry.place, row, sentences, safety, problems)
             for name in sorted(placeholders(row.text) - names):
-                never_said = f'{{{name}}} is no list and not under "settings:" of answers.yaml, so it is never said'
+                never_said = f'{{{name}}} is neither a list nor under "settings:" in answers.yaml, so it is never said'
                 problems.add(entry.place, f'{intent}: "{row.text}": {never_said}')
 
 
@@ -334,7 +334,7 @@ def _read_guide(
         problems.add(place, f"place: there is no list {{{places.slot}}}")
     for value in (*places.questions, *filter(None, (places.usual,))):
         if values and value not in values:
-            problems.add(place, f'place: "{value}" is no value of {{{places.slot}}}')
+            problems.add(place, f'place: "{value}" is not a value of {{{places.slot}}}')
     for name, intents in guide.conditions.items():
         for intent in intents:
             if intent not in sentences.intents:
@@ -373,7 +373,7 @@ def _check_when(
             continue
         for value in wanted:
             if value not in known | {"any", "none", "other"}:
-                problems.add(place, f'{intent}: "when" names {slot} "{value}", which is no value of it')
+                problems.add(place, f'{intent}: "when" names {slot} "{value}", which is not one of its values')
 
 
 def _check_thefts(sentences: Sentences, problems: Problems) -> None:
@@ -395,7 +395,7 @@ def _check_thefts(sentences: Sentences, problems: Problems) -> None:
 
 
 def _report_theft(text: str, template: Template, other: str, where: str, problems: Problems) -> None:
-    problems.add(template.place, f'{template}: "{text}" is claimed by {other} too ({where})')
+    problems.add(template.place, f'{template}: "{text}" is also claimed by {other} ({where})')
 
 
 DRAWING_VERSION = 1

@@ -77,7 +77,7 @@ def read_web_labels(
     )
 
 
-_NO_USUAL: Final = "take them over from page.en.yaml, as this language has no usual ones"
+_NO_USUAL: Final = "copy them from page.en.yaml, because this language has no defaults"
 
 
 def _first_of(maps: Iterable[Mapping[str, _Value]]) -> dict[str, _Value]:

@@ -29,7 +29,7 @@ def find_model(engine: str, language: str, given: Path | None) -> Path:
             return folder
     raise ModelMissingError(
         f'there is no {kind.title} model for the language "{language}"',
-        hint='install one of those that "voice-helper models list" shows, or give a folder with --model',
+        hint='install one of those that "voice-helper models list" shows, or name a folder with --model',
     )
 
 

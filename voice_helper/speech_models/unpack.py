@@ -81,7 +81,7 @@ def copy(source: Path, folder: Path, *, count: Count) -> None:
 
 
 def _opened(archive: Path) -> zipfile.ZipFile:
-    with _reading(f"{archive.name} is not a whole zip archive"):
+    with _reading(f"{archive.name} is not a complete zip archive"):
         return zipfile.ZipFile(archive)
 
 
@@ -119,7 +119,7 @@ def _wrong_with(member: zipfile.ZipInfo) -> str | None:
     if member.flag_bits & _ENCRYPTED:
         return "which is encrypted"
     if member.compress_type not in _METHODS:
-        return "packed in a way that is not known"
+        return "packed with an unknown method"
     return None
 
 

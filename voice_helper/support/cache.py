@@ -208,7 +208,7 @@ def text_in(content: bytes, name: str) -> str:
         raise ValueError(str(error)) from None
     text_at = 10 + int.from_bytes(array[8:10], "little")  # header follows magic and version (8 bytes) and header length
     if not array.startswith(b"\x93NUMPY\x01") or b"'<U" not in array[:text_at]:
-        raise ValueError(f"{name} is no text")
+        raise ValueError(f"{name} is not a text")
     return array[text_at:].decode("utf-32-le").rstrip("\0")
 
 

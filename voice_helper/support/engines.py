@@ -116,7 +116,7 @@ RECOGNIZERS: Final = (
         imports="vosk",
         hears="any language with a Vosk model",
         needs=("an installed model (below), or a folder in `models/`, in `VOSK_MODEL_PATH`, or named with `--model`"),
-        adds="may hear English better than the built-in recognizer, and hears other languages",
+        adds="may recognize English better than the built-in recognizer, and recognizes other languages",
         model=ModelKind(
             title="Vosk",
             contents="am/, conf/ and graph/",
@@ -142,7 +142,7 @@ RECOGNIZERS: Final = (
             " speak"
         ),
         needs="nothing: the models are in the packages",
-        adds="hears English without a model",
+        adds="recognizes English without a model",
         languages={"en": "English"},
         automatic=True,
         wants_second_opinions=True,
@@ -155,7 +155,7 @@ RECOGNIZERS: Final = (
         imports="pocketsphinx",
         hears="English, on a very small machine",
         needs="(Python 3.13 or older)",
-        adds="--engine pocketsphinx: hears with PocketSphinx",
+        adds="--engine pocketsphinx: recognizes speech with PocketSphinx",
         languages={"en": "English"},
         extra="pocketsphinx",
         vocabulary="pronunciations",
@@ -165,9 +165,9 @@ RECOGNIZERS: Final = (
         module="voice_helper.recognizers.whisper",
         package="faster-whisper",
         imports="faster_whisper",
-        hears="the languages of a Whisper model; the words come half a second after the end of the question",
+        hears="the languages of a Whisper model; the transcript arrives half a second after the end of the question",
         needs="and a model for CTranslate2 (`models install faster-whisper-tiny.en`)",
-        adds="--engine whisper: hears with a Whisper model",
+        adds="--engine whisper: recognizes speech with a Whisper model",
         extra="whisper",
         gives_second_opinions=True,
         model=ModelKind(
@@ -177,7 +177,7 @@ RECOGNIZERS: Final = (
             alternatives=(("vocabulary.txt",), ("vocabulary.json",)),
             without_alternatives="vocabulary.txt is missing",
             load="import ctranslate2; load = ctranslate2.models.Whisper",
-            mark=("model.bin", b"WhisperSpec", "model.bin is no Whisper model for CTranslate2"),
+            mark=("model.bin", b"WhisperSpec", "model.bin is not a Whisper model for CTranslate2"),
         ),
     ),
 )

@@ -25,8 +25,8 @@ def temporary_folder() -> Iterator[Path]:
         folder = tempfile.mkdtemp(prefix="voice-helper-", dir=_roomy())
     except OSError as error:
         raise EngineMissingError(
-            f"there is no room for temporary files: {error.strerror or error}",
-            hint="make room on the disk, then try again",
+            f"there is no space for temporary files: {error.strerror or error}",
+            hint="free some disk space, then try again",
         ) from error
     try:
         yield Path(folder)

@@ -106,7 +106,7 @@ def _read_result(entry: Mapping[str, Any], place: Place) -> tuple[Key, Earlier]:
     after, ok = entry.get("after"), entry.get("ok")
 
     def refuse(what: str) -> VoiceHelperError:
-        return VoiceHelperError(f"{place}: is no result of test-intents: {what}", hint=HINT)
+        return VoiceHelperError(f"{place}: is not a result of test-intents: {what}", hint=HINT)
 
     if not isinstance(text, str) or not isinstance(intent, str):
         raise refuse(f'"{"intent" if isinstance(text, str) else "text"}" must be a text')

@@ -102,16 +102,16 @@ def html_report(parts: PageParts) -> str:
     if report.expected:
         known = parts.sentences.intents
         body += [_heading("Worst confusions"), _confusions(report.confusions())]
-        body += [_heading("What is taken for what"), _matrix(report, known)]
+        body += [_heading("Confusion matrix"), _matrix(report, known)]
         body += [_heading("Accuracy by intent"), _by_intent(report.by_intent())]
         body += [_heading("Scores"), _histogram(report)]
     else:
-        body.append("<p>No line says what it should mean, so nothing can be right or wrong.</p>")
+        body.append("<p>No line has an expected meaning, so nothing can be right or wrong.</p>")
     body += [_heading("Refused"), _refused(report)]
     if parts.thefts is not None:
         body += [_heading("Thefts"), _thefts(parts.thefts)]
         body += [_heading("Unreachable templates"), _unreachable(parts.thefts)]
-    body.append(f"<footer>voice-helper {__version__} test-intents. For education only, no medical device.</footer>")
+    body.append(f"<footer>voice-helper {__version__} test-intents. For education only, not a medical device.</footer>")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -210,7 +210,7 @@ def _intent_table(figures: Iterable[IntentFigures]) -> str:
         )
         for each in figures
     ]
-    return _table(("intent", "", "#right", "#lines", "#others taken for it"), rows)
+    return _table(("intent", "", "#right", "#lines", "#taken for it"), rows)
 
 
 def _bar(share: float) -> str:
@@ -255,9 +255,8 @@ def _matrix(report: Report, known: Sequence[str]) -> str:
                 cells.append(_cell(left + place * _CELL, y, counts[expected, got], whole, kind, f"{expected} → {got}"))
     drawn = ("".join(heads), f'<g text-anchor="end">{"".join(labels)}</g>', f"<g {_MIDDLE}>{''.join(cells)}</g>")
     more = f" Only the {len(shown)} largest of {len(pairs)} confusions are drawn." if len(pairs) > len(shown) else ""
-    return (
-        '<p class="soft">A row is what lines should mean, a column what they came to mean. Blue is right.'
-        f"{more}</p>" + _picture("Confusion matrix", width, height, "".join(drawn))
+    return f'<p class="soft">Rows are expected intents, columns are actual ones. Blue is right.{more}</p>' + _picture(
+        "Confusion matrix", width, height, "".join(drawn)
     )
 
 
@@ -293,7 +292,7 @@ def _wrong_line(result: Result) -> str:
     if result.fault is not None:
         return f'{_line(case)} <span class="bad">not tested: {_text(result.fault)}</span>'
     heard = (
-        f' <span class="soft">heard as “{_text(result.transcript.text)}”{several_utterances(result)}</span>'
+        f' <span class="soft">recognized as “{_text(result.transcript.text)}”{several_utterances(result)}</span>'
         if result.engine
         else ""
     )
@@ -326,8 +325,8 @@ def _histogram(report: Report) -> str:
     marks = (f'<text x="{share * _CHART_WIDTH:.0f}" y="{below_all}">{share}</text>' for share in (0.2, 0.4, 0.6, 0.8))
     drawn.append(f"<g {_MIDDLE}>{''.join(marks)}</g>")
     return (
-        '<p class="soft">How many lines had which score: <span class="good">right ones above</span> the line, '
-        '<span class="bad">wrong ones below</span>. A bar grows with the root of its count.</p>'
+        '<p class="soft">Number of lines per score: <span class="good">right ones above</span> the axis, '
+        '<span class="bad">wrong ones below</span>. Bar lengths grow with the square root of the count.</p>'
         + _picture("Scores of right and of wrong lines", _CHART_WIDTH, below_all + 6, "".join(drawn))
     )
 

@@ -31,7 +31,7 @@ def trade_off_picture(points: Sequence[Point], chosen: Point, bins: Sequence[Bin
         f'role="img" font-family="sans-serif" font-size="12"><title>{escape(title)}</title>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         f'<g transform="translate({_LEFT} {_TOP})">',
-        _axes("sure: the least score that is answered", "share of lines"),
+        _axes("sure: the minimum score for an answer", "share of lines"),
         f'<text x="0" y="-14" font-weight="bold">{escape(title)}</text>',
     ]
     for number, (name, colour, label) in enumerate(_CURVES):

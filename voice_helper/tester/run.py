@@ -119,7 +119,7 @@ def run_case(
         state, _ = skill.conversation.begin_guide(state)
     if case.after is not None:
         if case.after not in skill.content.answers.entries:
-            raise VoiceHelperError(f'{case.place}: "after" names {case.after}, which is no intent')
+            raise VoiceHelperError(f'{case.place}: "after" names {case.after}, which is not an intent')
         said = Match(case.after)
         topic = said if case.after in skill.content.follow_ups.topics else None
         state = replace(state, last=LastAnswer(said, topic=topic))
@@ -344,11 +344,11 @@ def explain(skill: Skill, result: Result) -> list[str]:
     thresholds = understanding.thresholds
     odds = understanding.suspicion(text, flags).odds
     lines.append(
-        f"log odds of danger: {odds:.1f}, acted on from {thresholds.alarm_certain:.1f}, possible from"
-        f" {thresholds.alarm_possible:.1f}; with the words of a rule from {thresholds.rule_certain:.1f} and"
+        f"log odds of danger: {odds:.1f}, certain from {thresholds.alarm_certain:.1f}, possible from"
+        f" {thresholds.alarm_possible:.1f}; if a rule matches, from {thresholds.rule_certain:.1f} and"
         f" {thresholds.rule_possible:.1f}"
     )
-    lines.append(f"answered from {thresholds.sure:.2f}, asked about when nearer than {thresholds.margin:.2f}")
+    lines.append(f"answered from {thresholds.sure:.2f}, clarified if the difference is below {thresholds.margin:.2f}")
     lines.append(f"decided by {match.decided_by}: {match.intent}")
     return lines
 

@@ -58,7 +58,7 @@ def _run_cases(cases: Sequence[Case], words: _Words, content_key: str) -> list[R
     skill = _skill_of(words)
     if skill.content.content_key != content_key:
         raise VoiceHelperError(
-            "a machine of the cluster has different words", hint="install the same version on all of them"
+            "a machine of the cluster has different content", hint="install the same version on all of them"
         )
     return [_timed(skill, case) for case in cases]
 

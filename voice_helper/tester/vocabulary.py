@@ -40,7 +40,7 @@ def unheard_words(content: Content, model: Path | None = None) -> tuple[list[Unh
     if content.language.code == "en":
         looked_at.append(_without_pronunciation(content))
     else:
-        skipped.append(f'{_PRONOUNCED} hear English only, not "{content.language.code}"')
+        skipped.append(f'{_PRONOUNCED} recognize English only, not "{content.language.code}"')
     for record in RECOGNIZERS:
         if record.vocabulary != "model":
             continue

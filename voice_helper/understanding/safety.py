@@ -434,7 +434,7 @@ class _PatternReader:
             if unknown:
                 return part, f"there is no group <{unknown[0]}>"
             part = _NAME.sub(lambda found: f"({self._groups[found[1]]})", part)
-        return part, "a group names itself"
+        return part, "a group refers to itself"
 
     def _piece(self, piece: str) -> str:
         if piece in {")", "|"}:

@@ -314,7 +314,7 @@ def read_sentences(documents: Mapping[str, Item], language: Language, problems: 
         for template in _read_templates(top.get("intents"), language, problems):
             known_group = group_of.setdefault(template.intent, group)
             if known_group != group:
-                problems.add(template.place, f"{template.intent} has sentences in {known_group}.yaml already")
+                problems.add(template.place, f"{template.intent} already has sentences in {known_group}.yaml")
             templates.append(template)
     raw_lists, values = _compile_lists(lists, language, problems)
     checker = _References(frozenset(raw_lists), {name: text for name, (text, _) in rules.items()})
@@ -494,7 +494,7 @@ class _References:
     def rule_is_sound(self, name: str, place: Place, problems: Problems) -> bool:
         sound = self._names_exist(_names_of(self._rules[name]), f"the rule <{name}>", place, problems)
         if self._reaches(name, name, set()):
-            problems.add(place, f"the rule <{name}> leads back to itself, so no sentence of it would end")
+            problems.add(place, f"the rule <{name}> refers to itself, so its sentences would never end")
             return False
         return sound
 

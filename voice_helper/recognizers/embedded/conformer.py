@@ -267,7 +267,7 @@ def read_weights(path: Path) -> Mapping[str, Array]:
         return _parsed(path.read_bytes())
     except (OSError, ValueError, struct.error, KeyError, UnicodeDecodeError) as error:
         raise EngineMissingError(
-            f"{path} is no weights file of hama", hint=f"{install_hint()} --force-reinstall"
+            f"{path} is not a weights file of hama", hint=f"{install_hint()} --force-reinstall"
         ) from error
 
 

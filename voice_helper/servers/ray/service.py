@@ -162,7 +162,7 @@ class Turns:
         except KeepersLostError:
             return Response(status_code=503, headers={"retry-after": "1"})
         if kept.turn != turn.number:
-            return JSONResponse({"error": "a later turn was taken", "turn": kept.turn}, 409)
+            return JSONResponse({"error": "a later turn was already processed", "turn": kept.turn}, 409)
         return Response(kept.reply, media_type="application/json", headers={"cache-control": "no-store"})
 
     async def take(self, turn: TypedTurn) -> Kept:

@@ -40,7 +40,7 @@ async def read_frame(reader: asyncio.StreamReader, idle_seconds: float) -> Event
     except TimeoutError:
         raise FrameError(f"a frame must be complete within {FRAME_SECONDS:.0f} seconds") from None
     except asyncio.IncompleteReadError:
-        raise FrameError("a frame breaks off") from None
+        raise FrameError("a frame is incomplete") from None
 
 
 async def _rest(first: bytes, reader: asyncio.StreamReader) -> Event:
@@ -63,9 +63,9 @@ def _read_object(text: bytes) -> dict[str, Any]:
     try:
         read = json.loads(text)
     except (ValueError, RecursionError):
-        raise FrameError("a frame begins with a line of JSON") from None
+        raise FrameError("a frame must begin with a line of JSON") from None
     if not isinstance(read, dict):
-        raise FrameError("a frame begins with a JSON object")
+        raise FrameError("a frame must begin with a JSON object")
     return read
 
 

@@ -240,7 +240,7 @@ class _Connection:
             self._break_off_sound()
             raise
         except Exception:
-            await self._refuse("fault", "something went wrong here")
+            await self._refuse("fault", "internal error")
             raise
         finally:
             await self._give_back_place()
@@ -336,7 +336,7 @@ class _Connection:
     async def _begun_hearing(self) -> Hearing:
         if self._hearing is None:
             if not await self._server.places.take_soon(MAX_WAIT_SECONDS):
-                raise RefusedError("busy", f"{self._server.served.most} people are being heard already")
+                raise RefusedError("busy", f"{self._server.served.most} people are already speaking")
             self._hears_since = self._loop.time()
             try:
                 self._hearing = await self._in_turn(lambda: Hearing(self._server.places.recognizer()))
