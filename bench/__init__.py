@@ -1,4 +1,4 @@
-"""Measurements, apart from the tests: each prints a table and writes it as JSON; none fails on a time."""
+"""Measurements, separate from the tests. Each prints a table and writes it as JSON. None fails because of a time."""
 
 import os
 

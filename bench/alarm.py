@@ -1,9 +1,9 @@
 """Train the alarm: `python -m bench.alarm [--leave-out HEADING:NTH]` (extra `train`; about ten minutes on two cores).
 
-The sentence model learns small adapters beside its matrices for one question: does somebody need help now? It learns
-from `wordings.txt`, `alarms.txt` and draws from the templates. Beside that question it learns every intent, which keeps
-what the model knew. The result is `generated/alarm.learned` in the intents folder: the same lines give the same numbers
-on the same machine, up to the rounding of its arithmetic.
+The sentence model gets small adapters next to its matrices, trained for one question: does someone need help now? The
+training data are `wordings.txt`, `alarms.txt` and sentences drawn from the templates. A second training goal, every
+intent, preserves the model's knowledge. The result is `generated/alarm.learned` in the intents folder. On one machine,
+the same lines give the same numbers, up to rounding.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ EPOCHS: Final = 5
 RATE: Final = 2e-3
 _DRAWS: Final = 2  # from each template
 _BATCH: Final = 64
-_LONGEST: Final = 48  # pieces of a text
+_LONGEST: Final = 48  # maximum number of word pieces in a text
 _SMOOTHED: Final = 0.05
-_INTENT_SHARE: Final = 0.5  # of the second question in the loss
+_INTENT_SHARE: Final = 0.5  # weight of the second goal in the loss
 _WEIGHTS: Final = {"template": 0.5, "wording": 1.0, "alarm": 2.0}
 _SHOWN_EVERY: Final = 50
 
 
 @dataclass(frozen=True)
 class Example:
-    """A text, its class (an index of `CLASSES`), its intent if it has one, and how much it counts."""
+    """A text, its class (an index of `CLASSES`), its intent if it has one, and its weight."""
 
     text: str
     kind: int
@@ -50,7 +50,7 @@ class Example:
 
 
 def examples(skill: Skill) -> list[Example]:
-    """Return everything that the alarm learns from, each text in the form in which it is compared."""
+    """Return all training examples, with each text in normalized form."""
     content, essence = skill.content, skill.content.language.essence
     kind = {name: index for index, name in enumerate(CLASSES)}
     found = [
@@ -74,7 +74,7 @@ class Trainer:
     """Trains the adapters with jax."""
 
     def __init__(self, network: SentenceNetwork, pieces: Sequence[Sequence[int]], learned: Sequence[Example]) -> None:
-        """Set the network, the pieces of each text, and the texts."""
+        """Set the network, the word pieces of each text, and the texts."""
         import jax.numpy as jnp
 
         self._pieces, self._examples = pieces, learned
@@ -139,7 +139,7 @@ class Trainer:
                     break
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what was learned, in half precision."""
+        """Return the trained parameters in half precision."""
         found = {"weights": self.learned["weights"], "bias": self.learned["bias"]}
         for number in range(LAYERS * MATRICES):
             found |= {f"down_{number}": self.learned["down"][number], f"up_{number}": self.learned["up"][number]}
@@ -149,7 +149,7 @@ class Trainer:
         return self._intents.index(example.intent) if example.intent else -1
 
     def _batches(self, order: Any) -> Iterator[tuple[list[int], tuple[Any, Any]]]:
-        """Yield batches of texts of about the same length, in random order; a last short one is filled up."""
+        """Yield batches of texts of similar length, in random order. A short last batch is padded."""
         by_length: dict[int, list[int]] = {}
         for row in order:
             by_length.setdefault(min(_LONGEST, -(-len(self._pieces[row]) // 4) * 4), []).append(int(row))
@@ -180,7 +180,7 @@ class Trainer:
 
 
 def _vectors(fixed: Any, learned: Any, pieces: Any, mask: Any) -> Any:
-    """Return what `SentenceNetwork` returns, for texts of different lengths, in jax."""
+    """Return the result of `SentenceNetwork` for texts of different lengths, in jax."""
     import jax
     import jax.numpy as jnp
 

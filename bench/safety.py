@@ -1,9 +1,10 @@
-"""How often red flags are raised, and raised by mistake: `python -m bench.safety [dev|test|blind] [--spoken NTH]`.
+"""Measure how often red flags are raised, and raised by mistake: `python -m bench.safety [dev|test|blind] [--spoken
+NTH]`.
 
-Typed lines, or every NTH line spoken by every voice, clean and with white noise at 10 dB, through the embedded
-recognizer. `safety-dev.jsonl` may be tuned on, and its lines are learned from; `safety-test.jsonl` never: it was
-written by somebody who had not seen the rules. `safety-blind.jsonl`, by two hands that had seen neither rules nor
-wordings, also has remarks in a session, and tells certain from possible alarms; never tune on it, either.
+The lines are typed, or every NTH line is spoken by every voice, without noise and with white noise at 10 dB, and
+recognized with the embedded recognizer. `safety-dev.jsonl` may be used for tuning and learning, `safety-test.jsonl`
+never: its author had not seen the rules. `safety-blind.jsonl` was written by two people who had seen neither rules nor
+wordings. It includes remarks in a session, and distinguishes certain from possible alarms. Never tune on it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def measure_spoken(skill: Skill, lines: list[SafetyLine]) -> dict[str, object]:
 
 
 def blind(skill: Skill) -> dict[str, object]:
-    """Return, per label of the blind lines, the shares that are right, certain, possible, or answered with a tip."""
+    """Return, for each label of the blind lines, the shares that are right, certain, possible, or answered with a
+    tip.
+    """
     lines = [json.loads(raw) for raw in (BENCH / "safety-blind.jsonl").read_text(encoding="utf-8").splitlines()]
     counts: dict[str, Counter[str]] = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""Write the reference page of the files of an intents folder and their JSON Schemas, from the schema of the program."""
+"""Write the reference page of the files of an intents folder, and their JSON Schemas, from the program's schema."""
 
 from __future__ import annotations
 
