@@ -138,8 +138,8 @@ RECOGNIZERS: Final = (
         package="hama",
         imports="hama",
         hears=(
-            "English, with hama's phoneme network, our lexicon and language model; the words so far come while you"
-            " speak"
+            "English, with hama's phoneme network and a lexicon and language model built for it; partial transcripts"
+            " arrive while you speak"
         ),
         needs="nothing: the models are in the packages",
         adds="recognizes English without a model",
