@@ -1,4 +1,6 @@
-"""Measurements, separate from the tests. Each prints a table and writes it as JSON. None fails because of a time."""
+"""Measurements, separate from the tests. Each prints a table and writes it as JSON. No measurement fails because it is
+slow.
+"""
 
 import os
 

@@ -199,7 +199,9 @@ def look_at(door: str, server: Server, tally: Tally, before: Tally, minute: floa
 
 
 def drift(looks: Sequence[Look]) -> dict[str, float]:
-    """Return what grew at one server after the first ten minutes, and the number of unanswered questions."""
+    """Return how much resource use grew at one server after the first ten minutes, and the number of unanswered
+    questions.
+    """
     settled = next((look for look in looks if look.minute >= _SETTLED_MINUTES), looks[0])
     later = looks[looks.index(settled) :]
     questions = sum(look.questions for look in looks)

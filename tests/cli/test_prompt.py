@@ -184,7 +184,7 @@ def test_an_edit_counts_from_the_next_line_on_and_a_mistake_takes_nothing_down(
     greet("(qué tal|saludos")
     terminal.type("qué tal")
     terminal.wait_for(place)
-    terminal.wait_for("stay in use until then")
+    terminal.wait_for("the old version stays in use")
     terminal.wait_for("template   (qué tal|hola)")
     terminal.wait_for("\n> ")
     terminal.type("qué tal")

@@ -133,7 +133,7 @@ def test_parts_that_do_not_fit_together_are_never_joined(server: Server, tmp_pat
         ({"cuts": [0] * 9}, "was cut after 0.0 MB"),
         ({"address": "http://127.0.0.1:9"}, "127.0.0.1 refuses the connection"),
         ({"leads_to": "http://127.0.0.2:9/m.zip"}, "redirects to an unencrypted address"),
-        ({"leads_to": "/m.zip"}, "leads in a circle"),
+        ({"leads_to": "/m.zip"}, "redirects in a loop"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -308,7 +308,7 @@ def test_a_redirection_away_from_encryption_is_not_followed(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with serving(certificate) as encrypted:
         encrypted.leads_to = f"{server.address}/m.zip"
-        assert "not encrypted" in refusal(encrypted, tmp_path / "part")
+        assert "unencrypted" in refusal(encrypted, tmp_path / "part")
     assert server.asked == []
 
 

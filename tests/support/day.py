@@ -99,7 +99,7 @@ def resident_megabytes() -> float:
 
 
 def drift(hours: Sequence[Hour]) -> dict[str, float]:
-    """Return what grew after the first hour."""
+    """Return how much memory, files, threads and clock offset grew after the first hour."""
     first, later = hours[0], hours[1:]
     return {
         "resident_megabytes_last": round(later[-1].resident_megabytes - first.resident_megabytes, 1),

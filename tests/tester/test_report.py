@@ -280,7 +280,7 @@ def test_any_lines_give_a_page_that_can_be_read(spanish: Skill, lines: list[tupl
 
 def test_without_expectations_nothing_is_called_right_or_wrong(spanish: Skill) -> None:
     text = read_web_labels(page_of(spanish, result("hello", None, "greeting"))).text
-    assert "No line says what it should mean" in text
+    assert "No line has an expected meaning" in text
     assert "right" not in text.split("No line")[0]
 
 

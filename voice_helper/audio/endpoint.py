@@ -87,7 +87,8 @@ class Endpointer:
         return Segment()
 
     def split(self, chunk: AudioChunk) -> Segment:
-        """End the current utterance and start another one with this chunk. Its chunks come with the next segment.
+        """End the current utterance and start another one with this chunk. The new utterance's chunks come with the
+        next segment.
 
         The start of the new utterance, up to `kept_seconds` back, belongs to both utterances.
         """

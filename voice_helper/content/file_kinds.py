@@ -77,7 +77,7 @@ class ThresholdsFile(Record):
         "The minimum confidence for overheard speech that is understood by similarity only."
     )
     overheard_clear: float = _share(
-        "From this confidence on, a red flag in overheard speech counts regardless of the partial transcript."
+        "With at least this confidence, a red flag in overheard speech counts regardless of the partial transcript."
     )
     score_slope: float | None = key(
         "With `score_offset`, converts similarity to a calibrated score, in log odds.", default=None
@@ -161,7 +161,7 @@ class PhrasesFile(Record):
     topics: tuple[TopicKeys, ...] = key("The sections of the page.", default=(), each="topic {}")
     written: dict[str, str] = key("Words whose display form differs from the normalized one: `i: I`.", default={})
     examples: dict[str, tuple[str, ...]] = key(
-        "Sentences to show for an intent instead of automatically chosen ones. Each must match a template of it.",
+        "Sentences to show for an intent instead of automatically chosen ones. Each must match one of its templates.",
         default={},
     )
 

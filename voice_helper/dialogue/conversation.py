@@ -60,7 +60,7 @@ listening.
 """
 
 SURE_OF_COMMAND: Final = 0.2
-"""From this score on, an utterance in a session counts as the short command that it sounds most like."""
+"""An utterance in a session counts as the short command that it sounds most like if the score is at least this high."""
 
 SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
 """The same threshold while a prompt is playing, which may be misrecognized as a command. "stop" is exempt."""
@@ -174,7 +174,7 @@ class Attention:
     """Whether the answer is still being spoken. The period begins at its end."""
 
     def after(self, samples: int) -> Attention:
-        """Return the attention after some time has passed."""
+        """Return the state after some time has passed."""
         return replace(self, samples=max(0, self.samples - samples))
 
 
@@ -193,7 +193,7 @@ class State:
 
     session: Session | None = None
     conditions: frozenset[str] = frozenset()
-    """The conditions that the user has mentioned and that skip steps of a session, by their names in the guide."""
+    """The conditions that the user has mentioned, by their names in the guide. They make a session skip steps."""
 
     disclaimer: DisclaimerState = field(default_factory=DisclaimerState)
     owed: Owed | None = None
@@ -632,7 +632,9 @@ class Conversation:
         return text
 
     def _with_trouble_now(self, text: str, match: Match) -> Match:
-        """If part of a text reports the trouble, return the start of a session, whatever else the text says."""
+        """If part of a text reports a cramp or similar trouble, return the start of a session, whatever else the text
+        says.
+        """
         is_judged = match.is_alarm and match.score < 1.0  # by its odds rather than by a rule
         is_alarm = match.is_alarm and not is_judged
         if self.guide is None or match.intent == GUIDE_START or is_alarm:

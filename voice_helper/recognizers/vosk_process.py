@@ -87,7 +87,7 @@ class LoadedRecognizer:
         return Transcript(_joined(parts), min(part.confidence for part in parts), command=command, command_fit=fit)
 
     def _command(self) -> tuple[str, float]:
-        """Return the command if the closed set heard nothing besides it, and how certain it is."""
+        """Return the command if the utterance contains nothing else, and the confidence."""
         if self._closed is None:
             return "", 0.0
         parts = [part for part in (*self._commands, read_reply(self._closed.FinalResult())) if part.text]

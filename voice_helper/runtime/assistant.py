@@ -200,7 +200,7 @@ class Assistant:
         self._is_voiceless = False
         self._is_deaf = False
         self.answered = False
-        """Whether any utterance has got an answer or a clarifying question."""
+        """Whether any utterance has received an answer or a clarifying question."""
 
     @property
     def seconds(self) -> float:
@@ -519,7 +519,7 @@ class Assistant:
         self._mind_the_voice()
 
     def _mind_the_voice(self) -> None:
-        """Report that the voice has failed, but only once until it works again."""
+        """Report that the voice has failed. Further failures are not reported until it works again."""
         fault, self._speaker.fault = self._speaker.fault, None
         was_voiceless, self._is_voiceless = self._is_voiceless, fault is not None
         if fault is not None and not was_voiceless:

@@ -121,7 +121,7 @@ def in_order(intents: Iterable[str], known: Sequence[str]) -> list[str]:
 
 
 def several_utterances(result: Result) -> str:
-    """Return a remark for a sound file that does not contain exactly one utterance, to show after its name."""
+    """Return a remark for an audio file that does not contain exactly one utterance, to show after its name."""
     return "" if result.utterances == 1 else f" ({result.utterances} utterances)"
 
 

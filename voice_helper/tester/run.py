@@ -67,7 +67,7 @@ class Result:
     """
 
     utterances: int = 1
-    """The number of utterances in a sound file. Their texts are judged together."""
+    """The number of utterances in an audio file. Their texts are judged together."""
 
     @property
     def is_right(self) -> bool | None:

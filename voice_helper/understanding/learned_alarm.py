@@ -2,7 +2,7 @@
 
 The sentence model processes the text again, with small adapters added to its matrices. The adapters were trained for
 this one question (`python -m bench.alarm`) on the red flags in `wordings.txt` and on harmless sentences in
-`alarms.txt`. The result is log odds; `thresholds.yaml` determines from which odds on the program responds.
+`alarms.txt`. The result is log odds. The program responds if they reach the limits in `thresholds.yaml`.
 """
 
 from __future__ import annotations

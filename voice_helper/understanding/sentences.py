@@ -110,8 +110,8 @@ class Sentences:
         return self._parsed.draw(template.text, count)
 
     def written_out(self, template: str, limit: int) -> tuple[str, ...]:
-        """Return at most `limit` texts of a template without choices. References to lists and rules are not
-        expanded.
+        """Expand the choices in a template, and return at most `limit` of the resulting texts. References to lists and
+        rules are not expanded.
         """
         from voice_helper.understanding.hassil_adapter import texts_of
 

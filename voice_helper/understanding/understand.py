@@ -123,7 +123,9 @@ class Thresholds:
     """The minimum confidence for overheard speech that is understood by similarity only."""
 
     overheard_clear: float = 0.8
-    """From this confidence on, a red flag in overheard speech counts regardless of the partial transcript."""
+    """A red flag in overheard speech counts regardless of the partial transcript if the confidence is at least this
+    high.
+    """
 
     score_slope: float = 1.0
     """With `score_offset`, converts similarity to a calibrated score, in log odds."""

@@ -167,7 +167,7 @@ def _first(connection: HTTPConnection, header: str) -> str:
 
 
 def _place(address: SplitResult) -> tuple[str | None, int | None]:
-    """Return host and port in a comparable form, because browsers omit the default port of a scheme."""
+    """Return the host and the port in a normalized form, because browsers omit the default port of a scheme."""
     try:
         port = address.port
     except ValueError:

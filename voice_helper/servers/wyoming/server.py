@@ -249,10 +249,10 @@ class _Connection:
         await _refuse(self._reader, self._writer, code, text, self._break_off_sound)
 
     def _break_off_sound(self) -> None:
-        """Send an incomplete frame if the audio for a text is incomplete.
+        """If the audio of a text was interrupted, send an incomplete frame.
 
         Home Assistant treats the end of a connection as the end of the audio, even after an error event, and caches the
-        audio. It discards the audio only if a frame is incomplete.
+        audio. It discards the audio only if the last frame is incomplete.
         """
         if self._is_half_spoken:
             self._writer.write(_BROKEN_FRAME)
@@ -299,7 +299,9 @@ class _Connection:
         self._refuse_other_language(event.data.get("language"), "heard")
 
     def _refuse_other_language(self, asked: object, done: str) -> None:
-        """Raise `RefusedError` for an unsupported language. Every region of a supported one is accepted (`en-GB`)."""
+        """Raise `RefusedError` for an unsupported language. All regional variants of a supported language are accepted
+        (`en-GB`).
+        """
         ours = self._server.served.language
         if isinstance(asked, str) and asked and asked.replace("_", "-").split("-")[0].lower() != ours:
             raise RefusedError("language", f"only {ours} is {done}, not {asked[:_MAX_LANGUAGE_CHARACTERS]}")
