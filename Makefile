@@ -108,7 +108,7 @@ format: $(VENV)/.installed-dev  ## fix and format the code
 # The property tests of hostile input and of what a network sends, 2,000 examples each, every template as Home Assistant
 # matches it, 10,000 random walks through the guided session, damaged input at every door for some minutes each, and 200
 # starts that are killed and started again.
-fuzz: $(VENV)/.installed-dev  ## send damaged input to every door: about an hour
+fuzz: $(VENV)/.installed-dev  ## send damaged input to every interface: about an hour
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
 	$(BIN)/python -m pytest tests/servers/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
 	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/exporters/test_homeassistant.py -q -k sentence_of_a_template
@@ -138,7 +138,7 @@ mutants: $(VENV)/.installed-mutants  ## show the small changes that no test noti
 	$(BIN)/mutmut results
 	$(BIN)/python -m bench.mutants
 
-bench: bench-understanding bench-safety bench-hearing  ## measure understanding, safety and hearing
+bench: bench-understanding bench-safety bench-hearing  ## measure understanding, safety and recognition
 
 bench-understanding: $(VENV)/.installed-dev  ## measure how many lines are understood
 	$(BIN)/python -m bench.understanding $(LINES)
@@ -150,7 +150,7 @@ bench-hearing: $(VENV)/.installed-bench  ## measure how well speech is recognize
 	$(BIN)/python -m bench.hearing $(LINES)
 
 PEOPLE ?= recordings-of-people
-bench-people: $(VENV)/.installed-bench  ## measure hearing beside other people: PEOPLE=FOLDER of recordings
+bench-people: $(VENV)/.installed-bench  ## measure recognition while others talk: PEOPLE=FOLDER of recordings
 	$(BIN)/python -m bench.people $(PEOPLE)
 
 bench-session: $(VENV)/.installed-bench  ## measure guided sessions in simulated rooms
@@ -212,5 +212,5 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,bench]"
 	touch $@
 
-clean:  ## remove the environments and everything that was built
+clean:  ## remove the environments and all build output
 	rm -rf $(VENV) $(OVOS_VENV) $(HASSIL_VENV) $(HA_VENV) .venv-python* answer.wav build dist site

@@ -56,7 +56,7 @@ class Scene:
 
 
 def recordings(folder: Path, *, noise: bool = False) -> list[Path]:
-    """Return the audio files below a folder: either the talk or the noise."""
+    """Return the audio files below a folder. `noise` selects the noise files, otherwise the talk."""
     found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in {".wav", ".flac", ".ogg"})
     return [path for path in found if ("noise" in str(path) or "kitchen" in path.name) == noise]
 

@@ -421,8 +421,8 @@ def _shown(kind: Any, key: Key | None) -> str:
         inner = get_args(member)[0]
         return "text or list of texts" if inner is str else f"list: {_shown(inner, None)}"
     if origin is dict:
-        return f"by name: {_shown(get_args(member)[1], None)}"
-    return f"keys of {_title(member).lower()}"
+        return f"mapping of names to {_shown(get_args(member)[1], None)}"
+    return f"{_title(member).lower()} keys (below)"
 
 
 _SHOWN: Final[Mapping[Any, str]] = {

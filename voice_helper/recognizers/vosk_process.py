@@ -121,7 +121,7 @@ def _outside(loaded: Any, words: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_reply(reply: str) -> Transcript:
-    """Parse Vosk's JSON. It is a function of its own so that tests need no model."""
+    """Parse Vosk's JSON. This function is separate from the engine, so that tests need no model."""
     heard = json.loads(reply)
     text = heard.get("text") or heard.get("partial") or ""
     words = [word for word in text.split() if not word.startswith(_NO_WORD)]

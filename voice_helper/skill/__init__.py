@@ -240,7 +240,7 @@ class Skill:
 
     @property
     def phrases(self) -> Phrases:
-        """Return the typical user phrases of this skill, for a recognizer to expect."""
+        """Return the typical phrases of this skill's users, as hints for a recognizer."""
         return phrases_of(self.content)
 
     @property

@@ -78,7 +78,7 @@ def search_folders(engine: str = "vosk") -> tuple[Path, ...]:
 
 
 def _named(kind: ModelKind) -> list[Path]:
-    """Return the folders in the environment variable of a kind of model."""
+    """Return the model folders that the environment variable lists."""
     listed = os.environ.get(kind.variable, "") if kind.variable else ""
     return [Path(part) for part in listed.split(os.pathsep) if part]
 
