@@ -1,5 +1,6 @@
-"""Measure the cost of running the program: startup time, memory, processor time while listening, size: `python -m
-bench.footprint`.
+"""Measure the cost of running the program: startup time, memory, processor time while listening, size.
+
+Run it with `python -m bench.footprint`.
 
 Everything is measured on programs as users run them, with a separate cache folder.
 """

@@ -1,5 +1,6 @@
-"""Feed damaged and arbitrary input to every interface, by the hundred thousand: `python -m bench.fuzz [DOOR ...]
---seconds 60`.
+"""Feed damaged and arbitrary input to every interface, by the hundred thousand.
+
+Run it with `python -m bench.fuzz [DOOR ...] --seconds 60`.
 
 Valid inputs are damaged at random, in the same way for the same seed. An interface may reject an input with its own
 errors. Any other exception counts as a crash, and a run time of ten seconds as a hang. The first input of each kind is

@@ -1,5 +1,6 @@
-"""Measure how well spoken lines are recognized and understood: `python -m bench.hearing [--every N] [--engine NAME
-...]`.
+"""Measure how well spoken lines are recognized and understood.
+
+Run it with `python -m bench.hearing [--every N] [--engine NAME ...]`.
 
 Every engine gets the same audio in the same run, with the same voice activity detection and endpointing as in live use,
 each in a separate process. Nothing is tuned on these lines.

@@ -1,5 +1,6 @@
-"""Count the processor instructions for understanding and recognition, which other programs do not affect: `python -m
-bench.instructions`.
+"""Count the processor instructions for understanding and recognition, which other programs do not affect.
+
+Run it with `python -m bench.instructions`.
 
 valgrind counts them in a program that does a task several times, and in one that does it twice as often. The difference
 excludes startup. Do not change the code during a run, because a start would then fill the cache again. The output

@@ -1,5 +1,6 @@
-"""Measure how often red flags are raised, and raised by mistake: `python -m bench.safety [dev|test|blind] [--spoken
-NTH]`.
+"""Measure how often red flags are raised, and raised by mistake.
+
+Run it with `python -m bench.safety [dev|test|blind] [--spoken NTH]`.
 
 The lines are typed, or every NTH line is spoken by every voice, without noise and with white noise at 10 dB, and
 recognized with the embedded recognizer. `safety-dev.jsonl` may be used for tuning and learning, `safety-test.jsonl`

@@ -1,5 +1,6 @@
-"""Simulate a small board, one core at a quarter of its time, with a real-time source: `python -m bench.small_board
-[--share N]`.
+"""Simulate a small board, one core at a quarter of its time, with a real-time source.
+
+Run it with `python -m bench.small_board [--share N]`.
 
 The same program runs on the whole machine and throttled: with a control group if possible, otherwise by stopping it
 three quarters of the time. For both, the output shows how far it falls behind live speech, and how long after the final

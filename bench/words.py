@@ -1,5 +1,6 @@
-"""Regenerate `models/english-words.txt`: `python -m bench.words`. Requires pocketsphinx, whose dictionary and model it
-reads.
+"""Regenerate `models/english-words.txt`.
+
+Run it with `python -m bench.words`. Requires pocketsphinx, whose dictionary and model it reads.
 
 Run it after many sentences in `intents/en` have changed.
 """
