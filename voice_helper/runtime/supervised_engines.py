@@ -24,8 +24,8 @@ def open_supervised_recognizer(
 ) -> OpenedRecognizer:
     """Open a recognizer under supervision. Raises the same errors as `open_recognizer`.
 
-    After a fault, a recognizer that shares no state with the old one replaces it. With `second_opinion`, the engine that
-    `second_engine` names, if any, also transcribes utterances with low confidence.
+    After a fault, a recognizer that shares no state with the old one replaces it. With `second_opinion`, the engine
+    that `second_engine` names, if any, also transcribes utterances with low confidence.
     """
 
     def opened(workers: int = 0) -> OpenedRecognizer:
