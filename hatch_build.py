@@ -1,4 +1,4 @@
-"""Puts the locale files of the OpenVoiceOS skill into the wheel, made from `intents/` while it is built."""
+"""Add the locale files of the OpenVoiceOS skill to the wheel, generated from `intents/` during the build."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class LocaleFiles(BuildHookInterface[Any]):
-    """Makes the files anew for every wheel, so that they are never older than the sentences."""
+    """Generates the files for every wheel, so that they are never older than the sentences."""
 
     _made: Path | None = None
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Make the files; for an editable install the skill makes them when it starts."""
+        """Generate the files. In an editable install, the skill generates them when it starts."""
         if version == "editable":
             return
         root = Path(self.root)
@@ -32,6 +32,6 @@ class LocaleFiles(BuildHookInterface[Any]):
         build_data["force_include"][str(self._made / "locale")] = "voice_helper/data/openvoiceos/locale"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Take away what lies in the wheel now."""
+        """Remove the temporary files, which are in the wheel now."""
         if self._made is not None:
             shutil.rmtree(self._made, ignore_errors=True)

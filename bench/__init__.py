@@ -1,4 +1,6 @@
-"""Measurements, apart from the tests: each prints a table and writes it as JSON; none fails on a time."""
+"""Measurements, separate from the tests. Each prints a table and writes it as JSON. No measurement fails because it is
+slow.
+"""
 
 import os
 

@@ -32,16 +32,16 @@ EPOCHS: Final = 4
 RATE: Final = 2e-3
 _DRAWS: Final = 1  # from each template
 _BATCH: Final = 64
-_LONGEST: Final = 48  # pieces of a text
+_LONGEST: Final = 48  # maximum number of word pieces in a text
 _SMOOTHED: Final = 0.05
-_INTENT_SHARE: Final = 0.5  # of the second question in the loss
+_INTENT_SHARE: Final = 0.5  # weight of the second goal in the loss
 _WEIGHTS: Final = {"template": 0.5, "wording": 1.0, "alarm": 2.0}
 _SHOWN_EVERY: Final = 50
 
 
 @dataclass(frozen=True)
 class Example:
-    """A text, its class (an index of `CLASSES`), its intent if it has one, and how much it counts."""
+    """A text, its class (an index of `CLASSES`), its intent if it has one, and its weight."""
 
     text: str
     kind: int
@@ -78,7 +78,7 @@ class Trainer:
     """Trains the adapters with jax."""
 
     def __init__(self, network: SentenceNetwork, pieces: Sequence[Sequence[int]], learned: Sequence[Example]) -> None:
-        """Set the network, the pieces of each text, and the texts."""
+        """Set the network, the word pieces of each text, and the texts."""
         import jax.numpy as jnp
 
         self._pieces, self._examples = pieces, learned
@@ -143,7 +143,7 @@ class Trainer:
                     break
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what was learned, in half precision."""
+        """Return the trained parameters in half precision."""
         found = {"weights": self.learned["weights"], "bias": self.learned["bias"]}
         for number in range(LAYERS * MATRICES):
             found |= {f"down_{number}": self.learned["down"][number], f"up_{number}": self.learned["up"][number]}
@@ -153,7 +153,7 @@ class Trainer:
         return self._intents.index(example.intent) if example.intent else -1
 
     def _batches(self, order: Any) -> Iterator[tuple[list[int], tuple[Any, Any]]]:
-        """Yield batches of texts of about the same length, in random order; a last short one is filled up."""
+        """Yield batches of texts of similar length, in random order. A short last batch is padded."""
         by_length: dict[int, list[int]] = {}
         for row in order:
             by_length.setdefault(min(_LONGEST, -(-len(self._pieces[row]) // 4) * 4), []).append(int(row))
@@ -184,7 +184,7 @@ class Trainer:
 
 
 def _vectors(fixed: Any, learned: Any, pieces: Any, mask: Any) -> Any:
-    """Return what `SentenceNetwork` returns, for texts of different lengths, in jax."""
+    """Return the result of `SentenceNetwork` for texts of different lengths, in jax."""
     import jax
     import jax.numpy as jnp
 

@@ -1,4 +1,4 @@
-"""Measure how many words of an answer are disclaimer, markers and offers: `python -m bench.boilerplate`."""
+"""Measure how many words of an answer are disclaimers, markers and offers: `python -m bench.boilerplate`."""
 
 from __future__ import annotations
 

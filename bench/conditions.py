@@ -1,4 +1,4 @@
-"""The ways in which a spoken line reaches the microphone: in noise, in a room, hurried, from far away."""
+"""The conditions in which a spoken line reaches the microphone: in noise, in a room, fast, from a distance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TALKERS: Final = 4
 
 
 def conditions() -> Mapping[str, Condition]:
-    """Give what can be made on this machine."""
+    """Return the conditions that can be produced on this machine."""
     made: dict[str, Condition] = {
         "clean": lambda pcm, number: pcm,
         "10 dB": lambda pcm, number: with_noise(pcm, 10.0, number),
@@ -49,7 +49,7 @@ def conditions() -> Mapping[str, Condition]:
 
 @functools.cache
 def human_speech() -> Mapping[str, bytes]:
-    """Give recordings of real people who say nothing to us, by name, as 16 kHz sound."""
+    """Return recordings of real people who are not talking to the assistant, by name, as 16 kHz audio."""
     paths = sorted(_TESTDATA.rglob("*.wav")) if _TESTDATA.is_dir() else []
     try:
         import moonshine_voice
@@ -70,7 +70,9 @@ def _read(path: Path) -> bytes:
 
 
 def _hum(samples: int, seed: int) -> npt.NDArray[np.float64]:
-    """A transformer, a fan, a refrigerator: the mains and their overtones, with a little hiss."""
+    """Return the hum of a transformer, a fan or a refrigerator: the mains frequency and its overtones, with a little
+    hiss.
+    """
     chance = np.random.default_rng(seed)
     time = np.arange(samples) / SAMPLE_RATE
     tones = sum(np.sin(2 * np.pi * (hertz * time + chance.random())) / n for n, hertz in enumerate(_HUM_HERTZ, 1))
@@ -78,7 +80,7 @@ def _hum(samples: int, seed: int) -> npt.NDArray[np.float64]:
 
 
 def _babble(samples: int, seed: int) -> npt.NDArray[np.float64]:
-    """Several real people at once, none of them near."""
+    """Return several real people talking at once, none of them close."""
     chance = np.random.default_rng(seed)
     talk = np.frombuffer(b"".join(human_speech().values()), dtype="<i2").astype(np.float64)
     starts = chance.integers(0, len(talk) - samples, _TALKERS)
@@ -91,7 +93,7 @@ def _louder(pcm: bytes, factor: float) -> bytes:
 
 
 def _in_a_room(pcm: bytes, seed: int) -> bytes:
-    """Two metres from the microphone, in a small room with hard walls."""
+    """Return speech as heard two metres from the microphone, in a small room with hard walls."""
     length = round(_ROOM_SECONDS * SAMPLE_RATE)
     walls = np.random.default_rng(seed).normal(0.0, 0.06, length) * 10 ** (-3 * np.arange(length) / length)
     walls[0] = 1.0

@@ -1,4 +1,4 @@
-"""A day in a room, in virtual time, through the real loop: `python -m bench.day [--hours N]`."""
+"""Simulate a day in a room, in virtual time, with the real loop: `python -m bench.day [--hours N]`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def main() -> None:
     for hour in live_through(options.hours, [heard_from(recording(name)) for name in _SAID], talks):
         hours.append(hour)
         print(hour, flush=True)
-        if len(hours) > 1:  # written after each hour: whoever breaks it off has those that went by
+        if len(hours) > 1:  # written after each hour, so that an interrupted run keeps its results
             told = {"each hour": each_hour, "drift": drift(hours), "hours": [asdict(each) for each in hours]}
             write_result("day", {"machine": machine(), **told})
     print(json.dumps(drift(hours), indent=1))

@@ -1,6 +1,8 @@
-"""What it takes: time to start, memory, processor time while listening, size: `python -m bench.footprint`.
+"""Measure the cost of running the program: startup time, memory, processor time while listening, size.
 
-Everything is measured on programs as people run them, with a cache folder of their own.
+Run it with `python -m bench.footprint`.
+
+Everything is measured on programs as users run them, with a separate cache folder.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ _COMMANDS = {
     "ask, by nearness": _OTHER_WORDS,
     "ask --wav": _HEARD,
 }
-_ROOM_LOUDNESS = 20.0  # root mean square: a quiet room, not the zeros that no microphone gives
+_ROOM_LOUDNESS = 20.0  # root mean square of a quiet room; real microphones never deliver zeros
 _IMPORT = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")
 _SHOWN_IMPORTS = 12
 _ALL_IN_USE = """
@@ -54,7 +56,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 
 
 def starts(environment: Mapping[str, str], cache: Path, times: int) -> dict[str, object]:
-    """Give what each command takes, with and without a cache, beside an interpreter that does nothing."""
+    """Return the cost of each command, with and without a cache, next to that of an interpreter that does nothing."""
     nothing = best_of(times, (PYTHON, "-c", "pass"), environment)
     result: dict[str, object] = {"python -c pass": _shown(nothing, nothing)}
     for name, arguments in _COMMANDS.items():
@@ -76,7 +78,9 @@ def _shown(took: Took, nothing: Took) -> dict[str, float]:
 
 
 def listening(environment: Mapping[str, str], folder: Path, seconds: float) -> dict[str, object]:
-    """Give the share of one core that listening takes: a long sound less a short one, so that starting counts not."""
+    """Return the share of one core that listening takes, as the difference between long and short audio, without
+    startup.
+    """
     room = np.random.default_rng(3).normal(0.0, _ROOM_LOUDNESS, round(seconds * SAMPLE_RATE)).astype("<i2").tobytes()
     said = b"".join(
         heard_from(path) + silence(1.0) for path in sorted(RECORDINGS.glob("*.wav")) if "korean" not in path.name
@@ -102,13 +106,13 @@ def _listen(environment: Mapping[str, str], folder: Path, pcm: bytes) -> Took:
 
 
 def resident(environment: Mapping[str, str]) -> float:
-    """Give the megabytes that stay in memory when recognizer, understanding and sentence model were all used."""
+    """Return the resident megabytes after the recognizer, the understanding and the sentence model were all used."""
     ran = subprocess.run((PYTHON, "-c", _ALL_IN_USE), env=dict(environment), capture_output=True, text=True, check=True)
     return round(int(ran.stdout) / 1024)
 
 
 def imports(environment: Mapping[str, str]) -> list[dict[str, object]]:
-    """Give the modules that took longest to import in one question, with all that they import, the longest first."""
+    """Return the modules with the longest import times in one question, including their own imports, longest first."""
     command = (PYTHON, "-X", "importtime", VOICE_HELPER, *_QUESTION)
     told = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=True).stderr
     found = [(int(match[2]), match[4]) for match in _IMPORT.finditer(told)]
@@ -119,7 +123,7 @@ def imports(environment: Mapping[str, str]) -> list[dict[str, object]]:
 
 
 def sizes() -> dict[str, float]:
-    """Give the megabytes of what is installed with the package, and what each extra adds to that."""
+    """Return the megabytes of the packages that the plain install brings, and of those that each extra adds."""
     base = set(_needed(DISTRIBUTION, frozenset()))
     result = {"voice-helper": _megabytes(base)}
     for extra in sorted(distribution(DISTRIBUTION).metadata.get_all("Provides-Extra") or ()):

@@ -1,7 +1,10 @@
-"""Damaged and made-up input at every door, by the hundred thousand: `python -m bench.fuzz [DOOR ...] --seconds 60`.
+"""Feed damaged and arbitrary input to every interface, by the hundred thousand.
 
-Good inputs are damaged at random, the same way for the same seed. An input may be refused in the door's own words; it
-is a crash when anything else is raised, and a hang when it takes ten seconds. The first of each is printed as it is.
+Run it with `python -m bench.fuzz [DOOR ...] --seconds 60`.
+
+Valid inputs are damaged at random, in the same way for the same seed. An interface may reject an input with its own
+errors. Any other exception counts as a crash, and a run time of ten seconds as a hang. The first input of each kind is
+printed.
 """
 
 from __future__ import annotations
@@ -65,23 +68,25 @@ _NASTY: Final = (
 
 @dataclass(frozen=True)
 class Door:
-    """Where input comes in."""
+    """An interface that accepts input."""
 
     make: Callable[[random.Random], Any]
     feed: Callable[[Any], int]
-    """Takes one input, or several; gives how many were taken. Raises one of `refusals` where it is refused."""
+    """Processes one or more inputs and returns how many were accepted. Raises one of `refusals` if the input is
+    rejected.
+    """
 
     refusals: tuple[type[Exception], ...] = (VoiceHelperError,)
     megabytes: Callable[[], float] = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    """What is held of memory: by this process at the most, or by the server now."""
+    """Returns the memory in use: the maximum of this process, or the current value of the server."""
 
     loaded_after: int = 2_000
-    """After so many inputs all is loaded that stays."""
+    """The number of inputs after which everything permanent is loaded."""
 
 
 @dataclass
 class Count:
-    """What came of it."""
+    """The results for one interface."""
 
     inputs: int = 0
     refused: int = 0
@@ -93,11 +98,11 @@ class Count:
 
 
 class HangError(Exception):
-    """An input took too long."""
+    """An input took too long to process."""
 
 
 def damaged(raw: bytes, chance: random.Random) -> bytes:
-    """Give bytes with some of them changed, doubled, taken away or put in."""
+    """Return bytes with some of them changed, duplicated, removed or inserted."""
     made = bytearray(raw)
     for _ in range(chance.randint(0, _MAX_CHANGES)):
         place = chance.randrange(len(made) + 1) if chance.random() < 0.5 else chance.randrange(min(len(made), 64) + 1)
@@ -120,7 +125,7 @@ def damaged(raw: bytes, chance: random.Random) -> bytes:
 
 
 def damaged_text(text: str, chance: random.Random) -> str:
-    """Give a text with some of it changed, doubled, taken away or put in."""
+    """Return a text with some of it changed, duplicated, removed or inserted."""
     made = list(text)
     for _ in range(chance.randint(0, _MAX_CHANGES)):
         place, kind = chance.randrange(len(made) + 1), chance.randrange(5)
@@ -139,7 +144,7 @@ def damaged_text(text: str, chance: random.Random) -> str:
 
 
 def wav_door(folder: Path) -> Door:
-    """Sound files: several codings of a fifth of a second, damaged."""
+    """Return the interface for audio files: a fifth of a second in several codings, damaged."""
     samples, rate = soundfile.read(str(RECORDINGS / "stop.wav"), frames=3_200, dtype="float32")
     seeds = []
     for form, subtype, channels in (
@@ -162,7 +167,7 @@ def wav_door(folder: Path) -> Door:
 
 
 def yaml_door(folder: Path) -> Door:
-    """Pieces of intents files."""
+    """Return the interface for fragments of intents files."""
     texts = [path.read_text(encoding="utf-8") for path in intents_folder("en").rglob("*.yaml")]
 
     def make(chance: random.Random) -> str:
@@ -181,7 +186,7 @@ def yaml_door(folder: Path) -> Door:
 
 
 def intents_door(folder: Path) -> Door:
-    """A whole folder of intents, small, with one of its files damaged."""
+    """Return the interface for a small intents folder with one damaged file."""
     files = read_files(CHECKOUT / "tests" / "data" / "es")
     texts = {path: raw.decode() for path, raw in files.read.items() if isinstance(raw, bytes)}
 
@@ -197,7 +202,7 @@ def intents_door(folder: Path) -> Door:
 
 
 def zip_door(folder: Path) -> Door:
-    """Archives of models."""
+    """Return the interface for archives of models."""
     seeds = []
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         made = io.BytesIO()
@@ -225,7 +230,7 @@ def zip_door(folder: Path) -> Door:
 
 
 def text_door(folder: Path) -> Door:
-    """What is typed or heard: understood and answered."""
+    """Return the interface for typed or spoken text, which is understood and answered."""
     skill = open_skill("en")
     lines = (CHECKOUT / "bench" / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["text"] for line in lines]
@@ -247,7 +252,7 @@ _ORDERS: Final = (
 
 
 def _message(chance: random.Random) -> str | bytes:
-    """A message of the page, damaged more often than not."""
+    """Return a message from the page, which is damaged in most cases."""
     if chance.random() < 0.3:
         return chance.randbytes(chance.randrange(0, 2_000))
     order: dict[str, Any] = dict(chance.choice(_ORDERS))
@@ -271,7 +276,7 @@ def _message(chance: random.Random) -> str | bytes:
 
 
 def order_door(folder: Path) -> Door:
-    """Messages of the page, as they are read."""
+    """Return the interface for messages from the page, at their parser."""
 
     def feed(message: str | bytes) -> int:
         read_order(message)
@@ -282,7 +287,9 @@ def order_door(folder: Path) -> Door:
 
 @contextmanager
 def live_door() -> Iterator[Door]:
-    """Messages of the page over a real connection, a conversation each; the next one must be welcome."""
+    """Yield the interface for messages from the page over a real connection, one conversation each. The next one must
+    be accepted.
+    """
     skill, wrong = open_skill("en"), list[str]()
     handler = logging.Handler(logging.ERROR)
     handler.emit = lambda record: wrong.append(record.getMessage())  # type: ignore[method-assign]
@@ -294,8 +301,8 @@ def live_door() -> Iterator[Door]:
             from websockets.exceptions import ConnectionClosed
 
             sent = 0
-            with talking(address, max_queue=None) as talk:  # else what it does not read keeps its close waiting
-                if talk.closed_at_once() not in {None, 4002}:  # all places may be taken for a moment
+            with talking(address, max_queue=None) as talk:  # otherwise unread messages delay the close
+                if talk.closed_at_once() not in {None, 4002}:  # all slots may be taken for a moment
                     raise AssertionError("nobody is welcome any more")
                 with contextlib.suppress(ConnectionClosed):
                     for message in messages:
@@ -322,7 +329,7 @@ _ODD: Final[tuple[object, ...]] = (
 
 
 def _event(chance: random.Random) -> bytes:
-    """A frame of the Wyoming protocol, damaged more often than not."""
+    """Return a frame of the Wyoming protocol, which is damaged in most cases."""
     kind, data = chance.choice(_EVENTS)
     data = dict(data)
     if data and chance.random() < 0.3:
@@ -339,7 +346,7 @@ def _event(chance: random.Random) -> bytes:
 
 
 def _socket_frame(chance: random.Random) -> bytes:
-    """A frame of the WebSocket protocol with a message of the page in it, damaged more often than not."""
+    """Return a WebSocket frame that contains a message from the page, which is damaged in most cases."""
     message = _message(chance)
     payload, kind = (message.encode(errors="replace"), 1) if isinstance(message, str) else (message, 2)
     if chance.random() < 0.3:
@@ -374,14 +381,16 @@ def served_door(
     make: Callable[[random.Random], bytes],
     first: Callable[[str, random.Random], bytes] = lambda address, chance: b"",
 ) -> Iterator[Door]:
-    """Bytes on a connection to a server in a process of its own, which has to close it, and to complain of nothing."""
+    """Yield the interface for bytes on a connection to a server process. The server must close the connection and print
+    nothing.
+    """
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors, served(command, errors) as server:
         port = port_of(server.address)
 
         def feed(pieces: Sequence[bytes]) -> int:
             with (
                 socket.create_connection(("127.0.0.1", port), HANG_SECONDS) as connection,
-                contextlib.suppress(ConnectionError),  # refused before all was sent
+                contextlib.suppress(ConnectionError),  # rejected before everything was sent
             ):
                 for piece in pieces:
                     connection.sendall(piece)
@@ -400,7 +409,7 @@ def served_door(
             opening = first(server.address, chance)
             return [*([opening] if opening else []), *(make(chance) for _ in range(chance.randint(1, 30)))]
 
-        yield Door(made, feed, (), server.resident_megabytes, 200_000)  # a recognizer for each who speaks
+        yield Door(made, feed, (), server.resident_megabytes, 200_000)  # one recognizer per speaker
 
 
 _SERVED: Final[dict[str, Callable[[], AbstractContextManager[Door]]]] = {
@@ -415,7 +424,7 @@ _DOORS: Final = {
 
 
 def fuzz(name: str, door: Door, *, seed: int, seconds: float, most: int) -> Count:
-    """Feed a door for so many seconds, or so many inputs."""
+    """Feed an interface for a number of seconds or of inputs."""
     chance, count = random.Random(f"{name}{seed}"), Count()
     begun, memory = time.monotonic(), 0.0
     while count.inputs < most and time.monotonic() - begun < seconds:
@@ -455,7 +464,7 @@ def _too_long(number: int, frame: object) -> None:
 
 
 def main() -> None:
-    """Feed the doors and print what came of it."""
+    """Feed the interfaces and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("doors", nargs="*", help=f"of {', '.join((*_DOORS, *_SERVED))}; all by default")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each door")
@@ -478,7 +487,7 @@ def main() -> None:
     doors = {**read_result("fuzz").get("doors", {}), **{name: asdict(count) for name, count in counts.items()}}
     write_result("fuzz", {"machine": machine(), "doors": doors})
     sys.stdout.flush()
-    os._exit(bool(bad))  # conversations may still be going on
+    os._exit(bool(bad))  # conversations may still be running
 
 
 if __name__ == "__main__":

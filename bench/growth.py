@@ -1,9 +1,9 @@
-"""How time and memory grow with the templates, and with the length of what is said: `python -m bench.growth`.
+"""Measure how time and memory grow with the number of templates and the length of utterances: `python -m bench.growth`.
 
-Templates are multiplied by copies that speak of other things in the same manner: what they name gets other words, and
-the words that hold a sentence together stay. Processor time is told, for others use the machine, too. An exponent of 0
-means that the size does not matter, 1 that twice as much takes twice as long. hassil alone stands beside, on the same
-templates and the same questions.
+The templates are multiplied by copies about other subjects: content words are replaced, and function words stay. The
+figures are processor times, because other programs use the machine as well. An exponent of 0 means that the size has no
+effect, and 1 that twice the size takes twice the time. For comparison, hassil alone is measured with the same templates
+and questions.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from voice_helper.understanding.sentences import Sentences, Template
 _TIMES = (1, 3, 10, 30)
 _LENGTHS = (1, 2, 5, 10, 20)
 _COMMON_WORDS = 150
-"""So many of the words are taken to hold sentences together."""
+"""The number of most frequent words that count as function words."""
 
-_MAX_TIMES_FOR_HASSIL = 3  # times as many templates: with more it takes minutes
+_MAX_TIMES_FOR_HASSIL = 3  # times as many templates; with more, it takes minutes
 _WORD = re.compile(r"(?<![\w{<:'])[a-z]+(?![\w}>:'])")
 _QUESTION = "does putting heat on my calf help when it cramps at night"
 
 
 def multiplied(sentences: Sentences, times: int) -> Sentences:
-    """Give the sentences with copies of their templates on other subjects."""
+    """Return the sentences, with copies of their templates about other subjects."""
     counted = Counter(word for template in sentences.templates for word in _WORD.findall(template.text))
     common = {word for word, _ in counted.most_common(_COMMON_WORDS)}
     copies: list[Template] = []
@@ -60,7 +60,7 @@ def multiplied(sentences: Sentences, times: int) -> Sentences:
 
 
 def milliseconds(act: Callable[[str], object], texts: Sequence[str]) -> float:
-    """Give the median processor time of an act on a text, after each text was seen once."""
+    """Return the median processor time of a function for a text, after a warm-up with each text."""
     for text in texts:
         act(text)
     taken: list[float] = []
@@ -72,7 +72,7 @@ def milliseconds(act: Callable[[str], object], texts: Sequence[str]) -> float:
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
-    """Fit value = c * size ** exponent, by least squares of the logarithms."""
+    """Fit value = c * size ** exponent by least squares of the logarithms. Return the exponent."""
     points = [(math.log(size), math.log(value)) for size, value in zip(sizes, values, strict=True)]
     middle = [statistics.mean(each) for each in zip(*points, strict=True)]
     spread = sum((x - middle[0]) ** 2 for x, _ in points)
@@ -80,7 +80,7 @@ def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
 
 
 def by_templates(texts: Sequence[str], times: Sequence[int]) -> dict[str, object]:
-    """Measure the exact matcher with more and more templates."""
+    """Measure the exact matcher with an increasing number of templates."""
     sentences = load_content(intents_folder("en")).sentences
     rows: list[dict[str, float]] = []
     for each in times:
@@ -126,7 +126,7 @@ def _hassil_milliseconds(sentences: Sentences, texts: Sequence[str]) -> float:
 
 
 def by_length(times: Sequence[int]) -> dict[str, object]:
-    """Measure the whole understanding with longer and longer utterances."""
+    """Measure the whole understanding with utterances of increasing length."""
     understanding = open_skill().understanding
 
     def find_danger(text: str) -> object:

@@ -1,7 +1,9 @@
-"""How well spoken lines are heard and understood: `python -m bench.hearing [--every N] [--engine NAME ...]`.
+"""Measure how well spoken lines are recognized and understood.
 
-Every engine hears the same sound in the same run, through the same voice activity and endpointing as live, each in a
-process of its own. Nothing is tuned on these lines.
+Run it with `python -m bench.hearing [--every N] [--engine NAME ...]`.
+
+Every engine gets the same audio in the same run, with the same voice activity detection and endpointing as in live use,
+each in a separate process. Nothing is tuned on these lines.
 """
 
 from __future__ import annotations
@@ -49,28 +51,28 @@ from voice_helper.types import (
 
 ENGINES = tuple(sorted(each.name for each in RECOGNIZERS))
 EVERY_VOICE = ("clean", "10 dB")
-"""In these every line is spoken by every voice; in the others by one, in turn."""
+"""In these conditions, every voice speaks every line. In the others, one voice does, in rotation."""
 
 COMMAND_CONDITIONS = ("clean", "10 dB", "babble, 10 dB", "small room")
 _WAITED_SECONDS = EndpointSettings().silence_seconds - PAUSE_SECONDS
-"""From the pause at which the words are looked for to the end of the utterance."""
+"""The time from the pause at which decoding starts to the end of the utterance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What was heard between two silences, and what it took."""
+    """What was recognized between two silences, and its cost."""
 
     heard: Transcript
     work_seconds: float
     delay_seconds: float
-    """From the endpoint to the words."""
+    """The time from the endpoint to the transcript."""
 
     so_far: tuple[tuple[str, int], ...] = ()
-    """The words so far as they came, and for how many samples each of them stood."""
+    """The partial transcripts in order, and for how many samples each of them was current."""
 
 
 class Timed:
-    """A recognizer that is timed."""
+    """A recognizer whose calls are timed."""
 
     def __init__(self, recognizer: Recognizer) -> None:
         self.name = recognizer.name
@@ -99,7 +101,7 @@ class Timed:
 
 
 def utterances(recognizer: Recognizer, pcm: bytes, endpoint: EndpointSettings) -> list[Utterance]:
-    """Hear a sound as it is heard live."""
+    """Recognize audio as in live use."""
     found: list[Utterance] = []
     timed, activity = Timed(recognizer), VoiceActivity()
     listener, so_far = Listener(timed, endpoint), list[tuple[str, int]]()
@@ -124,18 +126,20 @@ Heards = list[list[Utterance]]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Sounds to be heard by one engine: which voice says which line, and how it sounds."""
+    """Audio for one engine to recognize: which voice says which line, in which condition."""
 
     condition: str
     endpoint: EndpointSettings
     said: Sequence[tuple[str, str, int]]
-    """Voice, text, and the number that chooses the chance in the condition."""
+    """The voice, the text, and the random seed for the condition."""
 
 
 def hear_all(
     engine: str, phrases: Phrases, model: Path | None, jobs: Sequence[Job]
 ) -> tuple[list[list[Utterance]], int]:
-    """In a process of its own: give what was heard of every sound of every job, in order, and the memory in bytes."""
+    """In a separate process, return what was recognized in the audio of every job, in order, and the memory in
+    bytes.
+    """
     recognizer = open_recognizer(engine, phrases=phrases, model=model).recognizer
     made, found = conditions(), Heards()
     for job in jobs:
@@ -152,7 +156,9 @@ TALK: dict[str, Callable[[], Iterator[bytes]]] = {
 
 
 def hear_talk(engine: str, phrases: Phrases, model: Path | None, kind: str) -> tuple[list[Utterance], float]:
-    """In a process of its own: give what was heard of sound that is not for us, and how many hours it lasts."""
+    """In a separate process, return what was recognized in audio that is not meant for the assistant, and its length in
+    hours.
+    """
     recognizer = open_recognizer(engine, phrases=phrases, model=model).recognizer
     found, samples = list[Utterance](), 0
     for sound in TALK[kind]():
@@ -169,14 +175,14 @@ def sounds_of(job: Job, made: Mapping[str, Condition]) -> list[bytes]:
 
 
 def heard_as(found: Sequence[Utterance]) -> Transcript:
-    """Give what was heard as one: what was cut in two is put together."""
+    """Join the utterances of one line, which may have been split."""
     return joined([each.heard for each in found if each.heard.text or each.heard.command])
 
 
 def score_lines(
     skill: Skill, lines: Sequence[Line], found: Sequence[Sequence[Utterance]], seconds: float
 ) -> dict[str, object]:
-    import jiwer  # of the bench alone; tests take other parts of this module
+    import jiwer  # only the benchmark needs it; tests import other parts of this module
 
     score, comparable = Score(), skill.content.language.comparable
     wanted, heard, tips = list[str](), list[str](), 0
@@ -202,7 +208,7 @@ def score_lines(
 
 
 def score_commands(skill: Skill, intents: Sequence[str], found: Heards) -> dict[str, object]:
-    """How many short commands are obeyed in a session in which nobody else speaks."""
+    """Return how many short commands take effect in a session in which nobody else speaks."""
     session, _ = skill.conversation.begin_guide(State(hands_free=True))
     right = 0
     for intent, each in zip(intents, found, strict=True):
@@ -213,7 +219,7 @@ def score_commands(skill: Skill, intents: Sequence[str], found: Heards) -> dict[
 
 
 def accepted_as(skill: Skill, utterance: Utterance) -> str:
-    """Give what an overheard utterance is taken for, while it is spoken or at its end; empty where it is let pass."""
+    """Return what an overheard utterance triggers, during or at its end. Empty if it is ignored."""
     events: list[Event] = []
     for words, samples in utterance.so_far:
         events += [PartlyHeard(words, overheard=True), Quiet(samples)]
@@ -227,7 +233,7 @@ def accepted_as(skill: Skill, utterance: Utterance) -> str:
 
 
 def false_accepts(skill: Skill, found: Sequence[Utterance], hours: float) -> dict[str, object]:
-    """How often something is said to what was not for us, and the bounds of that in 95 of 100 cases."""
+    """Return how often the assistant responds to speech that is not meant for it, with the 95 % bounds."""
     accepted = list[str]()
     for each in found:
         meant = accepted_as(skill, each)
@@ -245,7 +251,7 @@ def false_accepts(skill: Skill, found: Sequence[Utterance], hours: float) -> dic
 
 
 class Kept:
-    """What processes of their own have heard; kept in a file, so that it can be understood anew."""
+    """The results of recognizer processes, stored in a file so that they can be understood again."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -317,7 +323,7 @@ def main() -> None:
 
 
 def said(condition: str, lines: Sequence[Line], speakers: Sequence[str]) -> list[tuple[str, str, int]]:
-    """Give who says which line."""
+    """Return which voice speaks which line."""
     if condition in EVERY_VOICE:
         return [(voice, line.text, number) for voice in speakers for number, line in enumerate(lines)]
     return [(speakers[number % len(speakers)], line.text, number) for number, line in enumerate(lines)]

@@ -1,8 +1,10 @@
-"""Instructions that understanding and hearing take, which no other program changes: `python -m bench.instructions`.
+"""Count the processor instructions for understanding and recognition, which other programs do not affect.
 
-Counted by valgrind in a program that does a thing so many times and in one that does it twice as often: the
-difference has no start in it. Nobody may change the code meanwhile: a start would fill the cache anew. Shown beside the
-figures that are kept in `results/`; `--keep` keeps the new ones.
+Run it with `python -m bench.instructions`.
+
+valgrind counts them in a program that does a task several times, and in one that does it twice as often. The difference
+excludes startup. Do not change the code during a run, because a start would then fill the cache again. The output
+includes the figures stored in `results/`; `--keep` stores the new ones.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _KEPT: Final = Path(__file__).parent / "results" / "instructions.json"
 _RECORDING: Final = "put_heat_on_it"
 _TEMPLATE: Final = "does heat help"
 _OTHER_WORDS: Final = "my poor legs seize up whenever i have been running"
-_HEARD_FROM: Final = 10  # the chunk in which somebody begins to speak
+_HEARD_FROM: Final = 10  # the chunk in which speech starts
 _HEARD_CHUNKS: Final = round(0.5 * SAMPLE_RATE / CHUNK_SAMPLES)
 _INSIDE: Final = "--inside"
 
@@ -40,7 +42,9 @@ def _understanding(text: str) -> Callable[[], object]:
 
 
 def _decoding() -> Callable[[], object]:
-    """Half a second of a recording from where it is spoken, heard as it comes, the words looked for at its end."""
+    """Return a function that recognizes half a second of speech from a recording as it arrives, including the final
+    transcript.
+    """
     from voice_helper.recognizers import open_recognizer
     from voice_helper.skill import open_skill, phrases_of
 
@@ -61,11 +65,11 @@ _ACTS: Final[dict[str, tuple[Callable[[], Callable[[], object]], int]]] = {
     "understanding, by nearness": (lambda: _understanding(_OTHER_WORDS), 1),
     "hearing half a second": (_decoding, 2),
 }
-"""What is done, and how often: a network for meaning takes some seconds under valgrind for a sentence."""
+"""The tasks and their repetitions. Under valgrind, the networks take some seconds per sentence."""
 
 
 def counted(name: str, environment: dict[str, str]) -> int | None:
-    """Count the instructions of doing a thing once; `None` where there is no valgrind."""
+    """Count the instructions for doing a task once. Return `None` if valgrind is not installed."""
     _, times = _ACTS[name]
     command = (PYTHON, "-m", "bench.instructions", _INSIDE, name)
     run((*command, "1"), environment)  # fills the cache
@@ -77,7 +81,7 @@ def counted(name: str, environment: dict[str, str]) -> int | None:
 
 def _do(name: str, times: int) -> None:
     act = _ACTS[name][0]()
-    act()  # what is loaded or kept at the first time
+    act()  # warm up: load and cache what is needed
     for _ in range(times):
         act()
 

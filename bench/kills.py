@@ -1,4 +1,4 @@
-"""Kill the program at random moments and start it again: `python -m bench.kills [TIMES]`."""
+"""Kill the program at random moments and restart it: `python -m bench.kills [TIMES]`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.kills import kill_often
 
 
 def main() -> None:
-    """Kill as often as is said, and print what came of it."""
+    """Kill the program the given number of times, and print the results."""
     times = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
         killed, wrong = kill_often(times, 1, Path(folder))

@@ -1,4 +1,4 @@
-"""From the last sound of a question to the first sound of the answer: `python -m bench.latency [--questions N]`.
+"""Measure the time from the end of a question to the start of the answer: `python -m bench.latency [--questions N]`.
 
 In real time, on the same sound, one stack after the other: ours, and Whisper tiny with pyttsx3 and with Piper, which is
 what a Home Assistant user runs. Whisper base is measured if the two packages with its model are installed
@@ -39,14 +39,14 @@ from voice_helper.voices import Voice, open_voice
 STAGES: Final = ("endpoint", "recognition", "understanding", "synthesis")
 _COLOURS: Final = ("#b9c3cf", "#d1495b", "#edae49", "#1f77b4")
 _AUDIBLE: Final = 300
-"""Of 32,768: less is the silence around speech."""
+"""Quieter samples (of 32,768) count as silence around speech."""
 
 _PICTURE: Final = Path(__file__).parent.parent / "docs" / "latency.svg"
 
 
 @dataclass
 class Marks:
-    """When things were done, on the clock of the machine, in seconds."""
+    """The times of the stages, on the clock of the machine, in seconds."""
 
     at: dict[str, float] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Marks:
 
 
 class MarkedRecognizer:
-    """A recognizer that tells when it was asked for the words of a whole utterance, and when it had them."""
+    """A recognizer that records when it was asked for a transcript, and when it returned the transcript."""
 
     def __init__(self, recognizer: Recognizer, marks: Marks) -> None:
         self.name, self._recognizer, self._marks = recognizer.name, recognizer, marks
@@ -75,7 +75,7 @@ class MarkedRecognizer:
 
 
 class MarkedPlayer(SilentPlayer):
-    """A player that tells when it was given the first sound, and how much silence stands before it."""
+    """A player that records when it received the first audio, and how much silence precedes it."""
 
     def __init__(self, marks: Marks) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class MarkedPlayer(SilentPlayer):
 
 
 class Piper:
-    """A voice of Piper's."""
+    """A voice that uses Piper."""
 
     name = "piper"
 
@@ -102,14 +102,14 @@ class Piper:
 
 
 def as_live(pcm: bytes, begins: float) -> Iterator[AudioChunk]:
-    """Give the chunks of a sound when a microphone would."""
+    """Yield the chunks of an audio clip at the times when a microphone would deliver them."""
     for number, start in enumerate(range(0, len(pcm) - CHUNK_SAMPLES * 2, CHUNK_SAMPLES * 2), 1):
         time.sleep(max(0.0, begins + number * CHUNK_SAMPLES / SAMPLE_RATE - time.perf_counter()))
         yield AudioChunk(pcm[start : start + CHUNK_SAMPLES * 2])
 
 
 def stages_of(skill: Skill, recognizer: Recognizer, voice: Voice, pcm: bytes) -> dict[str, float] | None:
-    """Ask one question, and give how long each stage took, in milliseconds; `None` where it was not answered."""
+    """Ask one question. Return the duration of each stage in milliseconds, or `None` if it was not answered."""
     marks = Marks()
 
     def understood(meant: Understood) -> None:
@@ -137,7 +137,7 @@ def stages_of(skill: Skill, recognizer: Recognizer, voice: Voice, pcm: bytes) ->
 
 
 def measure(skill: Skill, recognizer: Recognizer, voice: Voice, questions: Sequence[bytes]) -> dict[str, object]:
-    voice.speak("ready", 150)  # what is loaded at the first word is loaded
+    voice.speak("ready", 150)  # warm up
     recognizer.accept(AudioChunk(silence(0.5)))
     recognizer.finish()
     used = time.process_time()
@@ -160,7 +160,7 @@ def measure(skill: Skill, recognizer: Recognizer, voice: Voice, questions: Seque
 
 
 def picture(result: Mapping[str, Any]) -> str:
-    """Draw the medians of the stages of each stack, one after the other (SVG)."""
+    """Draw the median durations of the stages, one row per stack (SVG)."""
     longest = max(sum(each["p50"] for each in found["stages_ms"].values()) for found in result.values())
     left, width, row = 190, 520, 44
     height = 66 + row * len(result)

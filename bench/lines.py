@@ -1,4 +1,4 @@
-"""The scores of labelled lines, and the files that results are written to."""
+"""Scores of labelled lines, and the files that results are written to."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
 
 
 def read_result(name: str) -> dict[str, Any]:
-    """What was written last, of doors or rows that are not measured now; nothing where there is none."""
+    """Read the stored results of rows that are not measured in this run. Empty if there are none."""
     path = _RESULTS / f"{name}.json"
     if not path.is_file():
         return {}

@@ -1,9 +1,9 @@
-"""How many people can talk at once to one machine: `python -m bench.load [--people 4,8,12] [--door web]`.
+"""Measure how many people can talk to one machine at once: `python -m bench.load [--people 4,8,12] [--door web]`.
 
-Each person is a client of a served program, over its own protocol and in real time: asks a question, waits for the
-first sound of the answer, breathes, asks the next. Delay: from the endpoint's silence after the last audible sound of
-the question to the first sound of the answer; for Home Assistant, which finds the end itself, from the end of
-its silence to the text of the answer. Server and people share this machine, as do the other programs on it.
+Each person is a client of a server process, over its own protocol and in real time: the person asks a question, waits
+for the answer to start, takes a breath, and asks the next one. The delay counts from the silence that ends the question
+to the start of the answer. For Home Assistant, which detects the end itself, it counts to the text of the answer. The
+server and the clients share this machine with other programs.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ QUESTIONS: Final = (
     "why do my calves cramp at night", "what can i ask you", "is this medical advice", "can diabetes cause leg cramps",
     "how do i get more magnesium", "does poor circulation cause cramps",
 )  # fmt: skip
-_AUDIBLE: Final = 300  # of 32,768: less is the silence around speech
-_SILENT_SECONDS: Final = 6.0  # nobody waits any longer for a first sound
+_AUDIBLE: Final = 300  # quieter samples (of 32,768) count as silence
+_SILENT_SECONDS: Final = 6.0  # maximum wait for the start of an answer
 _BREATH_SECONDS: Final = (0.3, 1.5)
-_HOME_ASSISTANT_WAITS_SECONDS: Final = 0.7  # until it takes a question for over
+_HOME_ASSISTANT_WAITS_SECONDS: Final = 0.7  # until Home Assistant decides that a question is over
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 async def in_real_time(pcm: bytes, begins: float, seconds: float = CHUNK_SAMPLES / SAMPLE_RATE) -> AsyncIterator[bytes]:
-    """Give sound in pieces of so many seconds, each when a microphone has it."""
+    """Yield audio in parts of the given length, each when a microphone would deliver it."""
     size = 2 * round(SAMPLE_RATE * seconds)
     for number, start in enumerate(range(0, len(pcm), size), 1):
         await asyncio.sleep(max(0.0, begins + number * seconds - time.perf_counter()))
@@ -63,28 +63,30 @@ async def in_real_time(pcm: bytes, begins: float, seconds: float = CHUNK_SAMPLES
 
 
 class Person(Protocol):
-    """Somebody who is connected to a door."""
+    """A simulated user who is connected to an interface."""
 
     async def warm_up(self) -> None:
-        """Wait until the door has opened all that it needs for this person."""
+        """Wait until the server has loaded everything that it needs for this user."""
 
     async def ask(self, pcm: bytes) -> float | None:
-        """Ask in real time; give the seconds from the end of the question to the answer, `None` for silence."""
+        """Ask in real time. Return the seconds from the end of the question to the answer, or `None` if there was
+        none.
+        """
 
 
 @dataclass
 class WebPerson:
-    """A browser page: the button was tapped, the microphone stays open until somebody has spoken."""
+    """A browser page. The button was tapped, and the microphone stays open until speech has ended."""
 
     socket: ClientConnection
     sounds: asyncio.Queue[float] = field(default_factory=asyncio.Queue)
-    """When each piece of speech came."""
+    """The arrival times of the speech messages."""
 
     is_deaf: asyncio.Event = field(default_factory=asyncio.Event)
-    """The server wants no more sound."""
+    """Set when the server wants no more audio."""
 
     async def listen(self) -> None:
-        """Take what comes, and tell as the page does what was played."""
+        """Process messages, and report playback as the page does."""
         with suppress(ConnectionClosed):
             async for message in self.socket:
                 if isinstance(message, bytes):
@@ -98,7 +100,7 @@ class WebPerson:
         await asyncio.wait_for(self.sounds.get(), 120)
 
     async def ask(self, pcm: bytes) -> float | None:
-        while not self.sounds.empty():  # of the answer before
+        while not self.sounds.empty():  # left over from the previous answer
             self.sounds.get_nowait()
         await self._send(do="hear", how="once")
         self.is_deaf.clear()
@@ -115,7 +117,7 @@ class WebPerson:
         return max(0.0, sounded - ends - PATIENT.silence_seconds)
 
     async def _stream(self, pcm: bytes, begins: float) -> float:
-        """Send sound as a microphone gives it; give when it ends."""
+        """Send audio as a microphone delivers it. Return the time at which it ends."""
         async for chunk in in_real_time(pcm, begins):
             if not self.is_deaf.is_set():
                 await self.socket.send(chunk)
@@ -126,13 +128,13 @@ class WebPerson:
 
 
 def page_socket(address: str) -> connect:
-    """Connect as a page of that address does."""
+    """Connect to an address as its page does."""
     return connect(f"ws{address.removeprefix('http')}conversation", origin=Origin(address.rstrip("/")))
 
 
 @asynccontextmanager
 async def at_the_page(address: str) -> AsyncIterator[WebPerson]:
-    """Connect as the page does. Raises `ConnectionClosed` for who is refused."""
+    """Connect as the page does. Raises `ConnectionClosed` if the server refuses the client."""
     async with page_socket(address) as socket:
         await socket.send(json.dumps({"do": "hello"}))
         await socket.recv()
@@ -146,7 +148,7 @@ async def at_the_page(address: str) -> AsyncIterator[WebPerson]:
 
 @dataclass(frozen=True)
 class HomeAssistant:
-    """Home Assistant for one satellite: speech-to-text, then the answer; a new connection for each."""
+    """Home Assistant for one satellite: speech-to-text, then the answer, with a new connection for each."""
 
     port: int
 
@@ -178,18 +180,18 @@ class HomeAssistant:
 
 @asynccontextmanager
 async def at_home(address: str) -> AsyncIterator[HomeAssistant]:
-    """Home Assistant connects for each question anew."""
+    """Return a client that opens a new connection for each question, as Home Assistant does."""
     yield HomeAssistant(port_of(address))
 
 
 def port_of(address: str) -> int:
-    """Give the port of what a server says that it serves: `http://127.0.0.1:10600/`."""
+    """Return the port in the address that a server prints, such as `http://127.0.0.1:10600/`."""
     return int(address.strip("/").rsplit(":", 1)[1])
 
 
 @dataclass(frozen=True)
 class Door:
-    """A served program, and how somebody comes to it."""
+    """A server command, and how clients connect to it."""
 
     command: tuple[str, ...]
     come: Callable[[str], AbstractAsyncContextManager[Person]]
@@ -204,7 +206,7 @@ DOORS: Final = {
 
 @dataclass(frozen=True)
 class Server:
-    """The program while it runs, and what it takes."""
+    """The running server, and its resource use."""
 
     process: subprocess.Popen[str]
     address: str
@@ -213,7 +215,7 @@ class Server:
         return sum(int(fields[11]) + int(fields[12]) for fields in map(_status, self._processes())) / _TICKS
 
     def resident_megabytes(self) -> float:
-        """What its processes hold; pages that they share count for each."""
+        """Return the resident memory of its processes. Shared pages count for each process."""
         return sum(int(fields[21]) for fields in map(_status, self._processes())) * _PAGE_BYTES / 2**20
 
     def open_files(self) -> int:
@@ -223,7 +225,7 @@ class Server:
         return sum(int(fields[17]) for fields in map(_status, self._processes()))
 
     def _processes(self) -> list[int]:
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")  # whichever thread has started them
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")  # whichever thread started them
         children = " ".join(task.read_text(encoding="ascii") for task in tasks)
         return [self.process.pid, *map(int, children.split())]
 
@@ -234,7 +236,7 @@ def _status(process: int) -> list[str]:
 
 @contextmanager
 def served(command: Sequence[str], errors: IO[str] | int = subprocess.DEVNULL) -> Iterator[Server]:
-    """Run a command that serves, until it is no longer needed; what it complains of goes to `errors`."""
+    """Run a server command during the block. Its error output goes to `errors`."""
     with subprocess.Popen((VOICE_HELPER, *command), stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         assert process.stdout is not None
         try:
@@ -251,14 +253,14 @@ async def talk(
     chance: random.Random,
     breath_seconds: tuple[float, float] = _BREATH_SECONDS,
 ) -> AsyncIterator[float | None]:
-    """Ask one question after the other; give the delays."""
+    """Ask one question after the other, and yield the delays."""
     while time.perf_counter() < until:
         await asyncio.sleep(chance.uniform(*breath_seconds))
         yield await person.ask(chance.choice(sounds))
 
 
 async def measure(door: Door, people: int, seconds: float, sounds: Sequence[bytes]) -> dict[str, float]:
-    """Let so many people talk to a fresh server for so long."""
+    """Let a number of users talk to a new server for the given time."""
 
     async def delays_of(person: Person, number: int) -> list[float | None]:
         return [delay async for delay in talk(person, sounds, began + seconds, random.Random(number))]
@@ -290,7 +292,7 @@ async def measure(door: Door, people: int, seconds: float, sounds: Sequence[byte
 
 
 class AsyncCrowd:
-    """So many people who have come to a door, each ready to speak."""
+    """A number of connected users, each ready to speak."""
 
     def __init__(self, door: Door, address: str, people: int) -> None:
         self._door, self._address, self._count = door, address, people
@@ -313,7 +315,7 @@ class AsyncCrowd:
 
 
 def questions() -> list[bytes]:
-    """Give the questions by several voices, cut at their last audible sound."""
+    """Return the questions in several voices, cut after their last audible sample."""
     return [
         _until_it_is_silent(spoken(voice, lambda text, voice=voice: flite(voice, text), text))  # type: ignore[misc]
         for number, text in enumerate(QUESTIONS)

@@ -1,4 +1,4 @@
-"""What a mutation run has found, as a table: `make mutants`, or `python -m bench.mutants` after `mutmut run`."""
+"""Print the results of a mutation run as a table: `make mutants`, or `python -m bench.mutants` after `mutmut run`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from bench.lines import write_result
 
 _MUTATED = Path(__file__).parent.parent / "mutants" / "voice_helper"
-_SURVIVED = (0, 33)  # exit codes of the tests; 33 where there is none that reaches it
+_SURVIVED = (0, 33)  # exit codes of the tests; 33 if no test reaches the mutant
 
 
 def main() -> None:
-    """Print the table, and write it."""
+    """Print the table and write it to a file."""
     rows = {path.name.removesuffix(".py.meta"): counted(path) for path in sorted(_MUTATED.rglob("*.meta"))}
     print("| module | mutants | killed | survived | not run | share that survived |")
     print("|---|---|---|---|---|---|")
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def counted(path: Path) -> dict[str, int]:
-    """Count the mutants of a module by what became of them."""
+    """Count the mutants of a module by outcome."""
     codes = Counter(json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"].values())
     survived, not_run = sum(codes[code] for code in _SURVIVED), codes[None]
     killed = codes.total() - survived - not_run

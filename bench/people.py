@@ -1,10 +1,11 @@
-"""How well the person who is near is heard while others talk: `python -m bench.people FOLDER` (`make bench-people`).
+"""Measure how well the user is recognized while others talk: `python -m bench.people FOLDER` (`make bench-people`).
 
-FOLDER holds recordings of real people who say nothing to us (WAV, FLAC or OGG, in any folders below it), which are
-never committed. Public ones are named in bench/RESULTS.md. Names that contain "noise" or "kitchen" are noise.
+FOLDER holds recordings of real people who are not talking to the assistant (WAV, FLAC or OGG, also in subfolders). They
+are never committed. bench/RESULTS.md lists public ones. Names that contain "noise" or "kitchen" are noise.
 
-Measured are questions with a talker behind them, heard as `listen` hears them, with talk before, during and after; a
-guided session in which only others talk; and how many utterances an hour of other talk is answered outside one.
+There are three measurements: questions with someone else talking before, during and after them, recognized as `listen`
+does; a guided session in which only others talk; and the number of utterances per hour of other talk that are answered
+outside a session.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from voice_helper.voices import open_voice
 
 Samples = npt.NDArray[np.float32]
 LEVELS = (None, 20.0, 15.0, 10.0)
-"""How many decibels the other talker is below the person; `None` is nobody."""
+"""The level of the other talk relative to the user, in decibels below. `None` means no other talk."""
 
 LEAD_SECONDS = 4.0
 TAIL_SECONDS = 3.0
@@ -46,7 +47,7 @@ _MOVES = ("none", "unsure", "out_of_scope")
 
 @dataclass(frozen=True)
 class Scene:
-    """A question with another talker behind it."""
+    """A question with someone else talking in the background."""
 
     line: Line
     pcm: bytes
@@ -55,7 +56,7 @@ class Scene:
 
 
 def recordings(folder: Path, *, noise: bool = False) -> list[Path]:
-    """Give the sound files below a folder, either the talk or the noise."""
+    """Return the audio files below a folder. `noise` selects the noise files, otherwise the talk."""
     found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in {".wav", ".flac", ".ogg"})
     return [path for path in found if ("noise" in str(path) or "kitchen" in path.name) == noise]
 
@@ -76,7 +77,7 @@ def to_bytes(samples: Samples) -> bytes:
 
 
 def scene(line: Line, pcm: bytes, talk: Samples, below: float | None, number: int) -> Scene:
-    """Put a spoken question into a room in which somebody talks all the time."""
+    """Mix a spoken question into a room in which someone else talks all the time."""
     said = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
     loud = np.flatnonzero(np.abs(said) > 0.01 * np.abs(said).max())
     said = said[loud[0] : loud[-1] + 1]
@@ -93,7 +94,7 @@ def scene(line: Line, pcm: bytes, talk: Samples, below: float | None, number: in
 
 
 def asked(skill: Skill, recognizer: Recognizer, scenes: Sequence[Scene]) -> dict[str, object]:
-    """Give how many questions are understood, and how often ordinary ones raise a certain alarm."""
+    """Return how many questions are understood, and how often ordinary ones raise a certain alarm."""
     right = ordinary = raised = signs = caught = 0
     for each in scenes:
         found = utterances(recognizer, each.pcm, EndpointSettings())
@@ -125,7 +126,7 @@ class Recorded:
 
 
 def overheard(skill: Skill, recognizer: Recognizer, paths: Sequence[Path], *, guided: bool) -> dict[str, object]:
-    """Let others talk, in a session or not; give what was taken for ours."""
+    """Let others talk, with or without a session. Return what was mistaken for the user's speech."""
     happened = list[LoopEvent]()
     tell: Callable[[LoopEvent], None] = happened.append
     assistant = listener(skill.conversation, recognizer, open_voice("none"), tell)

@@ -71,7 +71,7 @@ def _needs(name: str) -> Iterable[str]:
 
 
 def without_wheel(python: str, system: str, wanted: Iterable[str]) -> list[str]:
-    """Return those of the packages that pip cannot download as a wheel for the system."""
+    """Return the packages that pip cannot download as a wheel for the system."""
     wanted = [package for package in wanted if Requirement(package).name not in SOURCE_ONLY]
     if _downloads(python, system, wanted):
         return []

@@ -1,4 +1,4 @@
-"""Programs run as a user would run them, with what they took."""
+"""Run programs as a user would, and measure their resource use."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _INSTRUCTIONS = re.compile(r"I\s+refs:\s+([\d,]+)")
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """What one run took."""
+    """The resource use of one run."""
 
     wall_seconds: float
     cpu_seconds: float
     resident_megabytes: float
-    """The most memory that it held at one time."""
+    """The maximum resident memory."""
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> Took:
-    """Run a program to its end; raises `RuntimeError` with what it said when it fails."""
+    """Run a program to its end. If it fails, raise `RuntimeError` with its output."""
     started = time.perf_counter()
     with subprocess.Popen(
         command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -43,7 +43,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Took:
 def best_of(
     times: int, command: Sequence[str], environment: Mapping[str, str], before: Callable[[], object] = lambda: None
 ) -> Took:
-    """Run a program several times, and give the run that took the least: others use the machine, too."""
+    """Run a program several times and return the cheapest run, because other programs use the machine."""
     runs: list[Took] = []
     for _ in range(times):
         before()
@@ -52,7 +52,9 @@ def best_of(
 
 
 def instructions(command: Sequence[str], environment: Mapping[str, str]) -> int | None:
-    """Count the instructions of a run, which no other program changes; `None` where there is no valgrind."""
+    """Count the instructions of a run, which other programs do not affect. Return `None` if valgrind is not
+    installed.
+    """
     if shutil.which("valgrind") is None:
         return None
     counting = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")

@@ -1,8 +1,8 @@
-"""How well the guided session is led by voice while it speaks itself: `python -m bench.session [--trials N]`.
+"""Measure voice control of the guided session while the assistant is speaking: `python -m bench.session [--trials N]`.
 
-In a simulated room the microphone hears our own voice at 0, -6 or -12 dB beside the person. Measured are how soon
-"stop" is obeyed and how often, whether our own voice ever moves the session or cuts off an answer, and how soon help
-begins.
+In a simulated room, the microphone picks up the assistant's voice at 0, -6 or -12 dB next to the user. The figures are
+how soon and how often "stop" takes effect, whether the assistant's own voice ever moves the session or cuts off an
+answer, and how soon help begins.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ COMMANDS = {
 }  # fmt: skip
 STARTS = ("help i have a cramp", "ow my calf", "i've got cramp in my foot", "help me", "my leg has seized up", "cramp")
 _EVERY_ORDINARY = 3  # of the questions of `dev`
-_LOUDNESS = 3000.0  # root mean square, as our own voice speaks
+_LOUDNESS = 3000.0  # root mean square of the assistant's voice
 _DELAYS_SECONDS = (0.02, 0.06, 0.12)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How a session is listened to."""
+    """The audio settings of a session."""
 
     name: str
     headset: bool = False
@@ -54,7 +54,7 @@ SETTINGS = (
 
 
 class Stage:
-    """Plays sessions: the engines are loaded once."""
+    """Plays sessions. The engines are loaded once."""
 
     def __init__(self) -> None:
         self.skill: Skill = open_skill("en", settings={"number": "112"})
@@ -71,7 +71,7 @@ class Stage:
         delay_seconds: float = 0.06,
         typed: str | None = None,
     ) -> Played:
-        """Play a session in a room in which somebody speaks."""
+        """Play a session in a room in which the user speaks."""
         return play_session(
             self.skill.conversation,
             self._recognizer,
@@ -87,7 +87,7 @@ class Stage:
 
 
 def trimmed(pcm: bytes) -> bytes:
-    """Give speech without the silence around it, at one loudness."""
+    """Return speech without the silence around it, normalized in loudness."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
     loud = np.flatnonzero(np.abs(samples) > 0.004 * np.abs(samples).max())
     samples = samples[loud[0] : loud[-1] + 1]
@@ -98,12 +98,14 @@ def trimmed(pcm: bytes) -> bytes:
 def trials(
     speakers: Mapping[str, Callable[[str], bytes]], count: int, seed: int
 ) -> Iterator[tuple[str, float, bytes, float]]:
-    """Give commands with a moment in the first half minute of a session in which it speaks, and a delay of the room."""
+    """Yield commands with a moment in the first half minute of a session at which the assistant is speaking, and a
+    delay of the room.
+    """
     chance = random.Random(seed)
     for number in range(count):
         name = chance.choice(sorted(speakers))
         text = "stop" if number % 2 else chance.choice([each for each in COMMANDS if each != "stop"])
-        at_seconds = chance.choice([1.7, 3.3, 4.7, 5.9, 11.2, 13.2])  # prompts are being played then
+        at_seconds = chance.choice([1.7, 3.3, 4.7, 5.9, 11.2, 13.2])  # a prompt is playing at these times
         pcm = trimmed(spoken(name, speakers[name], text))
         yield text, at_seconds + chance.uniform(0.0, 0.5), pcm, chance.choice(_DELAYS_SECONDS)
 
@@ -116,7 +118,7 @@ def commanded(
     noise: float | None,
     count: int,
 ) -> dict[str, object]:
-    """Say commands while it speaks; give how many were obeyed, and how long after the word its voice fell silent."""
+    """Say commands during speech. Return how many took effect, and how long after the word the voice stopped."""
     right = {True: 0, False: 0}
     asked = {True: 0, False: 0}
     silent_after: list[float] = []
@@ -146,7 +148,7 @@ def commanded(
 
 
 def alone(stage: Stage, setting: Setting, leak: float, minutes: float) -> dict[str, object]:
-    """Let it lead sessions with nobody there; give how often its own voice moved or stopped it."""
+    """Run sessions without a user. Return how often the assistant's own voice moved or stopped them."""
     seconds, moved, sessions = 0.0, 0, 0
     while seconds < minutes * 60:
         played = stage.play(silence(330.0), setting, leak, delay_seconds=_DELAYS_SECONDS[sessions % 3])
@@ -169,7 +171,9 @@ def alone(stage: Stage, setting: Setting, leak: float, minutes: float) -> dict[s
 
 
 def answers(stage: Stage, setting: Setting, leak: float, questions: Sequence[str]) -> dict[str, object]:
-    """Type a question where nobody is there and only the chime was played; give how many answers cut themselves off."""
+    """Type questions with no user in the room, after only the chime has been played. Return how many answers cut
+    themselves off.
+    """
     cut_off = sum(
         bool(stage.play(silence(30.0), setting, leak, guided=False, typed=question).times("hush"))
         for question in questions
@@ -178,7 +182,7 @@ def answers(stage: Stage, setting: Setting, leak: float, questions: Sequence[str
 
 
 def starts(stage: Stage, speakers: Mapping[str, Callable[[str], bytes]]) -> dict[str, object]:
-    """Say that there is a cramp; give how long after the last word the first instruction begins."""
+    """Report a cramp. Return the time from the last word to the first instruction."""
     waits: list[float] = []
     missed = 0
     for name, speak in speakers.items():
@@ -192,7 +196,7 @@ def starts(stage: Stage, speakers: Mapping[str, Callable[[str], bytes]]) -> dict
 
 
 def spread(name: str, seconds: Sequence[float]) -> dict[str, float | None]:
-    """Give the middle, the 95th in a hundred, and the most of some times."""
+    """Return the median, the 95th percentile and the maximum of some times."""
     late = sorted(seconds)
     at = {"p50": len(late) // 2, "p95": int(len(late) * 0.95), "most": -1}
     return {f"{name}_{which}": round(late[index], 2) if late else None for which, index in at.items()}

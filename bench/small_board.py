@@ -1,8 +1,10 @@
-"""A small board: one core at a quarter of its time, on a real-time source: `python -m bench.small_board [--share N]`.
+"""Simulate a small board, one core at a quarter of its time, with a real-time source.
 
-The same program runs on the whole machine and held back: by a control group where one may be made, else by stopping
-it three quarters of the time. Told for both: how far it falls behind live speech, and how long after the endpoint's
-silence the answer begins.
+Run it with `python -m bench.small_board [--share N]`.
+
+The same program runs on the whole machine and throttled: with a control group if possible, otherwise by stopping it
+three quarters of the time. For both, the output shows how far it falls behind live speech, and how long after the final
+silence the answer starts.
 """
 
 from __future__ import annotations
@@ -32,13 +34,13 @@ from voice_helper.voices import open_voice
 
 _QUESTIONS = ("put_heat_on_it", "bananas", "what_is_a_cramp", "stretching")
 _GROUPS = Path("/sys/fs/cgroup")
-_PERIOD_MICROSECONDS = 20_000  # a twentieth of a second less one way or the other is not heard
+_PERIOD_MICROSECONDS = 20_000  # differences of a twentieth of a second are not noticeable
 _TALK_SECONDS = 60.0
 _INSIDE = "--inside"
 
 
 def inside(times: int, talk_seconds: float) -> dict[str, Any]:
-    """Measure in this process, once it is held back: said on a line, and answered with one."""
+    """Measure in this process once it is throttled. Requests and results are lines of text."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     skill = open_skill()
     recognizer = open_recognizer("embedded", phrases=phrases_of(skill.content)).recognizer
@@ -50,7 +52,7 @@ def inside(times: int, talk_seconds: float) -> dict[str, Any]:
 
 
 def talked_to(skill: Skill, recognizer: Recognizer, seconds: float) -> dict[str, float]:
-    """Talk without a pause to a loop in real time; gives how far behind the sound it was."""
+    """Feed speech without pauses to a loop in real time. Return how far the loop fell behind."""
     assistant = listener(skill.conversation, recognizer, open_voice("none"))
     said = b"".join(heard_from(recording(name)) + silence(1.0) for name in _QUESTIONS)
     pcm = (said * (1 + round(seconds * SAMPLE_RATE * 2) // len(said)))[: round(seconds * SAMPLE_RATE) * 2]
@@ -70,7 +72,7 @@ def talked_to(skill: Skill, recognizer: Recognizer, seconds: float) -> dict[str,
 
 
 def _busy_share(seconds: float = 2.0) -> float:
-    """Give the share of a core that a program gets here which never waits."""
+    """Return the share of a core that a busy program gets on this machine."""
     used, began = time.process_time(), time.perf_counter()
     while time.perf_counter() - began < seconds:
         pass
@@ -79,7 +81,7 @@ def _busy_share(seconds: float = 2.0) -> float:
 
 @contextmanager
 def held_back(process: int, share: float) -> Iterator[str]:
-    """Give a process no more than a share of one core; gives by what."""
+    """Limit a process to a share of one core. Yields the method used."""
     group = _group_of(process, share)
     if group is not None:
         try:
@@ -100,7 +102,7 @@ def held_back(process: int, share: float) -> Iterator[str]:
 
 
 def _group_of(process: int, share: float) -> Path | None:
-    """Put a process into a control group of its own with a limit; `None` where that may not be done."""
+    """Put a process into a new control group with a limit. Return `None` if that is not permitted."""
     limit, period = str(round(share * _PERIOD_MICROSECONDS)), str(_PERIOD_MICROSECONDS)
     for folder, limits in (
         (_GROUPS, {"cpu.max": f"{limit} {period}"}),
@@ -113,7 +115,7 @@ def _group_of(process: int, share: float) -> Path | None:
             continue
         try:
             for file, value in {**limits, "cgroup.procs": str(process)}.items():
-                with (group / file).open("r+", encoding="ascii") as opened:  # no new file where there is no such limit
+                with (group / file).open("r+", encoding="ascii") as opened:  # fails if it does not exist
                     opened.write(value)
         except OSError:
             group.rmdir()

@@ -1,8 +1,8 @@
-"""An hour under load, and what it leaves behind: `python -m bench.soak [--minutes 60]`.
+"""Run the servers for an hour under load and look for leaks: `python -m bench.soak [--minutes 60]`.
 
-Two people at the page and two satellites of Home Assistant ask in real time, listen and think, and ask again. Now and
-then somebody comes who dies in mid-sentence or sends rubbish. Every five minutes: memory, open files and threads of
-both servers, the questions and the delays of these minutes. No time makes it fail.
+Two users of the page and two satellites of Home Assistant ask in real time, listen, think, and ask again. Every 10 to
+30 s, a client connects and drops mid-request or sends invalid data. Every five minutes, the output shows memory, open
+files and threads of both servers, and the questions and delays of these minutes. No time limit makes it fail.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from voice_helper.types import SAMPLE_RATE
 
 _MAX_MINUTES: Final = 24 * 60
 _PEOPLE_A_DOOR: Final = 2
-_THINKS_SECONDS: Final = (3.0, 10.0)  # listens to the answer, and thinks
-_TROUBLE_SECONDS: Final = (10.0, 30.0)  # from one who dies or sends rubbish to the next
+_THINKS_SECONDS: Final = (3.0, 10.0)  # listening to the answer and thinking
+_TROUBLE_SECONDS: Final = (10.0, 30.0)  # between two clients that drop or send invalid data
 _LOOK_MINUTES: Final = 5.0
 _SETTLED_MINUTES: Final = 10.0
-"""What grows later is no longer the loading of what is needed once."""
+"""Growth after this time does not come from loading what is needed once."""
 
 _COMES_AGAIN_SECONDS: Final = 1.0
 _RUBBISH_BYTES: Final = 4_000
@@ -44,7 +44,7 @@ Trouble = Callable[[Server, bytes, random.Random], Awaitable[None]]
 
 @dataclass
 class Tally:
-    """What happened at one door."""
+    """The events at one server."""
 
     questions: int = 0
     delays: list[float] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One server, and the questions since the look before."""
+    """The state of one server, and the questions since the previous measurement."""
 
     door: str
     minute: float
@@ -68,11 +68,11 @@ class Look:
     connections_lost: int
     troubles: int
     load: float
-    """Of the whole machine."""
+    """The load of the whole machine."""
 
 
 async def dies_at_the_page(server: Server, pcm: bytes, chance: random.Random) -> None:
-    """Begin a question at the page, and be gone without a word."""
+    """Start a question on the page, then drop the connection."""
     async with page_socket(server.address) as socket:
         await socket.send(json.dumps({"do": "hello"}))
         await socket.send(json.dumps({"do": "hear", "how": "open"}))
@@ -82,7 +82,7 @@ async def dies_at_the_page(server: Server, pcm: bytes, chance: random.Random) ->
 
 
 async def rubbish_at_the_page(server: Server, pcm: bytes, chance: random.Random) -> None:
-    """Say hello to the page's server, then what no page says."""
+    """Greet the page's server, then send invalid messages."""
     async with page_socket(server.address) as socket:
         await socket.send(json.dumps({"do": "hello"}))
         for _ in range(chance.randint(1, 20)):
@@ -91,7 +91,7 @@ async def rubbish_at_the_page(server: Server, pcm: bytes, chance: random.Random)
 
 
 async def dies_at_home(server: Server, pcm: bytes, chance: random.Random) -> None:
-    """Begin a question as a satellite, and be gone without a word."""
+    """Start a question as a satellite, then drop the connection."""
     _, writer = await asyncio.open_connection("127.0.0.1", port_of(server.address))
     await async_write_event(AudioStart(SAMPLE_RATE, 2, 1).event(), writer)
     async for chunk in in_real_time(_begun(pcm, chance), time.perf_counter()):
@@ -100,7 +100,7 @@ async def dies_at_home(server: Server, pcm: bytes, chance: random.Random) -> Non
 
 
 async def rubbish_at_home(server: Server, pcm: bytes, chance: random.Random) -> None:
-    """Send what is no frame, or the header of one that never comes."""
+    """Send an invalid frame, or the header of a frame that never follows."""
     _, writer = await asyncio.open_connection("127.0.0.1", port_of(server.address))
     opening = chance.choice(
         (b"", b'{"type": "audio-chunk", "payload_length": 9999', b'{"type": "transcript"}\n', b"\n")
@@ -124,7 +124,7 @@ TROUBLES: Final[dict[str, dict[str, Trouble]]] = {
 async def ask_for_ever(
     door: str, server: Server, sounds: Sequence[bytes], tally: Tally, until: float, number: int
 ) -> None:
-    """Come to a door and ask; come again when the connection is lost."""
+    """Connect to a server and ask questions. Reconnect when the connection is lost."""
     chance = random.Random(f"{door} {number}")
     while time.perf_counter() < until:
         try:
@@ -140,7 +140,7 @@ async def ask_for_ever(
 
 
 async def make_trouble(door: str, server: Server, sounds: Sequence[bytes], tally: Tally, until: float) -> None:
-    """Send now and then somebody who dies or sends rubbish; whatever they are told is all the same to them."""
+    """From time to time, connect clients that drop or send invalid data. Their errors are ignored."""
     chance = random.Random(door)
     while time.perf_counter() + _TROUBLE_SECONDS[1] < until:
         await asyncio.sleep(chance.uniform(*_TROUBLE_SECONDS))
@@ -151,7 +151,7 @@ async def make_trouble(door: str, server: Server, sounds: Sequence[bytes], tally
 
 
 async def soak(servers: dict[str, Server], sounds: Sequence[bytes], minutes: float, look_minutes: float) -> list[Look]:
-    """Let people ask for so long; give what was seen of each server."""
+    """Let users ask for the given time. Return the measurements of each server."""
     began = time.perf_counter()
     until = began + 60 * minutes
     tallies = {door: Tally() for door in servers}
@@ -173,12 +173,12 @@ async def soak(servers: dict[str, Server], sounds: Sequence[bytes], minutes: flo
             looks.append(look_at(door, server, tally, before, (time.perf_counter() - began) / 60))
             looked[door] = Tally(tally.questions, list(tally.delays), tally.connections_lost, Counter(tally.troubles))
             print(looks[-1], flush=True)
-    await asyncio.gather(*tasks)  # what went wrong in here is told
+    await asyncio.gather(*tasks)  # raises the errors of the tasks
     return looks
 
 
 def look_at(door: str, server: Server, tally: Tally, before: Tally, minute: float) -> Look:
-    """Give what there is now, and what came since the look before."""
+    """Return the current state of a server, and the events since the previous measurement."""
     delays = [1000 * delay for delay in tally.delays[len(before.delays) :]]
     asked = tally.questions - before.questions
     p50, p95 = np.percentile(delays, (50, 95)).tolist() if delays else (None, None)
@@ -199,7 +199,9 @@ def look_at(door: str, server: Server, tally: Tally, before: Tally, minute: floa
 
 
 def drift(looks: Sequence[Look]) -> dict[str, float]:
-    """Give what grew at one door after the first ten minutes, and what was not answered at all."""
+    """Return how much resource use grew at one server after the first ten minutes, and the number of unanswered
+    questions.
+    """
     settled = next((look for look in looks if look.minute >= _SETTLED_MINUTES), looks[0])
     later = looks[looks.index(settled) :]
     questions = sum(look.questions for look in looks)

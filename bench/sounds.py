@@ -1,7 +1,7 @@
-"""Makes `models/hama-sounds.txt` anew: `python -m bench.sounds`, about five minutes.
+"""Regenerate `models/hama-sounds.txt`: `python -m bench.sounds`, about five minutes.
 
-Asks hama for its own way from letters to sounds, for the most frequent English words and those of `intents/en`, and
-keeps what the CMU dictionary has otherwise. To be run when hama or many sentences have changed.
+Looks up hama's pronunciation of the most frequent English words and of those in `intents/en`, and keeps those that
+differ from the CMU dictionary. Run it after hama or many sentences have changed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
         phones = phones_of(str(model.predict(word).ipa))
         if phones and phones not in known.get(word, (0.0, ()))[1]:
             lines.append(f"{word} {phones}\n")
-        elif word not in known:  # it need not be asked again
+        elif word not in known:  # no need to look it up again
             lines.append(f"{word}\n")
     path = data_folder("models") / "hama-sounds.txt"
     path.write_text(_OPENING + "".join(lines), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Labelled lines made into speech with every voice that is installed, kept between runs."""
+"""Synthesize labelled lines with every installed voice. The audio is cached between runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FLITE_VOICES = ("slt", "rms", "awb")
 
 
 def voices() -> dict[str, Callable[[str], bytes]]:
-    """Give a function from text to 16 kHz sound for each voice of this machine."""
+    """Return a function from text to 16 kHz audio for each voice on this machine."""
     found: dict[str, Callable[[str], bytes]] = {}
     if shutil.which("flite"):
         found |= {name: functools.partial(flite, name) for name in FLITE_VOICES}
@@ -38,7 +38,7 @@ def voices() -> dict[str, Callable[[str], bytes]]:
 
 
 def spoken(name: str, speak: Callable[[str], bytes], text: str) -> bytes:
-    """Give a text spoken by a voice, with some silence around; made once and kept."""
+    """Return a text spoken by a voice, with some silence around it. The audio is cached."""
     folder = cache_folder() / "bench-speech"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:24]}.pcm"
@@ -56,20 +56,20 @@ Spoken = TypeVar("Spoken", bound=HasText)
 
 
 Condition = Callable[[bytes, int], bytes]
-"""From 16 kHz speech, and a number that chooses the chance in it, to what is heard."""
+"""Converts 16 kHz speech, with a random seed, to what the microphone picks up."""
 
 
 def spoken_lines(
     speakers: Mapping[str, Callable[[str], bytes]], lines: Sequence[Spoken], condition: Condition
 ) -> Iterator[tuple[Spoken, bytes]]:
-    """Give every line spoken by every voice, as it is heard."""
+    """Yield every line spoken by every voice, as the microphone picks it up."""
     for name, speak in speakers.items():
         for number, line in enumerate(lines):
             yield line, condition(spoken(name, speak, line.text), number)
 
 
 def speak_all(texts: Sequence[str]) -> list[str]:
-    """Speak texts with every voice, so that they are kept; gives the voices."""
+    """Synthesize texts with every voice to fill the cache. Return the names of the voices."""
     speakers = voices()
     for name, speak in speakers.items():
         for text in texts:
@@ -78,7 +78,9 @@ def speak_all(texts: Sequence[str]) -> list[str]:
 
 
 def kept_voices(texts: Sequence[str]) -> dict[str, Callable[[str], bytes]]:
-    """Give the voices as they were kept: one that brings its own espeak cannot live in the process of ours."""
+    """Return the voices from the cache. A voice that brings its own espeak cannot share a process with this
+    package's.
+    """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         names = pool.apply(speak_all, (texts,))
 

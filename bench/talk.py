@@ -1,4 +1,4 @@
-"""Sound that is not for us: other people's talk, and noise."""
+"""Audio that is not meant for the assistant: other people's talk, and noise."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from voice_helper.types import SAMPLE_RATE
 _TALK: Final = Path(__file__).parent / "other-talk.txt"
 _FLITE_VOICES: Final = ("kal16", "awb", "rms", "slt")
 _ESPEAK_VOICES: Final = ("en-us+f3", "en-gb+m3", "en-gb-x-rp+f2", "en-029+m1")
-_SENTENCES: Final = 6  # in one breath, as on the radio
+_SENTENCES: Final = 6  # without a pause, as on the radio
 _NOISE_SECONDS: Final = 60.0
 
 
 def human_talk() -> Iterator[bytes]:
-    """Give recordings of real people."""
+    """Yield recordings of real people."""
     for pcm in human_speech().values():
         yield silence(1.0) + pcm + silence(1.0)
 
 
 def other_talk() -> Iterator[bytes]:
-    """Give more than an hour of synthetic talk on other subjects, in many voices."""
+    """Yield more than an hour of synthetic talk on other subjects, in many voices."""
     speakers = [("flite", voice) for voice in _FLITE_VOICES if shutil.which("flite")]
     speakers += [("espeak", voice) for voice in _ESPEAK_VOICES if shutil.which("espeak-ng")]
     lines = _TALK.read_text(encoding="utf-8").splitlines()
@@ -51,19 +51,19 @@ def _espeak(voice: str, text: str) -> bytes:
 
 
 def noises(hours: float) -> Iterator[bytes]:
-    """Give noise, hum, tones, chords, clicks and breathing, a minute each, each time another."""
+    """Yield noise, hum, tones, chords, clicks and breathing, a minute of each, always different."""
     chance = np.random.default_rng(7)
     samples = round(_NOISE_SECONDS * SAMPLE_RATE)
     time = np.arange(samples) / SAMPLE_RATE
     for number in range(math.ceil(hours * 3600 / _NOISE_SECONDS)):
         loudness = 10 ** chance.uniform(-2.5, -0.7)
         kind = number % 6
-        if kind == 0:  # hiss, some of it dull
+        if kind == 0:  # hiss, partly low-pass filtered
             made = chance.normal(0.0, 1.0, samples)
             made = np.convolve(made, np.ones(1 + number % 12), "same")
         elif kind == 1:  # mains hum
             made = np.sum([np.sin(2 * np.pi * 50 * n * time) / n for n in (1, 2, 3, 5)], axis=0)
-        elif kind == 2:  # one tone, up and down
+        elif kind == 2:  # one tone, rising and falling
             made = np.sin(2 * np.pi * np.cumsum(400 + 300 * np.sin(2 * np.pi * 0.2 * time)) / SAMPLE_RATE)
         elif kind == 3:  # chords that change twice a second
             roots = np.repeat(chance.choice([110, 147, 165, 196, 220, 262], 120), samples // 120)
@@ -82,7 +82,7 @@ def noises(hours: float) -> Iterator[bytes]:
 
 
 def least_and_most(count: int) -> tuple[float, float]:
-    """Give the 95 % bounds of a rate of which so many were counted (Poisson, exact)."""
+    """Return the exact 95 % bounds of a Poisson rate, given a count."""
 
     def chance_of_at_most(number: int, rate: float) -> float:
         term = total = math.exp(-rate)

@@ -1,4 +1,4 @@
-"""How often the right meaning is found in typed lines: `python -m bench.understanding [dev|test|unseen]`."""
+"""Measure how often the right meaning is found in typed lines: `python -m bench.understanding [dev|test|unseen]`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def measure(split: str) -> dict[str, object]:
 
 
 def context_of(skill: Skill, line: Line) -> Context:
-    """Words of the guided session are said in one."""
+    """Return the context of a line. Commands of the guided session are tested in a session."""
     is_command = skill.content.sentences.group_of.get(line.intent) == "guide" and line.intent != "guide_start"
     return "guide" if is_command and line.kind else "none"
 

@@ -1,7 +1,8 @@
-"""How often the wake word is missed, and heard where nobody said it: `python -m bench.wake [MINUTES]`.
+"""Measure misses and false alarms of the wake word: `python -m bench.wake [MINUTES]`.
 
-Said by every voice, alone and before a question; false alarms over the questions and red flags that other benches
-spoke and kept, which is harder than television: all of it is speech, close to the microphone.
+Every voice says the wake word, alone and before a question. False alarms are counted over the questions and red flags
+that other benchmarks have synthesized and cached. This is harder than television, because all of it is speech close to
+the microphone.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _CALLS = (PHRASE, f"{PHRASE} does heat help", f"{PHRASE} i have a cramp", f"{PHR
 
 
 def heard(wake: WakeWord, sounds: Iterable[bytes]) -> tuple[list[int], float]:
-    """Give how often the phrase was heard in each sound, and how many hours they last."""
+    """Return how often the phrase was detected in each clip, and the total length in hours."""
     counts, samples = list[int](), 0
     for pcm in sounds:
         chunks = (pcm[start : start + CHUNK_SAMPLES * 2] for start in range(0, len(pcm), CHUNK_SAMPLES * 2))

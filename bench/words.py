@@ -1,6 +1,8 @@
-"""Make `models/english-words.txt`: `python -m bench.words`; needs pocketsphinx, whose dictionary and model it reads.
+"""Regenerate `models/english-words.txt`.
 
-Run it after many sentences of `intents/en` have changed.
+Run it with `python -m bench.words`. Requires pocketsphinx, whose dictionary and model it reads.
+
+Run it after many sentences in `intents/en` have changed.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ def main() -> None:
 
 
 def read_dictionary(lines: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return the pronunciations of each word of a dictionary in the form of the CMU's."""
+    """Return the pronunciations of each word in a dictionary in the CMU format."""
     sounds: dict[str, tuple[str, ...]] = {}
     for line in lines:
         word, _, phones = line.partition(" ")

@@ -1,8 +1,8 @@
-"""How soon Home Assistant has its answers: `python -m bench.wyoming [--clients N]`.
+"""Measure the response times of the Wyoming server: `python -m bench.wyoming [--clients N]`.
 
-The command runs in a process of its own; so many clients ask all at once, each question on a new connection as Home
-Assistant does it: one after the other without a pause, and as people do, every three seconds. Then some speak at once:
-from the end of their sound to the words. Then the voice: to its first sound, and to its last.
+The server runs in a separate process. A number of clients ask at once, with a new connection for each question, as Home
+Assistant does: first without pauses, then every three seconds, like people. Then some clients speak at once, measured
+from the end of the audio to the transcript. Finally, the voice is measured to the start and to the end of its audio.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from voice_helper.types import SAMPLE_RATE
 
 _SAID = ("put_heat_on_it", "bananas", "what_is_a_cramp", "stretching")
 _ANSWER = "The article says heat can ease cramps. No heat if you have diabetes, numb skin or poor circulation."
-_CHUNK_SECONDS = 0.064  # as Home Assistant sends it
+_CHUNK_SECONDS = 0.064  # as in Home Assistant
 
 
 async def asked(port: int, text: str, conversation: str) -> float:
-    """Give the seconds from before the connection to the answer."""
+    """Return the seconds from before the connection to the answer."""
     started = time.perf_counter()
     async with AsyncTcpClient("127.0.0.1", port) as client:
         await client.write_event(Transcript(text, context={"conversation_id": conversation}, language="en").event())
@@ -45,7 +45,7 @@ async def asked(port: int, text: str, conversation: str) -> float:
 
 
 async def all_asked(port: int, clients: int, questions: Sequence[str], every_seconds: float) -> list[float]:
-    """Every client asks its share, one question after the other, the first at any time."""
+    """Let every client ask its share of questions in order, starting at a random time. Return the response times."""
     waits = random.Random(2)
 
     async def ask(number: int) -> list[float]:
@@ -60,11 +60,11 @@ async def all_asked(port: int, clients: int, questions: Sequence[str], every_sec
 
 
 async def heard(port: int, name: str) -> float:
-    """Speak in real time; give the seconds from the end of the sound to its words."""
+    """Speak in real time. Return the seconds from the end of the audio to the transcript."""
     async with AsyncTcpClient("127.0.0.1", port) as client:
         await client.write_event(AudioStart(SAMPLE_RATE, 2, 1).event())
         pcm = heard_from(recording(name))
-        pcm += bytes(SAMPLE_RATE * 2 * 7 // 10)  # the silence after which Home Assistant takes it for over
+        pcm += bytes(SAMPLE_RATE * 2 * 7 // 10)  # the silence after which Home Assistant considers it finished
         async for chunk in in_real_time(pcm, time.perf_counter(), _CHUNK_SECONDS):
             await client.write_event(AudioChunk(SAMPLE_RATE, 2, 1, chunk).event())
         stopped = time.perf_counter()
@@ -76,7 +76,7 @@ async def heard(port: int, name: str) -> float:
 
 
 async def spoken(port: int) -> tuple[float, float]:
-    """Give the seconds to the first sound of an answer, and to its last."""
+    """Return the seconds to the start and to the end of the audio of an answer."""
     started, first = time.perf_counter(), 0.0
     async with AsyncTcpClient("127.0.0.1", port) as client:
         await client.write_event(Synthesize(_ANSWER).event())
@@ -86,16 +86,16 @@ async def spoken(port: int) -> tuple[float, float]:
 
 
 def shown(seconds: Sequence[float]) -> dict[str, float]:
-    """Give the middle, the slowest in twenty and the slowest, in milliseconds."""
+    """Return the median, the 95th percentile and the maximum, in milliseconds."""
     p50, p95 = np.percentile(seconds, (50, 95))
     return {"count": len(seconds), **{name: round(1000 * value, 1) for name, value in
             (("p50_ms", p50), ("p95_ms", p95), ("most_ms", max(seconds)))}}  # fmt: skip
 
 
 async def measured(server: Server, clients: int, questions: Sequence[str]) -> dict[str, Any]:
-    """Measure one after the other."""
+    """Run the measurements one after the other."""
     port = port_of(server.address)
-    await all_asked(port, 1, questions[:20], 0.0)  # the first ones are read from the disk
+    await all_asked(port, 1, questions[:20], 0.0)  # warm up
     before = server.cpu_seconds()
     alone = shown(await all_asked(port, 1, questions, 0.0))
     alone["processor_ms"] = round(1000 * (server.cpu_seconds() - before) / len(questions), 1)
@@ -122,7 +122,7 @@ def main() -> None:
     clients = parser.parse_args().clients
     questions = [line.text for line in read_lines("dev")]
     random.Random(1).shuffle(questions)
-    load = os.getloadavg()[0]  # of others: what they take is not there for us
+    load = os.getloadavg()[0]  # of other programs, which reduces the processor time available here
     with served(("serve", "wyoming", "--port", "0")) as server:
         results = asyncio.run(measured(server, clients, questions))
     for what, counts in results.items():

@@ -1,6 +1,6 @@
-"""Draw the terminal pictures of these pages with the program itself; `make pictures` writes them anew.
+"""Draw the terminal pictures of these pages with the program itself: `make pictures`.
 
-Time is counted in samples, so every run draws the same.
+Time is counted in samples, so every run draws the same pictures.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _THEME: Final = TerminalTheme(
     [(16, 22, 30), (255, 138, 128), (140, 220, 150), (255, 209, 102), (130, 190, 255), (220, 160, 255), (110, 220, 230),
      (232, 238, 243)],
 )  # fmt: skip
-# rich's own form names a font on another server
+# rich's default style loads a font from another server
 _SVG: Final = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">
 <title>TITLE</title>
@@ -57,7 +57,7 @@ font-size: {char_height}px; line-height: {line_height}px; white-space: pre; }}
 
 
 def main() -> None:
-    """Write the pictures into this folder, or into one that is named."""
+    """Write the pictures into this folder, or into the folder given as an argument."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else _DOCS
     small, large = blank(80, 24), blank(200, 50)
     guide(small, large)
@@ -70,13 +70,13 @@ def main() -> None:
 
 
 def svg(console: Console, title: str, name: str) -> str:
-    """Give what was printed as a picture."""
+    """Return the printed output as a picture."""
     drawn = console.export_svg(theme=_THEME, code_format=_SVG.replace("TITLE", title), unique_id=name)
     return "\n".join(line.rstrip() for line in drawn.splitlines() if line.strip()) + "\n"
 
 
 def guide(*consoles: Console) -> None:
-    """Print the middle of the first hold of a session on each of these screens."""
+    """Print the middle of the first hold of a session on screens of different sizes."""
     skill = open_skill(settings={"number": "112"})
     views = [GuideView(console, words_of(skill, "voice-helper guide")) for console in consoles]
 
@@ -98,7 +98,7 @@ def guide(*consoles: Console) -> None:
 
 
 def tester() -> Console:
-    """Print what the intent tester shows for two sentences."""
+    """Print the intent tester's output for two sentences."""
     command = [str(Path(sys.executable).parent / "voice-helper"), "test-intents", "--no-history", "--number", "112"]
     as_terminal = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(_WIDTH), "TERM": "xterm-256color"}
     console = blank()
@@ -111,7 +111,7 @@ def tester() -> Console:
 
 
 def blank(width: int = _WIDTH, height: int = 25) -> Console:
-    """Give an empty screen whose print is kept."""
+    """Return an empty screen that records its output."""
     nowhere = io.StringIO()
     return Console(record=True, width=width, height=height, file=nowhere, force_terminal=True, color_system="truecolor")
 

@@ -1,4 +1,4 @@
-"""Write the reference page of the files of an intents folder and their JSON Schemas, from the schema of the program."""
+"""Write the reference page of the files of an intents folder, and their JSON Schemas, from the program's schema."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ _HEAD = """# The files of an intents folder
 Every key of each file, made from the schema that the program reads them by (`make reference`).
 [The words](../intents/README.md) explains how to write them.
 
-The same schema is in `docs/schema` as JSON Schema, for editors. With the YAML extension of VS Code or another editor
-that uses `yaml-language-server`, a first line such as this one completes keys, shows their meaning and marks mistakes:
+`docs/schema` contains the same schema as JSON Schema, for editors. In VS Code with the YAML extension, or another
+editor that uses `yaml-language-server`, add a first line such as this one. The editor then completes keys, shows
+their meaning and marks mistakes:
 
 ```yaml
 # yaml-language-server: $schema=../../docs/schema/answers.schema.json

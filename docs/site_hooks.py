@@ -18,7 +18,7 @@ _ELSEWHERE: Final = {
     "CHANGELOG.md": "changelog.md",
     "packaging/README.md": "packaging.md",
 }
-"""Each page, and its name on the site."""
+"""The name of each page on the site."""
 
 _LINK: Final = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)\s]*)?\))")
 

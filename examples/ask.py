@@ -1,4 +1,4 @@
-"""Ask one question, and show where each sentence of the answer comes from."""
+"""Ask one question, and show the source of each sentence in the answer."""
 
 from voice_helper import Skill
 

@@ -1,4 +1,4 @@
-"""Be led through a cramp: each line typed is a turn."""
+"""Run the guided session for a cramp. Each line that you type is a turn."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Hear the question in a sound file, and answer it."""
+"""Transcribe the question in an audio file, and answer it."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Use a recognizer of your own: put your engine in place of `recognize`."""
+"""Use your own recognizer. Replace `recognize` with your engine."""
 
 import sys
 
@@ -6,7 +6,7 @@ from voice_helper import AudioChunk, Skill, Transcript
 
 
 def recognize(pcm: bytes) -> str:
-    """Return the words of 16 kHz, 16-bit, mono sound: here, always the same ones."""
+    """Transcribe 16 kHz, 16-bit, mono audio. This example always returns the same text."""
     return "does heat help" if pcm else ""
 
 
@@ -19,16 +19,16 @@ class MyRecognizer:
         self._sound = b""
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Keep a chunk; there are no words so far."""
+        """Store a chunk. There is no partial transcript."""
         self._sound += chunk.pcm
         return ""
 
     def pause(self) -> Transcript:
-        """Return the words up to here."""
+        """Return the transcript so far."""
         return Transcript(recognize(self._sound))
 
     def finish(self) -> Transcript:
-        """Return the words, and begin anew."""
+        """Return the final transcript and start over."""
         heard, self._sound = self.pause(), b""
         return heard
 

@@ -1,16 +1,16 @@
-"""Use a voice of your own in the voice loop: put your engine in place of the tone."""
+"""Use your own voice in the voice loop. Replace the tone with your engine."""
 
 from voice_helper import SilentPlayer, Skill
 from voice_helper.testing import ScriptedMicrophone, ScriptedRecognizer, silence, speech, tone
 
 
 class MyVoice:
-    """Prints what it says, and hums it."""
+    """Prints each sentence and returns a tone."""
 
     name = "mine"
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit, mono sound."""
+        """Return a sentence as 16 kHz, 16-bit, mono audio."""
         print(text)
         return tone(len(text.split()) * 60 / words_per_minute, hertz=220.0)
 

@@ -21,41 +21,41 @@ from voice_helper.skill import Skill, open_skill
 from voice_helper.skill.folder_reader import Content
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
-# Ray reads them when it is imported: no reports, nothing beyond this machine, no file with a token
+# Ray reads these when it is imported: no reports, no network, no token file
 os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"})
 os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64})
 
-# They run where OpenVoiceOS is: make test-ovos
+# these tests run with OpenVoiceOS: make test-ovos
 collect_ignore = [] if importlib.util.find_spec("ovoscope") else ["openvoiceos"]
 
 
 @pytest.fixture(scope="session")
 def content() -> Content:
-    """All words of the English folder, with its own settings."""
+    """Return all content of the English folder, with the folder's own settings."""
     return english_content()
 
 
 @pytest.fixture(scope="session")
 def skill() -> Skill:
-    """The English skill, told that the emergency number is 112."""
+    """Return the English skill, with 112 as the emergency number."""
     return english_skill()
 
 
 @pytest.fixture(scope="session")
 def plain_skill() -> Skill:
-    """The English skill as it is where nobody has set a number."""
+    """Return the English skill without an emergency number."""
     return open_skill("en")
 
 
 @pytest.fixture(scope="session")
 def room() -> Iterator[Room]:
-    """A microphone to speak into and a loudspeaker to listen to."""
+    """Yield a microphone to speak into and a loudspeaker to listen to."""
     lacking = missing()
     if lacking:
         if os.environ.get("CI"):
             pytest.fail(f"CI must hear and speak: {lacking}")
         pytest.skip(lacking)
-    with tempfile.TemporaryDirectory(prefix="room-") as folder:  # a socket's path may have 107 letters only
+    with tempfile.TemporaryDirectory(prefix="room-") as folder:  # a socket path is limited to 107 characters
         room = Room(Path(folder))
         try:
             room.open()
@@ -66,7 +66,7 @@ def room() -> Iterator[Room]:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Run the command line in this process, in an empty folder, without a voice."""
+    """Return a function that runs the command line in this process, in an empty folder, without a voice."""
     for name in [name for name in os.environ if name.startswith("VOICE_HELPER_")] + ["VOSK_MODEL_PATH"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
@@ -89,19 +89,19 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 @pytest.fixture(scope="session")
 def spanish_folder() -> Path:
-    """An intents folder in another language than ours, of ten intents."""
+    """Return a small Spanish intents folder with ten intents."""
     return Path(__file__).parent / "data" / "es"
 
 
 @pytest.fixture(scope="session")
 def spanish(spanish_folder: Path) -> Skill:
-    """The skill of that folder; what it learns is kept in the cache of the person who runs the tests."""
+    """Return the Spanish skill. Its trained model is cached in the developer's own cache folder."""
     return open_skill(folder=spanish_folder)
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for this machine that nobody has signed, with its key."""
+    """Return a self-signed certificate for this machine, with its key."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed")
@@ -117,7 +117,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return both
 
 
-hypothesis.settings.register_profile("usual", deadline=None)  # a busy machine is no fault
+hypothesis.settings.register_profile("usual", deadline=None)  # a busy machine must not fail tests
 hypothesis.settings.register_profile("fuzz", max_examples=2_000, deadline=None)
 hypothesis.settings.register_profile("walks", max_examples=10_000, deadline=None)
 hypothesis.settings.register_profile("mutants", max_examples=15, deadline=None, derandomize=True, database=None)
@@ -126,10 +126,10 @@ hypothesis.settings.load_profile("usual")
 
 @pytest.fixture(scope="session")
 def voice() -> Pyttsx3Voice:
-    """The voice of the system."""
+    """Return the system's voice."""
     return Pyttsx3Voice()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what waits in real time first, so that the other worker has something to do meanwhile."""
+    """Run tests that wait in real time first, so that the other worker is busy meanwhile."""
     items.sort(key=lambda item: item.get_closest_marker("sound") is None)

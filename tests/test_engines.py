@@ -36,7 +36,7 @@ def line_of(record: RecognizerRecord) -> str:
 
 def test_the_readme_lists_every_recognizer() -> None:
     lines = (CHECKOUT / "README.md").read_text(encoding="utf-8").splitlines()
-    start = lines.index("| `--engine` | hears | needs |") + 2
+    start = lines.index("| `--engine` | recognizes | needs |") + 2
     listed = [line for line in lines[start : lines.index("", start)] if not line.startswith("| `auto`")]
     assert sorted(listed) == sorted(map(line_of, RECOGNIZERS))
 

@@ -202,9 +202,9 @@ def test_a_link_out_of_the_folder_is_only_read_as_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("[emergncy]\nmy chest hurts\n", "which is no intent"),
-        ("[emergency pop]\nmy chest hurts\n", "pop is no family of emergency"),
-        ("my chest hurts\n", "stands under no heading"),
+        ("[emergncy]\nmy chest hurts\n", "which is not an intent"),
+        ("[emergency pop]\nmy chest hurts\n", "pop is not a family of emergency"),
+        ("my chest hurts\n", "is under no heading"),
         ("[remedy_heat\nwarm it\n", "must be [intent]"),
         ("[remedy_heat]\nwarm it\nwarm it\n", "stands in line 2 already"),
         ("[remedy_heat]\n" + "warm " * 100 + "\n", "longer than"),

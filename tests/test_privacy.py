@@ -172,7 +172,7 @@ def test_what_is_typed_at_a_terminal_is_kept_in_the_history_alone_or_not_at_all(
     }
     arguments: list[str | Path] = ["test-intents", "--intents", spanish_folder, *([] if keeps else ["--no-history"])]
     terminal = Terminal(arguments, tmp_path, tracer(tmp_path / "trace"), PYTHONDONTWRITEBYTECODE="1", **home)
-    terminal.wait_for("is kept in" if keeps else "is not kept")
+    terminal.wait_for("is saved in" if keeps else "is not saved")
     terminal.wait_for("\n> ")
     terminal.type("hola mermelada")
     terminal.wait_for("\n> ")

@@ -84,7 +84,7 @@ BROKEN_RECOGNIZERS: dict[str, dict[str, Any]] = {
 BROKEN_VOICES: dict[str, dict[str, Any]] = {
     "name": {"name": None},
     "16-bit": {"speak": lambda self, text, words_per_minute: b"abc"},
-    "silence": {"speak": lambda self, text, words_per_minute: bytes(32_000)},
+    "silent": {"speak": lambda self, text, words_per_minute: bytes(32_000)},
     "no word": {"speak": lambda self, text, words_per_minute: tone(1.0)},
 }
 

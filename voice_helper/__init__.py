@@ -1,12 +1,13 @@
-"""An offline voice skill about leg cramps: it hears a question, finds its meaning and speaks the answer.
+"""An offline voice assistant for leg cramps: it recognizes a spoken question, works out what it means and speaks the
+answer.
 
-These names are the public API; docs/python.md shows how to use them. Each is loaded when it is first used, so that
-importing the package loads nothing but the standard library, and changes nothing in the program that does so.
+The names below are the public API; docs/python.md shows how to use them. Each name is loaded on first use. Importing
+the package therefore loads only the standard library and has no side effects.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # type checkers take it as true; loading `typing` would take longer than all of this module
+TYPE_CHECKING = False  # true for type checkers; importing `typing` would take longer than this whole module
 
 if TYPE_CHECKING:
     from voice_helper.audio.devices import Player, SilentPlayer, Source
@@ -88,10 +89,10 @@ _NAMES_OF = {
 _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
 
 
-if not TYPE_CHECKING:  # so that a type checker reports a name that is not there
+if not TYPE_CHECKING:  # so that a type checker reports unknown names
 
     def __getattr__(name: str) -> object:
-        """Load a public name from its module. Raises `AttributeError` for any other name."""
+        """Return a public name, imported from its module on first use. Raises `AttributeError` for any other name."""
         from importlib import import_module
 
         if name not in _MODULE_OF:

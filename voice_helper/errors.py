@@ -1,4 +1,4 @@
-"""Errors that a user can act on: one base class that carries a hint."""
+"""Errors that the user can fix. They share one base class, which carries a hint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 DISTRIBUTION: Final = "leg-cramp-voice"
-"""The name that pip knows this package by. On PyPI, the name `voice-helper` belongs to somebody else."""
+"""The name of this package in pip. On PyPI, `voice-helper` is someone else's package."""
 
 _CHECKOUT_FILE: Final = Path(__file__).resolve().parents[1] / "pyproject.toml"
 
@@ -16,8 +16,8 @@ _CHECKOUT_FILE: Final = Path(__file__).resolve().parents[1] / "pyproject.toml"
 class VoiceHelperError(Exception):
     """An error that the user can fix.
 
-    `message` says what is wrong, `hint` what to do about it. Only the command line catches it; any other exception is a
-    bug in this program and keeps its traceback.
+    `message` says what is wrong; `hint` says what to do about it. Only the command line catches this class. Any other
+    exception is a bug in this program and keeps its traceback.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -27,15 +27,15 @@ class VoiceHelperError(Exception):
 
 
 class Terminated(KeyboardInterrupt):
-    """The system told the program to end. Ctrl-C, in contrast, may end only part of it."""
+    """The operating system asked the program to exit. Unlike Ctrl-C, this always ends the whole program."""
 
 
 class AudioFileError(VoiceHelperError):
-    """A sound file cannot be read or written."""
+    """An audio file cannot be read or written."""
 
 
 class SoundFormatError(VoiceHelperError):
-    """The sound has a format that cannot be read."""
+    """The audio is in a format that cannot be read."""
 
 
 class SoundDeviceError(VoiceHelperError):
@@ -43,31 +43,33 @@ class SoundDeviceError(VoiceHelperError):
 
 
 class ModelMissingError(VoiceHelperError):
-    """There is no usable speech model at the expected place."""
+    """The expected location holds no usable speech model."""
 
 
 class ModelInstallError(VoiceHelperError):
-    """A speech model could not be downloaded, unpacked, checked or removed; existing files are unchanged."""
+    """A speech model could not be downloaded, unpacked, verified or removed. Existing files are unchanged."""
 
 
 class SettingsError(VoiceHelperError):
-    """The settings file cannot be read or written; it is unchanged."""
+    """The settings file cannot be read or written. The file is unchanged."""
 
 
 class EngineMissingError(VoiceHelperError):
-    """A recognizer, a voice or a server package is not installed, or does not work, on this machine."""
+    """A recognizer, voice or server package is not installed on this machine, or does not work."""
 
 
 class EngineFaultError(VoiceHelperError):
-    """A working recognizer or voice failed, hung or returned invalid data. It is being restarted if possible."""
+    """A recognizer or voice that worked before has failed, hung or returned invalid data. It is restarted if
+    possible.
+    """
 
 
 class SavedStateError(VoiceHelperError):
-    """A saved conversation cannot be resumed, so it restarts."""
+    """A saved conversation cannot be resumed, so the conversation starts over."""
 
 
 class IntentsError(VoiceHelperError):
-    """An intents folder has problems; the error lists all of them, each with its location."""
+    """An intents folder has problems. The error lists all of them, each with its file and line."""
 
     def __init__(self, problems: Sequence[str], folder: Path) -> None:
         super().__init__("\n".join(problems), hint=f"fix the lines named above, then run: voice-helper check {folder}")
@@ -75,11 +77,11 @@ class IntentsError(VoiceHelperError):
 
 
 def install_hint(extra: str = "") -> str:
-    """Return the command from the README that installs an extra, or reinstalls the base packages.
+    """Return the README's command for installing an extra, or for reinstalling the base packages.
 
-    Our own package is not on PyPI, so the command installs from the checkout, with the versions that work. A program
-    that runs from the checkout stays that way: without `-e`, pip would put a copy beside it, and edits to the words
-    would do nothing.
+    This package is not on PyPI, so the command installs from the checkout, with the tested versions. If the program
+    runs from the checkout, the command includes `-e`. Otherwise pip would install a copy, and edits to the
+    intents in the checkout would have no effect.
     """
     what = f'".[{extra}]"' if extra else "."
     editable = "-e " if _CHECKOUT_FILE.is_file() else ""
@@ -88,9 +90,9 @@ def install_hint(extra: str = "") -> str:
 
 @contextmanager
 def needs_package(what: str, extra: str = "", instead: str = "") -> Iterator[None]:
-    """Import in this block the packages that `what` needs.
+    """Convert an `ImportError` raised in this block into `EngineMissingError`.
 
-    Raises `EngineMissingError` with how to install them, or what to do `instead`.
+    `what` is the feature that needs the packages. The hint says how to install the extra, or what to do `instead`.
     """
     try:
         yield

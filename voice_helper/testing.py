@@ -1,6 +1,6 @@
-"""Scripted engines and made sounds, for tests of programs that use the skill.
+"""Scripted engines and synthetic audio for testing programs that use the skill.
 
-Nothing here needs a model or a sound device. Time is counted in samples, so a session of ten minutes takes seconds.
+No model or sound device is needed. Time is counted in samples, so a ten-minute session runs in seconds.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ Samples = npt.NDArray[np.float64]
 _WORD_SECONDS = 0.25
 _SYLLABLES_A_SECOND = 4
 _VOWELS = np.array([(730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480)])
-"""The formants of four vowels, in hertz."""
+"""The formant frequencies of four vowels, in hertz."""
 
 _FORMANTS = ((60, 1.0), (90, 0.6), (120, 0.3))
-"""The width and the loudness of each formant."""
+"""The width in hertz and the relative amplitude of each formant."""
 
 _SENTENCE = "Gently put the kettle on the stove."
 
 
-# Sounds: 16 kHz, 16-bit, mono
+# Synthetic audio: 16 kHz, 16-bit, mono
 
 
 def speech(seconds: float) -> bytes:
-    """Return sound that counts as speech after a moment of silence: a voice that sings vowels, the same every time."""
+    """Return audio that is detected as speech if silence precedes it: synthetic vowels, always identical."""
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     pitch = 120 + 15 * np.sin(2 * np.pi * 1.3 * time)
     phase = np.cumsum(pitch) / SAMPLE_RATE
@@ -63,28 +63,28 @@ def speech(seconds: float) -> bytes:
 
 
 def tone(seconds: float, *, hertz: float = 440.0, level: float = 0.5) -> bytes:
-    """Return a tone, which does not count as speech."""
+    """Return a tone, which is not detected as speech."""
     return as_pcm(sine(seconds, hertz=hertz, level=level))
 
 
 def noise(seconds: float, level: float = 0.2) -> bytes:
-    """Return white noise, the same every time, which does not count as speech."""
+    """Return white noise, always identical, which is not detected as speech."""
     return as_pcm(np.random.default_rng(1).standard_normal(round(seconds * SAMPLE_RATE)) * level)
 
 
 def sine(seconds: float, *, hertz: float = 440.0, rate: int = SAMPLE_RATE, level: float = 0.5) -> Samples:
-    """Return a tone in samples from -1 to 1."""
+    """Return a tone as samples from -1 to 1."""
     time = np.arange(round(seconds * rate)) / rate
     return level * np.sin(2 * np.pi * hertz * time)
 
 
 def as_pcm(samples: Samples) -> bytes:
-    """Return samples from -1 to 1 as 16-bit sound."""
+    """Convert samples from -1 to 1 to 16-bit audio."""
     return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
 
 
 def chunks_of(pcm: bytes, samples: int = CHUNK_SAMPLES) -> Iterator[AudioChunk]:
-    """Yield sound in chunks of a given size."""
+    """Split audio into chunks of the given size."""
     for start in range(0, len(pcm), samples * 2):
         yield AudioChunk(pcm[start : start + samples * 2])
 
@@ -94,32 +94,34 @@ def chunks_of(pcm: bytes, samples: int = CHUNK_SAMPLES) -> Iterator[AudioChunk]:
 
 @dataclass
 class SimulatedClock:
-    """A clock in seconds that stands still until it is advanced: for `Skill.chat`."""
+    """A clock for `Skill.chat` that counts in seconds and moves only when `advance` is called."""
 
     now: float = 0.0
 
     def __call__(self) -> float:
-        """Return the time."""
+        """Return the current time in seconds."""
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let time go by."""
+        """Move the clock forward."""
         self.now += seconds
 
 
 class ScriptedMicrophone:
-    """A microphone that hears these sounds, one after the other, as fast as they are taken."""
+    """A microphone that plays back the given audio clips in order, as fast as they are read."""
 
     def __init__(self, *sounds: bytes) -> None:
         self._pcm = b"".join(sounds)
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Yield the sounds."""
+        """Yield the clips, chunk by chunk."""
         yield from chunks_of(self._pcm)
 
 
 class ScriptedRecognizer:
-    """A recognizer that hears these words, an utterance each, whatever the sound is; after the last one, no words."""
+    """A recognizer that returns the given utterances in order, whatever the audio, and empty transcripts after the last
+    one.
+    """
 
     name = "scripted"
 
@@ -128,17 +130,17 @@ class ScriptedRecognizer:
         self._samples = 0
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Accept a chunk. Return the words so far: one more for each quarter of a second."""
+        """Accept a chunk and return the partial transcript, which grows by one word every quarter of a second."""
         self._samples += chunk.samples
         words = self.pause().text.split()
         return " ".join(words[: int(self._samples / SAMPLE_RATE / _WORD_SECONDS)])
 
     def pause(self) -> Transcript:
-        """Return the words of the utterance."""
+        """Return the transcript of the current utterance."""
         return self._script[0] if self._script and self._samples else Transcript("", 0.0)
 
     def finish(self) -> Transcript:
-        """Return the words of the utterance and go on to the next one."""
+        """Return the transcript of the current utterance and move on to the next one."""
         heard = self.pause()
         if self._samples:
             del self._script[:1]
@@ -147,18 +149,18 @@ class ScriptedRecognizer:
 
 
 class RecordingVoice:
-    """A voice that notes what it says. A sentence sounds as a tone, as long as it would be spoken."""
+    """A voice that records the sentences it is asked to speak. Each becomes a tone as long as the spoken sentence."""
 
     name = "recording"
 
     def __init__(self, *, sentence_seconds: float | None = None) -> None:
-        """Let every sentence last this long; without it, as long as its words take."""
+        """Set a fixed duration for every sentence. By default, it depends on the number of words."""
         self._sentence_seconds = sentence_seconds
         self.spoken: list[str] = []
-        """The sentences, in order."""
+        """The sentences spoken so far, in order."""
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Note a sentence and return a tone; no sound for a text without a word."""
+        """Record a sentence and return a tone. Return no audio if the text has no words."""
         if not any(character.isalnum() for character in text):
             return b""
         self.spoken.append(text)
@@ -166,34 +168,35 @@ class RecordingVoice:
         return tone(seconds, hertz=220.0, level=0.1)
 
 
-# Checks of engines of your own
+# Checks for custom engines
 
 
 def check_recognizer(recognizer: Recognizer, sound: bytes | None = None) -> None:
-    """Check that a recognizer keeps to its protocol; raises `AssertionError` that says where it does not.
+    """Check that a recognizer follows its protocol. Raises `AssertionError` with the first violation.
 
-    It hears the sound, or made speech and silence, several times. Which words it hears is not checked.
+    The recognizer receives `sound`, or synthetic speech and silence, several times. Its transcripts are not compared
+    with anything.
     """
     _check_name(recognizer.name)
     _check_no_words(recognizer.finish(), "finish() without any sound")
     for pcm in (sound or speech(1.0), silence(0.5), sound or speech(1.0)):
         for chunk in (*chunks_of(pcm), AudioChunk(b"")):
             so_far = recognizer.accept(chunk)
-            _check(isinstance(so_far, str), f"accept() must return a str of words so far, not {so_far!r}")
+            _check(isinstance(so_far, str), f"accept() must return a partial transcript as a str, not {so_far!r}")
         _check_transcript(recognizer.pause(), "pause()")
         _check_transcript(recognizer.finish(), "finish()")
         _check_no_words(recognizer.finish(), "finish() right after finish()")
 
 
 def check_voice(voice: Voice) -> None:
-    """Check that a voice keeps to its protocol; raises `AssertionError` that says where it does not."""
+    """Check that a voice follows its protocol. Raises `AssertionError` with the first violation."""
     _check_name(voice.name)
     for words_per_minute in (120.0, 180.0):
         sound = voice.speak(_SENTENCE, words_per_minute)
-        what = "speak() must return 16 kHz, 16-bit, mono sound as bytes: no silence, and no more than 3 s a word"
+        what = "speak() must return 16 kHz, 16-bit, mono audio as bytes: not silent, and at most 3 s per word"
         _check(is_speech_of(sound, _SENTENCE, words_per_minute), what)
     for text in ("", " ", "..."):
-        _check(voice.speak(text, 150.0) == b"", f"speak() must return no sound for {text!r}, which has no word")
+        _check(voice.speak(text, 150.0) == b"", f"speak() must return b'' for {text!r}, which has no words")
 
 
 def _check(holds: bool, what: str) -> None:
@@ -202,7 +205,7 @@ def _check(holds: bool, what: str) -> None:
 
 
 def _check_name(name: object) -> None:
-    _check(isinstance(name, str) and bool(name), f"name must be a str that is not empty, not {name!r}")
+    _check(isinstance(name, str) and bool(name), f"name must be a non-empty str, not {name!r}")
 
 
 def _check_transcript(heard: object, call: str) -> None:
@@ -210,9 +213,9 @@ def _check_transcript(heard: object, call: str) -> None:
     _check(is_transcript(heard), what)
     if isinstance(heard, Transcript):
         plain = " ".join(heard.text.lower().split())
-        _check(heard.text == plain, f"{call} must return lower-case words with one space between, not {heard.text!r}")
+        _check(heard.text == plain, f"{call} must return lower-case words with single spaces, not {heard.text!r}")
 
 
 def _check_no_words(heard: Transcript, call: str) -> None:
     _check_transcript(heard, call)
-    _check(not heard.text, f"{call} must return no words, not {heard.text!r}")
+    _check(not heard.text, f"{call} must return an empty transcript, not {heard.text!r}")

@@ -1,4 +1,4 @@
-"""The values passed through the pipeline: sound, words, meaning, answer."""
+"""The values passed through the pipeline: audio, transcript, meaning and answer."""
 
 from __future__ import annotations
 
@@ -7,53 +7,57 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 SAMPLE_RATE = 16_000
-"""Sample rate of all internal sound (hertz); `audio.devices` converts input and output."""
+"""Sample rate of all internal audio, in hertz. `audio.devices` converts input and output."""
 
 CHUNK_SAMPLES = 512
-"""Samples in one chunk: 32 ms, the input size of the voice activity model."""
+"""Samples per chunk: 32 ms, the input size of the voice activity model."""
 
 EMBEDDING_SIZE = 384
-"""Dimensions of a sentence embedding."""
+"""Number of dimensions of a sentence embedding."""
 
 Kind = Literal["article", "first_aid", "safety", "talk"]
-"""The source of a spoken sentence: the article, a named first aid or safety source, or no health claim."""
+"""The origin of a spoken sentence: the article, a named first-aid or safety source, or small talk without health
+claims.
+"""
 
 Decision = Literal["nearest", "unsure", "none"]
-"""What similarity alone leads to: an answer, a question back, or neither."""
+"""The outcome when only similarity decides: an answer, a clarifying question, or neither."""
 
 DecidedBy = Literal["safety", "command", "exact"] | Decision
-"""The stage of understanding that decided a meaning."""
+"""The stage of understanding that determined the meaning."""
 
 Certainty = Literal["certain", "possible"]
-"""How certain an alarm is. A possible one names the emergency number and ends nothing."""
+"""The certainty of an alarm. A possible alarm names the emergency number but does not end the session."""
 
 DisclaimerRule = Literal["topic", "full", "short", "none"]
-"""When an answer carries the disclaimer: `topic` is full with the first such answer, then short."""
+"""Which disclaimer an answer carries. With `topic`, the first such answer carries the full one and later ones the short
+one.
+"""
 
 Disclaimer = Literal["full", "short", "none"]
 
 NONE_INTENT = "none"
-"""The intent of words that were not understood."""
+"""The intent of an utterance that was not understood."""
 
 OUT_OF_SCOPE = "out_of_scope"
-"""The intent of words about another topic."""
+"""The intent of an utterance about another topic."""
 
 UNSURE_INTENT = "unsure"
-"""The intent of words that fit two meanings about equally well."""
+"""The intent of an utterance that fits two meanings about equally well."""
 
 GUIDE_START = "guide_start"
-"""The intent of reporting a cramp: the only session command that is also used outside a session."""
+"""The intent of reporting a cramp, the only session command that is also accepted outside a session."""
 
 COMMAND_GROUP = "guide"
-"""The group of intents that are commands of a session."""
+"""The group of intents that are session commands."""
 
 TALK_GROUP = "talk"
-"""The group of small-talk intents: "hello", "thank you"."""
+"""The group of small-talk intents, such as "hello" and "thank you"."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioChunk:
-    """A piece of sound: 16 kHz, 16-bit, mono, little-endian."""
+    """A chunk of audio: 16 kHz, 16-bit, mono, little-endian."""
 
     pcm: bytes
 
@@ -70,27 +74,27 @@ class AudioChunk:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What a recognizer heard in one utterance."""
+    """A recognizer's result for one utterance."""
 
     text: str
-    """Lower-case words; empty if no words were recognized."""
+    """The recognized words in lower case. Empty if there are none."""
 
     confidence: float = 1.0
-    """From 0.0 to 1.0, as reported by the engine."""
+    """The engine's confidence, from 0.0 to 1.0."""
 
     alternatives: tuple[str, ...] = ()
-    """Alternative transcripts, most likely first, from engines that report them."""
+    """Alternative transcripts, most likely first. Empty if the engine reports none."""
 
     command: str = ""
-    """The short session command that the whole utterance sounds most like, from engines that report one."""
+    """The short session command closest to the whole utterance. Empty if the engine reports none."""
 
     command_fit: float = 0.0
-    """How well the command fits, from 0.0 to 1.0."""
+    """How well `command` fits the audio, from 0.0 to 1.0."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerUp:
-    """The meaning with the second-best score."""
+    """The meaning with the second-highest score."""
 
     intent: str
     score: float
@@ -98,21 +102,23 @@ class RunnerUp:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What the speaker meant."""
+    """The meaning of an utterance."""
 
     intent: str
-    """Name in the intent files, such as `remedy_heat`; `none` or `unsure` if no single one fits."""
+    """An intent name such as `remedy_heat`. `none` if no intent fits, `unsure` if several do."""
 
     slots: Mapping[str, str] = field(default_factory=dict)
-    """Values found in the sentence: `{"muscle": "calf"}`; several values of one slot are joined by a comma."""
+    """The slot values in the sentence, such as `{"muscle": "calf"}`. Several values of one slot are separated by
+    commas.
+    """
 
     score: float = 1.0
-    """1.0 for a word-for-word match, less if words had to be adapted."""
+    """1.0 for an exact match, lower if the match is approximate."""
 
     decided_by: DecidedBy = "exact"
 
     family: str | None = None
-    """The red-flag family that was triggered."""
+    """The red-flag family that was triggered, if any."""
 
     template: str | None = None
     """The sentence template that matched or came closest."""
@@ -126,34 +132,34 @@ class Match:
     """Whether a red flag was mentioned and clearly denied."""
 
     certainty: Certainty | None = None
-    """How certain an alarm is; `None` if there is none."""
+    """The certainty of the alarm. `None` if there is no alarm."""
 
     possible: str | None = None
-    """The level of a possible alarm beside a meaning that was understood."""
+    """The level of a possible alarm that accompanies an understood question."""
 
     @property
     def is_alarm(self) -> bool:
-        """Return whether it is a certain alarm, which ends everything else."""
+        """Return whether this is a certain alarm, which overrides everything else."""
         return self.certainty == "certain"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One spoken sentence and its source."""
+    """A spoken sentence and its source."""
 
     text: str
     kind: Kind
     fact: str | None = None
-    """Id of the article's fact, for `article` rows."""
+    """The id of the fact in the article, for `article` rows."""
 
     source: str | None = None
-    """Name of the public source, for `first_aid` and `safety` rows."""
+    """The name of the public source, for `first_aid` and `safety` rows."""
 
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
-    """The slot values for which the row is spoken; empty means always."""
+    """The slot values that this row applies to. Empty means all of them."""
 
     def provenance(self) -> dict[str, str]:
-        """Return the row as it appears in JSON output: text, kind, and its fact or source."""
+        """Return the row for JSON output: its text, its kind, and its fact or source."""
         shown = {"text": self.text, "kind": str(self.kind)}
         if self.fact is not None:
             shown["fact"] = self.fact
@@ -164,16 +170,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The reply to one question: its rows in order, and the disclaimer that belongs to them."""
+    """The reply to one question: its rows in order, and its disclaimer."""
 
     rows: tuple[Row, ...]
     disclaimer: Disclaimer = "none"
     disclaimer_row: Row | None = None
     said_twice: bool = False
-    """Whether the reply is repeated before the disclaimer, as emergency and urgent replies are."""
+    """Whether the reply is repeated before the disclaimer. Emergency and urgent replies are."""
 
     def spoken_rows(self) -> tuple[Row, ...]:
-        """Return all rows in spoken order: the disclaimer last, or before a question that ends the answer."""
+        """Return all rows in spoken order. The disclaimer comes last, unless the answer ends with a question: then it
+        precedes the question.
+        """
         rows = self.rows * 2 if self.said_twice else self.rows
         if self.disclaimer_row is None:
             return rows
@@ -181,23 +189,23 @@ class Answer:
         return (*rows[:-1], self.disclaimer_row, rows[-1]) if asks else (*rows, self.disclaimer_row)
 
     def spoken(self) -> str:
-        """Return the whole text as spoken."""
+        """Return the full spoken text."""
         return " ".join(row.text for row in self.spoken_rows())
 
 
-# Events: what happened, reported to the core.
+# Events: input to the core
 
 
 @dataclass(frozen=True, slots=True)
 class PartlyHeard:
-    """The partial transcript of an utterance that is still going on."""
+    """The partial transcript of an utterance in progress."""
 
     text: str
     own: str = ""
-    """What we are saying at the same time; the microphone may pick it up."""
+    """The assistant's own speech at the same time, which the microphone may pick up."""
 
     overheard: bool = False
-    """Same as in `Heard`."""
+    """See `Heard.overheard`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,53 +214,55 @@ class Heard:
 
     transcript: Transcript
     over_speech: str | None = None
-    """Everything recognized while we were speaking, including our own words; `None` if we were silent."""
+    """Everything recognized while the assistant was speaking, its own speech included. `None` if it was silent."""
 
     own: str = ""
-    """What we were saying at the same time."""
+    """The assistant's own speech at the same time."""
 
     addressed: bool = True
-    """Whether it was addressed to us: it followed the wake word or the key, or neither is required."""
+    """Whether the assistant was addressed by wake word or key. Always true if neither is required."""
 
     overheard: bool = False
-    """Nobody addressed us or talked with us just before: the speech may not be meant for us."""
+    """Whether the speech may be meant for someone else, because nobody addressed or talked to the assistant just
+    before.
+    """
 
     so_far: str = ""
-    """The last partial words during the utterance, if the recognizer returned any."""
+    """The last partial transcript of the utterance, if there was one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Time has passed."""
+    """Time has passed without speech."""
 
     samples: int
-    """The length of the sound that was heard."""
+    """The length of the audio received, in samples."""
 
     clock_samples: int | None = None
-    """The time by the clock, if it differs: a busy machine hears late, or loses sound."""
+    """The elapsed clock time in samples, if it differs: a busy machine processes audio late or loses some."""
 
     @property
     def passed_samples(self) -> int:
-        """Return how long it was for the user."""
+        """Return the elapsed time from the user's point of view, in samples."""
         return self.samples if self.clock_samples is None else self.clock_samples
 
 
 @dataclass(frozen=True, slots=True)
 class DoneSpeaking:
-    """All speech has left the loudspeaker."""
+    """The loudspeaker has finished playing all speech."""
 
 
 Part = Literal["hearing", "voice", "microphone"]
-"""The parts that can fail."""
+"""The components that can fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A part of the program failed, or works again."""
+    """A component failed or recovered."""
 
     part: Part
     reason: str
-    """What happened, for the person who maintains the device."""
+    """What happened, in words for whoever maintains the device."""
 
     is_over: bool = False
 
@@ -260,42 +270,42 @@ class Outage:
 Event = PartlyHeard | Heard | Quiet | DoneSpeaking | Outage
 
 
-# Actions: what the core asks for.
+# Actions: output of the core
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Speak these rows, one after the other."""
+    """Speak these rows in order."""
 
     rows: tuple[Row, ...]
     step: int | None = None
-    """Number of the step in a guided session, from 1."""
+    """The step number in a guided session, from 1."""
 
     because: str | None = None
-    """The failure that these rows announce, if they announce one."""
+    """The failure that these rows announce, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hush:
-    """Stop speaking at once."""
+    """Stop speaking immediately."""
 
     by: str
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The meaning of an utterance, reported so that interfaces can show it."""
+    """The meaning of an utterance, for user interfaces to display."""
 
     transcript: Transcript
     match: Match
     answer: Answer | None = None
     overheard: bool = False
-    """Whether it was taken for talk not meant for us, and ignored."""
+    """Whether the utterance was ignored because it seemed to be meant for someone else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Change the speech from here on: factors for rate and loudness."""
+    """Change the rate and loudness of speech from now on, by these factors."""
 
     rate: float = 1.0
     loudness: float = 1.0
@@ -303,7 +313,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A guided session, or the conversation, is over."""
+    """The guided session or the conversation is over."""
 
     reason: str
 
@@ -313,16 +323,16 @@ Action = Say | Hush | Understood | Pace | End
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """What users say, as hints for the recognizers."""
+    """Typical user phrases, which bias the recognizers."""
 
     questions: tuple[str, ...]
     """Sentences sampled from all templates."""
 
     commands: tuple[str, ...]
-    """Sentences that must be recognized while we speak: session commands, signs of an emergency."""
+    """Sentences to recognize even while the assistant is speaking: session commands and emergency signs."""
 
     session: tuple[str, ...] = ()
-    """Short commands of a guided session, each an utterance of its own."""
+    """Short commands of a guided session. Each is a complete utterance."""
 
     sounds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Pronunciations missing from dictionaries, in the phones of the CMU dictionary."""
+    """Pronunciations that dictionaries lack, as phones of the CMU dictionary."""

@@ -197,7 +197,7 @@ def assert_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_a_file_without_a_sample_is_a_clear_error(tmp_path: Path) -> None:
     path = write_pcm(tmp_path / "nothing.wav", b"")
-    with pytest.raises(AudioFileError, match=r"nothing\.wav has no sound in it") as caught:
+    with pytest.raises(AudioFileError, match=r"nothing\.wav contains no audio") as caught:
         WavSource(path)
     assert caught.value.hint
 

@@ -80,9 +80,9 @@ def test_the_files_of_others_are_no_standard_input() -> None:
     ("content", "said"),
     [
         (b"", "is empty"),
-        (streamed(SOUND, 0)[: SOUND.index(b"data") + 8], "has no sound in it"),
-        (b"no sound at all", "is not a sound file that can be read"),
-        (b"RIFF", "is not a sound file that can be read"),
+        (streamed(SOUND, 0)[: SOUND.index(b"data") + 8], "contains no audio"),
+        (b"no sound at all", "is not readable as audio"),
+        (b"RIFF", "is not readable as audio"),
     ],
 )
 def test_a_file_without_sound_is_refused(tmp_path: Path, content: bytes, said: str) -> None:

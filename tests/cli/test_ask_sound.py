@@ -55,7 +55,7 @@ def test_the_question_is_never_written_over(run: Run, command: tuple[str, str], 
     for name in ("question.wav", "link.wav", "../" + tmp_path.name + "/question.wav"):
         ran = run(*command, path, "--save", tmp_path / name, "--voice", "auto")
         assert ran.code == 2
-        assert "would write over the question" in ran.err
+        assert "would overwrite the question" in ran.err
     assert path.read_bytes() == before
 
 

@@ -200,7 +200,7 @@ def test_a_file_that_is_no_sound_is_named(run: Run, tmp_path: Path, wav: str) ->
 def test_a_recording_without_words_is_an_error_with_a_hint(run: Run, tmp_path: Path) -> None:
     ran = run("ask", "--wav", write_pcm(tmp_path / "silence.wav", silence(1.0)))
     assert ran.code == 1
-    assert "no words were heard" in ran.err
+    assert "no words were recognized" in ran.err
     assert "hint: " in ran.err
 
 

@@ -193,11 +193,11 @@ def test_a_message_is_shown_in_the_open_view_and_printed_after_it() -> None:
     view = GuideView(console, WORDS, noted.append)
     view.note("before")
     with view.open():
-        view.note("the loudspeaker is gone")
-        assert "the loudspeaker is gone" in drawn(view, (1, 6), None, (80, 24))
+        view.note("the loudspeaker was disconnected")
+        assert "the loudspeaker was disconnected" in drawn(view, (1, 6), None, (80, 24))
         assert noted == ["before"]
         view._console = console
-    assert noted == ["before", "the loudspeaker is gone"]
+    assert noted == ["before", "the loudspeaker was disconnected"]
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
     assert shown.index("\x1b[?1049h") < shown.index("\x1b[?1049l") < shown.rindex(WORDS.stopped[0])

@@ -76,4 +76,4 @@ def test_a_folder_without_a_recording_has_no_demo(run: Run) -> None:
 def test_a_place_that_the_words_do_not_know_is_refused_with_those_they_know(run: Run) -> None:
     assert "choose from calf, foot, toes" in " ".join(run("guide", "--place", "elbow").err.split())
     ran = run("guide", "--place", "calf", "--intents", OTHER)
-    assert "these words name no places" in " ".join(ran.err.split())
+    assert "this intents folder has no places" in " ".join(ran.err.split())

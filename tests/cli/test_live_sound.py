@@ -179,7 +179,7 @@ def test_a_loudspeaker_that_goes_away_in_the_middle_of_an_answer_is_named_and_th
         room.plug_in()
     assert checked(Ran(process.returncode, "".join(shown) + out, err)).code == 1
     assert "The article says heat can ease cramps." in "".join(shown)
-    assert "the loudspeaker went away" in err
+    assert "the loudspeaker was disconnected" in err
 
 
 def test_a_session_that_was_asleep_for_too_long_closes_and_sends_for_help(room: Room, tmp_path: Path) -> None:

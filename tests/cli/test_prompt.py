@@ -141,7 +141,7 @@ def test_where_no_history_can_be_kept_the_prompt_works_all_the_same(
 ) -> None:
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
     terminal = start(XDG_STATE_HOME=str(tmp_path / "file"))
-    assert "is not kept" in terminal.shown
+    assert "is not saved" in terminal.shown
     terminal.type("hola")
     terminal.wait_for("greeting")
 
@@ -184,11 +184,11 @@ def test_an_edit_counts_from_the_next_line_on_and_a_mistake_takes_nothing_down(
     greet("(qué tal|saludos")
     terminal.type("qué tal")
     terminal.wait_for(place)
-    terminal.wait_for("stay in use until then")
+    terminal.wait_for("the old version stays in use")
     terminal.wait_for("template   (qué tal|hola)")
     terminal.wait_for("\n> ")
     terminal.type("qué tal")
-    terminal.wait_for("the words from before the edit are still in use")
+    terminal.wait_for("the version before the edit is still in use")
     terminal.wait_for("\n> ")
     greet("(qué tal|saludos)")
     terminal.type("saludos")
@@ -220,7 +220,7 @@ def test_commands_work_through_a_pipe_too(folder: Path, tmp_path: Path) -> None:
     for told in (
         "explanations are on", "explanations are off", "lines are said after remedy_heat",
         "lines are said after nothing", 'there is no intent "nonsense"', 'there is no context "kitchen"',
-        "there is no guided session in these words", "reloaded (all): 29 templates, 10 intents",
+        "this intents folder has no guided session", "reloaded (all): 29 templates, 10 intents",
         "there is no command :unknown", "there is no command :\n",
     ):  # fmt: skip
         assert told in ran.err

@@ -18,9 +18,12 @@ def problems_of(text: str) -> list[str]:
     ("text", "problem"),
     [
         ("a: !help me", '1: the tag !help is not read: a text that begins with "!" needs quotes around it'),
-        ("a: &b 1", "1: anchors (&) and aliases (*) are not read: write the value out, or put quotes around the text"),
+        (
+            "a: &b 1",
+            "1: anchors (&) and aliases (*) are not supported: write the value out, or put quotes around the text",
+        ),
         ("a: 1\n[x]: 2", "2: a key must be a text"),
-        ("a: 1\na: 2", '2: key "a" stands here a second time (first in line 1): keep only one'),
+        ("a: 1\na: 2", '2: key "a" occurs twice (first in line 1): keep only one'),
         ("a:\n  - !!binary aGk=", "2: the tag tag:yaml.org,2002:binary is not read: only plain values are"),
         ("a: !!set {b}", "1: the tag tag:yaml.org,2002:set is not read: only plain values are"),
         ("x" * 2_000_001, "1: is larger than 2000000 characters, which no intents file is"),
@@ -77,7 +80,7 @@ def test_the_same_problem_is_told_once_and_what_is_empty_is_called_so() -> None:
         ('a:\n  - "say" this', 2, "a text with quotes in it needs quotes of the other kind around all of it"),
         ("a:\n  - 'it's on'", 2, "a text with quotes in it needs quotes of the other kind around all of it"),
         ("a: [b, c\nd: 1", 2, "the bracket is never closed"),
-        ("a:\n  b: 1\n c: 2", 3, "a line here is indented otherwise than those that it belongs to"),
+        ("a:\n  b: 1\n c: 2", 3, "a line is indented differently from the lines that it belongs to"),
     ],
 )
 def test_a_slip_in_yaml_is_named_with_its_usual_cause(

@@ -172,7 +172,7 @@ def test_a_mistake_in_the_file_is_shown_with_its_line(tmp_path: Path) -> None:
     file.write_text(text, encoding="utf-8")
     _, problems = check_folder(folder)
     assert any("cause_heat: there is no answer remedy_watter" in line for line in problems)
-    assert any('"abuot" is no group' in line for line in problems)
+    assert any('"abuot" is not a group' in line for line in problems)
     assert any('there is no fact "cause.circulatoin"' in line for line in problems)
     assert all("follow_ups.yaml:" in line for line in problems)
 

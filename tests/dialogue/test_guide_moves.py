@@ -232,13 +232,13 @@ def test_a_step_without_a_name_is_called_by_its_number() -> None:
          "- {name: heat, skip_when: cold, say: [{text: Warm., kind: talk}]}\n"
          "place:\n  step: pull\n  ask: {thigh: 1}\nconditions: {hot: {}}"),
          ['3: the step heat: "conditions:" does not say when "cold" is true',
-          '5: place needs "slot", the slot that names a place in the sentences', '5: place: "pull" is no step',
+          '5: place needs "slot", the slot that names a place in the sentences', '5: place: "pull" is not a step',
           '6: place, ask, thigh must have keys, not be "1"',
           "7: conditions, hot must be a text, not keys with values"]),
         (("steps:\n- {name: stretch, say: [{text: Pull., kind: talk}]}\n"
          "- {name: check, repeat_from: sit, say: [{text: Well?, kind: talk}]}\nstand: 1\nlimit_seconds: a\n"
          "good: 1\nclose: 1"),
-         ['3: the step check repeats from "sit", which is no step', "4: the step stand says nothing",
+         ['3: the step check repeats from "sit", which is not a step', "4: the step stand says nothing",
           '4: stand must have keys, not be "1"', '5: limit_seconds must be a number, not "a"',
           '6: good must have keys, not be "1"', '7: close must be a list, not "1"']),
     ],

@@ -220,7 +220,7 @@ def test_vosk_hears_beside_the_embedded_engine_and_outlives_its_own_end(skill: S
     assert hear(recognizer, recorded("stretching")).command == "스트레칭"
     recognizer.loaded._process.kill()
     recognizer.loaded._process.wait()
-    with pytest.raises(EngineFaultError, match="Vosk ended"):
+    with pytest.raises(EngineFaultError, match="Vosk crashed"):
         recognizer.accept(AudioChunk(silence(0.1)))
     again = VoskRecognizer(vosk_model(), Phrases((), (), LOANWORDS[:10]), recognizer.loaded)
     assert hear(again, recorded("stretching")).command == "스트레칭"

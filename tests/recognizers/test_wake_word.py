@@ -37,6 +37,6 @@ def test_an_empty_chunk_is_nothing(wake: WakeWord) -> None:
 
 @pytest.mark.parametrize("phrase", ["", "hey 42"])
 def test_a_phrase_without_a_known_sound_is_refused_with_what_to_do(phrase: str) -> None:
-    with pytest.raises(EngineMissingError, match="cannot be listened for") as caught:
+    with pytest.raises(EngineMissingError, match="cannot be used") as caught:
         WakeWord(phrase)
     assert "--wake" in str(caught.value.hint)

@@ -221,7 +221,7 @@ def test_what_are_no_words_is_a_fault(skill: Skill, rubbish: Fault) -> None:
     engine = Faulty(embedded(skill), rubbish, "finish")
     recognizer = GuardedRecognizer(engine, engine.reopened)
     recognizer.accept(AudioChunk(silence(0.1)))
-    with pytest.raises(EngineFaultError, match="no valid words"):
+    with pytest.raises(EngineFaultError, match="no valid transcript"):
         recognizer.finish()
     recognizer.accept(AudioChunk(silence(0.1)))
     assert recognizer.finish().text == ""

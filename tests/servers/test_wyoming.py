@@ -327,7 +327,7 @@ def test_no_sound_is_lost_however_it_is_cut(rate: int, width: int, channels: int
     "form", [(0, 2, 1), (16_000, 0, 1), (16_000, 5, 1), (16_000, 2, 0), (10**12, 2, 1), (-1, 2, 1)]
 )
 def test_a_form_that_no_sound_has_is_refused(port: int, form: tuple[int, int, int]) -> None:
-    with pytest.raises(SoundFormatError, match="cannot be read"):
+    with pytest.raises(SoundFormatError, match="is not supported"):
         RawSound(*form)
 
     async def tried() -> Error:
@@ -590,7 +590,7 @@ BROKEN_FRAMES = st.one_of(
 @given(st.lists(whole_frames(), max_size=8), BROKEN_FRAMES)
 def test_whatever_is_sent_it_goes_on(port: int, whole: list[bytes], broken: bytes) -> None:
     back = raw(port, b"".join(whole) + broken)
-    assert b"something went wrong here" not in back
+    assert b"internal error" not in back
     assert b'"pong"' in raw(port, line(type="ping"))
 
 

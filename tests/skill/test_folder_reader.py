@@ -79,7 +79,7 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("sentences/all.yaml", '"hello [there]"', '"hello (there]"', 'is closed by "]"'),
         ("sentences/all.yaml", '"hello [there]"', '"hello <helo>"', "there is no rule <helo>"),
         ("sentences/all.yaml", '"hello [there]"', '"hello {minerals}"', "there is no list {minerals}"),
-        ("sentences/all.yaml", 'help: "(help|work)"', 'help: "<help> me"', "leads back to itself"),
+        ("sentences/all.yaml", 'help: "(help|work)"', 'help: "<help> me"', "refers to itself"),
         ("sentences/all.yaml", 'help: "(help|work)"', 'help: "(help"', "is never closed"),
         ("sentences/all.yaml", 'help: "(help|work)"', 'help: "<halp>"', "the rule <help>: there is no rule <halp>"),
         ("sentences/all.yaml", '"hello [there]"', '"hello )"', '")" at character 7 was never opened'),
@@ -93,7 +93,7 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("sentences/all.yaml", "[calcium, potassium]", '["<help> me"]', "a list value cannot use lists or rules"),
         ("sentences/all.yaml", "greeting:\n    data:", "greeting:\n    date:", 'greeting needs "data"'),
         ("sentences/all.yaml", "  greeting:", "  greting:", "has sentences but no answer"),
-        ("sentences/all.yaml", '"hello [there]"', '"hello"\n          - "does heat help"', "is claimed by"),
+        ("sentences/all.yaml", '"hello [there]"', '"hello"\n          - "does heat help"', "is also claimed by"),
         ("sentences/all.yaml", 'sentences:\n          - "hello', 'sentence:\n          - "hello', "unknown key"),
         ("sentences/all.yaml", '"hello [there]"', '"hello well-known"',
          'no text can match "well-known": write "well known"'),
@@ -104,7 +104,7 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("sentences/all.yaml", "[calcium, potassium]", "[b-12, potassium]", 'value 1: no text can match "b-12"'),
         ("sentences/all.yaml", 'help: "(help|work)"', 'help: "(help!|work)"', 'the rule <help>: no text can match'),
         ("answers.yaml", "  greeting:", "  greetings:", "has no intent"),
-        ("answers.yaml", "Heat can", "Call {number}. Heat can", "{number} is no list and not under"),
+        ("answers.yaml", "Heat can", "Call {number}. Heat can", "{number} is neither a list nor under"),
         ("answers.yaml", "fact: remedy.heat", "fact: remedy.hat", 'there is no fact "remedy.hat"'),
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: article", 'needs "fact:"'),
         ("answers.yaml", "kind: article, fact: remedy.heat", "kind: safety", 'needs "source:"'),
@@ -122,7 +122,7 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, when: {name: [you]}}",
          '"when" names the slot name, but there is no list {name}'),
         ("answers.yaml", '{text: "Hello.", kind: talk}', "{text: Hello., kind: talk, when: {mineral: [iron]}}",
-         '"when" names mineral "iron", which is no value of it'),
+         '"when" names mineral "iron", which is not one of its values'),
         ("answers.yaml", "none\n    rows:", "none\n    rows: []\n    lines:", "the answer greeting has no rows"),
         ("answers.yaml", "none\n    rows:", "none\n    like: no_session\n    rows:", 'like "no_session" if the file'),
         ("answers.yaml", "none\n    rows:", "none\n    like: no_session\n    rows:", '"rows" has no effect'),
@@ -190,7 +190,7 @@ def test_a_sentence_that_another_intent_has_is_told_with_the_place_of_the_other(
     path = folder / "sentences" / "all.yaml"
     path.write_text(SENTENCES.replace('"hello [there]"', '"does heat help"'), encoding="utf-8")
     _, problems = check_folder(folder)
-    assert any(re.search(r'claimed by remedy_heat too \(.*all\.yaml:\d+: "does', problem) for problem in problems)
+    assert any(re.search(r'also claimed by remedy_heat \(.*all\.yaml:\d+: "does', problem) for problem in problems)
 
 
 def test_a_file_that_is_not_utf_8_is_named_with_its_line(folder: Path) -> None:
@@ -241,7 +241,7 @@ def test_what_two_sentence_files_define_is_named_where_it_stands_again(folder: P
     assert len(problems) == 3
     for line, message in enumerate(
         ("the list {mineral} is defined already, at ", "the rule <help> is defined already, at ",
-         "greeting has sentences in all.yaml already"), 1,
+         "greeting already has sentences in all.yaml"), 1,
     ):  # fmt: skip
         assert any(f"more.yaml:{line}: {message}" in problem for problem in problems)
 
@@ -296,6 +296,6 @@ def test_a_file_that_stands_there_twice_is_a_problem(folder: Path) -> None:
     (folder / "facts.yml").write_text(FACTS, encoding="utf-8")
     _, problems = check_folder(folder)
     assert [problem.rpartition("/")[2] for problem in problems] == [
-        "facts.yml:1: stands beside facts.yaml, so it is not read: keep one of them",
-        "all.yml:1: stands beside all.yaml, so it is not read: keep one of them",
+        "facts.yml:1: stands beside facts.yaml, so it is ignored: keep one of them",
+        "all.yml:1: stands beside all.yaml, so it is ignored: keep one of them",
     ]

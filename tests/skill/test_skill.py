@@ -175,7 +175,7 @@ def test_a_text_is_found_among_arrays(tmp_path: Path) -> None:
     write_arrays(tmp_path / "file", {"one": np.array("wadenkrämpfe"), "none": np.array(""), "number": np.array(3)})
     content = read_checked(tmp_path / "file")
     assert (text_in(content, "one"), text_in(content, "none")) == ("wadenkrämpfe", "")
-    with pytest.raises(ValueError, match="number is no text"):
+    with pytest.raises(ValueError, match="number is not a text"):
         text_in(content, "number")
     with pytest.raises(KeyError):
         text_in(content, "other")

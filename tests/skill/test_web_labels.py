@@ -14,7 +14,7 @@ from voice_helper.support.paths import intents_folder
 OWN = (intents_folder("en") / "page.yaml").read_text(encoding="utf-8")
 PAGE = (intents_folder("en").parent / "page.en.yaml").read_text(encoding="utf-8") + OWN[OWN.index("places:") :]
 
-NO_USUAL = "take them over from page.en.yaml, as this language has no usual ones"
+NO_USUAL = "copy them from page.en.yaml, because this language has no defaults"
 
 
 def problems_of(content: Content, text: str) -> list[str]:

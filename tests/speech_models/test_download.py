@@ -132,8 +132,8 @@ def test_parts_that_do_not_fit_together_are_never_joined(server: Server, tmp_pat
         ({"stalls_after": 131_072, "ranges": False}, "has stopped answering, after 0.1 MB"),
         ({"cuts": [0] * 9}, "was cut after 0.0 MB"),
         ({"address": "http://127.0.0.1:9"}, "127.0.0.1 refuses the connection"),
-        ({"leads_to": "http://127.0.0.2:9/m.zip"}, "leads to an address that is not encrypted"),
-        ({"leads_to": "/m.zip"}, "leads in a circle"),
+        ({"leads_to": "http://127.0.0.2:9/m.zip"}, "redirects to an unencrypted address"),
+        ({"leads_to": "/m.zip"}, "redirects in a loop"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -162,7 +162,7 @@ def test_what_names_itself_too_large_is_not_begun_and_what_turns_out_so_is_not_k
     ("error", "words"),
     [
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), 'there is no server "example.org"'),
-        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), 'the name "example.org" cannot be looked up'),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), 'the name "example.org" cannot be resolved'),
         (OSError(errno.ENETUNREACH, "Network is unreachable"), "cannot be reached: there is no network"),
     ],
     ids=["unknown name", "no name server", "no network"],
@@ -230,7 +230,7 @@ def test_what_a_proxy_answers_is_told_without_its_password(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (TimeoutError("timed out"), "does not answer within"),
+        (TimeoutError("timed out"), "did not respond within"),
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "refuses the connection"),
     ],
     ids=["silent", "refused"],
@@ -261,7 +261,7 @@ def test_a_certificate_that_nobody_has_signed_is_refused(
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
     with serving(certificate) as server:
-        assert "certificate of 127.0.0.1 is not to be trusted: self-signed" in refusal(server, tmp_path / "part")
+        assert "certificate of 127.0.0.1 is not trusted: self-signed" in refusal(server, tmp_path / "part")
         assert server.asked == []
 
 
@@ -281,7 +281,7 @@ def test_a_certificate_of_another_server_is_refused(
     with serving(certificate) as server:
         server.address = server.address.replace("127.0.0.1", "localhost")
         told = refusal(server, tmp_path / "part")
-        assert "certificate of localhost is that of another server: Hostname mismatch" in told
+        assert "certificate of localhost belongs to another server: Hostname mismatch" in told
 
 
 def test_a_certificate_that_has_expired_is_refused_and_the_clock_named(
@@ -308,7 +308,7 @@ def test_a_redirection_away_from_encryption_is_not_followed(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with serving(certificate) as encrypted:
         encrypted.leads_to = f"{server.address}/m.zip"
-        assert "not encrypted" in refusal(encrypted, tmp_path / "part")
+        assert "unencrypted" in refusal(encrypted, tmp_path / "part")
     assert server.asked == []
 
 

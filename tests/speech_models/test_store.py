@@ -260,7 +260,7 @@ def test_a_model_that_is_there_is_not_fetched_again(server: Server, all_load: ob
     model = archived(server, packed(SHAPE))
     installs(model)
     server.asked = []
-    assert "is there already" in refusal(lambda: installs(model))
+    assert "already exists" in refusal(lambda: installs(model))
     assert server.asked == []
 
 
@@ -314,7 +314,7 @@ def test_the_registry_names_for_every_model_what_is_needed() -> None:
 def test_too_little_room_is_said_before_anything_is_fetched(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     model = replace(archived(server, packed(SHAPE)), unpacked_bytes=5_000_000)
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1_000_000))
-    assert "too little room" in refusal(lambda: installs(model))
+    assert "not enough space" in refusal(lambda: installs(model))
     assert server.asked == []
 
 
@@ -322,7 +322,7 @@ def test_a_disk_that_is_full_in_the_middle_is_said(server: Server, home: Path) -
     model = archived(server, packed(SHAPE))
     (home / f".{NAME}.parts").mkdir(parents=True)
     (home / f".{NAME}.parts" / f"{NAME}.zip").symlink_to("/dev/full")
-    assert "too little room" in refusal(lambda: installs(model))
+    assert "not enough space" in refusal(lambda: installs(model))
 
 
 def test_a_disk_that_is_full_while_unpacking_keeps_what_was_fetched(
@@ -345,7 +345,7 @@ def test_a_file_that_may_not_grow_is_a_full_disk_too(
     limited = ["bash", "-c", 'ulimit -f 1000; exec "$@"', "-", *program(tmp_path, all_load, "install", NAME)]
     ran = ran_to_its_end(limited)
     assert ran.code == 1
-    assert "too little room" in ran.err
+    assert "not enough space" in ran.err
     assert "the downloaded part is kept" in ran.err
     assert installs(model)
     assert server.asked[-1] == "bytes=1024000-"
@@ -450,7 +450,7 @@ def test_two_at_once_do_not_meet_and_a_dead_one_stops_nobody(
     wait_until(lambda: bool(server.asked))
     second = ran_to_its_end(command)
     assert second.code == 1
-    assert "another voice-helper is working on the models" in second.err
+    assert "another voice-helper is changing the models" in second.err
     first.kill()
     first.communicate()
     server.stalls_after = None
@@ -556,7 +556,10 @@ def test_what_only_has_the_name_of_one_of_the_registry_is_refused(
         ({"readme.txt": b"x"}, "is not a Vosk model: am/final.mdl is missing"),
         ({"m/am/final.mdl": b"x"}, "is not a Vosk model: conf/model.conf is missing"),
         ({"model.bin": b"x"}, "is not a Whisper model: config.json is missing"),
-        ({**WHISPER_FILES, "model.bin": b"x"}, "is not a Whisper model: model.bin is no Whisper model for CTranslate2"),
+        (
+            {**WHISPER_FILES, "model.bin": b"x"},
+            "is not a Whisper model: model.bin is not a Whisper model for CTranslate2",
+        ),
         ({}, "is not a Vosk model: am/final.mdl is missing"),
     ],
 )
@@ -572,7 +575,7 @@ def test_what_is_not_there_or_is_no_archive_is_refused(tmp_path: Path) -> None:
     for name in ("nowhere", "/dev/zero", "x" * 300, "a\x00b"):
         assert refusal(partial(imports, tmp_path / name))
     (tmp_path / "m.tar.gz").write_bytes(b"\x1f\x8b")
-    assert "is not a whole zip archive" in refusal(lambda: imports(tmp_path / "m.tar.gz"))
+    assert "is not a complete zip archive" in refusal(lambda: imports(tmp_path / "m.tar.gz"))
 
 
 # Finding

@@ -95,13 +95,13 @@ async def left_to_others(port: int, text: str, conversation: str) -> str:
 
 
 def sound_events(raw: bytes, rate: int = SAMPLE_RATE, width: int = 2, channels: int = 1) -> list[Eventable]:
-    """Return an utterance as a client sends it: a start, pieces, a stop."""
+    """Return an utterance as a client sends it: start, chunks, stop."""
     pieces = [AudioChunk(rate, width, channels, chunk.pcm) for chunk in chunks_of(raw, 1_024)]
     return [AudioStart(rate, width, channels), *pieces, AudioStop()]
 
 
 async def heard(port: int, events: Iterable[Eventable], language: str = "en") -> str:
-    """Return the recognized words of an utterance."""
+    """Return the transcript of an utterance."""
     async with connected(port) as client:
         await send(client, Transcribe(language=language), *events)
         event = await received(client)
@@ -110,7 +110,7 @@ async def heard(port: int, events: Iterable[Eventable], language: str = "en") ->
 
 
 async def spoken(port: int, *events: Eventable) -> list[Event]:
-    """Return all events until the sound is over."""
+    """Return all events until the end of the audio."""
     async with connected(port) as client:
         await send(client, *events)
         told = [await received(client)]

@@ -7,7 +7,7 @@ from voice_helper.types import Match, Row
 
 
 def words(rows: tuple[Row, ...]) -> int:
-    """Return how many words rows have."""
+    """Return the number of words in rows."""
     return sum(len(row.text.split()) for row in rows)
 
 

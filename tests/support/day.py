@@ -1,7 +1,8 @@
-"""A day in a room, in virtual time, through the real loop. `bench.day` runs whole days.
+"""Simulate a day in a room, in virtual time, with the real loop. `bench.day` runs whole days.
 
 Each hour is a quiet room with four questions, signs of danger or guided sessions, and half a minute of other people
-talking. After each hour the run records memory, open files, threads, and the loop's clock against the sound it got.
+talking. After each hour, the run records memory, open files, threads, and the loop's clock relative to the audio it
+received.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ class Hour:
     heard: int
     said: int
     clock_off_seconds: float
-    """The loop's clock minus the duration of the sound it was given."""
+    """The loop's clock minus the duration of the audio it received."""
 
     took_seconds: float
 
 
 def room() -> Iterator[AudioChunk]:
-    """Yield the sound of a quiet room without end."""
+    """Yield the audio of a quiet room without end."""
     noise = np.random.default_rng(3).normal(0.0, _ROOM_LOUDNESS, _ROOM_CHUNKS * CHUNK_SAMPLES).astype("<i2").tobytes()
     return cycle(list(filled_chunks_of(noise)))
 
@@ -65,7 +66,7 @@ def hour_of(said: Sequence[bytes], quiet: Iterator[AudioChunk], seconds: float) 
 def live_through(
     hours: int, questions: Sequence[bytes], talks: Sequence[bytes], hour_seconds: float = _HOUR_SECONDS
 ) -> Iterator[Hour]:
-    """Run hours through one loop. Yield the measurements after each hour."""
+    """Run a number of hours through one loop. Yield the measurements after each hour."""
     skill = open_skill()
     recognizer = open_recognizer("embedded", phrases=phrases_of(skill.content)).recognizer
     counts: dict[str, int] = {"heard": 0, "say": 0}
@@ -98,7 +99,7 @@ def resident_megabytes() -> float:
 
 
 def drift(hours: Sequence[Hour]) -> dict[str, float]:
-    """Return what grew after the first hour."""
+    """Return how much memory, files, threads and clock offset grew after the first hour."""
     first, later = hours[0], hours[1:]
     return {
         "resident_megabytes_last": round(later[-1].resident_megabytes - first.resident_megabytes, 1),

@@ -1,4 +1,4 @@
-"""A real web server on this machine that truncates, lies, stalls and sends wrong content."""
+"""A real web server on this machine that truncates responses, sends wrong lengths, stalls and sends wrong content."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ class Server:
     content: bytes = b""
     files: dict[str, bytes] = field(default_factory=dict)
     cuts: list[int] = field(default_factory=list)
-    """It hangs up after these numbers of bytes of an answer, once each."""
+    """The server hangs up after these numbers of bytes of a response, once each."""
 
     status: int = 200
     kind: str = "application/zip"
     version: str | None = None
-    """Its ETag. A range request for another version is answered with the whole file."""
+    """The server's ETag. A range request for another version gets the whole file."""
 
     ranges: bool = True
     wrong_range: bool = False
     claims_more: int = 0
-    """The declared length is too large by this many bytes."""
+    """The number of bytes by which the declared length is too large."""
 
     names_length: bool = True
     stalls_after: int | None = None
     seconds_a_block: float = 0.0
     leads_to: str | None = None
     tunnels: int = 501
-    """The status with which it refuses as a proxy, to CONNECT."""
+    """The status of its responses to CONNECT, as a proxy."""
 
     asked: list[str | None] = field(default_factory=list)
-    """The range that each request asked for."""
+    """The requested range of each request."""
 
     address: str = ""
     closing: threading.Event = field(default_factory=threading.Event)

@@ -1,4 +1,4 @@
-"""A real Home Assistant in a separate process, driven over its own HTTP and WebSocket interfaces."""
+"""A real Home Assistant in a separate process, controlled over its own HTTP and WebSocket interfaces."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.support.sound import CHECKOUT, chunks_of
 from voice_helper.types import SAMPLE_RATE
 
 PYTHON: Final = Path(os.environ.get("HOME_ASSISTANT_PYTHON", str(CHECKOUT / ".venv-homeassistant" / "bin" / "python")))
-"""A Python with Home Assistant: `make test-homeassistant`."""
+"""A Python interpreter that has Home Assistant, created by `make test-homeassistant`."""
 
 _START_SECONDS: Final = 120
 _ANSWER_SECONDS: Final = 300  # before its first answer, its own agent reads all sentences
 _CLIENT: Final = "http://127.0.0.1/"
-# Home Assistant 2026.2 asks for Python 3.13.2, and runs on any 3.13
+# Home Assistant 2026.2 requires Python 3.13.2, but runs on any 3.13
 _START: Final = """
 import sys
 import homeassistant.const as const
@@ -48,7 +48,7 @@ assist_pipeline:
 
 
 class HomeAssistant:
-    """One Home Assistant with its folder. Its owner is made at the first start."""
+    """A Home Assistant with its configuration folder. The first start creates its owner."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -60,7 +60,7 @@ class HomeAssistant:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run it until the block ends."""
+        """Run Home Assistant during the block."""
         command: list[str | Path] = [PYTHON, "-c", _START, "--config", self.folder, "--skip-pip"]
         with (
             (self.folder / "output.txt").open("a") as output,
@@ -107,24 +107,24 @@ class HomeAssistant:
             return read
 
     def get(self, path: str) -> Any:
-        """Return what a page of its interface says."""
+        """Return the response to a GET request."""
         return json.loads(self._request(path))
 
     def sound(self, path: str) -> bytes:
-        """Return a sound that it has made."""
+        """Return generated audio."""
         return self._request(path)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        """Return its answer to a request."""
+        """Return the response to a POST request."""
         return json.loads(self._request(path, json.dumps(body).encode()))
 
     def entity(self, kind: str, part: str) -> str:
-        """Return the entity of a kind whose name has this part."""
+        """Return the entity of a kind whose name contains this text."""
         names: list[str] = [state["entity_id"] for state in self.get("/api/states")]
         return next(name for name in names if name.startswith(f"{kind}.") and part in name)
 
     def ask(self, agent: str, text: str, conversation: str | None = None) -> tuple[str, str]:
-        """Return what an agent says, and the conversation's id."""
+        """Return an agent's reply and the conversation's id."""
         body = {"text": text, "agent_id": agent, "language": "en"}
         body |= {"conversation_id": conversation} if conversation else {}
         answer = self.post("/api/conversation/process", body)
@@ -133,7 +133,7 @@ class HomeAssistant:
 
     @contextmanager
     def socket(self) -> Iterator[ClientConnection]:
-        """Connect to its WebSocket, logged in."""
+        """Connect to the WebSocket, logged in."""
         with connect(f"ws://127.0.0.1:{self._port}/api/websocket", max_size=None) as client:
             client.recv()
             client.send(json.dumps({"type": "auth", "access_token": self._token}))
@@ -141,7 +141,7 @@ class HomeAssistant:
             yield client
 
     def command(self, **fields: Any) -> Any:
-        """Send one command over the WebSocket, and return its result."""
+        """Send one command over the WebSocket and return the result."""
         with self.socket() as client:
             client.send(json.dumps({"id": 1, **fields}))
             answer = json.loads(client.recv())
@@ -149,7 +149,7 @@ class HomeAssistant:
             return answer["result"]
 
     def hear(self, pipeline: str, pcm: bytes) -> dict[str, Any]:
-        """Speak into a pipeline, and return the data of each of its events by type."""
+        """Speak into a pipeline. Return the data of each of its events by type."""
         told: dict[str, Any] = {}
         run = {"id": 1, "type": "assist_pipeline/run", "start_stage": "stt", "end_stage": "tts", "pipeline": pipeline}
         with self.socket() as client:

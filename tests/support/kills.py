@@ -1,7 +1,7 @@
-"""Kill the program at a random moment, then start it again. `bench.kills` repeats this any number of times.
+"""Kill the program at a random moment, then restart it. `bench.kills` repeats this any number of times.
 
-Three kinds of work write files: a question with an empty or half-filled cache, learning, and the import of a model.
-Each is ended with SIGKILL during its run time. The same work must then run to its end as if nothing had happened.
+Three kinds of work write files: a question with an empty or partly filled cache, learning, and the import of a model.
+Each is ended with SIGKILL while it runs. The same work must then run to its end as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Work:
     """Prepares the run: removes the remains of earlier runs, or keeps them."""
 
     is_right: Callable[[subprocess.CompletedProcess[str]], bool]
-    """Returns whether everything is as it should be after a complete run."""
+    """Returns whether everything is correct after a complete run."""
 
 
 class Place:
@@ -96,18 +96,20 @@ class Place:
         return Work(command, begin, is_right)
 
     def _parts(self, folder: Path) -> list[Path]:
-        """Return the partial files of the last run, which must leave none. Killed runs may leave some for a while."""
+        """Return the partial files of the last run, of which there must be none. Killed runs may leave some for a
+        while.
+        """
         return [path for path in folder.rglob("*.part") if path.stat().st_mtime > time.time() - 0.05]
 
     def run(self, work: Work) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
+        """Run the work to its end."""
         return subprocess.run(
             work.command, env=self.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
             check=False, timeout=900,
         )  # fmt: skip
 
     def kill(self, work: Work, seconds: float) -> bool:
-        """Run it for at most `seconds`. Return whether it was killed before its end."""
+        """Run the work for at most `seconds`. Return whether it was killed before its end."""
         process = subprocess.Popen(
             work.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
@@ -122,7 +124,9 @@ class Place:
 
 
 def kill_often(times: int, seed: int, folder: Path) -> tuple[int, list[str]]:
-    """Kill `times` times. Return how many runs were killed before their end, and what was wrong afterwards."""
+    """Kill the program `times` times. Return how many runs were killed before their end, and what was wrong
+    afterwards.
+    """
     place, chance, wrong, killed = Place(folder), random.Random(seed), list[str](), 0
     longest: dict[int, float] = {}
     for number in range(times):
@@ -136,7 +140,7 @@ def kill_often(times: int, seed: int, folder: Path) -> tuple[int, list[str]]:
             work.begin(chance)
         killed += place.kill(work, chance.uniform(0.1, 1.0) * longest[kind])
         ran = place.run(work)
-        is_there = kind == 2 and "is there already" in ran.stderr  # it was killed after all the work was done
+        is_there = kind == 2 and "already exists" in ran.stderr  # it was killed after all its work was done
         if (ran.returncode and not is_there) or "Traceback" in ran.stderr or not work.is_right(ran):
             print(f"wrong after start {number + 1}", flush=True)
             wrong.append(f"{work.command}: {ran.returncode} {ran.stdout[-300:]} {ran.stderr[-1_000:]}")

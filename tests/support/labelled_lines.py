@@ -1,4 +1,4 @@
-"""The labelled lines that measurements use. Tune on `dev` only, never on `test` or `unseen`.
+"""The labelled lines for measurements. Tune on `dev` only, never on `test` or `unseen`.
 
 The author of `unseen` had seen the names of the intents and the article, but no template and no code.
 """
@@ -14,7 +14,7 @@ from tests.support.sound import CHECKOUT
 HELP_NOW = frozenset({"emergency", "urgent"})
 REFUSED = frozenset({"none", "unsure", "out_of_scope"})
 BENCH = CHECKOUT / "bench"
-"""The folder of the line files."""
+"""The folder that holds the files."""
 
 _UNSEEN = "unseen"
 SPLITS = ("dev", "test", _UNSEEN)
@@ -27,11 +27,11 @@ class Line:
     kind: str = ""
     slots: Mapping[str, str] = field(default_factory=dict)
     has_slots: bool = False
-    """Whether the expected slots were labelled, even if there are none."""
+    """Whether the expected slots are labelled, even if there are none."""
 
     @property
     def is_ordinary(self) -> bool:
-        """Return whether it is neither a red flag nor something to refuse."""
+        """Return whether the line is neither a red flag nor something to refuse."""
         return self.intent not in HELP_NOW and self.intent != "out_of_scope"
 
 

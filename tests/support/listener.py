@@ -1,4 +1,4 @@
-"""A listener in a room without a loudspeaker, with what is said there: for measurements of the whole loop."""
+"""An assistant in a simulated room without a loudspeaker, for measurements of the whole loop."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def listener(
     voice: Voice,
     tell: Callable[[LoopEvent], None] = lambda happening: None,
 ) -> Assistant:
-    """Return the loop as `listen` builds it: hands-free, its own voice removed from the input, unsupervised."""
+    """Return the loop as `listen` builds it: hands-free, with echo removal, without supervision."""
     speaker, state = Speaker(voice, SilentPlayer()), State(hands_free=True)
     return Assistant(conversation, recognizer, speaker, state=state, echo=EchoCanceller(), tell=tell)
 
 
 def filled_chunks_of(pcm: bytes) -> Iterator[AudioChunk]:
-    """Yield sound in chunks. The last chunk is padded with silence."""
+    """Yield audio in chunks. The last chunk is padded with silence."""
     return (AudioChunk(chunk.pcm.ljust(CHUNK_SAMPLES * 2, b"\0")) for chunk in chunks_of(pcm))

@@ -23,7 +23,7 @@ def requirements(project: Mapping[str, Any]) -> list[Requirement]:
 
 
 def constraints(project: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each as a constraint on its lower bound. Raises `ValueError` for a requirement without one."""
+    """Yield each requirement, pinned to its lower bound. Raises `ValueError` for a requirement without one."""
     for need in requirements(project):
         (bound,) = (each.version for each in need.specifier if each.operator == ">=")
         yield f"{need.name}=={bound}"

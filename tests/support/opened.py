@@ -1,4 +1,4 @@
-"""The English words, opened once per process: also for tests without fixtures, and for forked processes."""
+"""The English skill, opened once per process, for tests without fixtures and for forked processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voice_helper.support.paths import intents_folder
 
 @cache
 def english_content() -> Content:
-    """Return all words of the English folder, with its own settings."""
+    """Return all content of the English folder, with the folder's own settings."""
     return load_content(intents_folder("en"))
 
 

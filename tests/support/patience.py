@@ -1,4 +1,4 @@
-"""How long a test waits for something that must happen. The bound only ends a test that hangs, on any busy machine."""
+"""How long a test waits for something that must happen. The limit only ends tests that hang, even on a busy machine."""
 
 from __future__ import annotations
 

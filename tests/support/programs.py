@@ -1,4 +1,4 @@
-"""The program run from outside, as a user runs it."""
+"""Run the program from outside, as a user does."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def call(
 
 
 def checked(ran: Ran) -> Ran:
-    """Check what holds for every command, then return the result."""
+    """Check what must be true of every command, then return the result."""
     assert "Traceback" not in ran.out + ran.err, ran.err
     assert not _CONTROLS & set(ran.out), ran.out
     assert not _CONTROLS & set(ran.err), ran.err

@@ -1,4 +1,4 @@
-"""How hard a text is to understand: the Flesch-Kincaid grade, with syllables counted in the CMU dictionary."""
+"""The reading difficulty of a text: the Flesch-Kincaid grade, with syllables counted in the CMU dictionary."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def words_of(text: str) -> list[str]:
 
 
 def syllables(word: str) -> int:
-    """Return the fewest syllables of a word's pronunciations. If the dictionary lacks the word, count vowel groups."""
+    """Return the lowest syllable count of a word's pronunciations. If the dictionary lacks the word, count vowel
+    groups.
+    """
     for known in (word, word.removesuffix("'s")):
         if known in _dictionary():
             return min(sum(sound[-1].isdigit() for sound in sounds) for sounds in _dictionary()[known])

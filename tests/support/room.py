@@ -1,4 +1,4 @@
-"""A room to speak in. PulseAudio null sinks are real devices for PortAudio."""
+"""A simulated room with real devices: PulseAudio null sinks appear as devices to PortAudio."""
 
 from __future__ import annotations
 
@@ -173,19 +173,21 @@ class Room:
                 process.wait(PATIENCE_SECONDS)
 
     def start(self, *arguments: str, under: Sequence[str] = (), **more: str) -> subprocess.Popen[str]:
-        """Start the program here, with `more` in its environment. `under` is a command that runs it: a tracer."""
+        """Start the program in the room, with `more` in its environment. `under` is a command that runs it, such as a
+        tracer.
+        """
         process = subprocess.Popen(
             [*under, VOICE_HELPER, *arguments], env={**self.environment, **more}, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        timer = threading.Timer(MAX_SECONDS, process.kill)  # makes a test fail that would wait forever
+        timer = threading.Timer(MAX_SECONDS, process.kill)  # ends a test that would otherwise wait forever
         timer.daemon = True
         timer.start()
         return process
 
 
 def next_event(process: subprocess.Popen[str], name: str) -> dict[str, Any]:
-    """Read the program's events until one with this name comes."""
+    """Read the program's events until one with this name arrives."""
     assert process.stdout
     for line in process.stdout:
         event: dict[str, Any] = json.loads(line)

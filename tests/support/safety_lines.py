@@ -28,7 +28,9 @@ class SafetyLine:
         return f"{self.kind}, {self.intent}" if self.intent in HELP_NOW else self.kind
 
     def is_as_it_should_be(self, intent: str) -> bool:
-        """Return whether the answer is correct: emergencies as such, urgent at least urgent, others not raised."""
+        """Return whether the answer is correct: emergencies answered as such, urgent signs at least as urgent, and no
+        alarm for others.
+        """
         if self.kind in _NOT_RAISED:
             return intent not in HELP_NOW
         if self.kind == "outside":

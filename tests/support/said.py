@@ -1,4 +1,4 @@
-"""Every answer that a user can hear, for each value of its slots. Tests check rules against all of them."""
+"""Every answer that a user can get, for each value of its slots. Tests check rules against all of them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from voice_helper.types import Answer, Match
 
 @dataclass(frozen=True)
 class Said:
-    """One answer that a user can hear."""
+    """One answer that a user can get."""
 
     match: Match
     answer: Answer
     full_given: bool = False
     situation: Mapping[str, str] = field(default_factory=dict)
     follow_up: str = ""
-    """Said when the user asks on after the answer: "why"."""
+    """The follow-up that led to it, such as "why". Empty for a first answer."""
 
 
 def every_answer(content: Content) -> Iterator[Said]:
-    """Yield every intent with no slots, each value, each two values, each situation, denied or not."""
+    """Yield the answers of every intent: without slots, for each value, for each pair of values, for each situation,
+    denied or not.
+    """
     for match in _every_match(content):
         for situation in _situations(content, match.intent):
             for full_given in (False, True):
@@ -44,7 +46,7 @@ def _every_follow_up(content: Content) -> Iterator[Said]:
 
 
 def _every_match(content: Content) -> Iterator[Match]:
-    """Yield every meaning that leads to an answer of its own."""
+    """Yield every meaning that leads to a different answer."""
     for intent in content.answers.entries:
         for family in (None, *sorted(_families(content, intent))):
             for slots in _slots(content, intent):

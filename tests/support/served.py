@@ -60,7 +60,7 @@ def serving(skill: Skill, voice: Voice, **settings: Any) -> Iterator[str]:
 
 @dataclass
 class Talk:
-    """A connection as the page makes it. It keeps every message, and reports speech as played at once."""
+    """A connection like the page's. It stores every message, and reports speech as played immediately."""
 
     socket: ClientConnection
     told: list[dict[str, Any]] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Talk:
         self.socket.send(json.dumps(message))
 
     def say(self, pcm: bytes, *, how: str = "held", pace: float = 0.0) -> None:
-        """Open the microphone and speak. `pace` is 1.0 for real time, 0.0 for at once."""
+        """Open the microphone and speak. `pace` is 1.0 for real time and 0.0 for no waiting."""
         self.send(do="hear", how=how)
         with suppress(ConnectionClosed):
             for chunk in chunks_of(pcm):

@@ -1,4 +1,5 @@
-"""A simulated room: the microphone hears the speech and, later, softer and with an echo, what the loudspeaker plays.
+"""A simulated room. The microphone picks up the user's speech and, delayed and attenuated with reverberation, the
+loudspeaker's output.
 
 Report its figures as simulated: the room is linear, nobody moves in it, and there is only one clock.
 """
@@ -22,13 +23,13 @@ from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 from voice_helper.voices import Voice
 
 REVERBERATION_SECONDS = 0.3
-"""The time in which the echo falls by 60 dB, as in a furnished bedroom."""
+"""The time in which the reverberation falls by 60 dB, as in a furnished bedroom."""
 
 _TYPED_AFTER_CHUNKS = 2 * SAMPLE_RATE // CHUNK_SAMPLES
 
 
 class RoomPlayer(SilentPlayer):
-    """A loudspeaker that the microphone in the same room can hear."""
+    """A loudspeaker that the microphone in the same room can pick up."""
 
     def __init__(self) -> None:
         super().__init__(keep=True)
@@ -42,7 +43,7 @@ class RoomPlayer(SilentPlayer):
 
 
 class SimulatedRoom:
-    """A sound source that picks up the player."""
+    """An audio source that picks up the player."""
 
     def __init__(
         self,
@@ -53,12 +54,12 @@ class SimulatedRoom:
         delay_seconds: float = 0.06,
         seed: int = 1,
     ) -> None:
-        """Keep the speech in the room and the level at which the player returns: 0 dB is as loud as it plays."""
+        """Set the speech, and the level at which the microphone picks up the player. 0 dB is as loud as it plays."""
         self._speech, self._player = speech, player
         self._answer = None if leak_decibels is None else _room(delay_seconds, leak_decibels, seed)
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Yield the sound at the microphone."""
+        """Yield the audio at the microphone."""
         for start in range(0, len(self._speech) // 2, CHUNK_SAMPLES):
             near = np.frombuffer(self._speech[start * 2 : (start + CHUNK_SAMPLES) * 2], dtype="<i2").astype(np.float64)
             if self._answer is not None:
@@ -102,7 +103,7 @@ def play_session(
     delay_seconds: float = 0.06,
     typed: str | None = None,
 ) -> Played:
-    """Play the speech to its end in a room where the assistant listens, or leads a session from the start.
+    """Play the speech to its end in a room where the assistant is listening or runs a session from the start.
 
     Typed text is entered after two seconds.
     """

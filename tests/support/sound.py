@@ -1,4 +1,4 @@
-"""Sound for the tests: recordings, tones, files in every format, and measures of the output."""
+"""Audio for the tests: recordings, tones, files in every format, and measures of the output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from voice_helper.testing import Samples, as_pcm, chunks_of, noise, silence, sin
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-__all__ = ["as_pcm", "chunks_of", "noise", "silence", "sine"]  # for the tests, beside what is made here
+__all__ = ["as_pcm", "chunks_of", "noise", "silence", "sine"]  # re-exported next to the helpers below
 
 RECORDINGS = CHECKOUT / "tests" / "recordings"
 
@@ -29,19 +29,19 @@ def recording(name: str) -> Path:
 
 
 def recorded(name: str) -> bytes:
-    """Return the sound of a recording."""
+    """Return the audio of a recording."""
     return pcm_of(recording(name))
 
 
 def pcm_of(path: Path) -> bytes:
-    """Return the sound of a 16 kHz, 16-bit, mono WAV file."""
+    """Return the audio of a 16 kHz, 16-bit, mono WAV file."""
     with wave.open(str(path), "rb") as file:
         assert (file.getframerate(), file.getsampwidth(), file.getnchannels()) == (SAMPLE_RATE, 2, 1)
         return file.readframes(file.getnframes())
 
 
 def as_array(pcm: bytes) -> npt.NDArray[np.int64]:
-    """Return 16-bit sound as numbers."""
+    """Return 16-bit audio as numbers."""
     return np.frombuffer(pcm, dtype="<i2").astype(np.int64)
 
 
@@ -52,7 +52,7 @@ def write_sound(path: Path, samples: Samples, *, rate: int = SAMPLE_RATE, subtyp
 
 
 def write_pcm(path: Path, pcm: bytes) -> Path:
-    """Write 16 kHz, 16-bit sound to a WAV file."""
+    """Write 16 kHz, 16-bit audio to a WAV file."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -68,7 +68,7 @@ def loudness(pcm: bytes) -> float:
 
 
 def loudest_hertz(pcm: bytes) -> float:
-    """Return the loudest frequency."""
+    """Return the frequency with the highest level."""
     samples = as_array(pcm).astype(np.float64) * np.hanning(len(pcm) // 2)
     return float(np.argmax(np.abs(np.fft.rfft(samples)))) * SAMPLE_RATE / len(samples)
 
@@ -79,12 +79,12 @@ def seconds_of(pcm: bytes) -> float:
 
 
 def heard_from(path: Path) -> bytes:
-    """Return all sound that a file delivers as a source."""
+    """Return all audio that a file delivers as a source."""
     return joined(WavSource(path).chunks())
 
 
 def joined(chunks: Iterable[AudioChunk]) -> bytes:
-    """Return the joined sound of chunks."""
+    """Join the audio of chunks."""
     return b"".join(chunk.pcm for chunk in chunks)
 
 
@@ -93,7 +93,7 @@ _embedded: list[tuple[Skill, Recognizer]] = []
 
 
 def phrases(skill: Skill) -> Phrases:
-    """Return what people say to a skill, built once."""
+    """Return the typical user phrases of a skill, built once."""
     for known, made in _phrases:
         if known is skill:
             return made

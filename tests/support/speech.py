@@ -1,4 +1,4 @@
-"""Spoken lines: a flite voice, and noise mixed into the sound."""
+"""Spoken lines: a flite voice, and noise mixed into the audio."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def with_noise(pcm: bytes, decibels: float, seed: int) -> bytes:
 
 
 def mixed(pcm: bytes, other: npt.NDArray[np.floating[Any]], decibels: float) -> bytes:
-    """Mix another sound of the same length into the speech at a signal-to-noise ratio."""
+    """Mix other audio of the same length into the speech at a signal-to-noise ratio."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
     loud = samples[np.abs(samples) > 200]
     power = float(np.mean(loud**2)) if len(loud) else 1.0
@@ -30,7 +30,7 @@ def mixed(pcm: bytes, other: npt.NDArray[np.floating[Any]], decibels: float) -> 
 
 
 def flite(voice: str, text: str) -> bytes:
-    """Return a text spoken by a flite voice, as 16 kHz sound."""
+    """Return a text spoken by a flite voice, as 16 kHz audio."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "line.wav"
         subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)

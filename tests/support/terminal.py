@@ -1,4 +1,4 @@
-"""A private terminal, in which the program believes that a user sits in front of it."""
+"""A private terminal, in which the program behaves as if a user were present."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Terminal:
         self._screen = inner
         self._raw = b""
         self._read_to = 0
-        # no terminal emulator answers here, so the program must not query the cursor position
+        # no terminal emulator responds here, so the program must not query the cursor position
         settings = {"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", "LINES": "40", **more}
         self.process = subprocess.Popen(
             [*under, VOICE_HELPER, *arguments], cwd=folder, env=environment(**settings),
@@ -44,7 +44,7 @@ class Terminal:
         return self._raw.decode(errors="replace")
 
     def wait_for(self, text: str, seconds: float = PATIENCE_SECONDS) -> str:
-        """Wait for a text that no earlier wait matched. Return what was shown up to it."""
+        """Wait for a text that no earlier wait matched. Return the output up to this text."""
         give_up = time.monotonic() + seconds
         while text not in self.shown[self._read_to :]:
             if time.monotonic() > give_up or not self._read(give_up):

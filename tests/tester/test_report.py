@@ -227,7 +227,7 @@ def test_the_page_shows_figures_confusions_and_what_was_refused(spanish: Skill) 
 def test_the_page_begins_with_the_worst_and_folds_what_is_all_right(spanish: Skill) -> None:
     html = page_of(spanish, *RESULTS, result("pull", "stretch", "stretch", line=8))
     headings = re.findall(r"<h2>(.*?)</h2>", html)
-    assert headings[:3] == ["Worst confusions", "What is taken for what", "Accuracy by intent"]
+    assert headings[:3] == ["Worst confusions", "Confusion matrix", "Accuracy by intent"]
     (folded,) = re.findall(r"<details>.*?</details>", html, re.DOTALL)
     assert "<code>stretch</code>" in folded
     assert "<code>remedy_heat</code>" not in folded
@@ -280,7 +280,7 @@ def test_any_lines_give_a_page_that_can_be_read(spanish: Skill, lines: list[tupl
 
 def test_without_expectations_nothing_is_called_right_or_wrong(spanish: Skill) -> None:
     text = read_web_labels(page_of(spanish, result("hello", None, "greeting"))).text
-    assert "No line says what it should mean" in text
+    assert "No line has an expected meaning" in text
     assert "right" not in text.split("No line")[0]
 
 

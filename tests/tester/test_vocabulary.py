@@ -67,17 +67,17 @@ def test_the_words_of_a_template_are_whole_where_its_pieces_are_joined(folder: P
 def test_a_word_without_a_pronunciation_is_named_with_file_and_line(run: Run, folder: Path) -> None:
     ran = run("check", folder, "--words")
     assert ran.code == 0
-    assert "cannot hear 1 of 18 words" in ran.out  # anaemia is heard as anemia, chappy as chap
+    assert "cannot recognize 1 of 18 words" in ran.out  # anaemia is heard as anemia, chappy as chap
     assert "sentences/all.yaml:7: brrr" in ran.out
     assert "no Vosk model" in ran.err
     (folder / "pronunciation.yaml").write_text('language: en\nwords: {brrr: "B R ER"}\n', encoding="utf-8")
-    assert "can hear all 18 words" in run("check", folder, "--words").out
+    assert "can recognize all 18 words" in run("check", folder, "--words").out
 
 
 @pytest.mark.slow
 def test_a_vosk_model_is_asked_for_the_words_outside_its_vocabulary(run: Run, folder: Path) -> None:
     ran = run("check", folder, "--words", "--model", vosk_model())
-    assert f"vosk with {vosk_model()}: cannot hear" in " ".join(ran.out.split())
+    assert f"vosk with {vosk_model()}: cannot recognize" in " ".join(ran.out.split())
     assert "sentences/all.yaml:6: hello" in ran.out
 
 

@@ -377,7 +377,7 @@ def test_every_mistake_in_a_family_is_named_with_its_line(family: str, lines: li
         ("2", 'the family f, sign 2 must be a text: write it in quotes, "2"'),
         ("b + <none>", "f, sign 2: there is no group <none>"),
         ("<white> + <no> <none>", "f, sign 2: there is no group <no>"),
-        ("<itself>", "f, sign 2: a group names itself"),
+        ("<itself>", "f, sign 2: a group refers to itself"),
         ("(c", 'f, sign 2: a bracket of "(c" is not closed'),
         ("a)(c", 'f, sign 2: a bracket of "a)(c" is not closed'),
         ("d + ", "f, sign 2: this part is empty"),

@@ -62,7 +62,7 @@ class NotedPlayer(SilentPlayer):
 
 
 def heard(skill: Skill, pcm: bytes) -> str:
-    """What our own recognizer hears, with the short silence around that it has in a conversation."""
+    """What our own recognizer recognizes, with the short silence around that it has in a conversation."""
     recognizer = embedded(skill)
     for chunk in chunks_of(silence(0.3) + pcm + silence(0.3)):
         recognizer.accept(chunk)

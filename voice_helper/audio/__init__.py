@@ -1,1 +1,1 @@
-"""Sound in and out: devices, levels, noise, echo, and where speech begins and ends."""
+"""Audio input and output: devices, levels, noise, echo, and the start and end of speech."""

@@ -1,4 +1,4 @@
-"""Sound input and output: WAV files, the microphone, the loudspeaker. Internally, all sound is 16 kHz, 16-bit, mono."""
+"""Audio input and output: WAV files, the microphone, the loudspeaker. Internally, all audio is 16 kHz, 16-bit, mono."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ _SOUND_SUFFIXES: Final = frozenset(
 )
 _SOUND_MARKS: Final = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"caff", b"ID3", b"\xff\xfb")
 _MAX_CHANNELS: Final = 64
-_MIN_RATE, _MAX_RATE = 4_000, 768_000  # hertz: a header with less is wrong; seconds would become hours
+_MIN_RATE, _MAX_RATE = 4_000, 768_000  # hertz; a lower rate in a header is wrong and would turn seconds into hours
 _DEVICE_RATES: Final = (48_000, 44_100)
 _BUSY: Final = -9985  # PortAudio's paDeviceUnavailable
 _MICROPHONE_WAIT_SECONDS: Final = 5.0
 _MISSED_SECONDS: Final = 3.0  # sound servers deliver in bursts, and clocks drift apart
-_SETTLED_SECONDS: Final = 2.0  # by then, whatever a sound server buffered during sleep has arrived
+_SETTLED_SECONDS: Final = 2.0  # by then, audio that a sound server buffered during sleep has arrived
 _MAX_MISSED_SECONDS: Final = 15 * 60.0  # no session is still running by then
 _SYSTEMS_CHOICE: Final = (
     "default", "sysdefault", "pulse", "pipewire",  # Linux
     "microsoft sound mapper - input", "microsoft sound mapper - output",
     "primary sound capture driver", "primary sound driver",
 )  # fmt: skip
-_STALLED_SECONDS: Final = 5.0  # a loudspeaker that accepts no sound for this long counts as gone
-_MAX_BEHIND_SECONDS: Final = 5.0  # after sleep there is nothing to catch up with
+_STALLED_SECONDS: Final = 5.0  # a loudspeaker that accepts no audio for this long counts as disconnected
+_MAX_BEHIND_SECONDS: Final = 5.0  # after sleep, there is no audio to catch up with
 _SHORTEST_PAUSE_SECONDS: Final = 0.1
 _LOOK_SECONDS: Final = 0.1
 _LOOK_AGAIN_CHUNKS: Final = 3 * SAMPLE_RATE // CHUNK_SAMPLES
@@ -64,31 +64,31 @@ _CHUNKS_A_SECOND: Final = SAMPLE_RATE // CHUNK_SAMPLES
 
 
 class Source(Protocol):
-    """A source of sound."""
+    """A source of audio."""
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Yield the sound, `CHUNK_SAMPLES` at a time; the last chunk may be shorter."""
+        """Yield the audio in chunks of `CHUNK_SAMPLES` samples. The last chunk may be shorter."""
 
 
 class Player(Protocol):
     """An output for speech."""
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
-        """Queue 16 kHz sound for playback."""
+        """Queue 16 kHz audio for playback."""
 
     def hush(self) -> None:
-        """Stop playback at once."""
+        """Stop playback immediately."""
 
     def advance(self, samples: int) -> bytes:
-        """Advance the source's clock by `samples`; return the sound played in that time (16 kHz)."""
+        """Advance the source's clock by `samples`. Return the audio played in that time (16 kHz)."""
 
     @property
     def is_playing(self) -> bool:
-        """Return whether any sound is still playing or queued."""
+        """Return whether any audio is still playing or queued."""
 
 
 class WavSource:
-    """Read a sound file in chunks, piece by piece, whatever its length."""
+    """Reads an audio file of any length in chunks."""
 
     def __init__(self, path: Path, content: bytes | None = None) -> None:
         """Check the file; what comes from a pipe, such as `-` (standard input), is read to its end.
@@ -100,16 +100,16 @@ class WavSource:
         self._content: Path | bytes = _content(path, self.name) if content is None else _whole(content, self.name)
         with self._open() as sound:
             if sound.frames == 0:
-                raise AudioFileError(f"{self.name} has no sound in it", hint="record the question again")
+                raise AudioFileError(f"{self.name} contains no audio", hint="record the question again")
             if sound.channels > _MAX_CHANNELS:
                 raise AudioFileError(f"{self.name} has {sound.channels} channels", hint="save it with one or two")
             if not _MIN_RATE <= sound.samplerate <= _MAX_RATE:
                 raise AudioFileError(
-                    f"{self.name} has {sound.samplerate} samples a second", hint="save it with 16000 or 44100"
+                    f"{self.name} has a sample rate of {sound.samplerate} Hz", hint="save it at 16000 or 44100 Hz"
                 )
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Yield the sound of the file from its start."""
+        """Yield the audio of the file from its start."""
         waiting = bytearray()
         for samples in self._blocks():
             waiting += _pcm(samples)
@@ -128,9 +128,7 @@ class WavSource:
             return soundfile.SoundFile(io.BytesIO(content) if isinstance(content, bytes) else str(content))
         except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
             reason = str(error).rsplit(": ", 1)[-1].strip()
-            raise AudioFileError(
-                f"{self.name} is not a sound file that can be read: {reason}", hint="save it as WAV"
-            ) from error
+            raise AudioFileError(f"{self.name} is not readable as audio: {reason}", hint="save it as WAV") from error
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
         with self._open() as sound:
@@ -148,7 +146,9 @@ class WavSource:
 
 
 class RawSound:
-    """Convert headerless sound, as it arrives over a network, to 16 kHz, 16-bit, mono. Pieces may have any length."""
+    """Converts headerless audio from a network to 16 kHz, 16-bit, mono. The input may arrive in blocks of any
+    length.
+    """
 
     def __init__(self, rate: int, width: int, channels: int) -> None:
         """Set the format: samples per second, bytes per sample, and channels.
@@ -157,8 +157,8 @@ class RawSound:
         """
         if not _MIN_RATE <= rate <= _MAX_RATE or not 1 <= width <= 4 or not 1 <= channels <= _MAX_CHANNELS:
             raise SoundFormatError(
-                f"sound of {rate} samples a second, {width} bytes a sample and {channels} channels cannot be read",
-                hint="send 16000 samples a second, 2 bytes a sample, 1 channel",
+                f"audio with {rate} Hz, {width} bytes per sample and {channels} channels is not supported",
+                hint="send 16000 Hz, 2 bytes per sample, 1 channel",
             )
         self.form = (rate, width, channels)
         self._as_inside = self.form == (SAMPLE_RATE, 2, 1)
@@ -166,9 +166,9 @@ class RawSound:
         self._waiting = bytearray()
 
     def take(self, raw: bytes) -> bytes:
-        """Convert one piece and return the sound that is complete.
+        """Convert a block and return the audio that is complete.
 
-        Half a sample is kept until its other half arrives.
+        An incomplete sample is kept until the rest of it arrives.
         """
         self._waiting += raw
         _, width, channels = self.form
@@ -181,14 +181,14 @@ class RawSound:
         return _pcm(np.asarray(self._resample.resample_chunk(mono), dtype=np.float32))
 
     def finish(self) -> bytes:
-        """Return the sound still held back for resampling, once the input has ended."""
+        """Return the audio still held back for resampling, once the input has ended."""
         if self._as_inside:
             return b""
         return _pcm(np.asarray(self._resample.resample_chunk(np.zeros(0, np.float32), last=True), dtype=np.float32))
 
 
 def _from_raw(raw: bytes, width: int) -> npt.NDArray[np.float32]:
-    """Return samples of 1 to 4 bytes as numbers from -1.0 to 1.0."""
+    """Convert samples of 1 to 4 bytes to numbers from -1.0 to 1.0."""
     given = np.frombuffer(raw, dtype=np.uint8).reshape(-1, width)
     wide = np.zeros((len(given), 4), dtype=np.uint8)
     wide[:, 4 - width :] = given ^ 0x80 if width == 1 else given
@@ -196,10 +196,10 @@ def _from_raw(raw: bytes, width: int) -> npt.NDArray[np.float32]:
 
 
 class QuietRoom:
-    """Replace the microphone with silence in real time, so that the display keeps its pace."""
+    """Replaces the microphone with silence in real time, so that the display keeps its pace."""
 
     def __init__(self, since: float | None = None) -> None:
-        """Start now, or at an earlier time of the clock."""
+        """Start the clock now, or at an earlier time."""
         self._since = clock_seconds() if since is None else since
 
     def chunks(self) -> Iterator[AudioChunk]:
@@ -212,14 +212,16 @@ class QuietRoom:
 
 
 class LastingMicrophone:
-    """Keep a microphone running: yield silence in real time while it is gone, and look for it until it is back."""
+    """Keeps a microphone running. While it is disconnected, this source yields silence in real time and tries to reopen
+    it.
+    """
 
     def __init__(self, microphone: Microphone, device: str | None, announce: Callable[[str], None]) -> None:
-        """Use an open microphone; `announce` is called when it goes away and when it is back."""
+        """Wrap an open microphone. `announce` is called when it is disconnected and when it is back."""
         self._microphone: Microphone | None = microphone
         self._device, self._announce = device, announce
         self.away: str | None = None
-        """Why there is no microphone at the moment."""
+        """The reason why there is no microphone at the moment."""
 
     def close(self) -> None:
         """Release the device."""
@@ -232,7 +234,7 @@ class LastingMicrophone:
         return 0.0 if self._microphone is None else self._microphone.behind_seconds
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Yield sound as it arrives, or silence while there is no microphone."""
+        """Yield audio as it arrives, or silence while there is no microphone."""
         while True:
             if self._microphone is not None:
                 yield from self._heard(self._microphone)
@@ -256,15 +258,16 @@ class LastingMicrophone:
 
 
 class KeptSource:
-    """Record a source to one WAV file in a folder. The sound is stored nowhere else.
+    """Records a source to one WAV file in a folder. The audio is stored nowhere else.
 
-    The file is complete up to the last second, however the program ends. If the disk is full, only the recording stops.
+    However the program ends, the file is complete except for the last second. If the disk is full, only the recording
+    stops.
     """
 
     def __init__(self, source: Source, folder: Path, name: str, announce: Callable[[str], None]) -> None:
-        """Create the folder and the file; raises `AudioFileError` if that fails.
+        """Create the folder and the file. Raises `AudioFileError` if that fails.
 
-        `announce` is called when the recording has to stop.
+        `announce` is called if the recording has to stop.
         """
         self._source, self._announce = source, announce
         self.path = folder / f"{name}.wav"
@@ -277,7 +280,7 @@ class KeptSource:
             ) from error
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Yield the sound of the source and record it."""
+        """Yield the audio of the source and record it."""
         file, is_kept = _wav_writer(self._opened), True
         try:
             for number, chunk in enumerate(self._source.chunks(), 1):
@@ -290,7 +293,7 @@ class KeptSource:
                 self._opened.close()
 
     def _keep(self, file: wave.Wave_write, number: int, chunk: AudioChunk) -> bool:
-        """Write a chunk; return whether recording can go on."""
+        """Write a chunk. Return whether the recording can continue."""
         try:
             if number % _CHUNKS_A_SECOND:
                 file.writeframesraw(chunk.pcm)
@@ -298,7 +301,7 @@ class KeptSource:
                 file.writeframes(chunk.pcm)  # also updates the length in the header
                 self._opened.flush()
         except OSError as error:
-            self._announce(f"the sound is no longer saved: {error.strerror}")
+            self._announce(f"the recording has stopped: {error.strerror}")
             return False
         return True
 
@@ -309,12 +312,12 @@ def _quiet_chunks(seconds: float) -> Iterator[AudioChunk]:
 
 
 def silence(seconds: float) -> bytes:
-    """Return silence of this length."""
+    """Return silence of the given length."""
     return bytes(2 * round(seconds * SAMPLE_RATE))
 
 
 def chime() -> bytes:
-    """Return the chime that signals listening: half a second, soft, rising through the whole range of a voice."""
+    """Return the chime that signals listening: half a second, soft, rising through the frequency range of a voice."""
     seconds = np.arange(round(_CHIME_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
     rise = math.log(_CHIME_TO / _CHIME_FROM) / _CHIME_SECONDS
     phase = 2 * np.pi * _CHIME_FROM * (np.exp(rise * seconds) - 1) / rise
@@ -323,14 +326,14 @@ def chime() -> bytes:
 
 
 def to_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
-    """Convert a voice's samples at any rate (hertz) to 16 kHz, 16-bit sound with peaks of at most -1 dBFS."""
+    """Convert a voice's samples at any rate (hertz) to 16 kHz, 16-bit audio with peaks of at most -1 dBFS."""
     if rate != SAMPLE_RATE:
         samples = np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), dtype=np.float32)
     return _limited_pcm(samples, SAMPLE_RATE)
 
 
 def spoken_part(pcm: bytes) -> bytes:
-    """Remove the silence that voices put before and after a sentence. This program sets its own pauses."""
+    """Remove the silence that voices add before and after a sentence. This program inserts its own pauses."""
     loud = np.flatnonzero(np.abs(_samples(pcm).astype(np.int32)) > _SILENT_BELOW)
     if not len(loud):
         return b""
@@ -339,14 +342,14 @@ def spoken_part(pcm: bytes) -> bytes:
 
 
 def write_wav(path: Path, pcm: bytes) -> None:
-    """Write 16 kHz sound to a WAV file, completely or not at all; raises `AudioFileError` if that fails."""
+    """Write 16 kHz audio to a WAV file, completely or not at all. Raises `AudioFileError` if that fails."""
     try:
         made = io.BytesIO()
         with _wav_writer(made) as file:
             file.writeframes(pcm)
         write_whole(path, made.getvalue())
     except OSError as error:
-        raise AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
+        raise AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another location") from error
 
 
 def _wav_writer(opened: BinaryIO) -> wave.Wave_write:
@@ -358,25 +361,25 @@ def _wav_writer(opened: BinaryIO) -> wave.Wave_write:
 
 
 def comes_from_stdin(path: Path) -> bool:
-    """Return whether a path stands for standard input: `-`, or /dev/stdin while that is a pipe."""
+    """Return whether a path means standard input: `-`, or /dev/stdin if that is a pipe."""
     return str(path) == "-" or (str(path) == "/dev/stdin" and not path.is_file())
 
 
 def is_sound_name(path: Path) -> bool:
-    """Return whether the name of a file is that of a sound."""
+    """Return whether a file has the name of an audio file."""
     return path.suffix.casefold() in _SOUND_SUFFIXES
 
 
 def begins_like_sound(content: bytes) -> bool:
-    """Return whether a file that begins like this is a sound."""
+    """Return whether a file that begins with these bytes is an audio file."""
     return content.startswith(_SOUND_MARKS)
 
 
 def _content(path: Path, name: str) -> Path | bytes:
-    """Return where to read a sound from: its path, or its bytes if it cannot be read from there piece by piece."""
+    """Return the path of an audio file, or its content if it cannot be read from the path in parts."""
     if not comes_from_stdin(path):
         if path.is_dir():
-            raise AudioFileError(f"{path} is a folder", hint="name a sound file in it")
+            raise AudioFileError(f"{path} is a folder", hint="name an audio file in it")
         if not path.exists():
             raise AudioFileError(f"there is no file {path}", hint="check the path")
     try:
@@ -414,9 +417,9 @@ def _whole(content: bytes, name: str) -> bytes:
 
 
 def _sized(content: bytes) -> bytes:
-    """Return a WAV file whose header gives the length of its sound as 0 with the length it has; others unchanged.
+    """If the header of a WAV file gives the length of its audio as 0, return the content with the actual length.
 
-    A program that writes to a pipe cannot go back to its header.
+    A program that writes to a pipe cannot go back to its header. Other content is returned unchanged.
     """
     if not (content.startswith(b"RIFF") and content[8:12] == b"WAVE"):
         return content
@@ -440,7 +443,7 @@ def _pcm(samples: npt.NDArray[np.float32]) -> bytes:
 
 
 class SilentPlayer:
-    """Play on the clock of the source and keep the sound, for a WAV file on the same timeline."""
+    """Plays on the clock of the source and keeps the audio, for a WAV file on the same timeline."""
 
     def __init__(self, *, keep: bool = False) -> None:
         self._waiting = bytearray()
@@ -448,11 +451,11 @@ class SilentPlayer:
         self._played = bytearray()
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
-        """Queue sound for playback."""
+        """Queue audio for playback."""
         self._waiting += louder(pcm, loudness)
 
     def hush(self) -> None:
-        """Stop playback at once."""
+        """Stop playback immediately."""
         self._waiting.clear()
 
     def advance(self, samples: int) -> bytes:
@@ -465,11 +468,11 @@ class SilentPlayer:
 
     @property
     def is_playing(self) -> bool:
-        """Return whether any sound is still queued."""
+        """Return whether any audio is still queued."""
         return bool(self._waiting)
 
     def finish(self) -> bytes:
-        """Return everything played so far, followed by the sound still queued."""
+        """Return everything played so far, followed by the queued audio."""
         return bytes(self._played + self._waiting)
 
 
@@ -494,13 +497,13 @@ class _Device:
 
 
 class Loudspeaker(_Device):
-    """Play through PortAudio, from a buffer that `hush` empties.
+    """Plays through PortAudio, from a buffer that `hush` empties.
 
-    If the device goes away, time passes as if it were still there, until the device is found again.
+    If the device is disconnected, time passes as if it were still there, until the device is found again.
     """
 
     def __init__(self, device: str | None = None, announce: Callable[[str], None] = lambda text: None) -> None:
-        """Open the device; `announce` is called when it goes away and when it is back.
+        """Open the device. `announce` is called when it is disconnected and when it is back.
 
         Raises `SoundDeviceError` if no device works.
         """
@@ -523,7 +526,7 @@ class Loudspeaker(_Device):
         _start(self._stream, "loudspeaker")
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
-        """Queue sound for playback."""
+        """Queue audio for playback."""
         sound = as_output(pcm, loudness, self._rate)
         with self._lock:
             self._waiting += sound
@@ -531,15 +534,14 @@ class Loudspeaker(_Device):
                 self._drained.clear()
 
     def hush(self) -> None:
-        """Stop playback at once."""
+        """Stop playback immediately."""
         with self._lock:
             self._waiting.clear()
             self._drained.set()
 
     def advance(self, samples: int) -> bytes:
-        """Return the audio the device played during the last `samples`, aligned with the input.
-
-        They match sample for sample since playback began.
+        """Return the audio that the device played during the last `samples`, aligned with the input sample for sample
+        since playback began.
         """
         if not self._stream.active or self._stalled_seconds > _STALLED_SECONDS:
             return self._advance_without_device(samples)
@@ -561,14 +563,14 @@ class Loudspeaker(_Device):
         return playing
 
     def _mind_stalling(self, *, has_played: bool) -> None:
-        """Track how long the device has accepted no sound; time the machine spent asleep counts as a moment."""
+        """Track how long the device has accepted no audio. Time that the machine spent asleep counts as a moment."""
         now = clock_seconds()
         went_by, self._looked = min(now - self._looked, _LOOK_SECONDS), now
         self._stalled_seconds = 0.0 if has_played or not self.is_playing else self._stalled_seconds + went_by
 
     def _advance_without_device(self, samples: int) -> bytes:
         if not self._chunks_away:
-            self._announce("the loudspeaker is gone; the program continues, and speaks again when it is back")
+            self._announce("the loudspeaker was disconnected; the program continues, and speaks again when it is back")
         self._chunks_away += 1
         with self._lock:
             del self._waiting[: round(samples * self._rate / SAMPLE_RATE) * 2]
@@ -585,18 +587,22 @@ class Loudspeaker(_Device):
 
     @property
     def is_playing(self) -> bool:
-        """Return whether any sound is still playing or queued."""
+        """Return whether any audio is still playing or queued."""
         return not self._drained.is_set()
 
     def wait(self) -> None:
-        """Wait until everything has been played; raises `SoundDeviceError` if the loudspeaker goes away meanwhile."""
+        """Wait until everything has been played. Raises `SoundDeviceError` if the loudspeaker is disconnected
+        meanwhile.
+        """
         left, stalled_seconds = len(self._waiting), 0.0
         while not self._drained.wait(_LOOK_SECONDS):
             stalled_seconds = 0.0 if len(self._waiting) < left else stalled_seconds + _LOOK_SECONDS
             left = len(self._waiting)
             if not self._stream.active or stalled_seconds > _STALLED_SECONDS:
-                raise SoundDeviceError("the loudspeaker went away", hint="plug it in again, then: voice-helper doctor")
-        time.sleep(self._latency_seconds)  # sound still in the device's buffer
+                raise SoundDeviceError(
+                    "the loudspeaker was disconnected", hint="plug it in again, then: voice-helper doctor"
+                )
+        time.sleep(self._latency_seconds)  # audio still in the device's buffer
 
     def _fill(self, out: Any, frames: int, when: object, status: object) -> None:
         wanted = frames * 2
@@ -613,9 +619,9 @@ class Loudspeaker(_Device):
             del self._played[: max(0, len(self._played) - self._rate * 2 * _MAX_PLAYED_SECONDS)]
 
     def _catch_up(self, frames: int) -> None:
-        """Shorten the pauses in the waiting sound by the time in which a busy machine gave the device nothing to play.
+        """Shorten the pauses in the queued audio by the time in which a busy machine gave the device nothing to play.
 
-        Words are never left out.
+        Speech is never shortened.
         """
         now = clock_seconds()
         missed = 0 if math.isnan(self._lasts_until) else max(0, round((now - self._lasts_until) * self._rate))
@@ -634,13 +640,13 @@ class Loudspeaker(_Device):
 
 
 class Microphone(_Device):
-    """Read the microphone in chunks. No sound is lost while the caller is busy.
+    """Reads the microphone in chunks. No audio is lost while the caller is busy.
 
     For time in which the device delivered nothing, such as sleep, the source yields silence, so that clocks stay right.
     """
 
     def __init__(self, device: str | None = None) -> None:
-        """Open the device; raises `SoundDeviceError` if no device works."""
+        """Open the device. Raises `SoundDeviceError` if no device works."""
         self._sound: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
         sounddevice = import_sounddevice()
         self._stream, self._rate = _open_stream(sounddevice.RawInputStream, device, self._take, "microphone")
@@ -649,7 +655,7 @@ class Microphone(_Device):
         _start(self._stream, "microphone")
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Yield sound as it arrives; raises `SoundDeviceError` when the microphone goes away."""
+        """Yield audio as it arrives. Raises `SoundDeviceError` when the microphone is disconnected."""
         resample = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
         waiting = bytearray()
         while True:
@@ -660,7 +666,7 @@ class Microphone(_Device):
                 if clock_seconds() - waits_since > _MICROPHONE_WAIT_SECONDS + 1:
                     continue  # the machine slept: the device may need a moment
                 raise SoundDeviceError(
-                    "the microphone no longer delivers sound", hint="plug it in again, then: voice-helper doctor"
+                    "the microphone no longer delivers audio", hint="plug it in again, then: voice-helper doctor"
                 ) from None
             yield from _quiet_chunks(missed_seconds)
             if self._rate != SAMPLE_RATE:
@@ -679,7 +685,7 @@ class Microphone(_Device):
         self._sound.put((self._missed_seconds(frames / self._rate), bytes(sound)))  # a copy: the buffer is PortAudio's
 
     def _missed_seconds(self, seconds: float) -> float:
-        """Return for how long nothing was heard before a sound of some seconds, once it is clear that nothing comes."""
+        """Return how long no audio arrived before the last `seconds` of audio, once the missing time is certain."""
         now = clock_seconds()
         self._due = max(self._due + seconds, now - _MAX_MISSED_SECONDS)
         late = now - self._due
@@ -695,12 +701,12 @@ class Microphone(_Device):
 
 
 def louder(pcm: bytes, factor: float) -> bytes:
-    """Return the sound made louder or softer by a factor, with peaks of at most -1 dBFS."""
+    """Amplify or attenuate audio by a factor. Peaks are limited to -1 dBFS."""
     return as_output(pcm, factor, SAMPLE_RATE)
 
 
 def as_output(pcm: bytes, factor: float, rate: int) -> bytes:
-    """Return the sound at a device's rate and loudness, ready to be played."""
+    """Convert audio to a device's rate and loudness for playback."""
     samples = _samples(pcm)
     if rate != SAMPLE_RATE and len(samples):
         samples = np.asarray(soxr.resample(samples.astype(np.float32), SAMPLE_RATE, rate))
@@ -714,7 +720,7 @@ def _limited_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
 
 
 def import_sounddevice() -> Any:
-    """Import sounddevice; raises `SoundDeviceError` with what to install if PortAudio is missing."""
+    """Import sounddevice. If PortAudio is missing, raise `SoundDeviceError` with a hint on what to install."""
     try:
         return importlib.import_module("sounddevice")
     except (OSError, ImportError) as error:
@@ -737,8 +743,8 @@ def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKin
         except (sounddevice.PortAudioError, ValueError) as error:
             if _BUSY in error.args:
                 raise SoundDeviceError(
-                    f"the {kind} is busy: another program holds it, or it has just gone away",
-                    hint="end that program, or choose another device: voice-helper setup",
+                    f"the {kind} is busy: another program is using it, or it was just disconnected",
+                    hint="quit that program, or choose another device: voice-helper setup",
                 ) from error
             reason = str(error)
             continue
@@ -751,7 +757,7 @@ def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKin
 
 
 def _own_rates(sounddevice: Any, chosen: int | None, kind: DeviceKind) -> list[int]:
-    """Return the device's native rate: some hardware supports no other, and it may be 8 or 96 kHz."""
+    """Return the device's native rate. Some hardware supports no other rate, and it may be 8 or 96 kHz."""
     try:
         about = sounddevice.query_devices(chosen, "input" if kind == "microphone" else "output")
     except (sounddevice.PortAudioError, ValueError):
@@ -769,7 +775,7 @@ def _start(stream: Any, what: str) -> None:
 
 
 def device_names(kind: DeviceKind) -> list[str]:
-    """Return the names of this machine's microphones or loudspeakers; raises `SoundDeviceError`."""
+    """Return the names of this machine's microphones or loudspeakers. Raises `SoundDeviceError`."""
     return [name for _, name in _devices(import_sounddevice(), kind)]
 
 
@@ -779,12 +785,12 @@ def no_device(kind: DeviceKind) -> SoundDeviceError:
 
 
 def is_systems_choice(name: str) -> bool:
-    """Return whether a name stands for the system's default device instead of one particular device."""
+    """Return whether a name means the system's default device instead of a particular device."""
     return name.casefold() in _SYSTEMS_CHOICE
 
 
 def device_named(device: str, kind: DeviceKind) -> str:
-    """Return the full name of the device that a partial name or a number refers to; raises `SoundDeviceError`."""
+    """Return the full name of the device that a partial name or a number refers to. Raises `SoundDeviceError`."""
     sounddevice = import_sounddevice()
     return str(sounddevice.query_devices(_device_by_name(sounddevice, device, kind))["name"])
 

@@ -1,13 +1,12 @@
-"""Echo cancellation: remove the loudspeaker's sound from the microphone's sound.
+"""Echo cancellation: remove the loudspeaker's signal from the microphone's signal.
 
-A partitioned-block Kalman filter in the frequency domain learns the path from the loudspeaker through the room to the
-microphone, and subtracts the echo that it predicts. The filter is linear, so it does not distort a person who speaks
-over the playback. Only sound that the echo alone can explain is attenuated further. WebRTC's canceller was tried, but
-it swallowed the person's first words (bench/RESULTS-appendix.md).
+A partitioned-block Kalman filter in the frequency domain estimates the path from the loudspeaker through the room to
+the microphone, and subtracts the echo that it predicts. The filter is linear, so it does not distort a person who
+speaks during playback. Only a residual that the echo alone can explain is attenuated further. WebRTC's canceller was
+tried, but it swallowed the person's first words (bench/RESULTS-appendix.md).
 
-Sources: Enzner and Vary, Frequency-domain adaptive Kalman filter for acoustic echo control in hands-free
-telephones, 2006; Kuech, Mabande and Enzner, State-space architecture of the partitioned-block-based acoustic echo
-controller, 2014.
+Sources: Enzner and Vary, Frequency-domain adaptive Kalman filter for acoustic echo control in hands-free telephones,
+2006; Kuech, Mabande and Enzner, State-space architecture of the partitioned-block-based acoustic echo controller, 2014.
 """
 
 from __future__ import annotations
@@ -20,29 +19,33 @@ import numpy.typing as npt
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk
 
 _PARTITIONS: Final = 16
-"""Each covers one chunk. Together they cover an echo path of half a second, through the sound card and the room."""
+"""Each partition covers one chunk. Together they cover an echo path of half a second, through the sound card and the
+room.
+"""
 
 _SPECTRUM: Final = CHUNK_SAMPLES + 1
 _PASSES: Final = 2
-"""Passes over each chunk. Two learn the room in half the time, and cost 7 ms more a second."""
+"""Passes over each chunk. Two passes adapt to the room in half the time, and take 7 ms more per second of audio."""
 
-_STAYS: Final = 0.9995  # share of the room's response that stays the same from chunk to chunk: people move slowly
+_STAYS: Final = 0.9995  # share of the room's response that persists from chunk to chunk: people move slowly
 _SMOOTHING: Final = 0.7
 _UNKNOWN: Final = 1.0 / _PARTITIONS  # initial assumption: the echo is as loud as the playback, at any delay
-_DISTORTED: Final = 0.01  # share of the echo that no linear filter can predict: small loudspeakers rattle
+_DISTORTED: Final = 0.01  # share of the echo that no linear filter can predict: small loudspeakers distort
 _SOMEBODY: Final = 2.0
 """A person is speaking if the residual has more than twice the power (3 dB) that the filter's uncertainty explains."""
 
 _MAX_ECHO: Final = 4.0
-"""How much stronger than before the echo can become from one moment to the next: 6 dB."""
+"""The maximum rise of the echo's power relative to its last estimate: 6 dB."""
 
-_AT_FIRST: Final = 1e3  # the strength of the echo is not known yet
-_DELAY: Final = 8  # chunks: the longest way from the loudspeaker to the microphone
+_AT_FIRST: Final = 1e3  # the strength of the echo is still unknown
+_DELAY: Final = 8  # chunks: the maximum delay from the loudspeaker to the microphone
 _MIN_ECHO: Final = 1e-3
 _ECHO_RISES: Final = 1.05
-"""Maximum growth from chunk to chunk. A person's first words do not count as echo; a turned knob does in a second."""
+"""The maximum growth of the echo per chunk. A person's first words are too sudden to count as echo, while a volume
+change is followed within a second.
+"""
 
-_OUR_REST: Final = 0.05  # gain for the residual if nobody but the program is heard
+_OUR_REST: Final = 0.05  # gain for the residual if only the assistant is speaking
 
 _MIN_POWER: Final = 1e-6
 
@@ -51,7 +54,7 @@ Powers = npt.NDArray[np.float64]
 
 
 class EchoCanceller:
-    """Removes the echo from one stream of chunks, given the sound that was played during each of them."""
+    """Removes the echo from one stream of chunks, given the audio played during each chunk."""
 
     def __init__(self) -> None:
         self._room: Spectra = np.zeros((_PARTITIONS, _SPECTRUM), dtype=np.complex128)
@@ -64,10 +67,10 @@ class EchoCanceller:
         self._played_powers = np.zeros(_PARTITIONS + _DELAY)
         self._echo = _AT_FIRST
         self.hears_us_alone = False
-        """Whether the residual of the last chunk may be echo that the filter has not learned yet."""
+        """Whether the residual of the last chunk may be echo that the filter has not adapted to yet."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
-        """Return a chunk of the same length without the echo of `played`, the 16 kHz sound played at the same time."""
+        """Return a chunk of the same length without the echo of `played`, the 16 kHz audio played at the same time."""
         self._silent_chunks = 0 if any(played) else self._silent_chunks + 1
         if self._silent_chunks > _PARTITIONS + 1:  # the echo of earlier playback has died away
             self.hears_us_alone = False
@@ -87,29 +90,31 @@ class EchoCanceller:
             self._learn(left_spectrum, left_power, played_power)
         doubt = min(doubt, self._max_echo(heard, now))
         self.hears_us_alone = bool(left_power.sum() < _SOMEBODY * doubt)
-        if np.square(left).sum() > np.square(heard).sum():  # it does not know the room well enough to help
+        if np.square(left).sum() > np.square(heard).sum():  # the filter does not know the room well enough to help
             left = heard
         if self.hears_us_alone:
             left = left * _OUR_REST
         return AudioChunk(bytes(np.clip(left * 32768, -32768, 32767).astype("<i2").tobytes())[: len(chunk.pcm)])
 
     def _max_echo(self, heard: npt.NDArray[np.float64], played: npt.NDArray[np.float64]) -> float:
-        """Return the maximum power of the echo in this chunk, from how much came back in the last half second.
+        """Return the maximum power of the echo in this chunk, estimated from the echo of the last half second.
 
-        The filter's own uncertainty falls slowly. With this limit, people are heard sooner if they wear a headset or
+        The filter's own uncertainty falls slowly. This limit lets people be recognized sooner if they wear a headset or
         if there is hardly any echo.
         """
         self._heard_powers = np.append(self._heard_powers[1:], np.square(heard).sum())
         self._played_powers = np.append(self._played_powers[1:], np.square(played).sum())
         soonest, latest = self._played_powers[_DELAY:].sum(), self._played_powers[:-_DELAY].sum()
-        # if the playback has neither just begun nor just ended
+        # unless playback has just started or stopped
         if min(soonest, latest) > max(soonest, latest) / _MAX_ECHO + _MIN_POWER:
             echo = self._heard_powers.sum() / max(soonest, latest)
             self._echo = max(_MIN_ECHO, min(echo, self._echo * _ECHO_RISES))
         return float(_MAX_ECHO * self._echo * self._played_powers.max() * CHUNK_SAMPLES)  # a power of spectra
 
     def _learn(self, left: Spectra, left_power: Powers, played_power: Powers) -> None:
-        """Move the estimate of the room towards one that would have left no residual, as far as it can be trusted."""
+        """Adapt the estimate of the room so that the residual shrinks, in proportion to the reliability of the
+        chunk.
+        """
         self._person = _SMOOTHING * self._person + (1 - _SMOOTHING) * left_power
         spread = (played_power * self._doubt).sum(axis=0) + self._person + _MIN_POWER
         trust = self._doubt * self._played.conj() / spread

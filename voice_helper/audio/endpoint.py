@@ -9,28 +9,28 @@ from typing import Final
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 PAUSE_SECONDS: Final = 0.125
-"""After this much silence it is worth looking at the words: the utterance may be over."""
+"""After this much silence, the utterance may be over, so the transcript is checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
-    """How long speech and silence must last, in seconds."""
+    """The minimum durations of speech and silence, in seconds."""
 
     start_seconds: float = 0.25
     """Speech shorter than this is a click or a cough."""
 
     kept_seconds: float = 0.5
-    """Sound from before the start that belongs to the utterance, such as soft first sounds."""
+    """Audio from before the start that belongs to the utterance, such as a soft first sound."""
 
     silence_seconds: float = 0.6
-    """Silence that ends an utterance. Less cuts people off in mid-sentence."""
+    """Silence that ends an utterance. A shorter one cuts people off in mid-sentence."""
 
     max_seconds: float = 15.0
     """An utterance ends here even if the speaker has not paused."""
 
 
 ONE_QUESTION: Final = EndpointSettings(silence_seconds=1.5)
-"""For a recording of one question: a pause to think does not cut it in two."""
+"""For a recording of one question. A pause to think does not split the question."""
 
 PATIENT: Final = EndpointSettings(silence_seconds=1.5)
 """For people who speak slowly."""
@@ -48,7 +48,7 @@ class Segment:
 
 
 class Endpointer:
-    """Cuts a stream of chunks into utterances. Unless `split`, no sample is lost or repeated."""
+    """Splits a stream of chunks into utterances. Unless `split` is called, no sample is lost or repeated."""
 
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self.settings = settings or EndpointSettings()
@@ -65,16 +65,16 @@ class Endpointer:
 
     @property
     def has_paused(self) -> bool:
-        """Return whether nobody has spoken for `PAUSE_SECONDS`, so that the utterance may be over."""
+        """Return whether there has been no speech for `PAUSE_SECONDS`, so that the utterance may be over."""
         return self._in_utterance and self._silence_samples >= PAUSE_SECONDS * SAMPLE_RATE
 
     @property
     def in_utterance(self) -> bool:
-        """Return whether an utterance has begun and is not over."""
+        """Return whether an utterance is in progress."""
         return self._in_utterance
 
     def accept(self, chunk: AudioChunk, is_speech: bool) -> Segment:
-        """Process a chunk, given whether it is speech. Return the chunks that belong to the utterance."""
+        """Process a chunk, given whether it contains speech. Return the chunks that belong to the utterance."""
         if self._in_utterance:
             return self._continue(chunk, is_speech)
         self._keep(chunk)
@@ -87,9 +87,10 @@ class Endpointer:
         return Segment()
 
     def split(self, chunk: AudioChunk) -> Segment:
-        """End the current utterance at a chunk with which another one begins, whose chunks come with the next segment.
+        """End the current utterance and start another one with this chunk. The new utterance's chunks come with the
+        next segment.
 
-        The first sounds of the new utterance, up to `kept_seconds` ago, belong to both.
+        The start of the new utterance, up to `kept_seconds` back, belongs to both utterances.
         """
         over, kept = self._in_utterance, (*self._latest, chunk)
         self._reset()

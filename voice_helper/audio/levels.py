@@ -1,4 +1,4 @@
-"""Measure the level of a microphone, and judge whether it is too soft or too loud."""
+"""Measure the level of a microphone, and judge whether it is too low or too high."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Verdict = Literal["silent", "soft", "good", "loud"]
 
 _SOFT_DECIBELS: Final = (
     -50.0
-)  # of the loudest third of a second; recordings were understood at -56 and lost words at -66
+)  # of the loudest third of a second; recordings were recognized at -56 and lost words at -66
 _FULL_SCALE: Final = 32_700
 _CLIPPED_SHARE: Final = 0.002
 _LOUD_CHUNKS: Final = 10  # a third of a second of speech
@@ -49,7 +49,7 @@ class LevelMeter:
         self._samples = self._clipped = 0
 
     def accept(self, chunk: AudioChunk) -> float:
-        """Measure a chunk. Return its level in decibels relative to full scale."""
+        """Measure a chunk and return its level in decibels relative to full scale."""
         level = decibels(chunk)
         self._decibels.append(level)
         self._samples += chunk.samples
@@ -63,7 +63,7 @@ class LevelMeter:
         return loudest[-1] if loudest else QUIETEST_DECIBELS
 
     def verdict(self) -> Verdict:
-        """Return the verdict: nothing but zeros, too soft to be understood, good, or clipped."""
+        """Return the verdict: only zeros, too low to be recognized, good, or clipped."""
         if not self._decibels or max(self._decibels) <= QUIETEST_DECIBELS:
             return "silent"
         if self._clipped > _CLIPPED_SHARE * self._samples:

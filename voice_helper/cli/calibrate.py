@@ -53,9 +53,9 @@ def calibrate(
 ) -> None:
     """Tune the confidence thresholds on labelled sentences.
 
-    The files hold JSON lines with text and intent. Label sentences that should get no answer out_of_scope. Use only
-    sentences that nothing was learned from: on wordings.txt or the templates' own sentences, every threshold looks
-    good. Writes the thresholds to thresholds.yaml, with the date and the measured results.
+    The files hold JSON lines with text and intent. For sentences that should get no answer, use the intent
+    out_of_scope. Use only sentences that were not used for learning: on wordings.txt or the templates' own sentences,
+    every threshold looks good. Writes the thresholds to thresholds.yaml, with the date and the measured results.
 
     Example: voice-helper calibrate lines.jsonl --dry-run
 
@@ -110,7 +110,7 @@ def _refuse_few(names: str, trials: Sequence[Trial]) -> None:
     for kind, count in (("about our subject", ours), ("labelled out_of_scope", len(trials) - ours)):
         if count < MIN_LINES:
             raise VoiceHelperError(
-                f"{names}: {count} lines {kind}, fewer than {MIN_LINES}: a threshold would be set by chance",
+                f"{names}: {count} lines {kind}, fewer than {MIN_LINES}: the threshold would be down to chance",
                 hint='add lines such as {"text": "what people say", "intent": "what they mean"}',
             )
 

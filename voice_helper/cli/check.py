@@ -1,4 +1,4 @@
-"""Check and learn the words: `check` and `learn`."""
+"""Check an intents folder and learn its sentences: `check` and `learn`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     "--page", type=click.Path(path_type=Path), help="Write a page of every sentence it can say, for a clinician."
 )
 @click.option("--phrases", type=click.Path(path_type=Path), help="Write a page of what users can say, by topic.")
-@click.option("--words", is_flag=True, help="Show the words that this machine's recognizers cannot hear.")
+@click.option("--words", is_flag=True, help="Show the words that this machine's recognizers cannot recognize.")
 @click.option("--model", type=click.Path(path_type=Path), help="With --words: folder of a Vosk model to check.")
 def check(
     folder: Path | None, intents: Path | None, page: Path | None, phrases: Path | None, words: bool, model: Path | None
 ) -> None:
-    """Check an intents folder; report each problem with its line, and generated files that are out of date.
+    """Check an intents folder. Report problems by line, and outdated generated files.
 
     Example: voice-helper check intents/en
 
@@ -70,7 +70,7 @@ def learn(folder: Path | None, intents: Path | None) -> None:
     """Learn to recognize other wordings of an intents folder.
 
     Takes about two minutes the first time, and less after an edit, because earlier results are cached. Until you run
-    it, new sentences are recognized only word for word.
+    it, new sentences are only recognized word for word.
 
     Example: voice-helper learn intents/en
     """
@@ -78,16 +78,16 @@ def learn(folder: Path | None, intents: Path | None) -> None:
 
     with share_done("learning the sentences") as done:
         path = learn_folder(folder or intents or intents_folder(), done)
-    click.echo(f"learned; kept in {path}")
+    click.echo(f"learned; saved in {path}")
 
 
 def _show_stale(content: Content) -> None:
-    """Name the generated files that are out of date. Raises `VoiceHelperError` if `learn` can update one of them."""
+    """Print the generated files that are out of date. Raises `VoiceHelperError` if `learn` can update one of them."""
     from voice_helper.skill.generated_files import stale_files
 
     stale = stale_files(content)
     for file in stale:
-        note(f"{file.path} is out of date: the words have changed since it was made; run {file.command}")
+        note(f"{file.path} is out of date: its sources have changed; run {file.command}")
     count = sum(not file.needs_training for file in stale)
     if count:
         raise VoiceHelperError(
@@ -104,9 +104,11 @@ def _show_unheard(content: Content, model: Path | None) -> None:
     for each in looked_at:
         count = len(content.sentences.words)
         if not each.words:
-            click.echo(f"{each.recognizer}: can hear all {count} words of the templates")
+            click.echo(f"{each.recognizer}: can recognize all {count} words of the templates")
             continue
-        click.echo(f"{each.recognizer}: cannot hear {len(each.words)} of {count} words of the templates; {each.mend}")
+        click.echo(
+            f"{each.recognizer}: cannot recognize {len(each.words)} of {count} words of the templates; {each.mend}"
+        )
         for word, template in each.words:
             click.echo(f"{template.place}: {printable(word)}")
     for reason in skipped:

@@ -1,4 +1,4 @@
-"""A check of this machine: what works, what does not, and the command that fixes it."""
+"""Check this machine: find out what works, what does not, and which command fixes it."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ class Finding:
     detail: str
     mend: str | None = None
     needed: bool = False
-    """Whether every question depends on it."""
+    """Whether every question depends on this check."""
 
     gives: str | None = None
-    """What an optional part would add; `None` if everybody should have it."""
+    """What an optional part would add. `None` if every machine should have it."""
 
     measured: Mapping[str, float | None] = field(default_factory=dict)
     """What was measured, with the unit in each name."""
 
     def form(self) -> dict[str, Any]:
-        """Return it as `doctor --json` prints it."""
+        """Return the finding as an object for `doctor --json`."""
         names = ("name", "ok", "needed", "detail", "mend", "gives")
         return {name: getattr(self, name) for name in names} | dict(self.measured)
 
@@ -104,11 +104,11 @@ def _look(name: str, look: Callable[[], str], *, needed: bool = False, gives: st
 def _content(folder: Path) -> str:
     content = load_content(folder)
     templates, answers = len(content.sentences.templates), len(content.answers.entries)
-    return f"{templates} templates, {answers} answers; reviewed by no clinician"
+    return f"{templates} templates, {answers} answers; not reviewed by a clinician"
 
 
 def _recognizer(record: RecognizerRecord, language: str, model: Path | None) -> Finding:
-    """Check a recognizer that comes with this program: its model if it needs one, otherwise its packages."""
+    """Check a recognizer that is part of the base install: its model if it needs one, otherwise its packages."""
     if record.model is None:
         return _look(f"{record.name} recognizer", importlib.import_module(record.module).check)
     is_asked_for = language != "en" or model is not None

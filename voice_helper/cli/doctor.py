@@ -1,4 +1,4 @@
-"""Check this machine and its voices: `doctor` and `voices`."""
+"""Check this machine and list its voices: `doctor` and `voices`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def doctor(options: Options, as_json: bool, speak: bool) -> None:
             table.add_row(_mark(each), plain(each.name), plain_lines("\n".join(_lines(each))))
         console.print(table)
     if any(each.needed and not each.ok for each in findings):
-        raise VoiceHelperError("something that every question needs does not work", hint="see the lines above")
+        raise VoiceHelperError("a required component does not work", hint="see the lines above")
 
 
 def _mark(finding: Finding) -> str:
@@ -91,7 +91,7 @@ def _lines(finding: Finding) -> Iterator[str]:
 @click.option("--save", type=click.Path(path_type=Path), help="Write the sample to this WAV file.")
 @common
 def voices(options: Options, save: Path | None) -> None:
-    """List the voices, and play a sample of the one in use.
+    """List the voices and play a sample of the selected one.
 
     Example: voice-helper voices
 
@@ -109,6 +109,6 @@ def voices(options: Options, save: Path | None) -> None:
     click.echo(f"{NoVoice.name}{'  (used)' if NoVoice.name == voice.name else ''}")
     if isinstance(voice, Pyttsx3Voice):
         names = voice.voices()
-        click.echo(f"  {len(names)} voices of the system: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
+        click.echo(f"  {len(names)} system voices: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
     sample = skill.content.answers.short
     speak(options, (sample,), save)

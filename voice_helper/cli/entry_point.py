@@ -1,4 +1,4 @@
-"""The command line. Every command has an example in its help."""
+"""Run the command line. The help of every command contains an example."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from voice_helper.support.paths import settings_file
 
 _INTERRUPTED: Final = 130
 _OBJECTS_TO_COLLECT: Final = 50_000
-"""Startup creates hundreds of thousands of lasting objects. Collecting after every 700 takes a tenth of the time."""
+"""The garbage collection threshold. Startup creates hundreds of thousands of lasting objects; collecting after every
+700 would take a tenth of the time.
+"""
 
 
 _COMMANDS: Final = {
@@ -32,10 +34,10 @@ _COMMANDS: Final = {
     "calibrate": "calibrate", "learn": "check", "models": "models", "doctor": "doctor", "voices": "doctor",
     "serve": "serve", "demo": "ask", "start": "setup", "setup": "setup", "export": "export",
 }  # fmt: skip
-"""Each command and its module, which is imported when the command is run or its help is shown."""
+"""The module of each command. It is imported only when the command runs or its help is shown."""
 
 _ANSWERING: Final = ("ask", "listen", "guide", "demo", "serve")
-"""The commands that may have to answer an emergency."""
+"""The commands that may have to respond to an emergency."""
 
 _SERVERS: Final = ("web", "wyoming", "cluster")
 """The subcommands of `serve`."""
@@ -46,7 +48,7 @@ class _Commands(click.Group):
         return sorted(_COMMANDS)
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the disclaimer of the words, which are read only when the help is shown."""
+        """Write the disclaimer from the intents folder, which is read only when the help is shown."""
         formatter.write_paragraph()
         formatter.write_text(disclaimer(Options()))
 
@@ -63,7 +65,7 @@ class _Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="voice-helper")
 def cli() -> None:
-    """Ask aloud about leg cramps, offline, and get hands-free help during a cramp.
+    """Ask questions about leg cramps aloud, offline, and get hands-free help during a cramp.
 
     Example: voice-helper ask "does heat help"
     """
@@ -81,20 +83,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError:  # the terminal was closed, or its output goes to a full disk
         os._exit(code or 1)
     if code == _INTERRUPTED or threading.active_count() > 1:
-        os._exit(code)  # exit at once: engine and sound library threads may be in the middle of something
+        os._exit(code)  # exit at once: threads of engines and sound libraries may still be busy
     sys.exit(code)
 
 
 def _set_environment() -> None:
-    """Set what libraries read when they load. The processes that this one starts inherit it."""
+    """Set the environment variables that libraries read when they load. Child processes inherit them."""
     keep_onnxruntime_silent()
-    # One product of a small matrix is all that an utterance takes: a second thread of numpy's OpenBLAS would spin while
-    # it waits for the first. A number that the user has set is kept.
+    # An utterance needs only products of small matrices. With a second thread, numpy's OpenBLAS would spin while it
+    # waits for the first one. A value that the user has set is kept.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _open_streams() -> None:
-    """Open streams that were closed at startup on the null device. Let the others escape what they cannot encode."""
+    """Connect streams that were closed at startup to the null device. Let the others escape characters that they cannot
+    encode.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -108,7 +112,9 @@ def _open_streams() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line. Return 0 if it worked, 1 if the user can fix it, 2 for wrong usage, 130 if interrupted."""
+    """Run the command line. Return 0 on success, 1 for an error that the user can fix, 2 for wrong usage, and 130 if
+    interrupted.
+    """
     if threading_is_main():
         for name in ("SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)  # Windows has no SIGHUP
@@ -135,7 +141,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _run_with_settings(given: list[str]) -> None:
-    """Run a command with the user's settings. A mistake in them stops no command that may answer an emergency."""
+    """Run a command with the user's settings. A command that may have to respond to an emergency runs in spite of
+    mistakes in them.
+    """
     is_answering = given[0] in _ANSWERING
     settings = _settings(is_answering=is_answering)
     while True:
@@ -146,27 +154,29 @@ def _run_with_settings(given: list[str]) -> None:
             name = _setting_of(error)
             if name is None or name not in settings or not is_answering:
                 raise
-            note(f"{settings_file()}: {name}: {error.message}; it is answered without this setting")
+            note(f"{settings_file()}: {name}: {error.message}; continuing without this setting")
             settings = {other: value for other, value in settings.items() if other != name}
         else:
             return
 
 
 def _output_lost(error: OSError) -> int:
-    """Return the exit code if the error means that output can no longer be written. Raise any other error again."""
+    """Return the exit code if the error means that output can no longer be written. Otherwise raise the error again."""
     if error.errno == errno.EPIPE:  # the reader of the output is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if error.errno == errno.EIO:  # the terminal was closed
         return _INTERRUPTED
     if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
-        show_error(VoiceHelperError("there is no room on the disk", hint="make room, then try again"))
+        show_error(VoiceHelperError("the disk is full", hint="free some space, then try again"))
         return 1
     raise error
 
 
 def _settings(*, is_answering: bool) -> Mapping[str, Any]:
-    """Return the user's settings. With a mistake in the file, only what is valid if the command must answer."""
+    """Return the user's settings. If the file has mistakes and the command may respond to an emergency, return the
+    valid ones.
+    """
     path = settings_file()
     if not path.is_file():
         return {}
@@ -177,12 +187,12 @@ def _settings(*, is_answering: bool) -> Mapping[str, Any]:
     except SettingsError as error:
         if not is_answering:
             raise
-        note(f"{error.message}; it is answered without this setting: {error.hint}")
+        note(f"{error.message}; continuing without this setting: {error.hint}")
         return usable_settings(path)
 
 
 def _wrong_parameter(error: click.BadParameter) -> int:
-    """Show what is wrong with an option, and where it was set."""
+    """Show what is wrong with an option and where its value was set. Return the exit code."""
     name = _setting_of(error)
     if name is not None:
         show_error(VoiceHelperError(f"{settings_file()}: {name}: {error.message}", hint="fix that line"))
@@ -192,7 +202,7 @@ def _wrong_parameter(error: click.BadParameter) -> int:
 
 
 def _setting_of(error: click.BadParameter) -> str | None:
-    """Return the name of the setting in the user's file that is at fault, or `None` if none is."""
+    """Return the name of the invalid setting in the user's file, or `None` if the value came from elsewhere."""
     name = error.param.name if error.param is not None else None
     is_set = error.ctx is not None and name and error.ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
     return name if is_set else None

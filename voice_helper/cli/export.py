@@ -1,4 +1,4 @@
-"""Export our sentences and answers in the formats of other assistants: `export`."""
+"""Export the sentences and answers in the formats of other assistants: `export`."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def export() -> None:
 def homeassistant(options: Options, folder: Path) -> None:
     """Write custom sentences and answers for Home Assistant.
 
-    They match whole sentences only, and have neither the guided session nor the rules that find a sign of danger in any
-    sentence; "serve wyoming" has both. Copy the files to Home Assistant's configuration folder. The command writes the
+    They match whole sentences only. The guided session and the rules that find a sign of danger in any sentence are
+    missing; "serve wyoming" has both. Copy the files to Home Assistant's configuration folder. The command writes the
     whole folder or nothing, and refuses a folder that holds other files.
 
     Example: voice-helper export homeassistant config --number 112
@@ -49,8 +49,8 @@ def homeassistant(options: Options, folder: Path) -> None:
     for name in files:
         click.echo(folder / name)
     note_number(options, skill)
-    note("a sign of danger is recognized there only in whole sentences. For any other, Home Assistant guesses")
-    note("for all that matters use serve wyoming; the top of each file says more")
+    note("signs of danger are recognized only in the exported sentences; for other wordings, Home Assistant guesses")
+    note("if someone may need help, use serve wyoming; the top of each file explains why")
 
 
 @export.command()

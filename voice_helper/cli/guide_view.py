@@ -1,4 +1,4 @@
-"""Show a guided session on a terminal, readable from two metres, on a screen whose parts keep their places."""
+"""Show a guided session on a terminal in letters that are readable from two metres, with a fixed layout."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _MAX_LARGE_LINES: Final = 2
 _FEW_WORDS: Final = 2
 _CHUNKS_A_PICTURE: Final = 8  # about four pictures a second
 _HIGH_LINES: Final = 40
-_LOW_LINES: Final = 20  # a lower terminal has no room for large seconds
+_LOW_LINES: Final = 20  # a terminal with fewer lines has no room for large digits
 _ALARM: Final = "bold red"
-_MARK: Final = "! "  # also seen without colours
+_MARK: Final = "! "  # also visible without colours
 
 
 @dataclass(frozen=True, slots=True)
 class ViewWords:
-    """The words of the view. All come from the intents folder."""
+    """The texts of the view. All come from the intents folder."""
 
     hint: str
     """What the user can say."""
@@ -44,17 +44,17 @@ class ViewWords:
     """Contains `{step}` and `{steps}`."""
 
     stopped: tuple[str, ...]
-    """Shown once the user has stopped the session: how to begin again, and the disclaimer."""
+    """Texts for a session that the user stopped: how to restart, and the disclaimer."""
 
     alarms: frozenset[str]
-    """The rows that send for help."""
+    """The rows that tell the user to get help."""
 
     possible: str
     """The row for a possible sign of danger."""
 
 
 def words_of(skill: Skill, command: str) -> ViewWords:
-    """Return the words of the view; `command` is what to type to begin again."""
+    """Return the texts of the view. `command` is what to type to restart."""
     answers, guide = skill.content.answers, skill.content.guide
     rows = [row for level in HELP_NOW if level in answers.entries for row in answers.entries[level].rows]
     if guide is not None:
@@ -70,16 +70,16 @@ def words_of(skill: Skill, command: str) -> ViewWords:
 
 
 class GuideView:
-    """Shows the step above, the instruction in the middle, and the time left below.
+    """Shows the step at the top, the instruction in the middle, and the remaining time at the bottom.
 
-    Rows that send for help stay until the end, and are printed again after it.
+    Rows that tell the user to get help stay until the end, and are printed again afterwards.
     """
 
     def __init__(self, console: Console, words: ViewWords, note: Callable[[str], None] = lambda text: None) -> None:
-        """Set the words, and `note`, which prints a message while the view is closed."""
+        """Set the texts, and `note`, which prints a message while the view is closed."""
         self._console, self._words, self._note = console, words, note
         self.hint = words.hint
-        """What the user can do, on the last line but one."""
+        """What the user can do. Shown on the second line from the bottom."""
 
         self._said, self._large, self._heard, self._trouble = "", "", "", ""
         self._said_before, self._large_before = "", ""
@@ -95,7 +95,7 @@ class GuideView:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Draw on the alternate screen while the block runs. Print how the session ended afterwards."""
+        """Draw on the alternate screen while the block runs, then print how the session ended."""
         try:
             with Live(console=self._console, auto_refresh=False, screen=True) as self._live:
                 self._live.update(self.picture(None, None), refresh=True)
@@ -107,7 +107,7 @@ class GuideView:
             self._console.print(self.ending(), highlight=False)
 
     def note(self, text: str) -> None:
-        """Show a message in the view while it is open, and print it after the end."""
+        """Show a message in the view while it is open, and print the message after the end."""
         if self._live is None:
             self._note(text)
             return
@@ -115,7 +115,7 @@ class GuideView:
         self._messages.append(text)
 
     def tell(self, happening: LoopEvent) -> None:
-        """Accept an event."""
+        """Process an event."""
         if happening.event == "say":
             self._tell_said(str(happening.fields["text"]), happening.fields.get("step"))
         elif happening.event == "error":
@@ -138,16 +138,18 @@ class GuideView:
         self._said, self._step = text, step
 
     def tick(self, assistant: Assistant) -> None:
-        """Update the time that has passed. Redraws a few times a second."""
+        """Update the elapsed time. Redraws a few times a second."""
         self._chunks += 1
         if self._live is not None and self._chunks % _CHUNKS_A_PICTURE == 1:
             self._live.update(self.picture(assistant.step, assistant.seconds_left), refresh=True)
 
     def picture(self, step: tuple[int, int] | None, left: tuple[float, float] | None) -> RenderableType:
-        """Return the screen. `step` is the numbers of this step and the last; `left` is the seconds left and in total.
+        """Return the screen. `step` is the number of the current and the last step; `left` is the remaining and the
+        total seconds.
 
-        The instruction that began a hold or a rest stays large while the time runs. Words said meanwhile appear small
-        below. If the instruction is only a word or two, such as "Hold.", the previous words appear above it.
+        The instruction that began a hold or a rest stays large during the countdown. Sentences spoken in the meantime
+        appear in small letters below. If the instruction is only a word or two, such as "Hold.", the previous sentence
+        appears above it.
         """
         counted = None if left is None else left[1]
         if counted is None or counted != self._counted_seconds:
@@ -165,11 +167,13 @@ class GuideView:
 
     def _above(self, step: tuple[int, int] | None) -> Text:
         if step is None:
-            return Text(" ")  # without any text, a layout draws a frame
+            return Text(" ")  # an empty layout would draw a frame
         return Text(filled(self._words.step, {"step": str(step[0]), "steps": str(step[1])}).text, style="bold")
 
     def _middle(self) -> Iterator[RenderableType]:
-        """Yield the rows that send for help, then the instruction, unless they have ended the session."""
+        """Yield the rows that tell the user to get help, then the instruction, unless the session has ended because of
+        them.
+        """
         for text in (*self._alarms, *filter(None, (self._possible,))):
             yield self._large_if_it_fits(_MARK + text, _ALARM)
         if self._alarms:
@@ -196,7 +200,7 @@ class GuideView:
             yield ""
         else:
             yield ProgressBar(total=left[1], completed=left[1] - left[0], width=self._console.width - 1)
-            yield ""  # the bar itself does not end its line
+            yield ""  # the bar does not end its own line
         yield Text(self.hint, style="bold", no_wrap=True, overflow="ellipsis")
         if self._trouble:
             yield Text(self._trouble, style=_ALARM, no_wrap=True, overflow="ellipsis")
@@ -204,7 +208,7 @@ class GuideView:
             yield Text(f"\u201c{self._heard}\u201d", style="dim", no_wrap=True, overflow="ellipsis")
 
     def _large_if_it_fits(self, text: str, style: str) -> Text:
-        """Return a text in large letters if they need at most two lines; otherwise as it is."""
+        """Return a text in large letters if they fit on two lines, and in normal letters otherwise."""
         width = self._console.width
         large = _in_large_letters(text, width)
         lines = large.splitlines()
@@ -214,7 +218,9 @@ class GuideView:
         return Text(text, style=style)
 
     def ending(self) -> RenderableType:
-        """Return what stays on the normal screen: the rows that sent for help, or the end of the session."""
+        """Return what stays on the normal screen: the rows that told the user to get help, or the end of the
+        session.
+        """
         if self._alarms:
             return Group(*(Text(_MARK + text, style=_ALARM) for text in self._alarms))
         over = self._ended is not None and self._ended != "stopped"

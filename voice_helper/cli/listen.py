@@ -53,7 +53,7 @@ _MAX_LINE_BYTES: Final = 4_096  # a terminal sends no longer lines
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The options that the listening commands share."""
+    """The options shared by the listening commands."""
 
     source: str
     save: Path | None
@@ -67,16 +67,16 @@ class Listening:
 
     @property
     def is_live(self) -> bool:
-        """Return whether the source is a microphone rather than a sound file."""
+        """Return whether the source is a microphone rather than an audio file."""
         return self.source == "mic"
 
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How a listening command begins. The commands differ only in this."""
+    """How a listening command begins. This is the only difference between the commands."""
 
     guide: bool = False
-    """Whether to start with a session, and end with it."""
+    """Whether to start with a guided session, and to exit when it ends."""
 
     place: str | None = None
     wake: str | None = None
@@ -85,7 +85,7 @@ class _Manner:
 
 @dataclass(slots=True)
 class _AnnouncedBy:
-    """What shows messages: the error stream, or the view once there is one."""
+    """The target for messages: the error stream, or the view once it is open."""
 
     tell: Callable[[str], None]
 
@@ -95,20 +95,22 @@ class _AnnouncedBy:
 
 
 _LISTENING_OPTIONS: Final = (
-    click.option("--source", default="mic", show_default=True, help="mic, or a sound file, played in simulated time."),
+    click.option("--source", default="mic", show_default=True, help="mic, or an audio file, played in simulated time."),
     click.option("--save", type=click.Path(path_type=Path), help="Write what it says to this WAV file."),
     click.option("--events", is_flag=True, help="Print each event as a JSON object."),
     DEBUG_RECORDING,
-    click.option("--headset", is_flag=True, help="You wear a headset: the microphone cannot hear the loudspeaker."),
+    click.option(
+        "--headset", is_flag=True, help="You wear a headset, so the microphone does not pick up the loudspeaker."
+    ),
     click.option("--article-only", is_flag=True, help="Use only the article's own words, without first aid."),
-    click.option("--patient", is_flag=True, help="Wait longer for the end of what you say."),
+    click.option("--patient", is_flag=True, help="Allow longer pauses while you speak."),
     click.option("--plain", is_flag=True, help="Print lines instead of large letters, for screen readers."),
     click.option("--chime/--no-chime", default=True, help="Play a soft tone at the start, to adapt to the room."),
 )
 
 
 def _conversing(command: Callable[..., None]) -> Any:
-    """Add the listening options to a command, before the options that all commands share."""
+    """Add the listening options to a command. They precede the options that all commands share."""
     return packed(Listening, _LISTENING_OPTIONS, common(command))
 
 
@@ -133,13 +135,18 @@ def listen(options: Options, listening: Listening, wake: str | None, push_to_tal
 
 
 def _known_places(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
-    """Return the places that complete what the user has typed."""
+    """Return the places that complete the user's partial input."""
     given = {name: value for name, value in context.params.items() if name in Options.__dataclass_fields__}
     return [place for place in open_chosen_skill(Options(**given)).content.places if place.startswith(begun)]
 
 
 @click.command()
-@click.option("--place", metavar="PLACE", shell_complete=_known_places, help="Where it is: a place the words know.")
+@click.option(
+    "--place",
+    metavar="PLACE",
+    shell_complete=_known_places,
+    help="Where the trouble is: one of the places in the intents folder.",
+)
 @_conversing
 def guide(options: Options, listening: Listening, place: str | None) -> None:
     """Get step-by-step, hands-free help during a cramp.
@@ -240,7 +247,9 @@ def _open_and_converse(
 
 
 def _hear(assistant: Assistant, source: Source, listening: Listening, manner: _Manner) -> Iterator[None]:
-    """Listen until the sound ends and everything is said, or the requested guide is over. Yields after each chunk."""
+    """Listen until the audio ends and all speech has been played, or the requested guide is over. Yields after each
+    chunk.
+    """
     pressed = _enter_key() if listening.is_live and not manner.guide else _no_key
     act_on_key = assistant.address if manner.push_to_talk else assistant.begin_guide
     for _ in assistant.hear(source):
@@ -255,7 +264,7 @@ def _hear(assistant: Assistant, source: Source, listening: Listening, manner: _M
 
 
 def _open_voice(options: Options, save: Path | None, *, is_live: bool) -> Voice:
-    """Open the voice. If there is no voice, give users time to read."""
+    """Open the voice. If there is none, give users time to read the text."""
     from voice_helper.voices import ReadingPace
 
     voice = open_voice_or_none(options, needed=save is not None)
@@ -263,7 +272,7 @@ def _open_voice(options: Options, save: Path | None, *, is_live: bool) -> Voice:
 
 
 def _begin(assistant: Assistant, skill: Skill, options: Options, listening: Listening, manner: _Manner) -> None:
-    """Say, play and show what comes before listening starts."""
+    """Say, play and show everything that comes before listening starts."""
     if listening.is_live:
         note_number(options, skill)
     if listening.is_live and listening.chime and not listening.headset and options.voice != "none":
@@ -278,9 +287,9 @@ def _begin(assistant: Assistant, skill: Skill, options: Options, listening: List
 
 def _how_to_begin(skill: Skill, manner: _Manner) -> str:
     if manner.wake is not None:
-        return f'listening for "{manner.wake}"; signs of danger are always heard. Ctrl-C ends'
+        return f'listening for "{manner.wake}"; signs of danger are always recognized. Ctrl-C ends'
     if manner.push_to_talk:
-        return "press Enter, then speak; signs of danger are always heard. Ctrl-C ends"
+        return "press Enter, then speak; signs of danger are always recognized. Ctrl-C ends"
     asking = f"listening; ask about {skill.content.about}"
     if skill.content.guide is None:
         return f"{asking}. Ctrl-C ends"
@@ -291,15 +300,15 @@ def _how_to_begin(skill: Skill, manner: _Manner) -> str:
 
 
 def _check_place(skill: Skill, place: str) -> None:
-    """Raise `click.BadParameter` if the guided session knows no such place."""
+    """Raise `click.BadParameter` if the guided session has no such place."""
     names = skill.content.places
     if place not in names:
-        known = f"choose from {', '.join(names)}" if names else "these words name no places: leave --place out"
+        known = f"choose from {', '.join(names)}" if names else "this intents folder has no places: omit --place"
         raise click.BadParameter(f'there is no place "{place}"; {known}', param_hint="--place")
 
 
 def _view(skill: Skill, listening: Listening, manner: _Manner, console: Console) -> GuideView | None:
-    """Return the large-letter view of a session, or `None` if it is not wanted or nobody would see it."""
+    """Return the large-letter view of a session. Return `None` if it is not wanted or nobody would see it."""
     if not (manner.guide and console.is_terminal and listening.is_live) or listening.plain or listening.events:
         return None
     if console.is_dumb_terminal:
@@ -340,7 +349,7 @@ def _no_key() -> bool:
 
 
 def _enter_key() -> Callable[[], bool]:
-    """Return a function that returns whether Enter was pressed since its last call. It reads only complete lines."""
+    """Return a function that tells whether Enter was pressed since its last call. It consumes only complete lines."""
     if not sys.stdin.isatty():
         return _no_key
     if sys.platform == "win32":
@@ -357,7 +366,7 @@ def _enter_key() -> Callable[[], bool]:
         while is_open and select.select([keyboard], [], [], 0)[0]:
             try:
                 line = os.read(keyboard, _MAX_LINE_BYTES)
-            except OSError:  # the terminal is gone
+            except OSError:  # the terminal was closed
                 line = b""
             is_open = bool(line)
             was = was or line.endswith(b"\n")
@@ -379,7 +388,7 @@ def _pressed_on_windows() -> bool:
 def _live(
     options: Options, kept: SilentPlayer, opened: ExitStack, announce: Callable[[str], None], manner: _Manner
 ) -> tuple[Player, Source]:
-    """Open the sound devices. A guided session without a microphone shows its text."""
+    """Open the sound devices. If there is no microphone, a guided session shows its text."""
     from voice_helper.audio.devices import LastingMicrophone, Microphone, QuietRoom
     from voice_helper.errors import SoundDeviceError
 
@@ -408,7 +417,7 @@ def _shower(skill: Skill, console: Console) -> Callable[[LoopEvent], None]:
         at, text = f"{happening.at_seconds:8.1f}", plain(str(fields.get("text", "")))
         if happening.event == "heard":
             intent = str(fields["intent"])
-            beside = overheard if "overheard" in fields else hints.pop(intent, intent)  # showing it once is enough
+            beside = overheard if "overheard" in fields else hints.pop(intent, intent)  # one hint is enough
             print_hanging(console, f"[dim]{at}[/dim]  you   ", text, f"  [dim]{beside}[/dim]")
         elif happening.event == "say":
             print_hanging(console, f"[dim]{at}[/dim]        ", text)

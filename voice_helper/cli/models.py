@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 def models() -> None:
     """List, install, import, verify and remove speech models.
 
-    Only "install" downloads anything.
+    Only "install" downloads data.
 
     Example: voice-helper models install vosk-model-small-en-us-0.15
     """
@@ -36,9 +36,9 @@ def models() -> None:
     help="Mark the models used for this language.",
 )
 def list_models(language: str) -> None:
-    """List the models you can install and those you have.
+    """List the models you have and those you can install.
 
-    The one in use is marked.
+    The active model is marked.
 
     Example: voice-helper models list
     """
@@ -81,9 +81,9 @@ def _own_names(context: click.Context, parameter: click.Parameter, begun: str) -
 
 @models.command()
 @click.argument("name", shell_complete=_known_names)
-@click.option("--mirror", metavar="URL", help="Download its files from this folder of another server.")
+@click.option("--mirror", metavar="URL", help="Download the files from this folder on another server.")
 def install(name: str, mirror: str | None) -> None:
-    """Download a model from the list, check it, and install it.
+    """Download a model from the list, verify it, and install it.
 
     Resumes an interrupted download.
 
@@ -159,7 +159,7 @@ def verify(name: str | None) -> None:
 @click.argument("name", shell_complete=_own_names)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
-    """Remove a model, or what is left of a download.
+    """Remove a model, or the rest of an incomplete download.
 
     Example: voice-helper models remove vosk-model-small-en-us-0.15 --yes
     """

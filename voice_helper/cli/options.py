@@ -1,4 +1,4 @@
-"""What all commands share: options, opening engines and devices, and output."""
+"""Shared parts of all commands: options, opening engines and devices, and output."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 Item = TypeVar("Item")
 _PYTHONS_OWN: Final = gc.get_threshold()
 _HANGING: Final = 2
-_PATIENCE_SECONDS: Final = 1.0  # anything shorter needs no progress bar
-# JSON keeps these characters, but terminals act on some of them, and lone surrogates cannot be printed
+_PATIENCE_SECONDS: Final = 1.0  # shorter work needs no progress bar
+# JSON leaves these characters unescaped, but terminals interpret some of them, and lone surrogates cannot be printed
 _CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options that every command shares."""
+    """The options shared by all commands."""
 
     engine: str = "auto"
     model: Path | None = None
@@ -61,7 +61,7 @@ class Options:
 
     @property
     def spoken_language(self) -> str:
-        """Return the language of the words: that of the intents folder, if the user named one."""
+        """Return the language of the intents folder that the user named, or otherwise the selected language."""
         if self.intents is None:
             return self.language
         from voice_helper.skill.folder_reader import language_of
@@ -70,22 +70,22 @@ class Options:
 
     @property
     def microphone_device(self) -> str | None:
-        """Return the part of a name that chooses the microphone, or `None` for the system's default."""
+        """Return the part of a name that selects the microphone, or `None` for the system default."""
         return self.microphone or self.device
 
     @property
     def loudspeaker_device(self) -> str | None:
-        """Return the part of a name that chooses the loudspeaker, or `None` for the system's default."""
+        """Return the part of a name that selects the loudspeaker, or `None` for the system default."""
         return self.loudspeaker or self.device
 
     @property
     def settings(self) -> dict[str, str]:
-        """Return the settings that replace those of the content."""
+        """Return the settings that override those in the intents folder."""
         return {"number": self.number} if self.number else {}
 
 
 def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
-    """Return an option for all commands, which an environment variable named VOICE_HELPER_... can also set."""
+    """Return an option for all commands. An environment variable named VOICE_HELPER_... can also set it."""
     variable = f"VOICE_HELPER_{names[0].removeprefix('--').upper()}"
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
@@ -93,7 +93,8 @@ def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
 def _number(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Return the emergency number, or `None` for a blank one.
 
-    Without a digit, nobody can call it: raises `click.BadParameter` if it was typed, and otherwise prints a note.
+    A number without digits cannot be dialed. If it was typed as an option, raise `click.BadParameter`; otherwise print
+    a note.
     """
     from voice_helper.support.settings import callable_number
 
@@ -101,7 +102,9 @@ def _number(context: click.Context, parameter: click.Parameter, value: str | Non
     if number is None and value and value.strip():
         if context.get_parameter_source("number") is ParameterSource.COMMANDLINE:
             raise click.BadParameter(f'"{value}" has no digit, so nobody can call it', context, parameter)
-        note(f'"{value}" is no emergency number: it has no digit. Set yours with voice-helper setup, or --number 112')
+        note(
+            f'"{value}" is not an emergency number: it has no digit. Set yours with voice-helper setup, or --number 112'
+        )
     return number
 
 
@@ -154,12 +157,14 @@ DEBUG_RECORDING: Final = click.option(
     "--debug-recording",
     "recording",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Save what the microphone hears in this folder, after announcing it. No sound is saved otherwise.",
+    help="Save the microphone audio in this folder, after announcing it. No audio is saved otherwise.",
 )
 
 
 def packed(value: type[Any], options: Sequence[Callable[[Any], Any]], command: Callable[..., None]) -> Any:
-    """Add these options to a command, packed into one value: its first argument, before those already packed."""
+    """Add options to a command, packed into one value. It becomes the first argument, before the values packed so
+    far.
+    """
 
     @wraps(command)
     def with_options(*before: Any, **given: Any) -> None:
@@ -173,35 +178,35 @@ def packed(value: type[Any], options: Sequence[Callable[[Any], Any]], command: C
 
 
 def common(command: Callable[..., None]) -> Any:
-    """Add the options that all commands share, as the command's first argument."""
+    """Add the options that all commands share. They become the command's first argument."""
     return packed(Options, _SHARED_OPTIONS, command)
 
 
 def disclaimer(options: Options) -> str:
-    """Return the intents folder's disclaimer, shown on help pages and in the demo."""
+    """Return the intents folder's disclaimer, for the help pages and the demo."""
     from voice_helper.skill.folder_reader import disclaimer_of
 
     return disclaimer_of(language_folder(options))
 
 
 def kept_in(source: Source, recording: Path | None) -> Source:
-    """Return a source that also saves its sound in the `recording` folder, or the same source if none is given."""
+    """Return a source that also saves its audio in the `recording` folder. Without a folder, return the same source."""
     from voice_helper.audio.devices import KeptSource
 
     if recording is None:
         return source
     kept = KeptSource(source, recording, time.strftime("heard-%Y-%m-%d-%H-%M-%S-") + str(os.getpid()), note)
-    note(f"the sound is saved in {kept.path}")
+    note(f"the recording is saved in {kept.path}")
     return kept
 
 
 def situation(recording: Path | None) -> dict[str, str]:
-    """Return the situation to pass to the conversation, which says whether sound is being saved."""
+    """Return the conversation's situation, which says whether audio is being saved."""
     return {"recording": "on"} if recording is not None else {}
 
 
 def slots(match: Match) -> str:
-    """Return the slots of a match as text to show after its intent."""
+    """Return the slots of a match as text that follows the intent."""
     return "".join(f" {name}={plain(value)}" for name, value in match.slots.items())
 
 
@@ -213,9 +218,9 @@ def plain(text: str) -> str:
 
 
 def print_hanging(console: Console, before: str, text: str, after: str = "") -> None:
-    """Print markup that wraps at words, each further line indented as far as `text` begins, and two more.
+    """Print markup with word wrap. Continuation lines are indented two columns further than the start of `text`.
 
-    Where the output is no terminal, it stays one line.
+    If the output is not a terminal, the text stays on one line.
     """
     from rich.text import Text
 
@@ -234,7 +239,7 @@ def print_hanging(console: Console, before: str, text: str, after: str = "") -> 
 
 
 def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
-    """Speak the rows on the loudspeaker, and also write them to the WAV file `save` if it is given."""
+    """Play the rows on the loudspeaker. If `save` is given, also write them to that WAV file."""
     if options.voice == "none" and save is None:
         return
     from voice_helper.audio.devices import SilentPlayer, write_wav
@@ -270,9 +275,9 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
 
 
 def open_loudspeaker(options: Options, announce: Callable[[str], None] | None = None) -> Loudspeaker | None:
-    """Open the loudspeaker. If there is none and the user named none, announce it and return `None`.
+    """Open the loudspeaker. If there is none and the user selected none, announce that and return `None`.
 
-    Without `announce`, the user gets a note.
+    Without `announce`, a note is printed.
     """
     from voice_helper.audio.devices import Loudspeaker
     from voice_helper.errors import SoundDeviceError
@@ -298,14 +303,14 @@ def open_chosen_skill(options: Options) -> Skill:
 
 
 def warn_of_danger(content: Content) -> None:
-    """Print a warning if the words have no rules that recognize signs of danger."""
+    """Print a warning if the content has no rules that recognize signs of danger."""
     if not content.knows_danger:
         missing = f"WARNING: signs of danger are not recognized: {content.folder} has no safety.yaml with families"
         print_hanging(error_terminal(), "[bold red]", plain(missing))
 
 
 def check_save(options: Options, save: Path | None, question: Path | None = None) -> None:
-    """Raise `click.UsageError` if nothing is spoken that could be saved, or if it cannot be saved there."""
+    """Raise `click.UsageError` if there will be no speech to save, or if it cannot be saved in that file."""
     if save is not None and options.voice == "none":
         raise click.UsageError("with --voice none nothing is spoken, so there is nothing to --save")
     if save is not None:
@@ -315,20 +320,20 @@ def check_save(options: Options, save: Path | None, question: Path | None = None
 def check_save_name(save: Path, question: Path | None = None) -> None:
     """Raise `click.UsageError` if a spoken answer cannot be saved in this file.
 
-    `question` is the sound file with the question, which is never written over.
+    `question` is the audio file with the question, which is never overwritten.
     """
     from voice_helper.audio.devices import is_sound_name
 
     if is_sound_name(save) and save.suffix.casefold() != ".wav":
         raise click.UsageError(f"--save writes WAV files only: --save {save.with_suffix('.wav')}")
     if question is not None and save.exists() and question.exists() and save.samefile(question):
-        raise click.UsageError(f"--save would write over the question in {question}: choose another name")
+        raise click.UsageError(f"--save would overwrite the question in {question}: choose another name")
 
 
 def language_folder(options: Options) -> Path:
     """Return the intents folder that the user named, or that of the language.
 
-    Raises `VoiceHelperError` if there is none.
+    Raises `VoiceHelperError` if it does not exist.
     """
     if options.intents is not None:
         if not options.intents.is_dir():
@@ -346,7 +351,7 @@ def open_chosen_recognizer(options: Options, skill: Skill) -> Recognizer:
 
 
 def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> OpenedRecognizer:
-    """Open the chosen recognizer, with a way to open more for people who speak at the same time."""
+    """Open the selected recognizer, and prepare to open more of them for users who speak at the same time."""
     with progress("loading the recognizer"):
         from voice_helper.runtime.supervised_engines import open_supervised_recognizer
         from voice_helper.skill import phrases_of
@@ -373,9 +378,9 @@ def open_chosen_voice(options: Options) -> Voice:
 
 
 def keep_what_is_loaded() -> None:
-    """Exclude everything loaded so far from garbage collection, then collect as often as Python does by default.
+    """Exclude everything loaded so far from garbage collection, then restore Python's default collection threshold.
 
-    Clients that connect and leave create reference cycles, which hold on to the memory of engines.
+    Clients that connect and leave create reference cycles, which keep the memory of engines allocated.
     """
     gc.collect()
     gc.freeze()
@@ -383,7 +388,7 @@ def keep_what_is_loaded() -> None:
 
 
 def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
-    """Open the voice. If there is none and none is `needed`, the words are only shown."""
+    """Open the voice. If there is none and none is `needed`, the text is only shown."""
     from voice_helper.errors import EngineMissingError
     from voice_helper.voices import NoVoice
 
@@ -397,14 +402,14 @@ def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
 
 
 def note_number(options: Options, skill: Skill) -> None:
-    """If the user has not set an emergency number, print what the program will say instead."""
+    """If the user has not set an emergency number, print the text that the program will speak instead."""
     named = skill.content.answers.settings.get("number", "")
     if named and not options.number:
         note(f'in an emergency it names "{named}"; set yours with voice-helper setup, or --number 112')
 
 
 def terminal(file: TextIO | None = None) -> Console:
-    """Return a console that prints to standard output, or to `file`."""
+    """Return a console that writes to standard output, or to `file`."""
     from rich.console import Console
 
     return Console(file=file, soft_wrap=not (file or sys.stdout).isatty())
@@ -412,7 +417,7 @@ def terminal(file: TextIO | None = None) -> Console:
 
 @cache
 def error_terminal() -> Console:
-    """Return the console for notes and errors. All share it, so that notes appear above a running progress bar."""
+    """Return the console for notes and errors. It is shared, so that notes appear above a running progress bar."""
     from rich.console import Console
 
     return Console(stderr=True, soft_wrap=not sys.stderr.isatty())
@@ -431,7 +436,7 @@ def print_line(form: dict[str, Any], file: TextIO | None = None) -> None:
 
 
 def counted(items: Sequence[Item], text: str) -> Iterator[Item]:
-    """Yield items one by one. On a terminal, show a progress bar if it takes longer than one second."""
+    """Yield items one by one. On a terminal, show a progress bar if that takes longer than one second."""
     from rich.progress import Progress
 
     console = error_terminal()
@@ -452,7 +457,7 @@ def counted(items: Sequence[Item], text: str) -> Iterator[Item]:
 
 @contextmanager
 def written_to(output: Path | None) -> Iterator[TextIO]:
-    """Yield the stream to print a report to: standard output, or a file that is written in full or not at all.
+    """Yield the stream to print a report to: standard output, or a file that is written completely or not at all.
 
     Raises `VoiceHelperError` if the file cannot be written.
     """
@@ -466,24 +471,24 @@ def written_to(output: Path | None) -> Iterator[TextIO]:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a text in full or not at all. Raises `VoiceHelperError`."""
+    """Write a text completely or not at all. Raises `VoiceHelperError`."""
     from voice_helper.support.cache import write_whole
 
     try:
         write_whole(path, text.encode(errors="backslashreplace"))
     except OSError as error:
-        raise VoiceHelperError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
+        raise VoiceHelperError(f"{path} cannot be written: {error.strerror}", hint="choose another location") from error
 
 
 _in_progress: list[Status | None] = []
-"""The status line of the work that is going on; `None` if it was shown as a plain line."""
+"""The status line of the current work. `None` if it was printed as a plain line."""
 
 
 @contextmanager
 def progress(text: str, *, as_line: bool = False) -> Iterator[None]:
-    """Show on a terminal that work is in progress. A part of that work changes the text while it lasts.
+    """Show on a terminal that work is in progress. Nested calls change the text for their duration.
 
-    With `as_line`, and on a terminal without cursor moves, print one line instead, for screen readers.
+    With `as_line`, and on terminals without cursor movement, print one line instead, for screen readers.
     """
     console = error_terminal()
     if not console.is_terminal:
@@ -509,7 +514,7 @@ def progress(text: str, *, as_line: bool = False) -> Iterator[None]:
 
 @contextmanager
 def share_done(text: str) -> Iterator[Callable[[float], None]]:
-    """Show how much is done: as a bar on a terminal, otherwise as one line at the start and at each tenth."""
+    """Show progress: as a bar on a terminal, otherwise as one line at the start and after each tenth."""
     console = error_terminal()
     if not console.is_terminal:
         note(f"{text} ...")
@@ -526,7 +531,7 @@ def share_done(text: str) -> Iterator[Callable[[float], None]]:
 
 
 def _each_tenth(text: str) -> Callable[[float], None]:
-    """Return a function that prints one line whenever another tenth is done."""
+    """Return a function that prints one line after each further tenth."""
     shown = 0
 
     def show(share: float) -> None:
@@ -540,12 +545,12 @@ def _each_tenth(text: str) -> Callable[[float], None]:
 
 
 def plain_lines(text: str) -> str:
-    """Return several lines to print literally."""
+    """Return several lines in a form that prints literally."""
     return "\n".join(plain(line) for line in text.splitlines())
 
 
 def show_error(error: VoiceHelperError) -> None:
-    """Show on the error stream what is wrong and what to do about it."""
+    """Print on the error stream what is wrong and what to do about it."""
     console = error_terminal()
     first, *others = plain_lines(error.message).splitlines() or [""]
     print_hanging(console, "", f"[red]error:[/red] {first}")

@@ -1,4 +1,4 @@
-"""The prompt of the intent tester, which shows the meaning of each sentence and reloads edited intents."""
+"""Run the prompt of the intent tester, which shows the meaning of each sentence and reloads edited intents."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.tester.run import Result
 
 _COMMANDS: Final = {
-    ":explain [on|off|TEXT]": "show why the last sentence, every sentence, or this one was understood so",
+    ":explain [on|off|TEXT]": "explain the last sentence, every sentence, or this text",
     ":context [guide|none]": "treat lines as said in a guided session, or outside one",
-    ":after [INTENT]": "treat lines as said after this answer; without an intent, after none",
+    ":after [INTENT]": "treat lines as said after this answer; without an intent, after no answer",
     ":reload": "reload the intents folder; edits are also noticed automatically",
     ":help": "show this list",
     ":quit": "quit; exit and Ctrl-D do the same",
@@ -46,18 +46,18 @@ class Asking:
     after: str | None = None
 
     def shown(self) -> str:
-        """Return the settings that differ from the default, as the prompt shows them."""
+        """Return the settings that differ from the default, for display in the prompt."""
         return " ".join(
             (["guide"] if self.context == "guide" else []) + ([f"after {self.after}"] if self.after else [])
         )
 
 
 def run_prompt(folder: Path, settings: Mapping[str, str], asking: Asking, *, history: bool) -> None:
-    """Ask line by line until the end. Raises `IntentsError` if the folder has problems at the start."""
+    """Read and process lines until the input ends. Raises `IntentsError` if the folder has problems at startup."""
     from voice_helper.tester.live_reload import WatchedSkill
 
     told: list[str] = []
-    with progress("reading the words"):
+    with progress("loading the intents"):
         watched = WatchedSkill(folder, settings, told.append)
     warn_of_danger(watched.skill.content)
     prompt = _Prompt(watched, asking, told)
@@ -108,7 +108,7 @@ def _typed_lines(prompt: _Prompt, *, keep: bool) -> Iterator[str]:
 
 
 def _keys() -> KeyBindings:
-    """Let Ctrl-C clear a line that the user has begun; on an empty line it ends the program, as usual."""
+    """Return key bindings: Ctrl-C clears a partial line. On an empty line, it exits the program as usual."""
     from prompt_toolkit.application import get_app
     from prompt_toolkit.filters import Condition
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -123,16 +123,16 @@ def _keys() -> KeyBindings:
 
 
 def _history(*, keep: bool) -> tuple[History, str]:
-    """Return where typed lines are stored, and what to tell the user about it."""
+    """Return the store for typed lines, and a message about it for the user."""
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
     class KeptHistory(FileHistory):
         def store_string(self, string: str) -> None:
-            with suppress(OSError):  # a full disk costs only this line of history
+            with suppress(OSError):  # a full disk only costs this line of history
                 super().store_string(string)
 
     if not keep:
-        return InMemoryHistory(), "what you type is not kept"
+        return InMemoryHistory(), "your input is not saved"
     path = state_folder() / "test-intents-history"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +160,7 @@ def _completer(prompt: _Prompt) -> Completer:
 
 
 class _Prompt:
-    """Handles lines: sentences, and commands that begin with a colon."""
+    """Processes lines: sentences, and commands that begin with a colon."""
 
     def __init__(self, watched: WatchedSkill, asking: Asking, told: list[str]) -> None:
         """Set the skill, the settings, and the list that collects the skill's messages for the user."""
@@ -177,7 +177,7 @@ class _Prompt:
         }
 
     def take(self, line: str) -> None:
-        """Run a command, or show what a sentence means. Report mistakes."""
+        """Run a command, or show the meaning of a sentence. Report mistakes."""
         try:
             if line.startswith(":"):
                 name, _, rest = line.partition(" ")
@@ -216,7 +216,7 @@ class _Prompt:
         if changed:
             self._read(", ".join(changed))
         elif self._watched.is_behind:
-            note("the words from before the edit are still in use; :reload shows what to fix")
+            note("the version before the edit is still in use; :reload shows what to fix")
         self._last_sentence = text
         skill = self._watched.skill
         result = run_case(skill, Case(text, context=self.asking.context, after=self.asking.after))
@@ -224,10 +224,10 @@ class _Prompt:
 
     def _read(self, what: str) -> None:
         try:
-            with progress("reloading the words"):
+            with progress("reloading the intents"):
                 self._watched.read_anew()
         except VoiceHelperError as error:
-            show_error(VoiceHelperError(error.message, hint="fix it; the old words stay in use until then"))
+            show_error(VoiceHelperError(error.message, hint="until it is fixed, the old version stays in use"))
         else:
             sentences = self._watched.skill.content.sentences
             note(f"reloaded ({what}): {len(sentences.templates)} templates, {len(sentences.intents)} intents")
@@ -237,7 +237,7 @@ class _Prompt:
         while self._told:
             note(self._told.pop(0))
 
-    # commands
+    # Commands
 
     def _explain(self, rest: str) -> None:
         if rest not in {"on", "off"}:
@@ -252,7 +252,7 @@ class _Prompt:
         if rest not in {"guide", "none", ""}:
             raise VoiceHelperError(f'there is no context "{rest}"', hint="contexts: guide, none")
         if rest == "guide" and self._watched.skill.content.guide is None:
-            raise VoiceHelperError("there is no guided session in these words", hint="a guide.yaml makes one")
+            raise VoiceHelperError("this intents folder has no guided session", hint="a guide.yaml makes one")
         self.asking.context = "guide" if rest == "guide" else "none"
         note(f"lines are said {'in' if rest == 'guide' else 'outside'} a guided session")
 
@@ -276,7 +276,7 @@ class _Prompt:
 
 
 def show_result(console: Console, skill: Skill, result: Result, *, explain: bool) -> None:
-    """Show everything about one sentence: its meaning, how that was decided, and the answer."""
+    """Show everything about one sentence: its meaning, how that was determined, and the answer."""
     from voice_helper.tester.run import explain as explain_result
 
     match = result.match

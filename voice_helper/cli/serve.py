@@ -1,4 +1,6 @@
-"""Serve the same conversation over a network: `serve web` for a browser, `serve wyoming` for Home Assistant."""
+"""Serve the conversation over a network: `serve web` for browsers, `serve wyoming` for Home Assistant, `serve cluster`
+for your own programs.
+"""
 
 from __future__ import annotations
 
@@ -40,16 +42,16 @@ _RUBBISH: Final = ("Invalid HTTP request", "Invalid UTF-8 sequence")
 _LONG_SECONDS: Final = 3600
 _MAX_CONNECTIONS: Final = 64
 _STOP_SECONDS: Final = 1
-_ELSEWHERE: Final = {"0.0.0.0": ("AF_INET", "192.0.2.1"), "::": ("AF_INET6", "2001:db8::1")}  # examples, of nobody
+_ELSEWHERE: Final = {"0.0.0.0": ("AF_INET", "192.0.2.1"), "::": ("AF_INET6", "2001:db8::1")}  # example addresses
 _EVERY_ADDRESS: Final = tuple(_ELSEWHERE)
-_MAX_NAME_BYTES: Final = 63  # of a service on the network
-_TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that are mistaken for others
+_MAX_NAME_BYTES: Final = 63  # the limit for a service name in mDNS
+_TOKEN_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # no characters that are easily confused
 
 
 def _address(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that adds the options for the server's address."""
     host = click.option(
-        "--host", default="127.0.0.1", show_default=True, help="Address to serve on; 0.0.0.0 is all of them."
+        "--host", default="127.0.0.1", show_default=True, help="Address to serve on; 0.0.0.0 means all addresses."
     )
     ports = click.IntRange(0, 65_535)
     at = click.option(
@@ -75,9 +77,11 @@ def serve() -> None:
     "--key", type=click.Path(path_type=Path, dir_okay=False), help="Private key of the certificate (PEM file)."
 )
 @click.option(
-    "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of people at a time."
+    "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of concurrent users."
 )
-@click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
+@click.option(
+    "--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Number of recognizer processes."
+)
 @click.option(
     "--behind-proxy",
     is_flag=True,
@@ -94,7 +98,7 @@ def web(
     workers: int,
     behind_proxy: bool,
 ) -> None:
-    """Serve a web page to talk to or type to. Ctrl-C ends.
+    """Serve a web page to talk to or type to. Press Ctrl-C to stop.
 
     With --host, other machines need a token. It is part of the address that is printed at the start, also as a QR code
     for a phone. Browsers allow the microphone only on secure pages, so add --cert and --key; without them, users can
@@ -105,7 +109,7 @@ def web(
     Example: voice-helper serve web --host 0.0.0.0 --cert helper.pem --key helper-key.pem
     """
     if (cert is None) != (key is None):
-        raise click.UsageError("--cert and --key go together")
+        raise click.UsageError("--cert and --key must be used together")
     with needs_package("the page", "web"):
         import starlette  # noqa: F401
         import uvicorn
@@ -117,7 +121,7 @@ def web(
         skill = open_chosen_skill(options)
         if skill.content.page is None:
             raise VoiceHelperError(
-                f"{language_folder(options)} has no page.yaml, and there is no usual one in its language",
+                f"{language_folder(options)} has no page.yaml, and there is no default one for its language",
                 hint="copy intents/page.en.yaml there as page.yaml, and translate it",
             )
         skill.load_all()
@@ -145,9 +149,11 @@ def web(
 @serve.command()
 @_address(WYOMING_PORT)
 @click.option(
-    "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of people heard at a time."
+    "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of concurrent speakers."
 )
-@click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that recognize.")
+@click.option(
+    "--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Number of recognizer processes."
+)
 @click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant discover it on the network.")
 @click.option(
     "--keep-sessions",
@@ -158,10 +164,10 @@ def web(
 def wyoming(
     options: Options, host: str, port: int, most: int, workers: int, announces: bool, keep_sessions: Path | None
 ) -> None:
-    """Serve Home Assistant over Wyoming. Ctrl-C ends.
+    """Serve Home Assistant over Wyoming. Press Ctrl-C to stop.
 
     It provides a conversation agent, speech-to-text and text-to-speech. The Wyoming protocol has no password: with
-    --host, everybody who can reach the port can use it.
+    --host, anyone who can reach the port can use the server.
 
     Example: voice-helper serve wyoming
 
@@ -186,7 +192,7 @@ def wyoming(
             skill.content.language.code,
             name,
             another_recognizer,
-            open_voice_or_none(options, needed=False),  # any text may be spoken, so none is cached
+            open_voice_or_none(options, needed=False),  # the text is arbitrary, so caching would not help
             options.rate,
             host=host,
             most=most,
@@ -206,10 +212,12 @@ def wyoming(
             if keep_sessions is not None:
                 note(f"guided sessions are kept in {keep_sessions}")
             note(
-                "after a change of --voice or --rate, run the action tts.clear_cache in Home Assistant: it keeps sound"
+                "after a change of --voice or --rate, run the action tts.clear_cache in Home Assistant: it caches audio"
             )
             if not is_loopback(host):
-                note("everybody who can reach this port can use it: the protocol has no password and no encryption")
+                note(
+                    "anyone who can reach this port can use the server: the protocol has no password and no encryption"
+                )
 
         keep_what_is_loaded()
         asyncio.run(server.serve(listener, ready))
@@ -226,9 +234,9 @@ async def _announce_in_network(host: str, port: int) -> None:
         await HomeAssistantZeroconf(
             port, name, None if host.strip("[]") in _EVERY_ADDRESS else host.strip("[]")
         ).register_server()
-    except Exception as error:  # anything the mDNS library raises
+    except Exception as error:  # the mDNS library may raise anything
         raise VoiceHelperError(
-            f"cannot announce it on the network: {error or type(error).__name__}",
+            f"cannot announce the server on the network: {error or type(error).__name__}",
             hint="leave out --zeroconf, and enter host and port in Home Assistant",
         ) from error
 
@@ -247,10 +255,11 @@ async def _announce_in_network(host: str, port: int) -> None:
 @click.option("--replicas", type=click.IntRange(1), default=64, show_default=True, help="Maximum number of replicas.")
 @common
 def cluster(options: Options, address: str | None, port: int, least: int, replicas: int) -> None:
-    """Serve typed turns on several machines. Ctrl-C ends.
+    """Serve typed turns on several machines. Press Ctrl-C to stop.
 
-    Your program posts {"session": "your id", "turn": 1, "text": "does heat help"} as JSON to /turn; the next turn is 2.
-    Each machine serves only itself (127.0.0.1). Put your own web server in front of it. Ctrl-C ends it on all machines.
+    Your program posts {"session": "your id", "turn": 1, "text": "does heat help"} as JSON to /turn. The next turn is 2.
+    Each machine serves only itself (127.0.0.1); put your own web server in front of it. Ctrl-C stops the service on all
+    machines.
 
     Example: voice-helper serve cluster
 
@@ -275,7 +284,7 @@ def cluster(options: Options, address: str | None, port: int, least: int, replic
 
 
 def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
-    """Return uvicorn's settings for the page: quiet, small and bounded."""
+    """Return uvicorn's settings for the page: little logging, little memory, and limits."""
     from voice_helper.servers.web.app import MAX_MESSAGE_BYTES
 
     return {
@@ -295,14 +304,15 @@ def server_settings(cert: Path | None, key: Path | None) -> dict[str, Any]:
 
 
 def _is_no_rubbish(record: logging.LogRecord) -> bool:
-    """Return whether a message should be logged. Invalid HTTP or text from clients would fill the log."""
+    """Return whether to log a message. Messages about invalid requests from clients would fill the log."""
     return not record.getMessage().startswith(_RUBBISH)
 
 
 def _recognizers(options: Options, skill: Skill, workers: int = 0) -> tuple[str, Callable[[], Recognizer]]:
     """Return the name of the recognizer, and a function that opens one for each speaker.
 
-    The first recognizer is opened at once, so that a failure is reported at startup rather than to the first client.
+    The first recognizer is opened immediately, so that a failure is reported at startup rather than to the first
+    client.
     """
     choice = choose_recognizer(options, skill, workers)
     opened = [choice.recognizer]
@@ -365,7 +375,7 @@ def _announce(listener: socket.socket, token: str | None, host: str, *, is_secur
     click.echo(address)
     click.echo(f"token: {token}")
     _draw_code(address)
-    note("open this address on a phone or another machine; everybody with the token can use it. Ctrl-C ends")
+    note("open this address on a phone or another machine; anyone with the token can use it. Ctrl-C ends")
     if not is_secure:
         note(
             "without --cert and --key, browsers block the microphone, and others on the network can read what is typed"
@@ -373,7 +383,7 @@ def _announce(listener: socket.socket, token: str | None, host: str, *, is_secur
 
 
 def _draw_code(address: str) -> None:
-    """Print an address as a QR code that a phone's camera reads, on a terminal that can show one."""
+    """Print an address as a QR code for a phone's camera, if the terminal can display one."""
     if not sys.stdout.isatty() or (sys.stdout.encoding or "").lower().replace("-", "") != "utf8":
         return
     try:
@@ -385,7 +395,9 @@ def _draw_code(address: str) -> None:
 
 
 def _reached_at(host: str) -> str:
-    """Return a host that other machines can open: for all addresses, the one of this machine on the network."""
+    """Return a host name or address that other machines can use. If the server listens on all addresses, return this
+    machine's address on the network.
+    """
     import socket
 
     name = host.strip("[]")
@@ -393,12 +405,12 @@ def _reached_at(host: str) -> str:
         return name
     family, elsewhere = _ELSEWHERE[name]
     with suppress(OSError), socket.socket(socket.AddressFamily[family], socket.SOCK_DGRAM) as asking:
-        asking.connect((elsewhere, 9))  # sends nothing: it only chooses the way there
+        asking.connect((elsewhere, 9))  # sends nothing: it only selects the route
         return str(asking.getsockname()[0])
     return socket.gethostname()
 
 
 def _shown(host: str) -> str:
-    """Return a host as it stands in an address: IPv6 in brackets, with its zone escaped."""
+    """Return a host as it appears in a URL: IPv6 in brackets, with its zone escaped."""
     name = host.strip("[]")
     return f"[{name.replace('%', '%25')}]" if ":" in name else name

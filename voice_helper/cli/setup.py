@@ -1,4 +1,4 @@
-"""First steps: `start` offers a menu, `setup` tests the sound and asks for the emergency number."""
+"""First steps: `start` offers a menu; `setup` tests the audio and asks for the emergency number."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 
 _PATIENCE_SECONDS: Final = 12.0
 _TRIES: Final = 3
-_BAR_WIDTH: Final = 30  # with the figures after it, one line of a narrow terminal
+_BAR_WIDTH: Final = 30  # leaves room for the figures on one line of a narrow terminal
 _CHUNKS_A_PICTURE: Final = 3  # about ten pictures a second
 _NUMBER: Final = re.compile(r"[0-9+*#][0-9 +*#-]{1,18}")
 _LEVELS: Final = {
@@ -72,8 +72,8 @@ _CHOICES: Final = {
 def start(options: Options, context: click.Context) -> None:
     """Choose what to do from a menu.
 
-    The first time, it also sets up the sound. Press Enter alone to listen. Ctrl-C ends what you chose; a second Ctrl-C
-    ends the program. On a terminal, voice-helper without arguments does the same.
+    On the first run, it also sets up the sound devices. Press Enter alone to listen. Ctrl-C ends the current activity;
+    a second Ctrl-C exits the program. On a terminal, voice-helper without arguments does the same.
 
     Example: voice-helper start
     """
@@ -113,7 +113,7 @@ def start(options: Options, context: click.Context) -> None:
 def setup(options: Options) -> None:
     """Test the sound devices and set your emergency number.
 
-    Nothing you say is kept.
+    No recording is kept.
 
     Example: voice-helper setup
     """
@@ -142,12 +142,12 @@ def _begin(context: click.Context, chosen: str, options: dict[str, object]) -> N
     if chosen == "t":
         context.invoke(test_intents, **options)
         return
-    patient = bool(context.lookup_default("patient"))  # as these commands read it when started directly
+    patient = bool(context.lookup_default("patient"))  # the value that these commands use when started directly
     context.invoke(guide if chosen == "g" else listen, patient=patient, **options)
 
 
 def _set_up(options: Options, console: Console) -> Options:
-    """Set up microphone, loudspeaker and number. Save the choices, and return the options with them."""
+    """Set up the microphone, the loudspeaker and the number. Save the choices and return the updated options."""
     from voice_helper.support.settings import begin_settings, keep_setting
 
     def keep(name: str, value: str) -> Options:
@@ -174,12 +174,12 @@ def _set_up(options: Options, console: Console) -> Options:
 
 
 def _hears(options: Options, skill: Skill, console: Console) -> bool:
-    """Show the microphone level while the user says a sentence, then what was heard. Return whether it works."""
+    """Show the microphone level while the user says a sentence, then the transcript. Return whether it works."""
     from voice_helper.audio.devices import Microphone
     from voice_helper.runtime.speaker import sentences_of
 
     try:
-        Microphone(options.microphone_device).close()  # without a microphone there is nothing to load
+        Microphone(options.microphone_device).close()  # without a microphone, there is no need to load the recognizer
     except SoundDeviceError as error:
         show_error(error)
         return options.microphone_device is None  # if there is no microphone at all, there is nothing to choose
@@ -243,7 +243,7 @@ def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[
 
 
 class _Metered:
-    """A source that shows its loudness while it is read, and ends after twelve seconds."""
+    """A source that shows its level while it is read. It ends after twelve seconds."""
 
     def __init__(self, source: Source, meter: LevelMeter, console: Console) -> None:
         self._source, self._meter, self._console = source, meter, console
@@ -274,7 +274,7 @@ class _Metered:
 
 
 def _speaks(options: Options, skill: Skill, console: Console) -> bool:
-    """Say a sentence. Return whether the user heard it, or no other device can be chosen."""
+    """Speak a sentence. Return whether the user heard it, or true if no other device can be chosen."""
     from voice_helper.audio.devices import Loudspeaker
     from voice_helper.cli.options import open_voice_or_none
     from voice_helper.runtime.speaker import Speaker
@@ -297,7 +297,7 @@ def _speaks(options: Options, skill: Skill, console: Console) -> bool:
 
 
 def _another(kind: DeviceKind, console: Console) -> str | None:
-    """Let the user choose another device. Return its name, "" to retry the same one, `None` to stop trying."""
+    """Let the user choose another device. Return its name, "" to retry the same one, or `None` to give up."""
     from voice_helper.audio.devices import device_names, is_systems_choice
 
     names = device_names(kind)
@@ -322,7 +322,7 @@ def _number(options: Options) -> str:
 
 
 def _asked(prompt: str, fits: Callable[[str], bool]) -> str:
-    """Ask until the answer is valid or empty."""
+    """Repeat a question until the answer is valid or empty."""
     while True:
         answer: str = click.prompt(prompt, default="", show_default=False).strip()
         if not answer or fits(answer):

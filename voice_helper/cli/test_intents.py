@@ -60,7 +60,7 @@ class Batch:
 
     @property
     def is_asked_for(self) -> bool:
-        """Return whether any option was given that makes no sense at the prompt."""
+        """Return whether the user gave any option that applies only to a batch."""
         is_shown_otherwise = self.form != "table" or bool(self.output or self.compare)
         return self.audio or self.cluster or is_shown_otherwise or self.fail_under is not None
 
@@ -115,7 +115,7 @@ _BATCH_OPTIONS: Final = (
 
 
 def _tested(command: Callable[..., None]) -> Any:
-    """Add the batch options to a command, before the options that all commands share."""
+    """Add the batch options to a command. They precede the options that all commands share."""
     return packed(Batch, _BATCH_OPTIONS, common(command))
 
 
@@ -128,10 +128,10 @@ def _tested(command: Callable[..., None]) -> Any:
 def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], history: bool) -> None:
     """Show what sentences mean, at a prompt or from files.
 
-    At the prompt, ":help" shows the commands, and edits to the intents take effect at the next line. Files (- is
-    standard input) hold one sentence a line, JSON with text, intent, slots, context and after (an object a line, or an
-    array), a CSV or TSV table with these columns, or YAML as in tests/sentences. Other JSON keys and columns stand in
-    the results unchanged.
+    At the prompt, ":help" lists the commands, and edits to the intents take effect with the next line. Files (- is
+    standard input) hold one sentence per line; or JSON with text, intent, slots, context and after (one object per
+    line, or an array); or a CSV or TSV table with these columns; or YAML as in tests/sentences. Other JSON keys and
+    columns are copied to the results unchanged.
 
     Example: voice-helper test-intents
 
@@ -152,7 +152,7 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
         )
         return
     if batch.cluster and batch.audio:
-        raise click.UsageError("--cluster spreads texts, not sounds")
+        raise click.UsageError("--cluster distributes texts, not audio files")
     earlier = _earlier(batch)
     skill = open_chosen_skill(options)
     piped: dict[str, bytes] = {}
@@ -177,7 +177,7 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
         count = len(report.failed)
         raise VoiceHelperError(
             f"{count} line{' was' if count == 1 else 's were'} not tested: {report.failed[0].fault}",
-            hint="the report says why of each; test those lines again",
+            hint="the report gives the reason for each; test those lines again",
         )
     if batch.fail_under is not None and not report.expected:
         raise VoiceHelperError("nothing was tested: no line has an expected intent", hint=_LABEL)
@@ -189,7 +189,7 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
 
 
 def _earlier(batch: Batch) -> dict[Key, Earlier] | None:
-    """Read the earlier results to compare with, before anything that takes longer."""
+    """Read the earlier results to compare with. This comes first, so that mistakes are reported without a wait."""
     from voice_helper.tester.report_comparison import read_results
 
     return read_results(batch.compare) if batch.compare is not None else None
@@ -202,7 +202,7 @@ def _comparison(batch: Batch, earlier: dict[Key, Earlier] | None, report: Report
 
 
 def _is_sound(path: Path) -> bool:
-    """Return whether an argument is a sound, not a list of sounds."""
+    """Return whether an argument is an audio file rather than a list of audio files."""
     from voice_helper.audio.devices import begins_like_sound, comes_from_stdin, is_sound_name
 
     if comes_from_stdin(path):
@@ -243,7 +243,7 @@ def read_case_files(
 
 
 def _tested_lines(skill: Skill, cases: Sequence[Case], given: Iterator[Result], batch: Batch, out: TextIO) -> Report:
-    """Collect the results line by line, and show each line's output as soon as it is ready."""
+    """Collect the results, and show each line's output as soon as it is ready."""
     from voice_helper.tester.report import Report
     from voice_helper.tester.run import explain
 
@@ -294,7 +294,7 @@ def _result(skill: Skill, case: Case, recognizer: Recognizer | None, piped: byte
             heard = _hear_file(recognizer, Path(case.text), piped)
         except (AudioFileError, EngineFaultError) as error:  # this line is lost, but not the others
             with suppress(EngineFaultError):
-                recognizer.finish()  # or the rest of this utterance would be part of the next line
+                recognizer.finish()  # otherwise the rest of this utterance would become part of the next line
             result = failed(case, error.message, recognizer.name)
         else:
             result = run_case(skill, case, heard=heard, engine=recognizer.name)

@@ -1,4 +1,4 @@
-"""The values in the files of an intents folder. Each value knows its line, so that a problem can name its place."""
+"""The values in the files of an intents folder. Each value has its line number, so that problems can be located."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ class Place:
 
 
 class Problems:
-    """Collects problems, so that all can be shown at once."""
+    """Collects problems, so that all of them can be shown at once."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, int, str], None] = {}
 
     def add(self, place: Place, message: str) -> None:
-        """Add a problem at a place."""
+        """Add a problem with its location."""
         self._found[place.file, place.line, message] = None
 
     def __len__(self) -> int:
         return len(self._found)
 
     def lines(self) -> tuple[str, ...]:
-        """Return the problems as `file:line: message`, sorted by place."""
+        """Return the problems as `file:line: message`, sorted by location."""
         return tuple(f"{file}:{line}: {message}" for file, line, message in sorted(self._found))
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One YAML value and its place: a text, a list of items, or items by key."""
+    """A YAML value and its location: a text, a list of items, or items by key."""
 
     place: Place
     value: str | bool | int | float | list[Item] | dict[str, Item] | None
 
     def text(self, problems: Problems, what: str) -> str:
-        """Return the text. Any other value is a problem, and is converted to text."""
+        """Return the text. For any other value, add a problem and convert the value to text."""
         if isinstance(self.value, str) and self.value.strip():
             return self.value
         if isinstance(self.value, bool | int | float):
@@ -56,21 +56,21 @@ class Item:
         return ""
 
     def number(self, problems: Problems, what: str) -> float:
-        """Return the number. Any other value is a problem, and counts as 0."""
+        """Return the number. For any other value, add a problem and return 0."""
         if isinstance(self.value, int | float) and not isinstance(self.value, bool):
             return float(self.value)
         problems.add(self.place, f"{what} must be a number, not {self._named()}")
         return 0.0
 
     def truth(self, problems: Problems, what: str) -> bool:
-        """Return true or false. Any other value is a problem, and counts as false."""
+        """Return the truth value. For any other value, add a problem and return false."""
         if isinstance(self.value, bool):
             return self.value
         problems.add(self.place, f"{what} must be true or false, not {self._named()}")
         return False
 
     def items(self, problems: Problems, what: str) -> list[Item]:
-        """Return the items of a list. Any other value is a problem, and counts as empty."""
+        """Return the items of a list. For any other value, add a problem and return an empty list."""
         if isinstance(self.value, list):
             return self.value
         cause = ": a space goes after each dash" if str(self.value).startswith("-") else ""
@@ -78,13 +78,13 @@ class Item:
         return []
 
     def texts(self, problems: Problems, what: str) -> tuple[str, ...]:
-        """Return the texts of a list of texts, or of a single one."""
+        """Return the texts of a list of texts, or of a single text."""
         if not isinstance(self.value, list):
             return (self.text(problems, what),)
         return tuple(item.text(problems, f"{what}, entry {number}") for number, item in enumerate(self.value, 1))
 
     def mapping(self, problems: Problems, what: str, *, known: frozenset[str] | None = None) -> dict[str, Item]:
-        """Return the items by key. Keys that are not in `known` are problems."""
+        """Return the items by key. Keys that are not in `known` are reported as problems."""
         if not isinstance(self.value, dict):
             problems.add(self.place, f"{what} must have keys, not be {self._named()}")
             return {}

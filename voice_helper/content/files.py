@@ -17,7 +17,7 @@ OPTIONAL = (
 )  # fmt: skip
 WORDINGS = "wordings.txt"
 USUAL_PAGE = "page.{}.yaml"
-"""The usual words of the web page in a language, beside the intents folders."""
+"""The default texts of the web page in a language. The file is next to the intents folders."""
 GENERATED = "generated"
 YAML = ".yaml"
 _SHORT_YAML = ".yml"
@@ -30,21 +30,21 @@ class Files:
 
     folder: Path
     read: Mapping[Path, bytes | OSError]
-    """The content of each file, by its path with the suffix `.yaml`."""
+    """The content of each file, by path. The suffix of each path is normalized to `.yaml`."""
 
     named: Mapping[Path, Path] = field(default_factory=dict)
-    """The path of each file that has another name than in `read`: `guide.yml`."""
+    """The actual path of each file whose name differs from the one in `read`, such as `guide.yml`."""
 
     twice: tuple[Path, ...] = ()
-    """Files that are not read because there is one of the same name with the suffix `.yaml`."""
+    """Files that are ignored because a file of the same name with the suffix `.yaml` exists."""
 
     @property
     def shown(self) -> str:
-        """Return the name of the folder in problems."""
+        """Return the folder's name for problem messages."""
         return shown_path(self.folder, self.folder)
 
     def key(self, belongs: Callable[[Path], bool] = lambda path: True) -> str:
-        """Return a hash of the files that `belongs` accepts. The same words have the same key."""
+        """Return a hash of the files that `belongs` accepts. The same content has the same key."""
         digest = hashlib.sha256()
         for path, raw in self.read.items():
             if isinstance(raw, bytes) and belongs(path):
@@ -53,12 +53,14 @@ class Files:
 
 
 def is_left_by_a_program(path: Path) -> bool:
-    """Return whether a file belongs to an editor or the system: a lock, a backup or metadata, such as `.#x` or `x~`."""
+    """Return whether a file belongs to an editor or the operating system, such as a lock, a backup or metadata (`.#x`,
+    `x~`).
+    """
     return path.name.startswith((".", "#")) or path.name.endswith("~")
 
 
 def read_files(folder: Path) -> Files:
-    """Read the files of an intents folder. Files of editors and of the system are left out."""
+    """Read the files of an intents folder. Files of editors and of the operating system are ignored."""
     found: dict[Path, Path] = {}
     twice: list[Path] = []
     known = {folder / name for name in (*NEEDED, *OPTIONAL)}
@@ -79,7 +81,7 @@ def read_files(folder: Path) -> Files:
 
 
 def generated_file(folder: Path, name: str) -> Path:
-    """Return the path of a file that a command makes from the words of an intents folder. It may not exist."""
+    """Return the path of a file that a command generates from an intents folder. It may not exist."""
     return folder / GENERATED / name
 
 
@@ -91,7 +93,7 @@ def _raw(path: Path) -> bytes | OSError:
 
 
 def usual_page(files: Files, language: str) -> Path | None:
-    """Return the file with the usual words of the web page in a language, or `None` if there is none."""
+    """Return the file with the default texts of the web page in a language, or `None` if there is none."""
     name = USUAL_PAGE.format(language)
     return next((path for path in files.read if path.name == name and path.parent != files.folder), None)
 
@@ -106,13 +108,15 @@ def document_of(files: Files, path: Path, problems: Problems) -> Item:
 
 
 def shown_path(path: Path, folder: Path) -> str:
-    """Return the path of a file in the form that problems show."""
+    """Return the path of a file as shown in problem messages."""
     is_shipped = folder.parent.name == "intents" and path.is_relative_to(folder.parent)
     return path.relative_to(folder.parent.parent).as_posix() if is_shipped else path.as_posix()
 
 
 def text_of(files: Files, path: Path, problems: Problems) -> str | None:
-    """Return the text of a file, or `None` if it does not exist or is invalid. Adds a problem if it is invalid."""
+    """Return the text of a file, or `None` if it does not exist or is invalid. An invalid file is added to
+    `problems`.
+    """
     raw = files.read.get(path, b"")
     shown = shown_path(files.named.get(path, path), files.folder)
     if isinstance(raw, OSError):

@@ -1,7 +1,7 @@
-"""Read YAML documents by a schema: records that declare the keys of a file, their types and their meaning.
+"""Read YAML documents with a schema: records that declare the keys of a file, their types and their meaning.
 
-The same records give a JSON Schema for editors and the reference page of the docs. A reader never stops at the first
-mistake: each is added to the problems with its line, and a blank value takes its place.
+The same records produce a JSON Schema for editors and the reference page of the docs. Reading never stops at the first
+mistake: each mistake is added to the problems with its line, and a blank value replaces the invalid one.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _LIKENESS: Final = 0.7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A mapping with known keys. Each field that is made by `key` is one of them."""
+    """A mapping with known keys. Each field that is declared with `key` is one of them."""
 
     named: ClassVar[str] = ""
-    """The name of the file, if the record is a whole file."""
+    """The name of the file, if the record describes a whole file."""
 
     place: Place
     key_places: Mapping[str, Place]
-    """The line of each value that has no mistake, by key. Keys that were left out have none."""
+    """The line of each valid value, by key. Missing keys have no line."""
 
     def place_of(self, name: str) -> Place:
-        """Return the line of a value, or of the record if the key was left out."""
+        """Return the line of a value, or of the record if the key is missing."""
         return self.key_places.get(name, self.place)
 
     def has(self, *names: str) -> bool:
-        """Return whether the file has all of these keys, each with a value without a mistake."""
+        """Return whether the file has all of these keys, each with a valid value."""
         return self.key_places.keys() >= set(names)
 
 
@@ -59,11 +59,11 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a schema says about a key beside its type."""
+    """The schema's information about a key, besides its type."""
 
     about: str
     each: str = ""
-    """How to name an entry in problems, by its key, its own name or its number: `the answer {}`."""
+    """How problem messages name an entry, by its key, its name or its number: `the answer {}`."""
 
     low: float | None = None
     high: float | None = None
@@ -71,10 +71,10 @@ class Key:
     """The keys that a mapping may have."""
 
     hint: str = ""
-    """What to write, if the key is missing."""
+    """What to write if the key is missing."""
 
     unless: str = ""
-    """The other key that stands instead of this one: a record may not have both."""
+    """The other key that replaces this one. A record must not have both."""
 
 
 def key(
@@ -88,7 +88,7 @@ def key(
     hint: str = "",
     unless: str = "",
 ) -> Any:
-    """Declare a key of a record. Without a `default`, the file must have it, or the one that `unless` names."""
+    """Declare a key of a record. Without a `default`, the key is required, or the one that `unless` names."""
     known = frozenset(names) if names is not None else None
     metadata = {"key": Key(about, each, low, high, known, hint, unless)}
     if isinstance(default, dict):
@@ -101,7 +101,7 @@ _keys: dict[type[Record], _Keys] = {}
 
 
 def keys_of(record: type[Record]) -> _Keys:
-    """Return the keys of a record: for each, its field, its type, and what the schema says about it."""
+    """Return the keys of a record. Each has its field, its type, and its schema information."""
     if record not in _keys:
         hints = get_type_hints(record)
         _keys[record] = {
@@ -113,18 +113,18 @@ def keys_of(record: type[Record]) -> _Keys:
 
 
 def is_needed(each: Field[Any]) -> bool:
-    """Return whether a file must have the key of a field, or the one that stands instead of it."""
+    """Return whether the key of a field is required, or the one that replaces it."""
     return each.default is MISSING and each.default_factory is MISSING
 
 
 def read(record: type[AnyRecord], item: Item, problems: Problems) -> AnyRecord:
-    """Return a document as the record of its file. Mistakes are added to `problems`."""
+    """Read a document as the record of its file. Mistakes are added to `problems`."""
     return _read_record(record, item, _Where(record.named, ""), problems)
 
 
 @dataclass(frozen=True, slots=True)
 class _Where:
-    """How problems name a value (`what`), and how they name the values inside it (`inside`)."""
+    """How problem messages name a value (`what`) and the values inside it (`inside`)."""
 
     what: str
     inside: str
@@ -212,13 +212,13 @@ def _read(kind: Any, item: Item, where: _Where, problems: Problems, key: Key | N
 
 
 def _name_of(item: Item) -> str | None:
-    """Return the name that an entry of a list gives itself, to name it in problems."""
+    """Return the name that a list entry gives itself, for problem messages."""
     name = item.value.get("name") if isinstance(item.value, dict) else None
     return name.value if name is not None and isinstance(name.value, str) else None
 
 
 def _chosen(kind: Any, item: Item) -> Any:
-    """Return the member of a union that fits the shape of a value, or the type itself if it is no union."""
+    """Return the member of a union type that fits the form of a value. Return other types unchanged."""
     members = members_of(kind)
     if len(members) == 1:
         return members[0]
@@ -227,7 +227,7 @@ def _chosen(kind: Any, item: Item) -> Any:
 
 
 def members_of(kind: Any) -> tuple[Any, ...]:
-    """Return the members of a union apart from `None`, or the type itself."""
+    """Return the members of a union type except `None`, or the type itself."""
     if get_origin(kind) in (Union, types.UnionType):
         return tuple(member for member in get_args(kind) if member is not type(None))
     return (kind,)
@@ -284,13 +284,13 @@ def _known_names(name: str, known: Iterable[str]) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question that names the known name most like a wrong one, or "" if none is like it."""
+    """Return a question that suggests the known name most similar to a wrong one. Return "" if none is similar."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=_LIKENESS)
     return f', did you mean "{near[0]}"?' if near else ""
 
 
 def json_schema(record: type[Record]) -> dict[str, Any]:
-    """Return the JSON Schema of a file, which editors check and complete by."""
+    """Return the JSON Schema of a file, which editors use for validation and completion."""
     definitions: dict[str, Any] = {}
     top = _object(record, definitions)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": record.named, **top} | (
@@ -314,7 +314,7 @@ def _object(record: type[Record], definitions: dict[str, Any]) -> dict[str, Any]
 
 
 def _alternatives(known: _Keys) -> dict[str, Any]:
-    """Return that an object has either a key or those that it stands instead of."""
+    """Return the schema rule that an object has either a key or the keys that it replaces."""
     replaced: dict[str, dict[str, bool]] = {}
     for name, (each, _, about_key) in known.items():
         if about_key.unless:
@@ -365,12 +365,12 @@ def _schema(kind: Any, key: Key | None, definitions: dict[str, Any]) -> dict[str
 
 
 def about(record: type[Record]) -> str:
-    """Return what a record is for: its docstring on one line."""
+    """Return the description of a record: its docstring on one line."""
     return " ".join((record.__doc__ or "").split())
 
 
 def reference(record: type[Record]) -> Iterator[str]:
-    """Yield the lines of the section of a file in the reference page: a table of keys for each of its records."""
+    """Yield the lines of a file's section in the reference page, with a table of keys for each record."""
     yield from (f"## {record.named}", "", about(record), "")
     left: list[type[Record]] = [record]
     done: set[type[Record]] = set()
@@ -421,8 +421,8 @@ def _shown(kind: Any, key: Key | None) -> str:
         inner = get_args(member)[0]
         return "text or list of texts" if inner is str else f"list: {_shown(inner, None)}"
     if origin is dict:
-        return f"by name: {_shown(get_args(member)[1], None)}"
-    return f"keys of {_title(member).lower()}"
+        return f"mapping of names to {_shown(get_args(member)[1], None)}"
+    return f"{_title(member).lower()} keys (below)"
 
 
 _SHOWN: Final[Mapping[Any, str]] = {

@@ -1,6 +1,6 @@
-"""People's own wordings: labelled sentences that the nearest meaning learns from, in addition to the templates.
+"""Real users' wordings: labelled sentences for training the similarity model, in addition to the templates.
 
-`wordings.txt` has one on each line, under headings of the form `[intent]` or `[intent family]`.
+`wordings.txt` has one sentence per line, under headings of the form `[intent]` or `[intent family]`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MAX_LINE_CHARACTERS = 300
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One sentence that a person said, and its meaning."""
+    """A sentence by a real user, and its meaning."""
 
     text: str
     intent: str
@@ -54,5 +54,5 @@ def read_wordings(lines: Iterable[str], file: str, problems: Problems) -> tuple[
         elif intent is not None:
             found[line] = Wording(line, intent, family, place)
         else:
-            problems.add(place, f'"{line}" stands under no heading [intent]')
+            problems.add(place, f'"{line}" is under no heading [intent]')
     return tuple(found.values())

@@ -1,4 +1,4 @@
-"""Read YAML with the line of every value, so that a problem can name its place.
+"""Read YAML with the line of every value, so that problems can be located.
 
 Only plain data is accepted: no tags, no anchors and aliases (a few lines of them can expand to gigabytes), and no deep
 nesting.
@@ -23,8 +23,8 @@ _SIGNS = "@`%!&*|>?"
 _TAB = "indent with spaces, not with tabs"
 _COLON = "a text with a colon in it needs quotes around it"
 _QUOTES = "a text with quotes in it needs quotes of the other kind around all of it"
-_INDENT = "a line here is indented otherwise than those that it belongs to"
-_NO_ANCHORS = "anchors (&) and aliases (*) are not read: write the value out, or put quotes around the text"
+_INDENT = "a line is indented differently from the lines that it belongs to"
+_NO_ANCHORS = "anchors (&) and aliases (*) are not supported: write the value out, or put quotes around the text"
 _PART = "the bracket is never closed, or a text in it with quotes, a comma or a colon needs quotes around it"
 
 _PLAIN_TAGS = frozenset({"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"})
@@ -33,7 +33,7 @@ _PLAIN_TAGS = frozenset({"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"})
 def read_document(text: str, file: str, problems: Problems) -> Item:
     """Read one YAML document. If it is invalid, add the mistakes to `problems` and return an empty document.
 
-    `file` is the name of the file in problems.
+    `file` is the name of the file in problem messages.
     """
     start = Place(file, 1)
     if len(text) > _MAX_CHARACTERS:
@@ -74,7 +74,7 @@ def _yaml_problem(error: Exception, file: str, text: str) -> tuple[Place, str]:
 
 
 def _usual_cause(line: str, reason: str, context: str) -> str | None:
-    """Return the most likely mistake behind a message of the YAML reader, in either of its builds."""
+    """Return the most likely mistake behind an error message of the YAML parser, in either of its implementations."""
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return _TAB
     found = _VALUE.fullmatch(line)
@@ -108,7 +108,7 @@ def _item(node: yaml.Node, file: str, problems: Problems, *, depth: int) -> Item
                 problems.add(key_place, "a key must be a text")
             elif key in read:
                 first = next(each.start_mark.line for each, _ in node.value if each.value == key) + 1
-                problems.add(key_place, f'key "{key}" stands here a second time (first in line {first}): keep only one')
+                problems.add(key_place, f'key "{key}" occurs twice (first in line {first}): keep only one')
             else:
                 read[key] = _item(value_node, file, problems, depth=depth + 1)
         return Item(place, read)

@@ -1,1 +1,1 @@
-"""Decide what happens next: an event and the state so far become a new state and actions."""
+"""Decide what happens next: from the current state and an event, compute the new state and the actions."""

@@ -1,4 +1,4 @@
-"""Look up the answer to a meaning: the rows to say, each with its source."""
+"""Look up the answer to a meaning: the rows to speak, each with its source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from voice_helper.types import Answer, DisclaimerRule, Kind, Match, Row
 KINDS: Final = get_args(Kind)
 ANY, NO_VALUE, OTHER = "any", "none", "other"
 MAX_VALUES: Final = 3
-"""The maximum number of values of one slot to answer: listeners cannot remember more."""
+"""The maximum number of values per slot in one answer. Listeners cannot remember more."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -29,17 +29,17 @@ class Entry:
     rows: tuple[Row, ...]
     disclaimer: DisclaimerRule
     title: str
-    """Its name in "Did you mean ..., or ...?"."""
+    """The name of the intent in "Did you mean ..., or ...?"."""
 
     said_twice: bool
     place: Place
     one_at_a_time: bool = False
-    """Whether only the first value of a slot is answered, because the rows for several would be too long."""
+    """Whether to answer only the first value of a slot, because the rows for several values would be too long."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """All answers of a language."""
+    """All answers in one language."""
 
     entries: Mapping[str, Entry]
     disclaimers: Disclaimers
@@ -47,26 +47,26 @@ class Answers:
     samples: Row
     waiting: Row
     unsure: str
-    """Contains `{first}` and `{second}`, the two meanings to choose from."""
+    """The clarifying question. Contains `{first}` and `{second}`, the two possible meanings."""
 
     denied_flag: Row
     possible: Row
-    """Names the emergency number where danger is only possible."""
+    """Names the emergency number if danger is possible."""
 
     unread: Row
-    """Said after the answer to a text that is too long to read as a question."""
+    """Spoken after the answer to a text that is too long for a question."""
 
     recording_notice: Row
-    """Said before everything else if the sound is being recorded."""
+    """Spoken before everything else if the audio is being recorded."""
 
     outages: Mapping[str, Row] = field(default_factory=dict)
     """The row for each failure or recovery of an engine or a device."""
 
     reviewed: str = "none"
-    """Which clinician has reviewed the words, and when; "none" if nobody has."""
+    """The clinician who reviewed the content, and the date. "none" without a review."""
 
     last_of_several: str = "{before}, {last}"
-    """How to join the last of several values to those before it."""
+    """How to join the last of several values to the previous ones."""
 
     unsure_start: Row = field(default_factory=lambda: Row("", "talk"))
     """Asks whether the user needs a session now, if that is one of the two meanings."""
@@ -74,7 +74,7 @@ class Answers:
     markers: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     say: Callable[[str, str], str | None] = lambda slot, value: None
-    """Returns the spoken form of a value, given the slot and the value, or `None` if it has none."""
+    """Returns the spoken form of a value, given the slot and the value, or `None` if it has no spoken form."""
 
     @property
     def full(self) -> Row:
@@ -93,8 +93,8 @@ class Answers:
     def answer(self, match: Match, *, full_given: bool, situation: Mapping[str, str] | None = None) -> Answer:
         """Return the rows that answer a match, and the disclaimer.
 
-        `full_given` says whether the user has heard the full disclaimer since start-up. `situation` holds what is known
-        besides the sentence, such as `{"recording": "on"}`. Raises `KeyError` if the intent has no answer.
+        `full_given` says whether the user has heard the full disclaimer since startup. `situation` holds facts other
+        than the sentence, such as `{"recording": "on"}`. Raises `KeyError` if the intent has no answer.
         """
         entry = self.entries[match.intent]
         if entry.one_at_a_time:
@@ -109,7 +109,7 @@ class Answers:
     def rows_for(
         self, rows: tuple[Row, ...], match: Match, situation: Mapping[str, str] | None = None
     ) -> tuple[Row, ...]:
-        """Return the rows that apply to a match, with its values filled in and their kinds marked."""
+        """Return the rows that apply to a match, with their values filled in and their kinds marked."""
         values = {**(situation or {}), **match.slots}
         if match.family:
             values["family"] = match.family
@@ -121,20 +121,20 @@ class Answers:
         return self._mark_kinds(tuple(dict.fromkeys(said)))
 
     def going_on(self, rows: tuple[Row, ...], *, full_given: bool) -> Answer:
-        """Return an answer with rows that continue a topic. Rows that make no health claim need no disclaimer."""
+        """Return an answer with rows that continue a topic. Rows without a health claim need no disclaimer."""
         return self.disclaimers.after(rows, rule_of_more(rows), full_given=full_given)
 
     def filled(self, row: Row, values: Mapping[str, str] | None = None) -> Row:
-        """Return the row with settings and values in place of `{name}`."""
+        """Return the row with settings and values substituted for `{name}`."""
         return replace(filled(row, {**self.settings, **(values or {})}), when={})
 
     def did_you_mean(self, first: str, second: str) -> Row:
-        """Return the question which of two intents the user meant."""
+        """Return the question that asks which of two intents the user meant."""
         titles = {"first": self.entries[first].title, "second": self.entries[second].title}
         return filled(Row(self.unsure, "talk"), titles)
 
     def _values_aloud(self, row: Row, rows: Iterable[Row], values: Mapping[str, str]) -> dict[str, str] | None:
-        """Return the values as this row says them aloud, or `None` if the row does not apply to them."""
+        """Return the spoken form of the values in this row, or `None` if the row does not apply to them."""
         aloud = {slot: self._aloud(slot, _split(value)) for slot, value in values.items()}
         for slot, wanted in row.when.items():
             given = _split(values.get(slot, ""))
@@ -151,14 +151,14 @@ class Answers:
         return aloud if all(aloud.get(name) for name in needed) else None
 
     def _aloud(self, slot: str, values: Iterable[str]) -> str:
-        """Return the spoken form of values. It contains only words from the lists, never what the user typed."""
+        """Return the spoken form of values. It contains only words from the lists, never the user's own text."""
         said = [word for value in values if (word := self.say(slot, value))]
         if len(said) < 2:
             return "".join(said)
         return _put(self.last_of_several, {"before": ", ".join(said[:-1]), "last": said[-1]})
 
     def _mark_kinds(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        """Mark which rows come from the article and which are first aid, if an answer contains both."""
+        """If an answer contains both rows from the article and first-aid rows, mark which is which."""
         kinds = {row.kind for row in rows}
         if not {"article", "first_aid"} <= kinds:
             return rows
@@ -174,19 +174,21 @@ class Answers:
         return tuple(marked)
 
     def _names_itself(self, row: Row, marker: str) -> bool:
-        """Return whether the row names its source ("The NHS says") or has the marker's main word ("The article")."""
+        """Return whether the row names its own source ("The NHS says") or contains the marker's main word ("The
+        article").
+        """
         publisher = (row.source or "").split(",")[0]
         main_word = marker.rstrip(":").split()[-1].casefold()
         return main_word in row.text.casefold() or (publisher != "" and publisher in row.text)
 
 
 def placeholders(text: str) -> frozenset[str]:
-    """Return the names in braces that stand for values."""
+    """Return the names in braces, which stand for values."""
     return frozenset(_PLACEHOLDER.findall(text))
 
 
 def filled(row: Row, values: Mapping[str, str]) -> Row:
-    """Return the row with values in place of `{name}`. A name without a value is left unchanged."""
+    """Return the row with values substituted for `{name}`. A name without a value is left unchanged."""
     return replace(row, text=_put(row.text, values))
 
 
@@ -205,11 +207,11 @@ def _named_values(rows: Iterable[Row], slot: str) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Sources:
-    """What rows may refer to: the article's facts and the named public sources."""
+    """The sources that rows may refer to: the article's facts and the named public sources."""
 
     facts: frozenset[str]
     named: Mapping[str, str]
-    """The key of each source, and its name and date as shown to users."""
+    """The name and date of each source as shown to users, by key."""
 
 
 def read_facts(item: Item, problems: Problems) -> dict[str, str]:
@@ -223,8 +225,10 @@ def named_sources(file: AnswersFile) -> dict[str, str]:
 
 
 def row_of(row: RowKeys, what: str, sources: Sources, problems: Problems) -> Row:
-    """Return a row, and check that it has the fact or source that its kind requires. Problems name it `what`."""
-    if row.has("text", "kind"):  # otherwise it is a problem already
+    """Return a row, and check that it has the fact or source that its kind requires. Problem messages call it
+    `what`.
+    """
+    if row.has("text", "kind"):  # otherwise the problem is already recorded
         _check_provenance(row, what, sources, problems)
     source = sources.named.get(row.source, row.source) if row.source else None
     return Row(row.text, row.kind, row.fact, source, row.when)
@@ -244,7 +248,7 @@ def _check_provenance(row: RowKeys, what: str, sources: Sources, problems: Probl
         near = did_you_mean(source, sources.named)
         problems.add(place, f'{what}: there is no source "{source}" under "sources:" of answers.yaml{near}')
     if kind == "article" and fact is None:
-        problems.add(place, f'{what}: a row of kind article needs "fact:", an id of facts.yaml')
+        problems.add(place, f'{what}: a row of kind article needs "fact:", an id from facts.yaml')
     if kind in {"first_aid", "safety"} and source is None:
         problems.add(place, f'{what}: a row of kind {kind} needs "source:", a key of "sources:" of answers.yaml')
     if kind == "talk" and (fact or source):
@@ -252,7 +256,7 @@ def _check_provenance(row: RowKeys, what: str, sources: Sources, problems: Probl
 
 
 def answers_of(file: AnswersFile, sources: Sources, problems: Problems) -> Answers:
-    """Return the answers of `answers.yaml`. Rows without provenance and wrong forms are added to `problems`."""
+    """Return the answers in `answers.yaml`. Rows without a source and malformed entries are added to `problems`."""
     _check_form(file, "unsure", file.unsure, ("first", "second"), problems)
     _check_form(file, "last_of_several", file.last_of_several, ("before", "last"), problems)
     misunderstood = file.not_understood
@@ -296,7 +300,7 @@ def _check_form(file: AnswersFile, name: str, text: str, names: tuple[str, ...],
 def _entry_of(
     intent: str, answer: AnswerKeys, sources: Sources, problems: Problems, shared: Entry | None = None
 ) -> Entry:
-    """Return the answer of an intent. One that is `like: no_session` has a title of its own, and the `shared` rows."""
+    """Return the answer of an intent. An answer with `like: no_session` has its own title and the `shared` rows."""
     title = answer.title or intent.replace("_", " ")
     if answer.like is not None:
         if shared is None:

@@ -1,4 +1,6 @@
-"""The commands of a guided session, one record each: what it does, whether it works outside a session, its button."""
+"""The commands of a guided session. Each record says what the command does, whether it works outside a session, and
+which button it has.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ REPEAT: Final = "guide_repeat"
 PLACE: Final = "guide_place"
 
 ButtonPart = Literal["feelings", "moves", "pause", "resume", "stop"]
-"""The parts of the web page that hold buttons."""
+"""The parts of the web page that contain buttons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +27,19 @@ class Command:
 
     intent: str
     help: str
-    """What it does, for authors of intents."""
+    """What the command does, for authors of intents."""
 
     does: Callable[[Guide, Session, Match], Move] | None = None
-    """Its move in a session; `None` if it changes only the speech."""
+    """The command's move in a session. `None` if it only changes the speech."""
 
     works_anywhere: bool = False
-    """Whether it also has a meaning outside a session."""
+    """Whether the command also has a meaning outside a session."""
 
     button: ButtonPart | None = None
-    """The part of the web page that has its button."""
+    """The part of the web page that contains the command's button."""
 
     pace: Pace | None = None
-    """How it changes the speech, in a session and outside."""
+    """How the command changes the speech, in a session and outside."""
 
 
 def _go_on(guide: Guide, session: Session, match: Match) -> Move:
@@ -55,7 +57,7 @@ def _no(guide: Guide, session: Session, match: Match) -> Move:
     if session.asking is not None:
         return guided.not_yet(guide, replace(session, asking=None))
     asks = guided.current_step(guide, session).asks
-    return guided.same(guide, session) if asks else Move(session)  # nothing was asked
+    return guided.same(guide, session) if asks else Move(session)  # no question was asked
 
 
 def _places_in(guide: Guide, match: Match) -> str | None:
@@ -64,7 +66,7 @@ def _places_in(guide: Guide, match: Match) -> str | None:
 
 _ALL: Final = (
     Command(
-        GUIDE_START, "begins a session; in one, leads to the step for its place",
+        GUIDE_START, "starts a session; during a session, goes to the step for the place",
         lambda guide, session, match: guided.start_again(guide, session, _places_in(guide, match)),
         works_anywhere=True,
     ),
@@ -72,33 +74,33 @@ _ALL: Final = (
         PLACE, "names a place",
         lambda guide, session, match: guided.go_to_place(guide, session, _places_in(guide, match)),
     ),
-    Command("guide_back", "goes to the step before",
+    Command("guide_back", "goes to the previous step",
             lambda guide, session, match: guided.go_back(guide, session), button="moves"),
-    Command(REPEAT, "says the step again; outside a session, the last answer",
+    Command(REPEAT, "repeats the step; outside a session, repeats the last answer",
             lambda guide, session, match: guided.repeat(guide, session), works_anywhere=True, button="moves"),
-    Command("guide_next", "goes to the next step, or on after a pause", _go_on, button="moves"),
-    Command("guide_restart", "begins again at the first step",
+    Command("guide_next", "goes to the next step, or continues after a pause", _go_on, button="moves"),
+    Command("guide_restart", "restarts at the first step",
             lambda guide, session, match: guided.restart(guide, session)),
-    Command("guide_pause", "waits; the time limit goes on counting",
+    Command("guide_pause", "pauses; the time limit keeps running",
             lambda guide, session, match: guided.pause(guide, session), button="pause"),
-    Command("guide_resume", "goes on after a pause, or to the next step", _go_on, button="resume"),
+    Command("guide_resume", "continues after a pause, or goes to the next step", _go_on, button="resume"),
     Command("guide_better", "ends the session: it is better",
             lambda guide, session, match: guided.better(guide), button="feelings"),
-    Command("guide_same", "no change: the step goes on, or after the step that asks, the steps come once more",
+    Command("guide_same", "no change: continues the step; after the step that asks, repeats the steps once",
             lambda guide, session, match: guided.not_yet(guide, session), button="feelings"),
-    Command("guide_worse", "ends the session at once, with the advice to get help",
+    Command("guide_worse", "ends the session immediately, with the advice to get help",
             lambda guide, session, match: guided.worse(guide), button="feelings"),
-    Command(STOP, "ends the session and all speech in silence",
+    Command(STOP, "silently ends the session and all speech",
             lambda guide, session, match: guided.stop(), button="stop"),
-    Command("guide_stand", "gives the extra step of `stand:`",
+    Command("guide_stand", "goes to the extra step in `stand:`",
             lambda guide, session, match: guided.stand(guide, session)),
     Command("guide_where", "says which step it is", lambda guide, session, match: guided.which_step(guide, session)),
     Command("guide_time", "says how many seconds are left",
             lambda guide, session, match: guided.how_long(guide, session)),
-    Command("help", "says what can be said in a session",
+    Command("help", "says what the user can say in a session",
             lambda guide, session, match: guided.say_between(guide, session, (guide.help,)), works_anywhere=True),
-    Command("yes", "confirms what was asked about; otherwise goes on like `guide_next`", _yes),
-    Command("no", "answers a question like `guide_same`", _no),
+    Command("yes", "confirms what the assistant asked; otherwise works like `guide_next`", _yes),
+    Command("no", "as an answer to a question, works like `guide_same`", _no),
     Command("speak_slower", "speaks slower", works_anywhere=True, pace=Pace(rate=1 / 1.2)),
     Command("speak_faster", "speaks faster", works_anywhere=True, pace=Pace(rate=1.2)),
     Command("speak_louder", "speaks louder", works_anywhere=True, pace=Pace(loudness=1.5)),
@@ -106,16 +108,16 @@ _ALL: Final = (
 )  # fmt: skip
 
 COMMANDS: Final[Mapping[str, Command]] = {command.intent: command for command in _ALL}
-"""Each command by its intent. Buttons stand on the page in this order."""
+"""Each command by its intent. The web page shows their buttons in this order."""
 
 
 def pace_of(match: Match) -> Pace | None:
-    """Return how a match changes the speech, if it does."""
+    """Return how a match changes the speech, or `None` if it does not."""
     command = COMMANDS.get(match.intent)
     return command.pace if command is not None else None
 
 
 def move_of(guide: Guide, session: Session, match: Match) -> Move | None:
-    """Return what a match does in a session; `None` if it is not a command of one."""
+    """Return the move of a match in a session, or `None` if the match is not a session command."""
     command = COMMANDS.get(match.intent)
     return command.does(guide, session, match) if command is not None and command.does is not None else None

@@ -1,7 +1,7 @@
-"""The core of the skill: `step(state, event)` returns a new state and the actions to carry out.
+"""The core of the skill: `step(state, event)` returns a new state and the actions to execute.
 
-It uses no device, clock, thread, network or randomness. Typed text, a sound file, the microphone and a server all
-drive this same function.
+The core uses no device, clock, thread, network or randomness. Typed text, an audio file, the microphone and the servers
+all drive this same function.
 """
 
 from __future__ import annotations
@@ -52,23 +52,25 @@ POSSIBLE_SECONDS: Final = 30
 """A second possible sign of danger, or a "yes", within this time makes the first one certain."""
 
 STEADY_SECONDS: Final = 0.25
-"""A red flag in a partial transcript must last this long: partial transcripts flicker while the recognizer guesses."""
+"""A red flag in a partial transcript must persist for this long, because partial transcripts fluctuate."""
 
 COMMAND_STEADY_SECONDS: Final = 0.1
-"""A command in a partial transcript must last this long before speech stops for it."""
+"""A command in a partial transcript must persist for this long before it interrupts the speech."""
 
 ATTENTION_SECONDS: Final = 8
-"""After an answer, the time in which words that are not understood are asked for again, even in open listening."""
+"""For this time after an answer, the assistant asks the user to repeat speech that it did not understand, even in open
+listening.
+"""
 
 YES: Final = "yes"
 _ALERT: Final = "alert"
 TAKE_BACK: Final = "take_back"
-"""The intent of words that take a sign of danger back."""
+"""The intent of withdrawing a sign of danger."""
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """Combine understanding, answers and the guided session."""
+    """Combines understanding, answers and the guided session."""
 
     understanding: Understanding
     answers: Answers
@@ -76,11 +78,11 @@ class Conversation:
     follow_ups: FollowUps = field(default_factory=FollowUps)
 
     def article_only(self) -> Conversation:
-        """Return a conversation whose sessions use only the article's own words, plus the safety rows."""
+        """Return a conversation whose sessions use only the article's own text and the safety rows."""
         return replace(self, guide=self.guide.article_only() if self.guide is not None else None)
 
     def by_turns(self) -> Conversation:
-        """Return a conversation for interfaces that speak only when spoken to: see `turn_taking`."""
+        """Return a conversation for interfaces that speak only in reply. See `turn_taking`."""
         return replace(self, guide=self.guide.by_turns() if self.guide is not None else None)
 
     @cached_property
@@ -88,7 +90,7 @@ class Conversation:
         return Interpreter(self.understanding, self.answers, self.guide, self.follow_ups)
 
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
-        """Process one event; return the new state and the actions, in order."""
+        """Process one event. Return the new state and the actions, in order."""
         if isinstance(event, Outage):
             return self._gave_out(state, event)
         if isinstance(event, Heard):
@@ -104,7 +106,7 @@ class Conversation:
         return self._done_speaking(state)
 
     def begin_guide(self, state: State, place: str | None = None) -> tuple[State, tuple[Action, ...]]:
-        """Start the guided session at once, as a key press does. `place` is a value of the guide's place slot."""
+        """Start the guided session immediately, as a key press would. `place` is a value of the guide's place slot."""
         if self.guide is None:
             return state, ()
         move = guided.begin(self.guide, self.answers.short, place=place, conditions=state.conditions)
@@ -112,7 +114,9 @@ class Conversation:
         return self._moved(replace(_listened(state), owed=None, last=replace(state.last, topic=None)), move)
 
     def come_back(self, state: State, samples: int) -> tuple[State, tuple[Action, ...]]:
-        """Go on after a time in which nobody could be reached. Whatever was being said then counts as not said."""
+        """Continue after a time in which the user could not be reached. Speech that was playing counts as not
+        spoken.
+        """
         state = replace(state, so_far=WordsSoFar(), disclaimer=state.disclaimer.cut_off())
         if state.alerts.possible is not None and state.alerts.possible_samples <= samples:
             state = replace(state, alerts=Alerts(state.alerts.level, state.alerts.family))
@@ -127,7 +131,7 @@ class Conversation:
         return guided.seconds_left(self.guide, state.session)
 
     def steps(self, state: State) -> tuple[int, int] | None:
-        """Return the number of the session's current step, and of the last one."""
+        """Return the number of the session's current step and of its last step."""
         if state.session is None or self.guide is None:
             return None
         return guided.steps(self.guide, state.session)
@@ -141,7 +145,7 @@ class Conversation:
         return self._interpreter.is_stop(text)
 
     def _gave_out(self, state: State, outage: Outage) -> tuple[State, tuple[Action, ...]]:
-        """Announce a failure after the current speech; a session stays where it is.
+        """Announce a failure after the current speech. A session stays at its step.
 
         If recognition keeps failing, only the first two failures are announced, to spare the user further apologies.
         """
@@ -157,13 +161,13 @@ class Conversation:
         row = self.answers.outages.get(name)
         return state, (*again, Say((row,), because=outage.reason)) if row else again
 
-    # Heard
+    # Utterances
 
     def _partly_heard(self, state: State, event: PartlyHeard) -> tuple[State, tuple[Action, ...]]:
-        """Act before the end of the utterance on what cannot wait: a red flag, and "stop" in a session.
+        """Act on what cannot wait for the end of the utterance: a red flag, and "stop" in a session.
 
-        A partial transcript of overheard speech triggers nothing, since most red flags in talk that is not meant for
-        the assistant are misheard.
+        A partial transcript of overheard speech triggers nothing, because most red flags in speech that is not meant
+        for the assistant are recognition errors.
         """
         so_far = state.so_far
         if so_far.acted_on is not None or (event.overheard and state.hands_free and state.session is None):
@@ -185,7 +189,7 @@ class Conversation:
         return replace(state, so_far=so_far), ()
 
     def _say_step_again(self, state: State, actions: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
-        """Repeat the session step that was interrupted, unless the words that interrupted it are acted on."""
+        """Repeat the session step that was interrupted, unless the interrupting utterance is acted on."""
         acted = any(isinstance(action, (Say, Hush, End, Pace)) for action in actions)
         if acted or state.session is None or self.guide is None or state.session.stage != "saying":
             return state, actions
@@ -200,9 +204,9 @@ class Conversation:
     def _heard(
         self, state: State, event: Heard, *, already: str | None, expected: str | None
     ) -> tuple[State, tuple[Action, ...]]:
-        """Act on a whole utterance.
+        """Act on a complete utterance.
 
-        `already` is what was acted on during the utterance; `expected` is the command that our speech stopped for.
+        `already` is what was acted on during the utterance. `expected` is the command that interrupted the speech.
         """
         heard = self._interpreter.interpret(state, event)
         transcript, said = heard.transcript, heard.said
@@ -233,9 +237,11 @@ class Conversation:
         return self._acted_on(state, heard, is_overheard=is_overheard)
 
     def _confirmed(self, state: State, match: Match) -> Match:
-        """Return a certain alarm for a second possible one, or for a "yes" after one, and otherwise the match."""
+        """Return a certain alarm after a second possible one, or after a "yes" to a possible one. Otherwise return the
+        match.
+        """
         alerts = state.alerts
-        if match.certainty == "possible" and not self.answers.possible.text:  # no words for doubt: be sure
+        if match.certainty == "possible" and not self.answers.possible.text:  # no reply for it: treat it as certain
             return Match(match.possible or match.intent, decided_by="safety", family=match.family, certainty="certain")
         is_yes = match.intent == YES and match.decided_by in CERTAIN
         if alerts.possible is None or match.is_alarm or not (match.certainty == "possible" or is_yes):
@@ -273,7 +279,9 @@ class Conversation:
         return state
 
     def _limited(self, state: State, match: Match) -> Match:
-        """Return the reply to a sign of danger that was named before, instead of advice that it forbids."""
+        """If an earlier sign of danger rules out this advice, return the reply to that sign. Otherwise return the
+        match.
+        """
         alerts = state.alerts
         if alerts.level is None:
             return match
@@ -346,7 +354,9 @@ class Conversation:
         return self.answers.going_on(state.last.rows, full_given=state.disclaimer.given)
 
     def _followed(self, state: State, transcript: Transcript, kind: FollowUp) -> tuple[State, tuple[Action, ...]]:
-        """Answer "why", "how", "tell me more" and "so what should I do", after an answer or, if they can, alone."""
+        """Answer "why", "how", "tell me more" and "so what should I do", after an answer or, where possible, without
+        one.
+        """
         topic, follow_ups = state.last.topic, self.follow_ups
         told = follow_ups.topics.get(topic.intent) if topic is not None else None
         lead = told.leads_to.get(kind) if told is not None else None
@@ -401,9 +411,9 @@ class Conversation:
         return missed, (Understood(transcript, match, answer), Say(answer.rows))
 
     def _ask_back(self, match: Match) -> tuple[Row | None, tuple[str, ...]]:
-        """Return the question which of two meanings was meant, and the meanings that it offers.
+        """Return a question about which of two meanings is right, and the meanings that it offers.
 
-        It offers two topics that lie near each other, or the session alone. Other pairs are not worth a question.
+        It offers two topics with similar scores, or only the session. Other pairs are not worth a question.
         """
         if match.intent != UNSURE_INTENT:
             return None, ()
@@ -419,7 +429,7 @@ class Conversation:
         return (self.answers.did_you_mean(first, second), match.candidates) if is_near else (None, ())
 
     def _help_now(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
-        """Say what to do first, in every state; repeat the reply once after ten seconds, then add the disclaimer."""
+        """Say what to do first, in any state. Repeat the reply once after ten seconds, then add the disclaimer."""
         answer = self._answer(state, match)
         once = answer.rows if state.hands_free or state.session else answer.spoken_rows()
         repeats = state.hands_free or state.session is not None
@@ -456,7 +466,7 @@ class Conversation:
         else:
             moved = guided.report(guide, session, match.intent, said.comparable)
             moved = moved or move_of(guide, session, match)
-            if moved is None:  # not a command: a question, answered during the session
+            if moved is None:  # not a command, so it is a question to answer during the session
                 answer = self._answer_in_session(state, match, guide, session)
                 moved = guided.say_between(guide, session, answer.spoken_rows())
             move = moved
@@ -469,10 +479,10 @@ class Conversation:
         return {self.understanding.normalize(way).comparable: name for way, name in ways}
 
     def _answer_in_session(self, state: State, match: Match, guide: Guide, session: Session) -> Answer:
-        """Return the answer to a question during a session, which ends with the full disclaimer in any case."""
+        """Return the answer to a question during a session. The session ends with the full disclaimer in any case."""
         answer = self.answers.answer(match, full_given=True, situation=state.situation)
         asks = guided.current_step(guide, session).asks or session.asking_place or session.asking is not None
-        if asks and answer.disclaimer == "short":  # the disclaimer never stands between a question and its answer
+        if asks and answer.disclaimer == "short":  # the disclaimer never comes between a question and its answer
             return replace(answer, disclaimer="none", disclaimer_row=None)
         return state.disclaimer.due(answer, GUIDE_START)
 
@@ -520,7 +530,7 @@ class Conversation:
     # Helpers
 
     def _moved(self, state: State, move: Move) -> tuple[State, tuple[Action, ...]]:
-        rows = tuple(row for row in move.say if row.text)  # a folder may leave words of the guide out
+        rows = tuple(row for row in move.say if row.text)  # a folder may omit texts of the guide
         if move.full_disclaimer:
             rows = (*rows, self.answers.full)
         actions: list[Action] = []
@@ -545,7 +555,7 @@ class Conversation:
     def _say_answer(
         self, state: State, transcript: Transcript, match: Match, answer: Answer, *, topic: str | None = None
     ) -> tuple[State, tuple[Action, ...]]:
-        """Say an answer. `topic` is the one that it goes on with; without it, the match is the topic."""
+        """Say an answer. `topic` is the topic that it continues. Without it, the match becomes the topic."""
         topic = topic or match.intent
         answer = state.disclaimer.due(answer, topic)
         about = topic if answer.disclaimer_row is not None else None
@@ -555,7 +565,7 @@ class Conversation:
 
 
 def _with_row_first(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]:
-    """Return the actions with a row before everything that they say; an answer gets it, too."""
+    """Return the actions with a row before all speech. The row is also added to the answer."""
     changed: list[Action] = []
     is_said = False
     for action in actions:
@@ -571,7 +581,9 @@ def _with_row_first(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]
 
 
 def _with_row_last(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]:
-    """Return the actions with a row after everything that they say, and in the answer. Silence stays silence."""
+    """Return the actions with a row after all speech and at the end of the answer. Without any speech, nothing is
+    added.
+    """
     if not row.text or not any(isinstance(action, Say) for action in actions):
         return actions
     answered = (
@@ -584,5 +596,5 @@ def _with_row_last(actions: tuple[Action, ...], row: Row) -> tuple[Action, ...]:
 
 
 def _listened(state: State) -> State:
-    """Return the state after words that were understood."""
+    """Return the state after an utterance that was understood."""
     return replace(state, failures=replace(state.failures, misheard=0))

@@ -1,4 +1,4 @@
-"""The disclaimer: which one is due after an answer, and when the full one counts as heard. Its texts are data."""
+"""Decide which disclaimer an answer needs, and when the full one counts as heard. The texts are data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voice_helper.types import SAMPLE_RATE, Answer, Disclaimer, DisclaimerRule, 
 RULES: Final = get_args(DisclaimerRule)
 
 SAME_TOPIC_SECONDS: Final = 60
-"""For this time after a disclaimer, answers on the same topic need no other."""
+"""For this time after a disclaimer, answers on the same topic need no further one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,9 @@ class Disclaimers:
     short: Row
 
     def after(self, rows: tuple[Row, ...], rule: DisclaimerRule, *, full_given: bool) -> Answer:
-        """Return rows as an answer with the disclaimer that is due: by the rule `topic`, in full once."""
+        """Return rows as an answer with the disclaimer that the rule requires. With the rule `topic`, the full one is
+        used once.
+        """
         kind: Disclaimer = ("short" if full_given else "full") if rule == "topic" else rule
         row = {"full": self.full, "short": self.short, "none": None}[kind]
         return Answer(rows, kind, row)
@@ -32,22 +34,22 @@ class DisclaimerState:
     """Which disclaimers the user has heard."""
 
     given: bool = False
-    """The full one has been played to its end since start-up."""
+    """Whether the full disclaimer has been played to its end since startup."""
 
     on_the_way: bool = False
-    """It is being spoken; if it is cut off, it does not count."""
+    """Whether the full disclaimer is being spoken. If it is interrupted, it does not count."""
 
     topic_on_the_way: str | None = None
-    """The topic of an answer that is being spoken with a disclaimer."""
+    """The topic of an answer with a disclaimer that is being spoken."""
 
     topic: str | None = None
-    """The topic of the last answer that was heard with a disclaimer."""
+    """The topic of the last answer that was played with a disclaimer."""
 
     topic_samples: int = 0
-    """The time in which that topic needs no other."""
+    """For how long that topic needs no further disclaimer."""
 
     def heard(self) -> DisclaimerState:
-        """Return the state once all speech was played to its end."""
+        """Return the state after all speech has been played to its end."""
         if self.topic_on_the_way is None:
             return replace(self, given=self.given or self.on_the_way, on_the_way=False)
         return DisclaimerState(
@@ -57,25 +59,26 @@ class DisclaimerState:
         )
 
     def begun(self, *, is_full: bool, topic: str | None = None) -> DisclaimerState:
-        """Return the state when new speech begins, which ends any other.
+        """Return the state when new speech begins, which ends any previous speech.
 
-        `is_full` says whether the full disclaimer is in it, `topic` what any disclaimer in it is about.
+        `is_full` says whether the new speech contains the full disclaimer. `topic` is the topic of any disclaimer in
+        it.
         """
         return replace(self, on_the_way=is_full, topic_on_the_way=topic)
 
     def cut_off(self) -> DisclaimerState:
-        """Return the state when speech stops before its end."""
+        """Return the state after speech was interrupted."""
         return replace(self, on_the_way=False, topic_on_the_way=None)
 
     def after(self, samples: int) -> DisclaimerState:
-        """Return the state after some time."""
+        """Return the state after some time has passed."""
         left = max(0, self.topic_samples - samples)
         return replace(self, topic=self.topic if left else None, topic_samples=left)
 
     def due(self, answer: Answer, topic: str) -> Answer:
-        """Return an answer without a short disclaimer that its topic had just before.
+        """Return an answer, without its short disclaimer if its topic had one recently.
 
-        A reply that is said twice, to a sign of danger, keeps it.
+        Replies to a sign of danger, which are spoken twice, keep it.
         """
         if answer.disclaimer == "short" and topic == self.topic and not answer.said_twice:
             return replace(answer, disclaimer="none", disclaimer_row=None)
@@ -83,5 +86,5 @@ class DisclaimerState:
 
 
 def rule_of_more(rows: tuple[Row, ...]) -> DisclaimerRule:
-    """Return the rule for rows that go on with a topic: those that claim nothing need no disclaimer."""
+    """Return the rule for rows that continue a topic. Rows without a health claim need no disclaimer."""
     return "none" if all(row.kind == "talk" for row in rows) else "topic"

@@ -18,10 +18,12 @@ FollowUp = Literal["why", "how", "more", "other", "done", "fails", "now", "sure"
 
 KINDS: Final[tuple[FollowUp, ...]] = get_args(FollowUp)
 ABOUT_A_TOPIC: Final[tuple[FollowUp, ...]] = ("why", "how", "more")
-"""Kinds that mean nothing without an answer before. The others, such as "nothing works", are always answered."""
+"""Kinds of follow-ups that mean nothing without a previous answer. The others, such as "nothing works", are always
+answered.
+"""
 
 ONWARD: Final[tuple[FollowUp, ...]] = ("more", "other", "done")
-"""Kinds that lead to an answer that was not given before: said again and again, they come to an end."""
+"""Kinds of follow-ups that lead to an answer that was not given before. When repeated, they eventually run out."""
 
 MAX_PAIR_WORDS: Final = 24
 """A longer text is no two questions in one breath."""
@@ -40,7 +42,7 @@ class Topic:
     """The intent that answers each kind of follow-up."""
 
     pages: Mapping[str, tuple[tuple[Row, ...], ...]] = field(default_factory=dict)
-    """The rows for each kind of follow-up: those for the first time, for the second, and so on."""
+    """The rows for each kind of follow-up: for the first time, for the second time, and so on."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -48,35 +50,35 @@ class Topic:
         return tuple(row for pages in self.pages.values() for page in pages for row in page)
 
     def has(self, kind: FollowUp) -> bool:
-        """Return whether the topic has a reply of its own to a kind of follow-up."""
+        """Return whether the topic has its own reply to a kind of follow-up."""
         return kind in self.leads_to or kind in self.pages
 
 
 @dataclass(frozen=True)
 class FollowUps:
-    """The follow-ups of a language, read from `follow_ups.yaml`."""
+    """The follow-ups in one language, read from `follow_ups.yaml`."""
 
     language: Language = field(default_factory=Language)
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The phrases for each kind of follow-up."""
 
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The phrases for the first and for the second of two choices."""
+    """The phrases for the first and for the second of two options."""
 
     openers: tuple[str, ...] = ()
     """The words that introduce a follow-up about something else: "what about"."""
 
     frames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Complete questions for the words after an opener, by the group of the topic: "does {words} help cramps"."""
+    """Complete questions for the words after an opener, by group of the topic: "does {words} help cramps"."""
 
     nothing: Mapping[str, Row] = field(default_factory=dict)
     """The reply for each kind of follow-up if the topic has none."""
 
     otherwise: Mapping[str, str] = field(default_factory=dict)
-    """The intent that answers instead of such a reply."""
+    """The intent to answer instead of such a reply."""
 
     joins: tuple[str, ...] = ()
-    """The words between two questions in one breath: "and", "and also"."""
+    """The words between two questions in one utterance: "and", "and also"."""
 
     topics: Mapping[str, Topic] = field(default_factory=dict)
 
@@ -142,7 +144,7 @@ def read_follow_ups(item: Item, language: Language, sources: Sources, problems: 
     file = read(FollowUpsFile, item, problems)
     for name, frames in file.frames.items():
         if name not in language.groups:
-            problems.add(frames.place, f'frames: "{name}" is no group of language.yaml')
+            problems.add(frames.place, f'frames: "{name}" is not a group in language.yaml')
         if any(frame.count(_WORDS) != 1 for frame in frames.texts):
             problems.add(frames.place, f"frames: each of {name} needs {_WORDS} once")
     replies = {kind: getattr(file.nothing, kind) for kind in KINDS}

@@ -36,45 +36,45 @@ class Step:
     five_more: Row | None = None
     rest: Row | None = None
     asks: bool = False
-    """Whether the step asks how the cramp is. Silence counts as "the same"."""
+    """Whether the step asks how the trouble is. Silence counts as "the same"."""
 
     repeat_from: str | None = None
     """The step to go back to, once, if nothing has changed."""
 
     skip_when: str | None = None
-    """The condition under which the step is left out."""
+    """The condition under which the step is skipped."""
 
     called: tuple[str, ...] = ()
-    """What users call the step when they want to go to it: "the stretching"."""
+    """What users call the step when they ask for it: "the stretching"."""
 
 
 @dataclass(frozen=True)
 class Hedge:
-    """The words that make a report say less than its intent: "nearly gone" is not yet "gone"."""
+    """The words that weaken a report: "nearly gone" is not yet "gone"."""
 
     words: tuple[str, ...]
     say: Row
-    """Said to the first such report. If it asks, "yes" is the report in full."""
+    """The reply to the first such report. If it is a question, "yes" confirms the full report."""
 
     then: Row | None = None
-    """Said to later ones; without it, a later one counts in full."""
+    """The reply to later ones. Without it, a later one counts as a full report."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """How a session depends on where the trouble is; by default it does not."""
+    """How a session depends on the location of the trouble. By default, it does not."""
 
     slot: str = ""
     """The slot that names a place in the sentences."""
 
     usual: str | None = None
-    """The place that is assumed if none was named."""
+    """The default place."""
 
     step: str | None = None
-    """The step that differs by place: naming a place leads to it."""
+    """The step that depends on the place. When the user names a place, the session goes to this step."""
 
     questions: Mapping[str, Row] = field(default_factory=dict)
-    """The question to ask first, for a place that is not exact enough."""
+    """The question to ask first if a place is not precise enough."""
 
     other: Row = NO_ROW
     """Said before the step for a place, if the user wants another one without naming it: "the other leg"."""
@@ -82,19 +82,19 @@ class Places:
 
 @dataclass(frozen=True)
 class Guide:
-    """The words and times of the whole session."""
+    """The texts and times of the whole session."""
 
     steps: tuple[Step, ...]
     limit_seconds: float
     stand: Step | None
-    """An extra step that is given only on request."""
+    """An extra step for users who ask for it."""
 
     help: Row
     which_step: Row
-    """Contains `{step}` and `{steps}`, the numbers of this step and the last."""
+    """Contains `{step}` and `{steps}`, the numbers of the current and the last step."""
 
     how_long: Row
-    """Contains `{seconds}`, the time left."""
+    """Contains `{seconds}`, the remaining time."""
 
     count: Row
     """Contains `{seconds}`. Tells the user to count a hold, if the program does not count aloud."""
@@ -106,16 +106,16 @@ class Guide:
     """Tells the user what to say next. Ends a turn if the program speaks only in reply."""
 
     article_first: tuple[Row, ...]
-    """Said before everything else in a session with only the article's own words."""
+    """Spoken before everything else in a session that is limited to the article's text."""
 
     good: Row
     close: tuple[Row, ...]
     close_worse: tuple[Row, ...]
     close_limit: tuple[Row, ...]
-    """Said when the time limit ends the session."""
+    """Spoken when the time limit ends the session."""
 
     stopped: Row = field(default_factory=lambda: Row("", "talk"))
-    """Shown, not said, when "stop" has ended the session. Contains `{command}`, what to type to begin again."""
+    """Shown, not spoken, when "stop" has ended the session. Contains `{command}`, the command that restarts it."""
 
     waiting: Row = NO_ROW
     """Said when the user asks to wait."""
@@ -130,20 +130,20 @@ class Guide:
     """The hedge of each report, by its intent."""
 
     go_to: tuple[str, ...] = ()
-    """Ways to ask for a step. `{step}` stands for what it is called."""
+    """Ways to ask for a step. `{step}` stands for the name of the step."""
 
     before_trouble: tuple[str, ...] = ()
-    """The words before a report of the trouble inside a longer text: "and now"."""
+    """The words before a report of the trouble in a longer text: "and now"."""
 
     after_trouble: tuple[str, ...] = ()
-    """The words that begin something else after it: "i was"."""
+    """The words after the report that begin another clause: "i was"."""
 
     places: Places = field(default_factory=Places)
     conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The intents that make a condition of `skip_when` true, by condition."""
 
     def conditions_in(self, match: Match) -> frozenset[str]:
-        """Return the conditions that a match makes true: by its intent, or by a slot of the condition's name."""
+        """Return the conditions that a match makes true, by its intent or by a slot with the condition's name."""
         return frozenset(
             name for name, intents in self.conditions.items() if match.intent in intents or name in match.slots
         )
@@ -167,7 +167,7 @@ class Guide:
                     yield " ".join(words[start:end]), (" ".join(words[:start]), " ".join(words[end:]))
 
     def article_only(self) -> Guide:
-        """Return a guide with only the article's own words and the safety rows, without first aid."""
+        """Return a guide with only the article's own text and the safety rows, without first aid."""
         steps = [replace(step, say=_without_first_aid(step.say), say_again=(), in_hold=()) for step in self.steps]
         kept = [step for step in steps if any(row.kind in {"article", "talk"} for row in step.say)]
         kept[:1] = [replace(step, say=(*self.article_first, *step.say)) for step in kept[:1]]
@@ -180,7 +180,8 @@ class Guide:
         )
 
     def by_turns(self) -> Guide:
-        """Return a guide for interfaces that speak only when spoken to. Time does not advance it, except to its end.
+        """Return a guide for interfaces that speak only in reply. Apart from the time limit, time does not advance the
+        session.
 
         The user counts the holds. Short waits are skipped.
         """
@@ -207,6 +208,6 @@ def _without_first_aid(rows: tuple[Row, ...]) -> tuple[Row, ...]:
 
 
 def _is_at(words: tuple[str, ...], phrases: tuple[str, ...], *, at_end: bool = False) -> bool:
-    """Return whether words begin with one of some phrases, or end with it."""
+    """Return whether a text begins or ends with one of the phrases."""
     parts = (tuple(phrase.split()) for phrase in phrases)
     return any((words[-len(part) :] if at_end else words[: len(part)]) == part for part in parts)

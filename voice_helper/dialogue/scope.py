@@ -1,7 +1,7 @@
-"""Decide whether words are meant for us, in an assistant that has other skills.
+"""Decide whether an utterance is meant for this skill, in an assistant that has other skills.
 
-Users do not say which skill they mean. Words are meant for us if they name our subject (`assistant.yaml`), continue a
-conversation with us, or report an emergency.
+Users do not say which skill they mean. An utterance is meant for this skill if it names the subject (`assistant.yaml`),
+continues a conversation with the skill, or reports an emergency.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from voice_helper.understanding.normalize import Language, NormalizedText
 from voice_helper.understanding.sentences import Sentences
 
 GOING_ON_SECONDS: Final = 120.0
-"""For this time after an answer, words that do not name the subject may continue it: "what about magnesium"."""
+"""For this time after an answer, an utterance that does not name the subject may continue it: "what about
+magnesium".
+"""
 
 
 @dataclass(frozen=True)
@@ -43,27 +45,27 @@ class Subject:
     name: str
     summary: str
     locale: str
-    """The language in the form that assistants use: `en-US`."""
+    """The language code that assistants use: `en-US`."""
 
     names: tuple[str, ...]
-    """Phrases that always refer to our subject."""
+    """Phrases that always refer to the subject."""
 
     near_names: tuple[str, ...]
-    """Phrases that may refer to our subject."""
+    """Phrases that may refer to the subject."""
 
     examples: tuple[str, ...]
     start: str = ""
-    """What a user says to start a guided session, as it is shown."""
+    """What a user says to start a guided session, for display."""
 
     skip_words: tuple[str, ...] = ()
-    """Phrases that Home Assistant cuts from an utterance before it looks for a sentence."""
+    """Phrases that Home Assistant removes from an utterance before matching."""
 
     regions: tuple[str, ...] = ()
-    """The forms of the language that assistants may ask for: `en-GB`."""
+    """The regional variants that assistants may request: `en-GB`."""
 
     @property
     def about(self) -> str:
-        """Return the name as it stands inside a sentence."""
+        """Return the name as it appears inside a sentence."""
         return name_inside(self.name)
 
     def is_named(self, said: NormalizedText) -> bool:
@@ -84,7 +86,7 @@ class Subject:
 
 
 def name_inside(name: str) -> str:
-    """Return a name as it stands inside a sentence: "leg cramps" for "Leg cramps"; acronyms stay as they are."""
+    """Return a name as it appears inside a sentence: "leg cramps" for "Leg cramps". Acronyms are left unchanged."""
     return name if name[1:2].isupper() else name[:1].lower() + name[1:]
 
 
@@ -119,10 +121,10 @@ def read_subject(item: Item, sentences: Sentences, problems: Problems) -> Subjec
 def is_our_turn(
     conversation: Conversation, subject: Subject, state: State, text: str, elapsed_seconds: float, *, is_last: bool
 ) -> bool:
-    """Return whether the words that a user says to an assistant are meant for us.
+    """Return whether an utterance to an assistant with several skills is meant for this skill.
 
-    `elapsed_seconds` is the time since our last turn. `is_last` means that no other skill has claimed the words: during
-    a session they are then ours, whatever they mean.
+    `elapsed_seconds` is the time since this skill's last turn. `is_last` means that no other skill has claimed the
+    utterance. During a session, such an utterance belongs to this skill, whatever it means.
     """
     _, reply = take_turn(conversation, state, text, elapsed_seconds)
     match = reply.match

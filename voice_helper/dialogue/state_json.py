@@ -1,4 +1,4 @@
-"""Save the state of a conversation as a short JSON text, from which any process with the same words can continue it.
+"""Save the state of a conversation as a short JSON text, so that any process with the same content can continue it.
 
 The types of the frozen dataclasses define the format. A field with its default value is left out. A value that does
 not fit its type exactly is refused. Neither msgspec 0.22 nor cattrs 26.2 keeps to this: with dataclasses, msgspec
@@ -18,13 +18,13 @@ from voice_helper.dialogue.state import State
 from voice_helper.errors import SavedStateError
 
 VERSION: Final = 4
-"""Increases with every change to `State`, or to its parts, that would change the meaning of an older text."""
+"""Incremented with every change to `State`, or to its parts, that would change the meaning of an older text."""
 
 
 def to_json(state: State, key: str) -> str:
-    """Return a state as JSON text. `key` identifies the words that it belongs to.
+    """Return a state as JSON text. `key` identifies the content that it belongs to.
 
-    Of the user's words, the text holds the values found in the last questions ("pickle") and, only in the middle of an
+    The only user input in the text is the slot values of the last questions ("pickle") and, in the middle of an
     utterance, the words that raise a red flag. Store the text where only this program can change it, because it
     determines what the program says next.
     """
@@ -32,10 +32,10 @@ def to_json(state: State, key: str) -> str:
 
 
 def from_json(text: str, key: str) -> State:
-    """Return the state that a text describes.
+    """Restore a state from its JSON text.
 
-    Raises `SavedStateError` if the text is invalid, or if it has another version or another `key`. The conversation
-    then restarts.
+    Raises `SavedStateError` if the text is invalid, or if it has another version or another `key`. The caller then
+    starts a new conversation.
     """
     try:
         saved = json.loads(text, parse_constant=_refuse_constant)
@@ -46,13 +46,13 @@ def from_json(text: str, key: str) -> State:
     if type(saved["version"]) is not int or saved["version"] != VERSION:
         raise SavedStateError(f"it is of version {saved['version']!r}, and this one reads {VERSION}")
     if saved["key"] != key:
-        raise SavedStateError("it belongs to different words")
+        raise SavedStateError("it belongs to other content")
     state: State = _read(State, saved["state"], "state")
     return state
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _written(value: Any) -> Any:
@@ -74,7 +74,7 @@ def _is_usual(each: Field[Any], owner: object) -> bool:
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    """Convert a JSON value to a type. `where` is its name in the error message. Raises `SavedStateError`."""
+    """Convert a JSON value to a type. `where` names the value in error messages. Raises `SavedStateError`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return _read_one_of(arguments, value, where)
@@ -92,7 +92,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return float(value)
     if kind in (bool, int, float, str, NoneType) and type(value) is kind:
         return value
-    raise SavedStateError(f"{where} is not what it should be")
+    raise SavedStateError(f"{where} has an invalid value")
 
 
 def _read_one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:

@@ -1,8 +1,8 @@
-"""Run a conversation turn by turn, for interfaces that speak only when spoken to: a text in, the whole reply out.
+"""Run a conversation turn by turn, for interfaces that speak only in reply: one text in, the complete reply out.
 
 Home Assistant and other assistants pass one utterance and read one text aloud. Nothing can be said later, so the reply
-includes what would normally follow by itself, and nothing waits. `Conversation.by_turns` returns a suitable
-conversation.
+includes everything that would normally follow without further input, and nothing waits. `Conversation.by_turns` returns
+a suitable conversation.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Reply:
     """The rows in spoken order, including the disclaimer. Empty if "stop" ended a session."""
 
     match: Match | None = None
-    """The meaning of the words, or `None` if there were none."""
+    """The meaning of the utterance, or `None` if it was empty."""
 
     ended: str | None = None
     """Why a guided session ended in this turn: stopped, better, same, worse, time_limit, emergency, urgent."""
@@ -55,12 +55,12 @@ class Reply:
 
     @property
     def intent(self) -> str | None:
-        """Return the name of the meaning in the intent files; `None` if there were no words."""
+        """Return the intent name of the meaning, or `None` if the utterance was empty."""
         return self.match.intent if self.match is not None else None
 
     @property
     def text(self) -> str:
-        """Return the whole spoken text."""
+        """Return the full spoken text."""
         return " ".join(row.text for row in self.rows)
 
 
@@ -72,8 +72,8 @@ def first_state() -> State:
 def take_turn(conversation: Conversation, state: State, text: str, elapsed_seconds: float = 0.0) -> tuple[State, Reply]:
     """Process an utterance, `elapsed_seconds` after the previous turn. Return the new state and the reply.
 
-    The time between turns counts towards the limit of a session. If the limit has passed, the reply says so first, and
-    a command for the session is dropped.
+    The time between turns counts towards the time limit of a session. If the limit has passed, the reply says so first,
+    and a command for the session is dropped.
     """
     turn = _Turn(conversation)
     state = turn.went_by(state, elapsed_seconds)
@@ -88,13 +88,13 @@ def _always(match: Match) -> bool:
 
 
 def _is_new(conversation: Conversation, match: Match) -> bool:
-    """Return whether words have a meaning outside a session."""
+    """Return whether an utterance has a meaning outside a session."""
     group = conversation.understanding.sentences.group_of.get(match.intent)
     return match.intent not in _NOT_UNDERSTOOD and group != COMMAND_GROUP
 
 
 def _waits(guide: Guide, session: Session) -> bool:
-    """Return whether the last words told the user what to say: we asked, or a pause waits for its end."""
+    """Return whether the user knows what to say next, because a question is open or the session is paused."""
     asks = guided.current_step(guide, session).asks or session.asking_place or session.asking is not None
     return asks or session.stage == "paused"
 
@@ -115,7 +115,7 @@ class _Turn:
         return self._said(state) if actions else state
 
     def heard(self, state: State, text: str, *, only_if: Callable[[Match], bool]) -> State:
-        """Process a text and everything that follows by itself. Return the new state."""
+        """Process a text and everything that follows without further input. Return the new state."""
         after, actions = self._conversation.step(state, Heard(Transcript(text)))
         self.match = next((action.match for action in actions if isinstance(action, Understood)), None)
         if self.match is not None and not only_if(self.match):
@@ -123,7 +123,7 @@ class _Turn:
         before = len(self.rows)
         self._gather(actions)
         after = self._said(after)
-        if after.owed is not None:  # what would be said again later
+        if after.owed is not None:  # what would be repeated later
             after, actions = self._conversation.step(after, Quiet(REPEAT_AFTER_SECONDS * SAMPLE_RATE))
             self._gather(actions)
             after = self._said(after)
@@ -131,7 +131,7 @@ class _Turn:
         return after
 
     def _said(self, state: State) -> State:
-        """Report that all speech has been played, until the conversation waits for the user."""
+        """Report that all speech has been played, until the conversation waits for the user. Return the new state."""
         while True:
             state, actions = self._conversation.step(state, DoneSpeaking())
             if not actions:
@@ -139,7 +139,7 @@ class _Turn:
             self._gather(actions)
 
     def _close(self, state: State, *, is_silent: bool) -> None:
-        """If a session continues, tell the user what to say next, since silence would leave the user waiting."""
+        """If a session continues, tell the user what to say next, because time alone does not advance it."""
         guide = self._conversation.guide
         if state.session is None or guide is None:
             return
@@ -150,7 +150,7 @@ class _Turn:
             self._add((guide.when_done,))
 
     def _add(self, rows: tuple[Row, ...]) -> None:
-        self.rows += [row for row in rows if row.text]  # a folder may leave words of the guide out
+        self.rows += [row for row in rows if row.text]  # a folder may omit texts of the guide
 
     def _gather(self, actions: tuple[Action, ...]) -> None:
         for action in actions:

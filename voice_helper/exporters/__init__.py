@@ -1,1 +1,1 @@
-"""Write files for other programs: Home Assistant and OpenVoiceOS."""
+"""Export the sentences and answers to other systems: Home Assistant and OpenVoiceOS."""

@@ -1,4 +1,4 @@
-"""Write a folder atomically, and never overwrite files that an export did not write."""
+"""Write an export folder atomically. Files that an export did not write are never overwritten."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Final
 from voice_helper.errors import VoiceHelperError
 
 LIST_FILE: Final = ".voice-helper-export.json"
-"""Lists every file that was written, with a hash of its content."""
+"""The file that lists every exported file with a hash of its content."""
 
 
 def write_folder(folder: Path, files: Mapping[str, str]) -> None:
-    """Write files, given by their path in the folder, replacing an earlier export.
+    """Write the files, keyed by their paths in the folder. An earlier export is replaced.
 
-    Raises `VoiceHelperError` if the folder contains files that no export wrote or that were changed since, or if it
-    cannot be written. The existing folder is then left unchanged.
+    Raises `VoiceHelperError` if the folder contains other files or modified ones, or if it cannot be written. The
+    existing folder then stays as it is.
     """
     _refuse_foreign(folder)
     made = None
@@ -42,7 +42,9 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> None:
                 old.rename(folder)
             raise
     except OSError as error:
-        raise VoiceHelperError(f"{folder} cannot be written: {error.strerror}", hint="choose another place") from error
+        raise VoiceHelperError(
+            f"{folder} cannot be written: {error.strerror}", hint="choose another location"
+        ) from error
     finally:
         if made is not None:
             shutil.rmtree(made, ignore_errors=True)

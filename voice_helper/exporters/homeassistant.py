@@ -1,8 +1,8 @@
 """Export the sentences as Home Assistant custom sentences, and the answers as its `intent_script`.
 
 Home Assistant matches whole sentences only and keeps no conversation state. Everything that needs a conversation is
-left out. The red-flag rules look inside a sentence, which Home Assistant cannot do. They are replaced by sentences with
-a sign of danger at their start or at their end.
+left out. The red-flag rules search inside a sentence, which Home Assistant cannot do. They are replaced by sentences
+with a sign of danger at the start or at the end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from voice_helper.understanding.sentences import Template
 from voice_helper.understanding.understand import HELP_NOW
 
 PREFIX: Final = "voice_helper_"
-"""The prefix of every exported name, because Home Assistant has intents, lists and rules of its own."""
+"""The prefix of every exported name. It avoids collisions with Home Assistant's own intents, lists and rules."""
 
 _DRAWS: Final = 24
 _VALUE_DRAWS: Final = 72
@@ -40,9 +40,9 @@ _ABOUT: Final = """\
 #
 # Emergencies come first:
 #   {first}
-# Home Assistant knows whole sentences only. It recognizes a sign of danger only if the user says one of these
-# sentences, or one of them joined by "and" or "but" to anything else. At any other wording it guesses: a sign of danger
-# got the time of day.
+# Home Assistant matches whole sentences only. It recognizes a sign of danger only if the user says one of these
+# sentences, alone or joined by "and" or "but" to anything else. With any other wording, it guesses: one sign of danger
+# was answered with the time of day.
 # "voice-helper serve wyoming" looks for signs in every sentence. If someone may need help, use that instead.
 #
 # Not exported: those rules, other wordings, follow-up questions ("why", "tell me more"), the guided session with its
@@ -66,7 +66,7 @@ class _Meaning:
 def export_files(
     skill: Skill, each: Callable[[Sequence[Template]], Iterable[Template]] = lambda templates: templates
 ) -> dict[str, str]:
-    """Return the files to write, by their paths in Home Assistant's configuration folder.
+    """Return the files to write, by path in Home Assistant's configuration folder.
 
     This takes about ten seconds. `each` receives the templates and yields them one by one, so that the caller can show
     progress.
@@ -100,7 +100,7 @@ def _text(content: Content, about: str, first: str, written: Mapping[str, Any]) 
 
 
 def _meanings(skill: Skill, each: Callable[[Sequence[Template]], Iterable[Template]]) -> dict[str, _Meaning]:
-    """Return the Home Assistant intents by name. Those that tell the user to get help come first."""
+    """Return the Home Assistant intents by name, starting with those that tell the user to get help."""
     answers = skill.content.answers
     names: dict[tuple[str, str], str] = {}
     meanings: dict[str, _Meaning] = {}
@@ -116,10 +116,10 @@ def _meanings(skill: Skill, each: Callable[[Sequence[Template]], Iterable[Templa
 
 
 def _shortened(content: Content, match: Match, text: str) -> Iterator[str]:
-    """Yield the texts of a template as Home Assistant sees them where it cuts its skip words from what is said.
+    """Yield the texts of a template, shortened where Home Assistant removes its skip words from the utterance.
 
-    hassil up to 3.6 matches only what is left: of "i want to die" that is "to die". A single word that is left is no
-    sentence of ours unless it is a sign of danger.
+    hassil up to 3.6 matches only what remains. For example, "i want to die" becomes "to die". A single remaining word
+    is not exported unless it is a sign of danger.
     """
     skipped = _any_skip_word(content.subject.skip_words if content.subject is not None else ())
     if skipped is None:
@@ -132,7 +132,7 @@ def _shortened(content: Content, match: Match, text: str) -> Iterator[str]:
 
 @cache
 def _any_skip_word(words: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Return the pattern by which hassil finds skip words: the longest first."""
+    """Return the pattern with which hassil finds skip words, longest first."""
     longest_first = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
     return re.compile(rf"(?<=\W)(?:{longest_first})(?=\W)", re.IGNORECASE) if words else None
 
@@ -149,9 +149,9 @@ def _exported(skill: Skill) -> Iterator[Template]:
 
 
 def _understood(skill: Skill, template: Template) -> Iterator[tuple[Match, str]]:
-    """Yield a template with its meaning. Sentences of the template that mean something else are yielded separately.
+    """Yield a template with its meaning. Sentences of the template with another meaning are yielded separately.
 
-    If both match, Home Assistant takes the intent whose name sorts first: one that tells the user to get help.
+    If both match, Home Assistant takes the intent whose name sorts first: the one that tells the user to get help.
     """
     drawn = _with_meaning(skill, template, _DRAWS)
     first = drawn[0][0]
@@ -254,7 +254,9 @@ def _sentences(content: Content, meanings: Mapping[str, _Meaning]) -> dict[str, 
 
 
 def _with_more(sign: str, lower: Sequence[str]) -> list[str]:
-    """Build sentences that contain a sign of danger. Combined with a sign of a lower level, this one takes priority."""
+    """Build sentences that contain a sign of danger. This sign takes priority over a sign of a lower level in the same
+    sentence.
+    """
     both = [text for other in lower for text in (f"<{sign}> (and|but) <{other}>", f"<{other}> (and|but) <{sign}>")]
     return [f"<{sign}> (and|but) {{{_AFTER}}}", f"{{{_BEFORE}}} (and|but) <{sign}>", *both]
 
@@ -271,7 +273,7 @@ def _renamed(template: str) -> str:
 
 
 def _script(content: Content, meaning: _Meaning) -> dict[str, Any]:
-    """Build the answer that Home Assistant speaks: plain text, or a Jinja template if slot values change the answer."""
+    """Build the answer for Home Assistant: plain text, or a Jinja template if slot values change the answer."""
     plain = _spoken(content, meaning.match, {})
     cases: dict[tuple[str, str], list[str]] = {}
     for slot, value in _values(content, meaning):
@@ -287,11 +289,11 @@ def _script(content: Content, meaning: _Meaning) -> dict[str, Any]:
 def _spoken(content: Content, match: Match, slots: Mapping[str, str]) -> str:
     asked = Match(match.intent, {**match.slots, **slots}, family=match.family, denied=match.denied)
     answer = content.answers.answer(asked, full_given=False).spoken()
-    # a sign of danger that is only possible: its number first, as in a conversation
+    # a possible alarm: start with its number, as in a conversation
     return f"{content.answers.filled(content.answers.possible).text} {answer}" if match.possible else answer
 
 
 def _values(content: Content, meaning: _Meaning) -> list[tuple[str, str]]:
-    """Return every pair of a slot in the sentences and one of its values."""
+    """Return all pairs of a slot in the sentences and one of its values."""
     named = dict.fromkeys(content.sentences.lists_named_in(meaning.templates))
     return list(dict.fromkeys((slot, entry.value) for slot, name in named for entry in content.sentences.lists[name]))

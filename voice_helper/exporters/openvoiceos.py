@@ -1,8 +1,8 @@
 """Build the locale files of the OpenVoiceOS skill from an intents folder.
 
-The sentences only determine which utterances OpenVoiceOS passes to the skill. The skill itself decides what they mean.
-They are therefore plain sentences without slots, which would match any word. They either name the subject or contain a
-sign of danger.
+The sentences only determine which utterances OpenVoiceOS passes to the skill. The skill itself determines their
+meaning. They contain no slots, because a slot would match any word. Each sentence either names the subject or contains
+a sign of danger.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from voice_helper.understanding.ranking import NothingIsNear
 from voice_helper.understanding.understand import HELP_NOW, Understanding
 
 MAX_SENTENCES: Final = 30
-"""The maximum for each file. More would make OpenVoiceOS slow: one of its matchers rereads all sentences for every
-utterance, and again for every file. Other phrasings reach the skill as a fallback."""
+"""The maximum number of sentences per file. More would make OpenVoiceOS slow: one of its matchers rereads all sentences
+for every utterance, and again for every file. Other phrasings reach the skill as a fallback.
+"""
 
 MAX_SIGNS: Final = 60
-"""The maximum for each file of signs of danger."""
+"""The maximum number of sentences per file of danger signs."""
 
 _DRAWN_OF_TEMPLATE: Final = 2
 _NUMBER: Final = "{number}"
@@ -36,7 +37,7 @@ _NUMBER: Final = "{number}"
 
 @dataclass(frozen=True)
 class _Words:
-    """The sources that the files are built from."""
+    """The sources of the files."""
 
     content: Content
     subject: Subject
@@ -71,7 +72,7 @@ def subject_of(content: Content) -> Subject:
     if content.subject is None:
         raise VoiceHelperError(
             f"{content.folder} has no assistant.yaml, so there is no name for the skill",
-            hint="copy the one of intents/en, and change its words",
+            hint="copy the one in intents/en, and adapt it",
         )
     return content.subject
 
@@ -79,7 +80,8 @@ def subject_of(content: Content) -> Subject:
 def _asked_together(content: Content) -> dict[str, list[str]]:
     """Return the intents of each sentence file, by file name.
 
-    Each group is one file. Each sign of danger, and the intent that starts the guided session, has its own.
+    Related intents share a file. Each sign of danger has its own file, as does the intent that starts the guided
+    session.
     """
     files: dict[str, list[str]] = {}
     for intent in content.sentences.intents:
@@ -92,12 +94,12 @@ def _asked_together(content: Content) -> dict[str, list[str]]:
 
 
 def _in_turn(each: Iterable[Iterator[str]]) -> Iterator[str]:
-    """Interleave the iterators: the first item of each, then the second of each, and so on."""
+    """Interleave the iterators: all first items, then all second items, and so on."""
     return (text for texts in zip_longest(*each) for text in texts if text is not None)
 
 
 def _sentences(words: _Words, intent: str) -> Iterator[str]:
-    """Yield the examples, then the plainest sentence of each template, then others of each template, lazily."""
+    """Yield the examples, then the plainest sentence of each template, then its other sentences, lazily."""
     seen: set[str] = set()
     for text in _said(words, intent):
         if text not in seen and _is_fit(words, text, intent):
@@ -125,7 +127,7 @@ def _is_fit(words: _Words, text: str, intent: str) -> bool:
 
 
 def _dialog(words: _Words, intent: str) -> str:
-    """Return the reply to an intent's plainest sentence in a new conversation, without repeated rows."""
+    """Return the reply to the plainest sentence of an intent in a new conversation, without repeated rows."""
     text = next(_sentences(words, intent), None)
     if text is None:
         return ""

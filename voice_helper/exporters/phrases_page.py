@@ -1,4 +1,4 @@
-"""Build the page "What can I say?" from the sentence templates: a few plain sentences for each intent, by topic."""
+"""Build the page "What can I say?" from the sentence templates, with a few plain sentences per intent, by topic."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def phrases_page(book: Phrasebook, sentences: Sentences, answers: Answers) -> st
 
 
 def examples_of(intent: str, book: Phrasebook, sentences: Sentences) -> tuple[str, ...]:
-    """Return the example sentences for an intent, as they are displayed."""
+    """Return the example sentences for an intent, formatted for display."""
     return tuple(book.shown(text) for text in book.examples.get(intent) or choose_examples(intent, sentences))
 
 

@@ -1,4 +1,4 @@
-"""Build the page for clinical review: everything the program can say, each answer and each row of the session."""
+"""Build the page for clinical review, with everything the program can say: all answers and all rows of the session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PLACEHOLDER_NAMES: Final = {"first": "one thing", "second": "another"}
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A row of the guided session, and when it is said."""
+    """A row of the guided session, and when it is spoken."""
 
     where: str
     row: Row
@@ -78,11 +78,13 @@ def every_prompt(content: Content) -> tuple[Row, ...]:
 
 
 def review_page(content: Content) -> str:
-    """Build the page for a clinician as Markdown: every sentence, its source, and an empty column for a mark."""
+    """Build the clinical review page as Markdown: every sentence, its source, and an empty column for the reviewer's
+    mark.
+    """
     reviewed, settings = content.answers.reviewed, content.answers.settings
 
     def table_row(when: str, row: Row) -> str:
-        text = content.answers.filled(row).text  # the rows of a session are filled already
+        text = content.answers.filled(row).text  # the rows of a session are filled in already
         return f"| {when} | {text} | {row.kind.replace('_', ' ')} | {_provenance(row)} | |"
 
     lines = [

@@ -1,6 +1,7 @@
-"""Recognizers: turn sound into words while the user is still speaking.
+"""Recognizers, which turn audio into text while the user is still speaking.
 
-`open_recognizer` chooses the engine from the table in `support/engines.py`. Each engine's import stays in its own file.
+`open_recognizer` chooses an engine from the table in `support/engines.py`. Only an engine's own file imports its
+packages.
 """
 
 from __future__ import annotations
@@ -25,48 +26,50 @@ class Recognizer(Protocol):
     name: str
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Accept a chunk of the utterance and return the words so far, which may still change."""
+        """Accept a chunk of the utterance and return the partial transcript, which may still change."""
 
     def pause(self) -> Transcript:
-        """Return the words so far, at a pause. If no more sound follows, `finish` has them ready."""
+        """Return the transcript so far when the user pauses. If no more audio follows, `finish` can return it without
+        further work.
+        """
 
     def finish(self) -> Transcript:
-        """End the utterance: return its words and get ready for the next one."""
+        """End the utterance, return its final transcript and get ready for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedRecognizer:
-    """The opened engine, and what it cannot do, if anything."""
+    """An opened engine, and a note about its limitations, if any."""
 
     recognizer: Recognizer
     another: Callable[[], Recognizer]
-    """Opens a recognizer for another speaker, which shares the models if the engine can."""
+    """Opens a recognizer for another speaker. It shares the models if the engine can."""
 
     advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
-    """What an engine's module needs to open it."""
+    """What an engine's module needs to open the engine."""
 
     phrases: Phrases
     language: str
     model: Path | None
-    """The folder of a model of the engine's kind. `None` if the engine uses no models."""
+    """The folder of a model for this engine. `None` if the engine uses no models."""
 
     workers: int = 0
-    """In how many processes to run it, if the engine can."""
+    """The number of processes to run the recognizer in, if the engine supports several."""
 
     @property
     def model_folder(self) -> Path:
-        """Return the folder of the model, for an engine that needs one."""
+        """Return the model folder. Raises `ValueError` if the engine uses no models."""
         if self.model is None:
             raise ValueError("the record of this engine has no kind of model")
         return self.model
 
 
 class EngineModule(Protocol):
-    """The module of an engine."""
+    """The interface of an engine's module."""
 
     def open_engine(self, request: EngineRequest) -> OpenedRecognizer:
         """Open the engine. Raises `EngineMissingError` or `ModelMissingError`."""
@@ -81,17 +84,19 @@ def engine_module(record: RecognizerRecord) -> EngineModule:
 def open_recognizer(
     engine: str, *, phrases: Phrases, language: str = "en", model: Path | None = None, workers: int = 0
 ) -> OpenedRecognizer:
-    """Open a recognizer by its name, which is one of `ENGINE_NAMES`.
+    """Open the recognizer with this name, one of `ENGINE_NAMES`.
 
-    `auto` chooses the engine that the given `model` belongs to. Without a `model` it chooses Vosk if there is a Vosk
-    model for the language, and the embedded recognizer otherwise. `phrases` are what people say to us. With `workers`,
-    the embedded recognizer runs in that many processes, to serve many people at a time. Raises `ModelMissingError` if
-    `model` is not one of the engine's or no model is found, `EngineMissingError` if the engine cannot run here.
+    `auto` chooses the engine that the given `model` belongs to. Without a `model`, it chooses Vosk if a Vosk model for
+    the language is installed, and the embedded recognizer otherwise. `phrases` are the sentences that users are likely
+    to say. With `workers`, the embedded recognizer runs in that many processes, to serve many users at a time.
+
+    Raises `ModelMissingError` if `model` does not belong to the engine or no model is found, and `EngineMissingError`
+    if the engine cannot run on this machine.
     """
     record, folder = _chosen(engine, language, model)
     if record.languages and language not in record.languages:
         raise ModelMissingError(
-            f'the {record.name} recognizer hears {", ".join(record.languages.values())} only, not "{language}"',
+            f'the {record.name} recognizer supports {", ".join(record.languages.values())} only, not "{language}"',
             hint="choose a Vosk model for the language with --model",
         )
     opened = engine_module(record).open_engine(EngineRequest(phrases, language, folder, workers))
@@ -101,7 +106,7 @@ def open_recognizer(
 
 
 def _chosen(engine: str, language: str, model: Path | None) -> tuple[RecognizerRecord, Path | None]:
-    """Return the engine to open, and the folder of its model if it uses one."""
+    """Return the engine to open, and its model folder if it uses one."""
     record = recognizer_named(engine)
     if record is None and engine != "auto":
         raise EngineMissingError(f'there is no engine "{engine}"', hint=f"engines: {', '.join(ENGINE_NAMES)}")

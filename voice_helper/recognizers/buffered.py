@@ -1,4 +1,4 @@
-"""Base classes for recognizers that transcribe whole utterances: sound is buffered until the user pauses."""
+"""Base classes for recognizers that transcribe whole utterances: they buffer audio until the user pauses."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 
 Samples = npt.NDArray[np.float32]
 
-_MIN_SAMPLES = SAMPLE_RATE // 10  # shorter than any word, and than the networks' first frames need
+_MIN_SAMPLES = SAMPLE_RATE // 10  # shorter than any word, and than the first frame of either network
 
 
 def samples_of(pcm: bytes | bytearray) -> Samples:
-    """Return 16-bit sound as samples from -1.0 to 1.0."""
+    """Convert 16-bit audio to samples from -1.0 to 1.0."""
     return np.frombuffer(bytes(pcm), dtype="<i2").astype(np.float32) / np.float32(32768)
 
 
 class Steps:
-    """Cuts sound into steps of equal length as it arrives."""
+    """Splits incoming audio into steps of equal length."""
 
     def __init__(self, samples: int) -> None:
-        """Set the length of a step, in samples."""
+        """Set the length of a step in samples."""
         self._bytes = 2 * samples
         self._waiting = bytearray()
 
     def accept(self, pcm: bytes) -> Iterator[Samples]:
-        """Accept 16-bit sound and yield the steps that are complete, in samples from -1.0 to 1.0."""
+        """Accept 16-bit audio and yield the steps that are complete, as samples from -1.0 to 1.0."""
         self._waiting += pcm
         while len(self._waiting) >= self._bytes:
             step = samples_of(self._waiting[: self._bytes])
@@ -39,10 +39,12 @@ class Steps:
 
 
 class WholeUtterance(ABC):
-    """Transcribes the whole utterance at a pause. Does no work at the end if no sound came after the pause."""
+    """Transcribes the whole utterance at each pause. `finish` does no work if no audio followed the last pause."""
 
     is_quick = True
-    """Whether it can transcribe the whole utterance again at each pause. If not, words come only at the end."""
+    """Whether the engine is fast enough to transcribe the whole utterance at each pause. If not, it transcribes only at
+    the end.
+    """
 
     def __init__(self) -> None:
         self._heard = bytearray()
@@ -50,17 +52,17 @@ class WholeUtterance(ABC):
 
     @abstractmethod
     def transcribed(self, samples: Samples) -> Transcript:
-        """Return the words of 16 kHz sound with samples from -1.0 to 1.0."""
+        """Transcribe 16 kHz samples from -1.0 to 1.0."""
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Accept a chunk. Returns no words before a pause."""
+        """Accept a chunk. Always return an empty partial transcript."""
         if chunk.pcm:
             self._heard += chunk.pcm
             self._ready = None
         return ""
 
     def pause(self) -> Transcript:
-        """Return the words so far. `finish` reuses them if no more sound follows."""
+        """Return the transcript so far. `finish` reuses it if no more audio follows."""
         return self._transcript() if self.is_quick else Transcript("", 0.0)
 
     def _transcript(self) -> Transcript:
@@ -70,7 +72,7 @@ class WholeUtterance(ABC):
         return self._ready
 
     def finish(self) -> Transcript:
-        """Return the words of the utterance and get ready for the next one."""
+        """Return the final transcript and get ready for the next utterance."""
         heard = self._transcript()
         self._heard.clear()
         self._ready = None
@@ -78,7 +80,9 @@ class WholeUtterance(ABC):
 
 
 class WithWordsSoFar:
-    """Two recognizers as one: `so_far` hears commands and emergency signs at once, `whole` has the words that count."""
+    """Combines two recognizers: `so_far` spots commands and emergency signs immediately, `whole` provides the
+    transcript.
+    """
 
     def __init__(self, whole: Recognizer, so_far: Recognizer) -> None:
         self.name = whole.name
@@ -86,18 +90,18 @@ class WithWordsSoFar:
         self._is_over = False
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Accept a chunk. Return the commands and emergency signs among its words so far."""
-        if self._is_over:  # finishing takes time, and nobody is waiting for the words now
+        """Accept a chunk and return a partial transcript of commands and emergency signs."""
+        if self._is_over:  # finishing takes time, and no caller is waiting for the result now
             self._so_far.finish()
             self._is_over = False
         self._whole.accept(chunk)
         return self._so_far.accept(chunk)
 
     def pause(self) -> Transcript:
-        """Return the words so far. `finish` reuses them if no more sound follows."""
+        """Return the transcript so far. `finish` reuses it if no more audio follows."""
         return self._whole.pause()
 
     def finish(self) -> Transcript:
-        """Return the words of the utterance and get ready for the next one."""
+        """Return the final transcript and get ready for the next utterance."""
         self._is_over = True
         return self._whole.finish()

@@ -1,4 +1,4 @@
-"""Recognize speech with PocketSphinx: streaming and cheap, good at a small set of phrases."""
+"""Recognize speech with PocketSphinx: streaming, needs little processing power, best at a small set of phrases."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _QUESTION_GENERAL_WORDS: Final = 4_000
 
 
 class PocketSphinxRecognizer:
-    """Recognizes our phrases, mixed with general words so that other speech has something to match."""
+    """Recognizes the expected phrases. General words are mixed in, so that other speech has something to match."""
 
     name = "pocketsphinx"
 
     def __init__(self, phrases: Phrases, *, commands_only: bool = False) -> None:
-        """Build the decoder. `commands_only` uses the small set, for words that must be recognized at once.
+        """Build the decoder. `commands_only` uses the small set of phrases that must be recognized immediately.
 
         Raises `EngineMissingError` if pocketsphinx does not load.
         """
@@ -45,13 +45,13 @@ class PocketSphinxRecognizer:
                 mmap=False,  # otherwise updating the package while it runs would crash the process
                 lm=str(arpa),
                 dict=str(dictionary),
-                fwdflat=not commands_only,  # the passes after the end: words that are recognized at once skip them
+                fwdflat=not commands_only,  # extra passes after the end of the utterance
                 bestpath=not commands_only,
             )
         self._open = False
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Accept a chunk and return the words so far."""
+        """Accept a chunk and return the partial transcript."""
         if not self._open:
             self._decoder.start_utt()
             self._open = True
@@ -61,12 +61,12 @@ class PocketSphinxRecognizer:
         return hypothesis.hypstr if hypothesis else ""
 
     def pause(self) -> Transcript:
-        """Return the words so far."""
+        """Return the partial transcript."""
         hypothesis = self._decoder.hyp() if self._open else None
         return Transcript(hypothesis.hypstr if hypothesis else "", 0.0)
 
     def finish(self) -> Transcript:
-        """Return the words of the utterance and get ready for the next one."""
+        """Return the final transcript and get ready for the next utterance."""
         if not self._open:
             return Transcript("", 0.0)
         self._decoder.end_utt()
@@ -77,7 +77,7 @@ class PocketSphinxRecognizer:
         return Transcript(hypothesis.hypstr, self._confidence(hypothesis))
 
     def _confidence(self, hypothesis: Any) -> float:
-        """Return the posterior probability of the whole utterance, scaled to one word."""
+        """Return the posterior probability of the whole utterance, normalized to one word."""
         words = max(1, len(hypothesis.hypstr.split()))
         posterior = max(
             1e-9, min(1.0, self._decoder.get_logmath().exp(int(hypothesis.prob)) if hypothesis.prob else 1.0)
@@ -86,7 +86,7 @@ class PocketSphinxRecognizer:
 
 
 def open_engine(request: EngineRequest) -> OpenedRecognizer:
-    """Build a decoder; each speaker has one."""
+    """Build a decoder. Every speaker gets a separate one."""
 
     def another() -> PocketSphinxRecognizer:
         return PocketSphinxRecognizer(request.phrases)
@@ -96,7 +96,7 @@ def open_engine(request: EngineRequest) -> OpenedRecognizer:
 
 def import_pocketsphinx() -> Any:
     """Import pocketsphinx. Raises `EngineMissingError` if it does not load."""
-    with needs_package("hearing with PocketSphinx", "pocketsphinx"):
+    with needs_package("recognition with PocketSphinx", "pocketsphinx"):
         return importlib.import_module("pocketsphinx")
 
 

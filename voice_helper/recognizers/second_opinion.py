@@ -1,7 +1,7 @@
-"""Two recognizers as one: where the first is unsure of its words, the second hears the same sound, too.
+"""Combine two recognizers: if the first one's confidence is low, the second one also transcribes the utterance.
 
-The embedded recognizer is quick and knows what people ask here; a Whisper or Vosk model knows more of the language.
-Text that the first is sure of is returned at once. Only for the rest does the second one work.
+The embedded recognizer is quick and knows typical questions; a Whisper or Vosk model knows more of the language. If the
+first recognizer is confident, its transcript is returned immediately. Only otherwise does the second one run.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from voice_helper.support.engines import RECOGNIZERS, recognizer_named
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 
 SURE: Final = 0.5
-"""From this confidence on, the first recognizer's words count without a second opinion."""
+"""With at least this confidence, the first recognizer's transcript counts without a second opinion."""
 
 MAX_SAMPLES: Final = 30 * SAMPLE_RATE
-"""How much of an utterance is kept for the second recognizer: as much as a Whisper model hears at a time."""
+"""The maximum length of audio kept for the second recognizer, which is the most that a Whisper model processes at a
+time.
+"""
 
 
 def second_engine(first: str, language: str) -> str | None:
-    """Return the engine that is asked when the engine `first` is unsure, or `None` if none can be asked.
+    """Return the engine to ask for a second opinion on the engine `first`, or `None` if there is none.
 
-    It must be installed and have a model for the language.
+    The engine must be installed and have a model for the language.
     """
     record = recognizer_named(first)
     if record is None or not record.wants_second_opinions:
@@ -44,7 +46,7 @@ def second_engine(first: str, language: str) -> str | None:
 
 
 class SharedRecognizer:
-    """One recognizer that several speakers use in turn. It opens when it is needed for the first time."""
+    """A recognizer that several speakers use in turn. It is opened when it is first needed."""
 
     def __init__(self, open_recognizer: Callable[[], Recognizer]) -> None:
         self._open = open_recognizer
@@ -52,7 +54,7 @@ class SharedRecognizer:
         self._one_at_a_time = threading.Lock()
 
     def hear(self, pcm: bytes) -> Transcript:
-        """Return the words of an utterance: 16 kHz, 16-bit sound. Raises what opening or recognizing raises."""
+        """Transcribe an utterance (16 kHz, 16-bit). Raises the errors of opening and of recognition."""
         with self._one_at_a_time:
             if self._recognizer is None:
                 self._recognizer = self._open()
@@ -61,27 +63,27 @@ class SharedRecognizer:
 
 
 class SecondOpinion:
-    """Recognizes with one recognizer, and asks a second one about words that the first is unsure of."""
+    """Recognizes with one recognizer, and asks a second one about utterances with low confidence."""
 
     def __init__(self, first: Recognizer, second: SharedRecognizer, sure: float = SURE) -> None:
-        """Combine two recognizers. From the confidence `sure` on, the first one's words count alone."""
+        """Combine two recognizers. With a confidence of at least `sure`, the first one's transcript counts alone."""
         self.name = first.name
         self._first, self._second, self._sure = first, second, sure
         self._sound = bytearray()
         self._has_failed = False
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Accept a chunk of the utterance and return the words so far."""
+        """Accept a chunk of the utterance and return the partial transcript."""
         if len(self._sound) < 2 * MAX_SAMPLES:
             self._sound += chunk.pcm
         return self._first.accept(chunk)
 
     def pause(self) -> Transcript:
-        """Return the words so far, of the first recognizer alone."""
+        """Return the first recognizer's transcript so far."""
         return self._first.pause()
 
     def finish(self) -> Transcript:
-        """End the utterance: return its words and get ready for the next one."""
+        """End the utterance, return its final transcript and get ready for the next one."""
         sound, self._sound = bytes(self._sound), bytearray()
         heard = self._first.finish()
         is_sure = max(heard.confidence, heard.command_fit) >= self._sure
@@ -89,17 +91,18 @@ class SecondOpinion:
             return heard
         try:
             second = self._second.hear(sound)
-        except VoiceHelperError:  # the first recognizer's words are better than none
+        except VoiceHelperError:  # the first recognizer's transcript is better than none
             self._has_failed = True
             return heard
         return merged(heard, second)
 
 
 def merged(first: Transcript, second: Transcript) -> Transcript:
-    """Return the first recognizer's transcript with the second one's text as its likeliest alternative.
+    """Return the first recognizer's transcript, with the second one's text as its most likely alternative.
 
-    Alternatives count only where the text itself has no meaning. Text on which both agree is surer than either alone.
-    With Whisper tiny at 10 dB of noise, 12 of 20 unsure texts meant the right thing, and 7 if its text replaced them.
+    Alternatives count only if the text itself has no meaning. If both texts agree, the confidence is higher. With
+    Whisper tiny at 10 dB of noise, 12 of 20 texts with low confidence had the right meaning, but only 7 if the second
+    text replaced them.
     """
     if not second.text:
         return first

@@ -25,8 +25,10 @@ class VoskProcess:
     """A process with one model, for any number of recognizers and threads."""
 
     def __init__(self, model: Path) -> None:
-        """Start it. Raises `EngineMissingError` if vosk is not installed. The model loads with the first request."""
-        with needs_package("hearing with Vosk"):
+        """Start the process. Raises `EngineMissingError` if vosk is not installed. The model loads with the first
+        request.
+        """
+        with needs_package("recognition with Vosk"):
             _find_vosk()
         self.model = model
         package = str(Path(voice_helper.__file__).parent.parent)
@@ -42,7 +44,7 @@ class VoskProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Return whether the process is still running."""
+        """Return whether the process is running."""
         return self._process.poll() is None
 
     def do(self, method: str, *arguments: object) -> Any:
@@ -57,7 +59,7 @@ class VoskProcess:
                 reply = pickle.load(replies)
             except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
                 raise EngineFaultError(
-                    f"Vosk ended while it heard with the model in {self.model}", hint="try again, or use another model"
+                    f"Vosk crashed while using the model in {self.model}", hint="try again, or use another model"
                 ) from error
         if isinstance(reply, VoiceHelperError):
             raise reply
@@ -65,9 +67,9 @@ class VoskProcess:
 
 
 class VoskRecognizer:
-    """Streams: every chunk returns the words so far.
+    """Streams: every chunk returns a partial transcript.
 
-    Two recognizers share one model: an open one for questions, and one that knows the short commands of a session.
+    Two Vosk recognizers share one model: an open one for questions, and one limited to the short commands of a session.
     """
 
     name = "vosk"
@@ -75,32 +77,32 @@ class VoskRecognizer:
     def __init__(self, model: Path, phrases: Phrases, loaded: VoskProcess | None = None) -> None:
         """Load the model, or share the one that another recognizer has `loaded`.
 
-        Raises `ModelMissingError` if the model does not load, `EngineMissingError` if vosk does not.
+        Raises `ModelMissingError` if the model does not load, and `EngineMissingError` if vosk does not.
         """
         self.loaded = loaded if loaded is not None and loaded.is_alive else VoskProcess(model)
         self._number, self.unknown_words = self.loaded.do("open", phrases)
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Accept a chunk and return the words so far."""
+        """Accept a chunk and return the partial transcript."""
         return str(self.loaded.do("accept", self._number, chunk.pcm))
 
     def pause(self) -> Transcript:
-        """Return the words so far."""
+        """Return the partial transcript."""
         heard: Transcript = self.loaded.do("pause", self._number)
         return heard
 
     def finish(self) -> Transcript:
-        """Return the words of the utterance and which short command it is, and get ready for the next one."""
+        """Return the final transcript and any short command, and get ready for the next utterance."""
         heard: Transcript = self.loaded.do("finish", self._number)
         return heard
 
 
 def open_engine(request: EngineRequest) -> OpenedRecognizer:
-    """Load the model. Its recognizers share it."""
+    """Load the model, which all recognizers of this engine share."""
     model, phrases = request.model_folder, request.phrases
     recognizer = VoskRecognizer(model, phrases)
     unknown = ", ".join(recognizer.unknown_words)
-    advice = f"the model in {model} cannot hear: {unknown}" if unknown else None
+    advice = f"the model in {model} cannot recognize: {unknown}" if unknown else None
     return OpenedRecognizer(recognizer, lambda: VoskRecognizer(model, phrases, recognizer.loaded), advice)
 
 

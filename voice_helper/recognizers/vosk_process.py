@@ -1,10 +1,10 @@
 """The process that runs Vosk: `python -m voice_helper.recognizers.vosk_process`, started by `vosk`.
 
-Vosk and kaldi-decoder each bring a copy of OpenFst, and the registers of the two copies share their names. In one
-process, the second copy to load hangs or ends the process (vosk 0.3.45, kaldifst 1.8.3, Linux). A separate process
-also means that a model that crashes Vosk ends nothing else.
+Vosk and kaldi-decoder each bundle a copy of OpenFst, and the two copies use the same names in their registries. If both
+load in one process, the second one hangs or crashes (vosk 0.3.45, kaldifst 1.8.3, Linux). A separate process also means
+that a model that crashes Vosk affects nothing else.
 
-Requests and replies are pickled over the standard streams. The process ends when its input does.
+Requests and replies are pickled over the standard streams. The process exits when its input closes.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
 _UNKNOWN: Final = "[unk]"
 _NO_WORD: Final = "["
-"""Tokens that start with one of these are sounds or marks of the model, such as [noise]."""
+"""Tokens that start with one of these are noises or markers of the model, such as [noise]."""
 
 _DECOYS: Final = 150
-"""Other words besides the commands, so that speech that is not a command has something to match."""
+"""Number of other words that compete with the commands, so that speech that is not a command has something to match."""
 
 _DYNAMIC_GRAPH: Final = "graph/HCLr.fst"
 """Only a model with this file accepts a list of phrases."""
 
 
 class LoadedRecognizer:
-    """Streams: every chunk returns the words so far.
+    """Streams: every chunk returns a partial transcript.
 
-    Two recognizers share one model: an open one for questions, and one that knows the short commands of a session.
+    Two Vosk recognizers share one model: an open one for questions, and one limited to the short commands of a session.
     """
 
     def __init__(self, model: Path, phrases: Phrases, loaded: tuple[Any, Any]) -> None:
-        """Keep the model's folder, and the loaded module and model."""
+        """Create both recognizers from the loaded module and model."""
         vosk, self._model = loaded
         words = {word for phrase in phrases.session for word in phrase.split()}
         self.unknown_words = _outside(self._model, words)
@@ -64,8 +64,8 @@ class LoadedRecognizer:
         return [word for word, _ in counts.most_common() if word not in unheard][:_DECOYS]
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Accept a chunk and return the words so far."""
-        # vosk's own endpoint may come before ours: keep the words that it had
+        """Accept a chunk and return the partial transcript."""
+        # Vosk's own endpoint may come before ours: keep the words recognized up to then
         if self._open.AcceptWaveform(chunk.pcm):
             self._done.append(read_reply(self._open.Result()))
         if self._closed is not None and self._closed.AcceptWaveform(chunk.pcm):
@@ -73,11 +73,11 @@ class LoadedRecognizer:
         return self.pause().text
 
     def pause(self) -> Transcript:
-        """Return the words so far."""
+        """Return the partial transcript."""
         return Transcript(_joined((*self._done, read_reply(self._open.PartialResult()))), 0.0)
 
     def finish(self) -> Transcript:
-        """Return the words of the utterance and which short command it is, and get ready for the next one."""
+        """Return the final transcript and any short command, and get ready for the next utterance."""
         parts = [part for part in (*self._done, read_reply(self._open.FinalResult())) if part.text]
         self._done = []
         self._open.Reset()
@@ -87,7 +87,7 @@ class LoadedRecognizer:
         return Transcript(_joined(parts), min(part.confidence for part in parts), command=command, command_fit=fit)
 
     def _command(self) -> tuple[str, float]:
-        """Return the command if the closed set heard nothing besides it, and how certain it is."""
+        """Return the command if the utterance contains nothing else, and the confidence."""
         if self._closed is None:
             return "", 0.0
         parts = [part for part in (*self._commands, read_reply(self._closed.FinalResult())) if part.text]
@@ -104,13 +104,13 @@ def _joined(parts: Iterable[Transcript]) -> str:
 
 def _load(model: Path) -> tuple[Any, Any]:
     """Load vosk and the model in a folder."""
-    with needs_package("hearing with Vosk"):
+    with needs_package("recognition with Vosk"):
         import vosk
     vosk.SetLogLevel(-1)
     try:
-        with quiet_stderr():  # for a damaged configuration it prints every possible option
+        with quiet_stderr():  # with a damaged configuration, it prints every possible option
             return vosk, vosk.Model(model_path=str(model))
-    except Exception as error:  # anything vosk raises
+    except Exception as error:  # vosk may raise anything
         raise ModelMissingError(
             f"the Vosk model in {model} does not load: {error}", hint="unpack it again, or use another"
         ) from error
@@ -121,7 +121,7 @@ def _outside(loaded: Any, words: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_reply(reply: str) -> Transcript:
-    """Parse vosk's JSON. Separate from the engine so that tests need no model."""
+    """Parse Vosk's JSON. This function is separate from the engine, so that tests need no model."""
     heard = json.loads(reply)
     text = heard.get("text") or heard.get("partial") or ""
     words = [word for word in text.split() if not word.startswith(_NO_WORD)]
@@ -131,29 +131,31 @@ def read_reply(reply: str) -> Transcript:
 
 
 class Worker:
-    """Runs the requests for one model."""
+    """Runs requests with one model."""
 
     def __init__(self, model: Path) -> None:
-        """Raise `ModelMissingError` if the model does not load, `EngineMissingError` if vosk does not."""
+        """Load the model. Raises `ModelMissingError` if the model does not load, and `EngineMissingError` if vosk does
+        not.
+        """
         self._folder, self._loaded = model, _load(model)
         self._recognizers: list[LoadedRecognizer] = []
 
     def open(self, phrases: Phrases) -> tuple[int, tuple[str, ...]]:
-        """Open a recognizer. Return its number, and the session's words that the model lacks."""
+        """Open a recognizer. Return its number, and the words of the session commands that the model lacks."""
         recognizer = LoadedRecognizer(self._folder, phrases, self._loaded)
         self._recognizers.append(recognizer)
         return len(self._recognizers) - 1, recognizer.unknown_words
 
     def accept(self, number: int, pcm: bytes) -> str:
-        """Accept sound for a recognizer and return the words so far."""
+        """Pass audio to a recognizer and return the partial transcript."""
         return self._recognizers[number].accept(AudioChunk(pcm))
 
     def pause(self, number: int) -> Transcript:
-        """Return a recognizer's words so far."""
+        """Return a recognizer's partial transcript."""
         return self._recognizers[number].pause()
 
     def finish(self, number: int) -> Transcript:
-        """Return the words of a recognizer's utterance."""
+        """Return a recognizer's final transcript."""
         return self._recognizers[number].finish()
 
     def unknown_words(self, words: Iterable[str]) -> tuple[str, ...]:
@@ -162,10 +164,10 @@ class Worker:
 
 
 def main() -> None:
-    """Serve the model in the folder given as an argument until the input ends."""
+    """Serve the model in the folder given as an argument until the input closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends this process
     replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # keep what libraries print out of the replies
+    os.dup2(2, 1)  # keep library output out of the replies
     worker: Worker | None = None
     while True:
         try:

@@ -1,8 +1,8 @@
-"""Detect the wake phrase and nothing else, by its phones in the embedded recognizer's network.
+"""Detect the wake phrase, and nothing else, by its phones in the embedded recognizer's network.
 
-A row of states, one per phone, follows the frames. The phrase is detected by how much less likely the frames are as
-the phrase than as any phones at all, per phone (keyword against filler: Rose and Paul, A hidden Markov model based
-keyword recognition system, 1990).
+A chain of states, one per phone, follows the frames. The phrase is detected by the likelihood of the frames as the
+phrase, relative to their likelihood as any phones at all, per phone (keyword against filler: Rose and Paul, A hidden
+Markov model based keyword recognition system, 1990).
 """
 
 from __future__ import annotations
@@ -28,24 +28,26 @@ from voice_helper.recognizers.embedded.word_search import Frames
 from voice_helper.types import AudioChunk
 
 THRESHOLD: Final = 0.15
-"""How well the phrase must fit, from 0.0 to 1.0. bench/RESULTS.md has the misses and false alarms."""
+"""How well the phrase must fit, from 0.0 to 1.0. bench/RESULTS.md has the miss and false alarm rates."""
 
 _MAX_WAYS: Final = 24
 _ENDPOINT: Final = EndpointSettings(start_seconds=0.1, silence_seconds=0.8)
 
 
 class WakeWord:
-    """Detects a phrase in a stream of sound. The network runs only while someone is speaking."""
+    """Detects a phrase in an audio stream. The network runs only while someone is speaking."""
 
     def __init__(self, phrase: str, threshold: float = THRESHOLD) -> None:
-        """Raise `EngineMissingError` if a word of the phrase has no known sound or the network does not load."""
+        """Prepare the detector. Raises `EngineMissingError` if a word of the phrase has no pronunciation or the network
+        does not load.
+        """
         self.phrase = " ".join(phrase.casefold().split())
         words = self.phrase.split()
         sounds = pronunciations(words, with_own_ways(words, {}))
         unknown = [word for word in words if word not in sounds]
         if unknown or not words:
             raise EngineMissingError(
-                f'the wake phrase "{phrase}" cannot be listened for: no sound is known for "{" ".join(unknown)}"',
+                f'the wake phrase "{phrase}" cannot be used: no pronunciation is known for "{" ".join(unknown)}"',
                 hint='choose plain English words, such as --wake "hey helper"',
             )
         said = itertools.islice(itertools.product(*(sounds[word] for word in words)), _MAX_WAYS)
@@ -65,7 +67,7 @@ class WakeWord:
             row.forget()
 
     def accept(self, chunk: AudioChunk) -> bool:
-        """Accept a chunk and return whether the phrase has just been said."""
+        """Accept a chunk and return whether the phrase has just ended."""
         if not chunk.pcm:
             return False
         cut = self._endpointer.accept(chunk, self._activity.is_speech(chunk))
@@ -86,19 +88,21 @@ class WakeWord:
 
 
 class PhraseRow:
-    """One pronunciation of a phrase, followed through the frames."""
+    """One pronunciation of a phrase, tracked through the frames."""
 
     def __init__(self, phones: Sequence[int]) -> None:
         self._phones = np.array(phones)
         self.forget()
 
     def forget(self) -> None:
-        """Reset: forget any part of the phrase heard so far."""
+        """Reset: forget any partly matched phrase."""
         self._scores: npt.NDArray[np.float32] = np.full(len(self._phones) + 1, -np.inf, dtype=np.float32)
         self._scores[0] = 0.0  # the phrase may begin at any frame
 
     def follow(self, frame: npt.NDArray[np.float32]) -> float:
-        """Follow a frame (relative to its likeliest phone). Return how well the phrase ending here fits, per phone."""
+        """Process a frame of log-probabilities, relative to its likeliest phone. Return how well the phrase fits if it
+        ends here, per phone.
+        """
         own = frame[self._phones]
         stays = np.maximum(own, max(frame[ALPHABET.blank], frame[ALPHABET.boundary]))
         self._scores[1:] = np.maximum(self._scores[1:] + stays, self._scores[:-1] + own)

@@ -1,6 +1,6 @@
-"""The voice loop: read sound, send events to the core, and carry out its actions, all on the audio clock.
+"""The voice loop: read audio, send events to the core, and execute its actions, all on the audio clock.
 
-This module depends on protocols, not on engines; the interfaces choose the engines.
+This module depends on protocols rather than on engines. The interfaces choose the engines.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ LoopEventName = Literal["heard", "partly", "say", "hush", "tone", "error", "late
 
 ADDRESSED_SECONDS: Final = 8.0
 STARTED_SECONDS: Final = 30.0
-"""After the wake word, a key press or our answer, speech counts as addressed to the assistant for this long."""
+"""After the wake word, a key press or an answer, speech counts as addressed to the assistant for this long."""
 
 AHEAD_SECONDS: Final = 2.0
-"""The next row is synthesised when no more than this is left to play. Between two rows the loop listens."""
+"""The next row is synthesized when at most this much audio is left to play. Between two rows, the loop listens."""
 
 SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
 _AHEAD_SAMPLES: Final = round(AHEAD_SECONDS * SAMPLE_RATE)
-_KEPT_SAMPLES: Final = SAMPLE_RATE  # an utterance that begins now may include earlier sound
+_KEPT_SAMPLES: Final = SAMPLE_RATE  # an utterance that starts now may include earlier audio
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class LoopEvent:
 
 @dataclass(slots=True)
 class _Spoken:
-    """A row on the timeline."""
+    """A row on the playback timeline."""
 
     starts: int
     ends: int
@@ -80,19 +80,19 @@ class _Spoken:
 
 @dataclass(slots=True)
 class _Utterance:
-    """What is known about the current utterance, besides its sound."""
+    """The properties of the current utterance, besides its audio."""
 
     begins: int = 0
-    """On the audio clock, in samples."""
+    """The start on the audio clock, in samples."""
 
     partial: str = ""
-    """The partial transcript that was reported last."""
+    """The last partial transcript that was reported."""
 
     so_far: str = ""
-    """The same, if the recognizer returns partial results during speech and not only at a pause."""
+    """The last partial transcript, if the recognizer returns them during speech and not only at a pause."""
 
     own: str = ""
-    """What we last said while the utterance was heard."""
+    """The assistant's most recent speech during the utterance."""
 
     over_speech: bool = False
     addressed: bool = False
@@ -100,9 +100,9 @@ class _Utterance:
 
 
 class Listener:
-    """Pass utterances to a recognizer; decoding starts during the silence after the words.
+    """Passes utterances to a recognizer. Decoding starts in the silence after the speech.
 
-    Silence after a pause is held back: if it stays silent, `finish` has nothing more to decode.
+    Silence after a pause is held back. If no more speech follows, `finish` has nothing left to decode.
     """
 
     def __init__(self, recognizer: Recognizer, endpoint: EndpointSettings) -> None:
@@ -112,7 +112,7 @@ class Listener:
         self._has_paused = False
 
     def recognize(self, cut: Segment) -> Iterator[str | Transcript]:
-        """Yield partial results as they arrive: text during speech, a transcript at a pause."""
+        """Yield partial results as they arrive: text during speech, and a transcript at a pause."""
         pauses = self.endpointer.has_paused
         if self._has_paused and (pauses or cut.is_over):
             self._kept_back += cut.chunks
@@ -125,30 +125,30 @@ class Listener:
             yield self._recognizer.pause()
 
     def heard(self, cut: Segment) -> Transcript | None:
-        """Recognize a segment without its partial results. Return the transcript if the utterance is over."""
+        """Process a segment without its partial results. Return the transcript if the utterance is over."""
         for _ in self.recognize(cut):
             pass
         return self.finish() if cut.is_over else None
 
     def finish(self) -> Transcript:
-        """End the utterance: return its transcript and get ready for the next one."""
+        """End the utterance, return its transcript and get ready for the next one."""
         self._kept_back.clear()
         self._has_paused = False
         return self._recognizer.finish()
 
 
 class EchoRemover(Protocol):
-    """Removes the played sound from the microphone's sound."""
+    """Removes the played audio from the microphone's signal."""
 
     hears_us_alone: bool
-    """Whether the rest of the last chunk holds no voice but our own."""
+    """Whether the residual of the last chunk contains no voice but the assistant's."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
-        """Return a chunk of the same length, without the sound played during that time."""
+        """Return a chunk of the same length, without the audio played during that time."""
 
 
 class Assistant:
-    """Run one conversation from one source of sound."""
+    """Runs one conversation on one audio source."""
 
     def __init__(
         self,
@@ -178,7 +178,7 @@ class Assistant:
         self._conversation = conversation
         self._speaker = speaker
         self.endpoint = endpoint or EndpointSettings()
-        """How utterances are segmented outside a session; may be changed at any time."""
+        """The endpoint settings outside a session, which may be changed at any time."""
 
         self._listener = Listener(recognizer, self.endpoint)
         self._endpointer = self._listener.endpointer
@@ -187,7 +187,7 @@ class Assistant:
         self._headset = headset
         self._wake = wake
         self._is_open = wake is None and not waits_to_be_addressed
-        # the user who has just started the program is talking to it
+        # a user who has just started the program is talking to it
         self._addressed_until = round(STARTED_SECONDS * SAMPLE_RATE) if self._is_open else 0
         self._never_ours = cache(conversation.is_stop)
         self._tell = tell
@@ -201,7 +201,7 @@ class Assistant:
         self._is_voiceless = False
         self._is_deaf = False
         self.answered = False
-        """Called when something was understood, or answered with a question."""
+        """Whether any utterance has received an answer or a clarifying question."""
 
     @property
     def seconds(self) -> float:
@@ -215,7 +215,7 @@ class Assistant:
 
     @property
     def step(self) -> tuple[int, int] | None:
-        """Return the number of the session's current step, and of the last one."""
+        """Return the number of the session's current step and of its last step."""
         return self._conversation.steps(self.state)
 
     def address(self) -> None:
@@ -230,7 +230,9 @@ class Assistant:
 
     @property
     def _is_talking_with_somebody(self) -> bool:
-        """Return whether a session is running, or the user addressed us or got an answer in the last seconds."""
+        """Return whether a session is running, or the user addressed the assistant or got an answer in the last
+        seconds.
+        """
         return self.state.session is not None or self._clock_samples <= self._addressed_until
 
     def _stay_addressed(self) -> None:
@@ -255,7 +257,7 @@ class Assistant:
         self._event(Heard(Transcript(text)))
 
     def hush(self) -> None:
-        """Stop speaking at once, outside a session, after a key press."""
+        """Stop speaking immediately, outside a session, after a key press."""
         self._hush(Hush("key"))
 
     @property
@@ -264,7 +266,7 @@ class Assistant:
         return self._endpointer.in_utterance
 
     def end_utterance(self) -> None:
-        """End the current utterance early: process what has been heard so far."""
+        """End the current utterance early and process the audio received so far."""
         rest = self._endpointer.finish()
         self._recognize(rest)
         self._utterance_over(rest.is_over)
@@ -281,15 +283,15 @@ class Assistant:
         self._event(Outage("microphone", away or "", is_over=away is None))
 
     def chime(self) -> None:
-        """Play the soft rising tone that signals listening; the echo canceller learns the room from it."""
-        self._say_ahead(math.inf)  # it plays after everything still to be spoken
+        """Play the chime that signals listening. The echo canceller adapts to the room with it."""
+        self._say_ahead(math.inf)  # the chime plays after all waiting speech
         sound = chime()
         self._speaker.player.play(sound, self._speaker.loudness)
         self._put_on_time_line("tone", len(sound) // 2)
         self._tell_time_line()
 
     def hear(self, source: Source) -> Iterator[None]:
-        """Process a source chunk by chunk; the caller may stop after any chunk."""
+        """Process a source chunk by chunk. The caller may stop after any chunk."""
         for chunk in source.chunks():
             self.take(chunk)
             yield
@@ -305,7 +307,7 @@ class Assistant:
 
     @property
     def is_busy(self) -> bool:
-        """Return whether the assistant is speaking, runs a session, or has something to repeat."""
+        """Return whether the assistant is speaking, is running a session, or has something to repeat."""
         return bool(
             self._speaker.player.is_playing
             or self._was_playing
@@ -385,7 +387,7 @@ class Assistant:
             return False
 
     def _mind_the_utterance(self, cut: Segment, *, is_new: bool) -> None:
-        """Record who the utterance may come from, while its sound arrives."""
+        """Record who the utterance may come from, while its audio arrives."""
         utterance = self._utterance
         utterance.addressed = utterance.addressed or self.is_addressed
         utterance.overheard = utterance.overheard and not (self._is_talking_with_somebody or self._was_playing)
@@ -399,12 +401,12 @@ class Assistant:
     def _endpoint_now(self) -> EndpointSettings:
         if self.state.session:
             return IN_SESSION
-        if self._speaker.player.is_playing:  # "stop" counts while we speak, and is short
+        if self._speaker.player.is_playing:  # "stop" counts while the assistant is speaking, and it is short
             return replace(self.endpoint, start_seconds=IN_SESSION.start_seconds)
         return self.endpoint
 
     def _recognize(self, cut: Segment) -> None:
-        """Process the partial results of a segment; a recognizer that fails is announced."""
+        """Process the partial results of a segment. If the recognizer fails, announce it."""
         try:
             for so_far in self._listener.recognize(cut):
                 self._partly_heard(so_far)
@@ -417,7 +419,7 @@ class Assistant:
         if isinstance(so_far, Transcript):
             masked = own.masked(so_far)
             meant = self._conversation.words_in_session(self.state, masked, over_speech=utterance.over_speech)
-            if utterance.over_speech and meant is masked:  # partial words mixed with our own prove too little
+            if utterance.over_speech and meant is masked:  # too mixed to prove anything
                 return
             so_far = meant.text
         text = own.leave_out(so_far)
@@ -439,7 +441,9 @@ class Assistant:
             self._event(Heard(masked, whole, utterance.own, utterance.addressed, utterance.overheard, utterance.so_far))
 
     def _finished(self) -> Transcript:
-        """Return the words of the utterance; none if the recognizer failed, which is announced."""
+        """Return the transcript of the utterance. If the recognizer fails, announce it and return an empty
+        transcript.
+        """
         try:
             return self._listener.finish()
         except EngineFaultError as fault:
@@ -447,19 +451,19 @@ class Assistant:
             return Transcript("", 0.0)
 
     def _own_words(self) -> OwnWords:
-        """The words that were played since this utterance began, or still hung in the room then, in order."""
+        """Return the words of the assistant that were played or still echoing since this utterance began, in order."""
         begins, now = self._utterance.begins, self._clock_samples
         words = (
             timed.word
             for spoken in self._time_line
             for timed in spoken.words
             if is_heard_in(timed, begins - spoken.starts, now - spoken.starts)
-            and spoken.starts + timed.starts < spoken.ends  # else it was interrupted before
+            and spoken.starts + timed.starts < spoken.ends  # otherwise it was interrupted before this word
         )
         return OwnWords(() if self._headset else tuple(words), self._never_ours)
 
     def _own_text(self) -> str:
-        """Return the text that is playing or still echoing in the room."""
+        """Return the assistant's text that is playing or still echoing in the room."""
         if self._headset:
             return ""
         now = self._clock_samples
@@ -491,9 +495,11 @@ class Assistant:
         self._say_ahead(_AHEAD_SAMPLES)
 
     def _say_ahead(self, samples: float) -> None:
-        """Synthesize waiting rows while at most `samples` are left to play. A whole answer at once would take too long.
+        """Synthesize waiting rows while at most `samples` are left to play, because a whole answer at once would take
+        too long.
 
-        A loop that runs late has less left to play than the timeline says. If nothing plays, the next row follows.
+        A loop that runs late has less left to play than the timeline says. If nothing is playing, the next row follows
+        at once.
         """
         while self._to_say and (
             self._time_line_ends() - self._clock_samples < samples or not self._speaker.player.is_playing
@@ -514,14 +520,14 @@ class Assistant:
         self._mind_the_voice()
 
     def _mind_the_voice(self) -> None:
-        """Show that the voice failed, only once until it speaks again."""
+        """Report that the voice has failed. Further failures are not reported until it works again."""
         fault, self._speaker.fault = self._speaker.fault, None
         was_voiceless, self._is_voiceless = self._is_voiceless, fault is not None
         if fault is not None and not was_voiceless:
             self._event(Outage("voice", fault.message))
 
     def _time_line_ends(self) -> int:
-        """Return when everything queued will have been spoken; at the earliest now."""
+        """Return the time at which all queued speech will have been played, but no earlier than now."""
         return max([self._clock_samples, *(spoken.ends for spoken in self._time_line)])
 
     def _put_on_time_line(
@@ -532,7 +538,7 @@ class Assistant:
         pause_samples: int = 0,
         **fields: object,
     ) -> None:
-        """Add `samples` to the end of the timeline, including the pause at their start."""
+        """Append `samples` to the timeline, including the pause at their start."""
         ends = self._time_line_ends() + samples
         starts = min(ends, self._time_line_ends() + pause_samples)
         fields["until"] = round(ends / SAMPLE_RATE, 2)
@@ -555,7 +561,7 @@ class Assistant:
             self._happened("hush", by=hush.by)
 
     def _tell_time_line(self) -> None:
-        """Report each row when its playback begins; forget it when the room is quiet again."""
+        """Report each row when its playback begins. Remove the row when its echo has died away."""
         now = self._clock_samples
         for spoken in self._time_line:
             if not spoken.told and spoken.starts <= now:
@@ -569,7 +575,7 @@ class Assistant:
         self.answered = self.answered or understood.answer is not None
         self._understood(understood)
         if understood.overheard and understood.match.intent in HELP_NOW:
-            self._stay_addressed()  # a user who repeats it means it
+            self._stay_addressed()  # repeating it shows that the user means it
         self._happened(
             "heard",
             text=understood.transcript.text,
@@ -583,14 +589,14 @@ class Assistant:
 
 
 def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSettings) -> Transcript:
-    """Return the first words recognized in a source; an empty transcript if there are none."""
+    """Return the first transcript from a source that contains words, or an empty transcript if there is none."""
     return next(hear_utterances(source, recognizer, endpoint), Transcript("", 0.0))
 
 
 def hear_utterances(source: Source, recognizer: Recognizer, endpoint: EndpointSettings) -> Iterator[Transcript]:
-    """Yield the words of each utterance in a source, to its end. Utterances without words are left out.
+    """Yield the transcript of each utterance in a source, to its end. Utterances without words are left out.
 
-    Speech goes to the recognizer as it arrives, so that the words are ready when an utterance ends.
+    Audio goes to the recognizer as it arrives, so that the transcript is ready when an utterance ends.
     """
     listener, voice_activity = Listener(recognizer, endpoint), GuardedActivity()
 
@@ -606,7 +612,9 @@ def hear_utterances(source: Source, recognizer: Recognizer, endpoint: EndpointSe
 
 
 def joined(utterances: Sequence[Transcript]) -> Transcript:
-    """Return several utterances as one: all words, and the lowest confidence. A single one stays as it is."""
+    """Combine several utterances into one: the joined text, and the lowest confidence. A single one is returned
+    unchanged.
+    """
     if len(utterances) == 1:
         return utterances[0]
     confidence = min((each.confidence for each in utterances), default=0.0)

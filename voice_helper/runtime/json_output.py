@@ -1,4 +1,4 @@
-"""The JSON objects that the command line and the servers output for other programs."""
+"""Convert results to the JSON objects that the command line and the servers output for other programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def answer_form(transcript: Transcript, engine: str | None, match: Match, answer: Answer) -> dict[str, Any]:
-    """Return a question and its answer in the form that `ask --json` prints. `engine` is `None` for typed text."""
+    """Return a question and its answer as the JSON object of `ask --json`. `engine` is `None` for typed text."""
     form: dict[str, Any] = {
         "transcript": transcript.text,
         "confidence": round(transcript.confidence, 2) if engine else None,
@@ -38,5 +38,5 @@ def answer_form(transcript: Transcript, engine: str | None, match: Match, answer
 
 
 def loop_event_form(happening: LoopEvent) -> dict[str, Any]:
-    """Return an event in the form that `--events` prints."""
+    """Return an event as the JSON object of `--events`."""
     return {"at": happening.at_seconds, "event": happening.event, **happening.fields}

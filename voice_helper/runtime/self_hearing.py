@@ -1,4 +1,4 @@
-"""Find the program's own words in what the recognizer hears while the program speaks."""
+"""Find the assistant's own words in what the recognizer returns while the assistant is speaking."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from rapidfuzz import fuzz
 from voice_helper.types import SAMPLE_RATE, Transcript
 
 OWN_WORD_RATIO: Final = 75.0
-"""A heard word whose spelling is at least this similar (0 to 100) to an own word counts as that word."""
+"""A recognized word counts as one of the assistant's own words if the spellings are at least this similar (0 to
+100).
+"""
 
 ECHO_SECONDS: Final = 0.3
-"""How long a word still echoes in the room after it was played."""
+"""How long a word still echoes in the room after playback."""
 
 ECHO_SAMPLES: Final = round(ECHO_SECONDS * SAMPLE_RATE)
 _WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # the times of the words are estimates
@@ -22,7 +24,7 @@ _WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # the times of the word
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word that the program speaks, and when it starts and ends, in samples."""
+    """A word of the assistant's speech, with its start and end in samples."""
 
     word: str
     starts: int
@@ -31,14 +33,14 @@ class TimedWord:
 
 @dataclass(frozen=True, slots=True)
 class OwnWords:
-    """The words of the program that may be heard in one utterance, in order."""
+    """The assistant's own words that may appear in the transcript of one utterance, in order."""
 
     words: tuple[str, ...]
     is_never_ours: Callable[[str], bool]
-    """Returns whether a heard word always counts as the user's, even if the program says it."""
+    """Returns whether a recognized word always counts as the user's, even if the assistant also says it."""
 
     def leave_out(self, text: str) -> str:
-        """Return a text without the program's own words. Each is removed once, in their order."""
+        """Return a text without the assistant's own words. Each is removed once, in order."""
         if not self.words:
             return text
         heard = text.split()
@@ -46,7 +48,7 @@ class OwnWords:
         return " ".join(word for index, word in enumerate(heard) if index not in ours)
 
     def masked(self, heard: Transcript) -> Transcript:
-        """Return a transcript without the program's own words. A command that contains one of them is dropped."""
+        """Return a transcript without the assistant's own words. A command that contains one of them is removed."""
         command = heard.command if self.leave_out(heard.command) == heard.command else ""
         others = tuple(self.leave_out(other) for other in heard.alternatives)
         return replace(heard, text=self.leave_out(heard.text), alternatives=others, command=command)
@@ -58,10 +60,10 @@ def is_heard_in(timed: TimedWord, begins: int, now: int) -> bool:
 
 
 def own_among(heard: Sequence[str], own: Sequence[str], is_never_ours: Callable[[str], bool]) -> frozenset[int]:
-    """Return the positions of the heard words that are the program's own.
+    """Return the positions of the recognized words that are the assistant's own.
 
-    This is the longest common subsequence, so each own word is used once. A command between own words is kept, even
-    one that the program also says, if it is heard once more than the program said it.
+    This is the longest common subsequence, so each own word is used once. A command between own words is kept. If the
+    assistant also says the command, it is kept if it is recognized more often than the assistant said it.
     """
     alike = [[_is_alike(word, other) and not is_never_ours(word) for other in own] for word in heard]
     most = [[0] * (len(own) + 1) for _ in range(len(heard) + 1)]

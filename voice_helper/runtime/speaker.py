@@ -1,4 +1,4 @@
-"""Speak text, sentence by sentence, with a voice and a player, and record when each word is heard."""
+"""Speak text, sentence by sentence, with a voice and a player, and record when each word is played."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
 
 @dataclass
 class Speaker:
-    """Synthesizes text with a voice and queues the sound in a player."""
+    """Synthesizes text with a voice and queues the audio in a player."""
 
     voice: Voice
     player: Player
@@ -66,7 +66,9 @@ class Speaker:
 
 
 def timed_words(sentence: str, starts: int, samples: int) -> list[TimedWord]:
-    """Estimate the times of the words of a sentence by their letters, since engines do not report them."""
+    """Estimate the times of the words in a sentence from their number of letters, because engines do not report
+    them.
+    """
     words = _WORDS.findall(sentence.casefold())
     whole = sum(len(word) + 1 for word in words)
     timed, letters = [], 0

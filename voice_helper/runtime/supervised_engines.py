@@ -1,4 +1,6 @@
-"""Open recognizers and voices under supervision: a fault costs one utterance or one sentence, not the conversation."""
+"""Open recognizers and voices under supervision, so that a fault costs one utterance or sentence rather than the
+conversation.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ def open_supervised_recognizer(
 ) -> OpenedRecognizer:
     """Open a recognizer under supervision. Raises the same errors as `open_recognizer`.
 
-    After a fault, it is replaced by one that shares no state with it. With `second_opinion`, words that it is unsure of
-    are also heard by an engine that `second_engine` names, if there is one.
+    After a fault, a recognizer that shares no state with the old one replaces it. With `second_opinion`, the engine
+    that `second_engine` names, if any, also transcribes utterances with low confidence.
     """
 
     def opened(workers: int = 0) -> OpenedRecognizer:
@@ -51,16 +53,16 @@ def open_supervised_recognizer(
 
 
 def open_supervised_voice(name: str, language: str = "en") -> Voice:
-    """Open a voice as `open_voice` does, and raise what it raises."""
+    """Open a voice under supervision. Raises the same errors as `open_voice`."""
     return GuardedVoice(open_voice(name, language), lambda: open_voice(name, language))
 
 
 def supervised_recognizer(recognizer: Recognizer) -> Recognizer:
-    """Return a recognizer that is called again after a fault, as only its owner can open another one."""
+    """Supervise a recognizer that only its owner can reopen. After a fault, the same recognizer is used again."""
     is_supervised = isinstance(recognizer, GuardedRecognizer | SecondOpinion)
     return recognizer if is_supervised else GuardedRecognizer(recognizer, lambda: recognizer)
 
 
 def supervised_voice(voice: Voice) -> Voice:
-    """Return a voice that is called again after a fault, as only its owner can open another one."""
+    """Supervise a voice that only its owner can reopen. After a fault, the same voice is used again."""
     return voice if isinstance(voice, GuardedVoice) else GuardedVoice(voice, lambda: voice)

@@ -2,8 +2,8 @@
 
 Each call of a recognizer or a voice runs on the engine's own thread, so that a hanging engine can be abandoned together
 with its thread. An engine that holds Python's global lock while it hangs cannot be stopped from inside the process.
-Parts that process every chunk of sound (voice activity, echo, wake phrase) take only a moment each time and need no
-thread.
+Components that process every chunk of audio (voice activity, echo, wake phrase) take only a moment each time and need
+no thread.
 """
 
 from __future__ import annotations
@@ -27,23 +27,25 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 from voice_helper.voices import Voice
 
 CALL_SECONDS: Final = 8.0
-"""An engine may take this long for any call, and longer the more sound it has to work off."""
+"""The time limit for any call. It is longer if more audio is waiting to be processed."""
 
 SLOW_PACE: Final = 2.0
-"""An engine may take this many seconds for a second of sound, even on a machine where it has not worked before."""
+"""The limit in seconds per second of audio, before the speed of the engine on this machine is known."""
 
 PACE_MARGIN: Final = 4.0
-"""An engine may work this many times slower than it has worked so far in this utterance."""
+"""An engine may become slower by this factor within an utterance."""
 
 OPEN_SECONDS: Final = 60.0
 GIVEN_UP_SECONDS: Final = 60.0
-"""A voice that failed twice in a row is retried after this time: each try may last as long as a hang."""
+"""A voice that failed twice in a row is retried after this time, because each attempt may hang."""
 
 RESTS_SECONDS: Final = 10.0
-"""A per-chunk part that failed twice on one chunk is retried after this amount of sound: opening it takes time."""
+"""A per-chunk component that failed twice on one chunk is retried after this much audio, because opening it takes
+time.
+"""
 
 _LOOK_SECONDS: Final = 0.5
-_MAX_CHARACTERS: Final = 10_000  # nobody says this much in one utterance
+_MAX_CHARACTERS: Final = 10_000  # no spoken utterance is this long
 _LONGEST_WORD_SECONDS: Final = 3.0
 _HINT: Final = "voice-helper doctor checks the engines; --engine and --voice choose others"
 Given = TypeVar("Given")
@@ -51,24 +53,24 @@ Part = TypeVar("Part")
 
 
 class _Worker:
-    """Run one job after another on its own thread."""
+    """Runs one job after another on its own thread."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="engine", daemon=True).start()
 
     def start(self, job: Callable[[], Given]) -> Future[Given]:
-        """Start a job; return the future of its result."""
+        """Start a job and return the future of its result."""
         done: Future[Given] = Future()
         self._jobs.put((job, done))
         return done
 
     def do(self, job: Callable[[], Given], max_seconds: float) -> Given:
-        """Return a job's result; raises what the job raises, and `EngineFaultError` if it takes too long."""
+        """Return a job's result. Raises what the job raises, or `EngineFaultError` if the job takes too long."""
         return result_of(self.start(job), max_seconds)
 
     def leave(self) -> None:
-        """Release the worker: its thread ends after the current job, if that job ends."""
+        """Release the worker. Its thread ends after the current job, if that job ends."""
         self._jobs.put(None)
 
     def _run(self) -> None:
@@ -80,7 +82,7 @@ class _Worker:
                 done.set_exception(error)
             except BaseException as error:  # an engine must not end the program
                 done.set_exception(EngineFaultError(f"it would end the program: {type(error).__name__}", hint=_HINT))
-            del work, job, done  # they reference the engine and its models
+            del work, job, done  # they hold references to the engine and its models
 
 
 def _worker_of(owner: object) -> _Worker:
@@ -91,9 +93,9 @@ def _worker_of(owner: object) -> _Worker:
 
 
 def result_of(done: Future[Given], max_seconds: float) -> Given:
-    """Wait for a result; raises what the job raised, and `EngineFaultError` if it takes too long.
+    """Wait for a result. Raises what the job raised, or `EngineFaultError` if it takes too long.
 
-    Time in which this whole process was suspended counts only as a moment.
+    Time in which the whole process was suspended counts only as a moment.
     """
     for _ in range(max(1, round(max_seconds / _LOOK_SECONDS))):
         try:
@@ -105,28 +107,28 @@ def result_of(done: Future[Given], max_seconds: float) -> Given:
 
 
 def allowed_seconds(sound_seconds: float, pace: float = 0.0) -> float:
-    """Return how long an engine may take for a call that works off this much sound before it counts as hanging.
+    """Return the time limit for a call that processes this much audio. A call that exceeds it counts as hanging.
 
-    `pace` is how many seconds it has taken so far for a second of sound.
+    `pace` is the processing time per second of audio so far.
     """
     return CALL_SECONDS + sound_seconds * max(SLOW_PACE, PACE_MARGIN * pace)
 
 
 @dataclass(slots=True)
 class Workload:
-    """The sound that a recognizer was given, and how far it has come with it."""
+    """The audio that a recognizer has received, and its progress with it."""
 
     given_seconds: float = 0.0
-    """The sound of this utterance, with the chunk that is being worked off."""
+    """The audio of this utterance, including the current chunk."""
 
     left_over_seconds: float = 0.0
-    """The sound of the utterance before, which some recognizers clear away with the next chunk."""
+    """The audio of the previous utterance, which some recognizers still process with the next chunk."""
 
     took_seconds: float = 0.0
-    """How long the calls for the chunks of this utterance took."""
+    """The total processing time for the chunks of this utterance."""
 
     def allowed_for_chunk(self, seconds: float) -> float:
-        """Return how long the recognizer may take for the next chunk, of a length in seconds."""
+        """Return the time limit for the next chunk, which has this length in seconds."""
         left_over, self.left_over_seconds = self.left_over_seconds, 0.0
         pace = self.pace
         self.given_seconds += seconds
@@ -146,12 +148,12 @@ class Workload:
 
     @property
     def pace(self) -> float:
-        """Return how many seconds a second of sound took so far in this utterance."""
+        """Return the processing time per second of audio so far in this utterance."""
         return self.took_seconds / self.given_seconds if self.given_seconds else 0.0
 
 
 class GuardedRecognizer:
-    """Supervise a recognizer, so that a fault loses at most one utterance."""
+    """Supervises a recognizer, so that a fault loses at most one utterance."""
 
     def __init__(
         self,
@@ -159,7 +161,7 @@ class GuardedRecognizer:
         reopen: Callable[[], Recognizer],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Wrap a recognizer; `reopen` opens a replacement. `clock` measures how fast it works."""
+        """Wrap a recognizer. `reopen` opens a replacement, and `clock` measures the processing time."""
         self.name = recognizer.name
         self._clock, self._workload = clock, Workload()
         self._recognizer, self._reopen = recognizer, reopen
@@ -169,7 +171,7 @@ class GuardedRecognizer:
         self._is_lost = False
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Process a chunk; return the partial words. Raises `EngineFaultError`, at most once an utterance."""
+        """Process a chunk and return the partial transcript. Raises `EngineFaultError`, at most once per utterance."""
         if self._is_lost:
             return ""
         if self._reopening is not None and not self._reopening.done():
@@ -183,7 +185,7 @@ class GuardedRecognizer:
         return so_far
 
     def pause(self) -> Transcript:
-        """Return the partial transcript. Raises `EngineFaultError`, at most once an utterance."""
+        """Return the partial transcript. Raises `EngineFaultError`, at most once per utterance."""
         if self._is_lost or self._reopening is not None:
             return Transcript("", 0.0)
         return self._guarded(
@@ -191,7 +193,9 @@ class GuardedRecognizer:
         )
 
     def finish(self) -> Transcript:
-        """Return the transcript of the utterance; an empty one if it broke off. Raises `EngineFaultError`."""
+        """Return the transcript of the utterance, or an empty one if the recognizer failed during it. Raises
+        `EngineFaultError`.
+        """
         was_lost, self._is_lost = self._is_lost, False
         if was_lost or (self._reopening is not None and not self._kept):
             return Transcript("", 0.0)
@@ -205,7 +209,7 @@ class GuardedRecognizer:
             self._is_lost = False  # the utterance is over, whatever the outcome
 
     def _be_ready(self) -> None:
-        """Switch to the new recognizer, and feed it the speech that arrived while it was loading."""
+        """Switch to the new recognizer, and pass it the audio that arrived while it was loading."""
         if self._reopening is None:
             return
         kept, self._kept = self._kept, []
@@ -223,14 +227,14 @@ class GuardedRecognizer:
         recognizer = self._recognizer
         try:
             given = self._worker.do(lambda: job(recognizer), max_seconds)
-        except Exception as error:  # engines raise anything
+        except Exception as error:  # engines may raise anything
             raise self._broken(error) from error
         if not is_sound(given):
-            raise self._broken("it returned no valid words")
+            raise self._broken("it returned no valid transcript")
         return given
 
     def _broken(self, why: object) -> EngineFaultError:
-        """Start opening a replacement, and return the error."""
+        """Start to open a replacement, and return the error."""
         self._is_lost = True
         self._workload = Workload()
         self._worker.leave()
@@ -240,10 +244,10 @@ class GuardedRecognizer:
 
 
 class GuardedVoice:
-    """A voice that is restarted after a fault, and then tried once more."""
+    """A voice that is restarted after a fault and then tried once more."""
 
     def __init__(self, voice: Voice, reopen: Callable[[], Voice]) -> None:
-        """Wrap a voice; `reopen` opens a replacement."""
+        """Wrap a voice. `reopen` opens a replacement."""
         self.name = voice.name
         self._voice, self._reopen = voice, reopen
         self._worker = _worker_of(self)
@@ -251,10 +255,10 @@ class GuardedVoice:
         self._given_up_until = 0.0
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit sound. Raises `EngineFaultError` if it cannot be spoken."""
+        """Return a sentence as 16 kHz, 16-bit audio. Raises `EngineFaultError` if it cannot be spoken."""
         with self._one_at_a_time:
             if time.monotonic() < self._given_up_until:
-                raise _fault("the voice", "it has given out")
+                raise _fault("the voice", "it has failed")
             try:
                 return self._spoken(text, words_per_minute)
             except EngineFaultError:
@@ -272,7 +276,7 @@ class GuardedVoice:
         max_seconds = allowed_seconds(len(text.split()) * 60 / words_per_minute)
         try:
             sound = self._worker.do(lambda: voice.speak(text, words_per_minute), max_seconds)
-        except Exception as error:  # engines raise anything
+        except Exception as error:  # engines may raise anything
             self._change_worker()
             raise _fault("the voice", error) from error
         if not is_speech_of(sound, text, words_per_minute):
@@ -285,21 +289,21 @@ class GuardedVoice:
 
 
 class _Guard(Generic[Part]):
-    """Supervise one part that processes every chunk of sound: reopen it if it raises, then try once more."""
+    """Supervises one component that processes every chunk of audio. If it fails, reopens it and tries once more."""
 
     def __init__(self, what: str, part: Part, reopen: Callable[[], Part]) -> None:
         self._what, self._part, self._reopen = what, part, reopen
         self._rests_samples = 0
 
     def do(self, job: Callable[[Part], Given], chunk: AudioChunk) -> Given | None:
-        """Return a job's result, `None` during a retry delay. Raises `EngineFaultError` after two failures."""
+        """Return a job's result, or `None` during a retry delay. Raises `EngineFaultError` after two failures."""
         if self._rests_samples > 0:
             self._rests_samples -= chunk.samples
             if self._rests_samples > 0:
                 return None
         try:
             return self._tried(job)
-        except Exception:  # whatever it raises
+        except Exception:  # any error of the component
             pass
         try:
             self._part = self._reopen()
@@ -314,24 +318,24 @@ class _Guard(Generic[Part]):
 
 
 class Activity(Protocol):
-    """Tells speech from other sound, chunk by chunk."""
+    """Distinguishes speech from other audio, chunk by chunk."""
 
     def is_speech(self, chunk: AudioChunk) -> bool:
         """Return whether a chunk contains speech."""
 
 
 class GuardedActivity:
-    """Supervise voice activity detection. A fault resets its state, which the user does not notice.
+    """Supervises voice activity detection. A fault resets the detector's state, which the user does not notice.
 
     All listeners share the network, which stays loaded.
     """
 
     def __init__(self, reopen: Callable[[], Activity] = VoiceActivity) -> None:
-        """Open a detector; raises what `reopen` raises."""
+        """Open a detector. Raises what `reopen` raises."""
         self._guard = _Guard("the voice activity detector", reopen(), reopen)
 
     def is_speech(self, chunk: AudioChunk) -> bool:
-        """Return whether a chunk contains speech; `False` while the detector is broken.
+        """Return whether a chunk contains speech, or `False` while the detector is broken.
 
         Raises `EngineFaultError` when the detector breaks.
         """
@@ -339,22 +343,24 @@ class GuardedActivity:
 
 
 class GuardedEcho:
-    """Supervise an echo canceller: after a fault it relearns the room. While it is broken, sound passes unchanged."""
+    """Supervises an echo canceller. After a fault, a new one adapts to the room again. While it is broken, audio passes
+    unchanged.
+    """
 
     def __init__(self, announce: Callable[[str], None], reopen: Callable[[], EchoCanceller] = EchoCanceller) -> None:
-        """Open a canceller; `announce` is called when it breaks."""
+        """Open a canceller. `announce` is called when it breaks."""
         self._announce = announce
         self._guard = _Guard("the echo canceller", reopen(), reopen)
         self.hears_us_alone = False
-        """Whether the rest of the last chunk holds no voice but our own."""
+        """Whether the residual of the last chunk contains no voice but the assistant's."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
-        """Return a chunk of the same length, without the sound `played` during that time."""
+        """Return a chunk of the same length, without the audio `played` during that time."""
 
         def cleaned(canceller: EchoCanceller) -> tuple[AudioChunk, bool]:
             left = canceller.clean(chunk, played)
             if left.samples != chunk.samples:
-                raise EngineFaultError("it returned sound of another length", hint=_HINT)
+                raise EngineFaultError("it returned audio of a different length", hint=_HINT)
             return left, canceller.hears_us_alone
 
         try:
@@ -369,19 +375,19 @@ class Spotter(Protocol):
     """Detects one phrase and nothing else."""
 
     def accept(self, chunk: AudioChunk) -> bool:
-        """Process a chunk; return whether the phrase has just been heard."""
+        """Process a chunk. Return whether the phrase has just ended."""
 
 
 class GuardedSpotter:
-    """Detect one phrase; the detector is restarted after a fault."""
+    """Detects one phrase. The detector is restarted after a fault."""
 
     def __init__(self, announce: Callable[[str], None], reopen: Callable[[], Spotter]) -> None:
-        """Open a spotter; `announce` is called when it breaks. Raises what `reopen` raises."""
+        """Open a spotter. `announce` is called when it breaks. Raises what `reopen` raises."""
         self._announce = announce
         self._guard = _Guard("listening for the wake phrase", reopen(), reopen)
 
     def accept(self, chunk: AudioChunk) -> bool:
-        """Process a chunk; return whether the phrase has just been heard."""
+        """Process a chunk. Return whether the phrase has just ended."""
         try:
             return bool(self._guard.do(lambda spotter: spotter.accept(chunk), chunk))
         except EngineFaultError as fault:
@@ -399,7 +405,7 @@ def _is_text(given: object) -> bool:
 
 
 def is_transcript(given: object) -> bool:
-    """Return whether a recognizer may give this."""
+    """Return whether a value is a valid transcript."""
     return (
         isinstance(given, Transcript)
         and all(map(_is_text, (given.text, given.command, *given.alternatives)))
@@ -408,7 +414,7 @@ def is_transcript(given: object) -> bool:
 
 
 def is_speech_of(sound: object, text: str, words_per_minute: float) -> bool:
-    """Return whether a sound can be the spoken text: not empty if the text has words, and not endlessly long."""
+    """Return whether audio can be the spoken text: not empty if the text has words, and not implausibly long."""
     if not isinstance(sound, bytes) or len(sound) % 2:
         return False
     if not any(character.isalnum() for character in text):

@@ -1,1 +1,1 @@
-"""Serve the skill over a network: the web page, Wyoming, OpenVoiceOS and a Ray cluster."""
+"""Serve the skill over a network: web page, Wyoming, OpenVoiceOS and Ray cluster."""

@@ -1,6 +1,6 @@
 """The concurrent conversations of a voice assistant with several satellites, keyed by the assistant's ids.
 
-They are kept only in memory, unless the owner asks for a file, and dropped after a period without a turn.
+They are kept in memory, and in a file if the operator asks for one. They are dropped after a period without a turn.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ from voice_helper.skill.chat import Chat, ChatTurn
 from voice_helper.support.clock import clock_seconds
 
 KEPT_SECONDS: Final = 15 * 60.0
-"""A conversation without a turn for this long is dropped. A guided session is over by then."""
+"""A conversation is dropped after this long without a turn. By then, any guided session is over."""
 
 MAX_ANSWER_SECONDS: Final = 60.0
 MAX_STEP_SECONDS: Final = 120.0
 """The time within which a user in a guided session usually says something."""
 
 MAX_TALKS: Final = 1_000
-"""Above this number, the conversation that was silent longest is dropped, those without a session first."""
+"""The maximum number of conversations. Above it, those without a session are dropped first, the longest inactive one
+first.
+"""
 
 
 _log: Final = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ class _Talk:
 
 
 class ChatSessions:
-    """Keeps the conversations. Thread-safe; the turns of different conversations run in parallel."""
+    """Holds the conversations. Thread-safe; turns of different conversations run in parallel."""
 
     def __init__(
         self,
@@ -56,8 +58,9 @@ class ChatSessions:
     ) -> None:
         """Create the sessions for a turn-based conversation.
 
-        `subject` is needed only for `is_ours`. `clock` returns seconds. `file` keeps the guided sessions over a
-        restart, with times by `wall_clock`; those in it are continued. Raises `VoiceHelperError` if it is unusable.
+        `subject` is needed only for `is_ours`. `clock` returns seconds. `file` stores the guided sessions across a
+        restart, with times by `wall_clock`; the sessions in it are continued. Raises `VoiceHelperError` if the file is
+        unusable.
         """
         self._conversation = conversation
         self._subject = subject
@@ -77,9 +80,9 @@ class ChatSessions:
         return len(self._talks)
 
     def is_ours(self, talk: str, text: str, *, is_last: bool = False) -> bool:
-        """Return whether an utterance is meant for us rather than for another skill.
+        """Return whether an utterance is meant for this skill rather than for another one.
 
-        `is_last` means that no other skill has claimed it.
+        `is_last` means that no other skill has claimed the utterance.
         """
         with self._lock:
             now = self._forget_old()
@@ -96,18 +99,18 @@ class ChatSessions:
     def take_turn(self, talk: str, text: str, place: str | None = None) -> ChatTurn:
         """Process an utterance like `say`, and return the reply and the new state.
 
-        `place` is the device that the user speaks to. A guided session at a place continues even under a new
+        `place` is the device that the user speaks to. A guided session on a device continues even under a new
         conversation id, because Home Assistant assigns a new id after five minutes.
         """
         turn = self._chat_of(talk, place).take_turn(text)
         try:
             self._keep()
-        except VoiceHelperError as error:  # the answer comes first
+        except VoiceHelperError as error:  # answering takes priority
             _log.warning("%s; a restart will lose the guided sessions", error.message)
         return turn
 
     def in_session(self) -> State | None:
-        """Return the state of the guided session that had the most recent turn.
+        """Return the state of the guided session with the most recent turn.
 
         Returns `None` if there was no such turn within the last `MAX_STEP_SECONDS`.
         """
@@ -117,7 +120,7 @@ class ChatSessions:
             return next((chat.state for chat in led if now - chat.since <= MAX_STEP_SECONDS), None)
 
     def is_going_on(self, talk: str) -> bool:
-        """Return whether a guided session, or a question that we asked, is waiting for the user."""
+        """Return whether a guided session or a question from the assistant is waiting for the user."""
         with self._lock:
             self._forget_old()
             return _waits(self._kept(talk).state)
@@ -129,9 +132,9 @@ class ChatSessions:
             return talk in self._talks and now - self._talks[talk].chat.since <= MAX_ANSWER_SECONDS
 
     def stop(self, talk: str) -> bool:
-        """Silently end a conversation that is waiting for the user. Returns whether there was one.
+        """Silently end a conversation that is waiting for the user. Return whether there was one.
 
-        Disclaimers that were still to be spoken count as not given.
+        Disclaimers that were not spoken yet count as not given.
         """
         with self._lock:
             self._forget_old()
@@ -141,7 +144,7 @@ class ChatSessions:
         return is_going_on
 
     def stop_all(self) -> bool:
-        """End every conversation. Returns whether any of them was waiting for the user."""
+        """End every conversation. Return whether any of them was waiting for the user."""
         with self._lock:
             self._forget_old()
             was_going_on = any(_waits(kept.chat.state) for kept in self._talks.values())
@@ -158,7 +161,7 @@ class ChatSessions:
                 self._talks[kept.talk] = _Talk(chat, kept.place)
 
     def _keep(self) -> None:
-        """Write the guided sessions to the file, if there is one and they may have changed."""
+        """Write the guided sessions to the file, if there is a file and they may have changed."""
         if self._file is None:
             return
         with self._writing:
@@ -174,7 +177,7 @@ class ChatSessions:
             self._was_kept = bool(sessions)
 
     def _chat_of(self, talk: str, place: str | None) -> Chat:
-        """Return the conversation of this turn, and move it to the end of the order in which they are dropped."""
+        """Return the conversation of this turn and mark it as the most recently used."""
         with self._lock:
             self._forget_old()
             kept = self._talks.pop(talk, None) or self._session_at(place) or _Talk(self._new(), place)
@@ -199,7 +202,7 @@ class ChatSessions:
         return Chat(self._conversation, situation=self._situation, clock=self._clock)
 
     def _forget_old(self) -> float:
-        """Drop the expired conversations, oldest first. Returns the current time."""
+        """Drop the expired conversations, oldest first. Return the current time."""
         now = self._clock()
         while self._talks and now - next(iter(self._talks.values())).chat.since >= KEPT_SECONDS:
             del self._talks[next(iter(self._talks))]

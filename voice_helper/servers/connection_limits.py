@@ -28,15 +28,17 @@ def is_loopback(host: str) -> bool:
 
 
 def situation_at(host: str) -> dict[str, str]:
-    """Return the conversation's situation for a server at this host: whether other machines can connect."""
+    """Return the conversation's situation for a server at this host, which says whether other machines can connect."""
     return {} if is_loopback(host) else {"serving": "on"}
 
 
-_LOOK_SECONDS: Final = 0.05  # while a client waits for a place
+_LOOK_SECONDS: Final = 0.05  # how often a waiting client checks for a free slot
 
 
 class RecognizerPool:
-    """A pool that limits how many people can speak at a time. Recognizers are loaded on demand and reused."""
+    """A pool of recognizers that limits how many users can speak at a time. Recognizers are loaded on demand and
+    reused.
+    """
 
     def __init__(self, most: int, open_recognizer: Callable[[], Recognizer]) -> None:
         self._open, self._left = open_recognizer, most
@@ -44,7 +46,7 @@ class RecognizerPool:
         self._lock = threading.Lock()
 
     def take(self) -> bool:
-        """Reserve a place. Returns whether one was free."""
+        """Reserve a slot. Return whether one was free."""
         with self._lock:
             if not self._left:
                 return False
@@ -52,7 +54,7 @@ class RecognizerPool:
             return True
 
     async def take_soon(self, max_seconds: float) -> bool:
-        """Reserve a place, and wait for one at most this long. Returns whether one became free."""
+        """Reserve a slot, waiting at most this long for one. Return whether one became free."""
         loop = asyncio.get_running_loop()
         until = loop.time() + max_seconds
         while not self.take():
@@ -62,14 +64,14 @@ class RecognizerPool:
         return True
 
     def recognizer(self) -> Recognizer:
-        """Return a recognizer to a caller that has reserved a place."""
+        """Return a recognizer to a caller that has reserved a slot."""
         with self._lock:
             if self._recognizers:
                 return self._recognizers.pop()
         return self._open()
 
     def give_back(self, recognizer: Recognizer | None) -> None:
-        """Release the place, and return the recognizer to the pool if it is reusable."""
+        """Release the slot, and return the recognizer to the pool if it is reusable."""
         with self._lock:
             self._left += 1
             if recognizer is not None:

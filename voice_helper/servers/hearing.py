@@ -12,7 +12,7 @@ from voice_helper.runtime.supervision import GuardedActivity
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk, Transcript
 
 SAID_TO_US: Final = EndpointSettings(start_seconds=0.1, silence_seconds=1.0)
-"""The user was prompted to speak, so short words count. A short pause does not end the utterance."""
+"""Endpoint settings after a prompt to speak: short words count, and a short pause does not end the utterance."""
 
 
 class Hearing:
@@ -29,7 +29,7 @@ class Hearing:
         self._heard: list[Transcript] = []
 
     def take(self, raw: bytes, rate: int, width: int, channels: int) -> None:
-        """Process a piece of audio in any valid format. Raises `SoundFormatError` for an invalid one."""
+        """Process audio in any valid format. Raises `SoundFormatError` for an invalid one."""
         if self._sound is None or self._sound.form != (rate, width, channels):
             following = RawSound(rate, width, channels)
             self._rest_of_sound()

@@ -1,6 +1,6 @@
 """Keep the guided sessions of a server in a file, so that they survive a restart.
 
-The file is written only if the owner asks for it. Nobody but the owner can read it, and it is replaced as a whole.
+The file is written only if the operator asks for it. Only its owner can read it, and it is replaced atomically.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class KeptSession:
 
 
 class SessionFile:
-    """A file with the sessions of a server."""
+    """A file that holds the sessions of a server."""
 
     def __init__(self, path: Path, key: str) -> None:
-        """Set the file, and the key of the words that the sessions belong to."""
+        """Set the file, and the key of the content that the sessions belong to."""
         self._path, self._key = path, key
 
     def read(self) -> tuple[KeptSession, ...]:
-        """Return the sessions in the file; none if it does not exist.
+        """Return the sessions in the file, or none if the file does not exist.
 
-        Leaves out sessions that belong to other words or that are damaged. Raises `VoiceHelperError` if the file cannot
+        Sessions that are damaged or belong to other content are left out. Raises `VoiceHelperError` if the file cannot
         be read.
         """
         try:
@@ -55,7 +55,7 @@ class SessionFile:
         return tuple(kept for each in written if (kept := self._kept(each))) if isinstance(written, list) else ()
 
     def write(self, sessions: Iterable[KeptSession]) -> None:
-        """Replace the file. Raises `VoiceHelperError` if it cannot be written; the old one is then left unchanged."""
+        """Replace the file. Raises `VoiceHelperError` if it cannot be written; the old file then stays unchanged."""
         written = [
             {"talk": each.talk, "place": each.place, "since": each.since, "state": to_json(each.state, self._key)}
             for each in sessions

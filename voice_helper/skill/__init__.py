@@ -1,4 +1,4 @@
-"""Build the skill from an intents folder, for the command line and every server."""
+"""Build the skill from an intents folder, for the command line and the servers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from voice_helper.understanding.ranking import Ranking
 from voice_helper.understanding.understand import Understanding
 from voice_helper.voices import WORDS_PER_MINUTE
 
-if TYPE_CHECKING:  # the first sound, or question that no template matches, loads numpy and what depends on it
+if TYPE_CHECKING:  # numpy and its dependents load with the first audio, or the first question that no template matches
     from voice_helper.audio.devices import Player, Source
     from voice_helper.recognizers import Recognizer
     from voice_helper.skill.live_assistant import FileHearing, LiveAssistant
@@ -69,12 +69,12 @@ _READERS: Final = (
     "understanding/required_fragments", "understanding/safety", "understanding/sentence_reader",
     "understanding/sentences", "understanding/slots", "understanding/understand",
 )  # fmt: skip
-"""The modules that determine what is read from an intents folder."""
+"""The modules that determine how an intents folder is parsed."""
 
 _OURS: Final = Path(__file__).parents[1]
 _HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
 _EMBEDDED_BY: Final = ("understanding/embedder", "understanding/minilm")
-_EMBEDDING_SHARE: Final = 0.75  # of the time that learning takes, if no vectors are cached
+_EMBEDDING_SHARE: Final = 0.75  # share of the learning time, if no vectors are cached
 _KEPT_CLASSES: Final = frozenset(f"voice_helper.{name.replace('/', '.')}" for name in _READERS)
 _STALE: Final = (
     "the sentences have changed since the nearest meaning was learned from them: new templates match only word for"
@@ -83,10 +83,10 @@ _STALE: Final = (
 
 
 class Memory:
-    """The trained model of nearest meanings, read when a question first needs it."""
+    """The trained similarity model, read when a question first needs it."""
 
     def __init__(self, learned_from: str, read: Callable[[], classifier.Learned]) -> None:
-        """Set the key of the words that the model was trained on, and the function that reads the model."""
+        """Set the key of the content that the model was trained on, and the function that reads the model."""
         self.learned_from = learned_from
         self._read = read
 
@@ -97,10 +97,10 @@ class Memory:
 
 
 class RememberedMeaning:
-    """The nearest meaning, by the trained model in a `Memory`."""
+    """Finds the nearest meaning with the trained model in a `Memory`."""
 
     def __init__(self, memory: Memory, intents: tuple[str, ...], embed: SentenceEmbedder) -> None:
-        """Set the intents that exist now, and the embedder."""
+        """Set the current intents and the embedder."""
         self._memory, self._intents, self._embed = memory, intents, embed
 
     @cached_property
@@ -111,11 +111,11 @@ class RememberedMeaning:
         return classifier.Nearest(classifier.only(self._memory.learned, self._intents), self._embed)
 
     def rank(self, comparable: str) -> Ranking:
-        """Return the nearness of a text to every intent."""
+        """Return the similarity of a text to every intent."""
         return self.fitted.rank(comparable)
 
     def known_share(self, comparable: str) -> float:
-        """Return the share of the text's words that the templates contain, from 0.0 to 1.0."""
+        """Return the share of the text's words that occur in the templates, from 0.0 to 1.0."""
         return self.fitted.known_share(comparable)
 
     def knows(self, word: str, intent: str) -> bool:
@@ -123,13 +123,13 @@ class RememberedMeaning:
         return self.fitted.knows(word, intent)
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Return the template of an intent that is nearest to a text, or `None` if the intent has none."""
+        """Return the template of an intent that is most similar to a text, or `None` if the intent has none."""
         return self.fitted.nearest_template(comparable, intent)
 
 
 @dataclass(frozen=True)
 class Skill:
-    """The words of one language, and the conversation that uses them."""
+    """The content of one intents folder, and the conversation that uses it."""
 
     content: Content
     understanding: Understanding
@@ -142,15 +142,15 @@ class Skill:
     def load(
         cls, folder: str | Path | None = None, *, emergency_number: str | None = None, article_only: bool = False
     ) -> Skill:
-        """Load an intents folder; without one, the English folder that comes with the package. Nothing is downloaded.
+        """Load an intents folder. The default is the English folder that is part of the package. Nothing is downloaded.
 
         The answers name the `emergency_number`; without one, that of the folder. With `article_only`, guided sessions
-        use only the article's own words and the safety rows. The first load of a folder of your own takes up to two
-        minutes. Raises `IntentsError` with every problem of the folder.
+        use only the article's own text and the safety rows. The first load of a custom folder takes up to two minutes.
+        Raises `IntentsError` with every problem in the folder.
         """
         number = callable_number(emergency_number)
         if number is None and emergency_number:
-            _log(f'"{emergency_number}" is no emergency number: it has no digit')
+            _log(f'"{emergency_number}" is not an emergency number: it has no digit')
         settings = {"number": number} if number else {}
         skill = open_skill(folder=Path(folder) if folder else None, settings=settings, announce=_log)
         return replace(skill, conversation=skill.conversation.article_only()) if article_only else skill
@@ -160,11 +160,11 @@ class Skill:
         return Chat(self.conversation.by_turns(), clock=clock)
 
     def hear(self, sound: str | Path | Source, recognizer: Recognizer | None = None) -> Transcript:
-        """Return all words in a sound file, or the first question that a source hears.
+        """Transcribe a whole audio file, or the first question from a source.
 
-        The transcript is empty if there are no words. Without a `recognizer`, the one that `open_recognizer` opens is
-        kept for the next question. Raises `AudioFileError` for a file that cannot be read, and what `open_recognizer`
-        raises.
+        The transcript is empty if no words are recognized. Without a `recognizer`, `open_recognizer` opens one, which
+        is kept for the next call. Raises `AudioFileError` for a file that cannot be read, and the errors of
+        `open_recognizer`.
         """
         from voice_helper.audio.devices import WavSource
         from voice_helper.skill.live_assistant import hear_one, hear_whole
@@ -190,12 +190,13 @@ class Skill:
         push_to_talk: bool = False,
         words_per_minute: float = WORDS_PER_MINUTE,
     ) -> LiveAssistant:
-        """Open the voice loop. Give any part of your own; the others are those of the command line.
+        """Open the voice loop. Pass any components of your own; the defaults are those of the command line.
 
-        A text for `microphone` or `loudspeaker` is part of the name of a sound device. With `headset`, the microphone
-        cannot hear the loudspeaker, and no echo is removed. It answers all speech about its subject; with `wake`, only
-        after this phrase, and with `push_to_talk`, only after `address()`. It always answers signs of danger. Raises
-        `SoundDeviceError` if a device does not work, and what `open_recognizer` and `open_voice` raise.
+        A string for `microphone` or `loudspeaker` is part of the name of a sound device. `headset` means that the
+        microphone cannot pick up the loudspeaker, so no echo is removed. By default, the assistant answers all speech
+        about its subject. With `wake`, it answers only after this phrase; with `push_to_talk`, only after `address()`.
+        It always responds to signs of danger. Raises `SoundDeviceError` if a device does not work, and the errors of
+        `open_recognizer` and `open_voice`.
         """
         from voice_helper.skill.live_assistant import LiveAssistant
 
@@ -215,10 +216,12 @@ class Skill:
     def open_recognizer(
         self, engine: str = "auto", *, model: str | Path | None = None, second_opinion: bool = True
     ) -> Recognizer:
-        """Open a recognizer, one of `voice_helper.recognizers.ENGINE_NAMES`, that expects the skill's phrases.
+        """Open a recognizer that expects the skill's phrases. `engine` is one of
+        `voice_helper.recognizers.ENGINE_NAMES`.
 
-        With `second_opinion`, an installed Vosk or Whisper model also hears what it is unsure of.
-        Raises `ModelMissingError` if there is no model for it, `EngineMissingError` if it cannot run here.
+        With `second_opinion`, an installed Vosk or Whisper model also transcribes utterances with low confidence.
+        Raises `ModelMissingError` if there is no model for it, and `EngineMissingError` if it cannot run on this
+        machine.
         """
         from voice_helper.runtime.supervised_engines import open_supervised_recognizer
 
@@ -234,9 +237,9 @@ class Skill:
         return choice.recognizer
 
     def open_voice(self, name: str = "auto") -> Voice:
-        """Open a voice: `auto`, `natural`, `pyttsx3`, or `none`, which only leaves time to read.
+        """Open a voice: `auto`, `natural`, `pyttsx3`, or `none`, which is silent and only leaves time to read.
 
-        Raises `EngineMissingError` if it does not work here.
+        Raises `EngineMissingError` if the voice does not work on this machine.
         """
         from voice_helper.runtime.supervised_engines import open_supervised_voice
 
@@ -244,12 +247,12 @@ class Skill:
 
     @property
     def phrases(self) -> Phrases:
-        """Return what people say to this skill, for a recognizer to expect."""
+        """Return the typical phrases of this skill's users, as hints for a recognizer."""
         return phrases_of(self.content)
 
     @property
     def is_stale(self) -> bool:
-        """Return whether the sentences have changed since the nearest meaning was learned."""
+        """Return whether the sentences have changed since the similarity model was trained."""
         return self.memory.learned_from != self.content.learning_key
 
     def read_ahead(self, texts: Sequence[str]) -> None:
@@ -266,7 +269,7 @@ class Skill:
             self.alarm.read_ahead(said.essence for said in firsts if not exact(said))
 
     def load_all(self) -> None:
-        """Load everything that a question may need, so that no user of a server waits for it."""
+        """Load everything that a question may need, so that no user of a server has to wait."""
         any_words = self.content.sentences.intents[0]
         self.understanding.nearest.rank(any_words)
         self.understanding.nearest.known_share(any_words)
@@ -286,12 +289,12 @@ def open_skill(
     announce: Callable[[str], None] = lambda text: None,
     before: Skill | None = None,
 ) -> Skill:
-    """Read an intents folder and prepare its understanding.
+    """Read an intents folder and prepare to understand questions.
 
-    The parsed words are cached, and parsed again only if they change. The trained model is read from the folder or from
-    the cache. `announce` is called if the model has to be trained, which takes up to two minutes, or if the sentences
-    have changed since. `before` is the skill before an edit: slow parts that have not changed are reused, and nothing
-    is trained. Raises `IntentsError` with every problem of the folder.
+    The parsed content is cached, and parsed again only if the files change. The trained model is read from the folder
+    or from the cache. `announce` is called if the model has to be trained, which takes up to two minutes, or if the
+    sentences have changed since it was trained. `before` is the skill before an edit: its slow parts are reused if they
+    have not changed, and no model is trained. Raises `IntentsError` with every problem in the folder.
     """
     files = read_files(folder or intents_folder(language))
     content = content_of(files, settings or {}, before.content) if before else _content(files, settings or {})
@@ -317,7 +320,9 @@ def _content(files: Files, settings: Mapping[str, str]) -> Content:
 
 
 def _code_key(*modules: str) -> str:
-    """Return a hash of our modules and of hassil, since other code may read the same words differently."""
+    """Return a hash of this package's modules and of hassil, because other code may parse the same files
+    differently.
+    """
     digest = hashlib.sha256(sys.version.encode())
     hassil = find_spec("hassil")  # finds it without loading it
     folder = Path(hassil.origin).parent if hassil and hassil.origin else Path()
@@ -327,11 +332,11 @@ def _code_key(*modules: str) -> str:
 
 
 def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share: None) -> Path:
-    """Learn the nearest meaning from an intents folder and store it there. Return the path of the file.
+    """Train the similarity model of an intents folder and store it there. Return the path of the file.
 
-    Also stores the phrases that recognizers expect. `progress` is called with the share that is done. Takes up to two
-    minutes. Raises `IntentsError` for a folder with problems. Raises `VoiceHelperError` if the file cannot be written,
-    and then leaves the previous one unchanged.
+    Also stores the phrases that recognizers expect. `progress` is called with the share of work done. Takes up to two
+    minutes. Raises `IntentsError` for a folder with problems. Raises `VoiceHelperError` if the file cannot be written;
+    the previous file then stays unchanged.
     """
     content = load_content(folder)
     path = generated_file(folder, LEARNED_FILE)
@@ -346,7 +351,7 @@ def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share:
 
 
 def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
-    """Return the trained model of a folder: the one in the folder, or else the one in the cache, trained if needed."""
+    """Return the trained model of a folder: from the folder, or from the cache, or newly trained."""
     path = generated_file(content.folder, LEARNED_FILE)
     if path.is_file():
         return _memory_in(path, content.folder)
@@ -363,7 +368,7 @@ def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
 
 
 def _alarm(folder: Path, embed: SentenceEmbedder) -> LearnedAlarm | None:
-    """Return the trained alarm of a folder, if it has one. Its numbers are parsed when they are first needed."""
+    """Return the trained alarm of a folder, if it has one. Its parameters are parsed when they are first needed."""
     path = generated_file(folder, ALARM_FILE)
     if not path.is_file():
         return None
@@ -375,7 +380,7 @@ def _alarm(folder: Path, embed: SentenceEmbedder) -> LearnedAlarm | None:
 
 
 def _memory_in(path: Path, folder: Path) -> Memory:
-    """Return the trained model in a file. Only the key of its words is parsed at once."""
+    """Return the trained model in a file. Only its key is parsed immediately."""
 
     def unreadable(error: Exception) -> VoiceHelperError:
         return VoiceHelperError(f"{path}: cannot be read: {error}", hint=f"run: voice-helper learn {folder}")
@@ -411,7 +416,7 @@ def _learn(content: Content, progress: Callable[[float], None] = lambda share: N
 
 
 def _vectors_file(folder: Path) -> Path:
-    """Return the cache file for the vectors of a folder's texts: one for each folder and version of the embedder."""
+    """Return the cache file for the vectors of a folder's texts. There is one for each folder and embedder version."""
     key = hashlib.sha256(f"{folder.resolve()} {_code_key(*_EMBEDDED_BY)}".encode()).hexdigest()
     return cache_folder() / f"embedded-{key[:32]}.npz"
 
@@ -419,7 +424,7 @@ def _vectors_file(folder: Path) -> Path:
 def phrases_of(content: Content) -> Phrases:
     """Return the phrases that recognizers should expect, from the folder or from the cache.
 
-    If the sentences have changed, the phrases are drawn once and cached, which takes seconds.
+    If the sentences have changed, new phrases are drawn and cached, which takes seconds.
     """
     kept = _phrases_in(content)
     if kept is None:
@@ -435,7 +440,7 @@ def keep_phrases(content: Content) -> None:
 
 
 def _phrases_in(content: Content) -> Mapping[str, str] | None:
-    """Return the phrases in the folder, or `None` if there are none or the sentences have changed."""
+    """Return the phrases stored in the folder. Return `None` if there are none or the sentences have changed."""
     with suppress(OSError, ValueError):
         kept = read_texts(generated_file(content.folder, PHRASES_FILE))
         if kept.get("drawn_from") == phrases_key(content):

@@ -1,4 +1,4 @@
-"""One conversation by turns: a text in, the whole reply out."""
+"""A turn-based conversation: one text in, the complete reply out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ChatTurn:
 class Chat:
     """Keeps the state of one conversation and the time of its last turn. Thread-safe.
 
-    It speaks only when spoken to, so a guided session goes on with the next turn. The seconds between two turns count
+    The assistant speaks only in reply, so a guided session advances with each turn. The seconds between two turns count
     toward the limits of the session.
     """
 
@@ -34,25 +34,25 @@ class Chat:
         situation: Mapping[str, str] | None = None,
         clock: Callable[[], float] = clock_seconds,
     ) -> None:
-        """Begin a conversation, given one by turns. `clock` returns seconds."""
+        """Start a conversation from a turn-based `conversation`. `clock` returns seconds."""
         self._conversation = conversation
         self._clock = clock
         self._one_at_a_time = threading.Lock()
         self.state = replace(first_state(), situation=situation or {})
         self.since = clock()
-        """The time of the last turn, or of the beginning."""
+        """The time of the last turn, or of the start."""
 
     @property
     def in_session(self) -> bool:
-        """Return whether a guided session is going on."""
+        """Return whether a guided session is running."""
         return self.state.session is not None
 
     def send(self, text: str) -> Reply:
-        """Process what the user says and return the reply."""
+        """Process the user's text and return the reply."""
         return self.take_turn(text).reply
 
     def take_turn(self, text: str) -> ChatTurn:
-        """Process what the user says like `send`, and return the reply and the new state."""
+        """Process the user's text like `send`, and return the reply and the new state."""
         with self._one_at_a_time:
             now = self._clock()
             self.state, reply = take_turn(self._conversation, self.state, text, max(0.0, now - self.since))

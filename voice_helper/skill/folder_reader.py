@@ -50,7 +50,7 @@ _KEY_LETTERS = 16
 
 @dataclass(frozen=True)
 class Content:
-    """All words of one language."""
+    """The content of one intents folder."""
 
     folder: Path
     language: Language
@@ -68,16 +68,16 @@ class Content:
     phrasebook: Phrasebook
     follow_ups: FollowUps
     page: WebLabels | None
-    """`None` if the folder has no `page.yaml`, and its language no usual one."""
+    """`None` if the folder has no `page.yaml` and there is no default one for its language."""
 
     subject: Subject | None
     """`None` if the folder has no `assistant.yaml`."""
 
     content_key: str
-    """A hash of all files. The same words have the same key."""
+    """A hash of all files. The same content has the same key."""
 
     learning_key: str
-    """A hash of the files that the nearest meaning learns from."""
+    """A hash of the files that the similarity model is trained on."""
 
     drawing_key: str
     """A hash of the files that phrases are drawn from."""
@@ -87,17 +87,17 @@ class Content:
 
     @property
     def knows_danger(self) -> bool:
-        """Whether there are rules that recognize signs of danger."""
+        """Return whether there are rules that recognize signs of danger."""
         return bool(self.safety.families)
 
     @property
     def about(self) -> str:
-        """Return what the words are about, as it stands inside a sentence; the folder's name if they do not say."""
+        """Return the subject, as it appears inside a sentence. The default is the folder's name."""
         return self.subject.about if self.subject is not None else self.folder.resolve().name
 
     @property
     def title(self) -> str:
-        """Return what the words are about, as a title; the folder's name if they do not say."""
+        """Return the subject, as a title. The default is the folder's name."""
         return self.subject.name if self.subject is not None else self.folder.resolve().name
 
     @property
@@ -108,16 +108,16 @@ class Content:
 
     @cached_property
     def wordings(self) -> tuple[Wording, ...]:
-        """Return people's own wordings from `wordings.txt`."""
+        """Return real users' phrasings from `wordings.txt`."""
         return read_wordings(self.wordings_text.splitlines(), self.wordings_file, Problems())
 
     def packed(self) -> dict[str, Any]:
-        """Return everything except the folder, for the cache."""
+        """Return everything except the folder's path, for the cache."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "folder"}
 
 
 def unpacked(packed: dict[str, Any], folder: Path) -> Content:
-    """Restore the content from what `packed` returned."""
+    """Restore the content from the result of `packed`."""
     answers = replace(packed["answers"], say=packed["sentences"].say)
     return Content(folder, **{**packed, "answers": answers})
 
@@ -130,8 +130,8 @@ def load_content(folder: Path, settings: Mapping[str, str] | None = None) -> Con
 def content_of(files: Files, settings: Mapping[str, str], before: Content | None = None) -> Content:
     """Parse the files of an intents folder.
 
-    `settings` replace the defaults of `answers.yaml`, such as `{"number": "112"}`. `before` is the content before an
-    edit: if its safety rules have not changed, they are reused, because they take longest to build. Raises
+    `settings` override the defaults in `answers.yaml`, such as `{"number": "112"}`. `before` is the content before an
+    edit: if its safety rules have not changed, they are reused, because building them takes longest. Raises
     `IntentsError` with every problem.
     """
     problems = Problems()
@@ -142,32 +142,36 @@ def content_of(files: Files, settings: Mapping[str, str], before: Content | None
 
 
 def key_of(content: Content, kind: str = "") -> str:
-    """Return the key of the words that a saved state depends on. The same files and settings have the same key.
+    """Return the key of the content that a saved state depends on. The same files and settings have the same key.
 
-    `kind` distinguishes sessions that build other steps from the same words, such as turn-based ones.
+    `kind` distinguishes sessions that build different steps from the same content, such as turn-based ones.
     """
     leans_on = json.dumps([content.content_key, sorted(content.answers.settings.items()), kind])
     return hashlib.sha256(leans_on.encode()).hexdigest()[:_KEY_LETTERS]
 
 
 def name_of(folder: Path) -> str:
-    """Return what an intents folder is about, as it stands inside a sentence, without reading the rest of it."""
+    """Return the subject of an intents folder, as it appears inside a sentence, without reading the rest of the
+    folder.
+    """
     name = _text_in(folder, "assistant.yaml", "name")
     return name_inside(name) if name else folder.resolve().name
 
 
 def language_of(folder: Path) -> str:
-    """Return the language of an intents folder without reading the rest of it: "en" if it names none."""
+    """Return the language of an intents folder without reading the rest of the folder. The default is "en"."""
     return _text_in(folder, "language.yaml", "language") or "en"
 
 
 def disclaimer_of(folder: Path) -> str:
-    """Return the full disclaimer of an intents folder without reading the rest of it."""
+    """Return the full disclaimer of an intents folder without reading the rest of the folder."""
     return _text_in(folder, "answers.yaml", "disclaimers", "full")
 
 
 def _text_in(folder: Path, file: str, *keys: str) -> str:
-    """Return one text of one file; empty if it cannot be read, which `check` reports."""
+    """Return one text from one file. Return an empty string if the file cannot be read, because `check` reports
+    that.
+    """
     path, files, problems = folder / file, read_files(folder), Problems()
     found = document_of(files, path, problems) if path in files.read else None
     for key in keys:
@@ -202,7 +206,7 @@ def _read(
             problems.add(Place(name, 1), "this file is missing")
     for path in files.twice:
         other = path.with_suffix(YAML).name
-        problems.add(Place(shown_path(path, folder), 1), f"stands beside {other}, so it is not read: keep one of them")
+        problems.add(Place(shown_path(path, folder), 1), f"stands beside {other}, so it is ignored: keep one of them")
     sentence_files = [path for path in files.read if path.parent == folder / "sentences"]
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
@@ -262,9 +266,9 @@ def _check_wordings(
     levels = {family.name: family.level for family in safety.families}
     for wording in wordings:
         if wording.intent not in sentences.intents:
-            problems.add(wording.place, f'"{wording.text}" stands under [{wording.intent}], which is no intent')
+            problems.add(wording.place, f'"{wording.text}" is under [{wording.intent}], which is not an intent')
         elif wording.family is not None and levels.get(wording.family) != wording.intent:
-            problems.add(wording.place, f"{wording.family} is no family of {wording.intent} in safety.yaml")
+            problems.add(wording.place, f"{wording.family} is not a family of {wording.intent} in safety.yaml")
 
 
 def _read_language(item: Item, problems: Problems) -> Language:
@@ -306,7 +310,7 @@ def _check_together(
         for row in entry.rows:
             _check_when(intent, entry.place, row, sentences, safety, problems)
             for name in sorted(placeholders(row.text) - names):
-                never_said = f'{{{name}}} is no list and not under "settings:" of answers.yaml, so it is never said'
+                never_said = f'{{{name}}} is neither a list nor under "settings:" in answers.yaml, so it is never said'
                 problems.add(entry.place, f'{intent}: "{row.text}": {never_said}')
 
 
@@ -327,7 +331,7 @@ def _check_follow_ups(
 def _read_guide(
     item: Item | None, sources: Sources, answers: Answers, sentences: Sentences, problems: Problems
 ) -> Guide | None:
-    """Read `guide.yaml`, if there is one, and report names in it that no sentence file has."""
+    """Read `guide.yaml`, if it exists, and report names in it that no sentence file has."""
     if item is None:
         return None
     guide, place = read_guide(item, sources, answers.filled, problems), item.place
@@ -337,7 +341,7 @@ def _read_guide(
         problems.add(place, f"place: there is no list {{{places.slot}}}")
     for value in (*places.questions, *filter(None, (places.usual,))):
         if values and value not in values:
-            problems.add(place, f'place: "{value}" is no value of {{{places.slot}}}')
+            problems.add(place, f'place: "{value}" is not a value of {{{places.slot}}}')
     for name, intents in guide.conditions.items():
         for intent in intents:
             if intent not in sentences.intents:
@@ -356,7 +360,9 @@ def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
 
 
 SITUATIONS = frozenset({"recording", "serving", "assistant", "alert"})
-"""The conditions, besides the sentence, that an answer may depend on: how we were started, danger named before."""
+"""The conditions other than the sentence that an answer may depend on, such as how the program was started or an
+earlier sign of danger.
+"""
 
 
 def _check_when(
@@ -374,7 +380,7 @@ def _check_when(
             continue
         for value in wanted:
             if value not in known | {"any", "none", "other"}:
-                problems.add(place, f'{intent}: "when" names {slot} "{value}", which is no value of it')
+                problems.add(place, f'{intent}: "when" names {slot} "{value}", which is not one of its values')
 
 
 def _check_overlaps(sentences: Sentences, problems: Problems) -> None:
@@ -409,7 +415,9 @@ _COMMAND_WORDS = 5
 
 
 def draw_phrases(content: Content) -> Phrases:
-    """Draw the phrases: sentences of every kind, those that must be heard while the program speaks, short commands."""
+    """Draw the phrases: sentences of every kind, those to recognize while the assistant is speaking, and short
+    commands.
+    """
     sentences, language = content.sentences, content.language
     questions: dict[str, None] = {}
     commands: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""The generated files of an intents folder: the words that each was made from, and whether they are still the same."""
+"""Track the generated files of an intents folder: the sources of each file, and whether they have changed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ TRAIN_ALARM: Final = "python -m bench.alarm"
 
 @dataclass(frozen=True, slots=True)
 class StaleFile:
-    """A generated file whose words have changed since it was made."""
+    """A generated file whose sources have changed."""
 
     path: Path
     command: str
-    """The command that makes it again."""
+    """The command that regenerates the file."""
 
     needs_training: bool
-    """Whether the command needs more than the installed program: a checkout and its training tools."""
+    """Whether the command needs a checkout and the training tools, not only the installed program."""
 
 
 def stale_files(content: Content) -> tuple[StaleFile, ...]:
@@ -53,9 +53,10 @@ def phrases_key(content: Content) -> str:
 
 
 def alarm_key(content: Content) -> str:
-    """Return the key of the labelled lines that the alarm learns from: `wordings.txt` and `alarms.txt`.
+    """Return the key of the labelled lines that the alarm is trained on: `wordings.txt` and `alarms.txt`.
 
-    It learns from draws of the sentences, too, but a few new sentences change it too little to train it again.
+    The alarm is also trained on sentences drawn from the templates. These are not part of the key, because a few new
+    sentences change the alarm too little to require training.
     """
     lines = content.folder / ALARM_LINES_FILE
     digest = hashlib.sha256("\n".join(f"{each.label} {each.text}" for each in content.wordings).encode())

@@ -1,4 +1,4 @@
-"""The voice loop with its microphone, recognizer, voice and loudspeaker, each of them ours or the caller's own."""
+"""The voice loop with its microphone, recognizer, voice and loudspeaker. The caller can replace each of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ from voice_helper.voices import ReadingPace, Voice
 
 
 class FileHearing:
-    """Hears one sound after another with a recognizer that the first one opens. Thread-safe."""
+    """Transcribes one audio source after another. The first one opens the recognizer, which the others reuse.
+    Thread-safe.
+    """
 
     def __init__(self, open_recognizer: Callable[[], Recognizer]) -> None:
         self._open = open_recognizer
@@ -33,7 +35,7 @@ class FileHearing:
         self._one_at_a_time = threading.Lock()
 
     def hear(self, source: Source, hear: Callable[[Source, Recognizer], Transcript]) -> Transcript:
-        """Return what `hear` returns for a source."""
+        """Call `hear` with the source and the shared recognizer, and return the transcript."""
         with self._one_at_a_time:
             if self._recognizer is None:
                 self._recognizer = self._open()
@@ -41,17 +43,17 @@ class FileHearing:
 
 
 def hear_one(source: Source, recognizer: Recognizer) -> Transcript:
-    """Return the words of the first question in a source, which may go on; an empty transcript if there are none."""
+    """Return the transcript of the first question in a source. It is empty if no words are recognized."""
     return hear_question(source, recognizer, ONE_QUESTION)
 
 
 def hear_whole(source: Source, recognizer: Recognizer) -> Transcript:
-    """Return all words of a source as one question; an empty transcript if there are none."""
+    """Return the transcript of a whole source as one question. It is empty if no words are recognized."""
     return joined(tuple(hear_utterances(source, recognizer, ONE_QUESTION)))
 
 
 class LiveAssistant:
-    """The voice loop, ready to listen. Close it, or use it in a `with` block, to release its sound devices."""
+    """The voice loop, ready to listen. To release its sound devices, close it or use it in a `with` block."""
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class LiveAssistant:
         words_per_minute: float,
         announce: Callable[[str], None],
     ) -> None:
-        """Open the devices that are not given; raises `SoundDeviceError` if one does not work."""
+        """Open the devices that were not passed. Raises `SoundDeviceError` if one does not work."""
         is_silent = voice.name == "none"
         self._devices = ExitStack()
         self._happened: deque[LoopEvent] = deque()
@@ -91,7 +93,7 @@ class LiveAssistant:
             )
             opening.pop_all()
         if isinstance(player, Loudspeaker) and not headset:
-            self._assistant.chime()  # the echo canceller learns the room from it
+            self._assistant.chime()  # the echo canceller adapts to the room with it
 
     def _player(self, given: Player | str | None, announce: Callable[[str], None]) -> Player:
         if given is not None and not isinstance(given, str):
@@ -106,9 +108,9 @@ class LiveAssistant:
         return microphone
 
     def listen(self) -> Iterator[LoopEvent]:
-        """Listen, answer and yield what happens, until the sound ends and everything is said.
+        """Listen, answer and yield events, until the audio ends and all speech has been played.
 
-        A live microphone never ends: leave the loop when you have heard enough.
+        A live microphone never ends. Leave the loop when you no longer need it.
         """
         for _ in self._assistant.hear(self._microphone):
             if isinstance(self._microphone, LastingMicrophone):
@@ -124,24 +126,26 @@ class LiveAssistant:
 
     @property
     def step(self) -> tuple[int, int] | None:
-        """Return the number of the session's current step, and of the last one; `None` outside a session."""
+        """Return the number of the session's current step and of its last step. Return `None` outside a session."""
         return self._assistant.step
 
     @property
     def seconds_left(self) -> tuple[float, float] | None:
-        """Return the remaining and the total seconds of the current hold, rest or wait of a session."""
+        """Return the remaining and the total seconds of the session's current hold, rest or wait."""
         return self._assistant.seconds_left
 
     def begin_guide(self, place: str | None = None) -> None:
-        """Start a guided session at once, as a button does. `place` is one of the places of the intents folder."""
+        """Start a guided session immediately, as a button would. `place` is one of the places of the intents folder."""
         self._assistant.begin_guide(place)
 
     def address(self) -> None:
-        """Take speech in the next seconds as meant for the assistant, as a push-to-talk button does."""
+        """Treat speech in the next seconds as meant for the assistant, as a push-to-talk button does."""
         self._assistant.address()
 
     def hush(self) -> None:
-        """Stop speaking at once. A session goes on speaking; the user's own word for "stop" ends it."""
+        """Stop the current speech immediately. A session continues with its next instruction; to end it, the user says
+        "stop".
+        """
         if self._assistant.step is None:
             self._assistant.hush()
 

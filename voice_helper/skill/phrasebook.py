@@ -1,6 +1,6 @@
 """The topics and examples of the page "What can I say?", read from `phrases.yaml`.
 
-A folder without that file gets one topic for each of its groups.
+If a folder has no such file, each of its groups becomes one topic.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Phrasebook:
     topics: tuple[Section, ...]
     opening: str = ""
     written: Mapping[str, str] = field(default_factory=dict)
-    """Words whose written form differs from the form used for comparison: `{"i": "I"}`."""
+    """Words that are displayed differently from the normalized form: `{"i": "I"}`."""
 
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Sentences to show for an intent instead of automatically chosen ones."""
 
     def shown(self, text: str) -> str:
-        """Return a sentence in its written form: with a capital first letter, and words such as "I"."""
+        """Return a sentence in its display form: with a capital first letter, and words such as "I"."""
         written = _WORD.sub(lambda found: self.written.get(found[0], found[0]), text)
         return written[:1].upper() + written[1:]
 
@@ -82,7 +82,7 @@ def _of_group(sentences: Sentences, group: str) -> tuple[str, ...]:
 
 
 def _each_once(topics: Iterable[Section]) -> Iterable[Section]:
-    """Yield the topics with each intent only under the first one that contains it."""
+    """Yield the topics. An intent in several topics is kept only in the first."""
     seen: set[str] = {OUT_OF_SCOPE}
     for topic in topics:
         yield Section(topic.title, tuple(intent for intent in topic.intents if intent not in seen), topic.text)

@@ -1,4 +1,4 @@
-"""The texts of the web page, read from `page.yaml` and completed by the usual ones of the language."""
+"""The texts of the web page, read from `page.yaml` and completed with the defaults of the language."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button that says a sentence for the user."""
+    """A button that sends a sentence as if the user had said it."""
 
     label: str
     says: str
@@ -32,7 +32,7 @@ class WebLabels:
 
     labels: Mapping[str, str]
     kinds: Mapping[str, str]
-    """The mark of a sentence, by the kind of its row."""
+    """The label that marks a sentence, by the kind of its row."""
 
     commands: Mapping[str, Button]
     """The buttons of a session, by intent."""
@@ -47,9 +47,9 @@ class WebLabels:
 def read_web_labels(
     own: Item | None, usual: Item | None, about: str, sentences: Sentences, problems: Problems
 ) -> WebLabels | None:
-    """Read `page.yaml` and complete it by the usual page of the language. Mistakes are added to `problems`.
+    """Read `page.yaml` and complete it with the default page of the language. Mistakes are added to `problems`.
 
-    `about` is the name of the subject. Return `None` if there is neither page.
+    `about` is the name of the subject. Return `None` if neither page exists.
     """
     pages = [read(PageFile, item, problems) for item in (own, usual) if item is not None]
     if not pages:
@@ -77,11 +77,11 @@ def read_web_labels(
     )
 
 
-_NO_USUAL: Final = "take them over from page.en.yaml, as this language has no usual ones"
+_NO_USUAL: Final = "copy them from page.en.yaml, because this language has no defaults"
 
 
 def _first_of(maps: Iterable[Mapping[str, _Value]]) -> dict[str, _Value]:
-    """Return the entries of all mappings, the first one first."""
+    """Merge mappings. Earlier mappings take precedence."""
     found: dict[str, _Value] = {}
     for each in maps:
         found = {**each, **found}
@@ -89,7 +89,9 @@ def _first_of(maps: Iterable[Mapping[str, _Value]]) -> dict[str, _Value]:
 
 
 def _buttons(commands: Mapping[str, ButtonKeys], sentences: Sentences) -> dict[str, Button]:
-    """Return the buttons of the commands that have sentences. Each says its own words, or a sentence that is there."""
+    """Return the buttons of the commands that have sentences. Each button sends its own sentence, or one of the
+    command's.
+    """
     buttons: dict[str, Button] = {}
     for intent, button in commands.items():
         says = button.says
@@ -106,7 +108,7 @@ def _means(text: str, intent: str, sentences: Sentences) -> bool:
 
 
 def _check_page(page: PageFile, sentences: Sentences, problems: Problems) -> None:
-    """Report commands that do not exist, and sentences of buttons and examples that mean something else."""
+    """Report commands that do not exist, and buttons and examples whose sentence has another meaning."""
     for intent, button in page.commands.items():
         if intent not in BUTTONS:
             known = f"{did_you_mean(intent, BUTTONS)} (known: {', '.join(sorted(BUTTONS))})"

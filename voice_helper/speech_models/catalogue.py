@@ -1,4 +1,4 @@
-"""The registry of known speech models: what they are and where to download them."""
+"""The registry of known speech models, with their properties and download addresses."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class KnownModel:
 
     @property
     def bytes(self) -> int:
-        """The total download size in bytes."""
+        """Return the total download size in bytes."""
         return sum(file.bytes for file in self.files)
 
     @property
     def archive(self) -> KnownFile | None:
-        """The zip archive that contains the model. `None` if its files are downloaded one by one."""
+        """Return the zip archive that contains the model, or `None` if its files are downloaded one by one."""
         return self.files[0] if self.files[0].name.endswith(".zip") else None
 
     @property
     def is_certain(self) -> bool:
-        """Whether the checksum of every downloaded file is known."""
+        """Return whether the checksum of every downloaded file is known."""
         return all(file.sha256 for file in self.files)
 
 

@@ -24,13 +24,13 @@ Progress = Callable[[int, int | None], None]
 
 _BLOCK_BYTES: Final = 1 << 16
 _CONNECT_SECONDS, _STALL_SECONDS = 10.0, 20.0
-_TRIES: Final = 4  # failures in a row without new data
+_TRIES: Final = 4  # consecutive failures without new data
 _WAIT_SECONDS: Final = 0.5  # before a retry; doubled each time
 _WEB_PAGE: Final = (b"<!doctype html", b"<html")
 _AGAIN: Final = "run the same command again: it resumes the download"
-_OFFLINE: Final = "check the network; without one, take it from a stick: voice-helper models import FILE"
+_OFFLINE: Final = "check the network; without one, import the model from a USB stick: voice-helper models import FILE"
 _PROXY: Final = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, such as http://proxy.example:3128"
-_ELSEWHERE: Final = "look whether it has moved, or take another address with --mirror"
+_ELSEWHERE: Final = "check whether it has moved, or use another address with --mirror"
 
 
 class _BegunAnewError(requests.exceptions.ConnectionError):
@@ -50,11 +50,11 @@ def check_address(url: str, *, is_mirror: bool = False) -> None:
         raise ModelInstallError(f'"{url}" is not a valid address', hint="use one that begins with https://")
     if "@" in parts.netloc:
         raise ModelInstallError(
-            f"the address of {parts.hostname} has a user or a password in it", hint="put them into ~/.netrc instead"
+            f"the address of {parts.hostname} has a user or a password in it", hint="put them in ~/.netrc instead"
         )
     if parts.scheme == "http" and not is_mirror and not _is_loopback(parts.hostname):
         raise ModelInstallError(
-            f"{url} is not fetched: the connection would not be encrypted",
+            f"{url} is not downloaded: the connection would not be encrypted",
             hint="use an address that begins with https://",
         )
 
@@ -133,7 +133,7 @@ def _keep_body(url: str, part: Path, answer: requests.Response, have: int, max_b
         raise _too_large(url)
     if not have:
         _tag(part).write_text(_version(answer), encoding="utf-8")
-    answer.raw.enforce_content_length = False  # it would discard data that came just before a cut
+    answer.raw.enforce_content_length = False  # it would discard data that arrived just before an interruption
     with part.open("ab" if have else "wb") as file:
         for block in answer.iter_content(_BLOCK_BYTES):
             if not have and block.lstrip().lower().startswith(_WEB_PAGE):
@@ -194,7 +194,7 @@ def _size(path: Path) -> int:
 
 
 def _is_passing(error: BaseException) -> bool:
-    """Return whether a retry may help: true if a connection was slow or cut, false if none could be set up."""
+    """Return whether a retry may help: true if a connection was slow or interrupted, false if none could be set up."""
     setting_up = (socket.gaierror, ssl.SSLError, ConnectionRefusedError)
     wrong = (requests.exceptions.InvalidSchema, requests.exceptions.TooManyRedirects, requests.exceptions.ProxyError)
     return not any(isinstance(cause, (*setting_up, *wrong)) or _is_unreachable(cause) for cause in _causes(error))
@@ -211,22 +211,22 @@ def _explained(url: str, have: int, error: Exception) -> ModelInstallError:
             return ModelInstallError(f"{host} does not speak https: {cause.reason}", hint=_ELSEWHERE)
         if isinstance(cause, socket.gaierror):
             is_unknown = cause.errno == socket.EAI_NONAME
-            what = f'there is no server "{host}"' if is_unknown else f'the name "{host}" cannot be looked up'
+            what = f'there is no server "{host}"' if is_unknown else f'the name "{host}" cannot be resolved'
             return ModelInstallError(f"{what}: {cause.strerror}", hint=_OFFLINE)
         if isinstance(cause, ConnectionRefusedError):
             return ModelInstallError(f"{host} refuses the connection", hint=_ELSEWHERE)
         if _is_unreachable(cause):
             return ModelInstallError(f"{host} cannot be reached: there is no network", hint=_OFFLINE)
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return ModelInstallError(f"{host} does not answer within {_CONNECT_SECONDS:.0f} s", hint=_OFFLINE)
+        return ModelInstallError(f"{host} did not respond within {_CONNECT_SECONDS:.0f} s", hint=_OFFLINE)
     if isinstance(error, requests.exceptions.InvalidSchema):
-        return ModelInstallError(f"{url} leads to an address that is not encrypted", hint=_ELSEWHERE)
+        return ModelInstallError(f"{url} redirects to an unencrypted address", hint=_ELSEWHERE)
     if isinstance(error, requests.exceptions.TooManyRedirects):
-        return ModelInstallError(f"{url} leads in a circle", hint=_ELSEWHERE)
+        return ModelInstallError(f"{url} redirects in a loop", hint=_ELSEWHERE)
     if isinstance(error, _BegunAnewError):
-        return ModelInstallError(f"{url} answers with parts that do not fit together", hint=_ELSEWHERE)
+        return ModelInstallError(f"{url} sent parts that do not fit together", hint=_ELSEWHERE)
     if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):  # wrapped in mid-response
-        return ModelInstallError(f"{host} has stopped answering, after {have / 1e6:.1f} MB", hint=_AGAIN)
+        return ModelInstallError(f"{host} stopped responding after {have / 1e6:.1f} MB", hint=_AGAIN)
     return ModelInstallError(f"the connection to {host} was cut after {have / 1e6:.1f} MB", hint=_AGAIN)
 
 
@@ -244,7 +244,7 @@ def _explained_proxy(url: str, error: Exception) -> ModelInstallError:
         if found is not None and not isinstance(cause, requests.exceptions.RequestException):
             needs = "needs a user and a password" if found[1].startswith("407") else "does not let this program through"
             return ModelInstallError(f"the proxy {proxy} {needs}: {found[1]}", hint=_PROXY)
-    return ModelInstallError(f"the proxy {proxy} does not answer as a proxy does", hint=_PROXY)
+    return ModelInstallError(f"the proxy {proxy} does not respond like a proxy", hint=_PROXY)
 
 
 def _proxy(url: str) -> str:
@@ -262,10 +262,10 @@ def _explained_certificate(host: str | None, error: ssl.SSLCertVerificationError
         what = _WRONG_DATES[error.verify_code]
         hint = "check the clock of this machine; nothing was downloaded"
     elif error.verify_code in _WRONG_NAMES:
-        what = "is that of another server"
+        what = "belongs to another server"
         hint = "check the address and the network; nothing was downloaded"
     else:
-        what = "is not to be trusted"
+        what = "is not trusted"
         hint = (
             "if your network has a certificate of its own, name its file in REQUESTS_CA_BUNDLE; nothing was downloaded"
         )
@@ -273,7 +273,7 @@ def _explained_certificate(host: str | None, error: ssl.SSLCertVerificationError
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and the errors beneath it. requests and urllib3 wrap the system's errors."""
+    """Yield an error and its causes. requests and urllib3 wrap the system's errors."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:

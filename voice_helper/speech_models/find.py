@@ -1,4 +1,4 @@
-"""Find speech models on this machine, and check whether a folder is one."""
+"""Find speech models on this machine, and check whether a folder holds a model."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MARK_WITHIN_BYTES: Final = 64
 def find_model(engine: str, language: str, given: Path | None) -> Path:
     """Return the folder of the model to use with an engine, such as `vosk` or `whisper`.
 
-    If `given` is set, it is used, or refused with a message that names what it lacks. Otherwise the search covers, in
-    this order, the folder `models/`, the engine's environment variable if it has one, the user's own models, and the
-    folders where the engine itself keeps its models. Raises `ModelMissingError`.
+    If `given` is set, that folder is used, or refused with a message that says what it lacks. Otherwise the search
+    covers, in this order, the folder `models/`, the engine's environment variable if it has one, the user's own models,
+    and the folders where the engine itself keeps its models. Raises `ModelMissingError`.
     """
     kind = MODEL_KINDS[engine]
     if given is not None:
@@ -29,7 +29,7 @@ def find_model(engine: str, language: str, given: Path | None) -> Path:
             return folder
     raise ModelMissingError(
         f'there is no {kind.title} model for the language "{language}"',
-        hint='install one of those that "voice-helper models list" shows, or give a folder with --model',
+        hint='install one of those that "voice-helper models list" shows, or name a folder with --model',
     )
 
 
@@ -46,22 +46,24 @@ def usable_models(engine: str) -> Iterator[Path]:
 
 
 def missing_in(folder: Path, engine: str = "vosk") -> str | None:
-    """Return what a folder lacks to be a model of the engine, or `None` if it is one."""
+    """Return what a folder lacks to be a model of the engine, or `None` if it is complete."""
     return _lacks(MODEL_KINDS[engine], folder) if folder.is_dir() else "there is no such folder"
 
 
 def engine_of(folder: Path) -> str | None:
-    """Return the engine that a model folder belongs to, or `None` if the folder is not a model."""
+    """Return the engine that a model folder belongs to, or `None` if the folder holds no model."""
     return next((engine for engine in MODEL_KINDS if missing_in(folder, engine) is None), None)
 
 
 def most_like(folder: Path) -> str:
-    """Return the engine whose models have the most files in common with a folder that is not a model."""
+    """Return the engine whose models share the most files with a folder that holds no complete model."""
     return max(MODEL_KINDS, key=lambda engine: sum((folder / name).is_file() for name in MODEL_KINDS[engine].files))
 
 
 def is_named_for_a_language(folder: Path) -> bool:
-    """Return whether `find_model` can find the model by language. Some kinds need the language code in the name."""
+    """Return whether `find_model` can find the model by language. Some kinds of models need the language code in the
+    name.
+    """
     kind = MODEL_KINDS.get(engine_of(folder) or "")
     if kind is None or not kind.language_in_name:
         return True
@@ -76,7 +78,7 @@ def search_folders(engine: str = "vosk") -> tuple[Path, ...]:
 
 
 def _named(kind: ModelKind) -> list[Path]:
-    """Return the folders in the kind's environment variable."""
+    """Return the model folders that the environment variable lists."""
     listed = os.environ.get(kind.variable, "") if kind.variable else ""
     return [Path(part) for part in listed.split(os.pathsep) if part]
 
@@ -120,7 +122,7 @@ def _hears(kind: ModelKind, name: str, language: str) -> bool:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    """Return the subfolders of a folder, without hidden ones, which are still being copied or removed."""
+    """Return the subfolders of a folder, except hidden ones, which are still being copied or removed."""
     try:
         return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
     except OSError:

@@ -41,11 +41,11 @@ _LOADER: Final = "import sys\ntry:\n {}\nexcept (ImportError, OSError):\n sys.ex
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where a model comes from, and how to get its files."""
+    """The source of a model, and how to get its files."""
 
     origin: str
     fill: Callable[[Path], object]
-    """Puts the model into a folder that does not exist yet."""
+    """Puts the model into a new folder."""
 
     checksum: str | None = None
     """The SHA-256 of the model's archive, if it has one."""
@@ -72,7 +72,7 @@ class Listed:
 
     is_used: bool = False
     fetched_bytes: int = 0
-    """How many bytes are left from an interrupted download."""
+    """The number of bytes in a partial download."""
 
 
 def installed() -> tuple[Path, ...]:
@@ -82,12 +82,12 @@ def installed() -> tuple[Path, ...]:
 
 
 def find_installed(name: str) -> Path | None:
-    """Return the folder of an installed or imported model by its name, or `None` if there is no such model."""
+    """Return the folder of an installed or imported model by name, or `None` if there is no such model."""
     return next((path for path in installed() if path.name == name), None)
 
 
 def listed(language: str) -> tuple[Listed, ...]:
-    """Return the models in the registry and all others on this machine.
+    """Return the models in the registry and all other models on this machine.
 
     `is_used` marks the models that are used for the language.
     """
@@ -136,8 +136,8 @@ def install(model: KnownModel, *, mirror: str | None, progress: Progress) -> Pat
 def import_model(source: Path, *, name: str | None, progress: Progress) -> Path:
     """Import a copy of a model from a zip archive or a folder, and return its new folder.
 
-    Without `name`, the model gets its name from the registry, or otherwise from its own folder. A model with the name
-    of one in the registry must be that model. Raises `ModelInstallError`.
+    Without `name`, the model gets its name from the registry, or otherwise from its own folder. If the name is in the
+    registry, the model must be identical to the registered one. Raises `ModelInstallError`.
     """
     with _locked() as models:
         if not (source.is_file() or source.is_dir()):
@@ -262,10 +262,10 @@ def _keep(models: Path, name: str | None, source: _Source, progress: Progress) -
 def _refuse_a_second(models: Path, name: str) -> None:
     if not _NAME.fullmatch(name):
         raise ModelInstallError(
-            f'"{name}" cannot be the name of a model', hint="give another with --name, of letters, digits and -._+"
+            f'"{name}" cannot be the name of a model', hint="choose another with --name, using letters, digits and -._+"
         )
     if (models / name).exists():
-        raise ModelInstallError(f'"{name}" is there already', hint=f"voice-helper models remove {name}")
+        raise ModelInstallError(f'"{name}" already exists', hint=f"voice-helper models remove {name}")
 
 
 def _model_in(folder: Path, origin: str) -> tuple[Path, str]:
@@ -297,7 +297,7 @@ def _check_is_the_known(name: str, checksum: str | None, files: dict[str, str]) 
         is_it = all(file.sha256 in {None, files.get(file.name)} for file in model.files)
     if not is_it:
         raise ModelInstallError(
-            f"this is not the {name} of the registry: its checksum is another",
+            f"this is not the {name} of the registry: its checksum differs",
             hint="download it from its publisher, or import it under another name with --name",
         )
 
@@ -313,7 +313,7 @@ def _check_loads(folder: Path, engine: str, origin: str) -> None:
             command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_LOAD_SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise ModelInstallError(f"the model from {origin} does not load in time", hint="take a smaller one") from None
+        raise ModelInstallError(f"the model from {origin} does not load in time", hint="use a smaller one") from None
     if loaded.returncode not in {0, _NOT_HERE}:
         raise ModelInstallError(
             f"the model from {origin} does not load: it is broken, or larger than this machine's memory",
@@ -337,17 +337,17 @@ def _locked() -> Iterator[Path]:
                     shutil.rmtree(left, ignore_errors=True)
             yield folder
     except Timeout:
-        raise ModelInstallError("another voice-helper is working on the models", hint="wait until it is done") from None
+        raise ModelInstallError("another voice-helper is changing the models", hint="wait until it is done") from None
     except OSError as error:
         raise _unusable(folder, error) from error
 
 
 def _unusable(folder: Path, error: OSError) -> ModelInstallError:
-    """Return the error for a file or folder that cannot be read or written, with a hint what to do."""
+    """Return the error for a file or folder that cannot be read or written, with a hint about what to do."""
     path, why = error.filename or folder, error.strerror or str(error)
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return ModelInstallError(
-            f"there is too little room in {folder}: {why}", hint="make room on the disk; the downloaded part is kept"
+            f"there is not enough space in {folder}: {why}", hint="free some disk space; the downloaded part is kept"
         )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return ModelInstallError(f"{path} cannot be read or written: {why}", hint="check its permissions and its owner")

@@ -22,7 +22,7 @@ Count = Callable[[int], None]
 """Called with the number of bytes written so far."""
 
 MAX_FILES: Final = 10_000
-_MAX_TIMES: Final = 20  # a model is less than 20 times as large as its archive; a zip bomb is 1,000 times
+_MAX_TIMES: Final = 20  # an archive compresses a model less than 20-fold, and a zip bomb 1,000-fold
 _MIN_LIMIT_BYTES: Final = 1_000_000  # small archives can contain long runs of the same byte
 _BLOCK_BYTES: Final = 1 << 18
 _METHODS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
@@ -44,10 +44,10 @@ _AGAIN: Final = "download it again from its publisher"
 
 
 def unpack(archive: Path, folder: Path, *, count: Count) -> None:
-    """Unpack a zip archive into a folder that does not exist yet.
+    """Unpack a zip archive into a new folder.
 
-    Before anything is written, the archive is refused if it contains paths that lead outside, links, devices,
-    encrypted files, duplicate names (ignoring case), or more files or bytes than a model has. Raises
+    The archive is checked before anything is written. It is refused if it contains paths that lead outside the folder,
+    links, devices, encrypted files, duplicate names (ignoring case), or more files or bytes than a model has. Raises
     `ModelInstallError`, or `OSError` if the folder cannot be written.
     """
     with _opened(archive) as opened:
@@ -65,7 +65,7 @@ def unpack(archive: Path, folder: Path, *, count: Count) -> None:
 
 
 def copy(source: Path, folder: Path, *, count: Count) -> None:
-    """Copy a folder to one that does not exist yet, under the rules of `unpack`.
+    """Copy a folder to a new one, under the rules of `unpack`.
 
     Raises `ModelInstallError`, or `OSError` if something cannot be read or written.
     """
@@ -81,7 +81,7 @@ def copy(source: Path, folder: Path, *, count: Count) -> None:
 
 
 def _opened(archive: Path) -> zipfile.ZipFile:
-    with _reading(f"{archive.name} is not a whole zip archive"):
+    with _reading(f"{archive.name} is not a complete zip archive"):
         return zipfile.ZipFile(archive)
 
 
@@ -119,7 +119,7 @@ def _wrong_with(member: zipfile.ZipInfo) -> str | None:
     if member.flag_bits & _ENCRYPTED:
         return "which is encrypted"
     if member.compress_type not in _METHODS:
-        return "packed in a way that is not known"
+        return "packed with an unknown method"
     return None
 
 
@@ -149,9 +149,9 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _write(path: Path, blocks: Iterator[bytes], done: int, max_bytes: int | None, count: Count) -> int:
-    """Write one file and return the number of bytes in all files so far.
+    """Write one file and return the total number of bytes written so far.
 
-    The actual size is checked against the limit, since the sizes listed in the archive cannot be trusted.
+    The actual size is checked against the limit, because the sizes listed in the archive cannot be trusted.
     """
     with path.open("xb") as file:
         for block in blocks:

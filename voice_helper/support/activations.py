@@ -1,4 +1,4 @@
-"""What networks in numpy put between their layers."""
+"""Activation functions in numpy."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 _GELU_BLOCK: Final = 1 << 14
-"""So many numbers stay in the processor's cache from one step of the formula to the next."""
+"""Numbers per block. A block of this size stays in the processor's cache through all steps of the formula."""
 _GELU_FACTORS: Final = tuple(
     factor / 2 for factor in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
 )
 
 
 def sigmoid(values: Floats) -> Floats:
-    """Return numbers from 0.0 to 1.0: the shares that log odds stand for."""
+    """Return the logistic function of the values: the probability for each log-odds."""
     return np.asarray(np.float32(0.5) * (np.float32(1) + np.tanh(np.float32(0.5) * values)), dtype=np.float32)
 
 
 def gelu(values: Floats) -> Floats:
-    """Return x times the normal distribution's share below x: max(x, 0) - |x| * (share beyond |x|).
+    """Return x times the normal distribution function of x, computed as max(x, 0) - |x| * P(X > |x|).
 
-    Source of the error function's approximation, good to 1.5e-7: Abramowitz and Stegun, formula 7.1.26.
+    The approximation of the error function is accurate to 1.5e-7. Source: Abramowitz and Stegun, formula 7.1.26.
     """
     result = np.maximum(values, np.float32(0), order="C")
     flat, flat_result = values.reshape(-1), result.reshape(-1)

@@ -1,6 +1,6 @@
-"""A cache for results that take a second to compute, in the user's cache folder, keyed by a hash of their inputs.
+"""Cache results that take a second to compute in the user's cache folder, keyed by a hash of their inputs.
 
-The same content produces the same key, so an entry is never stale. Files are written atomically. A file that cannot be
+Different inputs have different keys, so an entry is never stale. Files are written atomically. A file that cannot be
 read or written is treated as missing.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # many callers of this module run without numpy
 
 _DIGEST_BYTES = 32
 _MAX_KEPT = 8
-_NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that an archive can hold
+_NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that an archive can store
 MAX_LARGE_KEPT = 4  # files of about 20 MB
 
 Made = TypeVar("Made")
@@ -34,12 +34,12 @@ Arrays: TypeAlias = "Mapping[str, npt.NDArray[np.generic]]"
 
 
 def kept_arrays(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
-    """Return the arrays cached under a name and key. If there are none, make and cache them."""
+    """Return the arrays cached under a name and key, or make and cache them."""
     return _kept(_path(name, key, "npz"), read_arrays, make, write_arrays)
 
 
 def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
-    """Return the texts cached under a name and key. If there are none, make and cache them."""
+    """Return the texts cached under a name and key, or make and cache them."""
 
     def read(path: Path) -> Mapping[str, str]:
         texts: Mapping[str, str] = json.loads(read_checked(path))
@@ -51,11 +51,11 @@ def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Ma
 
 
 def kept_values(name: str, key: str, make: Callable[[], Made], modules: frozenset[str]) -> Made:
-    """Return the value cached under a name and key. If there is none, make and cache it.
+    """Return the value cached under a name and key, or make and cache it.
 
     The value may contain plain values and instances of classes from `modules`, which must already be imported.
-    Instances of any other class are refused when the file is read. A file that another user wrote, or could have
-    written, is treated as missing.
+    Instances of any other class are refused when the file is read. A file is treated as missing if another user wrote
+    it or could have written it.
     """
 
     def read(path: Path) -> Made:
@@ -77,10 +77,11 @@ def kept_values(name: str, key: str, make: Callable[[], Made], modules: frozense
 
 @contextlib.contextmanager
 def kept_file(name: str, key: str, make: Callable[[], bytes]) -> Iterator[Path]:
-    """Yield the path of a file cached under a name and key, making it if necessary. A checksum follows its content.
+    """Yield the path of a file cached under a name and key, creating the file if necessary. Its content ends with a
+    checksum.
 
-    A file that another user wrote, or could have written, is treated as missing. If the cache cannot be written, the
-    file exists only inside the block, without a checksum.
+    A file is treated as missing if another user wrote it or could have written it. If the cache is not writable, the
+    file exists only inside the block and has no checksum.
     """
     path = _path(name, key, "whole")
     if _is_whole(path):
@@ -100,7 +101,7 @@ def kept_file(name: str, key: str, make: Callable[[], bytes]) -> Iterator[Path]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Return whether a file of `kept_file` is there, is this user's own, and is as it was written."""
+    """Return whether a file of `kept_file` exists, belongs to this user and has a valid checksum."""
     try:
         if not _is_own(path):
             return False
@@ -140,13 +141,15 @@ class _Unpickler(pickle.Unpickler):
 
 
 def remove_oldest(paths: Iterable[Path], keep: int = _MAX_KEPT) -> None:
-    """Remove all but the newest `keep` files. Each edit of the intents creates another file at the next start."""
+    """Remove all but the newest `keep` files. Each edit of the intents adds another file at the next start."""
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-keep]:
         path.unlink(missing_ok=True)
 
 
 def _is_own(path: Path) -> bool:
-    """Return whether only this user can have written the file. Always true on systems without user ids."""
+    """Return whether this user is the only one who can have written the file. Always true on systems without user
+    ids.
+    """
     status = path.stat()
     return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o002)
 
@@ -192,7 +195,7 @@ def write_texts(path: Path, texts: Mapping[str, str]) -> None:
 
 
 def text_in(content: bytes, name: str) -> str:
-    """Return the text stored as an array under `name` in the checked content of a file.
+    """Return the text stored as an array under `name`, from the verified content of a file.
 
     Works without numpy, which is slow to import. Raises `ValueError` or `KeyError` if there is no such text.
     """
@@ -203,14 +206,14 @@ def text_in(content: bytes, name: str) -> str:
             array = arrays.read(f"{name}.npy")
     except BadZipFile as error:
         raise ValueError(str(error)) from None
-    text_at = 10 + int.from_bytes(array[8:10], "little")  # after magic and version (8 bytes), header length, header
+    text_at = 10 + int.from_bytes(array[8:10], "little")  # header follows magic and version (8 bytes) and header length
     if not array.startswith(b"\x93NUMPY\x01") or b"'<U" not in array[:text_at]:
-        raise ValueError(f"{name} is no text")
+        raise ValueError(f"{name} is not a text")
     return array[text_at:].decode("utf-32-le").rstrip("\0")
 
 
 def arrays_of(content: bytes) -> Arrays:
-    """Return the arrays in the checked content of a file. Raises `ValueError` if it is not an array file."""
+    """Return the arrays from the verified content of a file. Raises `ValueError` if it is not an array file."""
     import numpy as np
 
     with np.load(io.BytesIO(content)) as arrays:
@@ -218,13 +221,13 @@ def arrays_of(content: bytes) -> Arrays:
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
-    """Write compressed arrays atomically. The same arrays give the same bytes at any time. Raises `OSError`."""
+    """Write compressed arrays atomically. The same arrays always give the same bytes. Raises `OSError`."""
     from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
     import numpy as np
 
     buffer = io.BytesIO()
-    with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:  # np.savez does not promise to leave out time and system
+    with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:  # np.savez may store the time and the system
         for name, array in arrays.items():
             entry = ZipInfo(f"{name}.npy", date_time=_NO_DATE)
             entry.create_system = 3
@@ -256,7 +259,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _umask() -> int:
-    """Return the process's umask. The system reveals it only when a new one is set."""
+    """Return the process's umask. The operating system returns it only in exchange for a new one."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

@@ -1,7 +1,7 @@
-"""The tables of engines: one record for each recognizer, and one for each voice.
+"""The tables of engines: one record for each recognizer and one for each voice.
 
-Adding an engine takes its own file and one record here. Everything else reads the records: the command line, `doctor`,
-the search for models and their installation, and the servers. A test compares the README with them.
+A new engine needs a module and one record here. Everything else reads the records: the command line, `doctor`, the
+search for models and their installation, and the servers. A test compares the README with the records.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Final, Literal
 
 @dataclass(frozen=True, slots=True)
 class ModelKind:
-    """How to recognize, find and load the model folders of one engine."""
+    """How to detect, find and load the model folders of one engine."""
 
     title: str
     contents: str
-    """What is in such a folder, for people."""
+    """A description of the folder's content, for users."""
 
     files: tuple[str, ...]
     """The files that every model has."""
@@ -26,53 +26,53 @@ class ModelKind:
     """Groups of files; a model has all files of at least one group."""
 
     without_alternatives: str
-    """What to say about a folder that has none of these groups."""
+    """The message for a folder that has none of these groups."""
 
     load: str
     """Python code that defines `load`, a function that loads the model in a folder."""
 
     mark: tuple[str, bytes, str] | None = None
-    """A file, the bytes that it has near its start in a model of this kind, and what to say if it has not."""
+    """A file, the bytes near its start that mark this kind of model, and the message if they are missing."""
 
     language_in_name: bool = False
     """Whether the folder's name contains the language. If not, a name that ends in `.en` is English only."""
 
     variable: str | None = None
-    """The environment variable that lists further folders. Their models are accepted for every language."""
+    """The environment variable that lists additional folders. Models found there are accepted for every language."""
 
     folders: tuple[str, ...] = ()
-    """Folders outside this program that are also searched."""
+    """Folders of other programs that are also searched."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecognizerRecord:
-    """One recognizer. Its module has `open_engine(request)`, which returns an `OpenedRecognizer`."""
+    """A recognizer. Its module has `open_engine(request)`, which returns an `OpenedRecognizer`."""
 
     name: str
-    """The name that `--engine` uses."""
+    """The name for `--engine`."""
 
     module: str
     package: str
-    """The package that provides it, as pip names it."""
+    """The name of the package in pip."""
 
     imports: str
-    """The name under which that package is imported."""
+    """The name under which the package is imported."""
 
     hears: str
     needs: str
-    """`hears` and `needs` are its cells in the table of the README, where `needs` follows how to install the extra."""
+    """`hears` and `needs` are the cells of the README's table. In the README, the install command precedes `needs`."""
 
     adds: str
-    """What it would add to a machine that lacks it, for `doctor`."""
+    """What a machine without it lacks, for `doctor`."""
 
     languages: Mapping[str, str] = field(default_factory=dict)
-    """The languages it hears, by code. Empty if that depends on the model."""
+    """The languages it recognizes, by code. Empty if that depends on the model."""
 
     extra: str | None = None
-    """The extra that installs it. `None` if it comes with this program."""
+    """The extra that installs it. `None` if it is part of the base install."""
 
     model: ModelKind | None = None
-    """The models that it needs. `None` if everything it needs is in packages."""
+    """The kind of model it needs. `None` if its models come in packages."""
 
     automatic: bool = False
     """Whether `auto` may choose it when the user names no model."""
@@ -84,28 +84,28 @@ class RecognizerRecord:
     """Whether its confidence tells words that it misheard from others, so that a second opinion pays."""
 
     vocabulary: Literal["pronunciations", "model"] | None = None
-    """What limits the words it can hear: pronunciations, its model (its module has `unknown_words`), or nothing."""
+    """What limits its vocabulary: the pronunciations, the model (its module has `unknown_words`), or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceRecord:
-    """One voice. Its module has `open_engine()`, which returns a `Voice`."""
+    """A voice. Its module has `open_engine()`, which returns a `Voice`."""
 
     name: str
-    """The name that `--voice` uses."""
+    """The name for `--voice`."""
 
     module: str
     package: str
     imports: str
     title: str
-    """Its name for people, as `doctor` shows it."""
+    """Its display name, for `doctor`."""
 
     languages: Mapping[str, str] = field(default_factory=dict)
-    """The languages it speaks, by code. Empty if it speaks whatever the system does."""
+    """The languages it speaks, by code. Empty if that depends on the operating system."""
 
     extra: str | None = None
     adds: str | None = None
-    """What it would add to a machine that lacks it. `None` if everybody should have it."""
+    """What a machine without it lacks. `None` if every machine should have it."""
 
 
 RECOGNIZERS: Final = (
@@ -116,7 +116,7 @@ RECOGNIZERS: Final = (
         imports="vosk",
         hears="any language with a Vosk model",
         needs=("an installed model (below), or a folder in `models/`, in `VOSK_MODEL_PATH`, or named with `--model`"),
-        adds="may hear English better than the built-in recognizer, and hears other languages",
+        adds="may recognize English better than the built-in recognizer, and recognizes other languages",
         model=ModelKind(
             title="Vosk",
             contents="am/, conf/ and graph/",
@@ -138,11 +138,11 @@ RECOGNIZERS: Final = (
         package="hama",
         imports="hama",
         hears=(
-            "English, with hama's phoneme network, our lexicon and language model; the words so far come while you"
-            " speak"
+            "English, with hama's phoneme network and a lexicon and language model built for it; partial transcripts"
+            " arrive while you speak"
         ),
         needs="nothing: the models are in the packages",
-        adds="hears English without a model",
+        adds="recognizes English without a model",
         languages={"en": "English"},
         automatic=True,
         wants_second_opinions=True,
@@ -155,7 +155,7 @@ RECOGNIZERS: Final = (
         imports="pocketsphinx",
         hears="English, on a very small machine",
         needs="(Python 3.13 or older)",
-        adds="--engine pocketsphinx: hears with PocketSphinx",
+        adds="--engine pocketsphinx: recognizes speech with PocketSphinx",
         languages={"en": "English"},
         extra="pocketsphinx",
         vocabulary="pronunciations",
@@ -165,9 +165,9 @@ RECOGNIZERS: Final = (
         module="voice_helper.recognizers.whisper",
         package="faster-whisper",
         imports="faster_whisper",
-        hears="the languages of a Whisper model; the words come half a second after the end of the question",
+        hears="the languages of a Whisper model; the transcript arrives half a second after the end of the question",
         needs="and a model for CTranslate2 (`models install faster-whisper-tiny.en`)",
-        adds="--engine whisper: hears with a Whisper model",
+        adds="--engine whisper: recognizes speech with a Whisper model",
         extra="whisper",
         gives_second_opinions=True,
         model=ModelKind(
@@ -177,7 +177,7 @@ RECOGNIZERS: Final = (
             alternatives=(("vocabulary.txt",), ("vocabulary.json",)),
             without_alternatives="vocabulary.txt is missing",
             load="import ctranslate2; load = ctranslate2.models.Whisper",
-            mark=("model.bin", b"WhisperSpec", "model.bin is no Whisper model for CTranslate2"),
+            mark=("model.bin", b"WhisperSpec", "model.bin is not a Whisper model for CTranslate2"),
         ),
     ),
 )
@@ -201,23 +201,23 @@ VOICES: Final = (
         title="voice",
     ),
 )
-"""In the order in which `auto` tries them."""
+"""The voices, in the order in which `auto` tries them."""
 
 MODEL_KINDS: Final = {each.name: each.model for each in RECOGNIZERS if each.model is not None}
-"""The kinds of models, by the name of their engine."""
+"""The kinds of models, by engine name."""
 
 
 def recognizer_named(name: str) -> RecognizerRecord | None:
-    """Return the record of a recognizer, or `None` if there is no recognizer of this name."""
+    """Return the record of a recognizer, or `None` if the name is unknown."""
     return next((each for each in RECOGNIZERS if each.name == name), None)
 
 
 def voice_named(name: str) -> VoiceRecord | None:
-    """Return the record of a voice, or `None` if there is no voice of this name."""
+    """Return the record of a voice, or `None` if the name is unknown."""
     return next((each for each in VOICES if each.name == name), None)
 
 
 def package_of(engine: str) -> str:
-    """Return the package that provides a recognizer or a voice. An unknown engine stands for itself."""
+    """Return the package that provides a recognizer or a voice. For an unknown engine, return the engine's name."""
     record = recognizer_named(engine) or voice_named(engine)
     return record.package if record else engine

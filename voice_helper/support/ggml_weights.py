@@ -22,9 +22,9 @@ _NUMBERS_AFTER_LAYERS: Final = 4
 
 
 def read_ggml(path: Path) -> dict[str, Array]:
-    """Return the weights in the file by name, in 32-bit floats.
+    """Return the weights in the file by name, as 32-bit floats.
 
-    Raises `OSError` if the file cannot be read, and `ValueError` if it is another kind of file or is damaged.
+    Raises `OSError` if the file cannot be read, and `ValueError` if it is damaged or of another kind.
     """
     content, place = path.read_bytes(), 0
 

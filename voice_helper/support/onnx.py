@@ -1,4 +1,4 @@
-"""Files shipped inside packages, and what must be set before onnxruntime loads: two extras bring it."""
+"""Locate files inside packages, and prepare the environment for onnxruntime, which two extras install."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def packaged(package: str, *parts: str) -> Path:
 
 
 def keep_onnxruntime_silent() -> None:
-    """Turn off the telemetry of onnxruntime. Takes effect only before onnxruntime is loaded.
+    """Turn off the telemetry of onnxruntime. This takes effect only before onnxruntime loads.
 
-    From 1.29 on it sends telemetry to its maker and keeps a device id in the user's cache, unless this variable is set
-    (microsoft/onnxruntime pull request 27379). Nothing may leave the machine: not a choice.
+    Unless this variable is set, version 1.29 and later send telemetry to the vendor and keep a device id in the user's
+    cache (microsoft/onnxruntime pull request 27379). Telemetry is always off, because no data may leave the machine.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"

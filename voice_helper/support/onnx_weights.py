@@ -34,10 +34,10 @@ def read_network(
     network: Callable[[Mapping[str, Array]], _Network],
     what: str,
 ) -> _Network:
-    """Return a network made from the weights in a file, which `read` reads.
+    """Build a network from the weights in a file. `read` parses the file, `network` receives the weights.
 
-    `network` may raise `LookupError` or `ValueError` if they are not its weights. Raises `EngineMissingError`, with
-    `what` in its message, if the file is missing or damaged.
+    `network` may raise `LookupError` or `ValueError` if the weights do not fit. Raises `EngineMissingError`, with
+    `what` in its message, if the file is missing, damaged or of another network.
     """
     try:
         return network(read(path))
@@ -48,7 +48,7 @@ def read_network(
 def read_onnx_weights(path: Path) -> dict[str, Array]:
     """Return the weights in an ONNX file by name.
 
-    Raises `OSError` if the file cannot be read, and `ValueError` if it is no ONNX file or is damaged.
+    Raises `OSError` if the file cannot be read, and `ValueError` if it is damaged or not an ONNX file.
     """
     content = memoryview(path.read_bytes())
     weights: dict[str, Array] = {}
@@ -79,7 +79,7 @@ def _tensor(message: memoryview) -> tuple[str, Array]:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield the number and the value of each field: an integer, or the bytes of text, of a tensor, of a message."""
+    """Yield the number and the value of each field. The value is an integer or bytes."""
     place = 0
     while place < len(message):
         key, place = _varint(message, place)

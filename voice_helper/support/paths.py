@@ -1,4 +1,4 @@
-"""The locations of data files in a checkout, an editable install or an installed wheel."""
+"""Locate the data files in a checkout, an editable install or an installed wheel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 def data_folder(name: str) -> Path:
     """Return the path of a data folder such as `intents` or `models`.
 
-    A wheel has them inside the package. A checkout and an editable install have them next to it.
+    A wheel contains these folders in the package. In a checkout and an editable install, they are next to the package.
     """
     inside = _PACKAGE / "data" / name
     return inside if inside.is_dir() else _PACKAGE.parent / name
@@ -29,7 +29,7 @@ def cache_folder() -> Path:
 
 
 def user_models_folder() -> Path:
-    """Return the folder for the speech models that the user installed. It may not exist."""
+    """Return the folder for speech models that the user installed. It may not exist."""
     return platformdirs.user_data_path("voice-helper", appauthor=False) / "models"
 
 
@@ -39,5 +39,5 @@ def settings_file() -> Path:
 
 
 def state_folder() -> Path:
-    """Return the folder for recent user state, such as the lines that the user typed. It may not exist."""
+    """Return the folder for recent user state, such as the history of typed lines. It may not exist."""
     return platformdirs.user_state_path("voice-helper", appauthor=False)

@@ -25,10 +25,10 @@ SETTINGS: Final = (
     "language",
     "intents",
 )
-"""The settings that take text or a number. Each has the name of an option of every command."""
+"""The settings whose value is text or a number. Each has the name of an option that every command has."""
 
 SWITCHES: Final = ("patient",)
-"""The settings that take true or false. Each has the name of an option of the commands that keep listening."""
+"""The settings whose value is true or false. Each has the name of an option of the commands that keep listening."""
 
 _KNOWN: Final = (*SETTINGS, *SWITCHES)
 
@@ -46,7 +46,7 @@ def read_settings(path: Path) -> Mapping[str, Setting]:
 
 
 def usable_settings(path: Path) -> Mapping[str, Setting]:
-    """Return the settings whose lines are valid, for what must not stop at a mistake in another line."""
+    """Return the settings whose lines are valid, for callers that must work in spite of invalid lines."""
     usable: dict[str, Setting] = {}
     with suppress(SettingsError):
         for line in _text_in(path).splitlines():
@@ -82,13 +82,13 @@ def _parsed(text: str, path: Path) -> dict[str, Setting]:
 
 
 def callable_number(value: object) -> str | None:
-    """Return an emergency number as text, or `None` if it is blank or has no digit: nobody could call it."""
+    """Return an emergency number as text. Return `None` if it is blank or has no digit and so cannot be dialed."""
     number = "" if value is None else str(value).strip()
     return number if any(character.isdigit() for character in number) else None
 
 
 def file_that_sets(value: str, names: Collection[str]) -> Path | None:
-    """Return the path of the user's settings file if it sets one of `names` to `value`, otherwise `None`."""
+    """Return the path of the settings file if it sets one of `names` to `value`, and `None` otherwise."""
     path = settings_file()
     try:
         settings = read_settings(path)
@@ -98,7 +98,7 @@ def file_that_sets(value: str, names: Collection[str]) -> Path | None:
 
 
 def begin_settings(path: Path) -> None:
-    """Create the settings file, with a comment that explains it, if there is none. Raises `SettingsError`."""
+    """Create the settings file, with an explanatory comment, if it does not exist. Raises `SettingsError`."""
     if not path.exists():
         _write(
             path,
@@ -108,16 +108,18 @@ def begin_settings(path: Path) -> None:
 
 
 def keep_setting(path: Path, name: str, value: str) -> None:
-    """Set one value and leave every other line unchanged. Raises `SettingsError` if it cannot be set or written."""
+    """Set one value and leave all other lines unchanged. Raises `SettingsError` if the value is invalid or cannot be
+    written.
+    """
     import tomllib
 
-    expected = {**read_settings(path), name: value}  # an unreadable file raises here, so it is not overwritten
+    expected = {**read_settings(path), name: value}  # raises if the file is unreadable, so that it is not overwritten
     before = _text_in(path).splitlines() if path.is_file() else []
     kept = [line for line in before if not _sets(name).match(line)]  # tomlkit for one line is not worth a package
     text = "".join(f"{line}\n" for line in (*kept, f"{name} = {json.dumps(value, ensure_ascii=False)}"))
     try:
         is_right = tomllib.loads(text) == expected
-    except tomllib.TOMLDecodeError:  # a value over several lines, or a character that a TOML string cannot hold
+    except tomllib.TOMLDecodeError:  # a multi-line value, or a character that a TOML string cannot hold
         is_right = False
     if not is_right:
         raise SettingsError(f"{path}: {name} cannot be set here", hint="set it in that file by hand")

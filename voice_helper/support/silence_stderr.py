@@ -1,4 +1,4 @@
-"""Silence libraries that bypass Python to write to stderr and have no option to stop it."""
+"""Silence libraries that write to stderr directly and have no option to stop it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ _NOISE: Final = re.compile(
     r"|\bPulseAudio|\bunderrun|\boverrun|Expression '.*' failed in 'src/",
     re.IGNORECASE,
 )
-"""Lines of the sound libraries. The devices report the same faults as errors."""
+"""Matches messages of the sound libraries. The device classes report the same faults as errors."""
 
 
 @contextlib.contextmanager
 def without_sound_library_noise(announce: Callable[[str], None]) -> Iterator[None]:
-    """Keep what C libraries write to stderr off a terminal while the block runs.
+    """Keep messages of C libraries off the terminal while the block runs.
 
-    Lines of the sound libraries are dropped, and all others are announced. What Python writes is shown as usual.
+    Messages of the sound libraries are dropped. All others are passed to `announce`. Python's own messages still
+    appear.
     """
     if not _is_terminal(2) or not hasattr(sys.stderr, "buffer"):
         yield

@@ -19,14 +19,14 @@ _ENOUGH_BYTES: Final = 64 * 1024 * 1024
 def temporary_folder() -> Iterator[Path]:
     """Yield a temporary folder that is removed after the block. If the disk is full, the folder is in memory.
 
-    Raises `EngineMissingError` if neither has room.
+    Raises `EngineMissingError` if neither has enough space.
     """
     try:
         folder = tempfile.mkdtemp(prefix="voice-helper-", dir=_roomy())
     except OSError as error:
         raise EngineMissingError(
-            f"there is no room for temporary files: {error.strerror or error}",
-            hint="make room on the disk, then try again",
+            f"there is no space for temporary files: {error.strerror or error}",
+            hint="free some disk space, then try again",
         ) from error
     try:
         yield Path(folder)
@@ -35,7 +35,7 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def _roomy() -> Path | None:
-    """Return a parent folder for temporary files that has room. `None` leaves the choice to the system."""
+    """Return a parent folder with enough space for temporary files, or `None` for the system's default."""
     with suppress(OSError):  # gettempdir raises if it finds no writable folder
         usual = Path(tempfile.gettempdir())
         if shutil.disk_usage(usual).free >= _ENOUGH_BYTES:

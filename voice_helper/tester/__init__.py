@@ -1,1 +1,1 @@
-"""Test what sentences mean, and report the results."""
+"""Test how sentences are understood, and report the results."""

@@ -1,4 +1,4 @@
-"""The skill of an intents folder that is being edited: every edit takes effect from the next sentence on."""
+"""Reload an intents folder while it is being edited. Every edit takes effect with the next sentence."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class WatchedSkill:
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """Return the files that changed since the last load, by their names in the folder."""
+        """Return the files that have changed since the last load, by name."""
         differing = _files(self._folder).items() ^ self._seen.items()
         return tuple(sorted({path.relative_to(self._folder).as_posix() for path, _ in differing}))
 
     @property
     def skill(self) -> Skill:
-        """Return the skill with the last valid words."""
+        """Return the skill with the last valid content."""
         return self._skill
 
     def read_anew(self) -> None:
-        """Reload the folder. Raises `VoiceHelperError` for its mistakes, and then keeps the words as they were."""
+        """Reload the folder. If it has mistakes, keep the previous content and raise `VoiceHelperError`."""
         self._seen = _files(self._folder)
         self.is_behind = True
         self._skill = open_skill(
@@ -49,11 +49,11 @@ class WatchedSkill:
 
 
 def _files(folder: Path) -> _Seen:
-    """Return when each file of a folder was last written or made readable, and its size."""
+    """Return the size of each file of a folder, and the time of its last write or permission change."""
     seen: dict[Path, tuple[int, ...]] = {}
     for path in folder.rglob("*"):
         if path.suffix in _READ and not is_left_by_a_program(path):
-            with suppress(OSError):  # gone between listing and reading: an editor is rewriting it
+            with suppress(OSError):  # deleted between listing and reading: an editor is rewriting it
                 status = path.stat()
                 seen[path] = (status.st_mtime_ns, status.st_ctime_ns, status.st_size)
     return seen

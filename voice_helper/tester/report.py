@@ -1,4 +1,4 @@
-"""What a batch of tested lines shows: how many are right, per intent, and which intents are confused."""
+"""The results of a batch of test lines: how many are right, per intent, and which intents are confused."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ class IntentFigures:
 
     intent: str
     expected: int
-    """Lines that should mean it."""
+    """The number of lines that should have this intent."""
 
     right: int
     taken: int
-    """Lines of other intents that were taken for it."""
+    """The number of lines of other intents that got this intent."""
 
     @property
     def accuracy(self) -> float:
-        """Return the share of its lines that were right."""
+        """Return the share of this intent's lines that were right."""
         return self.right / self.expected
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Lines of one intent that were taken for another."""
+    """Lines of one intent that were understood as another."""
 
     expected: str
     got: str
@@ -48,22 +48,22 @@ class Report:
 
     @cached_property
     def expected(self) -> int:
-        """Return how many lines had an expectation."""
+        """Return the number of lines with an expected result."""
         return sum(result.is_right is not None for result in self.results)
 
     @cached_property
     def right(self) -> int:
-        """Return how many of those were as expected."""
+        """Return the number of lines that were as expected."""
         return sum(result.is_right is True for result in self.results)
 
     @property
     def accuracy(self) -> float:
-        """Return the share that was right; 1.0 if nothing was expected."""
+        """Return the share of lines that were as expected, or 1.0 if no line had an expected result."""
         return self.right / self.expected if self.expected else 1.0
 
     @cached_property
     def not_understood(self) -> int:
-        """Return how many lines had no single meaning."""
+        """Return the number of lines that had no single meaning."""
         unclear = (NONE_INTENT, UNSURE_INTENT)
         return sum(result.match.intent in unclear and result.fault is None for result in self.results)
 
@@ -79,7 +79,7 @@ class Report:
 
     @cached_property
     def refused(self) -> tuple[Result, ...]:
-        """Return the lines that got no answer: not understood, ambiguous, or off topic."""
+        """Return the lines that got no answer because they were not understood, ambiguous, or off topic."""
         return tuple(result for result in self.results if result.match.intent in REFUSED)
 
     def by_intent(self) -> list[IntentFigures]:
@@ -93,7 +93,7 @@ class Report:
         return sorted(figures, key=lambda each: (each.accuracy, each.intent))
 
     def confusions(self) -> list[Confusion]:
-        """Return which intents were taken for which, most frequent first."""
+        """Return the pairs of confused intents, most frequent first."""
         pairs: dict[tuple[str, str], list[Result]] = {}
         for result in self.wrong:
             pairs.setdefault((result.case.intent or "", result.match.intent), []).append(result)
@@ -101,7 +101,7 @@ class Report:
         return sorted(found, key=lambda each: (-len(each.results), each.expected, each.got))
 
     def scores(self, bins: int) -> tuple[list[int], list[int]]:
-        """Return how many right and how many wrong results score in each of `bins` equal parts from 0 to 1."""
+        """Return the numbers of right and of wrong results per score range, for `bins` equal ranges from 0 to 1."""
         right, wrong = [0] * bins, [0] * bins
         for result in self.results:
             if result.is_right is not None:
@@ -110,7 +110,7 @@ class Report:
         return right, wrong
 
     def matrix(self) -> Mapping[tuple[str, str], int]:
-        """Return how many lines of each expected intent (first) came to mean each intent (second)."""
+        """Return the number of lines for each pair of expected and actual intent."""
         return Counter((result.case.intent, result.match.intent) for result in self.results if result.case.intent)
 
 
@@ -121,12 +121,12 @@ def in_order(intents: Iterable[str], known: Sequence[str]) -> list[str]:
 
 
 def several_utterances(result: Result) -> str:
-    """Return a remark on a sound file that does not have exactly one utterance, to show after its name."""
+    """Return a remark for an audio file that does not contain exactly one utterance, to show after its name."""
     return "" if result.utterances == 1 else f" ({result.utterances} utterances)"
 
 
 def printable(text: str) -> str:
-    """Return a text that is safe to display: control characters, including line ends, are escaped (`\\x1b`)."""
+    """Return a text that is safe to display. Control characters, including line ends, are escaped (`\\x1b`)."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )

@@ -1,4 +1,4 @@
-"""What a change to the intents broke and fixed: the current results compared with those of an earlier run."""
+"""Compare the current results with those of an earlier run, to show what an edit of the intents broke or fixed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ HINT = "name a file that voice-helper test-intents ... --format jsonl wrote befo
 
 Kind = Literal["broken", "mended", "changed"]
 Key = tuple[str, Context, str | None]
-"""What identifies a line: its text, its context, and the intent of the previous answer."""
+"""The key of a line: its text, its context, and the intent of the previous answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What a line meant in the earlier run."""
+    """The meaning of a line in the earlier run."""
 
     intent: str
     slots: Mapping[str, str]
@@ -30,7 +30,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A line whose meaning has changed, or that has become right or wrong."""
+    """A line whose meaning or correctness has changed."""
 
     kind: Kind
     result: Result
@@ -46,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two runs side by side."""
+    """The comparison of two runs."""
 
     old: Path
     changes: tuple[Change, ...]
@@ -59,12 +59,12 @@ class Comparison:
     """Lines of the earlier run that no longer exist."""
 
     def counts(self) -> str:
-        """Return how many lines there are of each kind."""
+        """Return the number of lines of each kind, as text."""
         changed = ", ".join(f"{sum(change.kind == kind for change in self.changes)} {kind}" for kind in _KINDS)
         return f"{changed}, {self.added} new, {self.gone} no longer there"
 
     def lines(self) -> list[str]:
-        """Return the whole comparison as lines, the summary first."""
+        """Return the whole comparison as lines of text, the summary first."""
         return [f"compared with {self.old}: {self.counts()}", *(change.line() for change in self.changes)]
 
 
@@ -84,7 +84,7 @@ def circumstances(case: Case) -> str:
 
 
 def read_results(path: Path) -> dict[Key, Earlier]:
-    """Read the results of an earlier run. Raises `VoiceHelperError` with file and line for invalid ones."""
+    """Read the results of an earlier run. Raises `VoiceHelperError` with file and line if they are invalid."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -106,7 +106,7 @@ def _read_result(entry: Mapping[str, Any], place: Place) -> tuple[Key, Earlier]:
     after, ok = entry.get("after"), entry.get("ok")
 
     def refuse(what: str) -> VoiceHelperError:
-        return VoiceHelperError(f"{place}: is no result of test-intents: {what}", hint=HINT)
+        return VoiceHelperError(f"{place}: is not a result of test-intents: {what}", hint=HINT)
 
     if not isinstance(text, str) or not isinstance(intent, str):
         raise refuse(f'"{"intent" if isinstance(text, str) else "text"}" must be a text')

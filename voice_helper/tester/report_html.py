@@ -1,4 +1,4 @@
-"""The report as one self-contained page, without scripts or other files, for phones and for printing."""
+"""Write the report as one self-contained page without scripts, for phones and for printing."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _MAX_CONFUSIONS: Final = 20
 _MAX_SENTENCES: Final = 3
 _BINS: Final = 20
 _CELL: Final = 18
-_LETTER: Final = 7.2  # width of a letter in a label
+_LETTER: Final = 7.2  # the width of a letter in a label
 _CHART_WIDTH, _CHART_HEIGHT = 640, 150
 
 _FILLS: Final = {"good": "#1f77b4", "bad": "#d1495b"}
-"""For viewers that show pictures but no styles."""
+"""Fill colors for viewers that ignore style sheets."""
 
 _MIDDLE: Final = 'text-anchor="middle"'
 _STYLE: Final = """
@@ -78,7 +78,7 @@ class PageParts:
     files: Sequence[str]
     made: datetime
     command: str = ""
-    """The command line that made it."""
+    """The command line that made the page."""
 
     folder: str = ""
     """The intents folder that was tested."""
@@ -89,7 +89,7 @@ class PageParts:
 
 
 def html_report(parts: PageParts) -> str:
-    """Return the page (HTML). Any text from the lines or templates is shown literally."""
+    """Return the HTML page. Texts from the lines and templates are escaped."""
     report = parts.report
     body = [
         "<h1>Intent report</h1>",
@@ -102,11 +102,11 @@ def html_report(parts: PageParts) -> str:
     if report.expected:
         known = parts.sentences.intents
         body += [_heading("Worst confusions"), _confusions(report.confusions())]
-        body += [_heading("What is taken for what"), _matrix(report, known)]
+        body += [_heading("Confusion matrix"), _matrix(report, known)]
         body += [_heading("Accuracy by intent"), _by_intent(report.by_intent())]
         body += [_heading("Scores"), _histogram(report)]
     else:
-        body.append("<p>No line says what it should mean, so nothing can be right or wrong.</p>")
+        body.append("<p>No line has an expected meaning, so nothing can be right or wrong.</p>")
     body += [_heading("Refused"), _refused(report)]
     if parts.overlaps is not None:
         body += [_heading("Overlaps"), _overlaps(parts.overlaps)]
@@ -156,7 +156,7 @@ def _figures(report: Report) -> str:
 
 
 def _made_by(parts: PageParts) -> str:
-    """Return the line that says how to make the page again."""
+    """Return the line with the command that recreates the page."""
     said = [f"voice-helper {__version__}"]
     if parts.folder:
         said.append(f"words in {_code(parts.folder)}")
@@ -186,7 +186,7 @@ def _comparison(comparison: Comparison) -> str:
 
 
 def _by_intent(figures: Iterable[IntentFigures]) -> str:
-    """Return the table of the intents with a mistake; those that are all right are folded."""
+    """Return the table of the intents with mistakes. Intents without mistakes are in a collapsed section."""
     figures = list(figures)
     faultless = [each for each in figures if each.right == each.expected and not each.taken]
     faulty = [each for each in figures if each not in faultless]
@@ -210,7 +210,7 @@ def _intent_table(figures: Iterable[IntentFigures]) -> str:
         )
         for each in figures
     ]
-    return _table(("intent", "", "#right", "#lines", "#others taken for it"), rows)
+    return _table(("intent", "", "#right", "#lines", "#taken for it"), rows)
 
 
 def _bar(share: float) -> str:
@@ -218,9 +218,11 @@ def _bar(share: float) -> str:
 
 
 def _matrix(report: Report, known: Sequence[str]) -> str:
-    """Return the matrix of the intents that are confused, and of no others: they would not fit on a screen.
+    """Return the confusion matrix, limited to the intents that are confused, because all of them would not fit on a
+    screen.
 
-    It has a row per expected intent and a column per actual one. Cells are shaded by their share of the row.
+    There is a row for each expected intent and a column for each actual one. Cells are shaded by their share of the
+    row.
     """
     every = report.matrix()
     pairs = [each for each in report.confusions() if each.expected != each.got]
@@ -253,9 +255,8 @@ def _matrix(report: Report, known: Sequence[str]) -> str:
                 cells.append(_cell(left + place * _CELL, y, counts[expected, got], whole, kind, f"{expected} → {got}"))
     drawn = ("".join(heads), f'<g text-anchor="end">{"".join(labels)}</g>', f"<g {_MIDDLE}>{''.join(cells)}</g>")
     more = f" Only the {len(shown)} largest of {len(pairs)} confusions are drawn." if len(pairs) > len(shown) else ""
-    return (
-        '<p class="soft">A row is what lines should mean, a column what they came to mean. Blue is right.'
-        f"{more}</p>" + _picture("Confusion matrix", width, height, "".join(drawn))
+    return f'<p class="soft">Rows are expected intents, columns are actual ones. Blue is right.{more}</p>' + _picture(
+        "Confusion matrix", width, height, "".join(drawn)
     )
 
 
@@ -291,18 +292,20 @@ def _wrong_line(result: Result) -> str:
     if result.fault is not None:
         return f'{_line(case)} <span class="bad">not tested: {_text(result.fault)}</span>'
     heard = (
-        f' <span class="soft">heard as “{_text(result.transcript.text)}”{several_utterances(result)}</span>'
+        f' <span class="soft">recognized as “{_text(result.transcript.text)}”{several_utterances(result)}</span>'
         if result.engine
         else ""
     )
     slots = ""
-    if match.intent == case.intent:  # only the values are wrong
+    if match.intent == case.intent:  # only the slot values are wrong
         slots = f" {_code(meaning('', case.slots or {}).strip())}, got {_code(meaning('', match.slots).strip())}"
     return f'{_line(case)}{heard}{slots} <span class="soft">{match.decided_by} {match.score:.2f}</span>'
 
 
 def _histogram(report: Report) -> str:
-    """Return the histogram: right results above the line, wrong ones below. Bars grow with the root of the count."""
+    """Return the histogram: right results above the axis, wrong ones below. Bar lengths are proportional to the square
+    root of the count.
+    """
     right, wrong = report.scores(_BINS)
     most, step, half = max(*right, *wrong), _CHART_WIDTH / _BINS, _CHART_HEIGHT
     drawn = [f'<path class="axis" stroke="#d5dae1" d="M0 {half}H{_CHART_WIDTH}"/>']
@@ -322,8 +325,8 @@ def _histogram(report: Report) -> str:
     marks = (f'<text x="{share * _CHART_WIDTH:.0f}" y="{below_all}">{share}</text>' for share in (0.2, 0.4, 0.6, 0.8))
     drawn.append(f"<g {_MIDDLE}>{''.join(marks)}</g>")
     return (
-        '<p class="soft">How many lines had which score: <span class="good">right ones above</span> the line, '
-        '<span class="bad">wrong ones below</span>. A bar grows with the root of its count.</p>'
+        '<p class="soft">Number of lines per score: <span class="good">right ones above</span> the axis, '
+        '<span class="bad">wrong ones below</span>. Bar lengths grow with the square root of the count.</p>'
         + _picture("Scores of right and of wrong lines", _CHART_WIDTH, below_all + 6, "".join(drawn))
     )
 

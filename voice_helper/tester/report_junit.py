@@ -1,7 +1,8 @@
-"""The report as JUnit XML, which CI systems read: a test suite for each file, a test case for each line.
+"""Write the report as JUnit XML for CI systems: one test suite per file, one test case per line.
 
-The report follows the strictest reader (the schema of Jenkins' xUnit plugin), so a test case has no file and line
-attributes. Instead, the text of a failure begins with them. GitLab shows that text, and the class name as the suite.
+The output conforms to the strictest consumer, the schema of Jenkins' xUnit plugin, which allows no file and line
+attributes on a test case. The text of a failure begins with file and line instead. GitLab shows that text, and the
+class name as the suite.
 """
 
 from __future__ import annotations

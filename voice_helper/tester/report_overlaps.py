@@ -1,4 +1,6 @@
-"""Find sentences of one intent that another intent claims, by asking what the templates' own sentences mean."""
+"""Find sentences that belong to one intent but are understood as another, by testing sentences drawn from the
+templates.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from voice_helper.types import Match
 from voice_helper.understanding.sentences import Template
 
 _SURE_DRAWS = 12
-"""A template counts as unreachable only if at least this many of its sentences are all claimed by other intents."""
+"""A template counts as unreachable if at least this many sentences were drawn from it and other intents claim all of
+them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +24,14 @@ class Overlap:
     template: Template
     texts: tuple[str, ...]
     drawn: int
-    """How many of its sentences were tested."""
+    """The number of its sentences that were tested."""
 
     match: Match
-    """What the first of them means."""
+    """The meaning of the first such sentence."""
 
     @property
     def is_whole(self) -> bool:
-        """Return whether the template is unreachable: every sentence drawn from it is claimed by another intent."""
+        """Return whether the template is unreachable: other intents claim every sentence drawn from it."""
         return len(self.texts) == self.drawn
 
 
@@ -37,7 +41,7 @@ class Overlaps:
 
     found: tuple[Overlap, ...]
     templates: int
-    """How many were checked."""
+    """The number of templates that were checked."""
 
 
 def find_overlaps(skill: Skill, draws: int, templates: Iterable[Template]) -> Overlaps:

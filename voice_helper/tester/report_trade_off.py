@@ -1,4 +1,6 @@
-"""The chart of a calibration: shares right and refused at each threshold, and how reliable the scores are."""
+"""Draw the chart of a calibration: the shares of right and refused lines per threshold, and the reliability of the
+scores.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _CURVES: Final = (
 
 
 def trade_off_picture(points: Sequence[Point], chosen: Point, bins: Sequence[Bin], title: str) -> str:
-    """Draw the shares against `sure` with the chosen point marked, beside the reliability of the scores (SVG)."""
+    """Draw the shares against the `sure` threshold, with the chosen point marked, next to the reliability of the scores
+    (SVG).
+    """
     width = 2 * (_LEFT + _WIDTH) + _GAP + 16
     height = _TOP + _HEIGHT + 46 + 18 * len(_CURVES)
     shown = sorted((each for each in points if each.margin == chosen.margin), key=lambda each: each.sure)
@@ -27,7 +31,7 @@ def trade_off_picture(points: Sequence[Point], chosen: Point, bins: Sequence[Bin
         f'role="img" font-family="sans-serif" font-size="12"><title>{escape(title)}</title>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         f'<g transform="translate({_LEFT} {_TOP})">',
-        _axes("sure: the least score that is answered", "share of lines"),
+        _axes("sure: the minimum score for an answer", "share of lines"),
         f'<text x="0" y="-14" font-weight="bold">{escape(title)}</text>',
     ]
     for number, (name, colour, label) in enumerate(_CURVES):

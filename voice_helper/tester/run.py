@@ -1,4 +1,4 @@
-"""The text-mode intent tester: what a text means, how that was decided, and what would be said."""
+"""Test how texts are understood: the meaning, how it was determined, and the answer."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ from voice_helper.understanding.understand import Context
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One text to test, and what it should mean."""
+    """A text to test, and its expected meaning."""
 
     text: str
     intent: str | None = None
     slots: Mapping[str, str] | None = None
     context: Context = "none"
     after: str | None = None
-    """Intent of the previous answer."""
+    """The intent of the previous answer."""
 
     place: Place | None = None
-    """Where the text is; `None` if it was typed."""
+    """The file and line of the text. `None` if it was typed."""
 
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """Other keys of the line, which stand in the results unchanged."""
+    """Other keys of the line, copied to the results unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a case was understood to mean."""
+    """The result of a case."""
 
     case: Case
     match: Match
@@ -59,17 +59,19 @@ class Result:
     transcript: Transcript = field(default_factory=lambda: Transcript(""))
     engine: str | None = None
     seconds: float = 0.0
-    """How long it took, including speech recognition."""
+    """The processing time, including speech recognition."""
 
     fault: str | None = None
-    """Why the line could not be tested, if it could not. If something was expected, it counts as wrong."""
+    """The reason why the line could not be tested, if it could not. If a result was expected, the line counts as
+    wrong.
+    """
 
     utterances: int = 1
-    """How many utterances a sound file has. Their words are judged together."""
+    """The number of utterances in an audio file. Their texts are judged together."""
 
     @property
     def is_right(self) -> bool | None:
-        """Return whether it is as expected; `None` if nothing was expected."""
+        """Return whether the result is as expected. Return `None` if there was no expected result."""
         if self.case.intent is None:
             return None
         if self.fault is not None:
@@ -82,7 +84,7 @@ class Result:
         return self.case.slots is None or dict(self.case.slots) == dict(self.match.slots)
 
     def form(self) -> dict[str, Any]:
-        """Return it as a line of `test-intents --format jsonl`."""
+        """Return the result as an object for `test-intents --format jsonl`."""
         form = answer_form(self.transcript, self.engine, self.match, self.answer)
         case = self.case
         said = {"text": case.text, "context": case.context, "after": case.after}
@@ -101,15 +103,15 @@ def failed(case: Case, fault: str, engine: str | None = None) -> Result:
 def run_case(
     skill: Skill, case: Case, *, heard: Sequence[Transcript] | None = None, engine: str | None = None
 ) -> Result:
-    """Return the meaning of one text and its answer, in a conversation of its own.
+    """Return the meaning of one text and the answer to it, in a new conversation.
 
-    `heard` are the utterances that a recognizer heard, which count as one text, and `engine` is the recognizer. Raises
-    `VoiceHelperError` if the case should follow an intent that does not exist.
+    `heard` are the utterances that the recognizer `engine` returned; they count as one text. Raises `VoiceHelperError`
+    if the case names a previous intent that does not exist.
     """
     if heard is None:
         transcript = Transcript(case.text)
     else:
-        from voice_helper.runtime.assistant import joined  # it loads numpy
+        from voice_helper.runtime.assistant import joined  # imports numpy
 
         transcript = joined(heard)
     state = State()
@@ -117,7 +119,7 @@ def run_case(
         state, _ = skill.conversation.begin_guide(state)
     if case.after is not None:
         if case.after not in skill.content.answers.entries:
-            raise VoiceHelperError(f'{case.place}: "after" names {case.after}, which is no intent')
+            raise VoiceHelperError(f'{case.place}: "after" names {case.after}, which is not an intent')
         said = Match(case.after)
         topic = said if case.after in skill.content.follow_ups.topics else None
         state = replace(state, last=LastAnswer(said, topic=topic))
@@ -127,7 +129,7 @@ def run_case(
 
 
 def trial(skill: Skill, case: Case) -> Trial:
-    """Return how close a labelled line is to its two nearest meanings, ignoring their thresholds."""
+    """Return how similar a labelled line is to its two nearest meanings, ignoring the thresholds."""
     any_score = replace(skill.content.thresholds, sure=0.0, margin=0.0, unsure=0.0, score_slope=1.0, score_offset=0.0)
     match = replace(skill.understanding, thresholds=any_score).understand(case.text)
     wanted = OUT_OF_SCOPE if case.intent in (NONE_INTENT, OUT_OF_SCOPE, None) else case.intent
@@ -139,15 +141,15 @@ def trial(skill: Skill, case: Case) -> Trial:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question that was asked."""
+    """A question and its answer."""
 
     transcript: Transcript
-    """The words as they were understood, which may be an alternative guess of the recognizer."""
+    """The transcript as it was understood, which may be one of the recognizer's alternatives."""
 
     match: Match
     answer: Answer
     state: State
-    """The conversation after the answer, for the next question."""
+    """The state of the conversation after the answer, for the next question."""
 
 
 def ask_skill(skill: Skill, transcript: Transcript, state: State | None = None) -> Asked:
@@ -161,7 +163,8 @@ def ask_skill(skill: Skill, transcript: Transcript, state: State | None = None) 
 
 
 def read_cases(path: Path, text: str) -> Iterator[Case]:
-    """Read text lines, JSON lines, a JSON array, a table (CSV or TSV), or the YAML of `tests/sentences`.
+    """Read test cases from text lines, JSON lines, a JSON array, a table (CSV or TSV), or the YAML of
+    `tests/sentences`.
 
     Raises `VoiceHelperError` with file and line for anything that cannot be read.
     """
@@ -200,11 +203,11 @@ _TABLES = {",": ".csv", "\t": ".tsv"}
 
 
 def _array_cases(path: Path, text: str) -> Iterator[Case]:
-    """Read a JSON array of objects or sentences, or one object over several lines."""
+    """Read a JSON array of objects or sentences, or one object that spans several lines."""
     try:
         entries = json.loads(text)
     except json.JSONDecodeError as error:
-        if path.suffix == ".json" and error.msg == "Extra data":  # one object a line
+        if path.suffix == ".json" and error.msg == "Extra data":  # one object per line
             for number, line in enumerate(text.splitlines(), 1):
                 if line.strip():
                     yield _json_case(line, Place(str(path), number))
@@ -248,7 +251,7 @@ def _table_cases(path: Path, text: str, separator: str) -> Iterator[Case]:
 
 
 def json_object(line: str, place: Place, hint: str) -> dict[str, Any]:
-    """Parse a line that is one JSON object. Raises `VoiceHelperError` with its place."""
+    """Parse a line that must be one JSON object. Raises `VoiceHelperError` with file and line."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -284,7 +287,7 @@ def _case_of(entry: Mapping[str, Any], place: Place) -> Case:
 
 
 def read_context(value: object, place: Place) -> Context:
-    """Parse the context that a line is said in. Raises `VoiceHelperError` with its place."""
+    """Parse the context of a line. Raises `VoiceHelperError` with file and line."""
     if value == "guide":
         return "guide"
     if value in ("none", None):
@@ -341,10 +344,10 @@ def explain(skill: Skill, result: Result) -> list[str]:
     thresholds = understanding.thresholds
     odds = understanding.suspicion(said, flags).odds
     lines.append(
-        f"log odds of danger: {odds:.1f}, acted on from {thresholds.alarm_certain:.1f}, possible from"
-        f" {thresholds.alarm_possible:.1f}; with the words of a rule from {thresholds.rule_certain:.1f} and"
+        f"log odds of danger: {odds:.1f}, certain from {thresholds.alarm_certain:.1f}, possible from"
+        f" {thresholds.alarm_possible:.1f}; if a rule matches, from {thresholds.rule_certain:.1f} and"
         f" {thresholds.rule_possible:.1f}"
     )
-    lines.append(f"answered from {thresholds.sure:.2f}, asked about when nearer than {thresholds.margin:.2f}")
+    lines.append(f"answered from {thresholds.sure:.2f}, clarified if the difference is below {thresholds.margin:.2f}")
     lines.append(f"decided by {match.decided_by}: {match.intent}")
     return lines

@@ -14,7 +14,7 @@ from voice_helper.skill import Skill, open_skill
 from voice_helper.tester.run import Case, Result, run_case
 
 WAITS_SECONDS: Final = 20.0
-"""A machine needs some seconds to load the words. Announce the wait after this long."""
+"""A machine needs some seconds to load the content. After this long, a message announces the wait."""
 
 _LINES_A_TASK: Final = 100
 
@@ -26,10 +26,10 @@ def run_on_cluster(
     settings: Mapping[str, str],
     announce: Callable[[str], None],
 ) -> Iterator[Result]:
-    """Yield what texts mean, in order, computed by all machines of the joined cluster.
+    """Yield the meaning of each text, in order, computed by all machines of the joined cluster.
 
-    `folder` is where the words are on each machine, if they are not in the installed place. `announce` is called when
-    there is a wait. Raises `VoiceHelperError` if a machine has different words from `skill`.
+    `folder` is the path of the intents folder on each machine, if it is not in the installed location. `announce` is
+    called when there is a wait. Raises `VoiceHelperError` if the content on a machine differs from that of `skill`.
     """
     import ray
 
@@ -43,7 +43,7 @@ def run_on_cluster(
         yield from ray.get(results)
 
 
-# on any machine
+# Runs on any machine of the cluster
 
 _Words = tuple[str, Path | None, tuple[tuple[str, str], ...]]
 
@@ -58,7 +58,7 @@ def _run_cases(cases: Sequence[Case], words: _Words, content_key: str) -> list[R
     skill = _skill_of(words)
     if skill.content.content_key != content_key:
         raise VoiceHelperError(
-            "a machine of the cluster has different words", hint="install the same version on all of them"
+            "a machine of the cluster has different content", hint="install the same version on all of them"
         )
     skill.read_ahead([case.text for case in cases])
     return [_timed(skill, case) for case in cases]

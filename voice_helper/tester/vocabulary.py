@@ -1,4 +1,4 @@
-"""Find the words of the templates that the recognizers of this machine cannot recognize."""
+"""Find words in the templates that the recognizers on this machine cannot recognize."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Unheard:
 def unheard_words(content: Content, model: Path | None = None) -> tuple[list[Unheard], list[str]]:
     """Check every recognizer. Return what each cannot recognize, and why others were not checked.
 
-    `model` is the folder of a Vosk model; without it the function looks for one. Raises `ModelMissingError` if the
-    folder holds no model, `EngineMissingError` if vosk does not load.
+    `model` is the folder of a Vosk model; without it, the function searches for one. Raises `ModelMissingError` if the
+    folder holds no model, and `EngineMissingError` if vosk does not load.
     """
     looked_at: list[Unheard] = []
     skipped: list[str] = []
     if content.language.code == "en":
         looked_at.append(_without_pronunciation(content))
     else:
-        skipped.append(f'{_PRONOUNCED} hear English only, not "{content.language.code}"')
+        skipped.append(f'{_PRONOUNCED} recognize English only, not "{content.language.code}"')
     for record in RECOGNIZERS:
         if record.vocabulary != "model":
             continue
@@ -82,7 +82,7 @@ def _unheard(recognizer: str, content: Content, mend: str, heard: Callable[[set[
 
 
 def _ways(word: str, language: Language) -> set[tuple[str, ...]]:
-    """Return the ways a word can be heard and still be compared as the same word."""
+    """Return the transcripts of a word that still count as this word when texts are compared."""
     comparable = language.comparable(word)
     same: Iterable[str] = (
         left for table in (language.contractions, language.spellings) for left, right in table.items() if right == word

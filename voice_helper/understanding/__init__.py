@@ -1,1 +1,1 @@
-"""Turn text into meaning: safety first, then exact templates, then the nearest meaning."""
+"""Find the meaning of a text: safety rules first, then exact templates, then the nearest meaning by similarity."""

@@ -1,4 +1,4 @@
-"""Tune thresholds on labelled lines: measure every candidate pair and choose the best of the acceptable ones."""
+"""Tune thresholds on labelled lines: evaluate every candidate pair and choose the best acceptable one."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from voice_helper.understanding.understand import Thresholds, logistic
 Outcome = Literal["right", "wrong", "refused"]
 
 MAX_REFUSED: Final = 0.05
-"""The largest acceptable share of in-scope lines left unanswered."""
+"""The maximum acceptable share of in-scope lines that get no answer."""
 
 MIN_LINES: Final = 20
-"""The minimum number of lines of each kind. With fewer, the chosen threshold is down to chance."""
+"""The minimum number of lines of each kind. With fewer lines, the choice of the threshold is down to chance."""
 
 _SURE: Final = tuple(number / 50 for number in range(1, 46))
 _MARGINS: Final = (0.0, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2)
 _TENTHS: Final = 10
 _NEWTON_STEPS: Final = 30
 _STEADY: Final = 1e-6
-_EDGE: Final = 1e-4  # closer to 0 or 1 than this, the log odds are so extreme that they dominate the fit
+_EDGE: Final = 1e-4  # closer to 0 or 1 than this, extreme log odds would dominate the fit
 _MIN_WRONG: Final = 5
-"""The minimum number of right and of wrong nearest meanings needed to calibrate the scores."""
+"""The minimum number of right and of wrong results for calibrating the scores."""
 
 _LINE: Final = re.compile(r"""(?P<key>\w+):\s+(?:"[^"]*"|'[^']*'|[^#"']*?)(?P<comment>\s*(?:\s#.*)?)""")
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A labelled sentence and its nearness to the two nearest intents."""
+    """A labelled sentence with its similarity to the two nearest intents."""
 
     wanted: str
-    """The expected intent; `out_of_scope` if the line should be refused."""
+    """The expected intent. `out_of_scope` if the line should be refused."""
 
     best: str
     nearness: float
     second_nearness: float
     is_near: bool = True
-    """Whether nearness decides. If a rule or a template decides, the thresholds make no difference."""
+    """Whether similarity decides. If a rule or a template decides, the thresholds have no effect."""
 
     @property
     def is_outside(self) -> bool:
-        """Whether the line should be refused."""
+        """Return whether the line should be refused."""
         return self.wanted == OUT_OF_SCOPE
 
     def outcome(self, thresholds: Thresholds) -> Outcome:
@@ -66,17 +66,17 @@ class Point:
     sure: float
     margin: float
     right: float
-    """Share of the in-scope lines."""
+    """The share of in-scope lines with the right answer."""
 
     refused: float
-    """Share of the in-scope lines that were left unanswered or got a clarifying question."""
+    """The share of in-scope lines that got no answer or a clarifying question."""
 
     outside_refused: float
-    """Share of the out-of-scope lines."""
+    """The share of out-of-scope lines that were refused."""
 
     @property
     def value(self) -> float:
-        """The quality of the pair. Both kinds of lines carry the same weight."""
+        """Return the quality of the pair. In-scope and out-of-scope lines have the same weight."""
         return (self.right + self.outside_refused) / 2
 
 
@@ -119,8 +119,8 @@ def point(trials: Sequence[Trial], thresholds: Thresholds) -> Point:
 def best(points: Sequence[Point], most_refused: float = MAX_REFUSED) -> Point:
     """Return the best of the points that refuse few enough in-scope lines.
 
-    If no point does, choose among those that refuse the fewest. Ties go to the smallest margin, and then to the
-    median value of `sure`, which is the farthest from where the results get worse.
+    If no point does, choose among those that refuse the fewest. Ties go to the smallest margin, and then to the median
+    value of `sure`, which is the farthest from values with worse results.
     """
     fewest = min(each.refused for each in points)
     allowed = [each for each in points if each.refused <= max(most_refused, fewest)]
@@ -134,7 +134,7 @@ def best(points: Sequence[Point], most_refused: float = MAX_REFUSED) -> Point:
 def reliability(scored: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:
     """Return the number of right answers in each tenth of the score range.
 
-    Each input pair is a score and whether the meaning was right. Empty tenths are left out.
+    Each input pair is a score and whether the answer was right. Empty tenths are left out.
     """
     bins: list[Bin] = []
     every = list(scored)
@@ -147,16 +147,18 @@ def reliability(scored: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
-    """Return the expected calibration error: the mean gap, over all lines, between score and share of right answers."""
+    """Return the expected calibration error: the mean gap, weighted by lines, between the score and the share of right
+    answers.
+    """
     lines = sum(each.count for each in bins)
     return sum(abs(each.right - each.mean_score * each.count) for each in bins) / max(1, lines)
 
 
 def with_score(thresholds: Thresholds, trials: Sequence[Trial]) -> Thresholds:
-    """Return thresholds whose scores match how often nearest meanings are right.
+    """Return thresholds whose scores match the share of right answers.
 
-    Fits a logistic regression on the log odds of nearness. Source: J. Platt, Probabilistic outputs for support vector
-    machines (1999). His adjusted targets keep the slope finite. If nearness is not informative on these lines, the
+    Fits a logistic regression on the log odds of similarity. Source: J. Platt, Probabilistic outputs for support vector
+    machines (1999). His adjusted targets keep the slope finite. If similarity is not informative on these lines, the
     thresholds are returned unchanged.
     """
     near = [trial for trial in trials if trial.is_near and _EDGE < trial.nearness < 1.0 - _EDGE]
@@ -189,7 +191,7 @@ def _short(step: float) -> float:
 
 
 def with_values(text: str, values: Mapping[str, str]) -> str:
-    """Return the text of a YAML file of plain `key: value` lines with the given values.
+    """Set values in the text of a YAML file that consists of plain `key: value` lines.
 
     Comments are kept. Missing keys are appended at the end.
     """

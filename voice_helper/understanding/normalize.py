@@ -16,45 +16,47 @@ if TYPE_CHECKING:
     from unicode_rbnf import RbnfEngine
 
 MAX_CHARACTERS = 1_000
-"""No spoken question is longer than this. In what comes after it, only signs of danger are looked for."""
+"""No spoken question is longer than this. In the rest of a longer text, only signs of danger are searched for."""
 
-_OVERLAP_CHARACTERS = 200  # a sign of danger is shorter than this
+_OVERLAP_CHARACTERS = 200  # signs of danger are shorter than this
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u201b\u02bc\u2032\u00b4`", "'"))
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # terminal control sequences are not words
-# accents that make no letter together with the one before
+# accents that do not combine with the previous letter into one character
 _ACCENTS = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
-# letters and marks that are drawn as nothing: fillers and variation selectors
+# letters and marks that are invisible: fillers and variation selectors
 _INVISIBLE = re.compile(r"[\u034f\u115f\u1160\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*'?|\d+")
 
 
 @dataclass(frozen=True)
 class Language:
-    """The settings of a language beyond its sentences, read from `language.yaml`."""
+    """The properties of a language other than its sentences, read from `language.yaml`."""
 
     code: str = "en"
     groups: tuple[str, ...] = ()
     """The intent groups, highest priority first."""
 
     contractions: Mapping[str, str] = field(default_factory=dict)
-    """`{"it is": "it's"}`: texts are compared in the short form, as people say it."""
+    """`{"it is": "it's"}`: texts are compared in the short form, which is how people speak."""
 
     spellings: Mapping[str, str] = field(default_factory=dict)
     in_session: Mapping[str, str] = field(default_factory=dict)
     """Words that have a different intent during a session, such as "help" on its own."""
 
     letters: str = ""
-    """The letters of its alphabet. Other accents are dropped: "chést" is "chest". Empty if every accent counts."""
+    """The letters of the alphabet. Other accents are dropped: "chést" becomes "chest". If empty, all accents are
+    kept.
+    """
 
     fillers: tuple[str, ...] = ()
     """Words and phrases that carry no meaning, such as "um" or "could you tell me"."""
 
     asked: tuple[str, ...] = ()
-    """Questions about anything, with `{words}` for what is asked: "does {words} help with leg cramps"."""
+    """Question forms with any topic, where `{words}` is the topic: "does {words} help with leg cramps"."""
 
     asked_first: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By slot, the values that say what a question is about, even if another meaning is nearer."""
+    """By slot, the values that determine the topic of a question, even if another meaning is more similar."""
 
     blamed: tuple[str, ...] = ()
     """Questions whether something is the cause, with `{words}` for what is told of it: "{words} is that it"."""
@@ -72,7 +74,7 @@ class Language:
     """Words that begin a question about anything else, such as "does"."""
 
     corrections: tuple[str, ...] = ()
-    """Words before a value that take it back: "not the calf, the foot"."""
+    """Words that retract the value that follows: "not the calf, the foot"."""
 
     def normalize(self, text: str) -> NormalizedText:
         """Return a text with the forms in which it is compared."""
@@ -86,7 +88,9 @@ class Language:
         return tuple(words)
 
     def parts(self, text: str) -> tuple[str, ...]:
-        """Return a text in parts that can be read. All but the first begin with the end of the part before."""
+        """Split a text into parts of a manageable length. Each part after the first starts with the end of the previous
+        one.
+        """
         if len(text) <= MAX_CHARACTERS:
             return (text,)
         left, parts = " ".join(_plain(text, self.letters).split()), []
@@ -107,7 +111,7 @@ class Language:
         return self._replacements.sub(" ".join(words))
 
     def without_fillers(self, comparable: str) -> str:
-        """Return a comparable text without its fillers. If it has only fillers, return it unchanged."""
+        """Return a normalized text without its fillers. If it consists only of fillers, return it unchanged."""
         return self._fillers.sub(comparable) or comparable
 
     def __getstate__(self) -> dict[str, Any]:
@@ -153,7 +157,7 @@ class Language:
         return re.compile("|".join(patterns)) if patterns else None
 
     def is_taken_back(self, before: str) -> bool:
-        """Return whether the words before a value take it back."""
+        """Return whether the words before a value retract it."""
         return self._corrections is not None and self._corrections.search(before.rstrip()) is not None
 
     @cached_property
@@ -226,7 +230,9 @@ class _PhraseTable:
 
 
 def _plain(text: str, letters: str) -> str:
-    """Return a text in lower case, with letters for their wide or joined forms, and without what nobody sees."""
+    """Return a text in lower case, with standard letters for wide forms and ligatures, and without invisible
+    characters.
+    """
     typed = _ESCAPES.sub(" ", text)
     if typed.isascii() and typed.isprintable():
         return typed.translate(_APOSTROPHES).casefold()
@@ -239,13 +245,15 @@ def _plain(text: str, letters: str) -> str:
 
 
 def _is_invisible(character: str) -> bool:
-    """Return whether a character only directs the display: a soft hyphen, a joiner, a direction, a control."""
+    """Return whether a character only controls the display: a soft hyphen, a joiner, a direction mark, a control
+    character.
+    """
     return unicodedata.category(character) in {"Cf", "Cc"} and not character.isspace()
 
 
 @lru_cache(maxsize=256)
 def _spelled(digits: str, language: str) -> tuple[str, ...]:
-    if len(digits) > 6:  # a telephone number, not an amount: spell it digit by digit
+    if len(digits) > 6:  # a telephone number rather than an amount: spell it digit by digit
         return tuple(word for digit in digits for word in _spelled(digit, language))
     spoken = _number_engine(language).format_number(int(digits)).text
     return tuple(re.findall(r"[^\W\d_]+", spoken))

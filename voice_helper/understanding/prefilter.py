@@ -1,7 +1,7 @@
-"""Cheap checks of sentence templates without parsing: validity, names used, required fragments and possible words.
+"""Cheap checks of sentence templates without parsing: validity, references, required fragments and possible words.
 
-Nearly all templates are plain: words, choices, optional parts, and names of lists and rules. A few regular expressions
-are enough for these, at a tenth of the cost of parsing. All other templates are left to the parser.
+Nearly all templates are plain: words, choices, optional parts, and references to lists and rules. A few regular
+expressions are enough for these, at a tenth of the cost of parsing. All other templates are left to the parser.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _INNERMOST: Final = re.compile(r"\(([^()\[\]]*)\)|\[[^()\[\]]*\]|\{(\w+)[^}]*\}|
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A list or a rule that a template names."""
+    """A reference to a list or a rule in a template."""
 
     name: str
     is_rule: bool = False
@@ -48,7 +48,7 @@ def names_in(plain: str) -> tuple[Name, ...]:
 
 
 class NeedReader:
-    """Works out what templates require. Each group, list and rule is processed once."""
+    """Determines what templates require. Each group, list and rule is processed once."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class NeedReader:
         rules: Mapping[str, str],
         parsed: Callable[[str], Clauses],
     ) -> None:
-        """Set the templates of each list's values and of the rules, and the parser for templates that are not plain."""
+        """Set the templates of the rules and of each list's values, and the parser for templates that are not plain."""
         self._lists = lists
         self._rules = rules
         self._parsed = parsed
@@ -76,18 +76,20 @@ class NeedReader:
 
 
 def _fragments(text: str) -> list[str]:
-    """Return the words in lower case. Words with a punctuation mark are left out: they may be said without the mark."""
+    """Return the words in lower case. Words with a punctuation mark are left out, because users may say them without
+    it.
+    """
     return [word.casefold() for word in text.split() if word.replace("'", "").isalnum()]
 
 
 class PieceReader:
-    """Collects the word pieces that templates are written with. Every word of a matching text is built from them.
+    """Collects the word fragments in templates. Every word of a matching text consists of such fragments.
 
-    A piece contains no space, so it always lies within one word of the text, wherever the template has its spaces.
+    A fragment contains no space, so it always lies within one word of the text, wherever the template has its spaces.
     """
 
     def __init__(self, lists: Mapping[str, Iterable[str]], rules: Mapping[str, str]) -> None:
-        """Set the templates of each list's values and of the rules."""
+        """Set the templates of the rules and of each list's values."""
         self._lists = lists
         self._rules = rules
         self._read: dict[str, frozenset[str] | None] = {}

@@ -1,4 +1,4 @@
-"""Rankings of how near a text is to every meaning."""
+"""Rank the meanings by their similarity to a text."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The nearness of one text to every meaning."""
+    """The similarity of one text to every meaning."""
 
     labels: tuple[str, ...]
     shares: Sequence[float] | npt.NDArray[np.float32]
     """One share per label, adding up to 1.0. Empty if the text contains nothing to compare."""
 
     def scores(self) -> list[tuple[str, float]]:
-        """Return every intent with its score, the highest first. Scores range from 0.0 to 1.0 and add up to 1.0."""
+        """Return every intent with its score, highest first. Scores range from 0.0 to 1.0 and add up to 1.0."""
         summed: dict[str, float] = {}
         for label, share in zip(self.labels, self.shares, strict=False):
             intent = label.partition("/")[0]
@@ -28,7 +28,7 @@ class Ranking:
         return sorted(summed.items(), key=lambda item: -item[1])
 
     def family(self, intent: str) -> str | None:
-        """Return the most likely red-flag family of an intent; `None` if it has no families."""
+        """Return the most likely red-flag family of an intent, or `None` if the intent has no families."""
         own = [
             (float(share), label)
             for label, share in zip(self.labels, self.shares, strict=False)
@@ -41,14 +41,14 @@ NOTHING_NEAR = Ranking((), ())
 
 
 class NothingIsNear:
-    """A stand-in without a classifier. Only the sentences and rules understand a text."""
+    """The placeholder for a missing classifier. Only the templates and rules are used."""
 
     def rank(self, comparable: str) -> Ranking:
         """Return an empty ranking."""
         return NOTHING_NEAR
 
     def known_share(self, comparable: str) -> float:
-        """Return 0.0: no word is known."""
+        """Return 0.0, because no words are known."""
         return 0.0
 
     def knows(self, word: str, intent: str) -> bool:
@@ -56,5 +56,5 @@ class NothingIsNear:
         return False
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Return `None`: there are no templates to compare."""
+        """Return `None`, because there are no templates to compare."""
         return None

@@ -1,8 +1,8 @@
 """Word fragments that a text must contain to match: a cheap pre-check that avoids expensive matching.
 
 Requirements are written as clauses. The text must contain at least one fragment of every clause, anywhere, even inside
-a word. A missing clause only costs time. A clause that is not truly required would lose a match, so clauses are never
-guessed.
+a word. A missing clause only costs time, but a clause that is not truly required would lose a match. Clauses are
+therefore never guessed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NOT_BRACKETS: Final = re.compile(r"[^()\[\]]+")
 
 
 def is_balanced(text: str) -> bool:
-    """Return whether every `(` and `[` of a text is closed, in order."""
+    """Return whether every `(` and `[` in a text is closed, in order."""
     before, brackets = "", _NOT_BRACKETS.sub("", text)
     while brackets != before:
         before, brackets = brackets, brackets.replace("()", "").replace("[]", "")
@@ -29,7 +29,7 @@ def is_balanced(text: str) -> bool:
 
 
 def either(branches: Iterable[Clauses]) -> Clauses:
-    """Return what a choice requires: one clause that merges the most selective clause of every branch."""
+    """Return the requirements of a choice: one clause that merges the most selective clause of every branch."""
     merged: set[str] = set()
     for clauses in branches:
         if not clauses:
@@ -43,7 +43,7 @@ def _vagueness(clause: AbstractSet[str]) -> tuple[int, int]:
 
 
 class GroupReader:
-    """Works out what nested groups of choices require, from the innermost group outwards, each group once."""
+    """Determines the requirements of nested groups of choices, from the innermost group outwards, each group once."""
 
     def __init__(
         self,
@@ -51,7 +51,9 @@ class GroupReader:
         clauses_of: Callable[[re.Match[str]], Clauses],
         fragments_of: Callable[[str], Iterable[str]],
     ) -> None:
-        """Set the pattern of an innermost group, and the functions that return its clauses and a text's fragments."""
+        """Set the pattern of an innermost group, and the functions that return its clauses and the fragments of a
+        text.
+        """
         self._innermost = innermost
         self._clauses_of = clauses_of
         self._fragments_of = fragments_of
@@ -67,7 +69,7 @@ class GroupReader:
         return self.choice(text)
 
     def choice(self, text: str) -> Clauses:
-        """Return what a choice requires, such as `heat|a hot bath`. Its groups must already be marked."""
+        """Return the requirements of a choice such as `heat|a hot bath`. Its groups must already be marked."""
         if "|" not in text:
             return self._sequence(text)
         return either(self._branch(branch) for branch in text.split("|"))
@@ -100,10 +102,10 @@ class GroupReader:
 
 
 class FragmentIndex:
-    """Finds the entries that a text may match, by its fragments. The time hardly grows with the number of entries."""
+    """Finds the entries that may match a text, by its fragments. The time hardly grows with the number of entries."""
 
     def __init__(self, needed: Sequence[Clauses]) -> None:
-        """Set what each entry requires. An entry without clauses may match any text."""
+        """Set the requirements of each entry. An entry without clauses may match any text."""
         often = Counter(fragment for clauses in needed for clause in clauses for fragment in clause)
         weights = {clause: sum(often[fragment] for fragment in clause) for clauses in needed for clause in clauses}
         self._needed = needed

@@ -1,11 +1,11 @@
 """Find red flags and redirects, which take priority over every other meaning, in every state.
 
-The rules are data (`safety.yaml`): families of signs. A sign is one or more parts joined by `+`, which may occur in any
-order within a few words of each other. A part is a phrase. In it, `(a|b)` is a choice, `<name>` is a named group of
-words, `ending*` allows any ending, and up to two small words may come between its words. Clear denials ("no chest
-pain") and idioms ("killing me") are removed first. Anything unclear counts as said.
+The rules are data (`safety.yaml`): families of signs. A sign consists of one or more parts joined by `+`, which may
+occur in any order within a few words of each other. A part is a phrase. In a phrase, `(a|b)` is a choice, `<name>` is a
+named group of words, `ending*` matches any ending, and up to two small words may come between the words. Clear denials
+("no chest pain") and idioms ("killing me") are removed first. Anything unclear counts as a sign.
 
-A rule is compiled only when a text has the word fragments without which the rule cannot match.
+A rule is compiled only when a text contains the word fragments that the rule requires.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LEVELS: Final = get_args(Level)
 """The intents of the safety group, highest priority first."""
 
 _NEAR_WORDS = 5
-"""A sign may span this many words for each of its parts."""
+"""The maximum span of a sign, in words per part."""
 
 _CUT = "\N{PILCROW SIGN}"
 _INNERMOST = re.compile(r"\(([^()]*)\)")
@@ -41,7 +41,7 @@ _CAN_BE_DENIED = ("emergency", "urgent", "ask_other_person")
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A family of signs that was found in a text."""
+    """A family of signs found in a text."""
 
     level: str
     """One of `LEVELS`."""
@@ -56,16 +56,16 @@ class Flags:
     """The results of the rules for one utterance."""
 
     raised: tuple[Flag, ...] = ()
-    """Highest level first."""
+    """The signs that were found, highest level first."""
 
     denied: tuple[Flag, ...] = ()
-    """Signs that were mentioned but clearly denied."""
+    """The signs that were mentioned but clearly denied."""
 
     rest: str = ""
-    """The text in comparable form, without the denied parts."""
+    """The text in normalized form, without the denied parts."""
 
     plain: str | None = None
-    """The text in comparable form without idioms, or `None` if it contains no idiom."""
+    """The text in normalized form without idioms, or `None` if it contains no idiom."""
 
     is_past: bool = False
     """Whether a sign was left out because it is in the past or in a story."""
@@ -80,7 +80,7 @@ class Flags:
 class _Pattern:
     source: str
     needs: Clauses = ()
-    """What a text must contain to match."""
+    """The fragments that a text must contain to match."""
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
@@ -105,14 +105,16 @@ class _Family:
     level: str
     signs: tuple[_Sign, ...]
     not_in_questions: bool
-    """Whether asking about it does not count as a sign: "is it a clot"."""
+    """Whether the signs are ignored in questions about them: "is it a clot"."""
 
     not_in_general: bool
-    """Whether a general question does not count as a sign: "does your foot go white in a cramp"."""
+    """Whether the signs are ignored in general questions: "does your foot go white in a cramp"."""
 
     unless: tuple[_Pattern, ...] = ()
     own_words: tuple[_Pattern, ...] = ()
-    """The family has a special reply: without one of these, nearness alone does not mean it."""
+    """Words of which at least one is required if the family is found by similarity only, because the family has a
+    special reply.
+    """
 
 
 _Rule = TypeVar("_Rule", _Sign, _Pattern)
@@ -152,13 +154,13 @@ class SafetyRules:
     """Function words, such as articles."""
 
     clause_ends: tuple[str, ...] = ()
-    """Words that begin something new, such as "and"."""
+    """Words that begin a new clause, such as "and"."""
 
     remembered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What a certain sign of a level forbids for the rest of a conversation: intents, or groups of them."""
+    """For each level, the intents or groups that are not answered any more after a certain sign of that level."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the fields, and the index, which takes long to build."""
+        """Return the fields and the index, which takes long to build."""
         return {each.name: getattr(self, each.name) for each in fields(self)} | {"_index": self._index}
 
     @cached_property
@@ -167,11 +169,13 @@ class SafetyRules:
         return frozenset(family.name for family in self.families)
 
     def clauses(self, comparable: str) -> list[str]:
-        """Return the parts of a comparable text between the words that begin something new: "but", "and", "oh"."""
+        """Split a normalized text at words that begin a new clause: "but", "and", "oh"."""
         return _cut(comparable, {*self.negation_ends, *self.clause_ends})
 
     def may_be(self, family: str, comparable: str) -> bool:
-        """Return whether a text without a sign of a family may still mean it: it has one of the family's own words."""
+        """Return whether a text without a sign of a family may still mean it, because it contains one of the family's
+        own words.
+        """
         words = next((each.own_words for each in self.families if each.name == family), ())
         return not words or any(pattern.compiled.search(comparable) for pattern in words)
 
@@ -181,7 +185,7 @@ class SafetyRules:
         return any(flag.family == family or self._names(family, flag.words) for flag in denied)
 
     def _names(self, family: str | None, words: str) -> bool:
-        """Return whether a word of a denial stands in a sign of a family, too."""
+        """Return whether a sign of a family also contains one of the denied words."""
         named = set(words.split()) - self.small_words - set(self.negators) - set(self.negation_passes)
         sources = [
             part.source for each in self.families if each.name == family for sign in each.signs for part in sign.parts
@@ -262,7 +266,9 @@ class SafetyRules:
         return self._is_question(comparable) and bool(words & self.generic) and not words & self.persons
 
     def is_fragment(self, comparable: str) -> bool:
-        """Return whether a text has only persons and small words. A fragment like "i have had" resembles too much."""
+        """Return whether a text consists only of words for persons and small words. A fragment like "i have had"
+        resembles too many sentences.
+        """
         return all(word in self.small_words or word in self.persons for word in comparable.split())
 
     def _said(self, sign: _Sign, clauses: Iterable[str]) -> Iterator[str]:
@@ -272,7 +278,9 @@ class SafetyRules:
                 yield clause[min(start for start, _ in spans) : max(end for _, end in spans)]
 
     def _is_only_asked(self, family: _Family, comparable: str) -> bool:
-        """Return whether a sign is only asked about or used in another sense, so that nobody is said to have it."""
+        """Return whether a sign is only asked about or used in another sense, so that the text attributes it to
+        nobody.
+        """
         if family.not_in_questions and self._is_question(comparable):
             return True
         if family.not_in_general and self.is_general_question(comparable):
@@ -280,7 +288,7 @@ class SafetyRules:
         return any(pattern.compiled.search(comparable) for pattern in family.unless)
 
     def _cut_denied(self, clauses: Sequence[str]) -> tuple[list[str], list[Flag]]:
-        """Replace every clearly denied sign ("no fever or swelling") by a mark. Return the clauses and those signs."""
+        """Replace every clearly denied sign ("no fever or swelling") by a mark. Return the clauses and these signs."""
         denied: list[Flag] = []
         left: list[str] = []
         for clause in clauses:
@@ -288,7 +296,7 @@ class SafetyRules:
             for pattern in self.denials:
                 denied += [Flag(LEVELS[0], _DENIAL, found[0]) for found in pattern.compiled.finditer(cut)]
                 cut = pattern.compiled.sub(_CUT, cut)
-            while cut != before:  # a cut may bring the next sign within reach of the negator
+            while cut != before:  # a replacement may bring the next sign within reach of the negator
                 before = cut
                 for family in self.families:
                     if family.level in _CAN_BE_DENIED:
@@ -305,7 +313,7 @@ class SafetyRules:
         return clause
 
     def _denied_part(self, spans: Sequence[tuple[int, int]], clause: str) -> tuple[int, int] | None:
-        """Return the span of a sign that is denied, or `None`. A negator that is part of the sign denies nothing."""
+        """Return the span of a sign that is denied, or `None`. A negator that is part of the sign does not deny it."""
         if any(hedge.compiled.search(clause) for hedge in self.hedges):
             return None
         for span in spans:
@@ -320,7 +328,7 @@ class SafetyRules:
     def _with_what_follows(
         self, span: tuple[int, int], spans: Sequence[tuple[int, int]], clause: str
     ) -> tuple[int, int]:
-        """Extend a denied span by the other parts that come right after it: "no chest pain"."""
+        """Extend a denied span by the parts that directly follow it: "no chest pain"."""
         start, end = span
         for other_start, other_end in sorted(spans):
             if other_start >= end and all(word in self.negation_passes for word in clause[end:other_start].split()):
@@ -328,7 +336,9 @@ class SafetyRules:
         return start, end
 
     def _is_denied(self, text_before: str) -> bool:
-        """Return whether exactly one negator precedes, with nothing in between that makes it uncertain."""
+        """Return whether exactly one negator precedes the sign, with nothing in between that makes the denial
+        uncertain.
+        """
         before = text_before.split()
         negators = 0
         while before:
@@ -346,7 +356,7 @@ class SafetyRules:
         return re.compile(rf"(?:(?<![\w'])(?:{words})\s+)*{_CUT}" if words else _CUT)
 
     def _clauses(self, comparable: str) -> list[str]:
-        """Split a text where the reach of a denial ends: "no chest pain but i can't breathe"."""
+        """Split a text where the scope of a denial ends: "no chest pain but i can't breathe"."""
         return _cut(comparable, self.negation_ends)
 
     def _without_idioms(self, comparable: str) -> str:
@@ -412,7 +422,7 @@ def _family_of(name: str, family: FamilyKeys, pattern: _PatternReader, problems:
 
 
 class _PatternReader:
-    """Compiles a part of a sign to a regular expression for text in comparable form."""
+    """Compiles a part of a sign to a regular expression for normalized text."""
 
     def __init__(self, groups: Mapping[str, str], language: Language, small_words: Sequence[str]) -> None:
         self._groups = groups
@@ -439,7 +449,7 @@ class _PatternReader:
         return _Pattern(rf"(?<![\w'])(?:{pieces})(?:'s)?(?![\w'])", self._reader.needs(unfolded.translate(_NO_MARKS)))
 
     def _unfolded(self, part: str) -> tuple[str, str | None]:
-        """Replace the names of groups by their words. Return the result, and what is wrong with a name, if anything."""
+        """Replace the names of groups by their words. Return the result, and the error in a name, if any."""
         for _ in range(_DEEPEST_GROUP):
             names = set(_NAME.findall(part))
             if not names:
@@ -448,7 +458,7 @@ class _PatternReader:
             if unknown:
                 return part, f"there is no group <{unknown[0]}>"
             part = _NAME.sub(lambda found: f"({self._groups[found[1]]})", part)
-        return part, "a group names itself"
+        return part, "a group refers to itself"
 
     def _piece(self, piece: str) -> str:
         if piece in {")", "|"}:
@@ -461,12 +471,12 @@ class _PatternReader:
         return leading + self._gap.join(words) + trailing
 
     def _fragments(self, piece: str) -> Iterator[str]:
-        """Yield the words of a piece that a text must contain, without those that comparable form cannot contain."""
+        """Yield the words of a phrase that a text must contain, except those that a normalized text cannot contain."""
         for words, _ in self._starred(piece):
             yield from (word for word in words.split() if word.replace("'", "").isalnum())
 
     def _read_words(self, piece: str) -> list[tuple[str, bool]]:
-        """Return the words of a piece in comparable form, each with whether any ending may follow."""
+        """Return the words of a phrase in normalized form, each with whether any ending may follow."""
         if "*" not in piece:
             return [(word, False) for word in self._language.comparable(piece).split()]
         return [(self._language.comparable(word) or word, word.endswith("*")) for word in piece.split()]
@@ -475,7 +485,7 @@ class _PatternReader:
 def _mistake_in(unfolded: str, part: str) -> str | None:
     if not unfolded:
         return "this part is empty"
-    if "?" in unfolded:  # it would be dropped as punctuation, and the optional part would become required
+    if "?" in unfolded:  # it would be removed as punctuation, and the optional part would become required
         return f'"{part}" must be written without "?": name both ways as a choice, "(no|no more) pain"'
     if not is_balanced(unfolded.translate(_NO_BRACKETS)):
         return f'a bracket of "{part}" is not closed'

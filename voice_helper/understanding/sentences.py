@@ -34,13 +34,13 @@ _COMMON_SHARE = 0.25  # a word in a larger share of the intents is common
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One sentence template of an intent, and its place in the files."""
+    """A sentence template of an intent, with its location in the files."""
 
     intent: str
     text: str
     place: Place
     number: int
-    """Its position among the sentences of its intent in its file, from 1."""
+    """The position among the sentences of its intent in its file, from 1."""
 
     def __str__(self) -> str:
         return f"{self.intent}, sentence {self.number}"
@@ -60,7 +60,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Sentences:
-    """All templates of a language, to match texts with and to draw sentences from."""
+    """All templates in one language, for matching texts and drawing sentences."""
 
     language: Language
     templates: tuple[Template, ...]
@@ -86,7 +86,7 @@ class Sentences:
     def exact(self, said: NormalizedText, only: Iterable[str] | None = None) -> tuple[Claim, ...]:
         """Return the intents that a text matches word for word, highest priority first.
 
-        Tries the text as it is, with contractions, and without fillers. `only` limits the intents that are tried.
+        Tries the original text, the contracted text, and the text without fillers. `only` limits the intents to try.
         """
         if only is not None:
             return self._exact(said, frozenset(only))
@@ -120,7 +120,9 @@ class Sentences:
         return self._parsed.draw(template.text, count)
 
     def written_out(self, template: str, limit: int) -> tuple[str, ...]:
-        """Return at most `limit` texts of a template without choices. Lists and rules stay as they are named in it."""
+        """Expand the choices in a template, and return at most `limit` of the resulting texts. References to lists and
+        rules are not expanded.
+        """
         from voice_helper.understanding.hassil_adapter import texts_of
 
         return tuple(dict.fromkeys(" ".join(text.split()) for text in texts_of(template, limit)))
@@ -135,7 +137,7 @@ class Sentences:
 
     @cached_property
     def words(self) -> Mapping[str, Template]:
-        """Return every word of the templates, sorted, with the first template that contains it."""
+        """Return every word in the templates, sorted, with the first template that contains it."""
         found: dict[str, Template] = {}
         for template in self.templates:
             for word in self.words_of(template):
@@ -143,9 +145,10 @@ class Sentences:
         return dict(sorted(found.items()))
 
     def find_slots(self, comparable: str, slots: Iterable[str], *, misheard: bool = True) -> dict[str, str]:
-        """Find the values of slots in a text, apart from those that it takes back. Several are joined by commas.
+        """Find the slot values in a text, except those that it retracts. Several values of one slot are joined by
+        commas.
 
-        With `misheard`, words that are spelled like a value count as it.
+        With `misheard`, words with a similar spelling also count.
         """
         found: dict[str, str] = {}
         for slot in slots:
@@ -168,9 +171,10 @@ class Sentences:
         return any(known.issuperset(phrase.split()) for phrase in values)
 
     def _misheard(self, comparable: str, values: Mapping[str, str]) -> str:
-        """Return the value whose phrase is spelled most like some adjacent words, even if they split it, or "".
+        """Return the value whose phrase is spelled most like some adjacent words, even if they are split differently,
+        or "".
 
-        At least one of these words must be unknown to the templates. The others count as heard correctly.
+        At least one of these words must be absent from the templates. Other words count as recognized correctly.
         """
         from rapidfuzz import fuzz, process
 
@@ -197,7 +201,9 @@ class Sentences:
 
     @cached_property
     def _lists_of_slot(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the lists that fill each slot: its own first, then those that a template names as `{list:slot}`."""
+        """Return the lists that fill each slot: first the slot's own list, then those that a template references as
+        `{list:slot}`.
+        """
         lists: dict[str, dict[str, None]] = {name: {name: None} for name in self.lists}
         for _, name in self._lists_named:
             lists.setdefault(name.slot, {})[name.name] = None
@@ -210,13 +216,15 @@ class Sentences:
                 yield from ((template, each) for each in self._unfolded(name))
 
     def _unfolded(self, name: Name) -> tuple[Name, ...]:
-        """Return the lists that a name refers to: the list itself, or those in a rule and its nested rules."""
+        """Return the lists that a reference resolves to: the list itself, or those in a rule and its nested rules."""
         if not name.is_rule:
             return (name,)
         return tuple(each for inner in lists_and_rules_in(self._raw_rules[name.name]) for each in self._unfolded(inner))
 
     def named_in(self, texts: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return the lists and rules that some templates refer to, directly or through rules, in hassil's form."""
+        """Return the lists and rules that the given templates refer to, directly or through rules, in hassil's
+        format.
+        """
         lists: dict[str, Any] = {}
         rules: dict[str, str] = {}
         left = [name for text in texts for name in lists_and_rules_in(text)]
@@ -230,13 +238,13 @@ class Sentences:
         return lists, rules
 
     def lists_named_in(self, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Yield the slot and the list of each value that can occur in sentences of some templates."""
+        """Yield the slot and the list of each value that can occur in sentences of the given templates."""
         for text in texts:
             for name in lists_and_rules_in(text):
                 yield from ((each.slot, each.name) for each in self._unfolded(name))
 
     def say(self, slot: str, value: str) -> str | None:
-        """Return the spoken form of a value of a slot, or `None` if no list of the slot contains the value."""
+        """Return the spoken form of a slot value, or `None` if no list of the slot contains the value."""
         lists = self._lists_of_slot.get(slot, (slot,))
         entries = (entry for name in lists for entry in self.lists.get(name, ()))
         return next((entry.say for entry in entries if entry.value == value), None)
@@ -252,7 +260,7 @@ class Sentences:
 
     @cached_property
     def _index(self) -> FragmentIndex:
-        """Return the index of what the templates require."""
+        """Return the index of the templates' requirements."""
         reader = NeedReader(self._list_templates, self._raw_rules, _parsed_needs)
         return FragmentIndex([reader.needs(template.text) for template in self.templates])
 

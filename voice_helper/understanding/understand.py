@@ -1,4 +1,6 @@
-"""Find the meaning of a text: red flags first, then exact templates, then redirects, then the nearest meaning."""
+"""Find the meaning of a text: red flags first, then exact templates, then redirects, then the nearest meaning by
+similarity.
+"""
 
 from __future__ import annotations
 
@@ -33,17 +35,17 @@ Context = Literal["none", "guide"]
 
 HELP_NOW: Final = ("emergency", "urgent")
 _FEW_WORDS: Final = 3
-"""Shorter phrases, such as "thank you", may be meant for anyone."""
+"""Phrases of up to this length, such as "thank you", may be meant for anyone."""
 
 _WELL_UNDERSTOOD: Final = 0.7
 """From this score, a question after a story is not looked at by itself."""
 
 MIN_KNOWN_SHARE: Final = 0.34
-"""Below this share of known words, nearness says nothing."""
+"""If the share of known words is lower than this, similarity is meaningless."""
 
 
 FEW_WORDS_OF_DANGER: Final = 5
-"""A text of up to this number of words says little: it has thresholds of its own."""
+"""A text of up to this number of words provides little evidence, so it has its own thresholds."""
 
 _EDGE: Final = 1e-6
 _NEVER: Final = 20.0
@@ -66,54 +68,56 @@ class _Danger:
 
 
 class NearestMeaning(Protocol):
-    """Ranks all intents by their nearness to a text, and finds the nearest template."""
+    """Ranks all intents by their similarity to a text, and finds the most similar template."""
 
     def rank(self, comparable: str) -> Ranking:
-        """Return the nearness of a text to every intent."""
+        """Return the similarity of a text to every intent."""
 
     def known_share(self, comparable: str) -> float:
-        """Return the share of the text's words that the templates contain, from 0.0 to 1.0."""
+        """Return the share of the text's words that occur in the templates, from 0.0 to 1.0."""
 
     def knows(self, word: str, intent: str) -> bool:
         """Return whether an example of an intent has a word."""
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Return the template of an intent that is nearest to a text, or `None` if the intent has none."""
+        """Return the template of an intent that is most similar to a text, or `None` if the intent has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The minimum nearness for each decision. They are tuned on labelled sentences, not guessed in code."""
+    """The minimum similarity for each decision. The values are tuned on labelled sentences rather than set in code."""
 
     sure: float
     margin: float
     unsure: float
     confident: float
-    """The minimum confidence to trust the recognizer's words."""
+    """The minimum confidence for trusting a transcript."""
 
     emergency: float
-    """The minimum share of emergency in a danger that makes it one. Below one half: when in doubt, the higher level."""
+    """The minimum probability of an emergency, given danger, for treating it as an emergency. Below one half, so that
+    doubtful cases get the higher level.
+    """
 
     alarm_certain: float
-    """The minimum odds (natural logarithm) of danger that are acted on without a rule."""
+    """The minimum log odds of danger (natural logarithm) for a certain alarm without a rule."""
 
     alarm_possible: float
-    """The minimum odds at which the emergency number is named, without a rule."""
+    """The minimum log odds for naming the emergency number without a rule."""
 
     rule_certain: float
-    """The minimum odds at which the words of a rule are acted on."""
+    """The minimum log odds for a certain alarm if a rule matches."""
 
     rule_possible: float
-    """The minimum odds at which the words of a rule count at all."""
+    """The minimum log odds for a possible alarm if a rule matches."""
 
     alarm_short: float = 0.0
-    """Added to all four for a text of up to five words."""
+    """Added to the four limits above for a text of up to five words."""
 
     alarm_session: float = 0.0
-    """Added to all four in a guided session."""
+    """Added to the four limits in a guided session."""
 
     alarm_clear: float = 0.0
-    """A sign of danger heard with less confidence than this is at most possible."""
+    """With a lower recognizer confidence, a sign of danger is at most possible."""
 
     redirect: float = _NEVER
     """The minimum odds of a redirect that are acted on without a rule."""
@@ -122,31 +126,35 @@ class Thresholds:
     """The minimum odds at which the words of a redirect's rule count."""
 
     heard: float = 0.0
-    """Words heard with less confidence than this mean nothing, except a sign of danger that a rule names."""
+    """Transcripts with a lower confidence are ignored, except for signs of danger that a rule finds."""
 
     overheard: float = 0.5
-    """The minimum score for overheard words, which nobody addressed to the program."""
+    """The minimum score for overheard speech, which was not addressed to the program."""
 
     overheard_confident: float = 0.7
-    """The minimum confidence for a nearest meaning of overheard words."""
+    """The minimum confidence for overheard speech that is understood by similarity only."""
 
     overheard_clear: float = 0.8
-    """From this confidence, an overheard red flag counts regardless of the partial words."""
+    """A red flag in overheard speech counts regardless of the partial transcript if the confidence is at least this
+    high.
+    """
 
     score_slope: float = 1.0
-    """With `score_offset`, converts nearness to a calibrated score, in log odds."""
+    """With `score_offset`, converts similarity to a calibrated score, in log odds."""
 
     score_offset: float = 0.0
 
     def believed(self, nearness: float) -> float:
-        """Return the calibrated score for a nearness: the share of meanings this near that are right."""
+        """Return the calibrated score for a similarity: the expected share of right answers at this similarity."""
         if not 0.0 < nearness < 1.0:
             return nearness
         odds = self.score_slope * math.log(nearness / (1 - nearness)) + self.score_offset
         return logistic(odds)
 
     def decision(self, score: float, second_score: float, *, may_ask: bool) -> Decision:
-        """Decide from the nearness of the two nearest meanings whether to answer, to ask back or to refuse."""
+        """Decide from the similarity of the two nearest meanings whether to answer, to ask a clarifying question, or to
+        refuse.
+        """
         if score >= self.sure and score - second_score >= self.margin:
             return "nearest"
         is_near_enough = score >= self.unsure and score + second_score >= self.sure
@@ -164,7 +172,7 @@ USUAL_THRESHOLDS: Final = Thresholds(
     rule_certain=-_NEVER,  # the words of a rule are enough
     rule_possible=-_NEVER,
 )
-"""For a folder without `thresholds.yaml`."""
+"""The thresholds for a folder without `thresholds.yaml`."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +184,7 @@ class Understanding:
     nearest: NearestMeaning
     thresholds: Thresholds
     alarm: Alarm | None = None
-    """The trained alarm. Without one, danger is as likely as its meanings are near."""
+    """The trained alarm. Without one, the odds of danger follow from the similarity to its intents."""
 
     def understand(self, text: str, context: Context = "none", confidence: float = 1.0) -> Match:
         """Return the meaning of a typed or recognized text. `confidence` is the recognizer's, from 0.0 to 1.0.
@@ -214,11 +222,12 @@ class Understanding:
         return replace(match, family=meant.family, certainty=meant.certainty, possible=meant.possible or meant.intent)
 
     def is_for_us(self, heard: Transcript, match: Match, so_far: str = "") -> bool:
-        """Return whether overheard words are meant for the program: they match a template or clearly name its subject.
+        """Return whether overheard speech is meant for the assistant: it matches a template or clearly names the
+        subject.
 
-        A command, "yes" or "thanks" has a meaning only during a conversation, and a near meaning may be chance. A red
-        flag may be misheard. If there are partial words (`so_far`, from another recognizer), they must contain a red
-        flag as well, unless the words were heard clearly.
+        A command, "yes" or "thanks" has a meaning only during a conversation, and similarity alone may be a
+        coincidence. A red flag may be a recognition error. If another recognizer returned a partial transcript
+        (`so_far`), this must contain a red flag as well, unless the confidence is high.
         """
         if match.decided_by == "command":
             return match.intent == GUIDE_START
@@ -233,7 +242,7 @@ class Understanding:
         return is_sure and self._group(match.intent) not in {TALK_GROUP, COMMAND_GROUP}
 
     def with_runner_up(self, text: str, match: Match) -> Match:
-        """Return the match with the second-best meaning, even if nearness was not needed to decide."""
+        """Return the match with the second-best meaning, even if similarity was not needed to decide."""
         if match.runner_up is not None:
             return match
         ranking = self.nearest.rank(self.normalize(text).essence)
@@ -395,15 +404,17 @@ class Understanding:
         return next((intent for intent, slots in self.sentences.slots_of.items() if slot in slots), None)
 
     def _ranked(self, comparable: str) -> Ranking:
-        """Return the nearness of a text to every intent, or no nearness if too few of its words are known."""
+        """Return the similarity of a text to every intent. If too few of its words are known, return no
+        similarities.
+        """
         is_known = self.nearest.known_share(comparable) >= MIN_KNOWN_SHARE
         return self.nearest.rank(comparable) if is_known else NOTHING_NEAR
 
     def _danger(self, said: NormalizedText, flags: Flags, context: Context, confidence: float) -> _Danger | None:
         """Return the danger that a text names, as certain as its rules and its odds make it, otherwise `None`.
 
-        A sentence of the folder that means danger is as certain as words can be. One that means something else, word
-        for word, is none, unless a rule says so.
+        A text that matches a template for danger is fully certain. A text that matches another template word for word
+        is no danger, unless a rule says otherwise.
         """
         claim = self._exact(said, context)
         flag = flags.highest if flags.highest is not None and flags.highest.level in HELP_NOW else None
@@ -427,7 +438,7 @@ class Understanding:
             return None
         emergency, urgent = HELP_NOW
         is_emergency = suspicion.emergency >= thresholds.emergency
-        if flag is not None:  # a rule knows the level, unless the alarm is sure of a higher one
+        if flag is not None:  # a rule determines the level, unless the alarm is sure of a higher one
             is_emergency = flag.level == emergency or (is_emergency and odds >= thresholds.alarm_certain)
         level = emergency if is_emergency else urgent
         family = flag.family if flag is not None and flag.level == level else None
@@ -580,7 +591,7 @@ class Understanding:
 
 
 def _danger_rank(match: Match) -> tuple[int, int]:
-    """Return how urgent the danger in a match is, most urgent first: by its level, then by its certainty."""
+    """Return a sort key for the urgency of the danger in a match, most urgent first: its level, then its certainty."""
     level = match.intent if match.intent in HELP_NOW else match.possible
     rank = HELP_NOW.index(level) if level in HELP_NOW else len(HELP_NOW)
     return (rank, 0) if match.certainty == "certain" else (rank + len(HELP_NOW), 1)

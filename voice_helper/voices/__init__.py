@@ -1,4 +1,4 @@
-"""Voices, which turn text into 16 kHz sound."""
+"""Voices, which convert text to 16 kHz speech."""
 
 from __future__ import annotations
 
@@ -12,62 +12,63 @@ from voice_helper.support.engines import VOICES, VoiceRecord, voice_named
 from voice_helper.types import SAMPLE_RATE
 
 WORDS_PER_MINUTE: Final = 150
-"""Calm and clear, for a listener who is in pain or hard of hearing."""
+"""A calm and clear pace, for listeners who are in pain or hard of hearing."""
 
 SENTENCE_PAUSE_SECONDS: Final = 0.5
-_SENTENCES_KEPT: Final = 256  # most of the sentences that exist; about 25 MB
+_SENTENCES_KEPT: Final = 256  # covers nearly all sentences; about 25 MB
 
 VOICE_NAMES: Final = ("auto", *(each.name for each in VOICES), "none")
 
 
 class Voice(Protocol):
-    """A voice, which synthesizes sentences."""
+    """A speech synthesizer."""
 
     name: str
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit, mono sound, or no bytes for a text without a word.
+        """Return a sentence as 16 kHz, 16-bit, mono audio. Return `b""` if the text has no words.
 
-        Raises `EngineMissingError` if the voice does not work, or `EngineFaultError` if it has worked before.
+        Raises `EngineMissingError` if the voice does not work, and `EngineFaultError` if it fails after it has worked
+        before.
         """
 
 
 class NoVoice:
-    """A silent voice, for users who only read."""
+    """A silent voice, for users who only read the text."""
 
     name = "none"
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return no sound."""
+        """Return no audio."""
         return b""
 
 
 class ReadingPace:
-    """A silent voice that takes as long as reading the sentence does, so that the text is shown at that pace."""
+    """A silent voice that paces the displayed text: each sentence takes as long as it would if spoken."""
 
     name = "shown"
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return silence as long as the spoken sentence would be."""
+        """Return silence that is as long as the spoken sentence."""
         return bytes(2 * round(len(text.split()) * 60 / words_per_minute * SAMPLE_RATE))
 
 
 class VoiceWithMemory:
-    """A voice shared by many users, which caches the sentences it spoke most recently."""
+    """A voice shared by many users, with a cache of the most recently spoken sentences."""
 
     def __init__(self, voice: Voice) -> None:
         self.name = voice.name
         self._speak = lru_cache(_SENTENCES_KEPT)(voice.speak)
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit, mono sound."""
+        """Return a sentence as 16 kHz, 16-bit, mono audio."""
         return self._speak(text, words_per_minute)
 
 
 def open_voice(name: str, language: str = "en") -> Voice:
-    """Open a voice by its name, which is one of `VOICE_NAMES`.
+    """Open the voice with this name, one of `VOICE_NAMES`.
 
-    `auto` chooses the first voice of the table that is installed and speaks the language. Raises `EngineMissingError`
+    `auto` chooses the first voice in the table that is installed and speaks the language. Raises `EngineMissingError`
     if the voice does not work on this machine or does not speak the language.
     """
     if name not in VOICE_NAMES:
@@ -82,13 +83,13 @@ def open_voice(name: str, language: str = "en") -> Voice:
         if is_installed(each):
             try:
                 return _opened(each, language)
-            except EngineMissingError:  # doctor says why
+            except EngineMissingError:  # doctor reports the reason
                 continue
     return _opened(last, language)
 
 
 def is_installed(record: VoiceRecord) -> bool:
-    """Return whether the package of a voice is installed."""
+    """Return whether a voice's package is installed."""
     return find_spec(record.imports) is not None
 
 

@@ -1,4 +1,4 @@
-"""The natural voice, with hibari, a small neural network inside its package (extra `natural`). English only."""
+"""The natural voice: hibari, a small neural network that its package includes (extra `natural`). English only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voice_helper.errors import EngineMissingError, install_hint, needs_package
 from voice_helper.support.onnx import keep_onnxruntime_silent
 
 _PACE: Final = 1 / 216  # its normal pace is 216 words a minute, without pauses
-_LOUDNESS: Final = 1.35  # it is softer than the system's voice; the loudest sentence still fits
+_LOUDNESS: Final = 1.35  # softer than the system's voice, so it is amplified; the loudest sentence still fits
 _INSTEAD: Final = "use the system's voice: --voice pyttsx3"
 _NOISE_SEED: Final = 0  # the same sentence always sounds the same
 
@@ -23,7 +23,7 @@ class NaturalVoice:
     name = "natural"
 
     def __init__(self) -> None:
-        """Load the network and warm it up, which takes about a second.
+        """Load the network and run it once as a warm-up, which takes about a second.
 
         Raises `EngineMissingError` if the extra is not installed or does not load.
         """
@@ -32,10 +32,10 @@ class NaturalVoice:
             from hibari import Hibari
             from hibari.voices import DEFAULT, voice_path
         try:
-            model = voice_path(DEFAULT, download_missing=False)  # otherwise it downloads what its package lacks
+            model = voice_path(DEFAULT, download_missing=False)  # otherwise it downloads missing files
             self._engine: Any = Hibari(model=model)
             self._engine("0")
-        except Exception as error:  # whatever the error, there is no voice
+        except Exception as error:  # any error means that the voice is unusable
             raise EngineMissingError(
                 f"the natural voice does not start: {error}",
                 hint=f"{install_hint('natural')}; or {_INSTEAD}",
@@ -43,7 +43,7 @@ class NaturalVoice:
         self._one_at_a_time = threading.Lock()
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit, mono sound, without silence around it."""
+        """Return a sentence as 16 kHz, 16-bit, mono audio, without leading or trailing silence."""
         if not any(character.isalnum() for character in text):
             return b""
         with self._one_at_a_time:

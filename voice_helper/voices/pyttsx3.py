@@ -1,7 +1,7 @@
-"""The system's voice, with pyttsx3: espeak on Linux, SAPI5 on Windows, NSSpeechSynthesizer on macOS.
+"""The system's voice through pyttsx3: espeak on Linux, SAPI5 on Windows, NSSpeechSynthesizer on macOS.
 
-On Linux, pyttsx3 is reliable only with one `save_to_file` and one `runAndWait` for each sentence, always on the same
-thread. Therefore pyttsx3 only synthesizes, and our own player plays the sound.
+On Linux, pyttsx3 is reliable only with one `save_to_file` and one `runAndWait` per sentence, always on the same thread.
+pyttsx3 therefore only synthesizes; the package's own player plays the audio.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from voice_helper.audio.devices import spoken_part, to_pcm
 from voice_helper.errors import EngineMissingError, install_hint
 from voice_helper.support.tempdir import temporary_folder
 
-_ESPEAK_PACE: Final = 150 / 188  # set to 150 words a minute, espeak speaks 188, without pauses
+_ESPEAK_PACE: Final = 150 / 188  # at 150 words a minute, espeak actually speaks 188, not counting pauses
 _TRIES: Final = 3
 _NO_SOUND: Final = "the voice produces no sound"
 _NO_SOUND_HINT: Final = "voice-helper doctor checks it; --voice none shows the text"
@@ -42,9 +42,9 @@ class Pyttsx3Voice:
         started.result(timeout=_START_SECONDS)
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit, mono sound, without the engine's silence around it.
+        """Return a sentence as 16 kHz, 16-bit, mono audio, without the engine's leading and trailing silence.
 
-        Raises `EngineMissingError` if the engine produces no sound or does not respond.
+        Raises `EngineMissingError` if the engine produces no audio or does not respond.
         """
         if not any(character.isalnum() for character in text):
             return b""
@@ -70,7 +70,7 @@ class Pyttsx3Voice:
     def _run(self, started: Future[bytes]) -> None:
         try:
             engine = _start_engine()
-        except Exception as error:  # whatever the platform's engine raises, there is no voice
+        except Exception as error:  # any error of the platform's engine means that there is no voice
             started.set_exception(
                 EngineMissingError(
                     f"the system's voice does not start: {error}",
@@ -83,7 +83,7 @@ class Pyttsx3Voice:
             job, done = self._work.get()
             try:
                 done.set_result(job(engine))
-            except Exception as error:  # it is raised in the caller's thread
+            except Exception as error:  # raised again in the caller's thread
                 done.set_exception(error)
 
 
@@ -94,13 +94,13 @@ def _start_engine() -> Any:
 
     engine = pyttsx3.init("espeak" if sys.platform.startswith("linux") else None)
     driver = sys.modules.get("pyttsx3.drivers.espeak")
-    if driver is not None:  # it prints "Audio saved to ..." to standard output, which is reserved for answers
+    if driver is not None:  # pyttsx3 prints "Audio saved to ..." to standard output, which is reserved for answers
         driver.print = lambda *_, **__: None  # type: ignore[attr-defined]
     return engine
 
 
 def _load_espeak() -> None:
-    """Load the espeak-ng from its Python package, so that pyttsx3 finds it and none needs to be installed."""
+    """Load espeak-ng from its Python package, so that pyttsx3 finds it without a system-wide installation."""
     try:
         import espeakng_loader
     except ImportError:
@@ -115,7 +115,7 @@ def _synthesise(engine: Any, text: str, words_per_minute: float) -> bytes:
 
     pace = _ESPEAK_PACE if sys.platform.startswith("linux") else 1.0
     engine.setProperty("rate", round(words_per_minute * pace))
-    _wait_for_espeak()  # otherwise pyttsx3's cancelling before it speaks also discards the new rate
+    _wait_for_espeak()  # otherwise pyttsx3's stop before speaking also discards the new rate
     with temporary_folder() as folder:
         path = folder / "sentence.wav"
         engine.save_to_file(text, str(path))

@@ -1,8 +1,8 @@
-"""Run hama's phoneme network in numpy, on streaming sound.
+"""Run hama's phoneme network in numpy on streaming audio.
 
-hama's own engine needs whole utterances, has no build for Windows and takes ten times as long. The network is a
+hama's own engine accepts only whole utterances, has no Windows build and takes ten times as long. The network is a
 conformer of four blocks (Gulati et al., Conformer: convolution-augmented transformer for speech recognition, 2020) with
-1.2 million weights; numpy multiplies its matrices. The weights are read from the installed hama package.
+1.2 million weights. This module reads the weights from the installed hama package and computes the network with numpy.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ class _FeedForward:
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What one block keeps of earlier frames: keys and values of its attention, and the input of its convolution."""
+    """The state that one block keeps from earlier frames: the keys and values of its attention, and the input of its
+    convolution.
+    """
 
     keys: Array
     """Heads x head width x frames."""
@@ -101,7 +103,7 @@ class _Block:
     norm: _Norm
 
     def run(self, frames: Array, past: _Past) -> tuple[Array, _Past]:
-        """Return the frames after this block, and the state it would keep if all of them were final."""
+        """Return the output frames of this block, and the state to keep if all of them are final."""
         frames = self.first(frames)
         attended, keys, values = self._attend(self.attention_norm(frames), past)
         frames = frames + attended
@@ -130,10 +132,10 @@ class _Block:
 
 
 class Conformer:
-    """The network's weights, which all streams share."""
+    """The network's weights, shared by all streams."""
 
     def __init__(self, weights: Mapping[str, Array]) -> None:
-        """Load the weights by name. Raises `EngineMissingError` if they belong to another network."""
+        """Load the weights by name. Raises `EngineMissingError` if they belong to a different network."""
         try:
             self._read(weights)
         except (KeyError, ValueError, IndexError) as error:
@@ -163,7 +165,7 @@ class Conformer:
         self.width = len(self._blocks[0].norm.bias)
 
     def features(self, samples: Samples) -> Array:
-        """Return the log-mel features of the windows that lie entirely inside the sound, one every 10 ms."""
+        """Return the log-mel features of the windows that lie entirely within the audio, one every 10 ms."""
         windows = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
         spectra = windows @ self._transform
         half = spectra.shape[1] // 2
@@ -171,12 +173,12 @@ class Conformer:
         return np.asarray(np.log(np.maximum(power @ self._mel, _LEAST_POWER)), dtype=np.float32)
 
     def stem(self, features: Array) -> Array:
-        """Return one frame every 20 ms, from features that extend one step beyond the frames at both ends."""
+        """Return one frame every 20 ms. The features must extend one step beyond the frames at both ends."""
         threes = np.lib.stride_tricks.sliding_window_view(features, 3, axis=0)[::2]  # frames x mels x 3
         return gelu(self._stem(threes.transpose(0, 2, 1).reshape(len(threes), -1)))
 
     def past(self) -> tuple[_Past, ...]:
-        """Return the initial state of the blocks, before any sound."""
+        """Return the initial state of the blocks, before any audio."""
         head = self.width // _HEADS
         return tuple(
             _Past(
@@ -188,9 +190,9 @@ class Conformer:
         )
 
     def run(self, frames: Array, past: tuple[_Past, ...], final: int) -> tuple[Array, tuple[_Past, ...]]:
-        """Return the log-probabilities of the first `final` frames, and the state to keep once these are final.
+        """Return the log-probabilities of the first `final` frames, and the state to keep after these frames.
 
-        The remaining frames are right context. The caller passes them again.
+        The remaining frames are right context. The caller passes them again with the next frames.
         """
         kept = []
         count = len(frames)
@@ -205,10 +207,10 @@ class Conformer:
 
 
 class ConformerStream:
-    """Runs one utterance through the network: sound in, final frames out, each computed with enough context."""
+    """Runs one utterance through the network. Returns each frame once enough audio has followed it."""
 
     def __init__(self, network: Conformer, right_context: int) -> None:
-        """`right_context` is how many frames of 20 ms must follow a frame before it is final."""
+        """Set how many 20 ms frames must follow a frame before it is final."""
         self._network, self._right_context = network, right_context
         self._past = network.past()
         self._samples = np.zeros(0, dtype=np.float32)
@@ -217,7 +219,7 @@ class ConformerStream:
         self._has_begun = False
 
     def accept(self, samples: Samples) -> Array:
-        """Accept sound and return the frames that it makes final."""
+        """Accept audio and return the frames that are now final."""
         self._samples = np.concatenate([self._samples, samples])
         if not self._has_begun:
             if len(self._samples) <= _PAD:
@@ -265,12 +267,12 @@ def read_hama_weights(path: Path) -> Mapping[str, Array]:
         return _parsed(path.read_bytes())
     except (OSError, ValueError, struct.error, KeyError, UnicodeDecodeError) as error:
         raise EngineMissingError(
-            f"{path} is no weights file of hama", hint=f"{install_hint()} --force-reinstall"
+            f"{path} is not a weights file of hama", hint=f"{install_hint()} --force-reinstall"
         ) from error
 
 
 def _parsed(data: bytes) -> Mapping[str, Array]:
-    """Parse the package: the names, types, sizes and offsets of the arrays, then the arrays."""
+    """Parse the file: a table with the name, type, size and offset of each array, followed by the arrays."""
     if not data.startswith(_MAGIC):
         raise ValueError("another kind of file")
     (count,) = struct.unpack_from("<I", data, 8)

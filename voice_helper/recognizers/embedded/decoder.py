@@ -1,4 +1,4 @@
-"""Frames in, words out: the language's graph for whole sentences, and a closed set of short commands."""
+"""Turn frames into text: with the graph of the language, and with a closed set of short commands."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from voice_helper.recognizers.embedded.word_search import Frames, Graph, Hypothe
 from voice_helper.types import Transcript
 
 NEAR_SCORE: Final = 3.0
-"""A wording may be what was said if its cost exceeds the best by at most this."""
+"""A transcript is kept as an alternative if its cost exceeds the best one by at most this."""
 
 MAX_ALTERNATIVES: Final = 8
 BLANK_PENALTY: Final = 1.5
-"""Subtracted from the log-probability of silence: in noise the network outputs silence too soon."""
+"""Subtracted from the log-probability of silence, because the network outputs silence too readily in noise."""
 
 MIN_FIT: Final = 0.05
 """A command that fits less well than this is rejected."""
@@ -27,9 +27,11 @@ MIN_FIT: Final = 0.05
 _LEAD_WEIGHT: Final = 3.62
 _FIT_WEIGHT: Final = 0.94
 _BIAS: Final = -0.78
-"""A logistic regression on the spoken development lines and as much talk of real people that is not for us: clean, in
-white noise and in a kitchen at 10 dB. Alone, the lead tells the two apart with an area under the curve of 0.99, 0.93
-and 0.84, the fit with 0.92, 0.84 and 0.85. Pairs of general words did not improve on single ones."""
+"""Coefficients of a logistic regression, trained on the spoken development lines and an equal amount of real speech
+that was not meant for the assistant: clean, in white noise, and in a kitchen at 10 dB. On its own, the lead separates
+the two with an area under the curve of 0.99, 0.93 and 0.84; the fit with 0.92, 0.84 and 0.85. Word pairs as competitors
+were no better than single words.
+"""
 
 _MIN_LIKELIHOOD: Final = 1e-9
 _MAX_ODDS: Final = 20.0
@@ -46,17 +48,17 @@ class WordGraph:
 
     graph: Graph
     names: Sequence[str]
-    """Word N + 1 of the graph is name N."""
+    """Word N + 1 of the graph is `names[N]`."""
 
     opponent: Graph | None = None
-    """The most frequent words of the language: what talk that is not for us is made of."""
+    """A graph of the language's most frequent words, which models speech that is not meant for the assistant."""
 
     def text(self, words: Iterable[int]) -> str:
-        """Return the words as text."""
+        """Return the words joined into a text."""
         return " ".join(self.names[number - 1] for number in words)
 
     def decode(self, frames: Frames) -> Transcript:
-        """Return the most likely words of an utterance, how likely they are what was said, and other wordings."""
+        """Return the most likely transcript, with its confidence and alternatives."""
         frames = with_less_silence(frames)
         search = self.graph.search(_FINAL_WIDTH)
         search.accept(frames)
@@ -69,7 +71,7 @@ class WordGraph:
         return Transcript(text, self._confidence(best, frames), others)
 
     def _confidence(self, best: Hypothesis, frames: Frames) -> float:
-        """Return how likely it is that somebody said one of our sentences and not something else, from 0.0 to 1.0."""
+        """Return the probability that the user spoke an expected sentence, from 0.0 to 1.0."""
         phones = max(1.0, best.changes / 2)
         fit = best.fit(frames, phones)
         if self.opponent is None:
@@ -83,20 +85,23 @@ class WordGraph:
 
 
 class CommandSpotter:
-    """Finds which of a closed set of short phrases a whole utterance is, and how well it fits. No other words compete.
+    """Finds which of a closed set of short phrases a whole utterance is, and how well the phrase fits. No other words
+    compete.
 
-    Each phrase stands in the graph as one word, so that the sound alone decides. Threads can share it.
+    In the graph, each phrase is a single word, so that only the acoustic score decides. Safe to share between threads.
     """
 
     def __init__(self, graph: Graph | None, phrases: Sequence[str], lengths: Sequence[int]) -> None:
-        """Keep the phrases, their graph and how many phones each has. With no phrases, the graph is `None`."""
+        """Set the phrases, their graph and the number of phones of each. With no phrases, the graph is `None`."""
         self._graph, self._phrases, self._lengths = graph, phrases, lengths
 
     def spot(self, frames: Frames) -> tuple[str, float]:
-        """Return the phrase (empty if none fits) and how well the utterance fits it, from 0.0 to 1.0."""
+        """Return the best phrase and how well it fits the utterance, from 0.0 to 1.0. The phrase is empty if none
+        fits.
+        """
         if self._graph is None or not len(frames):
             return "", 0.0
-        closed = frames.copy()  # here a boundary between words counts as silence
+        closed = frames.copy()  # here a word boundary counts as silence
         closed[:, ALPHABET.blank] = closed[:, ALPHABET.boundary] = np.logaddexp(
             frames[:, ALPHABET.blank], frames[:, ALPHABET.boundary]
         )
@@ -111,7 +116,7 @@ class CommandSpotter:
 
 
 def sayable(phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Return the phrases whose every word has a pronunciation, and the pronunciations of each, in phones."""
+    """Return the phrases whose words all have pronunciations, and the pronunciations of each phrase, in phones."""
     kept, ways = list[str](), list[list[str]]()
     for phrase in dict.fromkeys(phrases):
         words = phrase.split()
@@ -119,7 +124,7 @@ def sayable(phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> tupl
             said = itertools.islice(itertools.product(*(sounds[word] for word in words)), _MAX_WAYS)
             long_enough = [
                 way for way in (" ".join(each) for each in said) if " " in way
-            ]  # any noise can sound like a single phone
+            ]  # any noise can resemble a single phone
             if long_enough:
                 kept.append(phrase)
                 ways.append(long_enough)
@@ -127,7 +132,7 @@ def sayable(phrases: Sequence[str], sounds: Mapping[str, Sequence[str]]) -> tupl
 
 
 def with_less_silence(frames: Frames) -> Frames:
-    """Return the frames with silence made less likely."""
+    """Return the frames with a lower probability of silence."""
     heard = frames.copy()
     heard[:, ALPHABET.blank] -= BLANK_PENALTY
     return heard

@@ -1,8 +1,9 @@
-"""How hama's network hears words: its own mapping from letters to sounds, used beside the dictionary's.
+"""Pronunciations as hama's network expects them, which the lexicon adds to the dictionary's.
 
-The network was trained on pronunciations that its makers derived from spelling: it writes "to" as "toe", "of" as
-"off", "is" with an S, however they are spoken. A lexicon with these variants has a third fewer word errors
-(bench/RESULTS-appendix.md). `models/hama-sounds.txt` lists them for our words and frequent ones; hama spells others.
+The network was trained on pronunciations that were derived from spelling: "to" as "toe", "of" as "off", "is" with an S.
+With these variants in the lexicon, there are a third fewer word errors (bench/RESULTS-appendix.md).
+`models/hama-sounds.txt` lists the variants of the words used here and of frequent words. For any other word, hama is
+asked.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _LONGEST_SIGN: Final = max(len(sign) for sign in _PHONE_OF_SIGN)
 
 
 def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Return the pronunciations of `own` plus hama's variants: the stored ones, and new ones for words in no list."""
+    """Return the pronunciations in `own` plus hama's variants. Words that are in no list are looked up in hama."""
     kept = own_ways()
     others = sorted({word for word in words if word not in kept})
     ways = {**kept, **_asked(others)}
@@ -36,16 +37,16 @@ def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> d
 
 @lru_cache(maxsize=1)
 def own_ways() -> Mapping[str, str]:
-    """Read hama's stored variant of each word if the dictionary does not have it; empty if hama has none."""
+    """Read hama's stored variant of each word, if the dictionary lacks it. Empty if hama is not installed."""
     lines = (data_folder("models") / _FILE).read_text(encoding="utf-8").splitlines()
     ways = (line.partition(" ") for line in lines if line and not line.startswith("#"))
     return {word: way for word, _, way in ways}
 
 
 def _asked(words: list[str]) -> Mapping[str, str]:
-    """Ask hama for the words that no dictionary has. This takes 60 ms a word, so the answers are cached.
+    """Look up words that no dictionary has in hama. This takes 60 ms a word, so the results are cached.
 
-    If hama's own engine is missing (Windows), the result is empty: such words need a line in pronunciation.yaml.
+    If hama's own engine is missing (Windows), the result is empty. Such words need a line in pronunciation.yaml.
     """
 
     def ask() -> dict[str, str]:
@@ -63,7 +64,9 @@ def _asked(words: list[str]) -> Mapping[str, str]:
 
 
 def phones_of(signs: str) -> str:
-    """Convert hama's phonetic signs to CMU dictionary phones. Return an empty string if a sign is unknown."""
+    """Convert hama's phonetic symbols to phones of the CMU dictionary. Return an empty string if a symbol is
+    unknown.
+    """
     phones: list[str] = []
     at = 0
     while at < len(signs):

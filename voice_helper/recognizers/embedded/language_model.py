@@ -1,7 +1,7 @@
-"""A language model and a lexicon built from our own phrases, so that recognizers expect what people ask us.
+"""Build a language model and a lexicon from the sentence templates, so that recognizers expect what users ask.
 
-The model is a back-off trigram in ARPA format, counted on sentences drawn from the templates.
-Frequent English words are mixed in, so that an unexpected word does not derail the known ones.
+The model is a back-off trigram in ARPA format, trained on sentences drawn from the templates. Frequent English words
+are mixed in, so that an unexpected word does not derail the recognition of expected ones.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _FILE = "english-words.txt"
 
 @lru_cache(maxsize=1)
 def english_words() -> Mapping[str, tuple[float, tuple[str, ...]]]:
-    """Read the English words with their probability and pronunciations: `{"calf": (1.7e-06, ("K AE F",))}`."""
+    """Read the English words, with their probabilities and pronunciations: `{"calf": (1.7e-06, ("K AE F",))}`."""
     lines = _dictionary_file().read_text(encoding="utf-8").splitlines()
     entries = (line.split("\t") for line in lines if line and not line.startswith("#"))
     return {word: (10 ** float(chance), tuple(sounds.split(", "))) for word, chance, sounds in entries}
 
 
 def dictionary_key() -> str:
-    """Return a key that identifies the version of the dictionary, without reading the dictionary."""
+    """Return a key that identifies the version of the dictionary, without reading the whole dictionary."""
     status = _dictionary_file().stat()
     return f"{status.st_size} {status.st_mtime_ns}"
 
@@ -66,9 +66,9 @@ class Built:
 
 
 def build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], general_words: int) -> Built:
-    """Build the model from the sentences in which every word has a pronunciation, with general words mixed in.
+    """Build the model from the sentences whose words all have pronunciations, with general words mixed in.
 
-    The result is cached under a key made from all of its inputs.
+    The result is cached under a key made from all inputs.
     """
     digest = hashlib.sha256((inspect.getsource(sys.modules[__name__]) + dictionary_key()).encode())
     digest.update(json.dumps([list(sentences), sorted(own_sounds.items()), general_words]).encode())
@@ -90,7 +90,7 @@ def _build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], 
 
 
 def pronunciations(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Return the pronunciations of the words that have any, our own first."""
+    """Return the pronunciations of the words that have any. Those in `own` come first."""
     known = english_words()
     found: dict[str, tuple[str, ...]] = {}
     for word in words:
@@ -101,11 +101,11 @@ def pronunciations(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> 
 
 
 def arpa(sentences: Iterable[str], general: Mapping[str, float] | None = None) -> str:
-    """Build a trigram model of sentences in ARPA format, as read by KenLM and PocketSphinx.
+    """Build a trigram model of the sentences in the ARPA format that KenLM and PocketSphinx read.
 
-    `general` holds the probabilities of words in general English. They get `GENERAL_SHARE` of the
-    unigram model, so that a word in no template can still be recognized. The model uses interpolated absolute
-    discounting (Ney, Essen and Kneser 1994): each longer context backs off to the shorter one.
+    `general` holds the probabilities of words in general English. They get `GENERAL_SHARE` of the unigram probability,
+    so that a word in no template can still be recognized. The model uses interpolated absolute discounting (Ney, Essen
+    and Kneser 1994): each longer context backs off to the shorter one.
     """
     spoken = [word for sentence in sentences for word in (START, *sentence.split(), END)]
     single = _single_word_chances(Counter(spoken), general or {})
@@ -126,10 +126,10 @@ class _Grams:
     """Distinct n-grams, sorted."""
 
     keys: npt.NDArray[np.int64]
-    """The numbers of the words, as digits of one number."""
+    """The word numbers of each n-gram, encoded as digits of one number."""
 
     chances: npt.NDArray[np.float64]
-    """The probability of the last word after the others."""
+    """The probability of the last word given the words before it."""
 
     texts: Sequence[str]
 
@@ -137,7 +137,7 @@ class _Grams:
 def _longer(
     said: npt.NDArray[np.int64], shorter: _Grams, words: Sequence[str], length: int
 ) -> tuple[_Grams, list[float]]:
-    """Return the n-grams one word longer than `length`, from all sentences, and the back-off of each shorter one."""
+    """Return the n-grams of `length` + 1 words, and the back-off weight of each shorter n-gram."""
     keys, counts = np.unique(said, return_counts=True)
     before = np.searchsorted(shorter.keys, keys // len(words))
     without_first = np.searchsorted(shorter.keys, keys % len(words) ** length)
@@ -158,12 +158,12 @@ def _single_word_chances(counts: Counter[str], general: Mapping[str, float]) -> 
     for word, chance in general.items():
         chances[word] = chances.get(word, 0.0) + share * chance / general_total
     chances.setdefault(UNKNOWN, _MIN)
-    chances[START] = _MIN  # it only ever comes before a word, never after one
+    chances[START] = _MIN  # START only ever precedes other words
     return chances
 
 
 def _written(levels: Sequence[tuple[_Grams, Sequence[float] | None]]) -> str:
-    """Write the n-grams of one word, two and more, each with its back-off weight."""
+    """Format the unigrams, bigrams and trigrams in ARPA format, each with its back-off weight."""
     lines = ["\\data\\"]
     lines += [f"ngram {length}={len(grams.texts)}" for length, (grams, _) in enumerate(levels, 1)]
     for length, (grams, left) in enumerate(levels, 1):

@@ -1,4 +1,4 @@
-"""Sound in, log-probabilities of phones out: noise suppression, then hama's network, mapped to our phones."""
+"""Compute log-probabilities of phones from audio: noise suppression, then hama's network, mapped to CMU phones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from voice_helper.support.onnx import packaged
 
 
 class PhoneNetwork:
-    """Computes how likely each phone is at each moment of a sound. Threads can share it."""
+    """Computes how likely each phone is at each moment of the audio. Safe to share between threads."""
 
     def __init__(self) -> None:
         """Load the weights. Raises `EngineMissingError` if hama is not installed."""
@@ -31,9 +31,9 @@ class PhoneNetwork:
 
 
 class PhoneStream:
-    """Sound in, log-probabilities of `PHONES` out, 50 rows a second: noise suppression and the network.
+    """Computes the log-probabilities of `PHONES` for one utterance, 50 rows per second.
 
-    It can be copied (`copy.copy`). Both copies then continue independently from the same point.
+    A stream can be copied with `copy.copy`. Both copies then continue independently from the same state.
     """
 
     def __init__(self, conformer: ConformerStream, fold: npt.NDArray[np.float32]) -> None:
@@ -41,13 +41,13 @@ class PhoneStream:
         self._conformer, self._fold = conformer, fold
 
     def __copy__(self) -> PhoneStream:
-        """Return a copy that has heard the same sound."""
+        """Return a copy in the same state."""
         twin = PhoneStream(copy.copy(self._conformer), self._fold)
         twin._suppressor = copy.copy(self._suppressor)
         return twin
 
     def accept(self, samples: Samples) -> Frames:
-        """Accept sound (16 kHz, -1.0 to 1.0) and return the frames that it makes final."""
+        """Accept samples (16 kHz, -1.0 to 1.0) and return the frames that are now final."""
         return self._folded(self._conformer.accept(self._suppressor.accept(samples)))
 
     def finish(self) -> Frames:

@@ -10,14 +10,14 @@ from voice_helper.recognizers.embedded.workers import EmbeddedWorkers
 
 
 def open_engine(request: EngineRequest) -> OpenedRecognizer:
-    """Load the models, which its recognizers share."""
+    """Load the models, which all recognizers of this engine share."""
     models: EmbeddedModels | EmbeddedWorkers
     models = EmbeddedWorkers(request.phrases, request.workers) if request.workers else EmbeddedModels(request.phrases)
     return OpenedRecognizer(models.recognizer(), models.recognizer)
 
 
 def check() -> str:
-    """Load its packages and return what they are. Raises `EngineMissingError`."""
+    """Load the packages and return a description of them. Raises `EngineMissingError`."""
     PhoneNetwork()
     import_search()
     return "hama's network in numpy, and kaldi-decoder; nothing to download"

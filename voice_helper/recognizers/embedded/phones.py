@@ -1,4 +1,4 @@
-"""The phones of the CMU dictionary, and how the signs of hama's network map to them."""
+"""The phones of the CMU dictionary, and their mapping from the symbols of hama's network."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SIGNS_OF_PHONE: Final[Mapping[str, str]] = {
     "OY": "ɔɪ", "P": "p", "R": "ɹ r ɻ ʁ", "S": "s", "SH": "ʃ", "T": "t ɾ", "TH": "θ", "UH": "ʊ", "UW": "u ũ",
     "V": "v", "W": "w", "Y": "j ʝ", "Z": "z", "ZH": "ʒ",
 }  # fmt: skip
-"""hama's signs for each phone of the CMU dictionary. A flap counts as both T and D."""
+"""hama's symbols for each phone of the CMU dictionary. A flap counts as both T and D."""
 
 SIGNS_WITHOUT_SOUND: Final = "̪ ‿ ̞ ̯ ̃ ː ̩ ̟ ̥"
-"""Marks that hama writes after a sign. They count as silence."""
+"""Diacritics that hama outputs after a symbol. They count as silence."""
 
 CONFUSIONS: Final[Mapping[str, str]] = {
     "AA": "AO AH", "AO": "AA OW", "AE": "EH AA", "AH": "IH UH EH AA ER", "EH": "IH AE AH", "IH": "IY AH EH",
@@ -31,7 +31,7 @@ CONFUSIONS: Final[Mapping[str, str]] = {
     "S": "Z TH", "Z": "S", "T": "D K P", "D": "T", "K": "T G P", "G": "K", "P": "B T K", "B": "P", "F": "TH V",
     "V": "F B", "TH": "F T", "DH": "D TH", "M": "N", "N": "M NG", "NG": "N", "SH": "CH S", "CH": "SH T", "JH": "CH D",
 }  # fmt: skip
-"""Phones that are often confused with each other."""
+"""Phones that the network often confuses with each other."""
 
 CONFUSION_SHARE: Final = 0.02
 PHONES: Final = (*SIGNS_OF_PHONE, BOUNDARY, BLANK)
@@ -41,7 +41,7 @@ ALPHABET: Final = Alphabet(_NUMBER, _BLANK, _BOUNDARY)
 
 
 def folding(tokens: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Return the matrix that maps the network's signs to our phones."""
+    """Return the matrix that maps the network's symbols to CMU phones."""
     rows = {token: index for index, token in enumerate(tokens)}
     fold = np.zeros((len(tokens), len(PHONES)), dtype=np.float32)
 

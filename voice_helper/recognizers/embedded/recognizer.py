@@ -1,11 +1,12 @@
-"""Recognize questions with hama's phoneme network, decoded with our lexicon and language model.
+"""Recognize questions with hama's phoneme network, this package's lexicon and its language model.
 
-50 times a second, the network outputs how likely each of 191 phonetic signs is (CTC). The signs are mapped to the 39
-phones of the CMU dictionary. A beam search then finds the most likely words, given the sound and what people ask.
+50 times a second, the network outputs the probability of each of 191 phonetic symbols (CTC). The symbols are mapped to
+the 39 phones of the CMU dictionary. A beam search then finds the most likely words, given the audio and the language
+model.
 
-Two passes share the work. While the user speaks, frames become final 0.25 s behind the speech and the search
-continues from where it was: this gives the words so far. At a pause, the network sees everything said since the last
-long stretch at once, which reduces word errors in noise by a quarter. A wider search then gives the words that count.
+Decoding has two passes. While the user speaks, frames become final 0.25 s after the speech and the search continues
+incrementally, which gives the partial transcript. At a pause, the network processes everything since the last settled
+stretch at once, which reduces word errors in noise by a quarter. A wider search then gives the final transcript.
 """
 
 from __future__ import annotations
@@ -23,24 +24,28 @@ from voice_helper.recognizers.embedded.word_search import Frames, Width
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 
 SO_FAR_CONTEXT_FRAMES: Final = 10
-"""While the user speaks, this many frames (0.2 s) must follow a frame before it is final. With 8, the words so far have
-half as many errors again; 15 gives no fewer errors.
+"""Right context in the streaming pass: this many frames (0.2 s) must follow a frame before it is final. With 8 frames,
+partial transcripts have 1.5 times as many errors; 15 frames bring no improvement.
 """
 
 SETTLED_CONTEXT_FRAMES: Final = 15
 
 STEP_SAMPLES: Final = 1_536
-"""Samples processed per step while the user speaks: 0.096 s. Shorter steps cost more and show words little sooner."""
+"""Samples per step of the streaming pass: 0.096 s. Shorter steps cost more and hardly reduce the delay."""
 
 SETTLED_SAMPLES: Final = 3 * SAMPLE_RATE
-"""After a stretch this long, a pause makes its frames final, so that no pause reprocesses the whole utterance."""
+"""After a stretch of this length, a pause makes its frames final. Later pauses then need not process the whole
+utterance again.
+"""
 
 _SO_FAR_WIDTH: Final = Width(beam=14.0, max_active=1_000)
 _LONGEST_COMMAND_SAMPLES: Final = 4 * SAMPLE_RATE
 
 
 class PhoneticRecognizer(WholeUtterance):
-    """Returns the words of an utterance and which short command it is. There are no words before a pause."""
+    """Transcribes an utterance and detects short commands at each pause. There are no partial transcripts before a
+    pause.
+    """
 
     name = "embedded"
 
@@ -55,7 +60,7 @@ class PhoneticRecognizer(WholeUtterance):
         self._settled_samples = 0
 
     def transcribed(self, samples: Samples) -> Transcript:
-        """Return the words of an utterance so far; until `finish`, frames that are settled are not computed again."""
+        """Transcribe the utterance so far. Settled frames are kept until `finish` and not computed again."""
         stretch, stream = samples[self._settled_samples :], self._stream
         if len(stretch) >= SETTLED_SAMPLES:
             self._settled.append(stream.accept(stretch))
@@ -69,14 +74,14 @@ class PhoneticRecognizer(WholeUtterance):
         return replace(self._words.decode(frames), command=command, command_fit=fit)
 
     def finish(self) -> Transcript:
-        """Return the words of the utterance and get ready for the next one."""
+        """Return the final transcript and get ready for the next utterance."""
         heard = super().finish()
         self._begin()
         return heard
 
 
 class StreamedWords:
-    """Returns the words so far, 0.25 s behind the speech, for one speaker."""
+    """Returns partial transcripts for one speaker, 0.25 s behind the speech."""
 
     name = "embedded"
 
@@ -91,17 +96,17 @@ class StreamedWords:
         self._text = ""
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Accept a chunk and return the words so far."""
+        """Accept a chunk and return the partial transcript."""
         for samples in self._steps.accept(chunk.pcm):
             self._listen(self._stream.accept(samples))
         return self._text
 
     def pause(self) -> Transcript:
-        """Return the words so far."""
+        """Return the partial transcript with its confidence."""
         return Transcript(self._text, 0.0)
 
     def finish(self) -> Transcript:
-        """End the utterance: return its words so far and get ready for the next one."""
+        """End the utterance, return its last partial transcript and get ready for the next one."""
         heard = self.pause()
         self._begin()
         return heard

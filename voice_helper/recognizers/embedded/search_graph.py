@@ -1,11 +1,11 @@
-"""Build the search graph: every way to say what people say, over the network's phones.
+"""Build the search graph: all expected sentences as sequences of the network's phones.
 
-The graph holds a back-off language model, and for each of its contexts a prefix tree of the words that may follow.
-Once only one word is left on a branch, its last phones are shared by all contexts that lead to the same next context.
-A state means "this phone was heard last". It loops on its phone and on the blank, which replaces a separate CTC
-topology (Graves et al., Connectionist temporal classification, 2006). Compared with composing and minimizing
-transducers (Mohri, Pereira and Riley, Weighted finite-state transducers in speech recognition, 2002), the graph is a
-third smaller and is built in two seconds instead of thirteen. The same words always give the same bytes.
+The graph encodes a back-off language model. Each context has a prefix tree of the words that may follow. Once only one
+word is left on a branch, its last phones are shared by all contexts that lead to the same next context. A state means
+"this was the last phone". It loops on that phone and on the blank, which replaces a separate CTC topology (Graves et
+al., Connectionist temporal classification, 2006). Compared with composing and minimizing transducers (Mohri, Pereira
+and Riley, Weighted finite-state transducers in speech recognition, 2002), the graph is a third smaller and is built in
+two seconds instead of thirteen. The same words always give the same bytes.
 
 The graph is written as an OpenFst constant transducer, which kaldi-decoder maps into memory.
 """
@@ -27,7 +27,7 @@ Numbers = npt.NDArray[np.int64]
 Costs = npt.NDArray[np.float64]
 
 _EPSILON: Final = -1
-"""Written as label 0; phone N is label N + 1."""
+"""Written as label 0. Phone N has label N + 1."""
 
 _MAGIC: Final = 2_125_659_606
 _VERSION: Final = 2
@@ -49,27 +49,29 @@ class Alphabet:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A language model: contexts and the words that may follow each, with one entry per pronunciation of a word."""
+    """A language model: contexts, and the words that may follow each. A word has one entry for each of its
+    pronunciations.
+    """
 
     contexts: int
-    """The number of contexts. A context is identified by an index below this."""
+    """The number of contexts. Each is identified by an index below this number."""
 
     start: int
     before: Numbers
-    """The context in which the word is said."""
+    """The context in which the word is spoken."""
 
     sound: Numbers
     """The pronunciation, as an index into `sounds`."""
 
     after: Numbers
-    """The context that follows."""
+    """The context after the word."""
 
     cost: Costs
     ends: Mapping[int, float]
     """The cost of ending in a context, for the contexts that allow it."""
 
     back_off: Sequence[tuple[int, int, float]] = ()
-    """From a context to a shorter one, at a cost."""
+    """The back-off arcs: origin, shorter context and cost."""
 
     sounds: Sequence[Sequence[int]] = ()
     """The phones of each pronunciation."""
@@ -84,7 +86,9 @@ def language_graph(arpa: str, sounds: Mapping[str, Sequence[str]], alphabet: Alp
 
 
 def phrase_graph(phrases: Sequence[Sequence[str]], alphabet: Alphabet) -> bytes:
-    """Return the graph of a closed set of phrases, each given as its pronunciations. Phrase N gets number N + 1."""
+    """Return the graph of a closed set of phrases, where each phrase is a list of pronunciations. Phrase N gets number
+    N + 1.
+    """
     ways = [
         ([alphabet.phones[phone] for phone in way.split()], number)
         for number, said in enumerate(phrases, 1)
@@ -182,7 +186,7 @@ class _Arcs:
 
 @dataclass(frozen=True, slots=True)
 class _Leaving:
-    """Entries that are alone on their branch of a tree and therefore continue in a shared tail."""
+    """Entries that are alone on their branch of a tree and continue in a shared tail."""
 
     entries: Numbers
     origin: Numbers
@@ -192,7 +196,7 @@ class _Leaving:
     """The number of phones that remain after the arc out of the state."""
 
     cost: Costs
-    """The cost that the tree has not charged yet."""
+    """The part of the word's cost that the tree has not charged yet."""
 
 
 def _graph(model: Model, alphabet: Alphabet) -> bytes:
@@ -252,7 +256,7 @@ def _trees(model: Model, phones: Numbers, lengths: Numbers, arcs: _Arcs) -> tupl
 
 
 def _tails(model: Model, phones: Numbers, lengths: Numbers, arcs: _Arcs, states: int, leaving: _Leaving) -> int:
-    """Add the shared last phones of words: one chain for each pronunciation that leads to a context."""
+    """Add the shared last phones of words: one chain per pronunciation and following context."""
     steps, alphabet_size = phones.shape[1] + 1, int(phones.max(initial=0)) + 1
     sound, after = model.sound[leaving.entries], model.after[leaving.entries]
     length = lengths[sound]

@@ -1,7 +1,7 @@
 """The models that all embedded recognizers of a process share: hama's phoneme network, graphs of words, commands.
 
-One pass follows the speech and returns commands and signs of an emergency while the user is speaking. The other returns
-the words of the whole utterance, and the short command that it is, as soon as the user pauses.
+A streaming pass spots commands and emergency signs while the user is speaking. A second pass transcribes the whole
+utterance, and detects short commands, as soon as the user pauses.
 """
 
 from __future__ import annotations
@@ -26,35 +26,36 @@ from voice_helper.types import Phrases
 
 FREQUENT_WORDS: Final = 8_000
 FREQUENT_WORDS_SO_FAR: Final = 600
-"""While the user speaks, only commands and signs of an emergency are useful. With more general words in the graph,
-"chest pain" is heard as "chess pain"."""
+"""Number of general words in the graph of the streaming pass. While the user is speaking, only commands and emergency
+signs matter, and with more general words, "chest pain" is recognized as "chess pain".
+"""
 
 OPPONENT_WORDS: Final = 4_000
-"""So many of the most frequent words compete with our sentences, to tell how likely those were said."""
+"""Number of frequent words that compete with the expected sentences. The comparison gives the confidence."""
 
 LANGUAGE_WEIGHT: Final = 1.5
-"""The weight of the language model relative to the sound."""
+"""Weight of the language model relative to the acoustic score."""
 
 
 class SoFarModels:
-    """The models that recognizers of partial words share: the network, and a graph of commands and emergency signs."""
+    """The models shared by all streaming recognizers: the network, and a graph of commands and emergency signs."""
 
     def __init__(self, phrases: Phrases) -> None:
-        """Load them. Raises `EngineMissingError` if the packages do not load."""
+        """Load the models. Raises `EngineMissingError` if the packages do not load."""
         urgent = _built(phrases.commands, phrases, FREQUENT_WORDS_SO_FAR)
         self._network = PhoneNetwork()
         self._urgent_words = WordGraph(_language_graph(urgent), sorted(urgent.sounds))
 
     def words_so_far(self) -> StreamedWords:
-        """Return a recognizer of partial words."""
+        """Return a streaming recognizer."""
         return StreamedWords(self._network, self._urgent_words)
 
 
 class EmbeddedModels(SoFarModels):
-    """The models that the recognizers of several speakers share: network, graphs and words."""
+    """The models shared by the recognizers of all speakers: network, graphs and vocabulary."""
 
     def __init__(self, phrases: Phrases) -> None:
-        """Load them. Raises `EngineMissingError` if the packages do not load."""
+        """Load the models. Raises `EngineMissingError` if the packages do not load."""
         super().__init__(phrases)
         built = _built(phrases.questions, phrases, FREQUENT_WORDS)
         opponent = _language_graph(build((), {}, OPPONENT_WORDS))
@@ -62,16 +63,16 @@ class EmbeddedModels(SoFarModels):
         self._commands = _spotter(phrases, built)
 
     def recognizer(self) -> WithWordsSoFar:
-        """Return a recognizer for another speaker. Each may run on its own thread."""
+        """Return a recognizer for another speaker. Each recognizer may run on its own thread."""
         return WithWordsSoFar(self.whole(), self.words_so_far())
 
     def whole(self) -> PhoneticRecognizer:
-        """Return a recognizer of whole utterances."""
+        """Return a recognizer that transcribes whole utterances."""
         return PhoneticRecognizer(self._network, self._words, self._commands)
 
 
 def _built(sentences: Sequence[str], phrases: Phrases, general_words: int) -> Built:
-    """Build the language model of the sentences, with pronunciations for the session's words as well."""
+    """Build the language model of the sentences. The lexicon also covers the words of the session commands."""
     words = {word for sentence in (*sentences, *phrases.session) for word in sentence.split()}
     return build(sentences, with_own_ways(words, phrases.sounds), general_words)
 
@@ -92,7 +93,7 @@ def _spotter(phrases: Phrases, built: Built) -> CommandSpotter:
 
 
 def _kept_graph(name: str, content: str, make: Callable[[], bytes]) -> Graph:
-    """Load a graph from the cache by a hash of its inputs. Build it if the cache does not have it."""
+    """Load a graph from the cache, where a hash of its inputs is the key. Build the graph if it is not cached."""
     key = hashlib.sha256((inspect.getsource(search_graph) + content).encode()).hexdigest()
     with kept_file(name, key, make) as path:
         return Graph(path)

@@ -1,4 +1,4 @@
-"""Search a graph for the words that best fit the frames, as the frames arrive: kaldi-decoder's beam search.
+"""Search a graph for the words that best fit the frames, incrementally, with kaldi-decoder's beam search.
 
 Source: Povey et al., The Kaldi speech recognition toolkit, 2011.
 """
@@ -24,7 +24,9 @@ Frames = npt.NDArray[np.float32]
 """Log-probabilities: 50 rows a second, one column per phone."""
 
 _MAX_STEPS: Final = 20_000
-"""Limit of the search for other wordings. Only babble takes more steps, and there they are meaningless."""
+"""Step limit of the search for alternative transcripts. Only babble exceeds it, and its alternatives are
+meaningless.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,10 @@ class Width:
     """The width of a search."""
 
     beam: float
-    """The beam: paths that cost more than the best one by this (in natural logarithms) are dropped."""
+    """The beam. Paths whose cost exceeds the best one by more than this are dropped (in natural logarithms)."""
 
     max_active: int
-    """The maximum number of states followed from one frame to the next."""
+    """The maximum number of states kept from one frame to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +48,34 @@ class Hypothesis:
     """Numbers of the graph's words, from 1."""
 
     changes: int = 0
-    """How often the label changes from one frame to the next: about twice per phone."""
+    """How often the label changes between frames: about twice per phone."""
 
     sound_cost: float = 0.0
-    """The negative logarithm of the likelihood of its labels, without the language model."""
+    """The negative log-likelihood of the labels, without the language model."""
 
     language_cost: float = 0.0
-    """The language model's cost, in the same unit."""
+    """The cost of the language model, in the same unit."""
 
     @property
     def cost(self) -> float:
-        """Return the cost of the sound and of the language together."""
+        """Return the total cost: acoustic and language model."""
         return self.sound_cost + self.language_cost
 
     def fit(self, frames: Frames, phones: float) -> float:
-        """Return how much less likely the frames are as these words than as any phones, per phone (0.0 to 1.0)."""
+        """Return how well the words explain the frames, compared with an unconstrained phone sequence (per phone, 0.0
+        to 1.0).
+        """
         free = float(frames.max(axis=1).sum())
         return math.exp(min(0.0, (-self.sound_cost - free) / max(1.0, phones)))
 
 
 class Graph:
-    """A graph in a file, mapped into memory. Any number of searches can share it."""
+    """A graph file, mapped into memory. Any number of searches can share it."""
 
     def __init__(self, path: Path) -> None:
-        """Raise `EngineMissingError` if kaldi-decoder does not load, `ValueError` if the file holds no graph."""
+        """Map the file. Raises `EngineMissingError` if kaldi-decoder does not load, and `ValueError` if the file holds
+        no graph.
+        """
         transducers, self._decoders = import_search()
         with quiet_stderr():  # the reader reports a bad file on stderr only, and returns nothing
             self._fst: Any = transducers.StdConstFst.read(str(path))
@@ -78,12 +84,12 @@ class Graph:
         self._transducers = transducers
 
     def search(self, width: Width) -> WordSearch:
-        """Return a search that has seen no frames yet."""
+        """Return a search that has not processed any frames yet."""
         options = self._decoders.FasterDecoderOptions(beam=width.beam, max_active=width.max_active)
         return WordSearch(self, self._decoders.FasterDecoder(self._fst, options))
 
     def wordings(self, frames: Frames, beam: float, near: float) -> tuple[tuple[int, ...], ...]:
-        """Return the wordings whose cost is within `near` of the best one in the beam, best first."""
+        """Return the alternative transcripts whose cost is within `near` of the best one in the beam, best first."""
         if not len(frames):
             return ()
         config = self._decoders.LatticeSimpleDecoderConfig(beam=beam, lattice_beam=near)
@@ -95,10 +101,12 @@ class Graph:
 
 
 class WordSearch:
-    """The search of one utterance, which continues as frames arrive."""
+    """A search over one utterance, which continues as frames arrive."""
 
     def __init__(self, graph: Graph, decoder: Any) -> None:
-        """Keep a reference to the graph, because the decoder does not. Created by `Graph.search`."""
+        """Create the search (called by `Graph.search`). Keeps a reference to the graph, because the decoder does
+        not.
+        """
         self._graph, self._decoder = graph, decoder
         self._heard = 0
         decoder.init_decoding()
@@ -110,7 +118,7 @@ class WordSearch:
             self._heard += len(frames)
 
     def best(self, *, is_over: bool) -> Hypothesis | None:
-        """Return the best path so far. If the utterance is over, prefer a path that may end there."""
+        """Return the best path so far. If the utterance is over, prefer paths that end in a final state."""
         if not self._heard:
             return None
         found, lattice = self._decoder.get_best_path(is_over)
@@ -124,7 +132,7 @@ class WordSearch:
 
 
 def _wordings(lattice: str, near: float) -> tuple[tuple[int, ...], ...]:
-    """Return the distinct word sequences through a lattice in OpenFst's text format, cheapest first."""
+    """Return the distinct word sequences in a lattice in OpenFst's text format, cheapest first."""
     arcs, ends = _read_lattice(lattice)
     rest = _costs_to_the_end(arcs, ends)
     if math.isinf(rest[0]):
@@ -172,7 +180,9 @@ def _cost(written: Sequence[str]) -> float:
 
 
 def _costs_to_the_end(arcs: _LatticeArcs, ends: dict[int, float]) -> dict[int, float]:
-    """Return the cheapest way from each state to an end. A lattice has no cycles, so one visit per state is enough."""
+    """Return the lowest cost from each state to a final state. A lattice has no cycles, so one visit per state is
+    enough.
+    """
     rest = dict[int, float]()
     waiting = [0]
     while waiting:

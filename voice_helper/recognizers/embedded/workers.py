@@ -1,7 +1,7 @@
-"""The embedded recognizer for many speakers at a time: separate processes recognize whole utterances.
+"""The embedded recognizer for many speakers at a time: separate processes transcribe whole utterances.
 
-The network and the search hold Python's lock for much of their work. In a single process, each speaker would block
-all others. Each process loads the models once, whatever the number of speakers.
+The network and the search hold Python's global lock for much of their run time. In a single process, each speaker would
+block all others. Each process loads the models once, whatever the number of speakers.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from voice_helper.types import SAMPLE_RATE, Phrases, Transcript
 
 
 class EmbeddedWorkers:
-    """Processes that transcribe whole utterances. A process that dies is replaced."""
+    """A pool of processes that transcribe whole utterances. A process that dies is replaced."""
 
     def __init__(self, phrases: Phrases, processes: int) -> None:
-        """Start `processes` and wait until they are ready. Raises `EngineMissingError` if the engines do not load."""
+        """Start `processes` processes and wait until they are ready. Raises `EngineMissingError` if the engines do not
+        load.
+        """
         self._phrases, self._count = phrases, processes
-        self._models = EmbeddedModels(phrases)  # before the processes start, so that the cache has what they need
+        self._models = EmbeddedModels(phrases)  # fill the cache before the processes start
         self._replacing = threading.Lock()
         self._pool = self._open()
         try:
@@ -37,11 +39,11 @@ class EmbeddedWorkers:
             raise EngineMissingError("the recognizer processes do not start", hint="try --workers 0") from error
 
     def recognizer(self) -> WithWordsSoFar:
-        """Return a recognizer for one more speaker, for use on its own thread."""
+        """Return a recognizer for another speaker, for use on its own thread."""
         return WithWordsSoFar(_InAWorker(self), self._models.words_so_far())
 
     def transcribed(self, samples: Samples) -> Transcript:
-        """Return the words of an utterance. If a process dies while transcribing it, retry once in another process."""
+        """Transcribe an utterance. If a process dies while transcribing it, retry once in another process."""
         pool = self._pool
         try:
             return pool.submit(_transcribed, samples).result()
@@ -70,7 +72,7 @@ class _InAWorker(WholeUtterance):
         return self._workers.transcribed(samples)
 
 
-# in a worker
+# Inside a worker process
 
 _recognizers: list[PhoneticRecognizer] = []
 

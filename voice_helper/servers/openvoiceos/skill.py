@@ -1,8 +1,8 @@
-"""The OpenVoiceOS skill. OpenVoiceOS passes each utterance to the skill, and our own core decides the answer.
+"""The OpenVoiceOS skill. OpenVoiceOS passes utterances to the skill, and the conversation core determines the answer.
 
-OpenVoiceOS loads the skill by its entry point. An utterance reaches it in three ways: it matches a sentence in the
-locale files, it continues a conversation (converse), or no skill has claimed it with high confidence and it names our
-subject or an emergency (fallback).
+OpenVoiceOS loads the skill through its entry point. An utterance reaches the skill if it matches a sentence in the
+locale files, if it continues a conversation (converse), or if no skill has claimed it with high confidence and it names
+the subject or an emergency (fallback).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from voice_helper.support.paths import cache_folder, data_folder, intents_folder
 from voice_helper.support.settings import callable_number, read_settings
 
 FALLBACK_PRIORITY: Final = 4
-"""High priority: before the low-confidence matches of other skills, but after their high-confidence matches."""
+"""High priority: ahead of low-confidence matches of other skills, but behind their high-confidence matches."""
 
 _LANGUAGE: Final = "en"
 _OFFLINE: Final = RuntimeRequirements(
@@ -48,26 +48,26 @@ _OFFLINE: Final = RuntimeRequirements(
 class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
     """Answers questions about leg cramps, and guides the user through a cramp.
 
-    Settings: `number`, the emergency number that it names, and `language`, a folder of `intents/`.
+    Settings: `number` is the emergency number to name. `language` is a folder in `intents/`.
     """
 
     _talks: ChatSessions
     _opened_with: tuple[str, str] | None = None
-    """Language and number."""
+    """The language and the emergency number that the content was loaded with."""
 
     @classproperty
     def runtime_requirements(self) -> RuntimeRequirements:
-        """No requirements: it needs no internet, network or screen."""
+        """Return no requirements: the skill needs no internet, network or screen."""
         return _OFFLINE
 
     @property
     def language(self) -> str:
-        """The language of the intents folder in use, such as `en`."""
+        """Return the language of the intents folder in use, such as `en`."""
         return str(self.settings.get("language") or _LANGUAGE)
 
     @property
     def native_langs(self) -> list[str]:
-        """The OpenVoiceOS languages that the intents folder covers, such as `en-US` and `en-GB`."""
+        """Return the OpenVoiceOS languages that the intents folder covers, such as `en-US` and `en-GB`."""
         return [lang for lang in super().native_langs if self._has_words_for(lang)]
 
     def load_data_files(self, root_directory: str | None = None) -> None:
@@ -84,7 +84,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
         self.settings_change_callback = self._open
 
     def _open(self) -> None:
-        """Load the content for the settings. A change to other settings does not interrupt a conversation."""
+        """Load the content for the current settings. Changes to other settings do not interrupt a conversation."""
         number = callable_number(self.settings.get("number")) or self._own_number()
         if self._opened_with == (self.language, number):
             return
@@ -106,10 +106,12 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
             self.log.warning(error.message)
             return ""
 
-    # utterances
+    # Utterances
 
     def handle_intent(self, message: Message) -> None:
-        """Answer an utterance that matches one of our sentences. The name of the matched intent is not used."""
+        """Answer an utterance that matches a sentence of the locale files. The name of the matched intent is
+        ignored.
+        """
         self._answer(message)
 
     def can_converse(self, message: Message) -> bool:
@@ -117,17 +119,17 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
         return self._has_words_for(self.lang) and self._talks.is_ours(_talk(message), _text(message))
 
     def converse(self, message: Message) -> bool:
-        """Answer an utterance that `can_converse` accepted. Always returns true."""
+        """Answer an utterance that `can_converse` accepted. Always return true."""
         self._answer(message)
         return True
 
     def can_answer(self, message: Message) -> bool:
-        """Return whether an utterance that no skill has claimed with high confidence is meant for us."""
+        """Return whether an utterance that no skill has claimed with high confidence is meant for this skill."""
         return self._has_words_for(self.lang) and self._talks.is_ours(_talk(message), _text(message), is_last=True)
 
     def handle_fallback(self, message: Message) -> bool:
-        """Answer an utterance that `can_answer` accepted. Always returns true."""
-        self.activate()  # so that this skill is asked first about the next utterance
+        """Answer an utterance that `can_answer` accepted. Always return true."""
+        self.activate()  # OpenVoiceOS then asks this skill first about the next utterance
         self._answer(message)
         return True
 
@@ -139,31 +141,31 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
     def _has_words_for(self, lang: str) -> bool:
         return lang.partition("-")[0].lower() == self.language
 
-    # stop
+    # Stopping
 
     def can_stop(self, message: Message) -> bool:
-        """Return whether "stop" is meant for us.
+        """Return whether "stop" is meant for this skill.
 
-        True if a guided session is running, a question that we asked is open, or our reply is playing.
+        True if a guided session is running, the skill waits for an answer, or its reply is playing.
         """
         session = SessionManager.get(message)
         return self._talks.is_going_on(session.session_id) or self._is_being_spoken(session)
 
     def stop_session(self, session: Session) -> bool:
-        """Silently end the conversation of one session. Returns whether there was anything to stop."""
+        """Silently end the conversation of one session. Return whether there was anything to stop."""
         return self._talks.stop(session.session_id) or self._is_being_spoken(session)
 
     def _is_being_spoken(self, session: Session) -> bool:
-        """Return whether our reply is playing.
+        """Return whether the skill's reply is playing.
 
         OpenVoiceOS stops speaking only if the skill that spoke claims the "stop".
         """
         return bool(session.is_speaking) and self._talks.has_just_spoken(session.session_id)
 
     def stop(self) -> bool:
-        """End every conversation, unless the request is for one session. Returns whether there was anything to stop.
+        """End every conversation, unless the request is for one session. Return whether there was anything to stop.
 
-        OpenVoiceOS has already called `stop_session` for a request for one session.
+        For a request for one session, OpenVoiceOS has already called `stop_session`.
         """
         message = dig_for_message()
         if message is not None and "session" in message.context:
@@ -174,7 +176,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
 def locale_folder(language: str) -> Path:
     """Return the folder with the locale files of a language: from the wheel, or generated for a checkout.
 
-    Raises `IntentsError` or `VoiceHelperError` if they cannot be generated.
+    Raises `IntentsError` or `VoiceHelperError` if the files cannot be generated.
     """
     shipped = data_folder("openvoiceos")
     if language == _LANGUAGE and (shipped / "locale").is_dir():
@@ -192,6 +194,6 @@ def _talk(message: Message) -> str:
 
 
 def _text(message: Message) -> str:
-    """Return the utterance. Intent messages have it as `utterance`, others as the first item of `utterances`."""
+    """Return the utterance. Intent messages hold it in `utterance`, others as the first item of `utterances`."""
     data: dict[str, Any] = message.data
     return str(data.get("utterance") or next(iter(data.get("utterances") or ()), ""))

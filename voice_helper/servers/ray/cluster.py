@@ -21,7 +21,7 @@ _STORE_BYTES: Final = 100 * 2**20
 _HERE_ALONE: Final = {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
 _NO_REPORTS: Final = {"RAY_USAGE_STATS_ENABLED": "0"}  # otherwise Ray sends usage reports to its developers
 _LOOPBACK: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Keeps all of Ray on 127.0.0.1, on every operating system despite the variable's name."""
+"""Keeps all of Ray on 127.0.0.1. Works on every operating system, despite the variable's name."""
 
 
 @contextmanager
@@ -51,12 +51,12 @@ def joined_cluster(address: str | None) -> Iterator[None]:
 
 
 def _knock(address: str | None) -> None:
-    """Check quickly whether the address accepts connections, since Ray retries for more than a minute.
+    """Check quickly whether the address accepts connections, because Ray retries for more than a minute.
 
     Raises `VoiceHelperError` if it does not.
     """
     host, _, port = (address or "").rpartition(":")
-    if host and "://" not in host and port.isdecimal():  # Ray resolves other forms of address itself
+    if host and "://" not in host and port.isdecimal():  # Ray resolves other forms of addresses itself
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
         except (OSError, OverflowError, UnicodeError) as error:

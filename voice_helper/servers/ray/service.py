@@ -1,8 +1,8 @@
 """Serve typed turns from several machines with Ray Serve. Any replica can process any turn.
 
-Replicas are stateless. Two keepers hold the state of every conversation, on two machines if there are two. If a machine
+Replicas are stateless. Two keepers, on two machines if possible, hold the state of every conversation. If a machine
 dies, another replica continues at the same step, and Ray restarts the keeper, which copies its state from the other
-one. Turns are numbered, so that a client can retry a turn without it being processed twice.
+one. Turns are numbered, so that a client can safely retry a turn.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from voice_helper.skill.folder_reader import key_of
 APPLICATION: Final = "voice-helper"
 KEEPERS: Final = ("keeper-1", "keeper-2")
 MAX_CONVERSATIONS: Final = 100_000
-"""About a kilobyte each. Above this number, the conversation that was silent longest is dropped."""
+"""The maximum number of conversations, of about a kilobyte each. Above it, the longest inactive one is dropped."""
 
 FORGOTTEN_SECONDS: Final = 3600.0
-_KEEPER_SECONDS: Final = 2.0  # a machine that has just died does not report it
+_KEEPER_SECONDS: Final = 2.0  # a machine that has just died does not announce it
 _COPY_SECONDS: Final = 30.0
 _MAX_BYTES: Final = 16 * 1024
 _MAX_ID_CHARACTERS: Final = 64
-_REPLICA_CPUS: Final = 0.99  # leaves room for a keeper on a machine with a replica on every core
-_KEEPER_CPUS: Final = 0.001  # Ray ignores the requested machine of actors that need no CPU
+_REPLICA_CPUS: Final = 0.99  # leaves room for a keeper on machines with a replica on every core
+_KEEPER_CPUS: Final = 0.001  # Ray ignores the requested machine for actors that need no CPU
 _ONGOING: Final = 4  # concurrent turns per replica before another replica is started
 _MAX_QUEUED: Final = 500  # more are refused with 503
 
@@ -62,7 +62,7 @@ class KeptTurn:
 
 
 class Keeper:
-    """Holds the last turn of each conversation, in memory."""
+    """Holds the last turn of each conversation in memory."""
 
     def __init__(self, other: str = "") -> None:
         """Start empty, or with a copy of the state of the `other` keeper if Ray has restarted this one."""
@@ -123,7 +123,7 @@ def read_turn(body: bytes) -> TypedTurn:
 
 
 def reply_form(reply: Reply) -> dict[str, Any]:
-    """Return a reply in the JSON form that is sent to the client."""
+    """Return a reply as the JSON object that is sent to the client."""
     return {
         "text": reply.text,
         "rows": [row.provenance() for row in reply.rows],
@@ -160,13 +160,13 @@ class Turns:
         except KeepersLostError:
             return Response(status_code=503, headers={"retry-after": "1"})
         if kept.turn != turn.number:
-            return JSONResponse({"error": "a later turn was taken", "turn": kept.turn}, 409)
+            return JSONResponse({"error": "a later turn was already processed", "turn": kept.turn}, 409)
         return Response(kept.reply, media_type="application/json", headers={"cache-control": "no-store"})
 
     async def take(self, turn: TypedTurn) -> KeptTurn:
         """Process a turn once, and return the stored state after it.
 
-        If this turn or a later one was already processed, returns the newest state instead. Raises `KeepersLostError`.
+        If this turn or a later one was already processed, return the newest state instead. Raises `KeepersLostError`.
         """
         newest = await self._newest(turn)
         if newest is not None and newest.turn >= turn.number:
@@ -188,12 +188,14 @@ class Turns:
 
     def _taken_up(self, kept: KeptTurn | None) -> tuple[State, float]:
         if kept is not None:
-            with suppress(SavedStateError):  # other version or content: restart
+            with suppress(SavedStateError):  # another version or other content: start over
                 return from_json(kept.state, self._key), kept.at
         return replace(first_state(), situation={"serving": "on"}), time.time()
 
     async def _ask(self, method: str, *arguments: object) -> list[Any]:
-        """Return the answers of the keepers that reply in time. One is enough. Raises `KeepersLostError` if none do."""
+        """Return the answers of the keepers that reply in time; one is enough. Raises `KeepersLostError` if none
+        does.
+        """
         calls = (
             asyncio.wait_for(getattr(keeper, method).remote(*arguments), _KEEPER_SECONDS) for keeper in self._keepers
         )
@@ -216,7 +218,7 @@ def deploy(
 ) -> None:
     """Start serving turns at a port on 127.0.0.1 of each machine, with between `least` and `most` replicas.
 
-    `folder` is an intents folder other than that of the language; it has the same path on each machine.
+    `folder` is a custom intents folder, which must have the same path on each machine.
     """
     _begin_keepers()
     serve.start(
@@ -240,7 +242,7 @@ def remove() -> None:
     """Remove the deployment and the keepers, with their state, from all machines. Also works after a partial start."""
     serve.delete(APPLICATION)
     for name in KEEPERS:
-        with suppress(ValueError):  # there is no keeper of that name
+        with suppress(ValueError):  # there is no keeper with this name
             ray.kill(ray.get_actor(name, NAMESPACE))
 
 

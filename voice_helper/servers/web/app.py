@@ -1,6 +1,7 @@
 """Serve the web page and its WebSocket. The page loads nothing from other hosts.
 
-The page's files are read once at the start. Whether a client may connect is decided before its conversation is created.
+The page's files are read once at startup. The server decides whether a client may connect before it creates the
+conversation.
 """
 
 from __future__ import annotations
@@ -51,12 +52,12 @@ MAX_MESSAGE_BYTES: Final = 16 * 1024
 """The maximum size of a message from the page. 0.1 s of audio is 3,200 bytes."""
 
 WRONG_TOKEN, BUSY, RUBBISH, TOO_FAST, IDLE, FAULT, RIGHT_TOKEN = 4001, 4002, 4003, 4004, 4005, 4006, 4007
-"""Our close codes, in addition to those of the WebSocket protocol."""
+"""Application-specific close codes, in addition to those of the WebSocket protocol."""
 
 _CLOSES: Final = {"closed": 1000, "idle": IDLE, "fault": FAULT}
 _SOUND_BYTES_A_SECOND: Final = SAMPLE_RATE * 2
 _SOUND_AHEAD_SECONDS: Final = 10.0  # after a network interruption, the delayed audio arrives at once
-_MIN_SOUND_BYTES: Final = 256  # smaller pieces count as this size
+_MIN_SOUND_BYTES: Final = 256  # smaller messages count as this size
 _MESSAGES_A_SECOND, _MESSAGES_AT_ONCE = 20.0, 60.0
 _MAX_UNSENT: Final = 500  # queued messages to a page that does not read them
 WRONG_TOKEN_SECONDS: Final = 1.0  # one failed login per second for all clients together
@@ -85,11 +86,11 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True)
 class WebService:
-    """What the web server serves, and to whom."""
+    """The configuration of the web server."""
 
     conversation: Conversation
     files: Mapping[str, bytes]
-    """The page's files by name."""
+    """The page's files, by name."""
 
     open_recognizer: Callable[[], Recognizer]
     voice: Voice
@@ -102,11 +103,11 @@ class WebService:
     """The maximum number of concurrent conversations."""
 
     behind_proxy: bool = False
-    """Whether a web server in front of it ends the encryption, and names the page's own host and scheme."""
+    """Whether a reverse proxy terminates TLS and names the page's host and scheme."""
 
     @property
     def situation(self) -> dict[str, str]:
-        """What a conversation knows beside the words: whether other machines can connect."""
+        """Return the conversation's situation, which says whether other machines can connect."""
         return {"serving": "on"} if self.behind_proxy else situation_at(self.host)
 
 
@@ -126,7 +127,7 @@ def create_app(served: WebService) -> Starlette:
 
     async def conversation(socket: WebSocket) -> None:
         if not (_is_for_us(socket, served) and _is_our_page(socket, served)):
-            await socket.close()  # closing before accepting answers with 403
+            await socket.close()  # closing before accepting sends a 403
             return
         await socket.accept()
         await _Connection(socket, served, places, resumption, wrong_tokens).serve()
@@ -143,7 +144,7 @@ def create_app(served: WebService) -> Starlette:
 def _is_for_us(connection: HTTPConnection, served: WebService) -> bool:
     """Return whether the Host header is valid. On loopback, any other name indicates DNS rebinding.
 
-    Behind a proxy the token protects instead, since the proxy may hand its own name on.
+    Behind a proxy, the token provides the protection, because the proxy may send its own host name.
     """
     if served.behind_proxy or not is_loopback(served.host):
         return True
@@ -151,7 +152,7 @@ def _is_for_us(connection: HTTPConnection, served: WebService) -> bool:
 
 
 def _is_our_page(socket: WebSocket, served: WebService) -> bool:
-    """Return whether the connection comes from a page of this server, by the host that the browser asked for."""
+    """Return whether the connection comes from a page of this server, judged by the host in the browser's request."""
     origin = _split(socket.headers.get("origin", ""))
     scheme = "https" if socket.url.scheme == "wss" else "http"
     host = socket.headers.get("host", "")
@@ -162,12 +163,12 @@ def _is_our_page(socket: WebSocket, served: WebService) -> bool:
 
 
 def _first(connection: HTTPConnection, header: str) -> str:
-    """Return the first entry of a header: that of the proxy that the browser talks to."""
+    """Return the first entry of a header, which comes from the proxy that the browser talks to."""
     return connection.headers.get(header, "").partition(",")[0].strip()
 
 
 def _place(address: SplitResult) -> tuple[str | None, int | None]:
-    """Return host and port in a comparable form: browsers leave out the usual port of a scheme."""
+    """Return the host and the port in a normalized form, because browsers omit the default port of a scheme."""
     try:
         port = address.port
     except ValueError:
@@ -190,7 +191,7 @@ class _Budget:
         self._left, self._since = at_once, time.monotonic()
 
     def spend(self, amount: float) -> bool:
-        """Spend an amount. Returns false if the budget is exceeded."""
+        """Spend an amount. Return false if that would exceed the budget."""
         now = time.monotonic()
         self._left = min(self._most, self._left + (now - self._since) * self._a_second) - amount
         self._since = now
@@ -250,7 +251,7 @@ class _Connection:
             pass
 
     async def _greeted(self) -> dict[str, Any]:
-        """Return the first message of the page, which names the token. Raises `RefusedError` if it is not right."""
+        """Return the page's first message, which contains the token. Raises `RefusedError` if the token is wrong."""
         try:
             hello = await asyncio.wait_for(self._socket.receive(), HELLO_SECONDS)
         except TimeoutError:
@@ -317,7 +318,7 @@ class _Connection:
                 await self._socket.close(code)
 
     def _send(self, message: Message | int) -> None:
-        """Queue a message for the page. Can be called from any thread."""
+        """Queue a message for the page. May be called from any thread."""
 
         def put() -> None:
             if self._unsent.qsize() < _MAX_UNSENT:
@@ -352,7 +353,7 @@ def _read_object(content: bytes | str) -> dict[str, Any]:
 
 
 def read_order(content: bytes | str) -> Order | bytes:
-    """Parse a message from the page. Returns audio unchanged and a JSON object as an order.
+    """Parse a message from the page. Audio is returned unchanged, a JSON object as an order.
 
     Raises `RefusedError` for anything else.
     """

@@ -1,6 +1,7 @@
 """A live conversation with a remote microphone and loudspeaker, on its own thread.
 
-The remote devices are just another audio source and player. The loop in `runtime.assistant` is the same as elsewhere.
+The remote devices implement the usual interfaces for audio input and output. The loop in `runtime.assistant` is the
+same as elsewhere.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Row, Unde
 from voice_helper.voices import Voice
 
 Message = dict[str, Any] | bytes
-"""A message to the page: an object, or a piece of speech as four bytes (its number, little-endian) and its audio."""
+"""A message to the page: an object, or speech as four bytes (its number, little-endian) followed by its audio."""
 
 Hearing = Literal["held", "once", "open"]
-"""Listen until the button is released, until one utterance ends, or until the page says so, as in a session."""
+"""When listening ends: when the button is released, after one utterance, or, in a session, when the page says so."""
 
 IDLE_SECONDS: Final = 120.0
-"""A conversation without activity for this long gives up its place."""
+"""A conversation without activity for this long releases its slot."""
 
 HELD: Final = EndpointSettings(start_seconds=0.1, silence_seconds=15.0)
-"""While the button is held, releasing it ends the utterance."""
+"""Endpoint settings while the button is held. Releasing the button ends the utterance."""
 
 _CHUNK_SECONDS: Final = CHUNK_SAMPLES / SAMPLE_RATE
 _LATE_SECONDS: Final = 0.5  # audio from an open microphone may be this late before silence replaces it
@@ -47,24 +48,24 @@ _SHOWN: Final = {
     "error": ("event", "text"),
     "end": ("event", "reason"),
 }
-_MAX_WAITING: Final = 1_000  # pieces of audio, half a minute: a machine this far behind cannot keep up
+_MAX_WAITING: Final = 1_000  # audio messages, half a minute: a machine this far behind cannot keep up
 
 
 @dataclass(frozen=True, slots=True)
 class Hear:
-    """Start listening: audio from the microphone follows."""
+    """Start listening. Audio from the microphone follows."""
 
     how: Hearing
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Close the microphone: the utterance ends with the audio received so far."""
+    """Close the microphone. The utterance ends with the audio received so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask a question that the user typed, or that belongs to a button."""
+    """Ask a question that the user typed or chose with a button."""
 
     text: str
 
@@ -81,7 +82,7 @@ class BeQuiet:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """Report that the page has played a piece of speech to its end."""
+    """The page has finished playing one piece of speech."""
 
     number: int
 
@@ -90,7 +91,7 @@ Order = Hear | Release | Ask | Begin | BeQuiet | Played
 
 
 class FarPlayer(SilentPlayer):
-    """A remote loudspeaker. Speech is sent immediately, and its playback is timed by the conversation's clock."""
+    """A remote loudspeaker. Speech is sent immediately, and the conversation's clock tracks its playback."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ class FarPlayer(SilentPlayer):
         self._sent = self._heard = self._late_samples = 0
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
-        """Send audio to be played after the audio that is playing."""
+        """Send audio, to be played after the audio that is already playing."""
         if not pcm:
             return
         super().play(pcm, loudness)
@@ -115,19 +116,19 @@ class FarPlayer(SilentPlayer):
     def advance(self, samples: int) -> bytes:
         """Advance the clock by a number of samples.
 
-        Returns the audio that a local device would have played in that time.
+        Return the audio that a local device would have played in that time.
         """
         if not super().is_playing:
             self._late_samples += samples
         return super().advance(samples)
 
     def heard(self, number: int) -> None:
-        """Record that the page has played a piece to its end. Numbers that were never sent have no effect."""
+        """Record that the page has finished playing a piece of speech. Numbers that were never sent have no effect."""
         self._heard = max(self._heard, min(number, self._sent))
 
     @property
     def is_playing(self) -> bool:
-        """Whether audio is still to be played, including the delay of the network and the browser."""
+        """Return whether audio is still to be played, including the delay of the network and the browser."""
         return super().is_playing or (self._heard < self._sent and self._late_samples < _PLAYS_ON_SAMPLES)
 
 
@@ -146,17 +147,17 @@ class LiveConversation:
         ended: Callable[[str, Recognizer | None, State | None], None],
         away_seconds: float | None = None,
     ) -> None:
-        """Start the conversation, or go on with one whose page was away for a time.
+        """Start the conversation, or resume one whose page was disconnected for a time.
 
-        `send` and `ended` are called from its own thread.
+        `send` and `ended` are called on the conversation's thread.
 
         `ended` receives the reason (`closed`, `idle` or `fault`), the recognizer for the next conversation, and the
-        state in which this one was left; both are `None` after a fault.
+        final state of this one. After a fault, the last two are `None`.
         """
         self._conversation, self._open_recognizer, self._state = conversation, open_recognizer, state
         self._away_seconds = away_seconds
         self.left: State | None = None
-        """The state at the end; `None` before it, and after a fault."""
+        """The final state. `None` while the conversation is running, and after a fault."""
 
         self._send, self._ended = send, ended
         self._player = FarPlayer(send)
@@ -172,7 +173,7 @@ class LiveConversation:
         self._thread.start()
 
     def put(self, order: Order | bytes) -> bool:
-        """Queue an order or 16 kHz, 16-bit audio. Returns false if the queue is full."""
+        """Queue an order or 16 kHz, 16-bit audio. Return false if the queue is full."""
         try:
             self._orders.put_nowait(order)
         except queue.Full:
@@ -180,13 +181,13 @@ class LiveConversation:
         return True
 
     def close(self) -> None:
-        """End the conversation and drop everything in the queue."""
+        """End the conversation and discard everything in the queue."""
         self._is_closed = True
         with suppress(queue.Full):  # a full queue wakes the thread anyway
             self._orders.put_nowait(None)
 
     def wait(self) -> None:
-        """Wait until a conversation that was closed has ended."""
+        """Wait until the closed conversation has ended."""
         self._thread.join()
 
     def _run(self) -> None:
@@ -214,11 +215,11 @@ class LiveConversation:
             self._why, recognizer, self.left = "fault", None, None  # the recognizer may be in any state
             raise
         finally:
-            self.__dict__.pop("_assistant", None)  # its callbacks refer back to us: break the cycle
+            self.__dict__.pop("_assistant", None)  # its callbacks refer back to this object: break the cycle
             self._ended(self._why, recognizer, self.left)
 
     def _chunks(self) -> Iterator[AudioChunk]:
-        """Yield the microphone's audio as it arrives, or silence in real time. Executes orders in between."""
+        """Yield the microphone's audio as it arrives, or silence in real time. Orders are executed in between."""
         waiting = bytearray()
         due = clock_seconds()
         while True:
@@ -279,7 +280,7 @@ class LiveConversation:
         self._be_quiet()
 
     def _be_quiet(self) -> None:
-        if self._assistant.state.session is None:  # a session advances when its words have been played
+        if self._assistant.state.session is None:  # a session advances when its speech has been played
             self._assistant.hush()
 
     def _take(self, chunk: AudioChunk) -> None:
@@ -296,13 +297,13 @@ class LiveConversation:
         self._send({"event": "listened", "heard": self._has_heard})
 
     def _tell(self, happening: LoopEvent) -> None:
-        self._show()  # first the step, then the words
+        self._show()  # first the step, then the text
         if happening.event in _SHOWN:
             form = loop_event_form(happening)
             self._send({name: form[name] for name in _SHOWN[happening.event] if name in form})
 
     def _tell_understood(self, understood: Understood) -> None:
-        """Send the answer. The matched intent and its reasons are withheld, so that nothing reads as a judgement."""
+        """Send the answer. The matched intent and the reasons are withheld, so that nothing reads as a judgement."""
         answer, match, answers = understood.answer, understood.match, self._conversation.answers
         self._has_heard = True
         rows = answer.rows if answer else ()
@@ -326,7 +327,7 @@ class LiveConversation:
         step, left = self._assistant.step, self._assistant.seconds_left
         session = self._assistant.state.session
         if session is None and self._hearing == "open":
-            self._hearing = None  # the page closes the microphone; the current utterance is heard to its end
+            self._hearing = None  # the page closes the microphone; the current utterance is still recognized in full
         shown: dict[str, Any] = {"event": "session", "step": step, "left": None}
         if session is not None:
             shown["paused"] = session.stage == "paused"

@@ -14,7 +14,7 @@ from voice_helper.exporters.phrases_page import examples_of
 from voice_helper.skill.folder_reader import Content
 from voice_helper.skill.web_labels import Button, WebLabels
 
-_GROUND: Final = "#0e141b"  # the background while the page opens
+_GROUND: Final = "#0e141b"  # the background color while the page loads
 _ICONS: Final = (("icon.svg", "any", "image/svg+xml"), ("icon-192.png", "192x192", "image/png"))
 _PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
 _DIALLED: Final = re.compile(r"\+?\d{2,}")
@@ -84,7 +84,7 @@ def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str
 
 
 def _of_part(words: WebLabels, part: ButtonPart) -> Iterable[Button]:
-    """Yield the buttons of a part of the page, in the order of the commands."""
+    """Yield the buttons for a part of the page, in the order of the commands."""
     return (
         words.commands[command.intent]
         for command in COMMANDS.values()
@@ -93,20 +93,22 @@ def _of_part(words: WebLabels, part: ButtonPart) -> Iterable[Button]:
 
 
 def _place_steps(content: Content) -> int:
-    """Return the number of the step that differs by place: up to there, naming a place still matters."""
+    """Return the number of the step that depends on the place. Until this step, the user can still name a place."""
     guide = content.guide
     steps = guide.steps if guide is not None else ()
     return next((step.number for step in steps if guide and step.name == guide.places.step), 0)
 
 
 def _number(number: str) -> str:
-    """Return a number as HTML, as a `tel:` link if a phone can dial it."""
+    """Return a number as HTML. If a phone can dial it, it becomes a `tel:` link."""
     shown, dialled = escape(number), dialled_number(number)
     return f'<a href="tel:{dialled}">{shown}</a>' if dialled else shown
 
 
 def dialled_number(number: str) -> str | None:
-    """Return a number as a phone dials it; `None` if it is none, such as "your local emergency number"."""
+    """Return a number in the form that a phone dials. Return `None` for a text such as "your local emergency
+    number".
+    """
     digits = number.translate(_BETWEEN_DIGITS)
     return digits if _DIALLED.fullmatch(digits) else None
 

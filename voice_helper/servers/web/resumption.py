@@ -1,4 +1,4 @@
-"""Keep a conversation whose connection was cut, in memory and for a few minutes, so that its page can go on with it."""
+"""Keep an interrupted conversation in memory for a few minutes, so that the page can resume it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from voice_helper.servers.web.live_conversation import LiveConversation
 from voice_helper.support.clock import clock_seconds
 
 KEPT_SECONDS: Final = 600.0
-"""How long a conversation is kept. A guided session never lasts longer."""
+"""How long a conversation is kept. No guided session lasts longer."""
 
 _MAX_KEPT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A conversation that its page has left."""
+    """A conversation whose page has disconnected."""
 
     state: State
     since: float
@@ -27,7 +27,7 @@ class Left:
 
 
 class Resumption:
-    """The conversations of one server, by a random name that only their page knows. Thread-safe."""
+    """The conversations of one server, keyed by a random name that only their page knows. Thread-safe."""
 
     def __init__(self) -> None:
         self._open: dict[str, LiveConversation] = {}
@@ -35,7 +35,7 @@ class Resumption:
         self._lock = threading.Lock()
 
     def opened(self, name: str, live: LiveConversation) -> None:
-        """Add a conversation that has begun or goes on."""
+        """Add a conversation that has started or resumed."""
         with self._lock:
             if live.left is None:
                 self._open[name] = live
@@ -53,9 +53,10 @@ class Resumption:
                 del self._left[next(iter(self._left))]
 
     def take(self, name: str) -> Left | None:
-        """Return what was kept under a name, and forget it. `None` if there is nothing, or not any more.
+        """Remove and return the conversation kept under a name. Return `None` if there is none or it has expired.
 
-        Blocks until a conversation that is still open has ended: the server may notice a cut later than the page.
+        Blocks until a conversation that is still open has ended, because the server may notice an interruption later
+        than the page does.
         """
         with self._lock:
             live = self._open.get(name)
@@ -68,5 +69,5 @@ class Resumption:
 
 
 def new_name() -> str:
-    """Return a name that nobody can guess."""
+    """Return an unguessable name."""
     return secrets.token_urlsafe(16)

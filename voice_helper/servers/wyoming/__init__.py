@@ -1,1 +1,1 @@
-"""Serve the Wyoming protocol, which Home Assistant speaks."""
+"""Serve the Wyoming protocol, which Home Assistant uses."""

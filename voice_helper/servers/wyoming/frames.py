@@ -1,7 +1,7 @@
 """Read frames of the Wyoming protocol, with limits on size and time.
 
-A frame is one line of JSON, followed by as many bytes of JSON and of payload as the line states. Wyoming's own reader
-accepts any number and waits forever.
+A frame is one line of JSON, followed by JSON data and a payload whose lengths the line states. Wyoming's own reader
+accepts any length and waits forever.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_PAYLOAD_BYTES: Final = 1024 * 1024
 """Ten seconds of studio-quality audio. Home Assistant sends at most 0.1 s at a time."""
 
 FRAME_SECONDS: Final = 15.0
-"""The time within which a frame must be complete once it has started."""
+"""Once a frame has started, it must be complete within this time."""
 
 
 class FrameError(Exception):
@@ -26,9 +26,9 @@ class FrameError(Exception):
 
 
 async def read_frame(reader: asyncio.StreamReader, idle_seconds: float) -> Event | None:
-    """Read the next frame. Returns `None` if the client has closed the connection.
+    """Read the next frame. Return `None` if the client has closed the connection.
 
-    Raises `FrameError` for an invalid frame, or `TimeoutError` if no frame starts within `idle_seconds`.
+    Raises `FrameError` for an invalid frame, and `TimeoutError` if no frame starts within `idle_seconds`.
     """
     async with asyncio.timeout(idle_seconds):
         first = await reader.read(1)
@@ -40,7 +40,7 @@ async def read_frame(reader: asyncio.StreamReader, idle_seconds: float) -> Event
     except TimeoutError:
         raise FrameError(f"a frame must be complete within {FRAME_SECONDS:.0f} seconds") from None
     except asyncio.IncompleteReadError:
-        raise FrameError("a frame breaks off") from None
+        raise FrameError("a frame is incomplete") from None
 
 
 async def _rest(first: bytes, reader: asyncio.StreamReader) -> Event:
@@ -63,9 +63,9 @@ def _read_object(text: bytes) -> dict[str, Any]:
     try:
         read = json.loads(text)
     except (ValueError, RecursionError):
-        raise FrameError("a frame begins with a line of JSON") from None
+        raise FrameError("a frame must begin with a line of JSON") from None
     if not isinstance(read, dict):
-        raise FrameError("a frame begins with a JSON object")
+        raise FrameError("a frame must begin with a JSON object")
     return read
 
 

@@ -1,7 +1,7 @@
 """Serve the conversation, the recognizer and the voice to Home Assistant over the Wyoming protocol.
 
-Home Assistant opens a connection for each utterance. It sends a `transcript` with the conversation id and reads one
-`handled` or `not-handled`, or sends audio and reads a `transcript`, or sends text and reads audio.
+Home Assistant opens one connection per request. It sends a `transcript` with the conversation id and reads `handled` or
+`not-handled`; or it sends audio and reads a `transcript`; or it sends text and reads audio.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ IDLE_SECONDS: Final = 60.0
 """A connection without data for this long is closed."""
 
 SEND_SECONDS: Final = 15.0
-"""The time within which a client must read what is sent to it."""
+"""A client must read the data sent to it within this time."""
 
 MAX_SOUND_SECONDS: Final = 60
 """The maximum length of an utterance."""
@@ -67,28 +67,28 @@ _TURNS_AT_ONCE: Final = 4  # the neural networks release the GIL
 
 @dataclass(frozen=True)
 class WyomingService:
-    """What the Wyoming server serves, and to whom."""
+    """The configuration of the Wyoming server."""
 
     conversation: Conversation
     language: str
     recognizer: str
-    """The recognizer's own name."""
+    """The name of the recognizer."""
 
     open_recognizer: Callable[[], Recognizer]
     voice: Voice
     words_per_minute: float
     host: str = "127.0.0.1"
     most: int = 4
-    """The maximum number of people who can speak at a time."""
+    """The maximum number of users who can speak at a time."""
 
     regions: tuple[str, ...] = ()
-    """The regions of the language that are named to clients, such as `en-GB`. Others are understood, too."""
+    """The regional variants of the language to advertise to clients, such as `en-GB`. Other variants are accepted."""
 
     sessions: SessionFile | None = None
-    """Keeps the guided sessions over a restart. `None` keeps them in memory only."""
+    """Keeps the guided sessions across a restart. `None` keeps them in memory only."""
 
     about: str = _NAME
-    """What the conversation is about, as a title."""
+    """The subject of the conversation, as a title."""
 
 
 class RefusedRequestError(Exception):
@@ -101,7 +101,7 @@ class RefusedRequestError(Exception):
 
 def programs(served: WyomingService) -> Info:
     """Build the answer to `describe`: the available programs, their versions and their authors."""
-    # Home Assistant refuses a pipeline in a language that is not named letter for letter
+    # Home Assistant refuses a pipeline unless its exact language code is advertised
     language, ours, about = [served.language, *served.regions], Attribution(_NAME, ""), served.about
     handle = HandleModel(_NAME, ours, True, about, __version__, language)
     model = AsrModel(served.recognizer, *_made_by(served.recognizer), language)
@@ -133,8 +133,8 @@ def _made_by(engine: str) -> tuple[Attribution, bool, str, str]:
 def reply_event(turn: ChatTurn) -> Event:
     """Return the reply to a turn as an event.
 
-    Home Assistant speaks the text of `handled` and `not-handled` alike. A turn that is off topic, or that was not
-    understood outside a session, is `not-handled`, so that an assistant with several agents asks the next one.
+    Home Assistant speaks the text of `handled` and `not-handled` alike. A turn is `not-handled` if it is off topic, or
+    if it was not understood outside a session. An assistant with several agents then asks the next one.
     """
     return (Handled if _is_handled(turn) else NotHandled)(turn.reply.text).event()
 
@@ -171,7 +171,9 @@ class WyomingServer:
             await server.serve_forever()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a client in our own task, because asyncio's would print a traceback when the server stops."""
+        """Serve a client in a task created here, because asyncio's own task would print a traceback when the server
+        stops.
+        """
         task = asyncio.create_task(self._connected(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -220,7 +222,9 @@ class _Connection:
         }
 
     async def serve(self) -> None:
-        """Answer events in order until either side ends the connection. The client receives an error with the cause."""
+        """Answer events in order until either side ends the connection. On failure, the client receives an error with
+        the cause.
+        """
         try:
             await self._answer_all()
         except RefusedRequestError as refused:
@@ -231,11 +235,11 @@ class _Connection:
             await self._refuse("fault", fault.message)
         except (TimeoutError, ConnectionError):
             pass
-        except asyncio.CancelledError:  # the server stops
+        except asyncio.CancelledError:  # the server is stopping
             self._break_off_sound()
             raise
         except Exception:
-            await self._refuse("fault", "something went wrong here")
+            await self._refuse("fault", "internal error")
             raise
         finally:
             await self._give_back_place()
@@ -244,10 +248,10 @@ class _Connection:
         await _refuse(self._reader, self._writer, code, text, self._break_off_sound)
 
     def _break_off_sound(self) -> None:
-        """Send a part of a frame if a text is half spoken.
+        """If the audio of a text was interrupted, send an incomplete frame.
 
-        Home Assistant takes the end of a connection for the end of the sound, even after an error event, and keeps the
-        sound for the next time. Only a frame that breaks off makes it forget the sound.
+        Home Assistant treats the end of a connection as the end of the audio, even after an error event, and caches the
+        audio. It discards the audio only if the last frame is incomplete.
         """
         if self._is_half_spoken:
             self._writer.write(_BROKEN_FRAME)
@@ -270,7 +274,7 @@ class _Connection:
     async def _ping(self, event: Event) -> None:
         await self._send(Pong(None if event.data.get("text") is None else _text(event)).event())
 
-    # conversation turns
+    # Conversation turns
 
     async def _take_turn(self, event: Event) -> None:
         self._refuse_other_language(event.data.get("language"), "understood")
@@ -280,7 +284,7 @@ class _Connection:
         await self._send(reply_event(turn))
 
     def _talk_and_place(self, context: object) -> tuple[str, str | None]:
-        """Return the conversation key and the place. Without an id, the key is the device or the connection."""
+        """Return the conversation key and the device. Without an id, the key is the device or the connection."""
         given = context if isinstance(context, dict) else {}
         place = _id(given, "satellite_id") or _id(given, "device_id")
         name = _id(given, "conversation_id")
@@ -288,7 +292,7 @@ class _Connection:
             return f"conversation {name}", place
         return f"place {place}" if place is not None else f"connection {self._number}", place
 
-    # speech to text
+    # Speech to text
 
     async def _check_language(self, event: Event) -> None:
         self._refuse_other_language(event.data.get("language"), "heard")
@@ -325,7 +329,7 @@ class _Connection:
         session = self._server.talks.in_session()
         if session is None:
             return heard
-        # Home Assistant does not say which user the audio belongs to; it is most likely the one in the session
+        # Home Assistant does not say which user is speaking; it is most likely the one in the session
         return self._server.served.conversation.words_in_session(session, heard, over_speech=False)
 
     async def _begun_hearing(self) -> Hearing:
@@ -344,7 +348,7 @@ class _Connection:
         return await self._loop.run_in_executor(self._server.hearings, work, *arguments)
 
     async def _give_back_place(self) -> None:
-        """Release the place for another client, even if this one disconnected in mid-sentence."""
+        """Release the slot for another client, even if this one disconnected in mid-sentence."""
         hearing, self._hearing = self._hearing, None
         if hearing is None:
             return
@@ -356,7 +360,7 @@ class _Connection:
         finally:
             self._server.places.give_back(recognizer)
 
-    # text to speech
+    # Text to speech
 
     async def _speak(self, event: Event) -> None:
         if self._reading is not None:  # the whole text again, for servers that do not support streaming
@@ -416,7 +420,7 @@ class _Connection:
 
 _numbers = itertools.count()
 _FORM: Final = AudioStart(SAMPLE_RATE, 2, 1)
-_BROKEN_FRAME: Final = b'{"type": "audio-chunk", "payload_length": 2}\n'  # whose payload never comes
+_BROKEN_FRAME: Final = b'{"type": "audio-chunk", "payload_length": 2}\n'  # its payload never follows
 
 
 async def _send(writer: asyncio.StreamWriter, event: Event) -> None:
@@ -433,7 +437,7 @@ async def _refuse(
 ) -> None:
     """Send an error that explains why the connection ends, and wait briefly for the client to read it.
 
-    `last` may send something more after the error.
+    `last` may send more data after the error.
     """
     with suppress(TimeoutError, ConnectionError):
         await _send(writer, Error(text, code).event())
@@ -445,7 +449,7 @@ async def _refuse(
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    """Close a connection, even if the client no longer reads."""
+    """Close a connection, even if the client has stopped reading."""
     writer.close()
     try:
         async with asyncio.timeout(_LINGER_SECONDS):

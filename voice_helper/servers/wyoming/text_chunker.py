@@ -1,4 +1,4 @@
-"""Split text, complete or streamed, into pieces that a voice speaks one after the other."""
+"""Split complete or streamed text into parts that a voice can speak one by one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from voice_helper.runtime.speaker import sentences_of
 
 MAX_PIECE_CHARACTERS: Final = 300
-"""A longer sentence is split between two words, so that its audio starts without a long wait."""
+"""The maximum length of a part. A longer sentence is split between two words, so that its audio starts sooner."""
 
 _COMPLETE = re.compile(r".*[.?!]\s+", re.DOTALL)
 
@@ -24,7 +24,7 @@ class TextChunker:
         self._waiting = ""
 
     def add(self, text: str) -> list[str]:
-        """Add text and return the pieces that can be spoken now."""
+        """Add text and return the parts that can be spoken now."""
         self.characters += len(text)
         self._waiting += text
         complete = _COMPLETE.match(self._waiting)
@@ -34,7 +34,7 @@ class TextChunker:
         return _pieces(complete[0])
 
     def rest(self) -> list[str]:
-        """Return the remaining pieces. Call this when the text is complete."""
+        """Return the remaining parts. Call this when the text is complete."""
         left, self._waiting = self._waiting, ""
         return _pieces(left)
 

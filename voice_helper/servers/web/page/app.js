@@ -1,21 +1,21 @@
-// The page: what is pressed, spoken or typed goes to the machine that answers, and what it tells is shown.
+// The page: sends button presses, speech and typed text to the server, and shows the server's messages.
 
 import { Connection } from "./connection.js";
 import { Microphone, Player, wake } from "./sound.js";
 
-const TAP_MILLISECONDS = 350; // a shorter press listens until somebody has spoken, a longer one until it ends
+const TAP_MILLISECONDS = 350; // a shorter press listens until the end of speech, a longer one until its release
 const MOST_ANSWERS = 30;
-const FIRST_WAIT_SECONDS = 0.5; // until a cut line is made again; twice as long after each failure
+const FIRST_WAIT_SECONDS = 0.5; // before the first reconnection; doubled after each failure
 const LONGEST_WAIT_SECONDS = 8;
 
 const { labels, kinds, needs_token: needsToken, place_steps: placeSteps, dialled } = JSON.parse(document.getElementById("words").textContent);
 const part = (id) => document.getElementById(id);
 const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 
-// What is being heard: null, "held", "once" or "open".
+// The current listening mode: null, "held", "once" or "open".
 let hearing = null;
 let pressedAt = 0;
-let speaking = null; // the row on the page that is being said
+let speaking = null; // the row that is being spoken
 
 export const player = new Player((number) => {
   line.send({ do: "played", number });
@@ -27,7 +27,7 @@ const microphone = new Microphone((sound, peak) => {
 });
 const line = new Connection({ token: () => sessionStorage.getItem("token") ?? "", welcomed, told, spoken, cut });
 
-// The line
+// The connection
 
 async function reach() {
   wake();
@@ -47,7 +47,7 @@ async function reach() {
   }
 }
 
-// The token stands in the address that was printed, or it is asked for: at once, not when help is needed.
+// The token is in the printed address. Otherwise, the page asks for it immediately, not only when help is needed.
 async function askFirst() {
   const inAddress = new URLSearchParams(location.hash.slice(1)).get("token");
   if (inAddress) {
@@ -89,7 +89,7 @@ function cut(why) {
   show(why ? labels[why] : "");
 }
 
-// The instruction stays to be read while the line is made again; the server then goes on at its step.
+// The instruction stays visible during the reconnection. The server then continues at the same step.
 async function rejoin() {
   session.hold();
   show(labels.rejoining);
@@ -102,7 +102,7 @@ async function rejoin() {
   }
 }
 
-// Waits for a time, or until the network or the reader is back.
+// Waits for a time, or until the network is back or the user returns to the page.
 function soon(seconds) {
   return new Promise((resolve) => {
     const timer = setTimeout(done, 1000 * seconds);
@@ -123,7 +123,7 @@ function welcomed(isResumed) {
   else giveUp();
 }
 
-// The session is lost: what it said last stays on the page.
+// The session is lost. Its last instruction stays on the page.
 function giveUp() {
   const last = session.said;
   session.leave();
@@ -144,7 +144,7 @@ function ask(text) {
   send({ do: "ask", text });
 }
 
-// What is told
+// Messages from the server
 
 function told(message) {
   const tell = {
@@ -202,7 +202,7 @@ function showAnswer({ heard, rows, disclaimer, alarm, calls }) {
   list.append(...rows.map(rowOf));
   exchange.append(question, list);
   if (calls && dialled) (alarm === "certain" ? list.prepend(callItem()) : list.firstChild.after(callItem()));
-  if (disclaimer) exchange.append(element("p", "unseen text", disclaimer)); // it stands below in sight already
+  if (disclaimer) exchange.append(element("p", "unseen text", disclaimer)); // it is already visible below
   exchange.scrollIntoView({ block: "start", behavior: isStill.matches ? "auto" : "smooth" });
 }
 
@@ -252,7 +252,7 @@ function rowOf({ text, kind, source }) {
   return row;
 }
 
-// What is said outside a session stands in the answer already, or, as a session's last words do, for itself.
+// Speech outside a session is already part of the answer, or, like the last sentence of a session, stands alone.
 function showSaid(said) {
   if (session.isOn) return session.say(said);
   const last = part("answers").lastElementChild;
@@ -290,11 +290,11 @@ resized.observe(part("session"));
 
 const session = {
   isOn: false,
-  whole: null, // seconds of the hold, rest or wait that is being counted
+  whole: null, // total seconds of the current hold, rest or wait
   said: [],
   aside: null,
-  warning: "", // a sign of danger that is only possible: it stands in a card and moves nothing
-  isTurned: false, // the count has ended or changed: what is said next takes the place of what stands there
+  warning: "", // a possible alarm, shown on a card without moving the session
+  isTurned: false, // the countdown has ended or changed: the next sentence replaces the current one
   endsAt: 0,
   timer: 0,
 
@@ -314,7 +314,7 @@ const session = {
     return undefined;
   },
 
-  // What a hold began with stays large while it is counted; what is said in it stands small below.
+  // The instruction that began a hold stays large during the countdown. Later sentences appear in small letters below.
   say(said) {
     if (said.text === this.warning) return;
     const last = this.said.at(-1);
@@ -421,7 +421,7 @@ function setView(inSession) {
   part("home").disabled = inSession;
 }
 
-// A phone that falls asleep would end the session.
+// A phone in standby would end the session.
 let awake = null;
 
 async function keepAwake() {
@@ -429,13 +429,13 @@ async function keepAwake() {
     awake = await navigator.wakeLock.request("screen");
     if (!session.isOn) awake.release();
   } catch {
-    awake = null; // not every browser can, nor every page that is not secure
+    awake = null; // not supported by every browser, nor on insecure pages
   }
 }
 
 // The microphone
 
-// Opens the microphone and tells the other side. False where there is none; null where listening has ended meanwhile.
+// Opens the microphone and notifies the server. False if there is none; null if listening has ended in the meantime.
 async function listen(how) {
   if (!Microphone.isAllowed) return false;
   hearing = how;
@@ -500,7 +500,7 @@ function release() {
   line.send({ do: "release" });
 }
 
-// What is pressed
+// Buttons and keys
 
 function isPress(event) {
   return (event.key === " " || event.key === "Enter") && !event.ctrlKey && !event.metaKey && !event.altKey;
@@ -546,7 +546,7 @@ addEventListener("click", ({ target }) => {
   if (!button) return;
   part("sayable").close();
   if (session.isOn && !line.isOpen && target.closest("#stop")) {
-    session.leave(); // nobody else can hear it now
+    session.leave(); // nothing else is listening now
     show(labels.session_over);
     return;
   }
@@ -580,4 +580,4 @@ if (!Microphone.isAllowed) {
   document.body.classList.add("no-microphone");
   show(labels.no_secure);
 }
-navigator.serviceWorker?.register("service-worker.js").catch(() => {}); // without one the page needs its server to open
+navigator.serviceWorker?.register("service-worker.js").catch(() => {}); // without it, the page opens only if the server is reachable

@@ -1,4 +1,4 @@
-// The microphone's sound as 16 kHz, 16-bit pieces of 32 ms, whatever rate the device has. Runs on the audio thread.
+// Converts the microphone's audio from any sample rate to 16 kHz, 16-bit chunks of 32 ms. Runs on the audio thread.
 
 const RATE = 16000;
 const PIECE = 512;
@@ -14,7 +14,7 @@ class Capture extends AudioWorkletProcessor {
     this.filters = Array.from({ length: PHASES }, (_, phase) => lowPass(cutoff, this.half, phase / PHASES));
     this.held = new Float32Array(4 * this.half + 4096);
     this.count = this.half; // silence before the first sample
-    this.position = this.half; // of the next sample to give, in samples of the device
+    this.position = this.half; // of the next output sample, in device samples
     this.piece = new Int16Array(PIECE);
     this.filled = 0;
     this.peak = 0;
@@ -63,7 +63,7 @@ class Capture extends AudioWorkletProcessor {
   }
 }
 
-// A windowed sinc for a sample that lies `after` (0 to 1) behind the tap in the middle; its taps add up to 1.
+// A windowed sinc for a sample at `after` (0 to 1) past the middle tap. The taps add up to 1.
 function lowPass(cutoff, half, after) {
   const taps = Float32Array.from({ length: 2 * half }, (_, tap) => {
     const distance = tap - half + 1 - after;

@@ -1,9 +1,9 @@
-// The line to the machine that answers: it is made when there is something to say.
+// The connection to the server, which is opened when there is something to send.
 
 const WHY = { 4001: "token_wrong", 4002: "busy", 4003: "fault", 4004: "too_fast", 4006: "fault" };
 const IDLE = 4005;
 const RIGHT = 4007;
-const MOST_WAITING = 320000; // bytes, ten seconds of sound: a network that slow cannot carry it
+const MOST_WAITING = 320000; // bytes, ten seconds of audio: a network this slow cannot carry a conversation
 
 function connect() {
   const address = new URL("conversation", location.href);
@@ -15,15 +15,15 @@ function connect() {
 export class Connection {
   #socket = null;
   #welcome = null;
-  #resume = null; // the name of the conversation, by which it goes on after a cut
+  #resume = null; // the name of the conversation, for resuming it after an interruption
 
-  // `told` is given each object, `spoken` each piece of speech, `cut` the word for why the line ended, or null;
-  // `welcomed` whether the conversation goes on where it was.
+  // `told` receives each object, `spoken` each piece of speech, `cut` the label for why the connection ended, or null,
+  // and `welcomed` whether the conversation was resumed.
   constructor({ token, welcomed, told, spoken, cut }) {
     Object.assign(this, { token, welcomed, told, spoken, cut });
   }
 
-  // Resolves when messages can be sent; rejects with the word for why they cannot.
+  // Resolves when messages can be sent. Otherwise, rejects with the label of the reason.
   open() {
     this.#welcome ??= new Promise((resolve, reject) => {
       const socket = connect();
@@ -54,7 +54,7 @@ export class Connection {
     return this.#welcome;
   }
 
-  // Asks whether the token is right, without a conversation. Rejects with the word for why it is not known.
+  // Checks the token without starting a conversation. If that fails, rejects with the label of the reason.
   check() {
     return new Promise((resolve, reject) => {
       const socket = connect();
@@ -63,7 +63,7 @@ export class Connection {
     });
   }
 
-  // Takes the line for cut: without a network, a browser would notice it minutes later.
+  // Treats the connection as lost. Without a network, a browser would notice only minutes later.
   drop() {
     const socket = this.#socket;
     if (!this.isOpen) return;
@@ -76,7 +76,7 @@ export class Connection {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  // Sends an object, or a piece of sound; what is said to a line that was cut is lost.
+  // Sends an object or audio. Messages to a lost connection are discarded.
   send(message) {
     if (!this.isOpen || this.#socket.bufferedAmount > MOST_WAITING) return;
     this.#socket.send(message instanceof ArrayBuffer ? message : JSON.stringify(message));

@@ -1,4 +1,4 @@
-// Keeps the page itself, so that it opens without a network. What is asked and answered is never kept.
+// Caches the page, so that it opens without a network. Questions and answers are never cached.
 
 const KEPT = "voice-helper";
 const FILES = ["./", "style.css", "app.js", "connection.js", "sound.js", "capture.js", "icon.svg", "manifest.webmanifest"];
@@ -9,7 +9,7 @@ self.addEventListener("install", (event) => {
 
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
-// The newest from the server; what was kept where it cannot be reached.
+// Returns the newest version from the server, or the cached one if the server cannot be reached.
 self.addEventListener("fetch", (event) => {
   if (event.request.method === "GET") event.respondWith(newest(event.request));
 });

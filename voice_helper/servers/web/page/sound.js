@@ -1,18 +1,18 @@
-// The loudspeaker and the microphone of the browser, for 16 kHz, 16-bit, mono sound.
+// The loudspeaker and the microphone of the browser, for 16 kHz, 16-bit, mono audio.
 
 const RATE = 16000;
-const AHEAD_SECONDS = 0.03; // a piece of speech is scheduled so far ahead, so that its first sound is whole
+const AHEAD_SECONDS = 0.03; // speech is scheduled this far ahead, so that its start is not cut off
 
 let shared = null;
 
-// One audio context for both; a press or a key must have come first, else browsers keep it silent.
+// One audio context for both. Browsers keep it silent until the user has pressed a button or a key.
 export function wake() {
   shared ??= new AudioContext({ latencyHint: "interactive" });
   if (shared.state === "suspended") shared.resume().catch(() => {});
   return shared;
 }
 
-// Plays speech piece after piece.
+// Plays pieces of speech in order.
 export class Player {
   #gain = null;
   #meter = null;
@@ -20,7 +20,7 @@ export class Player {
   #ends = 0;
   #muted = false;
 
-  // `played` is told the number of each piece that was heard to its end.
+  // `played` receives the number of each piece that has been played to its end.
   constructor(played) {
     this.played = played;
     this.playedSamples = 0;
@@ -36,7 +36,7 @@ export class Player {
     if (this.#gain) this.#gain.gain.value = muted ? 0 : 1;
   }
 
-  // A piece is its number (four bytes, the lowest first) and its sound.
+  // A piece consists of its number (four bytes, little-endian) and its audio.
   play(piece) {
     const context = wake();
     this.#connect(context);
@@ -82,14 +82,14 @@ export class Player {
   }
 }
 
-// Gives the microphone's sound while it is open. The device is let go as soon as nobody is listened to.
+// Delivers the microphone's audio while it is open. The device is released as soon as listening ends.
 export class Microphone {
   #stream = null;
   #source = null;
   #node = null;
   #wanted = false;
 
-  // `heard` is given each piece of sound and its peak, from 0 to 1.
+  // `heard` receives each chunk of audio and its peak, from 0 to 1.
   constructor(heard) {
     this.heard = heard;
   }
@@ -102,13 +102,13 @@ export class Microphone {
     return this.#node !== null;
   }
 
-  // Opens the device; false where it was closed again meanwhile. Throws where there is none, or it is not allowed.
+  // Opens the device. False if it was closed in the meantime. Throws if there is none or permission was denied.
   async open() {
     this.#wanted = true;
     if (this.#node) return true;
     const context = wake();
     const stream = await navigator.mediaDevices.getUserMedia({
-      // soft voices and noise are the recognizer's work: done here, too, a "stop" would be heard half a second later
+      // the recognizer handles soft voices and noise; doing so here would delay a "stop" by half a second
       audio: { channelCount: 1, echoCancellation: true, noiseSuppression: false, autoGainControl: false },
     });
     await (this.loaded ??= context.audioWorklet.addModule("capture.js"));
