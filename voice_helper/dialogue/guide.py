@@ -11,7 +11,7 @@ from voice_helper.dialogue.answers import filled
 from voice_helper.types import Match, Row
 
 MAX_REPORT_WORDS: Final = 40
-"""A longer text is not searched for a report of the trouble."""
+"""Longer texts are not searched for a report of the trouble."""
 
 ROOM_IN_A_TURN_SECONDS: Final = 10
 """In a turn-based session, waits of at most this length are skipped."""
@@ -156,7 +156,7 @@ class Guide:
                 yield from ((way.replace("{step}", called), step.name) for way in self.go_to)
 
     def clauses(self, words: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Yield the parts of a text that may report the trouble, each with the words before and after it."""
+        """Yield the parts of a text that may report the trouble, each with the text before and after it."""
         if len(words) > MAX_REPORT_WORDS:
             return
         starts = [at for at in range(len(words)) if at == 0 or _is_at(words[:at], self.before_trouble, at_end=True)]

@@ -73,18 +73,18 @@ def _check_steps(file: GuideFile, names: list[str], problems: Problems) -> None:
         problems.add(file.place, 'guide.yaml needs "steps:" with at least one step')
     place = file.place_
     if place is not None and place.step is not None and place.step not in names:
-        problems.add(place.place_of("step"), f'place: "{place.step}" is no step{did_you_mean(place.step, names)}')
+        problems.add(place.place_of("step"), f'place: "{place.step}" is not a step{did_you_mean(place.step, names)}')
     for name, step in zip(names, file.steps, strict=True):
         if step.repeat_from and step.repeat_from not in names:
             near = did_you_mean(step.repeat_from, names)
-            problems.add(step.place, f'the step {name} repeats from "{step.repeat_from}", which is no step{near}')
+            problems.add(step.place, f'the step {name} repeats from "{step.repeat_from}", which is not a step{near}')
         if step.skip_when and step.skip_when not in file.conditions:
             problems.add(step.place, f'the step {name}: "conditions:" does not say when "{step.skip_when}" is true')
 
 
 @dataclass(frozen=True)
 class _Builder:
-    """Builds rows with the settings filled in, and steps of them."""
+    """Builds rows with the settings filled in, and steps from such rows."""
 
     sources: Sources
     problems: Problems

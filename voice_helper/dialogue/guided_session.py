@@ -36,12 +36,12 @@ class Session:
     """The sample of a hold at which what is being said in its middle will be over."""
 
     asking_place: bool = False
-    """The place that was named is not exact enough, and was asked about."""
+    """Whether the assistant has asked about a place that was not precise enough."""
 
     standing: bool = False
     repeated: bool = False
     asking: str | None = None
-    """The report that was asked about: "yes" makes it."""
+    """The report that the assistant has asked about. "Yes" confirms it."""
 
     hedged: frozenset[str] = frozenset()
     """The reports that were hedged before."""
@@ -49,12 +49,12 @@ class Session:
     conditions: frozenset[str] = frozenset()
     place: str | None = None
     owed: tuple[Row, ...] = ()
-    """Rows to say as soon as a hold has time for them."""
+    """Rows to speak as soon as a hold has time for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a session does next: its new state, and what to say."""
+    """The result of a session function: the new state, and what to say."""
 
     session: Session | None
     """The new state, or `None` if the session is over."""
@@ -70,10 +70,10 @@ class Move:
 def begin(
     guide: Guide, short_disclaimer: Row, *, place: str | None = None, conditions: frozenset[str] = frozenset()
 ) -> Move:
-    """Start a session with its first instruction."""
+    """Start a session with the first instruction."""
     owed = tuple(row for step in guide.steps for row in step.in_hold)
     session = Session(place=place, conditions=conditions, owed=(*owed, short_disclaimer))
-    if not any(step.hold_seconds for step in guide.steps):  # no silence to fill with them
+    if not any(step.hold_seconds for step in guide.steps):  # there is no hold in which to speak them
         move = _enter(guide, replace(session, owed=()), 0)
         return replace(move, say=(*move.say, *session.owed))
     question = guide.places.questions.get(place or "")
@@ -83,7 +83,7 @@ def begin(
 
 
 def pass_time(guide: Guide, session: Session, samples: int) -> Move:
-    """Advance the time. The limit of the session always counts down; holds and waits only while they run."""
+    """Advance the time. The time limit always counts down; holds and waits only while they are running."""
     session = replace(session, total_samples=session.total_samples + samples)
     if session.total_samples >= guide.limit_seconds * SAMPLE_RATE:
         return Move(None, guide.close_limit, hush=True, end="time_limit", full_disclaimer=True)
@@ -108,7 +108,7 @@ def pass_time(guide: Guide, session: Session, samples: int) -> Move:
 
 
 def done_speaking(guide: Guide, session: Session) -> Move:
-    """Start a hold or a wait, because the voice has finished."""
+    """Start a hold or a wait, because the voice has finished speaking."""
     session = replace(session, said_until=0)
     if session.stage != "saying" or session.asking_place:
         return Move(session)
@@ -124,7 +124,7 @@ def done_speaking(guide: Guide, session: Session) -> Move:
 
 
 def go_next(guide: Guide, session: Session) -> Move:
-    """Go to the next step at once."""
+    """Go to the next step immediately."""
     return _at_once(_next(guide, replace(session, asking_place=False)))
 
 
@@ -134,9 +134,9 @@ def go_to_step(guide: Guide, session: Session, name: str) -> Move:
 
 
 def report(guide: Guide, session: Session, intent: str, comparable: str) -> Move | None:
-    """Answer a report that says less than its intent; `None` if it says it in full, or is no report.
+    """Respond to a weakened report. Return `None` for a full report, or if the text is no report.
 
-    The first one is asked about or gets a tip. A later one gets a word, or counts in full.
+    The first one leads to a question or a tip. A later one gets a short reply, or counts as a full report.
     """
     hedge = guide.hedges.get(intent)
     if hedge is None or not any(f" {word} " in f" {comparable} " for word in hedge.words):
@@ -151,18 +151,18 @@ def report(guide: Guide, session: Session, intent: str, comparable: str) -> Move
 
 
 def go_back(guide: Guide, session: Session) -> Move:
-    """Go to the previous step. From the first step, say it again."""
+    """Go to the previous step. At the first step, repeat it."""
     position = session.position if session.standing else max(0, session.position - 1)
     return _at_once(_enter(guide, session, position))
 
 
 def restart(guide: Guide, session: Session) -> Move:
-    """Go back to the first step. The time limit keeps counting."""
+    """Go back to the first step. The time limit keeps running."""
     return _at_once(_enter(guide, replace(session, repeated=False), 0))
 
 
 def repeat(guide: Guide, session: Session) -> Move:
-    """Say the step again, then start its hold again."""
+    """Repeat the instruction of the step, then restart its hold."""
     step = current_step(guide, session)
     again = _at(session, "saying")
     question = guide.places.questions.get(session.place or "") if session.asking_place else None
@@ -170,7 +170,9 @@ def repeat(guide: Guide, session: Session) -> Move:
 
 
 def come_back(guide: Guide, session: Session, samples: int) -> Move:
-    """Say the step again after a time in which nobody could be reached: only the limit of the session went on."""
+    """Repeat the step after a time in which the user could not be reached. During that time, only the time limit was
+    running.
+    """
     away = replace(session, stage="paused")
     move = pass_time(guide, away, samples)
     return move if move.session is None else repeat(guide, move.session)
@@ -189,7 +191,7 @@ def resume(guide: Guide, session: Session) -> Move:
 
 
 def go_to_place(guide: Guide, session: Session, places: str | None) -> Move:
-    """Go to the step for the last place that was named, or ask about a place that is not exact enough."""
+    """Go to the step for the place that was named last, or ask about a place that is not precise enough."""
     if places is None:  # "the other leg"
         move = _enter(guide, session, guide.index(guide.places.step or "", otherwise=session.position))
         return _at_once(replace(move, say=(*_spoken(guide.places.other), *move.say)))
@@ -202,13 +204,13 @@ def go_to_place(guide: Guide, session: Session, places: str | None) -> Move:
 
 
 def start_again(guide: Guide, session: Session, places: str | None) -> Move:
-    """Answer a report of the trouble during a session: go to the step for its place, as far as that is known."""
+    """Respond to a report of the trouble during a session. If a place is known, go to the step for this place."""
     afresh = replace(session, repeated=False)
     return go_to_place(guide, afresh, places or session.place or guide.places.usual)
 
 
 def stand(guide: Guide, session: Session) -> Move:
-    """Give the extra step, which is used only if the user asks for it."""
+    """Start the extra step, which is used only if the user asks for it."""
     if guide.stand is None:
         return repeat(guide, session)
     standing = replace(_at(session, "saying"), standing=True, round=1)
@@ -216,12 +218,12 @@ def stand(guide: Guide, session: Session) -> Move:
 
 
 def better(guide: Guide) -> Move:
-    """Close the session because the cramp is better."""
+    """Close the session because the trouble is better."""
     return Move(None, (guide.good, *guide.close), hush=True, end="better", full_disclaimer=True)
 
 
 def worse(guide: Guide) -> Move:
-    """Close the session at once because the cramp is worse, with the advice to get help."""
+    """Close the session immediately because the trouble is worse, with the advice to get help."""
     return Move(None, guide.close_worse, hush=True, end="worse", full_disclaimer=True)
 
 
@@ -235,7 +237,7 @@ def same(guide: Guide, session: Session) -> Move:
 
 
 def not_yet(guide: Guide, session: Session) -> Move:
-    """Go on with a step in the middle of which nothing has changed."""
+    """Continue with the current step after a report of no change in the middle of it."""
     if current_step(guide, session).asks:
         return same(guide, session)
     return say_between(guide, session, _spoken(guide.keep_going))
@@ -269,9 +271,11 @@ def which_step(guide: Guide, session: Session) -> Move:
 
 
 def how_long(guide: Guide, session: Session) -> Move:
-    """Say how many seconds of the countdown are left, or how long a hold will be. Without either, say the step."""
+    """Say how many seconds of the countdown are left, or how long the hold will be. If there is neither, repeat the
+    step.
+    """
     left, hold = seconds_left(guide, session), current_step(guide, session).hold_seconds
-    if left is None and hold == math.inf:  # the user counts: the step says how far
+    if left is None and hold == math.inf:  # the user counts, so the step tells the duration
         return repeat(guide, session)
     if left is None and hold and session.stage == "saying" and guide.count.text:
         return say_between(guide, session, (filled(guide.count, {"seconds": f"{hold:g}"}),))
@@ -281,7 +285,7 @@ def how_long(guide: Guide, session: Session) -> Move:
 
 
 def seconds_left(guide: Guide, session: Session) -> tuple[float, float] | None:
-    """Return the seconds left and the total of the current hold, rest or wait, or `None` if there is none."""
+    """Return the remaining and the total seconds of the current hold, rest or wait, or `None` if there is none."""
     step = current_step(guide, session)
     whole = {"holding": step.hold_seconds, "resting": step.rest_seconds, "waiting": step.wait_seconds}
     seconds = whole.get(session.stage)
@@ -299,7 +303,7 @@ def current_step(guide: Guide, session: Session) -> Step:
 
 
 def _at_once(move: Move) -> Move:
-    """Return the same move, which also stops the current speech."""
+    """Return the same move, which also interrupts the current speech."""
     return replace(move, hush=True)
 
 
@@ -347,7 +351,7 @@ def _rows(guide: Guide, step: Step, session: Session) -> tuple[Row, ...]:
 
 
 def _spoken(row: Row) -> tuple[Row, ...]:
-    """Return a row that a folder may leave out."""
+    """Return a row as a tuple, which is empty if the folder omits the row."""
     return (row,) if row.text else ()
 
 
@@ -357,7 +361,7 @@ def seconds_to_say(rows: tuple[Row, ...]) -> float:
 
 
 def _fitting(rows: tuple[Row, ...], seconds: float) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """Split rows into those that fit into the time, and the rest."""
+    """Split rows into those that fit into the time and the rest."""
     count = len(rows)
     while count and seconds_to_say(rows[:count]) > seconds:
         count -= 1

@@ -75,7 +75,9 @@ class Interpreter:
         return self._best_explained(replace(heard, alternatives=()), said, _context(state))  # mostly our own echo
 
     def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
-        """Return the transcript, or in a session the short command that the whole utterance sounds like."""
+        """Return the transcript. In a session, return the short command that the whole utterance sounds like, if
+        any.
+        """
         if state.session is None or not heard.command:
             return heard
         may_be_us = over_speech and not self.is_stop(heard.command)
@@ -166,11 +168,11 @@ class Interpreter:
         return named[0] if len(named) == 1 else None
 
     def may_be_us(self, state: State, event: Heard, heard: Interpretation, *, expected: str | None) -> bool:
-        """Return whether words heard while we spoke may be our own, misheard.
+        """Return whether speech recognized while the assistant was speaking may be its own, misrecognized.
 
-        "Stop" never waits for certainty, and neither do words on which two recognizers agree. A sign of danger is
-        doubted only if our own words name it. A question counts if it is one of our sentences and too long to be
-        chance.
+        "Stop" takes effect at any confidence, and so does speech on which two recognizers agree. A sign of danger is
+        doubted only if the assistant's own speech contains it. A question counts if it matches a template and is too
+        long for a coincidence.
         """
         transcript, match = heard.transcript, heard.match
         if event.over_speech is None or match.intent in (STOP, expected):
@@ -184,7 +186,9 @@ class Interpreter:
         return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
 
     def _own_families(self, own: str) -> frozenset[str | None]:
-        """Return the red flags that our own prompt names: hearing them while it plays proves nothing."""
+        """Return the red flags that the assistant's own prompt names. Recognizing them while it plays proves
+        nothing.
+        """
         if not own:
             return frozenset()
         return frozenset(
@@ -192,7 +196,7 @@ class Interpreter:
         )
 
     def two_questions(self, said: NormalizedText, match: Match) -> tuple[Match, Match] | None:
-        """Return the meanings of two questions in one breath, or `None` if a text is not two questions."""
+        """Return the meanings of two questions in one utterance, or `None` if the text is not two questions."""
         if match.decided_by in CERTAIN:
             return None
         for halves in self.follow_ups.split(said):
@@ -206,13 +210,15 @@ class Interpreter:
         return None
 
     def needs_topic(self, said: NormalizedText, match: Match) -> bool:
-        """Return whether words mean nothing without a topic, whatever sentence they resemble: a bare "why"."""
+        """Return whether a text means nothing without a topic, even if it resembles a sentence: a bare "why"."""
         if match.decided_by not in ("nearest", "unsure"):
             return False
         return self.follow_ups.kind(said) is not None or self.follow_ups.choice(said) is not None
 
     def going_on(self, topic: Match, said: NormalizedText, match: Match) -> Match:
-        """Take "what about magnesium" as a question of the kind that was answered last, or else of another kind."""
+        """Interpret "what about magnesium" as a question of the same kind as the last one, or otherwise of another
+        kind.
+        """
         if match.decided_by in _FIRM:
             return match
         group_of = self.understanding.sentences.group_of

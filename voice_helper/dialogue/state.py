@@ -21,51 +21,53 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class LastAnswer:
-    """What was answered last: it can be repeated, and asked about further."""
+    """The last answer, which the user can ask to repeat or follow up."""
 
     match: Match | None = None
     rows: tuple[Row, ...] | None = None
     """The rows spoken in reply to the match, if they were not its first answer."""
 
     topic: Match | None = None
-    """The topic of "why" and "tell me more"."""
+    """The topic that "why" and "tell me more" refer to."""
 
     pages_given: int = 0
     """How often the user has been told more about the topic."""
 
     led_through: tuple[str, ...] = ()
-    """The intents that follow-ups have led through, so that "next" does not go in a circle."""
+    """The intents that follow-ups have led through, so that "next" does not go round in circles."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordsSoFar:
-    """What follows from the partial transcript of the utterance that is going on."""
+    """Conclusions from the partial transcript of the current utterance."""
 
     acted_on: str | None = None
-    """What was acted on during the utterance, so that its end does not trigger the same action again."""
+    """What was acted on during the utterance, so that the end of the utterance does not trigger the same action
+    again.
+    """
 
     suspected: Flag | None = None
     """A red flag in the partial transcript."""
 
     suspected_samples: int = 0
-    """How long it has been there."""
+    """How long the red flag has persisted."""
 
     commanded: str | None = None
-    """The command in the partial transcript. It stops our speech before it is carried out."""
+    """The command in the partial transcript. It interrupts the speech before it is executed."""
 
     commanded_samples: int = 0
-    """How long it has been there."""
+    """How long the command has persisted."""
 
     hushed_for: str | None = None
-    """The command that our speech stopped for, while its words are still arriving."""
+    """The command that interrupted the speech, while the rest of the utterance is still arriving."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """The signs of danger of a conversation."""
+    """The signs of danger in a conversation."""
 
     level: str | None = None
-    """The level of the sign that was certain and was not taken back: it limits what is answered from then on."""
+    """The level of the last certain sign that was not withdrawn. It limits the answers from then on."""
 
     family: str | None = None
     possible: str | None = None
@@ -73,32 +75,34 @@ class Alerts:
 
     possible_family: str | None = None
     possible_samples: int = 0
-    """The time in which that still holds."""
+    """For how long the possible sign still counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """What went wrong in a row."""
+    """Consecutive failures."""
 
     misheard: int = 0
-    """Number of consecutive utterances that were not understood."""
+    """The number of consecutive utterances that were not understood."""
 
     lost: int = 0
-    """Number of consecutive utterances in which the recognizer failed."""
+    """The number of consecutive utterances in which the recognizer failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """After an answer, words that are not understood are asked for again, once, even in open listening."""
+    """The period after an answer in which the assistant asks once to repeat speech that it did not understand, even in
+    open listening.
+    """
 
     samples: int = 0
-    """The time in which that still holds."""
+    """The remaining time, in samples."""
 
     is_owed: bool = False
-    """The answer is being spoken; the time begins at its end."""
+    """Whether the answer is still being spoken. The period begins at its end."""
 
     def after(self, samples: int) -> Attention:
-        """Return it after some time."""
+        """Return the state after some time has passed."""
         return replace(self, samples=max(0, self.samples - samples))
 
 
@@ -107,22 +111,22 @@ class State:
     """The state of a conversation."""
 
     hands_free: bool = False
-    """Open listening: speech not meant for the assistant is met with silence."""
+    """Open listening: the assistant ignores speech that is not meant for it."""
 
     can_lead: bool = False
-    """Time advances here, so words can start a session even without open listening."""
+    """Whether time advances in this interface. If so, an utterance can start a session even without open listening."""
 
     situation: Mapping[str, str] = field(default_factory=dict)
-    """What is known beside the words, such as `{"recording": "on"}`."""
+    """Facts other than the utterance, such as `{"recording": "on"}`."""
 
     session: Session | None = None
     conditions: frozenset[str] = frozenset()
-    """What was said that leaves out steps of a session, by the names that the guide gives."""
+    """The conditions that the user has mentioned, by their names in the guide. They make a session skip steps."""
 
     disclaimer: DisclaimerState = field(default_factory=DisclaimerState)
     owed: Owed | None = None
     candidates: tuple[str, ...] = ()
-    """The two meanings offered in the question just asked."""
+    """The two meanings offered in the last question."""
 
     last: LastAnswer = field(default_factory=LastAnswer)
     so_far: WordsSoFar = field(default_factory=WordsSoFar)

@@ -51,7 +51,7 @@ def read_sentences(documents: Mapping[str, Item], language: Language, problems: 
                 continue
             known_group = group_of.setdefault(template.intent, group)
             if known_group != group:
-                problems.add(template.place, f"{template.intent} has sentences in {known_group}.yaml already")
+                problems.add(template.place, f"{template.intent} already has sentences in {known_group}.yaml")
             templates.append(template)
     values = {name: _values_of(name, entry, language, problems) for name, entry in lists.items()}
     values = {name: entries for name, entries in values.items() if entries}
@@ -102,7 +102,7 @@ def _parse_fault(text: str) -> str | None:
 
 
 def _texts_of(text: str) -> list[str]:
-    """Return every text of a valid template that uses no lists or rules."""
+    """Return every text of a valid template without references to lists or rules."""
     if is_plain(text) and not _GROUPED.search(text):
         return [text]
     from voice_helper.understanding.hassil_adapter import texts_of
@@ -111,7 +111,7 @@ def _texts_of(text: str) -> list[str]:
 
 
 def _bracket_fault(text: str) -> str | None:
-    """Return which bracket is wrong and where, or `None` if all are closed in order."""
+    """Return which bracket is unbalanced and where, or `None` if all are closed in order."""
     open_brackets: list[tuple[str, int]] = []
     for column, character in enumerate(text, 1):
         if character in _PAIRS:
@@ -159,7 +159,7 @@ def _value_of(
 
 
 class _References:
-    """Checks that the lists and rules named in templates exist, and that no rule refers to itself."""
+    """Checks that the lists and rules referenced in templates exist, and that no rule refers to itself."""
 
     def __init__(self, lists: frozenset[str], rules: Mapping[str, str]) -> None:
         self._lists = lists
@@ -171,7 +171,7 @@ class _References:
     def rule_is_sound(self, name: str, place: Place, problems: Problems) -> bool:
         sound = self._names_exist(lists_and_rules_in(self._rules[name]), f"the rule <{name}>", place, problems)
         if self._reaches(name, name, set()):
-            problems.add(place, f"the rule <{name}> leads back to itself, so no sentence of it would end")
+            problems.add(place, f"the rule <{name}> refers to itself, so its sentences would never end")
             return False
         return sound
 

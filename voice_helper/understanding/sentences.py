@@ -72,7 +72,7 @@ class Sentences:
     _raw_rules: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the fields and what takes long to build, but no objects of hassil."""
+        """Return the fields and everything that takes long to build, but no objects of hassil."""
         kept = {
             name: getattr(self, name) for name in ("intents", "slots_of", "_lists_of_slot", "_index", "_words_index")
         }
@@ -253,7 +253,7 @@ class Sentences:
         words = {word for word in text.split() if word.isascii() and word.isalpha()}
         candidates = self._index.candidates(unicodedata.normalize("NFC", text), self._words_index.candidates(words))
         templates = [(self.templates[each].intent, self.templates[each].text) for each in candidates]
-        if not templates:  # then the parser is not even loaded
+        if not templates:  # without any, the parser is not even loaded
             return
         for match in self._parsed.matches(text, templates):
             yield Claim(*match)
@@ -344,7 +344,7 @@ def _parsed_needs(text: str) -> Clauses:
 
 @lru_cache(maxsize=1 << 14)
 def lists_and_rules_in(text: str) -> tuple[Name, ...]:
-    """Return the lists and rules that a valid template names, from left to right."""
+    """Return the lists and rules that a valid template refers to, from left to right."""
     if is_plain(text):
         return names_in(text)
     from voice_helper.understanding.hassil_adapter import names_of
