@@ -50,7 +50,7 @@ class Example:
 
 
 def examples(skill: Skill) -> list[Example]:
-    """Return everything that the alarm learns from, each text in the form in which it is compared."""
+    """Return all training examples, with each text in normalized form."""
     content = skill.content
 
     def essence(text: str) -> str:

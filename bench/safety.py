@@ -1,9 +1,11 @@
 """How often red flags are raised, and raised by mistake: `python -m bench.safety [SPLIT ...] [--spoken NTH]`.
 
-Typed lines, or every NTH line spoken by every voice, clean and with white noise at 10 dB, through the embedded
-recognizer. `safety-dev.jsonl` may be tuned on, and its lines are learned from; `safety-test.jsonl` never: it was
-written by somebody who had not seen the rules. `safety-blind.jsonl`, by two hands that had seen neither rules nor
-wordings, also has remarks in a session, and tells certain from possible alarms; never tune on it, either.
+Run it with `python -m bench.safety [dev|test|blind] [--spoken NTH]`.
+
+The lines are typed, or every NTH line is spoken by every voice, without noise and with white noise at 10 dB, and
+recognized with the embedded recognizer. `safety-dev.jsonl` may be used for tuning and learning, `safety-test.jsonl`
+never: its author had not seen the rules. `safety-blind.jsonl` was written by two people who had seen neither rules nor
+wordings. It includes remarks in a session, and distinguishes certain from possible alarms. Never tune on it.
 `alarm-dev.jsonl` has the same labels and may be tuned on: no line of it is learned from.
 """
 

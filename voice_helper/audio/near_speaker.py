@@ -110,7 +110,7 @@ class NearSpeaker:
 
     @property
     def hears_others(self) -> bool:
-        """Return whether others talk in the room."""
+        """Return whether others are talking in the room."""
         return bool(self._room.levels)
 
     def accept(self, chunk: AudioChunk, is_speech: bool, *, in_utterance: bool, learns: bool = True) -> Presence:

@@ -293,8 +293,8 @@ def open_loudspeaker(options: Options, announce: Callable[[str], None] | None = 
 
 
 def open_chosen_skill(options: Options) -> Skill:
-    """Open the skill of the chosen intents folder. Print a warning if it has no rules for signs of danger."""
-    with progress("reading the words"):
+    """Open the skill of the selected intents folder. Print a warning if it has no rules for signs of danger."""
+    with progress("loading the intents"):
         from voice_helper.skill import open_skill
 
         skill = open_skill(folder=language_folder(options), settings=options.settings, announce=note)
@@ -346,7 +346,7 @@ def language_folder(options: Options) -> Path:
 
 
 def open_chosen_recognizer(options: Options, skill: Skill) -> Recognizer:
-    """Open the chosen recognizer, prepared for the words of the skill."""
+    """Open the selected recognizer, prepared for the phrases of the skill."""
     return choose_recognizer(options, skill).recognizer
 
 
@@ -370,7 +370,7 @@ def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Opene
 
 
 def open_chosen_voice(options: Options) -> Voice:
-    """Open the chosen voice, supervised. Raises `EngineMissingError`."""
+    """Open the selected voice, with supervision. Raises `EngineMissingError`."""
     with progress("loading the voice"):
         from voice_helper.runtime.supervised_engines import open_supervised_voice
 

@@ -137,11 +137,13 @@ class Conversation:
         return guided.steps(self.guide, state.session)
 
     def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
-        """Return the transcript, or in a session the short command that the whole utterance sounds like."""
+        """Return the transcript. In a session, return the short command that the whole utterance sounds like, if
+        any.
+        """
         return self._interpreter.words_in_session(state, heard, over_speech=over_speech)
 
     def is_stop(self, text: str) -> bool:
-        """Return whether a text is the command that is never ignored."""
+        """Return whether a text is "stop", the command that is never ignored."""
         return self._interpreter.is_stop(text)
 
     def _gave_out(self, state: State, outage: Outage) -> tuple[State, tuple[Action, ...]]:
@@ -174,7 +176,7 @@ class Conversation:
             return state, ()
         said = self.understanding.normalize(event.text)
         flag = self.understanding.urgent_flag(said)
-        if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # may be our own words, misheard
+        if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # may be the assistant's own speech
             known = so_far.suspected is not None and so_far.suspected.family == flag.family
             so_far = replace(so_far, suspected=flag, suspected_samples=so_far.suspected_samples if known else 0)
         else:
@@ -254,7 +256,9 @@ class Conversation:
     def _may_be_danger(
         self, state: State, heard: Interpretation, *, is_overheard: bool
     ) -> tuple[State, tuple[Action, ...]]:
-        """Name the emergency number, then go on with what was understood: nothing is ended or moved by it."""
+        """Name the emergency number, then handle the rest of the utterance. A possible danger neither ends nor moves a
+        session.
+        """
         match = heard.match
         level = match.intent if match.intent in HELP_NOW else match.possible
         alerts = replace(
@@ -270,7 +274,7 @@ class Conversation:
         return state, _with_row_first(actions, row)
 
     def _taken_back(self, state: State, said: NormalizedText, match: Match) -> State:
-        """Return the state without a remembered sign that the words deny or take back."""
+        """If the utterance denies or withdraws a remembered sign of danger, return the state without it."""
         if state.alerts.level is None:
             return state
         is_denied = match.denied and self.understanding.safety.denies(said, state.alerts.family)

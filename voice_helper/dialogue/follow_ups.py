@@ -26,7 +26,7 @@ ONWARD: Final[tuple[FollowUp, ...]] = ("more", "other", "done")
 """Kinds of follow-ups that lead to an answer that was not given before. When repeated, they eventually run out."""
 
 MAX_PAIR_WORDS: Final = 24
-"""A longer text is no two questions in one breath."""
+"""A longer text does not count as two questions in one utterance."""
 
 CHOICES: Final = ("first", "second")
 _WORDS: Final = "{words}"
@@ -92,7 +92,7 @@ class FollowUps:
         return self._kinds.get(said.comparable, self._kinds.get(said.essence))
 
     def split(self, said: NormalizedText) -> Iterator[tuple[str, str]]:
-        """Yield the two halves of a text at each word that joins two questions; none for a long text."""
+        """Yield the two halves of a text for each word that joins two questions. Yield nothing for a long text."""
         words = said.words
         if len(words) > MAX_PAIR_WORDS:
             return
@@ -103,11 +103,11 @@ class FollowUps:
                     break
 
     def choice(self, said: NormalizedText) -> int | None:
-        """Return which of two choices a text names, 0 or 1, or `None` if it names neither."""
+        """Return which of two options a text names, 0 or 1, or `None` if it names neither."""
         return self._choices.get(said.comparable, self._choices.get(said.essence))
 
     def framed(self, said: NormalizedText, group: str) -> Iterator[tuple[str, str]]:
-        """Yield complete questions for a follow-up, each after its group, those of `group` first.
+        """Yield complete questions for a follow-up with their groups, starting with `group`.
 
         After a remedy, "what about magnesium" asks whether it helps. After a cause, it asks whether it is a cause.
         """

@@ -77,7 +77,7 @@ class Places:
     """The question to ask first if a place is not precise enough."""
 
     other: Row = NO_ROW
-    """Said before the step for a place, if the user wants another one without naming it: "the other leg"."""
+    """Spoken before the step for a place if the user asks for another one without naming it: "the other leg"."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,13 @@ class Guide:
     """Shown, not spoken, when "stop" has ended the session. Contains `{command}`, the command that restarts it."""
 
     waiting: Row = NO_ROW
-    """Said when the user asks to wait."""
+    """The reply when the user asks to wait."""
 
     keep_going: Row = NO_ROW
-    """Said if nothing has changed in the middle of a step."""
+    """Spoken if the user reports no change in the middle of a step."""
 
     again: Row = NO_ROW
-    """Said when the steps begin once more because nothing has changed."""
+    """Spoken when the steps restart because nothing has changed."""
 
     hedges: Mapping[str, Hedge] = field(default_factory=dict)
     """The hedge of each report, by its intent."""

@@ -15,19 +15,19 @@ from voice_helper.understanding.normalize import NormalizedText
 from voice_helper.understanding.understand import Context, Understanding
 
 SURE_OF_COMMAND: Final = 0.2
-"""From this score on, an utterance in a session is taken as the short command that it sounds most like."""
+"""An utterance in a session counts as the short command that it sounds most like if the score is at least this high."""
 
 SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
-"""The same while our own prompt plays, which may be misheard as a command. "stop" needs no higher score then."""
+"""The same threshold while a prompt is playing, which may be misrecognized as a command. "stop" is exempt."""
 
 MAX_COMMAND_WORDS: Final = 6
-"""Repetitions of longer phrases are no command said several times."""
+"""Longer phrases, when repeated, do not count as one command said several times."""
 
 SURE_OVER_SPEECH: Final = 0.65
-"""A command or question heard over our own voice needs this confidence."""
+"""The minimum confidence for a command or question during the assistant's speech."""
 
 QUESTION_WORDS_OVER_SPEECH: Final = 4
-"""A question heard over our own voice needs at least this number of words."""
+"""The minimum number of words for a question during the assistant's speech."""
 
 CERTAIN: Final = ("safety", "command", "exact")
 """How a match was decided that needs no second look."""
@@ -56,14 +56,14 @@ class Interpreter:
     follow_ups: FollowUps
 
     def interpret(self, state: State, event: Heard) -> Interpretation:
-        """Return the words of an utterance and their meaning at this point of the conversation."""
+        """Return the transcript of an utterance and its meaning at this point of the conversation."""
         normalize = self.understanding.normalize
         heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
         said = normalize(heard.text)
         if state.session is not None:
             said = self._said_once(said)
             heard = replace(heard, text=said.text)
-        if event.overheard:  # second guesses at talk that is not for us find something in everything
+        if event.overheard:  # alternatives of overheard speech would match something too easily
             heard = replace(heard, alternatives=())
         if event.over_speech is None:
             return self._best_explained(heard, said, _context(state))
@@ -88,7 +88,7 @@ class Interpreter:
         return replace(heard, text=heard.command, confidence=max(heard.confidence, heard.command_fit), alternatives=())
 
     def is_stop(self, text: str) -> bool:
-        """Return whether a text is the command that is never ignored."""
+        """Return whether a text is "stop", the command that is never ignored."""
         return self.means_stop(self.understanding.normalize(text))
 
     def means_stop(self, said: NormalizedText) -> bool:
@@ -96,7 +96,7 @@ class Interpreter:
         return bool(self.understanding.sentences.exact(self._said_once(said), only=(STOP,)))
 
     def _said_once(self, said: NormalizedText) -> NormalizedText:
-        """Return a command that was said several times in a row as if it had been said once: "next next"."""
+        """Reduce a command that was said several times in a row to a single one: "next next"."""
         words = said.words
         for length in range(1, min(len(words) // 2, MAX_COMMAND_WORDS) + 1):
             once, times = words[:length], len(words) // length
@@ -107,9 +107,9 @@ class Interpreter:
         return said
 
     def _best_explained(self, transcript: Transcript, said: NormalizedText, context: Context) -> Interpretation:
-        """Return the words and their meaning.
+        """Return the transcript and its meaning.
 
-        If the words have no meaning, use an equally likely alternative that has a certain meaning.
+        If the transcript has no meaning, use an equally likely alternative that has a certain meaning.
         """
         match = self.understanding.meaning(said, context, transcript.confidence)
         if transcript.text and match.intent in (NONE_INTENT, UNSURE_INTENT):
@@ -121,8 +121,10 @@ class Interpreter:
         return Interpretation(transcript, said, match)
 
     def with_trouble_now(self, said: NormalizedText, match: Match) -> Match:
-        """Return the start of a session if part of a text reports the trouble, whatever else the text says."""
-        is_judged = match.is_alarm and match.score < 1.0  # by its odds, not by the words of a rule
+        """If part of a text reports a cramp or similar trouble, return the start of a session, whatever else the text
+        says.
+        """
+        is_judged = match.is_alarm and match.score < 1.0  # by its odds rather than by a rule
         is_alarm = match.is_alarm and not is_judged
         if self.guide is None or match.intent == GUIDE_START or is_alarm:
             return match
@@ -136,7 +138,7 @@ class Interpreter:
                 also = (match, *(understanding.understand(words) for words in rest if words))
                 if is_judged and any(each.is_alarm for each in also[1:]):
                     return match
-                if is_judged:  # what was judged is mostly the trouble: the rest alone is no certain danger
+                if is_judged:  # the alarm was mostly about the trouble; the rest alone is no certain danger
                     match = replace(match, certainty="possible", possible=match.intent)
                 named = {name: "on" for each in also for name in self.guide.conditions_in(each)}
                 return replace(
@@ -157,7 +159,7 @@ class Interpreter:
         return Match(state.candidates[number], match.slots, match.score, "exact")
 
     def _named(self, intents: tuple[str, ...], said: NormalizedText) -> int | None:
-        """Return the index of the intent whose title equals a text or has most of its words, or `None`."""
+        """Return the index of the intent whose title equals the text or shares most words with it, or `None`."""
         language = self.understanding.sentences.language
         titles = [language.words(self.answers.entries[intent].title) for intent in intents]
         words = tuple(said.essence.split())

@@ -173,7 +173,9 @@ def _with_meaning(skill: Skill, template: Template, count: int) -> list[tuple[Ma
 
 
 def _meaning(skill: Skill, template: Template, text: str) -> Match:
-    """Return what a sentence of a template means. A sign of danger in it takes priority over the template."""
+    """Return the meaning of a sentence that a template produces. A sign of danger in the sentence takes priority over
+    the template.
+    """
     said = skill.understanding.normalize(text)
     flags = skill.content.safety.find(said)
     if template.intent not in HELP_NOW and not flags.raised and not flags.denied:

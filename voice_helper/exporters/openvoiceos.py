@@ -118,7 +118,7 @@ def _said(words: _Words, intent: str) -> Iterator[str]:
 
 
 def _is_fit(words: _Words, text: str, intent: str) -> bool:
-    """Return whether the text has this intent without any context, and is unlikely to be meant for another skill."""
+    """Return whether the text has this intent without context and is unlikely to be meant for another skill."""
     understanding = words.conversation.understanding
     said = understanding.normalize(text)
     if intent not in HELP_NOW and not words.subject.may_be_named(said):

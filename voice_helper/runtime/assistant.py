@@ -276,7 +276,7 @@ class Assistant:
         self._carry_out((Say(rows),))
 
     def announce_microphone(self, away: str | None) -> None:
-        """Announce that the microphone has gone away, for the reason given, or that it is back."""
+        """Announce that the microphone was disconnected, with the reason, or that it is back."""
         if (away is not None) == self._is_deaf:
             return
         self._is_deaf = away is not None

@@ -135,11 +135,11 @@ class Workload:
         return allowed_seconds(seconds + left_over, pace)
 
     def allowed_seconds_for_whole(self) -> float:
-        """Return how long it may take for the whole utterance, which some recognizers work off at its end."""
+        """Return the time limit for the whole utterance, which some recognizers process only at its end."""
         return allowed_seconds(self.given_seconds, self.pace)
 
     def record_chunk(self, took_seconds: float) -> None:
-        """Record that a chunk was processed."""
+        """Record that a chunk was processed in this time."""
         self.took_seconds += took_seconds
 
     def record_end(self) -> None:

@@ -26,7 +26,7 @@ KEPT_SECONDS: Final = 15 * 60.0
 
 MAX_ANSWER_SECONDS: Final = 60.0
 MAX_STEP_SECONDS: Final = 120.0
-"""The time within which a user in a guided session usually says something."""
+"""In a guided session, the user usually speaks at least once within this time."""
 
 MAX_TALKS: Final = 1_000
 """The maximum number of conversations. Above it, those without a session are dropped first, the longest inactive one

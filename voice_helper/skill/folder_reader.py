@@ -394,7 +394,7 @@ def _check_overlaps(sentences: Sentences, problems: Problems) -> None:
             owner = claimed.setdefault(comparable, template)
             if owner.intent != template.intent:
                 _report_overlap(comparable, template, owner.intent, str(owner.place), problems)
-        if len(drawn) == 1:  # a plain sentence: ask the matcher itself
+        if len(drawn) == 1:  # a plain sentence can be tested with the matcher itself
             for claim in sentences.exact(sentences.language.normalize(drawn[0])):
                 if claim.intent != template.intent:
                     place = places.get((claim.intent, claim.template), "")
@@ -402,7 +402,7 @@ def _check_overlaps(sentences: Sentences, problems: Problems) -> None:
 
 
 def _report_overlap(text: str, template: Template, other: str, where: str, problems: Problems) -> None:
-    problems.add(template.place, f'{template}: "{text}" is claimed by {other} too ({where})')
+    problems.add(template.place, f'{template}: "{text}" is also claimed by {other} ({where})')
 
 
 DRAWING_VERSION = 1

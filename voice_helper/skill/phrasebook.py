@@ -21,7 +21,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page."""
+    """One section of the page."""
 
     title: str
     intents: tuple[str, ...]

@@ -85,7 +85,7 @@ class PageParts:
 
     comparison: Comparison | None = None
     overlaps: Overlaps | None = None
-    """`None` if nobody searched for them."""
+    """The thefts. `None` if no search was made."""
 
 
 def html_report(parts: PageParts) -> str:
@@ -111,7 +111,7 @@ def html_report(parts: PageParts) -> str:
     if parts.overlaps is not None:
         body += [_heading("Overlaps"), _overlaps(parts.overlaps)]
         body += [_heading("Unreachable templates"), _unreachable(parts.overlaps)]
-    body.append(f"<footer>voice-helper {__version__} test-intents. For education only, no medical device.</footer>")
+    body.append(f"<footer>voice-helper {__version__} test-intents. For education only, not a medical device.</footer>")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -30,7 +30,7 @@ def junit_report(report: Report) -> str:
         names: Counter[str] = Counter()
         for result in results:
             name = printable(result.case.text + circumstances(result.case))
-            names[name] += 1  # CI systems tell cases apart by their names
+            names[name] += 1  # CI systems tell test cases apart by name
             _add_case(suite, result, name if names[name] == 1 else f"{name} [{names[name]}]")
     ElementTree.indent(root)
     written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)

@@ -19,7 +19,7 @@ them.
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """A template with sentences that are understood as another intent than its own."""
+    """A template with sentences that are understood as another intent."""
 
     template: Template
     texts: tuple[str, ...]
@@ -45,7 +45,7 @@ class Overlaps:
 
 
 def find_overlaps(skill: Skill, draws: int, templates: Iterable[Template]) -> Overlaps:
-    """Test what sentences drawn from the given templates mean, `draws` from each."""
+    """Test the meaning of sentences drawn from the given templates, `draws` from each."""
     found: list[Overlap] = []
     looked_at = 0
     for template in templates:

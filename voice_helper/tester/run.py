@@ -153,7 +153,7 @@ class Asked:
 
 
 def ask_skill(skill: Skill, transcript: Transcript, state: State | None = None) -> Asked:
-    """Ask one question. Return its meaning and its whole answer."""
+    """Ask one question. Return its meaning and its complete answer."""
     after, actions = skill.conversation.step(state or State(), Heard(transcript))
     said = tuple(row for action in actions if isinstance(action, Say) for row in action.rows)
     for action in actions:
@@ -325,7 +325,7 @@ def _yaml_test(test: Item, problems: Problems) -> Iterator[Case]:
 
 
 def explain(skill: Skill, result: Result) -> list[str]:
-    """Return plain lines that explain why a text means what it does."""
+    """Return plain lines that explain why a text has its meaning."""
     match, understanding = result.match, skill.understanding
     said = understanding.normalize(result.transcript.text)
     lines = [f'compared as: "{said.comparable}"']

@@ -96,7 +96,7 @@ class SentenceEmbedder:
 
     @cached_property
     def network(self) -> SentenceNetwork:
-        """The network. Raises `EngineMissingError` if it cannot be read."""
+        """Return the network. Raises `EngineMissingError` if it cannot be read."""
         from voice_helper.support.onnx_weights import read_network, read_onnx_weights
         from voice_helper.understanding.minilm import sentence_network
 

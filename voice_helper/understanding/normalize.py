@@ -103,7 +103,7 @@ class Language:
         return (*parts, left)
 
     def comparable(self, text: str) -> str:
-        """Return a text in comparable form: contracted, with consistent spelling."""
+        """Return a text in normalized form: contracted, with consistent spelling."""
         return self.contracted(self.words(text))
 
     def contracted(self, words: Iterable[str]) -> str:
@@ -119,7 +119,7 @@ class Language:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def asked_about(self, comparable: str) -> str:
-        """Return the words that a question in one of the forms of `asked` is about, or "" if it has another form."""
+        """Return the topic of a question in one of the forms of `asked`, or "" if it has another form."""
         return _words_in(self._asked, comparable)
 
     def blamed_in(self, comparable: str) -> str:

@@ -180,7 +180,9 @@ class SafetyRules:
         return not words or any(pattern.compiled.search(comparable) for pattern in words)
 
     def denies(self, said: NormalizedText, family: str | None) -> bool:
-        """Return whether a text clearly denies a sign of a family: "it's not swollen" after "my calf is swollen"."""
+        """Return whether a text clearly denies an earlier sign of a family: "it's not swollen" after "my calf is
+        swollen".
+        """
         denied = self.find(said).denied
         return any(flag.family == family or self._names(family, flag.words) for flag in denied)
 
@@ -193,7 +195,7 @@ class SafetyRules:
         return any(re.search(rf"\b{re.escape(word)}\b", source) for word in named for source in sources)
 
     def find(self, said: NormalizedText) -> Flags:
-        """Find the red flags and redirects in a text, which may be an incomplete utterance."""
+        """Find the red flags and redirects in a text, which may be a partial transcript."""
         return self._that_may_match(said.comparable)._find(said.comparable)
 
     def _that_may_match(self, comparable: str) -> SafetyRules:

@@ -85,9 +85,11 @@ def _parses(template: Text, what: str, language: Language, problems: Problems) -
 
 
 def _literal_fault(text: str, language: Language) -> str | None:
-    """Return which word no text can match because texts are compared without its signs, or `None` if all can."""
+    """Return the word that no text can match because normalization removes its punctuation, or `None` if all words can
+    match.
+    """
     for word in _WORD.findall(NAMED.sub(" ", unicodedata.normalize("NFC", text))):
-        bare = word.translate(_STRAIGHT).strip("'")  # it may be a part of a word: "{name}'s"
+        bare = word.translate(_STRAIGHT).strip("'")  # it may be part of a word: "{name}'s"
         said = bare if bare.isascii() else " ".join(language.words(bare))
         if _NEVER_COMPARED.search(word) or said.casefold() != bare.lower():
             said = " ".join(language.words(word))

@@ -205,12 +205,12 @@ class Understanding:
             match = Match(NONE_INTENT, score=0.0, decided_by="none")
         else:
             match = self._meaning(first, context, confidence)
-        for part in dict.fromkeys(rest):  # what is pasted again and again is read once
+        for part in dict.fromkeys(rest):  # text that was pasted repeatedly is processed once
             match = self._with_danger_in(part, match, context, confidence)
         return match
 
     def _with_danger_in(self, part: NormalizedText, match: Match, context: Context, confidence: float) -> Match:
-        """Return the meaning of a long text with the danger, if any, that the rules find in a later part of it."""
+        """Return the meaning of a long text, including any danger that the rules find in a later part."""
         flag = self.safety.find(part).highest
         if flag is None or flag.level not in HELP_NOW or _danger_rank(match) <= (HELP_NOW.index(flag.level), 0):
             return match
@@ -265,7 +265,7 @@ class Understanding:
         return replace(meant, family=danger.family, certainty="possible", possible=danger.level)
 
     def _without_danger(self, said: NormalizedText, flags: Flags, context: Context) -> Match:
-        """Return what a text means apart from any danger in it."""
+        """Return the meaning of a text apart from any danger in it."""
         denied = _denies_danger(flags)
         redirect = self._redirect(said, flags)
         if denied and flags.rest:
@@ -411,7 +411,7 @@ class Understanding:
         return self.nearest.rank(comparable) if is_known else NOTHING_NEAR
 
     def _danger(self, said: NormalizedText, flags: Flags, context: Context, confidence: float) -> _Danger | None:
-        """Return the danger that a text names, as certain as its rules and its odds make it, otherwise `None`.
+        """Return the danger in a text with the certainty that follows from its rules and its odds, or `None`.
 
         A text that matches a template for danger is fully certain. A text that matches another template word for word
         is no danger, unless a rule says otherwise.
@@ -433,7 +433,7 @@ class Understanding:
         if flag is not None:
             certain, possible = min(certain, thresholds.rule_certain), min(possible, thresholds.rule_possible)
         if flag is not None and odds < possible and self._is_sign_so_far(said, flag):
-            odds = possible  # whatever comes after a sign, its number is named
+            odds = possible  # after any sign, name the number
         if odds < possible or (flag is None and self.alarm is not None and not self._is_known(said)):
             return None
         emergency, urgent = HELP_NOW
@@ -447,7 +447,7 @@ class Understanding:
         return _Danger(level, certainty, family, is_by_rule=flag is not None, odds=suspicion.odds)
 
     def _is_sign_so_far(self, said: NormalizedText, flag: Flag) -> bool:
-        """Return whether a text would be certain if it ended with the sign of a rule."""
+        """Return whether a text would be certain if it ended after the sign that a rule found."""
         before, found, _ = said.comparable.partition(flag.words)
         if not found or self.alarm is None:
             return False
@@ -458,13 +458,15 @@ class Understanding:
         return self.nearest.known_share(said.essence) >= MIN_KNOWN_SHARE
 
     def _is_harmless(self, said: NormalizedText, context: Context) -> bool:
-        """Return whether only a rule could make a text a danger: a command, a question about anybody, a fragment."""
+        """Return whether only a rule could make a text a danger: a command, a question about people in general, a
+        fragment.
+        """
         is_command = context == "guide" and self._short_command(said) is not None
         is_general = self.safety.is_general_question(said.comparable)
         return is_command or is_general or self.safety.is_fragment(said.comparable)
 
     def suspicion(self, said: NormalizedText, flags: Flags) -> Suspicion:
-        """Return how likely a text means danger, as the alarm judges it."""
+        """Return the alarm's estimate of the danger in a text."""
         if self.alarm is not None:
             whole, clauses = self.alarm.suspicion(said.essence), tuple(self._clauses(said))
             claims = (claim for clause in clauses for claim in self.sentences.exact(self.normalize(clause)))
@@ -473,7 +475,7 @@ class Understanding:
             if not any(flag.level in HELP_NOW for flag in flags.raised):
                 return whole
             return max((whole, *map(self.alarm.suspicion, clauses)), key=lambda suspicion: suspicion.odds)
-        # Nearness knows neither denials nor idioms.
+        # Similarity takes no account of denials and idioms.
         left = flags.rest if _denies_danger(flags) else flags.plain
         shares = dict(self._ranked((said if left is None else self.normalize(left)).essence).scores())
         emergency, urgent = (shares.get(level, 0.0) for level in HELP_NOW)
@@ -483,7 +485,9 @@ class Understanding:
         return Suspicion(math.log(together / (1 - together)), emergency / (emergency + urgent))
 
     def _clauses(self, said: NormalizedText) -> Iterator[str]:
-        """Yield the clauses of a text, without a command before them: what stands beside a sign does not weaken it."""
+        """Yield the clauses of a text without any command before them, because text next to a sign does not weaken the
+        sign.
+        """
         clauses = self.safety.clauses(said.comparable)
         for clause in clauses:
             first, _, rest = clause.partition(" ")
@@ -517,12 +521,14 @@ class Understanding:
         )
 
     def _family(self, said: NormalizedText, ranking: Ranking, level: str) -> str | None:
-        """Return the nearest family of a level; one that has words of its own counts only with one of them."""
+        """Return the most similar family of a level. A family with its own words counts only if the text contains one
+        of them.
+        """
         family = ranking.family(level)
         return family if family is None or self.safety.may_be(family, said.essence) else None
 
     def urgent_flag(self, said: NormalizedText) -> Flag | None:
-        """Return an emergency or urgent flag that is certain even in an incomplete utterance, or `None`."""
+        """Return an emergency or urgent flag that is certain even in a partial transcript, or `None`."""
         flags = self.safety.find(said)
         flag = flags.highest
         if flag is None or flag.level not in HELP_NOW:
@@ -535,7 +541,7 @@ class Understanding:
         return self._short_command(said) or next(claims, None)
 
     def _short_command(self, said: NormalizedText) -> str | None:
-        """Return the intent of a word such as "ready", which is a command only in a session, or `None`."""
+        """Return the intent of a short phrase such as "ready", which is a command only in a session, or `None`."""
         return self.sentences.language.in_session.get(said.comparable)
 
     def _exact(self, said: NormalizedText, context: Context) -> Claim | None:

@@ -262,7 +262,7 @@ class ConformerStream:
 
 
 def read_hama_weights(path: Path) -> Mapping[str, Array]:
-    """Read one of hama's weights files. Raises `EngineMissingError` if it is not one, or is truncated."""
+    """Read a weights file of hama. Raises `EngineMissingError` if the file is truncated or of another kind."""
     try:
         return _parsed(path.read_bytes())
     except (OSError, ValueError, struct.error, KeyError, UnicodeDecodeError) as error:

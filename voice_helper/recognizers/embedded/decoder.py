@@ -44,7 +44,7 @@ _MAX_WAYS: Final = 12  # pronunciations of one phrase: each word may have severa
 
 @dataclass(frozen=True, slots=True)
 class WordGraph:
-    """The words of the language and their graph. Threads can share it."""
+    """The vocabulary of the language and its graph. Safe to share between threads."""
 
     graph: Graph
     names: Sequence[str]

@@ -26,7 +26,7 @@ _LOOPBACK: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 @contextmanager
 def joined_cluster(address: str | None) -> Iterator[None]:
-    """Join the Ray cluster at an address. Without one, start a local cluster for the duration of the block.
+    """Join the Ray cluster at an address. Without an address, start a local cluster for the duration of the block.
 
     Raises `VoiceHelperError` if Ray is not installed or the cluster cannot be reached.
     """

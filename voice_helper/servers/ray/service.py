@@ -73,7 +73,7 @@ class Keeper:
                 self._kept.update(held)
 
     def everything(self) -> dict[str, KeptTurn]:
-        """Return all conversations, the one that was silent longest first."""
+        """Return all conversations, the longest inactive one first."""
         return dict(self._kept)
 
     def get(self, session: str) -> KeptTurn | None:
@@ -81,7 +81,9 @@ class Keeper:
         return self._kept.get(session)
 
     def put(self, session: str, kept: KeptTurn) -> None:
-        """Store a turn unless a later one is stored. Drops conversations that are too old or above the limit."""
+        """Store a turn, unless a later one is already stored. Drops conversations that are too old or above the
+        limit.
+        """
         held = self._kept.get(session)
         if held is not None and held.turn > kept.turn:
             return
@@ -164,7 +166,7 @@ class Turns:
         return Response(kept.reply, media_type="application/json", headers={"cache-control": "no-store"})
 
     async def take(self, turn: TypedTurn) -> KeptTurn:
-        """Process a turn once, and return the stored state after it.
+        """Process a turn once, and return the stored state after the turn.
 
         If this turn or a later one was already processed, return the newest state instead. Raises `KeepersLostError`.
         """

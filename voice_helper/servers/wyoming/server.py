@@ -462,7 +462,7 @@ def _text(event: Event) -> str:
     text = event.data.get("text")
     if not isinstance(text, str):
         raise RefusedRequestError("bad-event", f'{event.type} needs a "text"')
-    return text.encode(errors="replace").decode()  # an unpaired surrogate can neither be sent nor spoken
+    return text.encode(errors="replace").decode()  # an unpaired surrogate can be neither sent nor spoken
 
 
 def _id(context: dict[str, object], name: str) -> str | None:
