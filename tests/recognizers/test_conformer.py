@@ -113,7 +113,7 @@ def test_every_frame_is_a_distribution(network: Conformer, pcm: bytes) -> None:
 def test_a_damaged_weights_file_is_named_with_what_to_do(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "weights.hama"
     path.write_bytes(content)
-    with pytest.raises(EngineMissingError, match=r"weights\.hama is no weights file") as caught:
+    with pytest.raises(EngineMissingError, match=r"weights\.hama is not a weights file") as caught:
         read_hama_weights(path)
     assert "pip install -e . --force-reinstall" in str(caught.value.hint)
 

@@ -324,8 +324,11 @@ class Understanding:
         is_firm = group == COMMAND_GROUP or nearest.intent in LEVELS or (nearest.intent == OUT_OF_SCOPE and not is_ours)
         if nearest.decided_by == "nearest" and is_firm:
             return nearest
+        asks = is_ours or language.begins_a_question(comparable)
+        if not asks and nearest.intent in map(self._intent_with, language.asked_first):
+            nearest = replace(nearest, intent=NONE_INTENT, slots={}, decided_by="none")  # "i'm eighty" asks nothing
         is_understood = nearest.intent not in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE)
-        is_question = is_understood or is_ours or language.begins_a_question(comparable)
+        is_question = is_understood or asks
         named = (self.about(said) if is_question else None) or self._asked_at_the_end(said, nearest)
         if named is not None:
             return named
