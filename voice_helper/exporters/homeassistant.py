@@ -68,7 +68,7 @@ def export_files(
 ) -> dict[str, str]:
     """Return the files to write, by path in Home Assistant's configuration folder.
 
-    This takes about ten seconds. `each` receives the templates and yields them one by one, so that the caller can show
+    This takes about a minute. `each` receives the templates and yields them one by one, so that the caller can show
     progress.
     """
     content, meanings = skill.content, _meanings(skill, each)
@@ -206,24 +206,32 @@ def _by_values(content: Content, match: Match, template: Template) -> Iterator[t
         return
 
     def mixed(way: list[Template]) -> float:
-        return sum(len(set(_values_in_words(content, match, part).values())) for part in way) / len(way)
+        return sum(len(set(_values_in_words(content, match, part, _DRAWS).values())) for part in way) / len(way)
 
-    for part in min(ways, key=mixed):
+    for part in min(ways, key=mixed) if len(ways) > 1 else ways[0]:
         yield from _by_values(content, match, part)
 
 
-def _values_in_words(content: Content, match: Match, template: Template) -> dict[str, tuple[tuple[str, str], ...]]:
+def _values_in_words(
+    content: Content, match: Match, template: Template, draws: int = _VALUE_DRAWS
+) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return sentences of a template, each with the values that change the answer and that no list of it fills."""
     sentences = content.sentences
     filled = {slot for slot, _ in sentences.lists_named_in([template.text])}
     slots = [slot for slot in sentences.slots_of.get(match.intent, ()) if slot not in filled]
     words = sentences.words_of(template)
     slots = [slot for slot in slots if sentences.may_name(slot, words)]
+    if not slots:
+        return {template.text: ()}
     plain = _spoken(content, match, {})
-    found = {}
-    for text in sentences.draw(template, _VALUE_DRAWS if slots else 1):
-        values = sentences.find_slots(sentences.language.comparable(text), slots, misheard=False)
-        found[text] = tuple(values.items()) if values and _spoken(content, match, values) != plain else ()
+    answers: dict[tuple[tuple[str, str], ...], str] = {}
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for text in sentences.draw(template, draws):
+        found_slots = sentences.find_slots(sentences.language.comparable(text), slots, misheard=False)
+        values = tuple(found_slots.items())
+        if values not in answers:
+            answers[values] = _spoken(content, match, found_slots) if values else plain
+        found[text] = values if answers[values] != plain else ()
     return found
 
 
