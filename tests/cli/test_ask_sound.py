@@ -17,7 +17,7 @@ from voice_helper.testing import RecordingVoice, ScriptedRecognizer
 def spoken(monkeypatch: pytest.MonkeyPatch) -> RecordingVoice:
     """The voice that answers."""
     voice = RecordingVoice(sentence_seconds=0.5)
-    monkeypatch.setattr(options, "open_voice", lambda options: voice)
+    monkeypatch.setattr(options, "open_chosen_voice", lambda options: voice)
     return voice
 
 
@@ -25,7 +25,7 @@ def spoken(monkeypatch: pytest.MonkeyPatch) -> RecordingVoice:
 def question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A recording of two questions with a pause of two seconds between them."""
     heard = ScriptedRecognizer("does heat help", "what about magnesium")
-    monkeypatch.setattr(ask, "open_recognizer", lambda options, skill: heard)
+    monkeypatch.setattr(ask, "open_chosen_recognizer", lambda options, skill: heard)
     return write_pcm(tmp_path / "question.wav", recorded("stop") + silence(2.0) + recorded("stop"))
 
 

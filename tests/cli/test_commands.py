@@ -842,7 +842,7 @@ def test_the_doctor_for_people_says_what_is_missing(tmp_path: Path) -> None:
     assert {"missing emergency number"} <= missing
     assert "VOICE_HELPER_NUMBER" in ran.out
     assert "optional  vosk model" in ran.out
-    assert "it would add: may hear English better than the built-in recognizer" in " ".join(ran.out.split())
+    assert "it would add: may recognize English better than the built-in recognizer" in " ".join(ran.out.split())
     asked_for = call(["doctor", "--language", "de"], folder=tmp_path, more={"XDG_DATA_HOME": str(tmp_path)})
     assert "missing   vosk model" in asked_for.out
 

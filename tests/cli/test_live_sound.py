@@ -91,7 +91,7 @@ def test_a_microphone_that_another_program_holds_is_told_as_busy(room: Room) -> 
     process = room.start("ask", "--voice", "none", under=busy)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert checked(Ran(process.returncode, out, err)).code == 1
-    assert "the microphone is busy: another program holds it" in err
+    assert "the microphone is busy: another program is using it" in err
 
 
 def test_a_microphone_of_which_the_sound_server_gives_nothing_is_told(room: Room) -> None:

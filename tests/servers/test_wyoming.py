@@ -45,6 +45,7 @@ from tests.support.assist import (
 )
 from tests.support.patience import PATIENCE_SECONDS, wait_until
 from tests.support.programs import VOICE_HELPER, Run, environment
+from tests.support.safety_lines import read_safety_lines
 from tests.support.sound import CHECKOUT, as_array, loudness, recorded, silence
 from voice_helper import __version__
 from voice_helper.audio.devices import RawSound
@@ -253,9 +254,16 @@ def test_what_ended_by_its_limit_is_handled_whatever_was_said(skill: Skill) -> N
     assert NotHandled.is_type(reply_event(talks.take_turn("a", "turn on the kitchen light")).type)
 
 
+def possible_emergency(skill: Skill) -> str:
+    """Return a line that is a possible emergency and nothing else: which one depends on what the alarm has learned."""
+    texts = (line.text for line in read_safety_lines("dev"))
+    meant = ((text, skill.understanding.understand(text)) for text in texts)
+    return next(text for text, match in meant if (match.intent, match.certainty) == ("emergency", "possible"))
+
+
 def test_a_possible_alarm_is_handled_and_a_yes_makes_it_certain(skill: Skill) -> None:
     talks = ChatSessions(skill.conversation.by_turns())
-    first = reply_event(talks.take_turn("a", "the gazebo's collapsed"))
+    first = reply_event(talks.take_turn("a", possible_emergency(skill)))
     assert Handled.is_type(first.type)
     assert first.data["text"] == "If this is an emergency, call 112 now."
     assert reply_event(talks.take_turn("a", "yes")).data["text"].startswith("Call 112 now. I cannot call for you. Call")

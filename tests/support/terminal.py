@@ -26,7 +26,7 @@ class Terminal:
         self._raw = b""
         self._read_to = 0
         # no terminal emulator responds here, so the program must not query the cursor position
-        settings = {"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", "LINES": "40", **more}
+        settings = {"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", "LINES": "40", "COLUMNS": "200", **more}
         self.process = subprocess.Popen(
             [*under, VOICE_HELPER, *arguments], cwd=folder, env=environment(**settings),
             stdin=outer, stdout=outer, stderr=outer, start_new_session=True,

@@ -500,9 +500,10 @@ def test_a_report_without_lines_is_wrong_usage(run: Run, option: list[str]) -> N
 
 @pytest.mark.slow
 def test_a_batch_that_takes_long_shows_how_far_it_is(lines: Path, spanish_folder: Path) -> None:
-    lines.write_text("¿qué me recomiendas contra este calambre tan molesto?\n" * 300, encoding="utf-8")
+    asked = (f"¿qué me recomiendas contra este calambre número {number}?\n" for number in range(1_000))
+    lines.write_text("".join(asked), encoding="utf-8")
     terminal = Terminal(arguments(spanish_folder, "--format", "jsonl", "--output", "report.jsonl"), lines.parent)
     terminal.wait_for("testing")
     terminal.wait_for("%")
     assert terminal.end() == 0
-    assert len(lines.with_name("report.jsonl").read_text(encoding="utf-8").splitlines()) == 300
+    assert len(lines.with_name("report.jsonl").read_text(encoding="utf-8").splitlines()) == 1_000

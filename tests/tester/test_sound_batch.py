@@ -43,7 +43,7 @@ class Failing:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, recognizer: Failing | ScriptedRecognizer) -> None:
-    monkeypatch.setattr(test_intents, "open_recognizer", lambda options, skill: recognizer)
+    monkeypatch.setattr(test_intents, "open_chosen_recognizer", lambda options, skill: recognizer)
 
 
 def listed(folder: Path, *lines: dict[str, Any]) -> Path:

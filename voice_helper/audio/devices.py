@@ -301,7 +301,7 @@ class KeptSource:
                 file.writeframes(chunk.pcm)  # also updates the length in the header
                 self._opened.flush()
         except OSError as error:
-            self._announce(f"the recording has stopped: {error.strerror}")
+            self._announce(f"the recording is no longer saved: {error.strerror}")
             return False
         return True
 

@@ -138,8 +138,8 @@ def _history(*, keep: bool) -> tuple[History, str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        return InMemoryHistory(), f"what you type is not kept: {path} cannot be written: {error.strerror}"
-    return KeptHistory(str(path)), f"what you type is kept in {path}, on this machine only; --no-history keeps nothing"
+        return InMemoryHistory(), f"what you type is not saved: {path} cannot be written: {error.strerror}"
+    return KeptHistory(str(path)), f"what you type is saved in {path}, on this machine only; --no-history saves nothing"
 
 
 def _completer(prompt: _Prompt) -> Completer:
