@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.figures import Place, places
@@ -18,7 +20,10 @@ def test_a_line_of_a_page_has_the_figures_of_its_result(place: Place) -> None:
 
 def test_a_figure_that_differs_is_written_anew() -> None:
     place = Place("page.md", "understanding-test", "| `test` | {lines} | {right_intent:.1%} | {*} ms |")
-    assert place.updated("| `test` | 1 | 2.0 % | 3 ms |\nthe rest") == "| `test` | 349 | 94.2 % | 3 ms |\nthe rest"
+    result = json.loads((CHECKOUT / "bench" / "results" / "understanding-test.json").read_text(encoding="utf-8"))
+    right = f"{result['right_intent']:.1%}".replace("%", " %")
+    updated = place.updated("| `test` | 1 | 2.0 % | 3 ms |\nthe rest")
+    assert updated == f"| `test` | {result['lines']} | {right} | 3 ms |\nthe rest"
 
 
 def test_a_line_that_is_not_on_its_page_is_told() -> None:

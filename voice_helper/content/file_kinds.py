@@ -116,8 +116,8 @@ class LanguageFile(Record):
     in_session: dict[str, str] = key("Words that have a different intent during a session.", default={})
     fillers: tuple[str, ...] = key("Words and phrases that carry no meaning, such as `um`.", default=())
     asked: tuple[str, ...] = key(
-        "Questions about anything: `does {words} help [a lot] (with|against) it`. If the last of `{words}` is not among the "
-        "words of the nearest meaning, nothing is known of it.",
+        "Questions about anything: `does {words} help [a lot] (with|against) it`. If the last of `{words}` is not "
+        "among the words of the nearest meaning, nothing is known of it.",
         default=(),
     )
     blamed: tuple[str, ...] = key(
