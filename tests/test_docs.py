@@ -104,7 +104,7 @@ def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     path = f"{VOICE_HELPER.parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-c", line], cwd=folder, env=environment(PATH=path, PYTHONPATH=str(folder / "shim")),
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=4 * PATIENCE_SECONDS,
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ _DRAWS: Final = 24
 _VALUE_DRAWS: Final = 72
 _MAX_WRITTEN_OUT: Final = 400
 _BEFORE, _AFTER = f"{PREFIX}before", f"{PREFIX}after"
+_CHOICE: Final = re.compile(r"[()\[\]|;{}<>]")
 _REFERENCE: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(\w+)>")
 _WIDTH: Final = 118
 _ABOUT: Final = """\
@@ -219,14 +220,15 @@ def _values_in_words(
     sentences = content.sentences
     filled = {slot for slot, _ in sentences.lists_named_in([template.text])}
     slots = [slot for slot in sentences.slots_of.get(match.intent, ()) if slot not in filled]
-    words = sentences.words_of(template)
+    is_one_text = _CHOICE.search(template.text) is None
+    words = frozenset(template.text.split()) if is_one_text else sentences.words_of(template)
     slots = [slot for slot in slots if sentences.may_name(slot, words)]
     if not slots:
         return {template.text: ()}
     plain = _spoken(content, match, {})
     answers: dict[tuple[tuple[str, str], ...], str] = {}
     found: dict[str, tuple[tuple[str, str], ...]] = {}
-    for text in sentences.draw(template, draws):
+    for text in (template.text,) if is_one_text else sentences.draw(template, draws):
         found_slots = sentences.find_slots(sentences.language.comparable(text), slots, misheard=False)
         values = tuple(found_slots.items())
         if values not in answers:
