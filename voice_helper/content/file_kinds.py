@@ -9,7 +9,7 @@ from voice_helper.content.schema import Record, Text, Texts, key
 from voice_helper.types import DisclaimerRule, Kind
 
 Level = Literal["emergency", "urgent", "ask_other_person", "ask_medicine", "ask_diagnosis", "see_doctor"]
-"""The intents of the safety group, highest priority first."""
+"""The intents of the safety group, in order of priority, highest first."""
 
 _LANGUAGE: Final = "The language, such as `en`, for information only. The program uses the one in `language.yaml`."
 
@@ -154,7 +154,7 @@ class FactsFile(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicKeys(Record):
-    """One section of the page."""
+    """A topic of the page "What can I say?"."""
 
     title: str = key("The heading.")
     text: str = key("A text below the heading.", default="")
@@ -252,7 +252,7 @@ class SourceKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisclaimerKeys(Record):
-    """The full and the short disclaimer."""
+    """The disclaimers that follow an answer."""
 
     full: str = key("Spoken the first time.")
     short: str = key("Spoken from then on.")
@@ -331,7 +331,8 @@ class AnswersFile(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NothingKeys(Record):
-    """The reply to each kind of follow-up if the topic has none: a row, or the intent to answer instead.
+    """The replies to follow-ups if the topic has none of its own: for each kind, a row, or the intent to answer
+    instead.
 
     Each kind that has phrases needs a reply.
     """
@@ -348,7 +349,7 @@ class NothingKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpPhrasesKeys(Record):
-    """The phrases that users say to follow up an answer."""
+    """The phrases with which users follow up an answer."""
 
     why: tuple[str, ...] = key("Asks for the reason.", default=())
     how: tuple[str, ...] = key("Asks how to do it.", default=())
@@ -372,7 +373,7 @@ class ChoicesKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpTopicKeys(Record):
-    """The replies to follow-ups on the answer to one intent: another intent, or rows."""
+    """The replies to follow-ups about the answer to one intent: another intent, or rows."""
 
     why: str | tuple[RowKeys, ...] | None = key("The reply to 'why'.", default=None, each="why, row {}")
     how: str | tuple[RowKeys, ...] | None = key("The reply to 'how'.", default=None, each="how, row {}")
@@ -447,7 +448,7 @@ class PlaceKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HedgeKeys(Record):
-    """Words that weaken a report: `nearly gone` is not yet `gone`."""
+    """Words that weaken a report. For example, `nearly gone` is not yet `gone`."""
 
     words: tuple[str, ...] = key("The words.")
     say: RowKeys = key("The reply to the first such report. If it is a question, `yes` confirms the full report.")
@@ -458,7 +459,7 @@ class HedgeKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TroubleKeys(Record):
-    """The words around a report of the trouble in a longer text."""
+    """The words that precede or follow a report of the trouble in a longer text."""
 
     before: tuple[str, ...] = key("Words before the report, such as `and now`.", default=())
     after: tuple[str, ...] = key("Words after the report that begin another clause, such as `i was`.", default=())
@@ -561,14 +562,14 @@ class SafetyFile(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueMetadataKeys(Record):
-    """What else is known of a value."""
+    """Additional properties of a list value."""
 
     say: str = key("How the value is said in an answer, if not as `out`.", default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueKeys(Record):
-    """A value of a list, and what people say for it."""
+    """A value of a list, with the phrases that stand for it."""
 
     in_: str = key("What people say: a template without lists and rules.", hint="what people say")
     out: str = key("The value.", hint="the value")
@@ -584,23 +585,23 @@ class ListKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentencesKeys(Record):
-    """Some of the sentences of an intent."""
+    """A block of sentences of one intent."""
 
     sentences: tuple[Text, ...] = key("The sentences: templates that may use lists and rules.", each="sentence {}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentKeys(Record):
-    """What people say for an intent."""
+    """The sentences of one intent."""
 
     data: tuple[SentencesKeys, ...] = key("The sentences, in one or several blocks.", each="block {}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentencesFile(Record):
-    """What people say: the sentences of a group of intents, in Home Assistant's template language.
+    """The sentences that users say, in Home Assistant's template language, for one group of intents.
 
-    The name of the file is the name of the group. Lists and rules count in every file of the folder.
+    The name of the file is the name of the group. Every file of the folder can use its lists and rules.
     """
 
     named = "sentences/*.yaml"
