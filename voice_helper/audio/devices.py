@@ -260,8 +260,8 @@ class LastingMicrophone:
 class KeptSource:
     """Records a source to one WAV file in a folder. The audio is stored nowhere else.
 
-    However the program ends, the file is complete except for the last second. If the disk is full, only the recording
-    stops.
+    Even if the program crashes, at most the last second is missing from the file. If the disk is full, only the
+    recording stops.
     """
 
     def __init__(self, source: Source, folder: Path, name: str, announce: Callable[[str], None]) -> None:
