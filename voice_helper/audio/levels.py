@@ -66,7 +66,7 @@ class LevelMeter:
         return loudest[-1] if loudest else QUIETEST_DECIBELS
 
     def verdict(self) -> Verdict:
-        """Return the verdict on the microphone level: silent (only zeros), too low to be recognized, good, or clipped."""
+        """Return the verdict on the level: silent (only zeros), too low to be recognized, good, or clipped."""
         if not self._decibels or max(self._decibels) <= QUIETEST_DECIBELS:
             return "silent"
         if self._clipped > _CLIPPED_SHARE * self._samples:

@@ -526,7 +526,7 @@ def progress(text: str, *, as_line: bool = False) -> Iterator[None]:
 
 @contextmanager
 def share_done(text: str) -> Iterator[Callable[[float], None]]:
-    """Show the progress of a task: as a bar on a terminal, otherwise as one line at the start and one after each tenth."""
+    """Show the progress of a task: as a bar on a terminal, otherwise as a line at the start and after each tenth."""
     console = error_terminal()
     if not console.is_terminal:
         note(f"{text} ...")

@@ -192,10 +192,10 @@ class Guide:
         )
 
     def by_turns(self) -> Guide:
-        """Return a guide for interfaces that speak only in reply. Apart from the time limit, time does not advance the
-        session.
+        """Return a guide for interfaces that speak only in reply. In such a session, only the user's replies lead to
+        the next step, the user counts the holds, and short waits are skipped.
 
-        The user counts the holds. Short waits are skipped.
+        Only the time limit still runs on the clock.
         """
         stand = self._by_turns(self.stand) if self.stand is not None else None
         return replace(self, steps=tuple(self._by_turns(step) for step in self.steps), stand=stand)

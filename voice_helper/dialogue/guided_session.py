@@ -134,9 +134,9 @@ def go_to_step(guide: Guide, session: Session, name: str) -> Move:
 
 
 def report(guide: Guide, session: Session, intent: str, comparable: str) -> Move | None:
-    """Respond to a weakened report. Return `None` for a full report, or if the text is no report.
+    """Respond to a weakened report. Return `None` if the report is not weakened, or if the text is no report.
 
-    The first one leads to a question or a tip. A later one gets a short reply, or counts as a full report.
+    The first weakened report leads to a question or a tip. A later one gets a short reply, or counts as a full report.
     """
     hedge = guide.hedges.get(intent)
     if hedge is None or not any(f" {word} " in f" {comparable} " for word in hedge.words):
@@ -250,9 +250,11 @@ def stop() -> Move:
 
 
 def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
-    """Say rows without leaving the step. If the program was saying the step, it says it again afterwards.
+    """Say rows without leaving the step. If the rows interrupt the instruction of the step, the instruction is repeated
+    afterwards.
 
-    In a hold, rows that take longer than what is left of it come after its end, so that the user lets go in time.
+    During a hold, rows that take longer than the rest of the hold are spoken after it, so that the user lets go in
+    time.
     """
     step = current_step(guide, session)
     if session.stage == "saying":
