@@ -163,7 +163,7 @@ def _session(url: str) -> requests.Session:
 
 
 def _what_to_ask(part: Path) -> tuple[int, dict[str, str]]:
-    """Return the number of bytes already downloaded, and the request headers that ask for the rest of the same version."""
+    """Return the number of bytes already downloaded, and the headers that request the rest of the same version."""
     have, headers = _size(part), {"Accept-Encoding": "identity"}
     if not have:
         return 0, headers
