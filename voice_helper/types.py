@@ -37,7 +37,7 @@ After a possible alarm, the assistant names the emergency number but does not en
 DisclaimerRule = Literal["topic", "full", "short", "none"]
 """Which disclaimer follows an answer.
 
-With `topic`, the first such answer carries the full one and later ones the short one.
+With `topic`, the full disclaimer follows the first such answer, and the short one follows later answers.
 """
 
 Disclaimer = Literal["full", "short", "none"]

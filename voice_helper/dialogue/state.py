@@ -97,7 +97,7 @@ class Failures:
 class Attention:
     """The period after an answer in which the assistant asks the user once to repeat speech that it did not understand.
 
-    Outside this period, such speech is ignored in open listening.
+    Outside this period, the assistant ignores such speech in open listening.
     """
 
     samples: int = 0

@@ -29,7 +29,7 @@ for every utterance, and again for every file. Other phrasings reach the skill a
 """
 
 MAX_SIGNS: Final = 60
-"""The maximum number of sentences per file of danger signs, which is higher because such sentences matter most."""
+"""The maximum number of sentences in a file of danger signs, which is higher than for other files."""
 
 _DRAWN_OF_TEMPLATE: Final = 2
 _NUMBER: Final = "{number}"

@@ -37,7 +37,7 @@ _DYNAMIC_GRAPH: Final = "graph/HCLr.fst"
 
 
 class LoadedRecognizer:
-    """Streams: every chunk returns a partial transcript.
+    """Recognizes speech with a loaded model. Every chunk returns a partial transcript.
 
     Two Vosk recognizers share one model: an open one for questions, and one limited to the short commands of a session.
     """

@@ -240,9 +240,7 @@ class Assistant:
 
     @property
     def _is_talking_with_somebody(self) -> bool:
-        """Return whether a session is running, or the user has addressed the assistant or got an answer in the last
-        seconds.
-        """
+        """Return whether a session is running, or the user has just addressed the assistant or received an answer."""
         return self.state.session is not None or self._clock_samples <= self._addressed_until
 
     def _stay_addressed(self) -> None:
@@ -625,9 +623,7 @@ def hear_utterances(source: Source, recognizer: Recognizer, endpoint: EndpointSe
 
 
 def joined(utterances: Sequence[Transcript]) -> Transcript:
-    """Combine several utterances into one: the joined text, and the lowest confidence. A single one is returned
-    unchanged.
-    """
+    """Combine transcripts into one, with the joined text and the lowest confidence. A single one is returned unchanged."""
     if len(utterances) == 1:
         return utterances[0]
     confidence = min((each.confidence for each in utterances), default=0.0)

@@ -333,7 +333,7 @@ class Activity(Protocol):
 
 
 class GuardedActivity:
-    """Supervises voice activity detection. A fault resets the detector's state, which the user does not notice.
+    """Supervises voice activity detection. A fault only resets the state, which the user does not notice.
 
     All listeners share the network, which stays loaded.
     """

@@ -36,9 +36,7 @@ _LOOK_SECONDS: Final = 0.05  # how often a waiting client checks for a free slot
 
 
 class RecognizerPool:
-    """A pool of recognizers that limits how many users can speak at a time. Recognizers are loaded on demand and
-    reused.
-    """
+    """A pool of recognizers, which are loaded on demand and reused. It limits how many users can speak at a time."""
 
     def __init__(self, most: int, open_recognizer: Callable[[], Recognizer]) -> None:
         self._open, self._left = open_recognizer, most

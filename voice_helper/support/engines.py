@@ -68,10 +68,7 @@ class RecognizerRecord:
 
     hears: str
     needs: str
-    """What the recognizer needs before it can run.
-
-    `hears` and `needs` are cells of the README's table, where the install command precedes `needs`.
-    """
+    """What the recognizer needs before it can run. In the README's table, this follows the install command."""
 
     adds: str
     """What a machine without the recognizer lacks, as `doctor` shows it."""

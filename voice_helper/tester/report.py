@@ -23,7 +23,7 @@ class IntentFigures:
 
     right: int
     taken: int
-    """The number of lines of other intents that got this intent."""
+    """The number of lines that should have another intent but got this one."""
 
     @property
     def accuracy(self) -> float:

@@ -89,10 +89,7 @@ class LearnedAlarm:
         return self._kept[comparable]
 
     def read_ahead(self, comparable: Iterable[str]) -> None:
-        """Estimate many texts together and cache the results in place of earlier ones.
-
-        The odds are the same, in a third of the time.
-        """
+        """Estimate many texts together in a third of the time, and cache these results in place of earlier ones."""
         texts = tuple(dict.fromkeys(text for text in comparable if text))
         self._kept = dict(zip(texts, self._judged(texts), strict=True))
 

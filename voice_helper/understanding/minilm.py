@@ -1,4 +1,4 @@
-"""The sentence model all-MiniLM-L6-v2 in numpy: word pieces in, one unit vector per text out.
+"""Compute the sentence model all-MiniLM-L6-v2 with numpy. It converts the word pieces of a text to a unit vector.
 
 As 32-bit floats, its six layers take 43 MB of memory, so they are unpacked only once. Source of the model: Wang et al.,
 MiniLM (2020); of the layers: Devlin et al., BERT (2018).

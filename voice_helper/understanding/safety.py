@@ -133,7 +133,7 @@ class SafetyRules:
     """Words that may come between a negator and what it denies: "no sign of any swelling"."""
 
     denials: tuple[_Pattern, ...] = ()
-    """Phrases that say that all is well: "i can breathe"."""
+    """Phrases that deny a sign without a negator: "i can breathe"."""
 
     hedges: tuple[_Pattern, ...] = ()
     """Phrases that make a denial uncertain, so that the sign still counts: "not chest pain as such"."""
