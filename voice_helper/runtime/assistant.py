@@ -623,7 +623,7 @@ def hear_utterances(source: Source, recognizer: Recognizer, endpoint: EndpointSe
 
 
 def joined(utterances: Sequence[Transcript]) -> Transcript:
-    """Combine transcripts into one, with the joined text and the lowest confidence. A single one is returned unchanged."""
+    """Combine transcripts into one, with the joined text and the lowest confidence. Return a single one unchanged."""
     if len(utterances) == 1:
         return utterances[0]
     confidence = min((each.confidence for each in utterances), default=0.0)
