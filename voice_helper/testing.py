@@ -36,10 +36,10 @@ Samples = npt.NDArray[np.float64]
 _WORD_SECONDS = 0.25
 _SYLLABLES_A_SECOND = 4
 _VOWELS = np.array([(730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480)])
-"""The formant frequencies of four vowels, in hertz."""
+"""The frequencies of three formants, in hertz, for each of four vowels."""
 
 _FORMANTS = ((60, 1.0), (90, 0.6), (120, 0.3))
-"""The width in hertz and the relative amplitude of each formant."""
+"""The width, in hertz, and the relative amplitude of each formant."""
 
 _SENTENCE = "Gently put the kettle on the stove."
 
@@ -149,7 +149,10 @@ class ScriptedRecognizer:
 
 
 class RecordingVoice:
-    """A voice that records the sentences it is asked to speak. Each becomes a tone as long as the spoken sentence."""
+    """A voice that records the sentences it is asked to speak.
+
+    Instead of speech, it returns a tone of the same length.
+    """
 
     name = "recording"
 

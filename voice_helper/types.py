@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 SAMPLE_RATE = 16_000
-"""Sample rate of all internal audio, in hertz. `audio.devices` converts input and output."""
+"""The sample rate of all internal audio, in hertz. `audio.devices` converts input and output."""
 
 CHUNK_SAMPLES = 512
-"""Samples per chunk: 32 ms, the input size of the voice activity model."""
+"""The number of samples in a chunk: 32 ms, the input size of the voice activity model."""
 
 EMBEDDING_SIZE = 384
-"""Number of dimensions of a sentence embedding."""
+"""The number of dimensions of a sentence embedding."""
 
 Kind = Literal["article", "first_aid", "safety", "talk"]
 """The origin of a spoken sentence: the article, a named first-aid or safety source, or small talk without health
@@ -21,17 +21,23 @@ claims.
 """
 
 Decision = Literal["nearest", "unsure", "none"]
-"""The outcome when only similarity decides: an answer, a clarifying question, or neither."""
+"""The outcome if similarity alone decides: answer the nearest meaning, ask a clarifying question (`unsure`), or give no
+answer (`none`).
+"""
 
 DecidedBy = Literal["safety", "command", "exact"] | Decision
 """The stage of understanding that determined the meaning."""
 
 Certainty = Literal["certain", "possible"]
-"""The certainty of an alarm. A possible alarm names the emergency number but does not end the session."""
+"""How certain an alarm is.
+
+After a possible alarm, the assistant names the emergency number but does not end the session.
+"""
 
 DisclaimerRule = Literal["topic", "full", "short", "none"]
-"""Which disclaimer an answer carries. With `topic`, the first such answer carries the full one and later ones the short
-one.
+"""Which disclaimer follows an answer.
+
+With `topic`, the full disclaimer follows the first such answer, and the short one follows later answers.
 """
 
 Disclaimer = Literal["full", "short", "none"]
@@ -46,7 +52,7 @@ UNSURE_INTENT = "unsure"
 """The intent of an utterance that fits two meanings about equally well."""
 
 GUIDE_START = "guide_start"
-"""The intent of reporting a cramp, the only session command that is also accepted outside a session."""
+"""The intent of reporting a cramp, which starts a guided session."""
 
 COMMAND_GROUP = "guide"
 """The group of intents that are session commands."""
@@ -77,16 +83,16 @@ class Transcript:
     """A recognizer's result for one utterance."""
 
     text: str
-    """The recognized words in lower case. Empty if there are none."""
+    """The recognized words in lower case. Empty if nothing was recognized."""
 
     confidence: float = 1.0
     """The engine's confidence, from 0.0 to 1.0."""
 
     alternatives: tuple[str, ...] = ()
-    """Alternative transcripts, most likely first. Empty if the engine reports none."""
+    """Other possible transcripts, most likely first. Empty if the engine reports none."""
 
     command: str = ""
-    """The short session command closest to the whole utterance. Empty if the engine reports none."""
+    """The session command that the whole utterance sounds most like. Empty if the engine reports none."""
 
     command_fit: float = 0.0
     """How well `command` fits the audio, from 0.0 to 1.0."""
@@ -113,7 +119,7 @@ class Match:
     """
 
     score: float = 1.0
-    """1.0 for an exact match, lower if the match is approximate."""
+    """The confidence in the meaning: 1.0 for an exact match, lower if only similarity decided."""
 
     decided_by: DecidedBy = "exact"
 
@@ -126,16 +132,16 @@ class Match:
     runner_up: RunnerUp | None = None
 
     candidates: tuple[str, ...] = ()
-    """The intents to choose from if the meaning is unsure."""
+    """The intents to choose from if the meaning is `unsure`."""
 
     denied: bool = False
-    """Whether a red flag was mentioned and clearly denied."""
+    """Whether the utterance mentions a red flag and clearly denies it."""
 
     certainty: Certainty | None = None
-    """The certainty of the alarm. `None` if there is no alarm."""
+    """The certainty of the alarm. `None` if the meaning is not an alarm."""
 
     possible: str | None = None
-    """The level of a possible alarm that accompanies an understood question."""
+    """The level of a possible alarm raised by an utterance whose meaning is something else, such as a question."""
 
     @property
     def is_alarm(self) -> bool:
@@ -156,7 +162,7 @@ class Row:
     """The name of the public source, for `first_aid` and `safety` rows."""
 
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
-    """The slot values that this row applies to. Empty means all of them."""
+    """The slot values for which the row is spoken. If empty, the row is always spoken."""
 
     def provenance(self) -> dict[str, str]:
         """Return the row for JSON output: its text, its kind, and its fact or source."""
@@ -170,13 +176,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The reply to one question: its rows in order, and its disclaimer."""
+    """The reply to one question: its rows in spoken order, and its disclaimer."""
 
     rows: tuple[Row, ...]
     disclaimer: Disclaimer = "none"
     disclaimer_row: Row | None = None
     said_twice: bool = False
-    """Whether the reply is repeated before the disclaimer. Emergency and urgent replies are."""
+    """Whether the reply is spoken a second time before the disclaimer, as emergency and urgent replies are."""
 
     def spoken_rows(self) -> tuple[Row, ...]:
         """Return all rows in spoken order. The disclaimer comes last, unless the answer ends with a question: then it
@@ -202,54 +208,60 @@ class PartlyHeard:
 
     text: str
     own: str = ""
-    """The assistant's own speech at the same time, which the microphone may pick up."""
+    """What the assistant itself is saying at the same time, which the microphone may pick up."""
 
     overheard: bool = False
-    """See `Heard.overheard`."""
+    """Whether the speech may be meant for someone else. See `Heard.overheard`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An utterance has ended."""
+    """The event that an utterance has ended."""
 
     transcript: Transcript
     over_speech: str | None = None
-    """Everything recognized while the assistant was speaking, its own speech included. `None` if it was silent."""
+    """Everything recognized while the assistant was speaking, including its own speech.
+
+    `None` if the assistant was silent.
+    """
 
     own: str = ""
-    """The assistant's own speech at the same time."""
+    """What the assistant itself was saying during the utterance."""
 
     addressed: bool = True
-    """Whether the assistant was addressed by wake word or key. Always true if neither is required."""
+    """Whether the user addressed the assistant by wake word or key. Always true if neither is required."""
 
     overheard: bool = False
-    """Whether the speech may be meant for someone else, because nobody addressed or talked to the assistant just
+    """Whether the speech may be meant for someone else, because no conversation with the assistant was going on just
     before.
     """
 
     so_far: str = ""
-    """The last partial transcript of the utterance, if there was one."""
+    """The last partial transcript of the utterance, or "" if there was none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Time has passed without speech."""
+    """The event that time has passed without speech."""
 
     samples: int
     """The length of the audio received, in samples."""
 
     clock_samples: int | None = None
-    """The elapsed clock time in samples, if it differs: a busy machine processes audio late or loses some."""
+    """The time that has passed on the clock, in samples, if it differs from the length of the audio.
+
+    A busy machine processes audio late or loses some of it.
+    """
 
     @property
     def passed_samples(self) -> int:
-        """Return the elapsed time from the user's point of view, in samples."""
+        """Return the time that has passed for the user, in samples."""
         return self.samples if self.clock_samples is None else self.clock_samples
 
 
 @dataclass(frozen=True, slots=True)
 class DoneSpeaking:
-    """The loudspeaker has finished playing all speech."""
+    """The event that the loudspeaker has finished playing all speech."""
 
 
 Part = Literal["hearing", "voice", "microphone"]
@@ -258,11 +270,11 @@ Part = Literal["hearing", "voice", "microphone"]
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A component failed or recovered."""
+    """The event that a component has failed or recovered."""
 
     part: Part
     reason: str
-    """What happened, in words for whoever maintains the device."""
+    """What happened, in technical words for the person who maintains the device."""
 
     is_over: bool = False
 
@@ -275,26 +287,26 @@ Event = PartlyHeard | Heard | Quiet | DoneSpeaking | Outage
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Speak these rows in order."""
+    """The action to speak these rows in order."""
 
     rows: tuple[Row, ...]
     step: int | None = None
-    """The step number in a guided session, from 1."""
+    """The number of the step in a guided session, counted from 1."""
 
     because: str | None = None
-    """The failure that these rows announce, if any."""
+    """The component whose failure these rows announce, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hush:
-    """Stop speaking immediately."""
+    """The action to stop speaking immediately."""
 
     by: str
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The meaning of an utterance, for user interfaces to display."""
+    """The action to display the meaning of an utterance in a user interface."""
 
     transcript: Transcript
     match: Match
@@ -305,7 +317,7 @@ class Understood:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Change the rate and loudness of speech from now on, by these factors."""
+    """The action to multiply the rate and loudness of speech, from now on, by these factors."""
 
     rate: float = 1.0
     loudness: float = 1.0
@@ -313,7 +325,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The guided session or the conversation is over."""
+    """The action that ends the guided session or the conversation."""
 
     reason: str
 
@@ -323,7 +335,7 @@ Action = Say | Hush | Understood | Pace | End
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Typical user phrases, which bias the recognizers."""
+    """Typical phrases of users, which recognizers are tuned to expect."""
 
     questions: tuple[str, ...]
     """Sentences sampled from all templates."""

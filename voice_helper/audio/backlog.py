@@ -1,7 +1,8 @@
-"""Decide what is left out of the sound when a machine cannot keep up with its microphone.
+"""Decide which audio to drop when the machine cannot keep up with its microphone.
 
-Sound waits until it is heard, so a busy machine hears ever later. What can begin no utterance is then skipped, oldest
-first: a quiet room, and talk that is no louder than that of the room before. An utterance is never cut.
+Unprocessed audio queues up, so a busy machine falls further and further behind. While it is late, audio that cannot
+start an utterance is dropped, oldest first: silence, and background talk that is no louder than before. Audio that
+belongs to an utterance is never dropped.
 """
 
 from __future__ import annotations
@@ -14,30 +15,35 @@ from voice_helper.audio.vad import RoomSound
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 LATE_SECONDS: Final = 3.0
-"""Sound that waits longer than this is late: an answer would come after the user has given up."""
+"""The delay, in seconds, from which audio counts as late. An answer would then come after the user has given up."""
 
 CAUGHT_UP_SECONDS: Final = 0.5
-"""When no more than this waits, everything is heard again."""
+"""The delay, in seconds, below which no more audio is dropped."""
 
 _KEPT_CHUNKS: Final = round(EndpointSettings().kept_seconds * SAMPLE_RATE / CHUNK_SAMPLES)
 
 
 class Backlog:
-    """Holds back what can begin no utterance while the sound is late. All but the last half second of it is dropped."""
+    """Decides which audio is dropped while processing is late.
+
+    The last half second before an utterance is always kept.
+    """
 
     def __init__(self) -> None:
         self._room_sound = RoomSound()
         self._held: deque[AudioChunk] = deque(maxlen=_KEPT_CHUNKS)
         self.is_late = False
-        """Whether sound is being left out."""
+        """Whether audio is currently being dropped."""
 
     def accept(
         self, chunk: AudioChunk, behind_seconds: float, *, is_needed: bool, is_rooms: bool
     ) -> tuple[AudioChunk, ...]:
-        """Return what is to be heard now: nothing, or the chunk and what was held back right before it.
+        """Return the chunks to process now: none, or this chunk preceded by the chunks that were held back right before
+        it.
 
-        `behind_seconds` is how much sound waits behind it. A chunk that `is_needed`, because it belongs to an utterance
-        or we speak, is never held back. `is_rooms` tells that it is no louder than the room's talk.
+        `behind_seconds` is the amount of audio that is waiting after this chunk. A chunk is never held back if
+        `is_needed` is true, because it belongs to an utterance or the assistant is speaking. `is_rooms` says that the
+        chunk is no louder than the background talk.
         """
         is_quiet = self._room_sound.is_quiet(chunk)
         self.is_late = behind_seconds > (CAUGHT_UP_SECONDS if self.is_late else LATE_SECONDS)

@@ -91,10 +91,10 @@ class WavSource:
     """Reads an audio file of any length in chunks."""
 
     def __init__(self, path: Path, content: bytes | None = None) -> None:
-        """Check the file; what comes from a pipe, such as `-` (standard input), is read to its end.
+        """Check the file. Input from a pipe, such as `-` (standard input), is read to its end.
 
-        `content` is what was read from a pipe before, which can be read only once. Raises `AudioFileError` if the file
-        does not exist, is not sound, or is empty.
+        `content` is the data of a pipe that was read before, because a pipe can be read only once. Raises
+        `AudioFileError` if the file does not exist, is not an audio file, or is empty.
         """
         self.name = "standard input" if comes_from_stdin(path) else str(path)
         self._content: Path | bytes = _content(path, self.name) if content is None else _whole(content, self.name)
@@ -151,7 +151,7 @@ class RawSound:
     """
 
     def __init__(self, rate: int, width: int, channels: int) -> None:
-        """Set the format: samples per second, bytes per sample, and channels.
+        """Set the input format: samples per second, bytes per sample, and number of channels.
 
         Samples are little-endian; one-byte samples are unsigned. Raises `SoundFormatError` for an impossible format.
         """
@@ -166,7 +166,7 @@ class RawSound:
         self._waiting = bytearray()
 
     def take(self, raw: bytes) -> bytes:
-        """Convert a block and return the audio that is complete.
+        """Convert a block of any length, and return all audio converted so far that was not returned before.
 
         An incomplete sample is kept until the rest of it arrives.
         """
@@ -196,7 +196,7 @@ def _from_raw(raw: bytes, width: int) -> npt.NDArray[np.float32]:
 
 
 class QuietRoom:
-    """Replaces the microphone with silence in real time, so that the display keeps its pace."""
+    """Replaces the microphone with silence in real time, so that a session on the screen keeps its pace."""
 
     def __init__(self, since: float | None = None) -> None:
         """Start the clock now, or at an earlier time."""
@@ -221,7 +221,7 @@ class LastingMicrophone:
         self._microphone: Microphone | None = microphone
         self._device, self._announce = device, announce
         self.away: str | None = None
-        """The reason why there is no microphone at the moment."""
+        """Why the microphone is unavailable at the moment. `None` while it works."""
 
     def close(self) -> None:
         """Release the device."""
@@ -230,7 +230,7 @@ class LastingMicrophone:
 
     @property
     def behind_seconds(self) -> float:
-        """Return how much sound waits to be read."""
+        """Return how many seconds of audio are waiting to be read."""
         return 0.0 if self._microphone is None else self._microphone.behind_seconds
 
     def chunks(self) -> Iterator[AudioChunk]:
@@ -260,14 +260,14 @@ class LastingMicrophone:
 class KeptSource:
     """Records a source to one WAV file in a folder. The audio is stored nowhere else.
 
-    However the program ends, the file is complete except for the last second. If the disk is full, only the recording
-    stops.
+    Even if the program crashes, at most the last second is missing from the file. If the disk is full, only the
+    recording stops.
     """
 
     def __init__(self, source: Source, folder: Path, name: str, announce: Callable[[str], None]) -> None:
         """Create the folder and the file. Raises `AudioFileError` if that fails.
 
-        `announce` is called if the recording has to stop.
+        `announce` is called with a message if the recording has to stop.
         """
         self._source, self._announce = source, announce
         self.path = folder / f"{name}.wav"
@@ -326,14 +326,17 @@ def chime() -> bytes:
 
 
 def to_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
-    """Convert a voice's samples at any rate (hertz) to 16 kHz, 16-bit audio with peaks of at most -1 dBFS."""
+    """Convert samples synthesized at any rate (in hertz) to 16 kHz, 16-bit audio with peaks of at most -1 dBFS."""
     if rate != SAMPLE_RATE:
         samples = np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), dtype=np.float32)
     return _limited_pcm(samples, SAMPLE_RATE)
 
 
 def spoken_part(pcm: bytes) -> bytes:
-    """Remove the silence that voices add before and after a sentence. This program inserts its own pauses."""
+    """Remove the silence that speech synthesizers add before and after a sentence.
+
+    This program inserts its own pauses.
+    """
     loud = np.flatnonzero(np.abs(_samples(pcm).astype(np.int32)) > _SILENT_BELOW)
     if not len(loud):
         return b""
@@ -366,7 +369,7 @@ def comes_from_stdin(path: Path) -> bool:
 
 
 def is_sound_name(path: Path) -> bool:
-    """Return whether a file has the name of an audio file."""
+    """Return whether a file name has the extension of an audio format."""
     return path.suffix.casefold() in _SOUND_SUFFIXES
 
 
@@ -400,7 +403,10 @@ def _content(path: Path, name: str) -> Path | bytes:
 
 
 def read_pipe(path: Path) -> bytes | None:
-    """Read what a named pipe holds, at most a little more than a sound may have; `None` if the path is no such pipe."""
+    """Read a named pipe to its end, but only slightly more than the maximum size of an audio file.
+
+    Return `None` if the path is not a named pipe.
+    """
     if comes_from_stdin(path) or not path.is_fifo():
         return None
     with path.open("rb") as file:
@@ -408,7 +414,10 @@ def read_pipe(path: Path) -> bytes | None:
 
 
 def _whole(content: bytes, name: str) -> bytes:
-    """Return a sound that was read to its end. Raises `AudioFileError` if it is empty or has no end."""
+    """Return the content of an audio file that was read from a pipe.
+
+    Raises `AudioFileError` if it is empty or too long.
+    """
     if not content:
         raise AudioFileError(f"{name} is empty", hint="record the question again")
     if len(content) > _MAX_PIPED_BYTES:
@@ -443,7 +452,10 @@ def _pcm(samples: npt.NDArray[np.float32]) -> bytes:
 
 
 class SilentPlayer:
-    """Plays on the clock of the source and keeps the audio, for a WAV file on the same timeline."""
+    """A player without a device.
+
+    It plays on the source's clock and keeps the audio, so that a WAV file can be written on the same timeline.
+    """
 
     def __init__(self, *, keep: bool = False) -> None:
         self._waiting = bytearray()
@@ -472,7 +484,7 @@ class SilentPlayer:
         return bool(self._waiting)
 
     def finish(self) -> bytes:
-        """Return everything played so far, followed by the queued audio."""
+        """Return all audio played so far, followed by the audio that is still queued."""
         return bytes(self._played + self._waiting)
 
 
@@ -499,7 +511,7 @@ class _Device:
 class Loudspeaker(_Device):
     """Plays through PortAudio, from a buffer that `hush` empties.
 
-    If the device is disconnected, time passes as if it were still there, until the device is found again.
+    While the device is disconnected, queued audio is consumed in real time, as if it were playing.
     """
 
     def __init__(self, device: str | None = None, announce: Callable[[str], None] = lambda text: None) -> None:
@@ -563,7 +575,10 @@ class Loudspeaker(_Device):
         return playing
 
     def _mind_stalling(self, *, has_played: bool) -> None:
-        """Track how long the device has accepted no audio. Time that the machine spent asleep counts as a moment."""
+        """Track how long the device has accepted no audio.
+
+        Time that the machine spent asleep counts only as a moment.
+        """
         now = clock_seconds()
         went_by, self._looked = min(now - self._looked, _LOOK_SECONDS), now
         self._stalled_seconds = 0.0 if has_played or not self.is_playing else self._stalled_seconds + went_by
@@ -642,7 +657,8 @@ class Loudspeaker(_Device):
 class Microphone(_Device):
     """Reads the microphone in chunks. No audio is lost while the caller is busy.
 
-    For time in which the device delivered nothing, such as sleep, the source yields silence, so that clocks stay right.
+    If the device delivered no audio for a time, for example during sleep, the source yields silence of that length, so
+    that its clock stays correct.
     """
 
     def __init__(self, device: str | None = None) -> None:
@@ -678,14 +694,16 @@ class Microphone(_Device):
 
     @property
     def behind_seconds(self) -> float:
-        """Return how much sound waits to be read."""
+        """Return how many seconds of audio are waiting to be read."""
         return self._sound.qsize() * CHUNK_SAMPLES / SAMPLE_RATE
 
     def _take(self, sound: Any, frames: int, when: object, status: object) -> None:
         self._sound.put((self._missed_seconds(frames / self._rate), bytes(sound)))  # a copy: the buffer is PortAudio's
 
     def _missed_seconds(self, seconds: float) -> float:
-        """Return how long no audio arrived before the last `seconds` of audio, once the missing time is certain."""
+        """Return the length of a gap before the last `seconds` of audio, in seconds, once it is certain that audio is
+        missing.
+        """
         now = clock_seconds()
         self._due = max(self._due + seconds, now - _MAX_MISSED_SECONDS)
         late = now - self._due
@@ -701,7 +719,7 @@ class Microphone(_Device):
 
 
 def louder(pcm: bytes, factor: float) -> bytes:
-    """Amplify or attenuate audio by a factor. Peaks are limited to -1 dBFS."""
+    """Multiply audio by a gain factor. Peaks are limited to -1 dBFS."""
     return as_output(pcm, factor, SAMPLE_RATE)
 
 
@@ -757,7 +775,7 @@ def _open_stream(opener: Any, device: str | None, callback: Any, kind: DeviceKin
 
 
 def _own_rates(sounddevice: Any, chosen: int | None, kind: DeviceKind) -> list[int]:
-    """Return the device's native rate. Some hardware supports no other rate, and it may be 8 or 96 kHz."""
+    """Return the device's native sample rate. Some hardware supports only this rate, which may be 8 or 96 kHz."""
     try:
         about = sounddevice.query_devices(chosen, "input" if kind == "microphone" else "output")
     except (sounddevice.PortAudioError, ValueError):

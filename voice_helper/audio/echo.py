@@ -19,30 +19,38 @@ import numpy.typing as npt
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk
 
 _PARTITIONS: Final = 16
-"""Each partition covers one chunk. Together they cover an echo path of half a second, through the sound card and the
-room.
+"""The number of partitions of the filter.
+
+Each covers one chunk; together they cover half a second of echo, including the delay of the sound card.
 """
 
 _SPECTRUM: Final = CHUNK_SAMPLES + 1
 _PASSES: Final = 2
-"""Passes over each chunk. Two passes adapt to the room in half the time, and take 7 ms more per second of audio."""
+"""How often the filter adapts to each chunk.
+
+With two passes, it adapts to the room in half the time, and needs 7 ms more per second of audio.
+"""
 
 _STAYS: Final = 0.9995  # share of the room's response that persists from chunk to chunk: people move slowly
 _SMOOTHING: Final = 0.7
 _UNKNOWN: Final = 1.0 / _PARTITIONS  # initial assumption: the echo is as loud as the playback, at any delay
 _DISTORTED: Final = 0.01  # share of the echo that no linear filter can predict: small loudspeakers distort
 _SOMEBODY: Final = 2.0
-"""A person is speaking if the residual has more than twice the power (3 dB) that the filter's uncertainty explains."""
+"""The power ratio (3 dB) that indicates a person speaking: the residual is more than this much stronger than the
+filter's uncertainty explains.
+"""
 
 _MAX_ECHO: Final = 4.0
-"""The maximum rise of the echo's power relative to its last estimate: 6 dB."""
+"""The maximum rise of the echo's power relative to the previous estimate: 6 dB."""
 
 _AT_FIRST: Final = 1e3  # the strength of the echo is still unknown
 _DELAY: Final = 8  # chunks: the maximum delay from the loudspeaker to the microphone
 _MIN_ECHO: Final = 1e-3
 _ECHO_RISES: Final = 1.05
-"""The maximum growth of the echo per chunk. A person's first words are too sudden to count as echo, while a volume
-change is followed within a second.
+"""The maximum factor by which the echo estimate grows per chunk.
+
+A person's first words rise faster than this, so they do not count as echo. A change of volume is still followed within
+a second.
 """
 
 _OUR_REST: Final = 0.05  # gain for the residual if only the assistant is speaking
@@ -67,7 +75,7 @@ class EchoCanceller:
         self._played_powers = np.zeros(_PARTITIONS + _DELAY)
         self._echo = _AT_FIRST
         self.hears_us_alone = False
-        """Whether the residual of the last chunk may be echo that the filter has not adapted to yet."""
+        """Whether the residual of the last chunk may be echo only, because the filter has not adapted yet."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
         """Return a chunk of the same length without the echo of `played`, the 16 kHz audio played at the same time."""
@@ -99,8 +107,8 @@ class EchoCanceller:
     def _max_echo(self, heard: npt.NDArray[np.float64], played: npt.NDArray[np.float64]) -> float:
         """Return the maximum power of the echo in this chunk, estimated from the echo of the last half second.
 
-        The filter's own uncertainty falls slowly. This limit lets people be recognized sooner if they wear a headset or
-        if there is hardly any echo.
+        The filter's own uncertainty falls slowly. With this limit, speech is distinguished from echo sooner if the user
+        wears a headset or if there is hardly any echo.
         """
         self._heard_powers = np.append(self._heard_powers[1:], np.square(heard).sum())
         self._played_powers = np.append(self._played_powers[1:], np.square(played).sum())

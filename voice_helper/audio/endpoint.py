@@ -9,39 +9,39 @@ from typing import Final
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 PAUSE_SECONDS: Final = 0.125
-"""After this much silence, the utterance may be over, so the transcript is checked."""
+"""The silence, in seconds, after which the utterance may be over. The recognizer then returns its transcript so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
-    """The minimum durations of speech and silence, in seconds."""
+    """The durations, in seconds, that decide where an utterance starts and ends."""
 
     start_seconds: float = 0.25
-    """Speech shorter than this is a click or a cough."""
+    """The minimum duration of speech that starts an utterance. Shorter sounds are clicks or coughs."""
 
     kept_seconds: float = 0.5
-    """Audio from before the start that belongs to the utterance, such as a soft first sound."""
+    """How much audio from before the detected start is added to the utterance, because its first sound may be soft."""
 
     silence_seconds: float = 0.6
-    """Silence that ends an utterance. A shorter one cuts people off in mid-sentence."""
+    """The silence that ends an utterance. With a shorter value, people are cut off in mid-sentence."""
 
     max_seconds: float = 15.0
-    """An utterance ends here even if the speaker has not paused."""
+    """The maximum length of an utterance. It ends then even if the speaker has not paused."""
 
 
 ONE_QUESTION: Final = EndpointSettings(silence_seconds=1.5)
-"""For a recording of one question. A pause to think does not split the question."""
+"""The settings for a recording of a single question. A pause to think does not split the question."""
 
 PATIENT: Final = EndpointSettings(silence_seconds=1.5)
-"""For people who speak slowly."""
+"""The settings for people who speak slowly, selected by the `patient` option."""
 
 IN_SESSION: Final = EndpointSettings(start_seconds=0.12, silence_seconds=0.35)
-"""For the short commands of a guided session."""
+"""The settings during a guided session, whose commands are short words such as "next"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The result of one chunk: the chunks to add to the utterance, and whether the utterance is over."""
+    """The result of processing one chunk: the chunks to add to the utterance, and whether the utterance is over."""
 
     chunks: tuple[AudioChunk, ...] = ()
     is_over: bool = False
@@ -65,7 +65,7 @@ class Endpointer:
 
     @property
     def has_paused(self) -> bool:
-        """Return whether there has been no speech for `PAUSE_SECONDS`, so that the utterance may be over."""
+        """Return whether the speaker has been silent for `PAUSE_SECONDS`, so that the utterance may be over."""
         return self._in_utterance and self._silence_samples >= PAUSE_SECONDS * SAMPLE_RATE
 
     @property
@@ -130,6 +130,6 @@ class Endpointer:
         self._latest_samples += chunk.samples
 
     def _forget_before(self, seconds: float) -> None:
-        """Drop the oldest chunks, as long as this much is kept."""
+        """Drop the oldest chunks, but keep at least this many samples."""
         while self._latest_samples - self._latest[0].samples >= seconds * SAMPLE_RATE:
             self._latest_samples -= self._latest.popleft().samples

@@ -32,7 +32,10 @@ def decibels(chunk: AudioChunk) -> float:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value that this share of some values lies below, interpolated as numpy does it, but faster."""
+    """Return the quantile of some values: the value that the given share of them lies below.
+
+    Interpolates linearly, with the same result as `numpy.quantile`, but faster for short sequences.
+    """
     ordered = sorted(values)
     place = share * (len(ordered) - 1)
     below = math.floor(place)
@@ -58,12 +61,12 @@ class LevelMeter:
 
     @property
     def loud_decibels(self) -> float:
-        """Return the level that the loudest third of a second reaches."""
+        """Return the level, in decibels, that the loudest third of a second of speech reaches."""
         loudest = sorted(self._decibels, reverse=True)[:_LOUD_CHUNKS]
         return loudest[-1] if loudest else QUIETEST_DECIBELS
 
     def verdict(self) -> Verdict:
-        """Return the verdict: only zeros, too low to be recognized, good, or clipped."""
+        """Return the verdict on the level: silent (only zeros), too low to be recognized, good, or clipped."""
         if not self._decibels or max(self._decibels) <= QUIETEST_DECIBELS:
             return "silent"
         if self._clipped > _CLIPPED_SHARE * self._samples:

@@ -15,10 +15,10 @@ _BLOCKS_AROUND: Final = 2  # the gain changes over 20 ms, slower than a voice vi
 
 
 def limited(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
-    """Limit the peaks of samples from -1.0 to 1.0 to `PEAK`. Audio without such peaks is unchanged.
+    """Limit the peaks of samples from -1.0 to 1.0 to `PEAK`. Audio without higher peaks is returned unchanged.
 
-    The gain of each 10 ms block suits the loudest of the neighbouring blocks. Between blocks, it is interpolated
-    linearly.
+    The gain is set per block of 10 ms, to suit the loudest of the block and its neighbours, and interpolated linearly
+    between blocks.
     """
     if not len(samples) or np.abs(samples).max() <= PEAK:
         return samples

@@ -21,34 +21,37 @@ from voice_helper.audio.levels import decibels, quantile
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 LOUDER_DECIBELS: Final = 3.0
-"""The user is at least this much louder than the talk in the room."""
+"""The level difference, in decibels, by which the user is louder than other talk in the room."""
 
 SOFTER_DECIBELS: Final = 8.0
-"""Speech this much softer than the loud parts of the utterance may come from someone else, ..."""
+"""The level difference, in decibels, from which softer speech during an utterance may come from someone else."""
 
 SOFTER_SECONDS: Final = 0.4
-"""... once it has lasted this long. The user's own soft syllables are shorter."""
+"""How long speech must be softer by `SOFTER_DECIBELS` before it is attributed to someone else.
+
+The user's own soft syllables are shorter.
+"""
 
 JUMP_DECIBELS: Final = 5.0
 JUMP_SECONDS: Final = 0.1
-"""Speech that is louder than everything before by this much, for this long, comes from another, closer person."""
+"""How long, in seconds, speech must be louder than all speech before it to be attributed to another, closer person."""
 
 SETTLED_SECONDS: Final = 1.0
-"""The amount of speech after which a speaker's level is known."""
+"""The seconds of speech after which a speaker's level is known."""
 
 REMEMBERED_SECONDS: Final = 8.0
-"""The room's level is measured over this much of its most recent talk."""
+"""The room's level is measured over the last seconds of other people's talk: this many."""
 
 QUIET_SECONDS: Final = 15.0
-"""After this long without other talk, the room counts as quiet."""
+"""The room counts as quiet after this many seconds without other talk."""
 
 GATE_HOLD_CHUNKS: Final = 4
-"""Audio this close to the user's speech is kept, because it may hold soft first and last sounds: 0.13 s to each
-side.
+"""How many chunks before and after the user's speech the gate passes (0.13 s each), because they may contain soft first
+and last sounds.
 """
 
 GATE_GAIN: Final = 0.01
-"""The gain for other audio: -40 dB."""
+"""The factor by which the gate attenuates audio that is not the user's speech: -40 dB."""
 
 _LOUD_SHARE: Final = 0.9
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE / CHUNK_SAMPLES
@@ -59,7 +62,7 @@ _REMEMBERED_CHUNKS: Final = round(4 * _CHUNKS_A_SECOND)  # more than an utteranc
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """The classification of a chunk."""
+    """What a chunk says about the user: whether they are speaking, and how loudly."""
 
     is_near: bool = False
     """The user is speaking, or spoke a moment ago."""
@@ -72,14 +75,14 @@ class Presence:
 
 
 class _Levels:
-    """The levels of some speech, in the order in which it was heard."""
+    """The levels of the speech of one speaker or of the room, in the order of the chunks."""
 
     def __init__(self) -> None:
         self.levels: list[float] = []
         self._loud: float | None = -math.inf
 
     def add(self, levels: list[float], *, kept: int | None = None) -> None:
-        """Add the levels that were heard next; forget all but the last `kept`, if given."""
+        """Add the levels of the next chunks. If `kept` is given, drop all but the last `kept` levels."""
         self.levels += levels
         if kept is not None:
             del self.levels[:-kept]
@@ -88,7 +91,10 @@ class _Levels:
 
     @property
     def loud(self) -> float:
-        """Return the level of the loud parts: this share of the speech is softer. Without any speech, -inf."""
+        """Return the level of the loud parts of the speech: the given share of the levels is lower.
+
+        Return -inf if there has been no speech.
+        """
         if self._loud is None:
             self._loud = quantile(self.levels, _LOUD_SHARE)
         return self._loud
@@ -140,11 +146,14 @@ class NearSpeaker:
         return Presence(not self._is_somebody_else(level, is_loud), is_loud)
 
     def is_rooms(self, chunk: AudioChunk) -> bool:
-        """Return whether others talk, and a chunk is no louder than they are."""
+        """Return whether others are talking and the chunk is no louder than their speech."""
         return decibels(chunk) < self._room.loud + LOUDER_DECIBELS
 
     def _is_nearer(self, level: float) -> bool:
-        """Return whether this chunk completes a jump in level, which makes all speech before it the room's."""
+        """Return whether this chunk completes a jump in level.
+
+        If so, all earlier speech came from others in the room.
+        """
         is_settled = len(self._person.levels) >= SETTLED_SECONDS * _CHUNKS_A_SECOND
         if not is_settled or level < self._person.loud + JUMP_DECIBELS:
             self._person.add(self._louder)
@@ -199,12 +208,12 @@ class Gate:
         self._gain = 1.0
 
     def accept(self, chunk: AudioChunk, is_loud: bool) -> tuple[AudioChunk, ...]:
-        """Accept a chunk, given whether it is the user's speech. Return the chunks that are ready."""
+        """Accept a chunk, given whether it is the user's speech. Return the delayed chunks that are now ready."""
         self._waiting.append((chunk, is_loud))
         return self._passed(GATE_HOLD_CHUNKS)
 
     def finish(self) -> tuple[AudioChunk, ...]:
-        """Return the remaining chunks, after which no speech of the user follows."""
+        """Return the delayed chunks at the end of the stream."""
         return self._passed(0)
 
     def _passed(self, to_keep: int) -> tuple[AudioChunk, ...]:
@@ -253,7 +262,9 @@ class NearEndpointer:
         return self._speaker.hears_others
 
     def is_rooms(self, chunk: AudioChunk) -> bool:
-        """Return whether others talk, and a chunk is no louder than they are, so that it begins no utterance."""
+        """Return whether others are talking and the chunk is no louder than their speech, so that it cannot start an
+        utterance.
+        """
         return self._speaker.is_rooms(chunk)
 
     def accept(self, chunk: AudioChunk, is_speech: bool, *, is_own_voice: bool = False) -> Segment:

@@ -16,7 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 FLOOR: Final = 0.2
-"""The minimum gain. Of 0.1, 0.2 and 0.3, 0.2 gave the fewest word errors at 10 dB."""
+"""The minimum gain of the filter.
+
+Of the values 0.1, 0.2 and 0.3, this one gave the fewest word errors at a signal-to-noise ratio of 10 dB.
+"""
 
 _WINDOW: Final = 512
 _HOP: Final = 128

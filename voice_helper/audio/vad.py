@@ -30,7 +30,7 @@ class RoomSound:
         self._quiet_chunks = 0
 
     def is_quiet(self, chunk: AudioChunk) -> bool:
-        """Return whether the last two seconds, including this chunk, were no louder than the room."""
+        """Return whether the last two seconds, including this chunk, were no louder than the room's constant noise."""
         samples = np.frombuffer(chunk.pcm, dtype="<i2").astype(np.float32)
         loudness = float(np.sqrt(samples @ samples / max(1, len(samples))))
         self._room = min(loudness, self._room * _ROOM_RISES) if self._room else loudness

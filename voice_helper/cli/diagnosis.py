@@ -39,28 +39,30 @@ EXTRAS: Final = (
     ("openvoiceos", "ovos_workshop", "ovos", "a skill for OpenVoiceOS"),
     ("cluster", "ray", "cluster", "voice-helper serve cluster: on several machines"),
 )
-"""Optional packages: name, package, the extra that installs it, and what it adds."""
+"""Optional parts of the program: the name shown by `doctor`, the Python package, the extra that installs it, and what
+it adds.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check."""
+    """The result of one check by `doctor`."""
 
     name: str
     ok: bool
     detail: str
     mend: str | None = None
     needed: bool = False
-    """Whether every question depends on this check."""
+    """Whether no question can be answered if this check fails."""
 
     gives: str | None = None
-    """What an optional part would add. `None` if every machine should have it."""
+    """What an optional part would add to this machine. `None` for a part that every machine should have."""
 
     measured: Mapping[str, float | None] = field(default_factory=dict)
-    """What was measured, with the unit in each name."""
+    """Measured values by name. Each name ends with its unit."""
 
     def form(self) -> dict[str, Any]:
-        """Return the finding as an object for `doctor --json`."""
+        """Return the result as a JSON object for `doctor --json`."""
         names = ("name", "ok", "needed", "detail", "mend", "gives")
         return {name: getattr(self, name) for name in names} | dict(self.measured)
 
@@ -77,8 +79,8 @@ def examine(
 ) -> list[Finding]:
     """Check everything that the skill uses, without changing anything.
 
-    `folder` is an intents folder other than that of the language. `ask_to_speak` is called when the user should speak;
-    without it, only the room is measured.
+    `folder` replaces the intents folder of the language. `ask_to_speak` is called when the user should speak. Without
+    this function, only the room is measured.
     """
     folder = folder or intents_folder(language)
     return [
@@ -108,7 +110,7 @@ def _content(folder: Path) -> str:
 
 
 def _recognizer(record: RecognizerRecord, language: str, model: Path | None) -> Finding:
-    """Check a recognizer that is part of the base install: its model if it needs one, otherwise its packages."""
+    """Check a recognizer of the base install: its model if it needs one, otherwise its packages."""
     if record.model is None:
         return _look(f"{record.name} recognizer", importlib.import_module(record.module).check)
     is_asked_for = language != "en" or model is not None
@@ -130,7 +132,7 @@ def _extra(name: str, package: str, extra: str, gives: str) -> Finding:
 
 
 def _microphone(chosen: str | None, ask_to_speak: Callable[[], None] | None) -> list[Finding]:
-    """Check the microphone, and the sound of the room if it delivers any."""
+    """Check the microphone. If it delivers sound, also check how loud the room is."""
     try:
         named = _device("microphone", chosen)
         room, voice = _listened(chosen, ask_to_speak)
@@ -145,7 +147,7 @@ def _microphone(chosen: str | None, ask_to_speak: Callable[[], None] | None) -> 
 
 
 def _listened(chosen: str | None, ask_to_speak: Callable[[], None] | None) -> tuple[list[AudioChunk], list[AudioChunk]]:
-    """Return the sound of the room, and then that of the user, if the user is asked to speak."""
+    """Return a recording of the room and, if the user is asked to speak, a recording of the user."""
     with Microphone(chosen) as microphone:
         chunks = microphone.chunks()
         room = first_seconds(chunks)
@@ -156,7 +158,7 @@ def _listened(chosen: str | None, ask_to_speak: Callable[[], None] | None) -> tu
 
 
 def _room(room: list[AudioChunk], voice: list[AudioChunk]) -> Finding:
-    """Say how loud the room is, and whether the user is louder."""
+    """Return the check of the room: how loud it is, and whether the user is loud enough."""
     of_room, of_voice = round(loud_decibels(room), 1), round(loud_decibels(voice), 1) if voice else None
     measured = {"room_decibels": of_room, "voice_decibels": of_voice}
     if of_voice is None:

@@ -24,8 +24,10 @@ from voice_helper.support.paths import settings_file
 
 _INTERRUPTED: Final = 130
 _OBJECTS_TO_COLLECT: Final = 50_000
-"""The garbage collection threshold. Startup creates hundreds of thousands of lasting objects; collecting after every
-700 would take a tenth of the time.
+"""The number of new objects that triggers garbage collection.
+
+Startup creates hundreds of thousands of objects that stay alive. Python's default threshold of 700 would spend a tenth
+of the startup time on collections.
 """
 
 
@@ -37,7 +39,7 @@ _COMMANDS: Final = {
 """The module of each command. It is imported only when the command runs or its help is shown."""
 
 _ANSWERING: Final = ("ask", "listen", "guide", "demo", "serve")
-"""The commands that may have to respond to an emergency."""
+"""The commands that may have to respond to an emergency, and so must start even if the settings are invalid."""
 
 _SERVERS: Final = ("web", "wyoming", "cluster")
 """The subcommands of `serve`."""
@@ -202,7 +204,9 @@ def _wrong_parameter(error: click.BadParameter) -> int:
 
 
 def _setting_of(error: click.BadParameter) -> str | None:
-    """Return the name of the invalid setting in the user's file, or `None` if the value came from elsewhere."""
+    """Return the name of the setting in the user's file that is invalid, or `None` if the invalid value came from
+    elsewhere.
+    """
     name = error.param.name if error.param is not None else None
     is_set = error.ctx is not None and name and error.ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
     return name if is_set else None

@@ -38,23 +38,23 @@ class ViewWords:
     """The texts of the view. All come from the intents folder."""
 
     hint: str
-    """What the user can say."""
+    """The hint that tells the user what to say."""
 
     step: Row
-    """Contains `{step}` and `{steps}`."""
+    """The row for the step number. Contains `{step}` and `{steps}`."""
 
     stopped: tuple[str, ...]
-    """Texts for a session that the user stopped: how to restart, and the disclaimer."""
+    """Texts shown after the user has stopped the session: how to restart, and the disclaimer."""
 
     alarms: frozenset[str]
-    """The rows that tell the user to get help."""
+    """The texts of rows that tell the user to get help."""
 
     possible: str
-    """The row for a possible sign of danger."""
+    """The text of the row for a possible sign of danger."""
 
 
 def words_of(skill: Skill, command: str) -> ViewWords:
-    """Return the texts of the view. `command` is what to type to restart."""
+    """Return the texts of the view. `command` is the shell command that restarts the session."""
     answers, guide = skill.content.answers, skill.content.guide
     rows = [row for level in HELP_NOW if level in answers.entries for row in answers.entries[level].rows]
     if guide is not None:
@@ -76,10 +76,10 @@ class GuideView:
     """
 
     def __init__(self, console: Console, words: ViewWords, note: Callable[[str], None] = lambda text: None) -> None:
-        """Set the texts, and `note`, which prints a message while the view is closed."""
+        """Set the texts, and the function `note` that prints a message while the view is closed."""
         self._console, self._words, self._note = console, words, note
         self.hint = words.hint
-        """What the user can do. Shown on the second line from the bottom."""
+        """The hint that tells the user what to do. Shown on the second line from the bottom."""
 
         self._said, self._large, self._heard, self._trouble = "", "", "", ""
         self._said_before, self._large_before = "", ""
@@ -144,8 +144,8 @@ class GuideView:
             self._live.update(self.picture(assistant.step, assistant.seconds_left), refresh=True)
 
     def picture(self, step: tuple[int, int] | None, left: tuple[float, float] | None) -> RenderableType:
-        """Return the screen. `step` is the number of the current and the last step; `left` is the remaining and the
-        total seconds.
+        """Return the screen as text. `step` holds the numbers of the current and the last step; `left` holds the
+        remaining and the total seconds.
 
         The instruction that began a hold or a rest stays large during the countdown. Sentences spoken in the meantime
         appear in small letters below. If the instruction is only a word or two, such as "Hold.", the previous sentence

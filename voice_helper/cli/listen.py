@@ -53,7 +53,7 @@ _MAX_LINE_BYTES: Final = 4_096  # a terminal sends no longer lines
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The options shared by the listening commands."""
+    """The options that `listen` and `guide` share."""
 
     source: str
     save: Path | None
@@ -73,7 +73,7 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How a listening command begins. This is the only difference between the commands."""
+    """The difference between `listen` and `guide`: how the command begins."""
 
     guide: bool = False
     """Whether to start with a guided session, and to exit when it ends."""
@@ -85,7 +85,7 @@ class _Manner:
 
 @dataclass(slots=True)
 class _AnnouncedBy:
-    """The target for messages: the error stream, or the view once it is open."""
+    """Prints messages to the error stream or, once the view is open, in the view."""
 
     tell: Callable[[str], None]
 
@@ -135,7 +135,7 @@ def listen(options: Options, listening: Listening, wake: str | None, push_to_tal
 
 
 def _known_places(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
-    """Return the places that complete the user's partial input."""
+    """Return the places that complete the user's partial input, for shell completion."""
     given = {name: value for name, value in context.params.items() if name in Options.__dataclass_fields__}
     return [place for place in open_chosen_skill(Options(**given)).content.places if place.startswith(begun)]
 
@@ -247,8 +247,9 @@ def _open_and_converse(
 
 
 def _hear(assistant: Assistant, source: Source, listening: Listening, manner: _Manner) -> Iterator[None]:
-    """Listen until the audio ends and all speech has been played, or the requested guide is over. Yields after each
-    chunk.
+    """Run the loop until the audio ends and all speech has been played, or until the requested guided session is over.
+
+    Yields after each chunk.
     """
     pressed = _enter_key() if listening.is_live and not manner.guide else _no_key
     act_on_key = assistant.address if manner.push_to_talk else assistant.begin_guide
@@ -331,7 +332,9 @@ def _teller(
 def _telling_once_if_late(
     tell: Callable[[LoopEvent], None], announce: Callable[[str], None]
 ) -> Callable[[LoopEvent], None]:
-    """Return a function that passes events on, and announces the first time that sound is heard late."""
+    """Return a function that passes events on, and prints a note the first time that the program falls behind its
+    microphone.
+    """
     was_late = False
 
     def told(happening: LoopEvent) -> None:
@@ -349,7 +352,7 @@ def _no_key() -> bool:
 
 
 def _enter_key() -> Callable[[], bool]:
-    """Return a function that tells whether Enter was pressed since its last call. It consumes only complete lines."""
+    """Return a function that returns whether Enter was pressed since its last call. It consumes only complete lines."""
     if not sys.stdin.isatty():
         return _no_key
     if sys.platform == "win32":

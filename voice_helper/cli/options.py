@@ -61,7 +61,9 @@ class Options:
 
     @property
     def spoken_language(self) -> str:
-        """Return the language of the intents folder that the user named, or otherwise the selected language."""
+        """Return the language of the intents folder that the user named, or the selected language if no folder was
+        named.
+        """
         if self.intents is None:
             return self.language
         from voice_helper.skill.folder_reader import language_of
@@ -70,17 +72,17 @@ class Options:
 
     @property
     def microphone_device(self) -> str | None:
-        """Return the part of a name that selects the microphone, or `None` for the system default."""
+        """Return part of the name of the selected microphone, or `None` for the system default."""
         return self.microphone or self.device
 
     @property
     def loudspeaker_device(self) -> str | None:
-        """Return the part of a name that selects the loudspeaker, or `None` for the system default."""
+        """Return part of the name of the selected loudspeaker, or `None` for the system default."""
         return self.loudspeaker or self.device
 
     @property
     def settings(self) -> dict[str, str]:
-        """Return the settings that override those in the intents folder."""
+        """Return the settings that override those in the intents folder, such as the emergency number, by name."""
         return {"number": self.number} if self.number else {}
 
 
@@ -111,7 +113,7 @@ def _number(context: click.Context, parameter: click.Parameter, value: str | Non
 def _language(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """Return the language. Raises `click.BadParameter` if it comes from the settings file and has no intents folder.
 
-    One that was typed is refused where its folder is opened.
+    A language that was typed is checked later, when its folder is opened.
     """
     is_set = context.get_parameter_source("language") is ParameterSource.DEFAULT_MAP
     if is_set and value not in _languages():
@@ -162,8 +164,9 @@ DEBUG_RECORDING: Final = click.option(
 
 
 def packed(value: type[Any], options: Sequence[Callable[[Any], Any]], command: Callable[..., None]) -> Any:
-    """Add options to a command, packed into one value. It becomes the first argument, before the values packed so
-    far.
+    """Pack the values of some options into one object, which is passed to the command as its first argument.
+
+    Objects packed by other decorators come after it.
     """
 
     @wraps(command)
@@ -190,7 +193,10 @@ def disclaimer(options: Options) -> str:
 
 
 def kept_in(source: Source, recording: Path | None) -> Source:
-    """Return a source that also saves its audio in the `recording` folder. Without a folder, return the same source."""
+    """Return a source that also saves its audio in the folder `recording`.
+
+    If no folder is given, return the source itself.
+    """
     from voice_helper.audio.devices import KeptSource
 
     if recording is None:
@@ -201,17 +207,19 @@ def kept_in(source: Source, recording: Path | None) -> Source:
 
 
 def situation(recording: Path | None) -> dict[str, str]:
-    """Return the conversation's situation, which says whether audio is being saved."""
+    """Return the situation of the conversation, as `State.situation` expects it: whether audio is being saved."""
     return {"recording": "on"} if recording is not None else {}
 
 
 def slots(match: Match) -> str:
-    """Return the slots of a match as text that follows the intent."""
+    """Return the slots of a match as text, to be printed after the intent."""
     return "".join(f" {name}={plain(value)}" for name, value in match.slots.items())
 
 
 def plain(text: str) -> str:
-    """Return text that prints literally: brackets are escaped, and control characters become spaces."""
+    """Return text in a form that the console prints literally: brackets are escaped, and control characters become
+    spaces.
+    """
     from rich.markup import escape
 
     return escape("".join(character if character.isprintable() else " " for character in text))
@@ -275,7 +283,8 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
 
 
 def open_loudspeaker(options: Options, announce: Callable[[str], None] | None = None) -> Loudspeaker | None:
-    """Open the loudspeaker. If there is none and the user selected none, announce that and return `None`.
+    """Open the loudspeaker. If the machine has no loudspeaker and the user did not select one, announce that and return
+    `None`.
 
     Without `announce`, a note is printed.
     """
@@ -351,7 +360,10 @@ def open_chosen_recognizer(options: Options, skill: Skill) -> Recognizer:
 
 
 def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> OpenedRecognizer:
-    """Open the selected recognizer, and prepare to open more of them for users who speak at the same time."""
+    """Open the selected recognizer.
+
+    The result can open further recognizers for other users who speak at the same time.
+    """
     with progress("loading the recognizer"):
         from voice_helper.runtime.supervised_engines import open_supervised_recognizer
         from voice_helper.skill import phrases_of
@@ -388,7 +400,7 @@ def keep_what_is_loaded() -> None:
 
 
 def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
-    """Open the voice. If there is none and none is `needed`, the text is only shown."""
+    """Open the voice. If no voice works and `needed` is false, return `None`, so that the text is only shown."""
     from voice_helper.errors import EngineMissingError
     from voice_helper.voices import NoVoice
 
@@ -402,7 +414,7 @@ def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
 
 
 def note_number(options: Options, skill: Skill) -> None:
-    """If the user has not set an emergency number, print the text that the program will speak instead."""
+    """If the user has not set an emergency number, print a note with the words that the program will say instead."""
     named = skill.content.answers.settings.get("number", "")
     if named and not options.number:
         note(f'in an emergency it names "{named}"; set yours with voice-helper setup, or --number 112')
@@ -481,7 +493,7 @@ def write_file(path: Path, text: str) -> None:
 
 
 _in_progress: list[Status | None] = []
-"""The status line of the current work. `None` if it was printed as a plain line."""
+"""Holds the status line of the task in progress, if any, or `None` if the task was printed as a plain line."""
 
 
 @contextmanager
@@ -514,7 +526,7 @@ def progress(text: str, *, as_line: bool = False) -> Iterator[None]:
 
 @contextmanager
 def share_done(text: str) -> Iterator[Callable[[float], None]]:
-    """Show progress: as a bar on a terminal, otherwise as one line at the start and after each tenth."""
+    """Show the progress of a task: as a bar on a terminal, otherwise as a line at the start and after each tenth."""
     console = error_terminal()
     if not console.is_terminal:
         note(f"{text} ...")
@@ -531,7 +543,7 @@ def share_done(text: str) -> Iterator[Callable[[float], None]]:
 
 
 def _each_tenth(text: str) -> Callable[[float], None]:
-    """Return a function that prints one line after each further tenth."""
+    """Return a function that accepts the share done, and prints a line each time another tenth is complete."""
     shown = 0
 
     def show(share: float) -> None:

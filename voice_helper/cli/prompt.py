@@ -39,7 +39,7 @@ _COLOURS: Final = {"safety": "bold red", "unsure": "bold yellow", "none": "bold 
 
 @dataclass(slots=True)
 class Asking:
-    """The settings of the prompt."""
+    """The settings of the prompt, which commands such as `:context` change."""
 
     explain: bool = False
     context: Literal["none", "guide"] = "none"
@@ -123,7 +123,7 @@ def _keys() -> KeyBindings:
 
 
 def _history(*, keep: bool) -> tuple[History, str]:
-    """Return the store for typed lines, and a message about it for the user."""
+    """Return the store for the history of typed lines, and a message for the user if it cannot be used."""
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
     class KeptHistory(FileHistory):
@@ -160,7 +160,7 @@ def _completer(prompt: _Prompt) -> Completer:
 
 
 class _Prompt:
-    """Processes lines: sentences, and commands that begin with a colon."""
+    """Processes the lines of the prompt: sentences, and commands that begin with a colon."""
 
     def __init__(self, watched: WatchedSkill, asking: Asking, told: list[str]) -> None:
         """Set the skill, the settings, and the list that collects the skill's messages for the user."""
@@ -177,7 +177,7 @@ class _Prompt:
         }
 
     def take(self, line: str) -> None:
-        """Run a command, or show the meaning of a sentence. Report mistakes."""
+        """Process a line: run a command, or show the meaning of a sentence. Print mistakes."""
         try:
             if line.startswith(":"):
                 name, _, rest = line.partition(" ")

@@ -1,4 +1,4 @@
-"""What the commands say about the sound of a room."""
+"""Advice about a noisy room, shared by `setup` and `doctor`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TOO_LOUD: Final = {
 
 
 def problem_of_room(room_decibels: float, voice_decibels: float) -> tuple[str, str] | None:
-    """Return what is wrong if the room is too loud for a voice, and what to do; otherwise `None`."""
+    """Return what is wrong and what to do if the user is too soft for the room; otherwise `None`."""
     verdict = room_verdict(room_decibels, voice_decibels)
     if verdict == "clear":
         return None

@@ -174,7 +174,10 @@ def _set_up(options: Options, console: Console) -> Options:
 
 
 def _hears(options: Options, skill: Skill, console: Console) -> bool:
-    """Show the microphone level while the user says a sentence, then the transcript. Return whether it works."""
+    """Show the microphone level while the user says a sentence, then the transcript.
+
+    Return whether the microphone works.
+    """
     from voice_helper.audio.devices import Microphone
     from voice_helper.runtime.speaker import sentences_of
 
@@ -209,7 +212,7 @@ def _hears(options: Options, skill: Skill, console: Console) -> bool:
 
 @without_sound_library_noise(note)
 def _room_decibels(options: Options, console: Console) -> float:
-    """Return how loud the room is while the user is quiet."""
+    """Return the level of the room in decibels, measured while the user is quiet."""
     from voice_helper.audio.devices import Microphone
     from voice_helper.audio.room_level import first_seconds, loud_decibels
 
@@ -219,7 +222,7 @@ def _room_decibels(options: Options, console: Console) -> float:
 
 
 def _tell_if_too_loud(room_decibels: float, voice_decibels: float, console: Console) -> None:
-    """Say that the user is too soft for this room, and what to do about it."""
+    """Print that the user is too soft for this room, and what to do about it. Print nothing if the level is fine."""
     from voice_helper.cli.room_advice import problem_of_room
 
     problem = problem_of_room(room_decibels, voice_decibels)
@@ -230,7 +233,9 @@ def _tell_if_too_loud(room_decibels: float, voice_decibels: float, console: Cons
 
 @without_sound_library_noise(note)  # not around a question: its text goes to stderr, too
 def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[str, Verdict, float]:
-    """Return what the user says, if anything, how loud it was, and its level in decibels."""
+    """Return the transcript of what the user says (empty if nothing), the verdict on its level, and the level in
+    decibels.
+    """
     from voice_helper.audio.devices import Microphone
     from voice_helper.audio.endpoint import EndpointSettings
     from voice_helper.audio.levels import LevelMeter
@@ -274,7 +279,7 @@ class _Metered:
 
 
 def _speaks(options: Options, skill: Skill, console: Console) -> bool:
-    """Speak a sentence. Return whether the user heard it, or true if no other device can be chosen."""
+    """Play a sentence. Return whether the user heard it. Also return true if there is no other device to choose."""
     from voice_helper.audio.devices import Loudspeaker
     from voice_helper.cli.options import open_voice_or_none
     from voice_helper.runtime.speaker import Speaker

@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The options of a batch."""
+    """The options of `test-intents` for a batch."""
 
     audio: bool
     context: Literal["none", "guide"]
@@ -189,7 +189,10 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
 
 
 def _earlier(batch: Batch) -> dict[Key, Earlier] | None:
-    """Read the earlier results to compare with. This comes first, so that mistakes are reported without a wait."""
+    """Read the results of the earlier run.
+
+    This happens first, so that mistakes in the file are reported immediately.
+    """
     from voice_helper.tester.report_comparison import read_results
 
     return read_results(batch.compare) if batch.compare is not None else None
@@ -216,7 +219,8 @@ def read_case_files(
 ) -> Iterator[Case]:
     """Read the lines of files (- is standard input). Raises `VoiceHelperError` with file and line.
 
-    With `audio`, a file may be a sound. One that comes from a named pipe is added to `piped`, by its path.
+    With `audio`, a file may also be an audio file. The content of an audio file that comes from a named pipe is added
+    to `piped`, by its path.
     """
     from voice_helper.audio.devices import begins_like_sound, read_pipe
     from voice_helper.content.documents import Place
@@ -302,7 +306,7 @@ def _result(skill: Skill, case: Case, recognizer: Recognizer | None, piped: byte
 
 
 def _hear_file(recognizer: Recognizer, path: Path, piped: bytes | None) -> tuple[Transcript, ...]:
-    """Return every utterance in a sound file, or in the sound that was read from a pipe."""
+    """Return every utterance in an audio file, or in audio that was already read from a pipe."""
     from voice_helper.audio.devices import WavSource
     from voice_helper.audio.endpoint import ONE_QUESTION
     from voice_helper.runtime.assistant import hear_utterances

@@ -1,4 +1,4 @@
-"""The values in the files of an intents folder. Each value has its line number, so that problems can be located."""
+"""Values read from the files of an intents folder, each with its line number, so that problems can be located."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A line of a file."""
+    """A location in the intents folder: a file and a line."""
 
     file: str
     line: int

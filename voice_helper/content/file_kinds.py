@@ -9,7 +9,7 @@ from voice_helper.content.schema import Record, Text, Texts, key
 from voice_helper.types import DisclaimerRule, Kind
 
 Level = Literal["emergency", "urgent", "ask_other_person", "ask_medicine", "ask_diagnosis", "see_doctor"]
-"""The intents of the safety group, highest priority first."""
+"""The intents of the safety group, in order of priority, highest first."""
 
 _LANGUAGE: Final = "The language, such as `en`, for information only. The program uses the one in `language.yaml`."
 
@@ -37,16 +37,16 @@ class ThresholdsFile(Record):
     named = "thresholds.yaml"
 
     language: str = key(_LANGUAGE, default="")
-    set_on: str = key("The date of the calibration and the lines used for it.", default="")
-    figures: str = key("The results on these lines.", default="")
+    set_on: str = key("The date of the last calibration, and the labelled lines that were used.", default="")
+    figures: str = key("The results of the calibration on these lines.", default="")
     sure: float = _share("The minimum similarity for an answer.")
     margin: float = _share(
-        "If the two most similar meanings differ by less than this, the user is asked which one was meant."
+        "The difference between the two most similar meanings below which the program asks which one was meant."
     )
-    unsure: float = _share("Below this similarity, the utterance counts as not understood.")
-    confident: float = _share("The minimum confidence for trusting a transcript.")
+    unsure: float = _share("The similarity below which an utterance counts as not understood.")
+    confident: float = _share("The minimum recognizer confidence for trusting a transcript.")
     heard: float | None = key(
-        "Transcripts with a lower confidence are ignored, except for signs of danger that a rule finds.",
+        "The recognizer confidence below which transcripts are ignored, except for signs of danger that a rule finds.",
         default=None,
         low=0.0,
         high=1.0,
@@ -64,10 +64,12 @@ class ThresholdsFile(Record):
     rule_possible: float | None = key(
         "The minimum log odds of danger for a possible alarm when a rule matches.", default=None
     )
-    alarm_short: float | None = key("Added to all four for a text of up to five words.", default=None)
-    alarm_session: float | None = key("Added to all four in a guided session.", default=None)
+    alarm_short: float | None = key(
+        "The amount added to the four limits above for a text of up to five words.", default=None
+    )
+    alarm_session: float | None = key("The amount added to the four limits above in a guided session.", default=None)
     alarm_clear: float | None = key(
-        "With a lower recognizer confidence, a sign of danger is at most possible.", default=None, low=0.0, high=1.0
+        "The recognizer confidence below which an alarm is possible, never certain.", default=None, low=0.0, high=1.0
     )
     overheard: float = _share("The minimum score for overheard speech, which was not addressed to the program.")
     overheard_confident: float = _share(
@@ -76,12 +78,12 @@ class ThresholdsFile(Record):
     redirect: float | None = key("The minimum log odds of a redirect without a rule.", default=None)
     rule_redirect: float | None = key("The minimum log odds of a redirect when a rule matches.", default=None)
     overheard_clear: float = _share(
-        "With at least this confidence, a red flag in overheard speech counts regardless of the partial transcript."
+        "The recognizer confidence from which a red flag in overheard speech needs no support by a partial transcript."
     )
     score_slope: float | None = key(
-        "With `score_offset`, converts similarity to a calibrated score, in log odds.", default=None
+        "The slope of the line that converts similarity to a calibrated score, in log odds.", default=None
     )
-    score_offset: float | None = key("See `score_slope`.", default=None)
+    score_offset: float | None = key("The offset of this line, in log odds.", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,29 +118,33 @@ class LanguageFile(Record):
     in_session: dict[str, str] = key("Words that have a different intent during a session.", default={})
     fillers: tuple[str, ...] = key("Words and phrases that carry no meaning, such as `um`.", default=())
     asked: tuple[str, ...] = key(
-        "Questions about anything: `does {words} help [a lot] (with|against) it`. If the last of `{words}` is not "
-        "among the words of the nearest meaning, nothing is known of it.",
+        "Forms of questions about any topic: `does {words} help [a lot] (with|against) it`. If the last of `{words}` "
+        "is not among the words of the nearest meaning, the reply is that nothing is known about the topic.",
         default=(),
     )
     blamed: tuple[str, ...] = key(
-        "Questions whether something is the cause: `{words} is that (it|why)`. They are about a value in `{words}`.",
+        "Forms of questions about the cause: `{words} is that (it|why)`. `{words}` stands for the cause.",
         default=(),
     )
     subject: tuple[str, ...] = key(
-        "Words that name what the folder is about. A question with one of them that is not understood otherwise gets "
-        "the answer of `questions`, or that nothing is known of it.",
+        "Words that name the subject of the folder. If a question contains one of them and is not understood "
+        "otherwise, `questions` determines the answer, or the reply is that nothing is known about the topic.",
         default=(),
     )
-    elsewhere: tuple[str, ...] = key("Words beside which the subject is another, such as `stomach`.", default=())
-    questions: dict[str, tuple[str, ...]] = key(
-        "By intent, words that ask for it in a text that names the subject and means nothing else.", default={}
+    elsewhere: tuple[str, ...] = key(
+        "Words that show that a text with one of the `subject` words is about something else, such as `stomach`.",
+        default=(),
     )
-    other_questions: tuple[str, ...] = key("Words that begin a question about anything else.", default=())
-    asked_first: dict[str, tuple[str, ...]] = key(
-        "By slot, the values that determine the topic of a question, even if another meaning is more similar.",
+    questions: dict[str, tuple[str, ...]] = key(
+        "For each intent, words that ask for it. They are used if a text names the subject but matches nothing else.",
         default={},
     )
-    corrections: tuple[str, ...] = key("Words that retract the value that follows, such as `not the`.", default=())
+    other_questions: tuple[str, ...] = key("Words with which a question about any topic may begin.", default=())
+    asked_first: dict[str, tuple[str, ...]] = key(
+        "For each slot, the values that determine the topic of a question, even if another meaning is more similar.",
+        default={},
+    )
+    corrections: tuple[str, ...] = key("Words that retract the value after them, such as `not the`.", default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,17 +155,17 @@ class FactsFile(Record):
 
     language: str = key(_LANGUAGE, default="")
     source: dict[str, str] = key("The title, address and date of the article.", default={})
-    facts: dict[str, str] = key("Each fact by its id.", each="the fact {}")
+    facts: dict[str, str] = key("The facts, by their ids.", each="the fact {}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicKeys(Record):
-    """One section of the page."""
+    """A topic of the page "What can I say?"."""
 
     title: str = key("The heading.")
-    text: str = key("A text below the heading.", default="")
-    groups: tuple[str, ...] = key("Groups whose intents belong here.", default=())
-    intents: tuple[str, ...] = key("Single intents that belong here.", default=())
+    text: str = key("The text below the heading.", default="")
+    groups: tuple[str, ...] = key("The groups of intents that belong to the topic.", default=())
+    intents: tuple[str, ...] = key("Further intents that belong to the topic.", default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +176,8 @@ class PhrasesFile(Record):
 
     language: str = key(_LANGUAGE, default="")
     title: str = key("The title of the page.", default="")
-    opening: str = key("The first paragraph.", default="")
-    topics: tuple[TopicKeys, ...] = key("The sections of the page.", default=(), each="topic {}")
+    opening: str = key("The first paragraph of the page.", default="")
+    topics: tuple[TopicKeys, ...] = key("The topics of the page, in order.", default=(), each="topic {}")
     written: dict[str, str] = key("Words whose display form differs from the normalized one: `i: I`.", default={})
     examples: dict[str, tuple[str, ...]] = key(
         "Sentences to show for an intent instead of automatically chosen ones. Each must match one of its templates.",
@@ -191,7 +197,7 @@ class AssistantFile(Record):
     locale: str = key("The language code that assistants use: `en-US`.")
     subject: tuple[str, ...] = key("Phrases that always refer to the subject.")
     near: tuple[str, ...] = key("Phrases that may refer to the subject.")
-    examples: tuple[str, ...] = key("Questions to show. Each must match a template.")
+    examples: tuple[str, ...] = key("Example questions that assistants display. Each must match a template.")
     start: str = key("What a user says to start a guided session. It must match a template.", default="")
     regions: tuple[str, ...] = key("The regional variants that Home Assistant may request: `en-GB`.", default=())
     skip_words: tuple[str, ...] = key(
@@ -222,8 +228,8 @@ class PageFile(Record):
         "The label that marks a sentence, by the kind of its row.", default={}, names=MARKED_KINDS
     )
     commands: dict[str, ButtonKeys] = key("The buttons of a session, by intent.", default={}, each="{}")
-    places: tuple[ButtonKeys, ...] = key("Buttons that name a place.", default=(), each="place {}")
-    examples: tuple[str, ...] = key("Questions to start with. Each must match a template.", default=())
+    places: tuple[ButtonKeys, ...] = key("The buttons that name a place.", default=(), each="place {}")
+    examples: tuple[str, ...] = key("Questions that the page suggests. Each must match a template.", default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,25 +251,25 @@ class RowKeys(Record):
 class SourceKeys(Record):
     """A public source that rows refer to."""
 
-    name: str = key("The name that users see.")
-    read: str = key("The date when it was read.", default="")
-    page: str = key("The web address.", default="")
+    name: str = key("The name of the source as shown to users.")
+    read: str = key("The date when the source was read.", default="")
+    page: str = key("The web address of the source.", default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisclaimerKeys(Record):
-    """The full and the short disclaimer."""
+    """The disclaimers that follow an answer."""
 
-    full: str = key("Spoken the first time.")
-    short: str = key("Spoken from then on.")
+    full: str = key("The disclaimer spoken the first time.")
+    short: str = key("The disclaimer spoken from then on.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotUnderstoodKeys(Record):
     """The replies to utterances that were not understood."""
 
-    again: str = key("Asks the user to repeat the sentence.", hint="the reply to unclear speech")
-    samples: tuple[str, ...] = key("Questions to suggest.", default=())
+    again: str = key("The row that asks the user to repeat the sentence.", hint="the reply to unclear speech")
+    samples: tuple[str, ...] = key("Questions to suggest to the user.", default=())
     waiting: RowKeys | None = key("Spoken after several utterances in a row that were not understood.", default=None)
 
 
@@ -283,7 +289,7 @@ class AnswerKeys(Record):
     """The answer of one intent."""
 
     disclaimer: DisclaimerRule = key(
-        "The disclaimer that follows. `topic` means the full one once, then the short one.", unless="like"
+        "The disclaimer that follows the answer. `topic` means the full one once, then the short one.", unless="like"
     )
     title: str = key('The name for "Did you mean ..., or ...?". The default is the name of the intent.', default="")
     rows: tuple[RowKeys, ...] = key("The sentences, in spoken order.", each="row {}", unless="like")
@@ -304,25 +310,29 @@ class AnswersFile(Record):
     content_reviewed: str = key("The clinician who reviewed the content, and the date.", default="none")
     sources: dict[str, SourceKeys] = key("The sources that rows refer to.", default={}, each="the source {}")
     disclaimers: DisclaimerKeys = key("The disclaimer.", hint='with "full" and "short"')
-    markers: dict[str, str] = key("How rows of each kind begin if an answer has several kinds.", default={})
+    markers: dict[str, str] = key(
+        "For each kind of row, the words that introduce it if an answer has rows of several kinds.", default={}
+    )
     settings: dict[str, str] = key("Values that users may change, such as the emergency number.", default={})
     not_understood: NotUnderstoodKeys = key(
         "The replies to utterances that were not understood.",
         hint='with "again", the reply to unclear speech',
     )
     unsure: str = key(
-        "Asks which of two meanings is right. Must contain `{first}` and `{second}`.", default="{first}? {second}?"
+        "The question that asks which of two meanings is right. Must contain `{first}` and `{second}`.",
+        default="{first}? {second}?",
     )
     unsure_start: str = key(
-        "Asks whether the user needs a session now, if that is one of the two meanings.", default=""
+        "The question that asks whether the user needs a session now, if a session is one of the two meanings.",
+        default="",
     )
     denied_flag: str = key("Spoken after the user denied a sign of danger.", default="")
-    possible_flag: str = key("Names the emergency number if danger is possible.", default="")
+    possible_flag: str = key("The row that names the emergency number if danger is possible.", default="")
     unread: str = key("Spoken after the answer to a text that is too long for a question.", default="")
     recording_notice: str = key("Spoken first if the audio is recorded.", default="")
     outages: OutageKeys | None = key("The messages about failures.", default=None)
     last_of_several: str = key(
-        "Joins the last of several values to the others. Must contain `{before}` and `{last}`.",
+        "The pattern that joins the last of several values to the others. Must contain `{before}` and `{last}`.",
         default="{before}, {last}",
     )
     no_session: AnswerKeys | None = key("The reply to commands that need a session, if none is running.", default=None)
@@ -331,7 +341,8 @@ class AnswersFile(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NothingKeys(Record):
-    """The reply to each kind of follow-up if the topic has none: a row, or the intent to answer instead.
+    """The replies to follow-ups if the topic has none of its own: for each kind, a row, or the intent to answer
+    instead.
 
     Each kind that has phrases needs a reply.
     """
@@ -348,31 +359,31 @@ class NothingKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpPhrasesKeys(Record):
-    """The phrases that users say to follow up an answer."""
+    """The phrases with which users follow up an answer."""
 
-    why: tuple[str, ...] = key("Asks for the reason.", default=())
-    how: tuple[str, ...] = key("Asks how to do it.", default=())
-    more: tuple[str, ...] = key("Asks for more.", default=())
-    other: tuple[str, ...] = key("Asks for something else. Also answered without a previous answer.", default=())
+    why: tuple[str, ...] = key("Phrases that ask for the reason.", default=())
+    how: tuple[str, ...] = key("Phrases that ask how to do what the answer says.", default=())
+    more: tuple[str, ...] = key("Phrases that ask for more.", default=())
+    other: tuple[str, ...] = key("Phrases that ask for something else. They need no previous answer.", default=())
     done: tuple[str, ...] = key(
-        "Says that the user has already done it. Also answered without a previous answer.", default=()
+        "Phrases that say that the user has already tried this. They need no previous answer.", default=()
     )
-    fails: tuple[str, ...] = key("Says that nothing helps. Also answered without a previous answer.", default=())
-    now: tuple[str, ...] = key("Asks what to do now. Also answered without a previous answer.", default=())
-    sure: tuple[str, ...] = key("Doubts the answer. Also answered without a previous answer.", default=())
+    fails: tuple[str, ...] = key("Phrases that say that nothing helps. They need no previous answer.", default=())
+    now: tuple[str, ...] = key("Phrases that ask what to do now. They need no previous answer.", default=())
+    sure: tuple[str, ...] = key("Phrases that doubt the answer. They need no previous answer.", default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoicesKeys(Record):
     """The phrases for choosing one of two options."""
 
-    first: tuple[str, ...] = key("Chooses the first.", default=())
-    second: tuple[str, ...] = key("Chooses the second.", default=())
+    first: tuple[str, ...] = key("Phrases that choose the first option.", default=())
+    second: tuple[str, ...] = key("Phrases that choose the second option.", default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpTopicKeys(Record):
-    """The replies to follow-ups on the answer to one intent: another intent, or rows."""
+    """The replies to follow-ups about the answer to one intent: another intent, or rows."""
 
     why: str | tuple[RowKeys, ...] | None = key("The reply to 'why'.", default=None, each="why, row {}")
     how: str | tuple[RowKeys, ...] | None = key("The reply to 'how'.", default=None, each="how, row {}")
@@ -405,7 +416,9 @@ class FollowUpsFile(Record):
         "Complete questions for the words after an opener, by group of the last answer. Each needs `{words}` once.",
         default={},
     )
-    nothing: NothingKeys = key("The reply if the topic has none.", hint='with "why", "how" and "more"')
+    nothing: NothingKeys = key(
+        "The reply to each kind of follow-up if the topic has none.", hint='with "why", "how" and "more"'
+    )
     topics: dict[str, FollowUpTopicKeys] = key(
         "The replies to follow-ups on the answer to each intent.", default={}, each="the topic {}"
     )
@@ -447,9 +460,9 @@ class PlaceKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HedgeKeys(Record):
-    """Words that weaken a report: `nearly gone` is not yet `gone`."""
+    """Words that weaken a report. For example, `nearly gone` is not yet `gone`."""
 
-    words: tuple[str, ...] = key("The words.")
+    words: tuple[str, ...] = key("The words that weaken the report.")
     say: RowKeys = key("The reply to the first such report. If it is a question, `yes` confirms the full report.")
     then: RowKeys | None = key(
         "The reply to later ones. By default, a later one counts as a full report.", default=None
@@ -458,7 +471,7 @@ class HedgeKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TroubleKeys(Record):
-    """The words around a report of the trouble in a longer text."""
+    """The words that precede or follow a report of the trouble in a longer text."""
 
     before: tuple[str, ...] = key("Words before the report, such as `and now`.", default=())
     after: tuple[str, ...] = key("Words after the report that begin another clause, such as `i was`.", default=())
@@ -516,12 +529,12 @@ class FamilyKeys(Record):
     """
 
     level: Level = key("The intent of these signs.")
-    signs: tuple[Text, ...] = key("The signs.", each="sign {}")
+    signs: tuple[Text, ...] = key("The signs that belong to the family.", each="sign {}")
     not_in_questions: bool = key("Whether to ignore the signs in questions about them.", default=False)
     not_in_general: bool = key("Whether to ignore the signs in questions about people in general.", default=False)
     unless: tuple[Text, ...] = key("Phrases that make a sign harmless.", default=())
     own_words: tuple[Text, ...] = key(
-        "Words of which at least one is required if the family is found by similarity only.", default=()
+        "Words of which a text must contain at least one for the family to be chosen by similarity alone.", default=()
     )
 
 
@@ -543,16 +556,18 @@ class SafetyFile(Record):
     denials: tuple[Text, ...] = key("Whole phrases that deny a sign.", default=())
     hedges: tuple[Text, ...] = key("Phrases that make a denial uncertain.", default=())
     past: tuple[Text, ...] = key(
-        "Phrases that put the signs beside them in the past or in a story, such as `years ago`.", default=()
+        "Phrases that show that a sign lies in the past or is part of a story, such as `years ago`.", default=()
     )
-    present: tuple[str, ...] = key("Words that bring a past sign back, such as `again`.", default=())
+    present: tuple[str, ...] = key(
+        "Words that show that a sign in the past is present again, such as `again`.", default=()
+    )
     questions: tuple[str, ...] = key("The first words of questions.", default=())
     question_ends: tuple[str, ...] = key("Words that end a question and start a statement.", default=())
     persons: tuple[str, ...] = key("Words for a particular person, such as `my`.", default=())
     small_words: tuple[str, ...] = key("Words that may come between the words of a sign.", default=())
     generic: tuple[str, ...] = key("Words for people in general, such as `you`.", default=())
     remembered: dict[str, tuple[str, ...]] = key(
-        "For each level, the intents or groups that are not answered any more after a certain sign of that level.",
+        "For each level, the intents or groups that are no longer answered after a certain sign of that level.",
         default={},
         names=get_args(Level),
     )
@@ -561,46 +576,48 @@ class SafetyFile(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueMetadataKeys(Record):
-    """What else is known of a value."""
+    """Additional properties of a list value."""
 
-    say: str = key("How the value is said in an answer, if not as `out`.", default="")
+    say: str = key("The spoken form of the value in an answer. The default is `out`.", default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueKeys(Record):
-    """A value of a list, and what people say for it."""
+    """A value of a list, with the phrases that stand for it."""
 
-    in_: str = key("What people say: a template without lists and rules.", hint="what people say")
-    out: str = key("The value.", hint="the value")
-    metadata: ValueMetadataKeys | None = key("What else is known of it.", default=None)
+    in_: str = key("The phrases that stand for the value: a template without lists and rules.", hint="what people say")
+    out: str = key("The name of the value inside the program.", hint="the value")
+    metadata: ValueMetadataKeys | None = key("Additional properties of the value.", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListKeys(Record):
     """The values that a slot can have."""
 
-    values: tuple[Text | ValueKeys, ...] = key("The values: each a text, if it is said as it is.", each="value {}")
+    values: tuple[Text | ValueKeys, ...] = key(
+        "The values. A value that is spoken exactly as it is written can be a plain text.", each="value {}"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentencesKeys(Record):
-    """Some of the sentences of an intent."""
+    """A block of sentences of one intent."""
 
     sentences: tuple[Text, ...] = key("The sentences: templates that may use lists and rules.", each="sentence {}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentKeys(Record):
-    """What people say for an intent."""
+    """The sentences of one intent."""
 
     data: tuple[SentencesKeys, ...] = key("The sentences, in one or several blocks.", each="block {}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentencesFile(Record):
-    """What people say: the sentences of a group of intents, in Home Assistant's template language.
+    """The sentences that users say, in Home Assistant's template language, for one group of intents.
 
-    The name of the file is the name of the group. Lists and rules count in every file of the folder.
+    The name of the file is the name of the group. Every file of the folder can use its lists and rules.
     """
 
     named = "sentences/*.yaml"

@@ -17,7 +17,7 @@ OPTIONAL = (
 )  # fmt: skip
 WORDINGS = "wordings.txt"
 USUAL_PAGE = "page.{}.yaml"
-"""The default texts of the web page in a language. The file is next to the intents folders."""
+"""The name of the file with the default texts of the web page in a language. It is next to the intents folders."""
 GENERATED = "generated"
 YAML = ".yaml"
 _SHORT_YAML = ".yml"
@@ -26,14 +26,17 @@ YAML_SUFFIXES = (YAML, _SHORT_YAML)
 
 @dataclass(frozen=True)
 class Files:
-    """The files of an intents folder as bytes."""
+    """The files of an intents folder, read into memory."""
 
     folder: Path
     read: Mapping[Path, bytes | OSError]
-    """The content of each file, by path. The suffix of each path is normalized to `.yaml`."""
+    """The content of each file, or the error that reading it raised, by path.
+
+    The suffix of each path is normalized to `.yaml`.
+    """
 
     named: Mapping[Path, Path] = field(default_factory=dict)
-    """The actual path of each file whose name differs from the one in `read`, such as `guide.yml`."""
+    """The actual path of each file whose name differs from its key in `read`, such as `guide.yml`."""
 
     twice: tuple[Path, ...] = ()
     """Files that are ignored because a file of the same name with the suffix `.yaml` exists."""
@@ -44,7 +47,7 @@ class Files:
         return shown_path(self.folder, self.folder)
 
     def key(self, belongs: Callable[[Path], bool] = lambda path: True) -> str:
-        """Return a hash of the files that `belongs` accepts. The same content has the same key."""
+        """Return a hash of all files for which `belongs` returns true. The same content has the same key."""
         digest = hashlib.sha256()
         for path, raw in self.read.items():
             if isinstance(raw, bytes) and belongs(path):
@@ -81,7 +84,7 @@ def read_files(folder: Path) -> Files:
 
 
 def generated_file(folder: Path, name: str) -> Path:
-    """Return the path of a file that a command generates from an intents folder. It may not exist."""
+    """Return the path of a file that a command generates from an intents folder. The file may not exist."""
     return folder / GENERATED / name
 
 

@@ -27,7 +27,7 @@ class Record:
 
     place: Place
     key_places: Mapping[str, Place]
-    """The line of each valid value, by key. Missing keys have no line."""
+    """The line of each valid value, by key. Missing keys are not included."""
 
     def place_of(self, name: str) -> Place:
         """Return the line of a value, or of the record if the key is missing."""
@@ -40,7 +40,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text with its line."""
+    """A text from a document, with its line."""
 
     text: str
     place: Place
@@ -48,7 +48,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A text or a list of texts, with its line."""
+    """One or several texts from a document, with the line of the first."""
 
     texts: tuple[str, ...]
     place: Place
@@ -59,22 +59,25 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The schema's information about a key, besides its type."""
+    """What the schema says about a key, apart from its type."""
 
     about: str
     each: str = ""
-    """How problem messages name an entry, by its key, its name or its number: `the answer {}`."""
+    """How problem messages name an entry of this key's value:
+
+    `the answer {}`, where `{}` is the entry's key, name or number.
+    """
 
     low: float | None = None
     high: float | None = None
     names: frozenset[str] | None = None
-    """The keys that a mapping may have."""
+    """The keys that are allowed in a mapping. `None` allows any."""
 
     hint: str = ""
-    """What to write if the key is missing."""
+    """What problem messages suggest to write if the key is missing."""
 
     unless: str = ""
-    """The other key that replaces this one. A record must not have both."""
+    """The alternative to this key. A record must have exactly one of the two."""
 
 
 def key(
@@ -88,7 +91,10 @@ def key(
     hint: str = "",
     unless: str = "",
 ) -> Any:
-    """Declare a key of a record. Without a `default`, the key is required, or the one that `unless` names."""
+    """Declare a key of a record.
+
+    Without a `default`, the key is required, unless the record has the key that `unless` names.
+    """
     known = frozenset(names) if names is not None else None
     metadata = {"key": Key(about, each, low, high, known, hint, unless)}
     if isinstance(default, dict):
@@ -113,7 +119,7 @@ def keys_of(record: type[Record]) -> _Keys:
 
 
 def is_needed(each: Field[Any]) -> bool:
-    """Return whether the key of a field is required, or the one that replaces it."""
+    """Return whether the key of a field is required. A key is also required if its alternative can replace it."""
     return each.default is MISSING and each.default_factory is MISSING
 
 
@@ -212,7 +218,7 @@ def _read(kind: Any, item: Item, where: _Where, problems: Problems, key: Key | N
 
 
 def _name_of(item: Item) -> str | None:
-    """Return the name that a list entry gives itself, for problem messages."""
+    """Return the value of the `name` key of a list entry, which problem messages use to refer to the entry."""
     name = item.value.get("name") if isinstance(item.value, dict) else None
     return name.value if name is not None and isinstance(name.value, str) else None
 

@@ -1,4 +1,4 @@
-"""Look up the answer to a meaning: the rows to speak, each with its source."""
+"""Look up the answer to a meaning. An answer consists of rows to speak, each with its source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from voice_helper.types import Answer, DisclaimerRule, Kind, Match, Row
 KINDS: Final = get_args(Kind)
 ANY, NO_VALUE, OTHER = "any", "none", "other"
 MAX_VALUES: Final = 3
-"""The maximum number of values per slot in one answer. Listeners cannot remember more."""
+"""The maximum number of slot values answered in one reply, because listeners cannot remember more."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -29,7 +29,7 @@ class Entry:
     rows: tuple[Row, ...]
     disclaimer: DisclaimerRule
     title: str
-    """The name of the intent in "Did you mean ..., or ...?"."""
+    """The topic of the intent as it is named in the clarifying question "Did you mean ..., or ...?"."""
 
     said_twice: bool
     place: Place
@@ -51,25 +51,25 @@ class Answers:
 
     denied_flag: Row
     possible: Row
-    """Names the emergency number if danger is possible."""
+    """The row that names the emergency number if danger is possible."""
 
     unread: Row
-    """Spoken after the answer to a text that is too long for a question."""
+    """The row spoken after the answer to a text that was too long to be read completely."""
 
     recording_notice: Row
-    """Spoken before everything else if the audio is being recorded."""
+    """The row spoken before everything else if the audio is being recorded."""
 
     outages: Mapping[str, Row] = field(default_factory=dict)
     """The row for each failure or recovery of an engine or a device."""
 
     reviewed: str = "none"
-    """The clinician who reviewed the content, and the date. "none" without a review."""
+    """The clinician who reviewed the content, and the date. "none" if nobody has reviewed it."""
 
     last_of_several: str = "{before}, {last}"
-    """How to join the last of several values to the previous ones."""
+    """The pattern that joins the last of several values to the previous ones: `{before}` and `{last}`."""
 
     unsure_start: Row = field(default_factory=lambda: Row("", "talk"))
-    """Asks whether the user needs a session now, if that is one of the two meanings."""
+    """The row that asks whether the user needs a session now, if a session is one of the two possible meanings."""
 
     markers: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Answers:
         return self.disclaimers.short
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the fields without `say`, which belongs to the sentences."""
+        """Return the fields for pickling, without `say`, which belongs to the sentences."""
         return {name: value for name, value in vars(self).items() if name != "say"}
 
     def answer(self, match: Match, *, full_given: bool, situation: Mapping[str, str] | None = None) -> Answer:
@@ -121,7 +121,10 @@ class Answers:
         return self._mark_kinds(tuple(dict.fromkeys(said)))
 
     def going_on(self, rows: tuple[Row, ...], *, full_given: bool) -> Answer:
-        """Return an answer with rows that continue a topic. Rows without a health claim need no disclaimer."""
+        """Return an answer that consists of rows that continue a topic.
+
+        Rows without a health claim need no disclaimer.
+        """
         return self.disclaimers.after(rows, rule_of_more(rows), full_given=full_given)
 
     def filled(self, row: Row, values: Mapping[str, str] | None = None) -> Row:
@@ -151,14 +154,17 @@ class Answers:
         return aloud if all(aloud.get(name) for name in needed) else None
 
     def _aloud(self, slot: str, values: Iterable[str]) -> str:
-        """Return the spoken form of values. It contains only words from the lists, never the user's own text."""
+        """Return the spoken form of slot values.
+
+        It contains only phrases from the lists, never the user's own words.
+        """
         said = [word for value in values if (word := self.say(slot, value))]
         if len(said) < 2:
             return "".join(said)
         return _put(self.last_of_several, {"before": ", ".join(said[:-1]), "last": said[-1]})
 
     def _mark_kinds(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        """If an answer contains both rows from the article and first-aid rows, mark which is which."""
+        """Mark which rows come from the article and which are first aid, if an answer contains both."""
         kinds = {row.kind for row in rows}
         if not {"article", "first_aid"} <= kinds:
             return rows

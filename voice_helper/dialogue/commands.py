@@ -23,23 +23,26 @@ ButtonPart = Literal["feelings", "moves", "pause", "resume", "stop"]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A session command."""
+    """A command that the user can say in a guided session."""
 
     intent: str
     help: str
-    """What the command does, for authors of intents."""
+    """What the command does, as explained to authors of an intents folder."""
 
     does: Callable[[Guide, Session, Match], Move] | None = None
-    """The command's move in a session. `None` if it only changes the speech."""
+    """The function that executes the command in a session.
+
+    `None` if the command only changes how the assistant speaks.
+    """
 
     works_anywhere: bool = False
-    """Whether the command also has a meaning outside a session."""
+    """Whether the phrase also has a meaning outside a session."""
 
     button: ButtonPart | None = None
-    """The part of the web page that contains the command's button."""
+    """The part of the web page that shows the command's button. `None` if it has no button."""
 
     pace: Pace | None = None
-    """How the command changes the speech, in a session and outside."""
+    """The change of the rate and loudness of speech, which applies in a session and outside."""
 
 
 def _go_on(guide: Guide, session: Session, match: Match) -> Move:
@@ -108,7 +111,7 @@ _ALL: Final = (
 )  # fmt: skip
 
 COMMANDS: Final[Mapping[str, Command]] = {command.intent: command for command in _ALL}
-"""Each command by its intent. The web page shows their buttons in this order."""
+"""All session commands by intent. The web page shows their buttons in this order."""
 
 
 def pace_of(match: Match) -> Pace | None:

@@ -46,26 +46,28 @@ from voice_helper.understanding.safety import Flag
 from voice_helper.understanding.understand import HELP_NOW, Understanding
 
 REPEAT_AFTER_SECONDS: Final = 10
-"""An emergency or urgent reply is repeated after this time, while listening continues."""
+"""The seconds after which an emergency or urgent reply is repeated. The assistant keeps listening meanwhile."""
 
 POSSIBLE_SECONDS: Final = 30
-"""A second possible sign of danger, or a "yes", within this time makes the first one certain."""
+"""The seconds for which a possible sign of danger is remembered. A second one, or a "yes", makes it certain."""
 
 STEADY_SECONDS: Final = 0.25
-"""A red flag in a partial transcript must persist for this long, because partial transcripts fluctuate."""
+"""How long, in seconds, a red flag must persist in the partial transcript, because partial transcripts fluctuate."""
 
 COMMAND_STEADY_SECONDS: Final = 0.1
-"""A command in a partial transcript must persist for this long before it interrupts the speech."""
+"""How long, in seconds, a command must persist in the partial transcript before it interrupts the assistant's speech.
+"""
 
 ATTENTION_SECONDS: Final = 8
-"""For this time after an answer, the assistant asks the user to repeat speech that it did not understand, even in open
-listening.
+"""The seconds after an answer in which the assistant asks the user to repeat speech that it did not understand.
+
+In open listening, it otherwise ignores such speech.
 """
 
 YES: Final = "yes"
 _ALERT: Final = "alert"
 TAKE_BACK: Final = "take_back"
-"""The intent of withdrawing a sign of danger."""
+"""The intent with which the user withdraws a sign of danger."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Conversation:
         return Interpreter(self.understanding, self.answers, self.guide, self.follow_ups)
 
     def step(self, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
-        """Process one event. Return the new state and the actions, in order."""
+        """Process one event. Return the new state, and the actions in the order in which they must be executed."""
         if isinstance(event, Outage):
             return self._gave_out(state, event)
         if isinstance(event, Heard):
@@ -114,9 +116,7 @@ class Conversation:
         return self._moved(replace(_listened(state), owed=None, last=replace(state.last, topic=None)), move)
 
     def come_back(self, state: State, samples: int) -> tuple[State, tuple[Action, ...]]:
-        """Continue after a time in which the user could not be reached. Speech that was playing counts as not
-        spoken.
-        """
+        """Continue after the connection to the user was interrupted. Speech that was playing counts as not spoken."""
         state = replace(state, so_far=WordsSoFar(), disclaimer=state.disclaimer.cut_off())
         if state.alerts.possible is not None and state.alerts.possible_samples <= samples:
             state = replace(state, alerts=Alerts(state.alerts.level, state.alerts.family))
@@ -149,7 +149,7 @@ class Conversation:
     def _gave_out(self, state: State, outage: Outage) -> tuple[State, tuple[Action, ...]]:
         """Announce a failure after the current speech. A session stays at its step.
 
-        If recognition keeps failing, only the first two failures are announced, to spare the user further apologies.
+        If recognition keeps failing, only the first two failures are announced.
         """
         name: str = f"{outage.part}_back" if outage.is_over else outage.part
         again: tuple[Action, ...] = ()
@@ -166,7 +166,8 @@ class Conversation:
     # Utterances
 
     def _partly_heard(self, state: State, event: PartlyHeard) -> tuple[State, tuple[Action, ...]]:
-        """Act on what cannot wait for the end of the utterance: a red flag, and "stop" in a session.
+        """Act on those parts of an unfinished utterance that cannot wait for its end: a red flag, or "stop" in a
+        session.
 
         A partial transcript of overheard speech triggers nothing, because most red flags in speech that is not meant
         for the assistant are recognition errors.
@@ -208,7 +209,8 @@ class Conversation:
     ) -> tuple[State, tuple[Action, ...]]:
         """Act on a complete utterance.
 
-        `already` is what was acted on during the utterance. `expected` is the command that interrupted the speech.
+        `already` is what was acted on during the utterance. `expected` is the command for which the assistant's speech
+        was interrupted.
         """
         heard = self._interpreter.interpret(state, event)
         transcript, said = heard.transcript, heard.said
@@ -239,8 +241,9 @@ class Conversation:
         return self._acted_on(state, heard, is_overheard=is_overheard)
 
     def _confirmed(self, state: State, match: Match) -> Match:
-        """Return a certain alarm after a second possible one, or after a "yes" to a possible one. Otherwise return the
-        match.
+        """Return a certain alarm if this is the second possible one, or a "yes" to a possible one.
+
+        Otherwise return the match unchanged.
         """
         alerts = state.alerts
         if match.certainty == "possible" and not self.answers.possible.text:  # no reply for it: treat it as certain
@@ -274,7 +277,7 @@ class Conversation:
         return state, _with_row_first(actions, row)
 
     def _taken_back(self, state: State, said: NormalizedText, match: Match) -> State:
-        """If the utterance denies or withdraws a remembered sign of danger, return the state without it."""
+        """Return the state without the remembered sign of danger if the utterance denies or withdraws that sign."""
         if state.alerts.level is None:
             return state
         is_denied = match.denied and self.understanding.safety.denies(said, state.alerts.family)
@@ -283,8 +286,9 @@ class Conversation:
         return state
 
     def _limited(self, state: State, match: Match) -> Match:
-        """If an earlier sign of danger rules out this advice, return the reply to that sign. Otherwise return the
-        match.
+        """Return the reply to an earlier sign of danger if that sign rules out the advice that the match would get.
+
+        Otherwise return the match.
         """
         alerts = state.alerts
         if alerts.level is None:
@@ -358,8 +362,9 @@ class Conversation:
         return self.answers.going_on(state.last.rows, full_given=state.disclaimer.given)
 
     def _followed(self, state: State, transcript: Transcript, kind: FollowUp) -> tuple[State, tuple[Action, ...]]:
-        """Answer "why", "how", "tell me more" and "so what should I do", after an answer or, where possible, without
-        one.
+        """Answer a follow-up such as "why", "how", "tell me more" or "so what should I do".
+
+        Some follow-ups can be answered even if no answer came before.
         """
         topic, follow_ups = state.last.topic, self.follow_ups
         told = follow_ups.topics.get(topic.intent) if topic is not None else None
@@ -415,9 +420,10 @@ class Conversation:
         return missed, (Understood(transcript, match, answer), Say(answer.rows))
 
     def _ask_back(self, match: Match) -> tuple[Row | None, tuple[str, ...]]:
-        """Return a question about which of two meanings is right, and the meanings that it offers.
+        """Return a question that asks which of two meanings is right, and these meanings.
 
-        It offers two topics with similar scores, or only the session. Other pairs are not worth a question.
+        The question offers two topics with similar scores, or only the guided session. For other pairs, it asks
+        nothing.
         """
         if match.intent != UNSURE_INTENT:
             return None, ()
@@ -433,7 +439,10 @@ class Conversation:
         return (self.answers.did_you_mean(first, second), match.candidates) if is_near else (None, ())
 
     def _help_now(self, state: State, transcript: Transcript, match: Match) -> tuple[State, tuple[Action, ...]]:
-        """Say what to do first, in any state. Repeat the reply once after ten seconds, then add the disclaimer."""
+        """Say the reply to a sign of danger, in any state.
+
+        Repeat it once after ten seconds, then add the disclaimer.
+        """
         answer = self._answer(state, match)
         once = answer.rows if state.hands_free or state.session else answer.spoken_rows()
         repeats = state.hands_free or state.session is not None
@@ -483,7 +492,10 @@ class Conversation:
         return {self.understanding.normalize(way).comparable: name for way, name in ways}
 
     def _answer_in_session(self, state: State, match: Match, guide: Guide, session: Session) -> Answer:
-        """Return the answer to a question during a session. The session ends with the full disclaimer in any case."""
+        """Return the answer to a question asked during a session, and the new state.
+
+        Whatever is answered, the session ends with the full disclaimer.
+        """
         answer = self.answers.answer(match, full_given=True, situation=state.situation)
         asks = guided.current_step(guide, session).asks or session.asking_place or session.asking is not None
         if asks and answer.disclaimer == "short":  # the disclaimer never comes between a question and its answer
@@ -559,7 +571,10 @@ class Conversation:
     def _say_answer(
         self, state: State, transcript: Transcript, match: Match, answer: Answer, *, topic: str | None = None
     ) -> tuple[State, tuple[Action, ...]]:
-        """Say an answer. `topic` is the topic that it continues. Without it, the match becomes the topic."""
+        """Say an answer.
+
+        `topic` is the topic that it continues. If `topic` is not given, the match becomes the topic.
+        """
         topic = topic or match.intent
         answer = state.disclaimer.due(answer, topic)
         about = topic if answer.disclaimer_row is not None else None

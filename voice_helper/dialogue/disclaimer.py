@@ -1,4 +1,7 @@
-"""Decide which disclaimer an answer needs, and when the full one counts as heard. The texts are data."""
+"""Decide which disclaimer an answer needs, and when the user has heard the full one.
+
+The texts come from the intents folder.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,20 @@ from voice_helper.types import SAMPLE_RATE, Answer, Disclaimer, DisclaimerRule, 
 RULES: Final = get_args(DisclaimerRule)
 
 SAME_TOPIC_SECONDS: Final = 60
-"""For this time after a disclaimer, answers on the same topic need no further one."""
+"""The seconds after a disclaimer for which further answers on the same topic need no disclaimer of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disclaimers:
-    """The texts, from `answers.yaml`."""
+    """The texts of the full and the short disclaimer, from `answers.yaml`."""
 
     full: Row
     short: Row
 
     def after(self, rows: tuple[Row, ...], rule: DisclaimerRule, *, full_given: bool) -> Answer:
-        """Return rows as an answer with the disclaimer that the rule requires. With the rule `topic`, the full one is
-        used once.
+        """Return an answer that consists of the rows and the disclaimer that the rule requires.
+
+        With the rule `topic`, the full disclaimer is used once.
         """
         kind: Disclaimer = ("short" if full_given else "full") if rule == "topic" else rule
         row = {"full": self.full, "short": self.short, "none": None}[kind]
@@ -34,19 +38,19 @@ class DisclaimerState:
     """Which disclaimers the user has heard."""
 
     given: bool = False
-    """Whether the full disclaimer has been played to its end since startup."""
+    """Whether the full disclaimer has been played to its end since the program started."""
 
     on_the_way: bool = False
-    """Whether the full disclaimer is being spoken. If it is interrupted, it does not count."""
+    """Whether the full disclaimer is being spoken. If it is interrupted, it counts as not given."""
 
     topic_on_the_way: str | None = None
-    """The topic of an answer with a disclaimer that is being spoken."""
+    """The topic of the disclaimer that is being spoken."""
 
     topic: str | None = None
     """The topic of the last answer that was played with a disclaimer."""
 
     topic_samples: int = 0
-    """For how long that topic needs no further disclaimer."""
+    """How long, in samples, answers on `topic` still need no disclaimer."""
 
     def heard(self) -> DisclaimerState:
         """Return the state after all speech has been played to its end."""
@@ -76,9 +80,9 @@ class DisclaimerState:
         return replace(self, topic=self.topic if left else None, topic_samples=left)
 
     def due(self, answer: Answer, topic: str) -> Answer:
-        """Return an answer, without its short disclaimer if its topic had one recently.
+        """Return the answer without its short disclaimer if the user has recently heard one on the same topic.
 
-        Replies to a sign of danger, which are spoken twice, keep it.
+        Replies to a sign of danger, which are spoken twice, always keep their disclaimer.
         """
         if answer.disclaimer == "short" and topic == self.topic and not answer.said_twice:
             return replace(answer, disclaimer="none", disclaimer_row=None)

@@ -18,15 +18,19 @@ FollowUp = Literal["why", "how", "more", "other", "done", "fails", "now", "sure"
 
 KINDS: Final[tuple[FollowUp, ...]] = get_args(FollowUp)
 ABOUT_A_TOPIC: Final[tuple[FollowUp, ...]] = ("why", "how", "more")
-"""Kinds of follow-ups that mean nothing without a previous answer. The others, such as "nothing works", are always
-answered.
+"""Kinds of follow-up that mean nothing without a previous answer.
+
+The other kinds, such as "nothing works", can always be answered.
 """
 
 ONWARD: Final[tuple[FollowUp, ...]] = ("more", "other", "done")
-"""Kinds of follow-ups that lead to an answer that was not given before. When repeated, they eventually run out."""
+"""Kinds of follow-up that lead to an answer not given before.
+
+When the user repeats them, the answers eventually run out.
+"""
 
 MAX_PAIR_WORDS: Final = 24
-"""A longer text does not count as two questions in one utterance."""
+"""The maximum number of words of a text that is searched for two questions joined by a word such as "and"."""
 
 CHOICES: Final = ("first", "second")
 _WORDS: Final = "{words}"
@@ -34,7 +38,7 @@ _WORDS: Final = "{words}"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """The replies to follow-up questions about the answer of one intent."""
+    """The replies to follow-up questions about the answer to one intent."""
 
     intent: str
     place: Place
@@ -42,7 +46,9 @@ class Topic:
     """The intent that answers each kind of follow-up."""
 
     pages: Mapping[str, tuple[tuple[Row, ...], ...]] = field(default_factory=dict)
-    """The rows for each kind of follow-up: for the first time, for the second time, and so on."""
+    """The rows for each kind of follow-up: one group of rows for the first time it is asked, one for the second time,
+    and so on.
+    """
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -69,13 +75,16 @@ class FollowUps:
     """The words that introduce a follow-up about something else: "what about"."""
 
     frames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Complete questions for the words after an opener, by group of the topic: "does {words} help cramps"."""
+    """Patterns of complete questions, by group of the previous topic.
+
+    `{words}` stands for the words after an opener: "does {words} help cramps".
+    """
 
     nothing: Mapping[str, Row] = field(default_factory=dict)
     """The reply for each kind of follow-up if the topic has none."""
 
     otherwise: Mapping[str, str] = field(default_factory=dict)
-    """The intent to answer instead of such a reply."""
+    """For each kind of follow-up that has no row in `nothing`, the intent to answer if the topic has no reply."""
 
     joins: tuple[str, ...] = ()
     """The words between two questions in one utterance: "and", "and also"."""
@@ -107,9 +116,11 @@ class FollowUps:
         return self._choices.get(said.comparable, self._choices.get(said.essence))
 
     def framed(self, said: NormalizedText, group: str) -> Iterator[tuple[str, str]]:
-        """Yield complete questions for a follow-up with their groups, starting with `group`.
+        """Yield the complete questions that a follow-up such as "what about magnesium" may stand for, each with its
+        group, starting with `group`.
 
-        After a remedy, "what about magnesium" asks whether it helps. After a cause, it asks whether it is a cause.
+        After an answer about a remedy, it asks whether magnesium helps; after one about a cause, whether magnesium is a
+        cause.
         """
         opener = next((each for each in self._openers if said.comparable.startswith(f"{each} ")), None)
         if opener is None:

@@ -1,4 +1,4 @@
-"""The guided session as data: its steps, its places and everything it can say, as `guide.yaml` has it."""
+"""The guided session as data, as `guide.yaml` defines it: its steps, its places and everything it can say."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from voice_helper.dialogue.answers import filled
 from voice_helper.types import Match, Row
 
 MAX_REPORT_WORDS: Final = 40
-"""Longer texts are not searched for a report of the trouble."""
+"""The maximum number of words of a text that is searched for a report of the trouble."""
 
 ROOM_IN_A_TURN_SECONDS: Final = 10
-"""In a turn-based session, waits of at most this length are skipped."""
+"""The longest wait, in seconds, that a turn-based session skips."""
 
 NO_ROW: Final = Row("", "talk")
-"""Stands for a row that a folder leaves out."""
+"""The placeholder for a row that an intents folder leaves out."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Step:
     five_more: Row | None = None
     rest: Row | None = None
     asks: bool = False
-    """Whether the step asks how the trouble is. Silence counts as "the same"."""
+    """Whether the step asks how the trouble is. If the user does not answer, that counts as "the same"."""
 
     repeat_from: str | None = None
-    """The step to go back to, once, if nothing has changed."""
+    """The step to go back to if the user reports no change. This happens only once."""
 
     skip_when: str | None = None
     """The condition under which the step is skipped."""
@@ -50,25 +50,25 @@ class Step:
 
 @dataclass(frozen=True)
 class Hedge:
-    """The words that weaken a report: "nearly gone" is not yet "gone"."""
+    """The words that weaken a report, and the replies to a weakened report: "nearly gone" is not yet "gone"."""
 
     words: tuple[str, ...]
     say: Row
-    """The reply to the first such report. If it is a question, "yes" confirms the full report."""
+    """The reply to the first weakened report. If the reply is a question, "yes" confirms the full report."""
 
     then: Row | None = None
-    """The reply to later ones. Without it, a later one counts as a full report."""
+    """The reply to later weakened reports. If there is none, a later one counts as a full report."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """How a session depends on the location of the trouble. By default, it does not."""
+    """How a session depends on the part of the body that the user names. By default, it does not."""
 
     slot: str = ""
     """The slot that names a place in the sentences."""
 
     usual: str | None = None
-    """The default place."""
+    """The place that a session assumes if the user names none."""
 
     step: str | None = None
     """The step that depends on the place. When the user names a place, the session goes to this step."""
@@ -77,73 +77,85 @@ class Places:
     """The question to ask first if a place is not precise enough."""
 
     other: Row = NO_ROW
-    """Spoken before the step for a place if the user asks for another one without naming it: "the other leg"."""
+    """The row spoken before the step for a place if the user asks for another place without naming it:
+
+    "the other leg".
+    """
 
 
 @dataclass(frozen=True)
 class Guide:
-    """The texts and times of the whole session."""
+    """All texts and times of the guided session."""
 
     steps: tuple[Step, ...]
     limit_seconds: float
     stand: Step | None
-    """An extra step for users who ask for it."""
+    """An extra step that is given only to users who ask for it."""
 
     help: Row
     which_step: Row
-    """Contains `{step}` and `{steps}`, the numbers of the current and the last step."""
+    """The row that tells the number of the step.
+
+    Contains `{step}` and `{steps}`, the numbers of the current and the last step.
+    """
 
     how_long: Row
-    """Contains `{seconds}`, the remaining time."""
+    """The row that tells the remaining time. Contains `{seconds}`."""
 
     count: Row
-    """Contains `{seconds}`. Tells the user to count a hold, if the program does not count aloud."""
+    """The row that asks the user to count a hold if the program does not count aloud. Contains `{seconds}`."""
 
     repeat: Row
-    """Contains `{rounds}`. Follows `count` if the hold should be repeated."""
+    """The row that follows `count` if the hold should be repeated. Contains `{rounds}`."""
 
     when_done: Row
-    """Tells the user what to say next. Ends a turn if the program speaks only in reply."""
+    """The row that tells the user what to say next. It ends a turn if the program speaks only in reply."""
 
     article_first: tuple[Row, ...]
-    """Spoken before everything else in a session that is limited to the article's text."""
+    """The rows spoken before everything else in a session that is limited to the article's text."""
 
     good: Row
     close: tuple[Row, ...]
     close_worse: tuple[Row, ...]
     close_limit: tuple[Row, ...]
-    """Spoken when the time limit ends the session."""
+    """The rows spoken when the time limit ends the session."""
 
     stopped: Row = field(default_factory=lambda: Row("", "talk"))
-    """Shown, not spoken, when "stop" has ended the session. Contains `{command}`, the command that restarts it."""
+    """The row displayed, but not spoken, when "stop" has ended the session.
+
+    Contains `{command}`, the command that restarts it.
+    """
 
     waiting: Row = NO_ROW
     """The reply when the user asks to wait."""
 
     keep_going: Row = NO_ROW
-    """Spoken if the user reports no change in the middle of a step."""
+    """The row spoken if the user reports no change in the middle of a step."""
 
     again: Row = NO_ROW
-    """Spoken when the steps restart because nothing has changed."""
+    """The row spoken when the steps restart because nothing has changed."""
 
     hedges: Mapping[str, Hedge] = field(default_factory=dict)
-    """The hedge of each report, by its intent."""
+    """The hedge for each report, by the report's intent."""
 
     go_to: tuple[str, ...] = ()
     """Ways to ask for a step. `{step}` stands for the name of the step."""
 
     before_trouble: tuple[str, ...] = ()
-    """The words before a report of the trouble in a longer text: "and now"."""
+    """The words that may come before a report of the trouble in a longer text: "and now"."""
 
     after_trouble: tuple[str, ...] = ()
-    """The words after the report that begin another clause: "i was"."""
+    """The words that may come after the report and begin another clause: "i was"."""
 
     places: Places = field(default_factory=Places)
     conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The intents that make a condition of `skip_when` true, by condition."""
+    """The intents that make each condition of `skip_when` true, by the name of the condition."""
 
     def conditions_in(self, match: Match) -> frozenset[str]:
-        """Return the conditions that a match makes true, by its intent or by a slot with the condition's name."""
+        """Return the conditions that a match makes true.
+
+        A match does so by its intent, or by a slot named like the condition.
+        """
         return frozenset(
             name for name, intents in self.conditions.items() if match.intent in intents or name in match.slots
         )
@@ -156,7 +168,7 @@ class Guide:
                 yield from ((way.replace("{step}", called), step.name) for way in self.go_to)
 
     def clauses(self, words: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Yield the parts of a text that may report the trouble, each with the text before and after it."""
+        """Yield each part of a text that may report the trouble, with the text before and after this part."""
         if len(words) > MAX_REPORT_WORDS:
             return
         starts = [at for at in range(len(words)) if at == 0 or _is_at(words[:at], self.before_trouble, at_end=True)]
@@ -180,10 +192,10 @@ class Guide:
         )
 
     def by_turns(self) -> Guide:
-        """Return a guide for interfaces that speak only in reply. Apart from the time limit, time does not advance the
-        session.
+        """Return a guide for interfaces that speak only in reply. In such a session, only the user's replies lead to
+        the next step, the user counts the holds, and short waits are skipped.
 
-        The user counts the holds. Short waits are skipped.
+        Only the time limit still runs on the clock.
         """
         stand = self._by_turns(self.stand) if self.stand is not None else None
         return replace(self, steps=tuple(self._by_turns(step) for step in self.steps), stand=stand)

@@ -16,7 +16,7 @@ from voice_helper.types import SAMPLE_RATE, Row
 WORDS_PER_MINUTE: Final = 150
 PAUSE_SECONDS: Final = 0.5
 FIVE_MORE_SECONDS: Final = 5
-"""The time before the end of a hold at which the user is told how long it still lasts."""
+"""The seconds left in a hold when the user is told how long it still lasts."""
 
 EndReason = Literal["stopped", "better", "same", "worse", "time_limit"]
 Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
@@ -24,7 +24,7 @@ Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The state of a guided session."""
+    """The state of a guided session: its step, stage, times and open questions."""
 
     position: int = 0
     round: int = 1
@@ -33,23 +33,23 @@ class Session:
     total_samples: int = 0
     five_said: bool = False
     said_until: int = 0
-    """The sample of a hold at which what is being said in its middle will be over."""
+    """The sample of the current hold at which the rows spoken during the hold will end."""
 
     asking_place: bool = False
-    """Whether the assistant has asked about a place that was not precise enough."""
+    """Whether the assistant has asked for a more precise place."""
 
     standing: bool = False
     repeated: bool = False
     asking: str | None = None
-    """The report that the assistant has asked about. "Yes" confirms it."""
+    """The report that the assistant has asked the user to confirm with "yes"."""
 
     hedged: frozenset[str] = frozenset()
-    """The reports that were hedged before."""
+    """The reports that the user has already made in a weakened form."""
 
     conditions: frozenset[str] = frozenset()
     place: str | None = None
     owed: tuple[Row, ...] = ()
-    """Rows to speak as soon as a hold has time for them."""
+    """The rows to speak after the hold, because the hold was too short for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +134,9 @@ def go_to_step(guide: Guide, session: Session, name: str) -> Move:
 
 
 def report(guide: Guide, session: Session, intent: str, comparable: str) -> Move | None:
-    """Respond to a weakened report. Return `None` for a full report, or if the text is no report.
+    """Respond to a weakened report. Return `None` if the report is not weakened, or if the text is no report.
 
-    The first one leads to a question or a tip. A later one gets a short reply, or counts as a full report.
+    The first weakened report leads to a question or a tip. A later one gets a short reply, or counts as a full report.
     """
     hedge = guide.hedges.get(intent)
     if hedge is None or not any(f" {word} " in f" {comparable} " for word in hedge.words):
@@ -170,8 +170,9 @@ def repeat(guide: Guide, session: Session) -> Move:
 
 
 def come_back(guide: Guide, session: Session, samples: int) -> Move:
-    """Repeat the step after a time in which the user could not be reached. During that time, only the time limit was
-    running.
+    """Repeat the step after the connection to the user was interrupted.
+
+    During the interruption, only the time limit was running.
     """
     away = replace(session, stage="paused")
     move = pass_time(guide, away, samples)
@@ -249,9 +250,11 @@ def stop() -> Move:
 
 
 def say_between(guide: Guide, session: Session, rows: tuple[Row, ...]) -> Move:
-    """Say rows without leaving the step. If the program was saying the step, it says it again afterwards.
+    """Say rows without leaving the step. If the rows interrupt the instruction of the step, the instruction is repeated
+    afterwards.
 
-    In a hold, rows that take longer than what is left of it come after its end, so that the user lets go in time.
+    During a hold, rows that take longer than the rest of the hold are spoken after it, so that the user lets go in
+    time.
     """
     step = current_step(guide, session)
     if session.stage == "saying":
@@ -271,8 +274,9 @@ def which_step(guide: Guide, session: Session) -> Move:
 
 
 def how_long(guide: Guide, session: Session) -> Move:
-    """Say how many seconds of the countdown are left, or how long the hold will be. If there is neither, repeat the
-    step.
+    """Say how many seconds of the countdown are left, or how long the hold will be.
+
+    If the step has no countdown and no hold, repeat the step.
     """
     left, hold = seconds_left(guide, session), current_step(guide, session).hold_seconds
     if left is None and hold == math.inf:  # the user counts, so the step tells the duration
@@ -303,7 +307,7 @@ def current_step(guide: Guide, session: Session) -> Step:
 
 
 def _at_once(move: Move) -> Move:
-    """Return the same move, which also interrupts the current speech."""
+    """Return the move with the instruction to interrupt the current speech."""
     return replace(move, hush=True)
 
 
@@ -313,7 +317,7 @@ def _at(session: Session, stage: Stage) -> Session:
 
 
 def _saying(session: Session, rows: tuple[Row, ...]) -> Session:
-    """Return the session while it says rows in the middle of a hold, after what it is saying already."""
+    """Return the session while rows are spoken during a hold, after any rows that are already being spoken."""
     if session.stage != "holding" or not rows:
         return session
     begins = max(session.said_until, session.stage_samples)
@@ -361,7 +365,7 @@ def seconds_to_say(rows: tuple[Row, ...]) -> float:
 
 
 def _fitting(rows: tuple[Row, ...], seconds: float) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """Split rows into those that fit into the time and the rest."""
+    """Split rows into those that can be spoken within the time, and the rest."""
     count = len(rows)
     while count and seconds_to_say(rows[:count]) > seconds:
         count -= 1

@@ -1,4 +1,6 @@
-"""Interpret an utterance at a point of the conversation: its session, our own voice, the question just asked."""
+"""Interpret an utterance in its context: a running session, the assistant's own voice, or a question that was just
+asked.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,16 @@ from voice_helper.understanding.normalize import NormalizedText
 from voice_helper.understanding.understand import Context, Understanding
 
 SURE_OF_COMMAND: Final = 0.2
-"""An utterance in a session counts as the short command that it sounds most like if the score is at least this high."""
+"""The minimum score for taking an utterance in a session as the short command that it sounds most like."""
 
 SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
-"""The same threshold while a prompt is playing, which may be misrecognized as a command. "stop" is exempt."""
+"""The minimum score while the assistant is speaking, because its speech may be misrecognized as a command.
+
+"stop" is exempt.
+"""
 
 MAX_COMMAND_WORDS: Final = 6
-"""Longer phrases, when repeated, do not count as one command said several times."""
+"""The maximum length, in words, of a phrase that counts as one command said several times: "next next"."""
 
 SURE_OVER_SPEECH: Final = 0.65
 """The minimum confidence for a command or question during the assistant's speech."""
@@ -30,25 +35,25 @@ QUESTION_WORDS_OVER_SPEECH: Final = 4
 """The minimum number of words for a question during the assistant's speech."""
 
 CERTAIN: Final = ("safety", "command", "exact")
-"""How a match was decided that needs no second look."""
+"""The stages of understanding whose result is certain, so that no alternative transcript is tried."""
 
 _FIRM: Final = ("safety", "command")
 
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """An utterance, and what it means at this point of the conversation."""
+    """An utterance, and its meaning in its context."""
 
     transcript: Transcript
     said: NormalizedText
-    """The words of the transcript."""
+    """The transcript, normalized."""
 
     match: Match
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """Interprets utterances by the words of a folder and the state of a conversation."""
+    """Interprets utterances, given the intents folder and the state of the conversation."""
 
     understanding: Understanding
     answers: Answers
@@ -56,7 +61,7 @@ class Interpreter:
     follow_ups: FollowUps
 
     def interpret(self, state: State, event: Heard) -> Interpretation:
-        """Return the transcript of an utterance and its meaning at this point of the conversation."""
+        """Return the transcript of an utterance and its meaning in the current state of the conversation."""
         normalize = self.understanding.normalize
         heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
         said = normalize(heard.text)
@@ -92,7 +97,7 @@ class Interpreter:
         return self.means_stop(self.understanding.normalize(text))
 
     def means_stop(self, said: NormalizedText) -> bool:
-        """Return the same of a text that is normalized already."""
+        """Return whether a normalized text is "stop"."""
         return bool(self.understanding.sentences.exact(self._said_once(said), only=(STOP,)))
 
     def _said_once(self, said: NormalizedText) -> NormalizedText:
@@ -159,7 +164,11 @@ class Interpreter:
         return Match(state.candidates[number], match.slots, match.score, "exact")
 
     def _named(self, intents: tuple[str, ...], said: NormalizedText) -> int | None:
-        """Return the index of the intent whose title equals the text or shares most words with it, or `None`."""
+        """Return the index of the intent that a text names, or `None`.
+
+        A text names an intent if it is the title of the intent, or if at least half of its words occur in this title
+        and in no other.
+        """
         language = self.understanding.sentences.language
         titles = [language.words(self.answers.entries[intent].title) for intent in intents]
         words = tuple(said.essence.split())
@@ -170,7 +179,7 @@ class Interpreter:
         return named[0] if len(named) == 1 else None
 
     def may_be_us(self, state: State, event: Heard, heard: Interpretation, *, expected: str | None) -> bool:
-        """Return whether speech recognized while the assistant was speaking may be its own, misrecognized.
+        """Return whether text recognized while the assistant was speaking may be its own speech, misrecognized.
 
         "Stop" takes effect at any confidence, and so does speech on which two recognizers agree. A sign of danger is
         doubted only if the assistant's own speech contains it. A question counts if it matches a template and is too
@@ -188,8 +197,9 @@ class Interpreter:
         return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
 
     def _own_families(self, own: str) -> frozenset[str | None]:
-        """Return the red flags that the assistant's own prompt names. Recognizing them while it plays proves
-        nothing.
+        """Return the red flags that the assistant's own speech names.
+
+        If they are recognized while it plays, they are not a sign of danger.
         """
         if not own:
             return frozenset()
@@ -212,14 +222,18 @@ class Interpreter:
         return None
 
     def needs_topic(self, said: NormalizedText, match: Match) -> bool:
-        """Return whether a text means nothing without a topic, even if it resembles a sentence: a bare "why"."""
+        """Return whether a text needs a topic to have a meaning, even if it resembles a complete sentence.
+
+        An example is "why".
+        """
         if match.decided_by not in ("nearest", "unsure"):
             return False
         return self.follow_ups.kind(said) is not None or self.follow_ups.choice(said) is not None
 
     def going_on(self, topic: Match, said: NormalizedText, match: Match) -> Match:
-        """Interpret "what about magnesium" as a question of the same kind as the last one, or otherwise of another
-        kind.
+        """Interpret a follow-up such as "what about magnesium" as a question of the same kind as the last one.
+
+        If it has no meaning of this kind, try the other kinds.
         """
         if match.decided_by in _FIRM:
             return match

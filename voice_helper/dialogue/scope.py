@@ -32,8 +32,9 @@ from voice_helper.understanding.normalize import Language, NormalizedText
 from voice_helper.understanding.sentences import Sentences
 
 GOING_ON_SECONDS: Final = 120.0
-"""For this time after an answer, an utterance that does not name the subject may continue it: "what about
-magnesium".
+"""The seconds after an answer for which an utterance that does not name the subject may continue the conversation:
+
+"what about magnesium".
 """
 
 

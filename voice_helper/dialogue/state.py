@@ -1,4 +1,4 @@
-"""The state of a conversation: values that `conversation` returns with every event, and that `state_json` saves."""
+"""The state of a conversation. `conversation` returns a new one with every event, and `state_json` saves it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voice_helper.understanding.safety import Flag
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """An emergency or urgent reply that is still to be repeated."""
+    """An emergency or urgent reply that has been given once and must still be repeated."""
 
     answer: Answer
     in_samples: int
@@ -25,13 +25,13 @@ class LastAnswer:
 
     match: Match | None = None
     rows: tuple[Row, ...] | None = None
-    """The rows spoken in reply to the match, if they were not its first answer."""
+    """The rows spoken in reply to the match, if they differ from those of the match's usual answer."""
 
     topic: Match | None = None
     """The topic that "why" and "tell me more" refer to."""
 
     pages_given: int = 0
-    """How often the user has been told more about the topic."""
+    """How many times the user has been told more about the topic."""
 
     led_through: tuple[str, ...] = ()
     """The intents that follow-ups have led through, so that "next" does not go round in circles."""
@@ -39,7 +39,7 @@ class LastAnswer:
 
 @dataclass(frozen=True, slots=True)
 class WordsSoFar:
-    """Conclusions from the partial transcript of the current utterance."""
+    """What was concluded from the partial transcript of the current utterance."""
 
     acted_on: str | None = None
     """What was acted on during the utterance, so that the end of the utterance does not trigger the same action
@@ -50,16 +50,17 @@ class WordsSoFar:
     """A red flag in the partial transcript."""
 
     suspected_samples: int = 0
-    """How long the red flag has persisted."""
+    """How long the red flag has persisted, in samples."""
 
     commanded: str | None = None
     """The command in the partial transcript. It interrupts the speech before it is executed."""
 
     commanded_samples: int = 0
-    """How long the command has persisted."""
+    """How long the command has persisted, in samples."""
 
     hushed_for: str | None = None
-    """The command that interrupted the speech, while the rest of the utterance is still arriving."""
+    """The command for which the assistant's speech was interrupted, while the rest of the utterance is still arriving.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +68,23 @@ class Alerts:
     """The signs of danger in a conversation."""
 
     level: str | None = None
-    """The level of the last certain sign that was not withdrawn. It limits the answers from then on."""
+    """The level of the last certain sign that was not withdrawn.
+
+    Until it is withdrawn, it limits which questions are answered.
+    """
 
     family: str | None = None
     possible: str | None = None
-    """The level of a sign that was only possible. A second one, or a "yes", makes it certain."""
+    """The level of a sign that was only possible. A second possible sign, or a "yes", makes it certain."""
 
     possible_family: str | None = None
     possible_samples: int = 0
-    """For how long the possible sign still counts."""
+    """How long the possible sign is still remembered, in samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Consecutive failures."""
+    """The numbers of consecutive failures to understand the user."""
 
     misheard: int = 0
     """The number of consecutive utterances that were not understood."""
@@ -91,15 +95,16 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """The period after an answer in which the assistant asks once to repeat speech that it did not understand, even in
-    open listening.
+    """The period after an answer in which the assistant asks the user once to repeat speech that it did not understand.
+
+    Outside this period, the assistant ignores such speech in open listening.
     """
 
     samples: int = 0
     """The remaining time, in samples."""
 
     is_owed: bool = False
-    """Whether the answer is still being spoken. The period begins at its end."""
+    """Whether the answer is still being spoken. The period begins when it ends."""
 
     def after(self, samples: int) -> Attention:
         """Return the state after some time has passed."""
@@ -111,13 +116,16 @@ class State:
     """The state of a conversation."""
 
     hands_free: bool = False
-    """Open listening: the assistant ignores speech that is not meant for it."""
+    """Whether the assistant is in open listening, in which it ignores speech that is not meant for it."""
 
     can_lead: bool = False
-    """Whether time advances in this interface. If so, an utterance can start a session even without open listening."""
+    """Whether a guided session is possible in this interface.
+
+    If so, an utterance can start a session even without open listening.
+    """
 
     situation: Mapping[str, str] = field(default_factory=dict)
-    """Facts other than the utterance, such as `{"recording": "on"}`."""
+    """Circumstances of the conversation other than its utterances, such as `{"recording": "on"}`."""
 
     session: Session | None = None
     conditions: frozenset[str] = frozenset()
@@ -126,7 +134,7 @@ class State:
     disclaimer: DisclaimerState = field(default_factory=DisclaimerState)
     owed: Owed | None = None
     candidates: tuple[str, ...] = ()
-    """The two meanings offered in the last question."""
+    """The two meanings offered in the last clarifying question."""
 
     last: LastAnswer = field(default_factory=LastAnswer)
     so_far: WordsSoFar = field(default_factory=WordsSoFar)

@@ -45,10 +45,12 @@ class Reply:
     """The rows in spoken order, including the disclaimer. Empty if "stop" ended a session."""
 
     match: Match | None = None
-    """The meaning of the utterance, or `None` if it was empty."""
+    """The meaning of the utterance, or `None` if the utterance was empty."""
 
     ended: str | None = None
-    """Why a guided session ended in this turn: stopped, better, same, worse, time_limit, emergency, urgent."""
+    """Why a guided session ended in this turn, or `None` if none did: stopped, better, same, worse, time_limit,
+    emergency, urgent.
+    """
 
     expects_words: bool = False
     """Whether a session is running or a question is open, so that the interface should open the microphone."""
@@ -88,7 +90,7 @@ def _always(match: Match) -> bool:
 
 
 def _is_new(conversation: Conversation, match: Match) -> bool:
-    """Return whether an utterance has a meaning outside a session."""
+    """Return whether an utterance has a meaning even outside a session."""
     group = conversation.understanding.sentences.group_of.get(match.intent)
     return match.intent not in _NOT_UNDERSTOOD and group != COMMAND_GROUP
 
@@ -109,7 +111,7 @@ class _Turn:
         self.ended: str | None = None
 
     def went_by(self, state: State, seconds: float) -> State:
-        """Advance the time between two turns. Return the new state."""
+        """Advance the time that has passed between two turns. Return the new state."""
         state, actions = self._conversation.step(state, Quiet(round(seconds * SAMPLE_RATE)))
         self._gather(actions)
         return self._said(state) if actions else state
@@ -131,7 +133,10 @@ class _Turn:
         return after
 
     def _said(self, state: State) -> State:
-        """Report that all speech has been played, until the conversation waits for the user. Return the new state."""
+        """Report to the conversation that all speech has been played, until it waits for the user.
+
+        Return the new state.
+        """
         while True:
             state, actions = self._conversation.step(state, DoneSpeaking())
             if not actions:
@@ -139,7 +144,7 @@ class _Turn:
             self._gather(actions)
 
     def _close(self, state: State, *, is_silent: bool) -> None:
-        """If a session continues, tell the user what to say next, because time alone does not advance it."""
+        """Tell the user what to say next if a session continues, because time alone does not advance it."""
         guide = self._conversation.guide
         if state.session is None or guide is None:
             return

@@ -1,4 +1,6 @@
-"""Resolve the choices of a sentence template one by one, for what knows no difference between their options."""
+"""Resolve the choices of a sentence template one by one, for systems that cannot give different answers to the options
+of a choice.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,11 @@ _SIGN: Final = re.compile(r"[()\[\]|;]|<\w+>")
 
 
 def resolutions(template: str, rules: Mapping[str, str]) -> Iterator[list[str]]:
-    """Yield, for each outermost choice of a valid template, the templates that have one option in its place.
+    """Yield, for each outermost choice of a valid template, the templates that result when one option replaces the
+    choice.
 
-    A rule counts as a choice between the options of its text. A permutation is no choice.
+    A reference to a rule counts as a choice between the options of the rule's text. A permutation does not count as a
+    choice.
     """
     for start, end in _outermost(template):
         group = template[start:end]
@@ -25,7 +29,7 @@ def resolutions(template: str, rules: Mapping[str, str]) -> Iterator[list[str]]:
 
 
 def _outermost(template: str) -> Iterator[tuple[int, int]]:
-    """Yield the span of each group and rule that is in no other group."""
+    """Yield the span of each group or rule that is not inside another group."""
     depth = start = 0
     for sign in _SIGN.finditer(template):
         if sign[0][0] == "<":
@@ -42,7 +46,10 @@ def _outermost(template: str) -> Iterator[tuple[int, int]]:
 
 
 def _options(text: str) -> list[str]:
-    """Return the options of a choice. A text without one is the only option; a permutation has none."""
+    """Return the options of a choice.
+
+    A text without alternatives is its own only option. A permutation has no options.
+    """
     depth, options, begin = 0, [], 0
     for sign in _SIGN.finditer(text):
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(sign[0], 0)

@@ -174,8 +174,9 @@ def _with_meaning(skill: Skill, template: Template, count: int) -> list[tuple[Ma
 
 
 def _meaning(skill: Skill, template: Template, text: str) -> Match:
-    """Return the meaning of a sentence that a template produces. A sign of danger in the sentence takes priority over
-    the template.
+    """Return the meaning of a sentence that a template produces.
+
+    A sign of danger in the sentence takes priority over the template's intent.
     """
     said = skill.understanding.normalize(text)
     flags = skill.content.safety.find(said)
@@ -190,11 +191,11 @@ def _meaning(skill: Skill, template: Template, text: str) -> Match:
 
 
 def _by_values(content: Content, match: Match, template: Template) -> Iterator[tuple[Match, str]]:
-    """Yield the parts of a template, each with the values that its words give the answer.
+    """Yield the parts of a template, each with the slot values that its words stand for.
 
-    Home Assistant fills a slot only from a list that the template names, not from its other words. If these words
-    differ in their values, the choice that best tells the values apart is resolved, and so on; what no choice tells
-    apart is written out.
+    Home Assistant fills a slot only from a list that the template names, not from the template's other words. If the
+    options of a choice stand for different values, the choice is resolved, starting with the choice that best separates
+    the values. If no choice separates them, the sentences are written out one by one.
     """
     found = _values_in_words(content, match, template)
     if len(set(found.values())) <= 1:
@@ -216,7 +217,9 @@ def _by_values(content: Content, match: Match, template: Template) -> Iterator[t
 def _values_in_words(
     content: Content, match: Match, template: Template, draws: int = _VALUE_DRAWS
 ) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return sentences of a template, each with the values that change the answer and that no list of it fills."""
+    """Return sentences of a template, each with the slot values that affect the answer but come from none of the
+    template's lists.
+    """
     sentences = content.sentences
     filled = {slot for slot, _ in sentences.lists_named_in([template.text])}
     slots = [slot for slot in sentences.slots_of.get(match.intent, ()) if slot not in filled]
@@ -306,6 +309,6 @@ def _spoken(content: Content, match: Match, slots: Mapping[str, str]) -> str:
 
 
 def _values(content: Content, meaning: _Meaning) -> list[tuple[str, str]]:
-    """Return all pairs of a slot in the sentences and one of its values."""
+    """Return every slot of the sentences, paired with each of its values."""
     named = dict.fromkeys(content.sentences.lists_named_in(meaning.templates))
     return list(dict.fromkeys((slot, entry.value) for slot, name in named for entry in content.sentences.lists[name]))

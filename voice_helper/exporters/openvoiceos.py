@@ -29,7 +29,7 @@ for every utterance, and again for every file. Other phrasings reach the skill a
 """
 
 MAX_SIGNS: Final = 60
-"""The maximum number of sentences per file of danger signs."""
+"""The maximum number of sentences in a file of danger signs, which is higher than for other files."""
 
 _DRAWN_OF_TEMPLATE: Final = 2
 _NUMBER: Final = "{number}"
@@ -37,7 +37,7 @@ _NUMBER: Final = "{number}"
 
 @dataclass(frozen=True)
 class _Words:
-    """The sources of the files."""
+    """The content from which the files are built."""
 
     content: Content
     subject: Subject
@@ -94,7 +94,7 @@ def _asked_together(content: Content) -> dict[str, list[str]]:
 
 
 def _in_turn(each: Iterable[Iterator[str]]) -> Iterator[str]:
-    """Interleave the iterators: all first items, then all second items, and so on."""
+    """Interleave the iterators: yield the first item of each, then the second item of each, and so on."""
     return (text for texts in zip_longest(*each) for text in texts if text is not None)
 
 

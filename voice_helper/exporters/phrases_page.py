@@ -10,7 +10,10 @@ from voice_helper.understanding.sentences import Sentences
 
 _EXAMPLES: Final = 3
 _CANDIDATES: Final = 10
-"""Only the first templates of an intent are candidates, because they are the most common phrasings."""
+"""The number of templates per intent from which examples are chosen.
+
+The first templates of an intent are the most common phrasings.
+"""
 
 _MAX_WORDS: Final = 9
 

@@ -21,12 +21,12 @@ ENGINE_NAMES: Final = ("auto", *(each.name for each in RECOGNIZERS))
 
 
 class Recognizer(Protocol):
-    """Recognizes one utterance after another."""
+    """Recognizes speech, one utterance after another."""
 
     name: str
 
     def accept(self, chunk: AudioChunk) -> str:
-        """Accept a chunk of the utterance and return the partial transcript, which may still change."""
+        """Accept the next chunk of the utterance and return the partial transcript, which may still change."""
 
     def pause(self) -> Transcript:
         """Return the transcript so far when the user pauses. If no more audio follows, `finish` can return it without
@@ -39,26 +39,29 @@ class Recognizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenedRecognizer:
-    """An opened engine, and a note about its limitations, if any."""
+    """An opened recognizer, with a note about its limitations, if it has any."""
 
     recognizer: Recognizer
     another: Callable[[], Recognizer]
-    """Opens a recognizer for another speaker. It shares the models if the engine can."""
+    """Opens a recognizer for another speaker. The two share the models if the engine supports that."""
 
     advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
-    """What an engine's module needs to open the engine."""
+    """Everything that an engine's module needs to open a recognizer."""
 
     phrases: Phrases
     language: str
     model: Path | None
-    """The folder of a model for this engine. `None` if the engine uses no models."""
+    """The folder of the model, or `None` if the engine uses no model folder."""
 
     workers: int = 0
-    """The number of processes to run the recognizer in, if the engine supports several."""
+    """The number of processes that run the recognizer, if the engine supports several.
+
+    With 0, it runs in this process.
+    """
 
     @property
     def model_folder(self) -> Path:
@@ -69,7 +72,7 @@ class EngineRequest:
 
 
 class EngineModule(Protocol):
-    """The interface of an engine's module."""
+    """The interface that every engine's module implements."""
 
     def open_engine(self, request: EngineRequest) -> OpenedRecognizer:
         """Open the engine. Raises `EngineMissingError` or `ModelMissingError`."""

@@ -42,8 +42,9 @@ class WholeUtterance(ABC):
     """Transcribes the whole utterance at each pause. `finish` does no work if no audio followed the last pause."""
 
     is_quick = True
-    """Whether the engine is fast enough to transcribe the whole utterance at each pause. If not, it transcribes only at
-    the end.
+    """Whether the engine is fast enough to transcribe the utterance at each pause.
+
+    If not, it transcribes only when the utterance ends.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,10 @@ _QUESTION_GENERAL_WORDS: Final = 4_000
 
 
 class PocketSphinxRecognizer:
-    """Recognizes the expected phrases. General words are mixed in, so that other speech has something to match."""
+    """Recognizes the expected phrases with PocketSphinx.
+
+    General English words are mixed in, so that speech that is none of the phrases can match something else.
+    """
 
     name = "pocketsphinx"
 

@@ -67,7 +67,7 @@ class VoskProcess:
 
 
 class VoskRecognizer:
-    """Streams: every chunk returns a partial transcript.
+    """Recognizes speech with Vosk. Every chunk returns a partial transcript.
 
     Two Vosk recognizers share one model: an open one for questions, and one limited to the short commands of a session.
     """

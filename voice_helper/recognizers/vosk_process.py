@@ -25,17 +25,19 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 
 _UNKNOWN: Final = "[unk]"
 _NO_WORD: Final = "["
-"""Tokens that start with one of these are noises or markers of the model, such as [noise]."""
+"""The first character of tokens that are noises or markers of the model rather than words, such as [noise]."""
 
 _DECOYS: Final = 150
-"""Number of other words that compete with the commands, so that speech that is not a command has something to match."""
+"""The number of other words that compete with the commands, so that speech that is not a command can match something
+else.
+"""
 
 _DYNAMIC_GRAPH: Final = "graph/HCLr.fst"
-"""Only a model with this file accepts a list of phrases."""
+"""The file that a model has if its recognizer can be limited to a list of phrases."""
 
 
 class LoadedRecognizer:
-    """Streams: every chunk returns a partial transcript.
+    """Recognizes speech with a loaded model. Every chunk returns a partial transcript.
 
     Two Vosk recognizers share one model: an open one for questions, and one limited to the short commands of a session.
     """

@@ -28,7 +28,7 @@ from voice_helper.recognizers.embedded.word_search import Frames
 from voice_helper.types import AudioChunk
 
 THRESHOLD: Final = 0.15
-"""How well the phrase must fit, from 0.0 to 1.0. bench/RESULTS.md has the miss and false alarm rates."""
+"""The minimum fit of the wake phrase, from 0.0 to 1.0. bench/RESULTS.md has the rates of misses and false alarms."""
 
 _MAX_WAYS: Final = 24
 _ENDPOINT: Final = EndpointSettings(start_seconds=0.1, silence_seconds=0.8)
@@ -88,7 +88,7 @@ class WakeWord:
 
 
 class PhraseRow:
-    """One pronunciation of a phrase, tracked through the frames."""
+    """One pronunciation of a phrase, which is matched against the frames one by one."""
 
     def __init__(self, phones: Sequence[int]) -> None:
         self._phones = np.array(phones)
@@ -100,8 +100,9 @@ class PhraseRow:
         self._scores[0] = 0.0  # the phrase may begin at any frame
 
     def follow(self, frame: npt.NDArray[np.float32]) -> float:
-        """Process a frame of log-probabilities, relative to its likeliest phone. Return how well the phrase fits if it
-        ends here, per phone.
+        """Process a frame of log-probabilities, given relative to the frame's likeliest phone.
+
+        Return how well the phrase fits, per phone, if it ends with this frame.
         """
         own = frame[self._phones]
         stays = np.maximum(own, max(frame[ALPHABET.blank], frame[ALPHABET.boundary]))

@@ -28,7 +28,7 @@ _ASIDES: Final = re.compile(r"\[[^]]*\]|\([^)]*\)|<[^>]*>")
 
 
 class WhisperRecognizer(WholeUtterance):
-    """Transcribes whole utterances. The transcript is available half a second after the end."""
+    """Transcribes whole utterances. The transcript is available about half a second after the utterance ends."""
 
     name = "whisper"
     is_quick = False

@@ -48,10 +48,13 @@ LoopEventName = Literal["heard", "partly", "say", "hush", "tone", "error", "late
 
 ADDRESSED_SECONDS: Final = 8.0
 STARTED_SECONDS: Final = 30.0
-"""After the wake word, a key press or an answer, speech counts as addressed to the assistant for this long."""
+"""The seconds after the wake word, a key press or an answer in which speech counts as addressed to the assistant."""
 
 AHEAD_SECONDS: Final = 2.0
-"""The next row is synthesized when at most this much audio is left to play. Between two rows, the loop listens."""
+"""The seconds of queued speech below which the next row is synthesized.
+
+Between two rows, the loop processes the microphone's audio.
+"""
 
 SILENCE_AFTER_SOURCE_SECONDS: Final = 15 * 60
 _AHEAD_SAMPLES: Final = round(AHEAD_SECONDS * SAMPLE_RATE)
@@ -80,19 +83,20 @@ class _Spoken:
 
 @dataclass(slots=True)
 class _Utterance:
-    """The properties of the current utterance, besides its audio."""
+    """The properties of the current utterance other than its audio."""
 
     begins: int = 0
-    """The start on the audio clock, in samples."""
+    """The time on the audio clock, in samples, at which the utterance began."""
 
     partial: str = ""
-    """The last partial transcript that was reported."""
+    """The last partial transcript that was reported as an event."""
 
     so_far: str = ""
-    """The last partial transcript, if the recognizer returns them during speech and not only at a pause."""
+    """The last partial transcript, if the recognizer returns partial transcripts during speech and not only at a pause.
+    """
 
     own: str = ""
-    """The assistant's most recent speech during the utterance."""
+    """What the assistant itself said most recently during the utterance."""
 
     over_speech: bool = False
     addressed: bool = False
@@ -102,7 +106,8 @@ class _Utterance:
 class Listener:
     """Passes utterances to a recognizer. Decoding starts in the silence after the speech.
 
-    Silence after a pause is held back. If no more speech follows, `finish` has nothing left to decode.
+    When the user pauses, silence is held back from the recognizer. If no more speech follows, `finish` has nothing left
+    to decode.
     """
 
     def __init__(self, recognizer: Recognizer, endpoint: EndpointSettings) -> None:
@@ -125,7 +130,10 @@ class Listener:
             yield self._recognizer.pause()
 
     def heard(self, cut: Segment) -> Transcript | None:
-        """Process a segment without its partial results. Return the transcript if the utterance is over."""
+        """Pass a segment to the recognizer, ignoring partial results.
+
+        Return the transcript if the utterance is over.
+        """
         for _ in self.recognize(cut):
             pass
         return self.finish() if cut.is_over else None
@@ -141,7 +149,7 @@ class EchoRemover(Protocol):
     """Removes the played audio from the microphone's signal."""
 
     hears_us_alone: bool
-    """Whether the residual of the last chunk contains no voice but the assistant's."""
+    """Whether the residual of the last chunk contains no voice other than the assistant's."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
         """Return a chunk of the same length, without the audio played during that time."""
@@ -167,9 +175,11 @@ class Assistant:
         tell: Callable[[LoopEvent], None] = lambda happening: None,
         understood: Callable[[Understood], None] = lambda understood: None,
     ) -> None:
-        """Set the parts. `clock_seconds` is the clock of a live source; without it, time is the length of the sound.
+        """Set the parts of the loop.
 
-        `behind_seconds` returns how much sound waits in the source; without it, none is ever left out.
+        `clock_seconds` is the clock of a live source; without a clock, time is the length of the audio processed.
+        `behind_seconds` returns how many seconds of audio are waiting in the source; without this function, no audio is
+        ever dropped.
         """
         self.state = state
         self._clock_seconds = clock_seconds
@@ -219,7 +229,7 @@ class Assistant:
         return self._conversation.steps(self.state)
 
     def address(self) -> None:
-        """Treat speech in the next seconds as addressed to the assistant, after a key press or the wake word."""
+        """Treat speech in the next seconds as addressed to the assistant. Called after a key press or the wake word."""
         self._stay_addressed()
         self.chime()
 
@@ -230,9 +240,7 @@ class Assistant:
 
     @property
     def _is_talking_with_somebody(self) -> bool:
-        """Return whether a session is running, or the user addressed the assistant or got an answer in the last
-        seconds.
-        """
+        """Return whether a session is running, or the user has just addressed the assistant or received an answer."""
         return self.state.session is not None or self._clock_samples <= self._addressed_until
 
     def _stay_addressed(self) -> None:
@@ -246,7 +254,7 @@ class Assistant:
         self._carry_out(tuple(action for action in actions if speaks or not isinstance(action, Hush)))
 
     def come_back(self, seconds: float) -> None:
-        """Go on after the user could not be reached for a time: a session repeats its step."""
+        """Continue after the connection to the user was interrupted. A session repeats its step."""
         self._count_lost_time(0)
         self.state, actions = self._conversation.come_back(self.state, round(seconds * SAMPLE_RATE))
         self._carry_out(tuple(action for action in actions if not isinstance(action, Hush)))
@@ -257,7 +265,7 @@ class Assistant:
         self._event(Heard(Transcript(text)))
 
     def hush(self) -> None:
-        """Stop speaking immediately, outside a session, after a key press."""
+        """Stop the current speech immediately. Called after a key press outside a session."""
         self._hush(Hush("key"))
 
     @property
@@ -334,7 +342,7 @@ class Assistant:
             self._event(DoneSpeaking())
 
     def _due(self, chunk: AudioChunk) -> tuple[AudioChunk, ...]:
-        """Return what is heard now: the chunk, unless it is left out because the sound is late."""
+        """Return the chunks to process now. While the loop is late, chunks may be held back or dropped."""
         if self._behind_seconds is None:
             return (chunk,)
         behind, was_late = self._behind_seconds(), self._backlog.is_late
@@ -345,7 +353,7 @@ class Assistant:
         return due
 
     def _listen_to(self, chunk: AudioChunk, played: bytes) -> None:
-        """Find and recognize speech in a chunk, given what we played during its time."""
+        """Detect and recognize speech in a chunk, given the audio that the assistant played at the same time."""
         us_alone = False
         if self._echo is not None:
             chunk = self._echo.clean(chunk, played)
@@ -366,9 +374,10 @@ class Assistant:
         self._utterance_over(cut.is_over)
 
     def _count_lost_time(self, samples: int) -> int | None:
-        """Let the time pass that went by on the clock before the last `samples`. Return the rest; `None` with no clock.
+        """Advance the conversation by the clock time that has passed before the last `samples`. Return the rest, or
+        `None` without a clock.
 
-        After sleep, a session that is over by the clock ends before anything new is heard.
+        After sleep, a session whose time limit has passed therefore ends before any new speech is processed.
         """
         if self._clock_seconds is None:
             return None
@@ -387,7 +396,7 @@ class Assistant:
             return False
 
     def _mind_the_utterance(self, cut: Segment, *, is_new: bool) -> None:
-        """Record who the utterance may come from, while its audio arrives."""
+        """Record who the utterance may come from, as its audio arrives."""
         utterance = self._utterance
         utterance.addressed = utterance.addressed or self.is_addressed
         utterance.overheard = utterance.overheard and not (self._is_talking_with_somebody or self._was_playing)
@@ -451,7 +460,7 @@ class Assistant:
             return Transcript("", 0.0)
 
     def _own_words(self) -> OwnWords:
-        """Return the words of the assistant that were played or still echoing since this utterance began, in order."""
+        """Return the assistant's own words that were played, or still echoing, since this utterance began, in order."""
         begins, now = self._utterance.begins, self._clock_samples
         words = (
             timed.word
@@ -495,11 +504,11 @@ class Assistant:
         self._say_ahead(_AHEAD_SAMPLES)
 
     def _say_ahead(self, samples: float) -> None:
-        """Synthesize waiting rows while at most `samples` are left to play, because a whole answer at once would take
-        too long.
+        """Synthesize waiting rows while at most `samples` are left to play, because synthesizing a whole answer at once
+        would take too long.
 
-        A loop that runs late has less left to play than the timeline says. If nothing is playing, the next row follows
-        at once.
+        If the loop is late, less audio is left to play than the timeline says. If nothing is playing, the next row is
+        synthesized immediately.
         """
         while self._to_say and (
             self._time_line_ends() - self._clock_samples < samples or not self._speaker.player.is_playing
@@ -561,7 +570,7 @@ class Assistant:
             self._happened("hush", by=hush.by)
 
     def _tell_time_line(self) -> None:
-        """Report each row when its playback begins. Remove the row when its echo has died away."""
+        """Report each row when its playback begins, and remove it from the timeline when its echo has faded."""
         now = self._clock_samples
         for spoken in self._time_line:
             if not spoken.told and spoken.starts <= now:
@@ -589,7 +598,9 @@ class Assistant:
 
 
 def hear_question(source: Source, recognizer: Recognizer, endpoint: EndpointSettings) -> Transcript:
-    """Return the first transcript from a source that contains words, or an empty transcript if there is none."""
+    """Return the transcript of the first utterance of a source that contains words, or an empty transcript if no
+    utterance does.
+    """
     return next(hear_utterances(source, recognizer, endpoint), Transcript("", 0.0))
 
 
@@ -612,9 +623,7 @@ def hear_utterances(source: Source, recognizer: Recognizer, endpoint: EndpointSe
 
 
 def joined(utterances: Sequence[Transcript]) -> Transcript:
-    """Combine several utterances into one: the joined text, and the lowest confidence. A single one is returned
-    unchanged.
-    """
+    """Combine transcripts into one, with the joined text and the lowest confidence. Return a single one unchanged."""
     if len(utterances) == 1:
         return utterances[0]
     confidence = min((each.confidence for each in utterances), default=0.0)

@@ -1,4 +1,4 @@
-"""Find the assistant's own words in what the recognizer returns while the assistant is speaking."""
+"""Remove the assistant's own words from transcripts of audio recorded while it was speaking."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rapidfuzz import fuzz
 from voice_helper.types import SAMPLE_RATE, Transcript
 
 OWN_WORD_RATIO: Final = 75.0
-"""A recognized word counts as one of the assistant's own words if the spellings are at least this similar (0 to
-100).
+"""The minimum similarity of spelling, from 0 to 100, for a recognized word to count as one of the assistant's own
+words.
 """
 
 ECHO_SECONDS: Final = 0.3
-"""How long a word still echoes in the room after playback."""
+"""The seconds for which a word echoes in the room after playback."""
 
 ECHO_SAMPLES: Final = round(ECHO_SECONDS * SAMPLE_RATE)
 _WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # the times of the words are estimates
@@ -40,7 +40,7 @@ class OwnWords:
     """Returns whether a recognized word always counts as the user's, even if the assistant also says it."""
 
     def leave_out(self, text: str) -> str:
-        """Return a text without the assistant's own words. Each is removed once, in order."""
+        """Return a text without the assistant's own words. Each own word is removed once, in order."""
         if not self.words:
             return text
         heard = text.split()
@@ -55,15 +55,16 @@ class OwnWords:
 
 
 def is_heard_in(timed: TimedWord, begins: int, now: int) -> bool:
-    """Return whether a word plays or still echoes between two times of the clock, in samples."""
+    """Return whether a word is playing, or still echoing, between two times of the audio clock, in samples."""
     return timed.ends + ECHO_SAMPLES >= begins and timed.starts - _WORD_MARGIN_SAMPLES <= now
 
 
 def own_among(heard: Sequence[str], own: Sequence[str], is_never_ours: Callable[[str], bool]) -> frozenset[int]:
     """Return the positions of the recognized words that are the assistant's own.
 
-    This is the longest common subsequence, so each own word is used once. A command between own words is kept. If the
-    assistant also says the command, it is kept if it is recognized more often than the assistant said it.
+    The words are matched by longest common subsequence, so that each own word is used once and a command between own
+    words remains. A command that the assistant has also said remains if it is recognized more often than the assistant
+    said it.
     """
     alike = [[_is_alike(word, other) and not is_never_ours(word) for other in own] for word in heard]
     most = [[0] * (len(own) + 1) for _ in range(len(heard) + 1)]

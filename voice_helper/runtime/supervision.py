@@ -27,21 +27,24 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 from voice_helper.voices import Voice
 
 CALL_SECONDS: Final = 8.0
-"""The time limit for any call. It is longer if more audio is waiting to be processed."""
+"""The minimum time limit, in seconds, for a call of an engine.
+
+The limit is longer if more audio is waiting to be processed.
+"""
 
 SLOW_PACE: Final = 2.0
-"""The limit in seconds per second of audio, before the speed of the engine on this machine is known."""
+"""The time limit per second of audio, in seconds, until the speed of the engine on this machine is known."""
 
 PACE_MARGIN: Final = 4.0
-"""An engine may become slower by this factor within an utterance."""
+"""The factor by which an engine may become slower within an utterance before it counts as hanging."""
 
 OPEN_SECONDS: Final = 60.0
 GIVEN_UP_SECONDS: Final = 60.0
-"""A voice that failed twice in a row is retried after this time, because each attempt may hang."""
+"""The delay, in seconds, before a voice that failed twice in a row is tried again, because each attempt may hang."""
 
 RESTS_SECONDS: Final = 10.0
-"""A per-chunk component that failed twice on one chunk is retried after this much audio, because opening it takes
-time.
+"""The amount of audio, in seconds, before a per-chunk component that failed twice on one chunk is opened again, because
+opening it takes time.
 """
 
 _LOOK_SECONDS: Final = 0.5
@@ -70,7 +73,7 @@ class _Worker:
         return result_of(self.start(job), max_seconds)
 
     def leave(self) -> None:
-        """Release the worker. Its thread ends after the current job, if that job ends."""
+        """Release the worker. Its thread ends after the current job, unless the job hangs."""
         self._jobs.put(None)
 
     def _run(self) -> None:
@@ -95,7 +98,7 @@ def _worker_of(owner: object) -> _Worker:
 def result_of(done: Future[Given], max_seconds: float) -> Given:
     """Wait for a result. Raises what the job raised, or `EngineFaultError` if it takes too long.
 
-    Time in which the whole process was suspended counts only as a moment.
+    If the whole process was suspended, that time counts only as a moment.
     """
     for _ in range(max(1, round(max_seconds / _LOOK_SECONDS))):
         try:
@@ -119,13 +122,15 @@ class Workload:
     """The audio that a recognizer has received, and its progress with it."""
 
     given_seconds: float = 0.0
-    """The audio of this utterance, including the current chunk."""
+    """The length of this utterance's audio so far, in seconds, including the current chunk."""
 
     left_over_seconds: float = 0.0
-    """The audio of the previous utterance, which some recognizers still process with the next chunk."""
+    """The length, in seconds, of the previous utterance's audio, which some recognizers still process together with the
+    next chunk.
+    """
 
     took_seconds: float = 0.0
-    """The total processing time for the chunks of this utterance."""
+    """The total processing time, in seconds, of the chunks of this utterance."""
 
     def allowed_for_chunk(self, seconds: float) -> float:
         """Return the time limit for the next chunk, which has this length in seconds."""
@@ -296,7 +301,10 @@ class _Guard(Generic[Part]):
         self._rests_samples = 0
 
     def do(self, job: Callable[[Part], Given], chunk: AudioChunk) -> Given | None:
-        """Return a job's result, or `None` during a retry delay. Raises `EngineFaultError` after two failures."""
+        """Run a job and return its result, or return `None` during a retry delay.
+
+        Raises `EngineFaultError` after two failures.
+        """
         if self._rests_samples > 0:
             self._rests_samples -= chunk.samples
             if self._rests_samples > 0:
@@ -318,14 +326,14 @@ class _Guard(Generic[Part]):
 
 
 class Activity(Protocol):
-    """Distinguishes speech from other audio, chunk by chunk."""
+    """Detects speech, chunk by chunk."""
 
     def is_speech(self, chunk: AudioChunk) -> bool:
         """Return whether a chunk contains speech."""
 
 
 class GuardedActivity:
-    """Supervises voice activity detection. A fault resets the detector's state, which the user does not notice.
+    """Supervises voice activity detection. A fault only resets the state, which the user does not notice.
 
     All listeners share the network, which stays loaded.
     """
@@ -352,7 +360,7 @@ class GuardedEcho:
         self._announce = announce
         self._guard = _Guard("the echo canceller", reopen(), reopen)
         self.hears_us_alone = False
-        """Whether the residual of the last chunk contains no voice but the assistant's."""
+        """Whether the residual of the last chunk contains no voice other than the assistant's."""
 
     def clean(self, chunk: AudioChunk, played: bytes) -> AudioChunk:
         """Return a chunk of the same length, without the audio `played` during that time."""
@@ -405,7 +413,7 @@ def _is_text(given: object) -> bool:
 
 
 def is_transcript(given: object) -> bool:
-    """Return whether a value is a valid transcript."""
+    """Return whether a value returned by a recognizer is a valid transcript."""
     return (
         isinstance(given, Transcript)
         and all(map(_is_text, (given.text, given.command, *given.alternatives)))
@@ -414,7 +422,7 @@ def is_transcript(given: object) -> bool:
 
 
 def is_speech_of(sound: object, text: str, words_per_minute: float) -> bool:
-    """Return whether audio can be the spoken text: not empty if the text has words, and not implausibly long."""
+    """Return whether audio can be the given text, spoken: not empty if the text has words, and not implausibly long."""
     if not isinstance(sound, bytes) or len(sound) % 2:
         return False
     if not any(character.isalnum() for character in text):

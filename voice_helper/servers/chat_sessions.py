@@ -22,15 +22,16 @@ from voice_helper.skill.chat import Chat, ChatTurn
 from voice_helper.support.clock import clock_seconds
 
 KEPT_SECONDS: Final = 15 * 60.0
-"""A conversation is dropped after this long without a turn. By then, any guided session is over."""
+"""The seconds after the last turn for which a conversation is kept. By then, any guided session is over."""
 
 MAX_ANSWER_SECONDS: Final = 60.0
 MAX_STEP_SECONDS: Final = 120.0
-"""In a guided session, the user usually speaks at least once within this time."""
+"""The seconds within which the user usually speaks at least once in a guided session."""
 
 MAX_TALKS: Final = 1_000
-"""The maximum number of conversations. Above it, those without a session are dropped first, the longest inactive one
-first.
+"""The maximum number of conversations.
+
+Above it, the longest inactive ones are dropped, those in a guided session last.
 """
 
 

@@ -1,4 +1,4 @@
-"""What the servers share about their connections: who can connect, and how many at a time."""
+"""The limits on connections that all servers share: who can connect, and how many clients at a time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Final
 from voice_helper.recognizers import Recognizer
 
 HELLO_SECONDS: Final = 10.0
-"""A client that sends nothing within this time after connecting is disconnected."""
+"""The seconds after connecting within which a client must send its first message, or it is disconnected."""
 
 MAX_WAIT_SECONDS: Final = 5.0
-"""How long a client waits for a place while others have them all."""
+"""The maximum time, in seconds, that a client waits for a free slot."""
 
 
 def is_loopback(host: str) -> bool:
@@ -28,7 +28,7 @@ def is_loopback(host: str) -> bool:
 
 
 def situation_at(host: str) -> dict[str, str]:
-    """Return the conversation's situation for a server at this host, which says whether other machines can connect."""
+    """Return the situation of conversations on a server at this host, which says whether other machines can connect."""
     return {} if is_loopback(host) else {"serving": "on"}
 
 
@@ -36,9 +36,7 @@ _LOOK_SECONDS: Final = 0.05  # how often a waiting client checks for a free slot
 
 
 class RecognizerPool:
-    """A pool of recognizers that limits how many users can speak at a time. Recognizers are loaded on demand and
-    reused.
-    """
+    """A pool of recognizers, which are loaded on demand and reused. It limits how many users can speak at a time."""
 
     def __init__(self, most: int, open_recognizer: Callable[[], Recognizer]) -> None:
         self._open, self._left = open_recognizer, most
@@ -46,7 +44,7 @@ class RecognizerPool:
         self._lock = threading.Lock()
 
     def take(self) -> bool:
-        """Reserve a slot. Return whether one was free."""
+        """Reserve a slot without waiting. Return whether a slot was free."""
         with self._lock:
             if not self._left:
                 return False
@@ -54,7 +52,7 @@ class RecognizerPool:
             return True
 
     async def take_soon(self, max_seconds: float) -> bool:
-        """Reserve a slot, waiting at most this long for one. Return whether one became free."""
+        """Reserve a slot, waiting at most this long until one is free. Return whether a slot was reserved."""
         loop = asyncio.get_running_loop()
         until = loop.time() + max_seconds
         while not self.take():
@@ -64,7 +62,7 @@ class RecognizerPool:
         return True
 
     def recognizer(self) -> Recognizer:
-        """Return a recognizer to a caller that has reserved a slot."""
+        """Return a recognizer for a slot that the caller has reserved."""
         with self._lock:
             if self._recognizers:
                 return self._recognizers.pop()

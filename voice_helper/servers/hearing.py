@@ -12,7 +12,9 @@ from voice_helper.runtime.supervision import GuardedActivity
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk, Transcript
 
 SAID_TO_US: Final = EndpointSettings(start_seconds=0.1, silence_seconds=1.0)
-"""Endpoint settings after a prompt to speak: short words count, and a short pause does not end the utterance."""
+"""The endpoint settings after the user was asked to speak: a short word counts as an utterance, and a short pause does
+not end it.
+"""
 
 
 class Hearing:

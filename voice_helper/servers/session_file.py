@@ -21,12 +21,12 @@ from voice_helper.errors import SavedStateError, VoiceHelperError
 
 @dataclass(frozen=True, slots=True)
 class KeptSession:
-    """One session in the file."""
+    """A guided session as it is saved in the file."""
 
     talk: str
     place: str | None
     since: float
-    """The time of its last turn, in seconds since 1970."""
+    """The time of the session's last turn, in seconds since 1970."""
 
     state: State
 
@@ -35,14 +35,14 @@ class SessionFile:
     """A file that holds the sessions of a server."""
 
     def __init__(self, path: Path, key: str) -> None:
-        """Set the file, and the key of the content that the sessions belong to."""
+        """Set the path of the file, and the key of the content for which its sessions are valid."""
         self._path, self._key = path, key
 
     def read(self) -> tuple[KeptSession, ...]:
         """Return the sessions in the file, or none if the file does not exist.
 
-        Sessions that are damaged or belong to other content are left out. Raises `VoiceHelperError` if the file cannot
-        be read.
+        Sessions that are damaged or were saved with other content are left out. Raises `VoiceHelperError` if the file
+        cannot be read.
         """
         try:
             written = json.loads(self._path.read_text(encoding="utf-8"))

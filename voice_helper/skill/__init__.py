@@ -69,7 +69,7 @@ _READERS: Final = (
     "understanding/required_fragments", "understanding/safety", "understanding/sentence_reader",
     "understanding/sentences", "understanding/slots", "understanding/understand",
 )  # fmt: skip
-"""The modules that determine how an intents folder is parsed."""
+"""The modules whose code determines how an intents folder is parsed."""
 
 _OURS: Final = Path(__file__).parents[1]
 _HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
@@ -83,7 +83,7 @@ _STALE: Final = (
 
 
 class Memory:
-    """The trained similarity model, read when a question first needs it."""
+    """Holds the trained similarity model, which is read from its file when a question first needs it."""
 
     def __init__(self, learned_from: str, read: Callable[[], classifier.Learned]) -> None:
         """Set the key of the content that the model was trained on, and the function that reads the model."""
@@ -92,12 +92,12 @@ class Memory:
 
     @cached_property
     def learned(self) -> classifier.Learned:
-        """Return the trained model, which may include intents that no longer exist."""
+        """Return the trained model. It may include intents that the folder no longer has."""
         return self._read()
 
 
 class RememberedMeaning:
-    """Finds the nearest meaning with the trained model in a `Memory`."""
+    """Ranks meanings with the trained model in a `Memory`, limited to the current intents."""
 
     def __init__(self, memory: Memory, intents: tuple[str, ...], embed: SentenceEmbedder) -> None:
         """Set the current intents and the embedder."""
@@ -123,7 +123,10 @@ class RememberedMeaning:
         return self.fitted.knows(word, intent)
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Return the template of an intent that is most similar to a text, or `None` if the intent has none."""
+        """Return the template of an intent that is most similar to a text.
+
+        Return `None` if the intent has no template.
+        """
         return self.fitted.nearest_template(comparable, intent)
 
 
@@ -256,9 +259,10 @@ class Skill:
         return self.memory.learned_from != self.content.learning_key
 
     def read_ahead(self, texts: Sequence[str]) -> None:
-        """Run the networks on texts together, before the texts are understood one by one: a third of the time.
+        """Run the networks on many texts together, which takes a third of the time of running them one by one.
 
-        The results are the same. They are kept until the next call, so pass at most a few hundred texts at once.
+        The results are the same. They are kept in memory until the next call, so pass at most a few hundred texts at
+        once.
         """
         normalize = self.content.language.normalize
         firsts = [normalize(text).parts[0] for text in dict.fromkeys(texts)]
@@ -320,8 +324,8 @@ def _content(files: Files, settings: Mapping[str, str]) -> Content:
 
 
 def _code_key(*modules: str) -> str:
-    """Return a hash of this package's modules and of hassil, because other code may parse the same files
-    differently.
+    """Return a hash of this package's modules and of hassil's, which is part of the cache key because other code may
+    parse the same files differently.
     """
     digest = hashlib.sha256(sys.version.encode())
     hassil = find_spec("hassil")  # finds it without loading it
@@ -368,7 +372,10 @@ def _memory(content: Content, announce: Callable[[str], None]) -> Memory:
 
 
 def _alarm(folder: Path, embed: SentenceEmbedder) -> LearnedAlarm | None:
-    """Return the trained alarm of a folder, if it has one. Its parameters are parsed when they are first needed."""
+    """Return the trained alarm of a folder, or `None` if the folder has no alarm.
+
+    The parameters are parsed when they are first needed.
+    """
     path = generated_file(folder, ALARM_FILE)
     if not path.is_file():
         return None

@@ -68,10 +68,10 @@ class Content:
     phrasebook: Phrasebook
     follow_ups: FollowUps
     page: WebLabels | None
-    """`None` if the folder has no `page.yaml` and there is no default one for its language."""
+    """The texts of the web page. `None` if the folder has no `page.yaml` and its language has no default page."""
 
     subject: Subject | None
-    """`None` if the folder has no `assistant.yaml`."""
+    """The subject of the skill. `None` if the folder has no `assistant.yaml`."""
 
     content_key: str
     """A hash of all files. The same content has the same key."""
@@ -87,17 +87,17 @@ class Content:
 
     @property
     def knows_danger(self) -> bool:
-        """Return whether there are rules that recognize signs of danger."""
+        """Return whether the folder has rules that recognize signs of danger."""
         return bool(self.safety.families)
 
     @property
     def about(self) -> str:
-        """Return the subject, as it appears inside a sentence. The default is the folder's name."""
+        """Return the name of the subject as it appears inside a sentence. The default is the folder's name."""
         return self.subject.about if self.subject is not None else self.folder.resolve().name
 
     @property
     def title(self) -> str:
-        """Return the subject, as a title. The default is the folder's name."""
+        """Return the name of the subject as a title. The default is the folder's name."""
         return self.subject.name if self.subject is not None else self.folder.resolve().name
 
     @property
@@ -360,7 +360,7 @@ def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
 
 
 SITUATIONS = frozenset({"recording", "serving", "assistant", "alert"})
-"""The conditions other than the sentence that an answer may depend on, such as how the program was started or an
+"""The circumstances other than the sentence on which an answer may depend, such as whether the program records, or an
 earlier sign of danger.
 """
 
@@ -406,7 +406,7 @@ def _report_overlap(text: str, template: Template, other: str, where: str, probl
 
 
 DRAWING_VERSION = 1
-"""Increment whenever the same words would produce different phrases."""
+"""The version of the drawing. Increment it whenever the same words would produce different phrases."""
 
 _QUESTION_DRAWS = 24
 _SIGN_DRAWS = 4

@@ -55,8 +55,8 @@ def phrases_key(content: Content) -> str:
 def alarm_key(content: Content) -> str:
     """Return the key of the labelled lines that the alarm is trained on: `wordings.txt` and `alarms.txt`.
 
-    The alarm is also trained on sentences drawn from the templates. These are not part of the key, because a few new
-    sentences change the alarm too little to require training.
+    The alarm is also trained on sentences drawn from the templates. These sentences are not part of the key, because a
+    few new ones change the alarm too little to require training.
     """
     lines = content.folder / ALARM_LINES_FILE
     digest = hashlib.sha256("\n".join(f"{each.label} {each.text}" for each in content.wordings).encode())

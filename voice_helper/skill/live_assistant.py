@@ -143,8 +143,9 @@ class LiveAssistant:
         self._assistant.address()
 
     def hush(self) -> None:
-        """Stop the current speech immediately. A session continues with its next instruction; to end it, the user says
-        "stop".
+        """Stop the current speech immediately.
+
+        A session then continues with its next instruction. To end the session, the user says "stop".
         """
         if self._assistant.step is None:
             self._assistant.hush()

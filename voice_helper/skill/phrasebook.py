@@ -21,7 +21,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of the page."""
+    """A section of the page "What can I say?"."""
 
     title: str
     intents: tuple[str, ...]
@@ -36,10 +36,10 @@ class Phrasebook:
     topics: tuple[Section, ...]
     opening: str = ""
     written: Mapping[str, str] = field(default_factory=dict)
-    """Words that are displayed differently from the normalized form: `{"i": "I"}`."""
+    """Words whose display form differs from their normalized form: `{"i": "I"}`."""
 
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Sentences to show for an intent instead of automatically chosen ones."""
+    """Sentences to show for an intent. For intents that are not in the mapping, sentences are chosen automatically."""
 
     def shown(self, text: str) -> str:
         """Return a sentence in its display form: with a capital first letter, and words such as "I"."""
@@ -82,7 +82,7 @@ def _of_group(sentences: Sentences, group: str) -> tuple[str, ...]:
 
 
 def _each_once(topics: Iterable[Section]) -> Iterable[Section]:
-    """Yield the topics. An intent in several topics is kept only in the first."""
+    """Yield the topics, with each intent only in the first topic that contains it."""
     seen: set[str] = {OUT_OF_SCOPE}
     for topic in topics:
         yield Section(topic.title, tuple(intent for intent in topic.intents if intent not in seen), topic.text)

@@ -32,16 +32,16 @@ class WebLabels:
 
     labels: Mapping[str, str]
     kinds: Mapping[str, str]
-    """The label that marks a sentence, by the kind of its row."""
+    """The label that marks a sentence as first aid or article text, by the kind of its row."""
 
     commands: Mapping[str, Button]
-    """The buttons of a session, by intent."""
+    """The buttons of session commands, by intent."""
 
     places: tuple[Button, ...]
-    """Buttons that name a place."""
+    """The buttons that name a place."""
 
     examples: tuple[str, ...]
-    """Questions to start with."""
+    """The questions that the page suggests to start with."""
 
 
 def read_web_labels(
@@ -81,7 +81,7 @@ _NO_USUAL: Final = "copy them from page.en.yaml, because this language has no de
 
 
 def _first_of(maps: Iterable[Mapping[str, _Value]]) -> dict[str, _Value]:
-    """Merge mappings. Earlier mappings take precedence."""
+    """Merge mappings. If a key occurs in several, the first mapping takes precedence."""
     found: dict[str, _Value] = {}
     for each in maps:
         found = {**each, **found}
@@ -89,8 +89,9 @@ def _first_of(maps: Iterable[Mapping[str, _Value]]) -> dict[str, _Value]:
 
 
 def _buttons(commands: Mapping[str, ButtonKeys], sentences: Sentences) -> dict[str, Button]:
-    """Return the buttons of the commands that have sentences. Each button sends its own sentence, or one of the
-    command's.
+    """Return the buttons of the commands that have sentences.
+
+    A button sends the sentence that the page defines for it, or else one of the command's sentences.
     """
     buttons: dict[str, Button] = {}
     for intent, button in commands.items():

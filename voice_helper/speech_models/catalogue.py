@@ -15,7 +15,7 @@ class KnownFile:
     name: str
     bytes: int
     sha256: str | None
-    """`None` if the checksum is not known for certain."""
+    """The SHA-256 checksum of the file. `None` if it is not known for certain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from requests.utils import get_environ_proxies, select_proxy
 from voice_helper.errors import ModelInstallError
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes downloaded so far, and the total if it is known."""
+"""The type of a progress function. It receives the number of bytes downloaded so far, and the total if it is known."""
 
 _BLOCK_BYTES: Final = 1 << 16
 _CONNECT_SECONDS, _STALL_SECONDS = 10.0, 20.0
@@ -34,7 +34,9 @@ _ELSEWHERE: Final = "check whether it has moved, or use another address with --m
 
 
 class _BegunAnewError(requests.exceptions.ConnectionError):
-    """The partial file does not match the server's version, so the download restarts from the beginning."""
+    """The partial file does not belong to the server's current version of the file, so the download restarts from the
+    beginning.
+    """
 
 
 def check_address(url: str, *, is_mirror: bool = False) -> None:
@@ -124,7 +126,7 @@ def _fetch_rest(url: str, part: Path, max_bytes: int, progress: Progress) -> Non
 
 
 def _keep_body(url: str, part: Path, answer: requests.Response, have: int, max_bytes: int, progress: Progress) -> None:
-    """Append the response body to the `have` bytes already in the file."""
+    """Append the body of the response to the partial file, which already has `have` bytes."""
     length = answer.headers.get("Content-Length", "")
     whole = have + int(length) if length.isdecimal() else None
     if "html" in answer.headers.get("Content-Type", ""):

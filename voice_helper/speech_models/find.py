@@ -61,8 +61,9 @@ def most_like(folder: Path) -> str:
 
 
 def is_named_for_a_language(folder: Path) -> bool:
-    """Return whether `find_model` can find the model by language. Some kinds of models need the language code in the
-    name.
+    """Return whether `find_model` would find the model by its language.
+
+    Some kinds of models need the language code in their name.
     """
     kind = MODEL_KINDS.get(engine_of(folder) or "")
     if kind is None or not kind.language_in_name:

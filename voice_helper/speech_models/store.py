@@ -26,7 +26,10 @@ from voice_helper.support.engines import MODEL_KINDS
 from voice_helper.support.paths import user_models_folder
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with the current activity, the bytes done so far, and the total if it is known."""
+"""The type of a progress function.
+
+It receives the current activity, the number of bytes done so far, and the total if it is known.
+"""
 
 _RECEIPT: Final = "voice-helper.json"
 _LOCK: Final = ".lock"
@@ -41,17 +44,17 @@ _LOADER: Final = "import sys\ntry:\n {}\nexcept (ImportError, OSError):\n sys.ex
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The source of a model, and how to get its files."""
+    """Where a model comes from, and how to get its files."""
 
     origin: str
     fill: Callable[[Path], object]
-    """Puts the model into a new folder."""
+    """Puts the files of the model into a new folder."""
 
     checksum: str | None = None
     """The SHA-256 of the model's archive, if it has one."""
 
     name: str = ""
-    """The name to use if the model's own folder does not provide one."""
+    """The name of the model if its own folder does not provide one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,11 @@ class Listed:
     name: str
     engine: str
     bytes: int
-    """The size on disk, or the download size if the model is not installed."""
+    """The size on disk, in bytes, or the size of the download if the model is not installed."""
 
     known: KnownModel | None = None
     path: Path | None = None
-    """The folder of the model. `None` if it is not on this machine."""
+    """The folder of the model. `None` if the model is not on this machine."""
 
     is_own: bool = False
     """Whether this program installed or imported the model."""
@@ -150,7 +153,10 @@ def import_model(source: Path, *, name: str | None, progress: Progress) -> Path:
 
 
 def verify(folder: Path) -> tuple[str, ...]:
-    """Return the files of an installed model that are missing or changed. Raises `ModelInstallError`."""
+    """Return the files of an installed model that are missing or have changed since installation.
+
+    Raises `ModelInstallError`.
+    """
     try:
         files = _receipt(folder)
         return tuple(
@@ -181,7 +187,7 @@ def remove(name: str) -> None:
 
 
 def not_installed(name: str) -> ModelInstallError:
-    """Return the error for a name that no installed model has."""
+    """Build the error for a model name that is not installed."""
     names = ", ".join(path.name for path in installed()) or "none"
     return ModelInstallError(f'no model "{name}" was installed here', hint=f"installed: {names}")
 
@@ -269,9 +275,9 @@ def _refuse_a_second(models: Path, name: str) -> None:
 
 
 def _model_in(folder: Path, origin: str) -> tuple[Path, str]:
-    """Return the model's folder, which is this one or a direct subfolder, and its engine.
+    """Return the folder of the model, which is this folder or a direct subfolder, and the model's engine.
 
-    Raises `ModelInstallError` if there is no model.
+    Raises `ModelInstallError` if neither holds a model.
     """
     inner = [child for child in folder.iterdir() if child.is_dir()]
     for candidate in (folder, *inner):
@@ -287,7 +293,7 @@ def _model_in(folder: Path, origin: str) -> tuple[Path, str]:
 
 
 def _check_is_the_known(name: str, checksum: str | None, files: dict[str, str]) -> None:
-    """Raise `ModelInstallError` if the model has the name of one in the registry but a different checksum."""
+    """Raise `ModelInstallError` if a model has the name of one in the registry but a different checksum."""
     model = next((model for model in registry() if model.name == name), None)
     if model is None:
         return

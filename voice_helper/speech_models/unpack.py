@@ -19,7 +19,7 @@ from typing import IO, Final
 from voice_helper.errors import ModelInstallError
 
 Count = Callable[[int], None]
-"""Called with the number of bytes written so far."""
+"""The type of a progress function. It receives the number of bytes written so far."""
 
 MAX_FILES: Final = 10_000
 _MAX_TIMES: Final = 20  # an archive compresses a model less than 20-fold, and a zip bomb 1,000-fold

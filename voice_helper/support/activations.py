@@ -11,7 +11,10 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 _GELU_BLOCK: Final = 1 << 14
-"""Numbers per block. A block of this size stays in the processor's cache through all steps of the formula."""
+"""The number of values processed at a time.
+
+A block of this size stays in the processor's cache through all steps of the formula.
+"""
 _GELU_FACTORS: Final = tuple(
     factor / 2 for factor in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
 )

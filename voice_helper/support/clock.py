@@ -1,4 +1,4 @@
-"""The clock by which sessions, holds and pauses are timed."""
+"""The clock that times sessions, holds and pauses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import time
 
 
 def clock_seconds() -> float:
-    """Return the time of a clock that nobody sets and, if the machine has one, that keeps running during sleep."""
+    """Return the time, in seconds, of a clock that nobody can set.
+
+    If the machine supports it, the clock keeps running during sleep.
+    """
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; macOS, where only this one counts sleep
         if hasattr(time, name):
             return time.clock_gettime(getattr(time, name))

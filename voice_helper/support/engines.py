@@ -32,10 +32,15 @@ class ModelKind:
     """Python code that defines `load`, a function that loads the model in a folder."""
 
     mark: tuple[str, bytes, str] | None = None
-    """A file, the bytes near its start that mark this kind of model, and the message if they are missing."""
+    """A file, bytes near its start by which this kind of model is recognized, and the error message if they are
+    missing.
+    """
 
     language_in_name: bool = False
-    """Whether the folder's name contains the language. If not, a name that ends in `.en` is English only."""
+    """Whether the language is taken from the name of the model's folder.
+
+    If not, a name that ends in `.en` means English only.
+    """
 
     variable: str | None = None
     """The environment variable that lists additional folders. Models found there are accepted for every language."""
@@ -46,10 +51,13 @@ class ModelKind:
 
 @dataclass(frozen=True, slots=True)
 class RecognizerRecord:
-    """A recognizer. Its module has `open_engine(request)`, which returns an `OpenedRecognizer`."""
+    """A recognizer, as the command line, `doctor` and the servers list it.
+
+    The recognizer's module has `open_engine(request)`, which returns an `OpenedRecognizer`.
+    """
 
     name: str
-    """The name for `--engine`."""
+    """The name of the recognizer for `--engine`."""
 
     module: str
     package: str
@@ -60,52 +68,54 @@ class RecognizerRecord:
 
     hears: str
     needs: str
-    """`hears` and `needs` are the cells of the README's table. In the README, the install command precedes `needs`."""
+    """What the recognizer needs before it can run. In the README's table, this follows the install command."""
 
     adds: str
-    """What a machine without it lacks, for `doctor`."""
+    """What a machine without the recognizer lacks, as `doctor` shows it."""
 
     languages: Mapping[str, str] = field(default_factory=dict)
-    """The languages it recognizes, by code. Empty if that depends on the model."""
+    """The languages that it recognizes, by language code. Empty if they depend on the model."""
 
     extra: str | None = None
-    """The extra that installs it. `None` if it is part of the base install."""
+    """The extra that installs the recognizer. `None` if it is part of the base install."""
 
     model: ModelKind | None = None
-    """The kind of model it needs. `None` if its models come in packages."""
+    """The kind of model that it needs. `None` if its models come in Python packages."""
 
     automatic: bool = False
-    """Whether `auto` may choose it when the user names no model."""
+    """Whether `auto` may choose the recognizer when the user names no model."""
 
     gives_second_opinions: bool = False
-    """Whether it is asked for a second opinion, where it has a model, when another recognizer is unsure."""
+    """Whether the recognizer, if it has a model, gives a second opinion when another one is unsure."""
 
     wants_second_opinions: bool = False
-    """Whether its confidence tells words that it misheard from others, so that a second opinion pays."""
+    """Whether its confidence is reliable enough to decide when a second opinion is worth asking for."""
 
     vocabulary: Literal["pronunciations", "model"] | None = None
-    """What limits its vocabulary: the pronunciations, the model (its module has `unknown_words`), or nothing."""
+    """What limits the words that it can recognize: the known pronunciations, the model (its module then has
+    `unknown_words`), or nothing.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceRecord:
-    """A voice. Its module has `open_engine()`, which returns a `Voice`."""
+    """A voice, as the command line and `doctor` list it. Its module has `open_engine()`, which returns a `Voice`."""
 
     name: str
-    """The name for `--voice`."""
+    """The name of the voice for `--voice`."""
 
     module: str
     package: str
     imports: str
     title: str
-    """Its display name, for `doctor`."""
+    """The display name of the voice, for `doctor`."""
 
     languages: Mapping[str, str] = field(default_factory=dict)
-    """The languages it speaks, by code. Empty if that depends on the operating system."""
+    """The languages that it speaks, by language code. Empty if they depend on the operating system."""
 
     extra: str | None = None
     adds: str | None = None
-    """What a machine without it lacks. `None` if every machine should have it."""
+    """What a machine without the voice lacks. `None` if every machine should have the voice."""
 
 
 RECOGNIZERS: Final = (

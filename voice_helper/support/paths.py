@@ -19,25 +19,25 @@ def data_folder(name: str) -> Path:
 
 
 def intents_folder(language: str = "en") -> Path:
-    """Return the intents folder of a language. It may not exist."""
+    """Return the intents folder of a language. The folder may not exist."""
     return data_folder("intents") / language
 
 
 def cache_folder() -> Path:
-    """Return the folder for files that can be regenerated at any time. It may not exist."""
+    """Return the folder for files that can be regenerated at any time. The folder may not exist."""
     return platformdirs.user_cache_path("voice-helper", appauthor=False)
 
 
 def user_models_folder() -> Path:
-    """Return the folder for speech models that the user installed. It may not exist."""
+    """Return the folder for speech models that the user installed. The folder may not exist."""
     return platformdirs.user_data_path("voice-helper", appauthor=False) / "models"
 
 
 def settings_file() -> Path:
-    """Return the path of the user's settings file. It may not exist."""
+    """Return the path of the user's settings file. The file may not exist."""
     return platformdirs.user_config_path("voice-helper", appauthor=False) / "settings.toml"
 
 
 def state_folder() -> Path:
-    """Return the folder for recent user state, such as the history of typed lines. It may not exist."""
+    """Return the folder for recent user state, such as the history of typed lines. The folder may not exist."""
     return platformdirs.user_state_path("voice-helper", appauthor=False)

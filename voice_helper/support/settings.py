@@ -25,10 +25,13 @@ SETTINGS: Final = (
     "language",
     "intents",
 )
-"""The settings whose value is text or a number. Each has the name of an option that every command has."""
+"""The settings whose value is text or a number. Each has the same name as an option of every command."""
 
 SWITCHES: Final = ("patient",)
-"""The settings whose value is true or false. Each has the name of an option of the commands that keep listening."""
+"""The settings whose value is true or false.
+
+Each has the same name as an option of the commands that keep listening.
+"""
 
 _KNOWN: Final = (*SETTINGS, *SWITCHES)
 
@@ -82,7 +85,7 @@ def _parsed(text: str, path: Path) -> dict[str, Setting]:
 
 
 def callable_number(value: object) -> str | None:
-    """Return an emergency number as text. Return `None` if it is blank or has no digit and so cannot be dialed."""
+    """Return an emergency number as text, or `None` if it is blank or contains no digit and so cannot be dialed."""
     number = "" if value is None else str(value).strip()
     return number if any(character.isdigit() for character in number) else None
 

@@ -33,7 +33,7 @@ _NOISE: Final = re.compile(
     r"|\bPulseAudio|\bunderrun|\boverrun|Expression '.*' failed in 'src/",
     re.IGNORECASE,
 )
-"""Matches messages of the sound libraries. The device classes report the same faults as errors."""
+"""Matches messages that the sound libraries write to stderr. The device classes report the same faults as errors."""
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ class WatchedSkill:
         self._folder, self._settings, self._announce = folder, settings, announce
         self._seen = _files(folder)
         self.is_behind = False
-        """Whether a mistake keeps the last edit from taking effect."""
+        """Whether the last edit has not taken effect, because of a mistake in it."""
 
         self._skill = open_skill(folder=folder, settings=settings, announce=announce)
 

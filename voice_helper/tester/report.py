@@ -23,17 +23,17 @@ class IntentFigures:
 
     right: int
     taken: int
-    """The number of lines of other intents that got this intent."""
+    """The number of lines that should have another intent but got this one."""
 
     @property
     def accuracy(self) -> float:
-        """Return the share of this intent's lines that were right."""
+        """Return the share of lines expected to have this intent that were right."""
         return self.right / self.expected
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Lines of one intent that were understood as another."""
+    """The lines of one intent that were understood as another one."""
 
     expected: str
     got: str
@@ -69,12 +69,12 @@ class Report:
 
     @cached_property
     def failed(self) -> tuple[Result, ...]:
-        """Return the lines that could not be tested, in order."""
+        """Return the lines that could not be tested, in their original order."""
         return tuple(result for result in self.results if result.fault is not None)
 
     @cached_property
     def wrong(self) -> tuple[Result, ...]:
-        """Return the lines that were not as expected, in order."""
+        """Return the lines that were not as expected, in their original order."""
         return tuple(result for result in self.results if result.is_right is False)
 
     @cached_property
@@ -115,7 +115,7 @@ class Report:
 
 
 def in_order(intents: Iterable[str], known: Sequence[str]) -> list[str]:
-    """Sort intents in the folder's order. Intents that are not in the folder come last, by name."""
+    """Sort intents in the order of the folder. Intents that the folder does not have come last, sorted by name."""
     places = {intent: place for place, intent in enumerate(known)}
     return sorted(set(intents), key=lambda intent: (places.get(intent, len(places)), intent))
 

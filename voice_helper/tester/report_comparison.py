@@ -16,7 +16,7 @@ HINT = "name a file that voice-helper test-intents ... --format jsonl wrote befo
 
 Kind = Literal["broken", "mended", "changed"]
 Key = tuple[str, Context, str | None]
-"""The key of a line: its text, its context, and the intent of the previous answer."""
+"""What identifies a line in both runs: its text, its context, and the intent of the previous answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,15 @@ class Comparison:
 
     old: Path
     changes: tuple[Change, ...]
-    """Broken lines first, then fixed ones, then those whose meaning merely changed."""
+    """The changed lines: broken ones first, then fixed ones, then those whose meaning changed without affecting
+    correctness.
+    """
 
     added: int
-    """Lines that the earlier run did not have."""
+    """The number of lines that the earlier run did not have."""
 
     gone: int
-    """Lines of the earlier run that no longer exist."""
+    """The number of lines that only the earlier run had."""
 
     def counts(self) -> str:
         """Return the number of lines of each kind, as text."""
@@ -72,12 +74,15 @@ _KINDS: tuple[Kind, ...] = ("broken", "mended", "changed")
 
 
 def meaning(intent: str, slots: Mapping[str, str]) -> str:
-    """Return an intent with its slots."""
+    """Return an intent and its slots as text."""
     return " ".join((intent, *(f"{name}={value}" for name, value in slots.items())))
 
 
 def circumstances(case: Case) -> str:
-    """Return the circumstances of a line if it is not the usual one: ` (in a session, after remedy_heat)`."""
+    """Return the context of a line as text, or an empty string for the usual one:
+
+    ` (in a session, after remedy_heat)`.
+    """
     parts = ["in a session"] if case.context == "guide" else []
     parts += [f"after {case.after}"] if case.after else []
     return f" ({', '.join(parts)})" if parts else ""

@@ -81,11 +81,11 @@ class PageParts:
     """The command line that made the page."""
 
     folder: str = ""
-    """The intents folder that was tested."""
+    """The name of the intents folder that was tested."""
 
     comparison: Comparison | None = None
     overlaps: Overlaps | None = None
-    """The thefts. `None` if no search was made."""
+    """The sentences that belong to one intent but are understood as another. `None` if they were not searched for."""
 
 
 def html_report(parts: PageParts) -> str:

@@ -12,14 +12,15 @@ from voice_helper.types import Match
 from voice_helper.understanding.sentences import Template
 
 _SURE_DRAWS = 12
-"""A template counts as unreachable if at least this many sentences were drawn from it and other intents claim all of
-them.
+"""The minimum number of sentences that must be drawn from a template before it can count as unreachable.
+
+A template is unreachable if other intents claim all sentences drawn from it.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """A template with sentences that are understood as another intent."""
+    """A template with sentences that are understood as a different intent."""
 
     template: Template
     texts: tuple[str, ...]
@@ -27,7 +28,7 @@ class Overlap:
     """The number of its sentences that were tested."""
 
     match: Match
-    """The meaning of the first such sentence."""
+    """The meaning of the first sentence of the template that is understood as a different intent."""
 
     @property
     def is_whole(self) -> bool:

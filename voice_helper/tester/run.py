@@ -40,10 +40,10 @@ class Case:
     slots: Mapping[str, str] | None = None
     context: Context = "none"
     after: str | None = None
-    """The intent of the previous answer."""
+    """The intent of the answer that precedes the text, or `None` if it begins a conversation."""
 
     place: Place | None = None
-    """The file and line of the text. `None` if it was typed."""
+    """The file and line of the text. `None` if the text was typed."""
 
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Other keys of the line, copied to the results unchanged."""
@@ -62,9 +62,7 @@ class Result:
     """The processing time, including speech recognition."""
 
     fault: str | None = None
-    """The reason why the line could not be tested, if it could not. If a result was expected, the line counts as
-    wrong.
-    """
+    """Why the line could not be tested. `None` if it could. If a result was expected, such a line counts as wrong."""
 
     utterances: int = 1
     """The number of utterances in an audio file. Their texts are judged together."""
@@ -84,7 +82,7 @@ class Result:
         return self.case.slots is None or dict(self.case.slots) == dict(self.match.slots)
 
     def form(self) -> dict[str, Any]:
-        """Return the result as an object for `test-intents --format jsonl`."""
+        """Return the result as a JSON object for `test-intents --format jsonl`."""
         form = answer_form(self.transcript, self.engine, self.match, self.answer)
         case = self.case
         said = {"text": case.text, "context": case.context, "after": case.after}
@@ -129,7 +127,10 @@ def run_case(
 
 
 def trial(skill: Skill, case: Case) -> Trial:
-    """Return how similar a labelled line is to its two nearest meanings, ignoring the thresholds."""
+    """Return a labelled line as a `Trial`: how similar it is to its two nearest meanings.
+
+    The thresholds are ignored.
+    """
     any_score = replace(skill.content.thresholds, sure=0.0, margin=0.0, unsure=0.0, score_slope=1.0, score_offset=0.0)
     match = replace(skill.understanding, thresholds=any_score).understand(case.text)
     wanted = OUT_OF_SCOPE if case.intent in (NONE_INTENT, OUT_OF_SCOPE, None) else case.intent
@@ -153,7 +154,7 @@ class Asked:
 
 
 def ask_skill(skill: Skill, transcript: Transcript, state: State | None = None) -> Asked:
-    """Ask one question. Return its meaning and its complete answer."""
+    """Ask one question in the given state. Return its meaning and its complete answer."""
     after, actions = skill.conversation.step(state or State(), Heard(transcript))
     said = tuple(row for action in actions if isinstance(action, Say) for row in action.rows)
     for action in actions:

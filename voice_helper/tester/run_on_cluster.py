@@ -14,7 +14,7 @@ from voice_helper.skill import Skill, open_skill
 from voice_helper.tester.run import Case, Result, run_case
 
 WAITS_SECONDS: Final = 20.0
-"""A machine needs some seconds to load the content. After this long, a message announces the wait."""
+"""The seconds after which a message says that the machines are still loading the content, which takes some time."""
 
 _LINES_A_TASK: Final = 100
 

@@ -20,17 +20,18 @@ _PRONOUNCED: Final = " and ".join(each.name for each in RECOGNIZERS if each.voca
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """The words that one recognizer cannot recognize."""
+    """The words that one recognizer cannot recognize, with the recognizer's name."""
 
     recognizer: str
     words: tuple[tuple[str, Template], ...]
-    """Each word with the first template that contains it."""
+    """Each word, with the first template that contains the word."""
 
     mend: str
 
 
 def unheard_words(content: Content, model: Path | None = None) -> tuple[list[Unheard], list[str]]:
-    """Check every recognizer. Return what each cannot recognize, and why others were not checked.
+    """Check every recognizer. Return the words that each one cannot recognize, and why some recognizers were not
+    checked.
 
     `model` is the folder of a Vosk model; without it, the function searches for one. Raises `ModelMissingError` if the
     folder holds no model, and `EngineMissingError` if vosk does not load.
@@ -82,7 +83,7 @@ def _unheard(recognizer: str, content: Content, mend: str, heard: Callable[[set[
 
 
 def _ways(word: str, language: Language) -> set[tuple[str, ...]]:
-    """Return the transcripts of a word that still count as this word when texts are compared."""
+    """Return every form in which a recognizer may write a word so that it still matches the templates."""
     comparable = language.comparable(word)
     same: Iterable[str] = (
         left for table in (language.contractions, language.spellings) for left, right in table.items() if right == word

@@ -14,10 +14,10 @@ from voice_helper.understanding.understand import Thresholds, logistic
 Outcome = Literal["right", "wrong", "refused"]
 
 MAX_REFUSED: Final = 0.05
-"""The maximum acceptable share of in-scope lines that get no answer."""
+"""The maximum share of in-scope lines that may get no answer, from 0.0 to 1.0."""
 
 MIN_LINES: Final = 20
-"""The minimum number of lines of each kind. With fewer lines, the choice of the threshold is down to chance."""
+"""The minimum number of lines of each kind. With fewer, the choice of thresholds would be down to chance."""
 
 _SURE: Final = tuple(number / 50 for number in range(1, 46))
 _MARGINS: Final = (0.0, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2)
@@ -26,7 +26,7 @@ _NEWTON_STEPS: Final = 30
 _STEADY: Final = 1e-6
 _EDGE: Final = 1e-4  # closer to 0 or 1 than this, extreme log odds would dominate the fit
 _MIN_WRONG: Final = 5
-"""The minimum number of right and of wrong results for calibrating the scores."""
+"""The minimum number of right results, and of wrong results, that are needed to calibrate the scores."""
 
 _LINE: Final = re.compile(r"""(?P<key>\w+):\s+(?:"[^"]*"|'[^']*'|[^#"']*?)(?P<comment>\s*(?:\s#.*)?)""")
 
@@ -36,13 +36,13 @@ class Trial:
     """A labelled sentence with its similarity to the two nearest intents."""
 
     wanted: str
-    """The expected intent. `out_of_scope` if the line should be refused."""
+    """The intent that the line should get. `out_of_scope` if it should be refused."""
 
     best: str
     nearness: float
     second_nearness: float
     is_near: bool = True
-    """Whether similarity decides. If a rule or a template decides, the thresholds have no effect."""
+    """Whether similarity decides the meaning. If a rule or a template decides, the thresholds have no effect."""
 
     @property
     def is_outside(self) -> bool:
@@ -61,7 +61,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The results of one pair of thresholds, as shares from 0.0 to 1.0."""
+    """The results of one pair of thresholds, as shares of the lines from 0.0 to 1.0."""
 
     sure: float
     margin: float
@@ -82,7 +82,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The answers whose scores fall within one tenth of the range."""
+    """The answers whose scores lie within one tenth of the range, and how many of them are right."""
 
     low: float
     count: int
@@ -158,8 +158,8 @@ def with_score(thresholds: Thresholds, trials: Sequence[Trial]) -> Thresholds:
     """Return thresholds whose scores match the share of right answers.
 
     Fits a logistic regression on the log odds of similarity. Source: J. Platt, Probabilistic outputs for support vector
-    machines (1999). His adjusted targets keep the slope finite. If similarity is not informative on these lines, the
-    thresholds are returned unchanged.
+    machines (1999). His adjusted targets keep the slope finite. If right and wrong answers do not differ in similarity
+    on these lines, the thresholds are returned unchanged.
     """
     near = [trial for trial in trials if trial.is_near and _EDGE < trial.nearness < 1.0 - _EDGE]
     right = [trial.best == trial.wanted for trial in near]
@@ -186,7 +186,7 @@ def with_score(thresholds: Thresholds, trials: Sequence[Trial]) -> Thresholds:
 
 
 def _short(step: float) -> float:
-    """Clamp a step to ±1.0, so that it does not overshoot where the curve is nearly flat."""
+    """Limit a step of the fit to ±1.0, so that the fit does not overshoot where the curve is nearly flat."""
     return max(-1.0, min(1.0, step))
 
 

@@ -33,7 +33,7 @@ DRAWS_PER_TEMPLATE = 8
 RIDGE = 0.5  # lowest error on the development lines, among values from 0.3 to 5
 TEMPERATURE = 0.11  # tuned together with the thresholds, on the development lines
 LEARNING_VERSION = 1
-"""Increment whenever the same sentences would produce a different model."""
+"""The version of the training. Increment it whenever the same sentences would produce a different model."""
 
 _RANDOM_SPREAD = 1.0  # of the kernel: exp(-spread * squared distance)
 _RANDOM_WEIGHT = 1.5
@@ -41,7 +41,7 @@ _BIAS = 10.0
 
 Vector = npt.NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vector]
-"""Returns one row per text: a unit vector of `EMBEDDING_SIZE` numbers."""
+"""The type of an embedder, which returns one row per text: a unit vector of `EMBEDDING_SIZE` numbers."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,13 @@ class Learned:
     """The trained model: plain values that can be saved to a file."""
 
     labels: tuple[str, ...]
-    """An intent, or an intent with one of its red-flag families: `emergency/chest_pain`."""
+    """The classes of the model.
+
+    Each is an intent, or an intent with one of its red-flag families: `emergency/chest_pain`.
+    """
 
     weights: npt.NDArray[np.float32]
-    """`DIMENSIONS` rows and one column per label."""
+    """The weights, with `DIMENSIONS` rows and one column per label."""
 
     idf: Vector
     examples: tuple[str, ...]
@@ -61,7 +64,7 @@ class Learned:
     example_labels: npt.NDArray[np.int32]
     templates: tuple[str, ...]
     example_templates: npt.NDArray[np.int32]
-    """Index of the template that each example was drawn from; -1 for a real user's wording."""
+    """For each example, the index of the template from which it was drawn, or -1 for a real user's wording."""
 
     learned_from: str
     """The key of the content that the model was trained on. If the current key differs, the model is out of date."""
@@ -69,7 +72,7 @@ class Learned:
 
 @dataclass(frozen=True)
 class Nearest:
-    """The classifier, which uses a trained model."""
+    """Ranks meanings by similarity with a trained model."""
 
     learned: Learned
     embed: Embed
@@ -90,11 +93,13 @@ class Nearest:
         return sum(word in self._words for word in words) / len(words) if words else 0.0
 
     def knows(self, word: str, intent: str) -> bool:
-        """Return whether an example of an intent has a word."""
+        """Return whether any example of an intent contains a word."""
         return word in self._words_by_intent[intent]
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
-        """Return the intent's template whose examples are spelled most like the text, or `None` if it has none."""
+        """Return the template of an intent whose examples are spelled most like the text, or `None` if the intent has
+        no template.
+        """
         from rapidfuzz import fuzz, process
 
         learned = self.learned
@@ -130,9 +135,10 @@ def learn(
     learned_from: str = "",
     progress: Callable[[float], None] = lambda share: None,
 ) -> Learned:
-    """Train on the templates and on real users' wordings. Three thousand templates take about two minutes.
+    """Train the model on the templates and on real users' wordings.
 
-    `progress` is called with the share of the examples processed, after all have been embedded.
+    Training on three thousand templates takes about two minutes. `progress` is called with the share of the examples
+    processed, once all of them have been embedded.
     """
     labels = tuple(dict.fromkeys((*sentences.intents, *(wording.label for wording in wordings))))
     number = {label: index for index, label in enumerate(labels)}
@@ -213,8 +219,8 @@ def _embedded(vectors: Vector) -> Vector:
 
 @cache
 def _random_directions() -> tuple[Vector, Vector]:
-    """Return directions and phases that are the same on every machine, because numpy guarantees this generator's
-    output.
+    """Return random directions and phases that are the same on every machine, because numpy guarantees the output of
+    this generator.
     """
     generator = np.random.RandomState(1)
     directions = generator.standard_normal((EMBEDDING_SIZE, RANDOM_FEATURES)) * math.sqrt(2 * _RANDOM_SPREAD)

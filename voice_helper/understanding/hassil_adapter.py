@@ -64,7 +64,7 @@ def names_of(template: str) -> tuple[Name, ...]:
 
 
 def needs_of(template: str) -> Clauses:
-    """Return the fragments that a text must contain to match a template, according to hassil."""
+    """Return the fragments that hassil requires a text to contain to match a template."""
     return tuple(parse_sentence(template).get_required_clauses({}))
 
 
@@ -92,7 +92,7 @@ class Templates:
         self._rule_pieces: dict[str, _Pieces] = {}
 
     def matches(self, text: str, candidates: Iterable[tuple[str, str]]) -> Iterator[Matched]:
-        """Yield every match of a text with the candidates, which are pairs of an intent and a template."""
+        """Yield every match of a text with one of the candidates, which are pairs of an intent and a template."""
         by_intent: dict[str, list[str]] = {}
         for intent, template in candidates:
             by_intent.setdefault(intent, []).append(template)
@@ -129,7 +129,7 @@ class Templates:
         return self._read_lists[name]
 
     def draw(self, template: str, count: int) -> tuple[str, ...]:
-        """Return at most `count` different sentences of a template. Repeated calls return the same ones."""
+        """Return at most `count` different sentences of a template. Repeated calls return the same sentences."""
         chance = random.Random(zlib.crc32(template.encode()))
         expression = parsed(template).expression
         drawn: dict[str, None] = {}
@@ -211,11 +211,14 @@ def _intent(name: str, templates: Iterable[str]) -> Intent:
 
 
 class _Pieces(NamedTuple):
-    """The words in all texts of an expression. A word at either end may continue beyond the expression ("cramp[s]")."""
+    """The words in all texts of an expression.
+
+    The first or last word may continue beyond the expression ("cramp[s]").
+    """
 
     words: frozenset[str]
     alone: frozenset[str]
-    """The texts that contain no space."""
+    """The texts of the expression that contain no space."""
 
     first: frozenset[str]
     last: frozenset[str]

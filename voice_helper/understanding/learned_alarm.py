@@ -1,8 +1,9 @@
-"""The alarm: how likely it is that somebody needs help now, or asks what only people may answer, from labelled lines.
+"""The alarm: a trained model that estimates how likely it is that the user needs help now, or asks something that only
+a person should answer.
 
-The sentence model reads the text once more, with small adapters beside its matrices that were trained for this one
-question (`python -m bench.alarm`), on the red flags and redirects of `wordings.txt` and on what people say that is
-none, in `alarms.txt`. It returns odds. `thresholds.yaml` has the odds from which on something is done.
+The alarm is the sentence model with small adapters next to its matrices. The adapters were trained for this one
+question (`python -m bench.alarm`) on labelled lines: the red flags and redirects of `wordings.txt`, and harmless
+sentences from `alarms.txt`. The alarm returns log odds. `thresholds.yaml` sets the odds from which the program acts.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 ALARM_FILE: Final = "alarm.learned"
 ALARM_LINES_FILE: Final = "alarms.txt"
 SCALE: Final = 8.0
-"""The unit vectors of texts are multiplied by this factor before the last layer, as in training."""
+"""The factor by which the unit vectors of texts are multiplied before the last layer, as in training."""
 
 ORDINARY: Final = "ordinary"
 REDIRECTS: Final = ("ask_medicine", "ask_diagnosis", "ask_other_person")
@@ -33,41 +34,44 @@ _MAX_KEPT: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """The estimated danger in a text."""
+    """The alarm's estimate of whether a text reports a danger or needs a redirect."""
 
     odds: float = -math.inf
-    """The natural logarithm of the odds that someone needs help now (urgent or emergency)."""
+    """The natural logarithm of the odds that the user needs help now, which means urgent or emergency."""
 
     emergency: float = 0.0
-    """The probability of an emergency if someone needs help, from 0.0 to 1.0."""
+    """The probability, from 0.0 to 1.0, that the case is an emergency if the user needs help now."""
 
     redirect: str | None = None
-    """The likeliest of `REDIRECTS`, which ask what only people may answer."""
+    """The likeliest of the `REDIRECTS`, the intents that send the user to a person for an answer.
+
+    `None` without a trained alarm.
+    """
 
     redirect_odds: float = -math.inf
-    """Natural logarithm of the odds that it means one of `REDIRECTS`."""
+    """The natural logarithm of the odds that the text means any of the `REDIRECTS`."""
 
 
 NO_SUSPICION: Final = Suspicion()
 
 
 class Alarm(Protocol):
-    """Estimates the danger in a text."""
+    """Estimates whether a text reports a danger."""
 
     def suspicion(self, comparable: str) -> Suspicion:
-        """Return the estimated danger in a normalized text."""
+        """Return the estimate for a normalized text."""
 
 
 class NoAlarm:
-    """The placeholder for a folder without a trained alarm, where only the rules detect danger."""
+    """The alarm of a folder without a trained model. It never reports a danger, so that only the rules can."""
 
     def suspicion(self, comparable: str) -> Suspicion:
-        """Return no suspicion."""
+        """Return the lowest possible odds for any text, because there is no trained model."""
         return NO_SUSPICION
 
 
 class LearnedAlarm:
-    """The trained alarm. Its parameters are read with the first text."""
+    """The trained alarm. Its parameters are read when the first text is estimated."""
 
     def __init__(self, read: Callable[[], Mapping[str, npt.NDArray[Any]]], embed: SentenceEmbedder) -> None:
         """Set the function that reads the trained parameters, and the embedder whose network is adapted."""
@@ -75,7 +79,7 @@ class LearnedAlarm:
         self._kept: dict[str, Suspicion] = {}
 
     def suspicion(self, comparable: str) -> Suspicion:
-        """Return the estimated danger in a normalized text. Recent results are cached."""
+        """Return the estimate for a normalized text. Recent estimates are cached."""
         if not comparable:
             return NO_SUSPICION
         if comparable not in self._kept:
@@ -85,7 +89,7 @@ class LearnedAlarm:
         return self._kept[comparable]
 
     def read_ahead(self, comparable: Iterable[str]) -> None:
-        """Judge texts together and remember them instead of others: the same odds in a third of the time."""
+        """Estimate many texts together in a third of the time, and cache these results in place of earlier ones."""
         texts = tuple(dict.fromkeys(text for text in comparable if text))
         self._kept = dict(zip(texts, self._judged(texts), strict=True))
 
@@ -113,7 +117,7 @@ class LearnedAlarm:
 
 
 def suspicion_of(scores: npt.NDArray[np.float32]) -> Suspicion:
-    """Return what the scores of the classes (`CLASSES`) say."""
+    """Return the estimate that follows from the scores of the `CLASSES`."""
     of = dict(zip(CLASSES, map(float, scores), strict=True))
     danger = _together(of["urgent"], of["emergency"])
     redirects = _together(*(of[name] for name in REDIRECTS))
@@ -126,6 +130,6 @@ def suspicion_of(scores: npt.NDArray[np.float32]) -> Suspicion:
 
 
 def _together(*scores: float) -> float:
-    """Return the score of several classes taken as one."""
+    """Return the combined score of several classes: the logarithm of the sum of their exponentials."""
     highest = max(scores)
     return highest + math.log(sum(math.exp(score - highest) for score in scores))

@@ -1,6 +1,6 @@
-"""The sentence model all-MiniLM-L6-v2 in numpy: word pieces in, one unit vector per text out.
+"""Compute the sentence model all-MiniLM-L6-v2 with numpy. It converts the word pieces of a text to a unit vector.
 
-Its six layers take 43 MB of memory as 32-bit floats, so they are unpacked only once. Source of the model: Wang et al.,
+As 32-bit floats, its six layers take 43 MB of memory, so they are unpacked only once. Source of the model: Wang et al.,
 MiniLM (2020); of the layers: Devlin et al., BERT (2018).
 """
 
@@ -22,14 +22,15 @@ Floats = npt.NDArray[np.float32]
 LAYERS: Final = 6
 HEADS: Final = 12
 MATRICES: Final = 6
-"""The matrices of a layer: query, key, value, attention output, and the two feed-forward matrices."""
+"""The number of matrices in a layer: query, key, value, attention output, and the two feed-forward matrices."""
 _TINY: Final = np.float32(1e-12)
 _PREFIX: Final = "inner.encoder.layer"
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """An adapter for another task: two narrow matrices whose product is added to a matrix.
+    """An adapter, which changes a trained network for another task: the product of two narrow matrices, which is added
+    to one of the network's matrices.
 
     Source: Hu et al., LoRA: Low-Rank Adaptation of Large Language Models (2021).
     """
@@ -40,7 +41,7 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Linear:
-    """A matrix with its bias."""
+    """A linear layer: a matrix and a bias."""
 
     weight: Floats
     bias: Floats
@@ -94,7 +95,7 @@ class Layer:
         return self.last_norm(self.narrow(gelu(self.wide(states))) + states)
 
     def adapted(self, adapters: Sequence[Adapter]) -> Layer:
-        """Return the layer with an adapter for each of its matrices, in the order of the fields."""
+        """Return the layer with an adapter added to each of its matrices, in the order of the fields."""
         linears = [
             replace(linear, adapter=adapter)
             for linear, adapter in zip(
@@ -107,10 +108,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class SentenceNetwork:
-    """The whole network."""
+    """The whole network, from word pieces to the vector of a text."""
 
     words: npt.NDArray[np.int8]
-    """One row per word piece, to be multiplied by `word_scale`."""
+    """The embeddings of the word pieces as 8-bit integers, one row per piece, to be multiplied by `word_scale`."""
 
     word_scale: Floats
     positions: Floats
@@ -127,7 +128,10 @@ class SentenceNetwork:
         return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), dtype=np.float32)
 
     def adapted(self, adapters: Sequence[Adapter]) -> SentenceNetwork:
-        """Return a network for another task, with six adapters per layer. Everything else is shared."""
+        """Return a network adapted to another task, with six adapters per layer.
+
+        All other parameters are shared with this network.
+        """
         parts = [adapters[MATRICES * number : MATRICES * (number + 1)] for number in range(LAYERS)]
         layers = tuple(layer.adapted(part) for layer, part in zip(self.layers, parts, strict=True))
         return replace(self, layers=layers)

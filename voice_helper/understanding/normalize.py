@@ -1,6 +1,6 @@
 """Normalize spoken or typed text for comparison: case, punctuation, numbers, contractions, spellings, fillers.
 
-A text is normalized once, where it comes in. From there on, the `NormalizedText` is handed down.
+A text is normalized once, when it enters the program, and passed on as a `NormalizedText`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from unicode_rbnf import RbnfEngine
 
 MAX_CHARACTERS = 1_000
-"""No spoken question is longer than this. In the rest of a longer text, only signs of danger are searched for."""
+"""The maximum length of a text that is read completely, in characters.
+
+No spoken question is longer. The rest of a longer text is searched only for signs of danger.
+"""
 
 _OVERLAP_CHARACTERS = 200  # signs of danger are shorter than this
 
@@ -38,46 +41,60 @@ class Language:
     """The intent groups, highest priority first."""
 
     contractions: Mapping[str, str] = field(default_factory=dict)
-    """`{"it is": "it's"}`: texts are compared in the short form, which is how people speak."""
+    """The short form for each long form:
+
+    `{"it is": "it's"}`. Texts are compared in the short form, because people speak that way.
+    """
 
     spellings: Mapping[str, str] = field(default_factory=dict)
     in_session: Mapping[str, str] = field(default_factory=dict)
     """Words that have a different intent during a session, such as "help" on its own."""
 
     letters: str = ""
-    """The letters of the alphabet. Other accents are dropped: "chést" becomes "chest". If empty, all accents are
-    kept.
+    """The letters of the language's alphabet.
+
+    Accents on other letters are dropped: "chést" becomes "chest". If empty, all accents are kept.
     """
 
     fillers: tuple[str, ...] = ()
     """Words and phrases that carry no meaning, such as "um" or "could you tell me"."""
 
     asked: tuple[str, ...] = ()
-    """Question forms with any topic, where `{words}` is the topic: "does {words} help with leg cramps"."""
+    """Forms of questions about any topic: "does {words} help with leg cramps". `{words}` stands for the topic."""
 
     asked_first: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By slot, the values that determine the topic of a question, even if another meaning is more similar."""
+    """For each slot, the values that determine the topic of a question, even if the question is more similar to another
+    meaning.
+    """
 
     blamed: tuple[str, ...] = ()
-    """Questions whether something is the cause, with `{words}` for what is told of it: "{words} is that it"."""
+    """Forms of questions about whether something is the cause:
+
+    "{words} is that it". `{words}` stands for the possible cause.
+    """
 
     subject: tuple[str, ...] = ()
-    """Words that name what the folder is about, such as "cramp"."""
+    """Words that name the subject of the folder, such as "cramp"."""
 
     elsewhere: tuple[str, ...] = ()
-    """Words beside which the subject is another: "stomach"."""
+    """Words that show that a text with one of the `subject` words is about something else, such as "stomach" in
+    "stomach cramp".
+    """
 
     questions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By intent, words that ask for it in a text that names the subject and means nothing else: "why"."""
+    """For each intent, words such as "why" that ask for it.
+
+    They are used if a text names the subject but matches nothing else.
+    """
 
     other_questions: tuple[str, ...] = ()
-    """Words that begin a question about anything else, such as "does"."""
+    """Words with which a question about any topic may begin, such as "does"."""
 
     corrections: tuple[str, ...] = ()
-    """Words that retract the value that follows: "not the calf, the foot"."""
+    """Words that retract the value after them: "not the calf, the foot"."""
 
     def normalize(self, text: str) -> NormalizedText:
-        """Return a text with the forms in which it is compared."""
+        """Return a text as a `NormalizedText`, which has all forms in which texts are compared."""
         return NormalizedText(text, self)
 
     def words(self, text: str) -> tuple[str, ...]:
@@ -103,11 +120,11 @@ class Language:
         return (*parts, left)
 
     def comparable(self, text: str) -> str:
-        """Return a text in normalized form: contracted, with consistent spelling."""
+        """Return a text in comparable form: normalized, with contractions and consistent spelling."""
         return self.contracted(self.words(text))
 
     def contracted(self, words: Iterable[str]) -> str:
-        """Return the words of a text as one text in comparable form."""
+        """Return the words of a text, joined and in comparable form."""
         return self._replacements.sub(" ".join(words))
 
     def without_fillers(self, comparable: str) -> str:
@@ -119,23 +136,28 @@ class Language:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def asked_about(self, comparable: str) -> str:
-        """Return the topic of a question in one of the forms of `asked`, or "" if it has another form."""
+        """Return the topic of a question that has one of the forms in `asked`. Return "" for any other text."""
         return _words_in(self._asked, comparable)
 
     def blamed_in(self, comparable: str) -> str:
-        """Return what a question in one of the forms of `blamed` asks to be the cause, or ""."""
+        """Return the possible cause in a question that has one of the forms in `blamed`.
+
+        Return "" for any other text.
+        """
         return _words_in(self._blamed, comparable)
 
     def names_the_subject(self, comparable: str) -> bool:
-        """Return whether a text names the subject and nothing that makes it another."""
+        """Return whether a text names the subject, without a word from `elsewhere` that shows that it is about
+        something else.
+        """
         return _has_any(comparable, self.subject) and not _has_any(comparable, self.elsewhere)
 
     def begins_a_question(self, comparable: str) -> bool:
-        """Return whether a text begins with the words of a question about anything."""
+        """Return whether a text begins with one of the words in `other_questions`."""
         return comparable.partition(" ")[0] in self.other_questions
 
     def question_in(self, comparable: str) -> str | None:
-        """Return the intent that the words of a question in a text ask for, or `None`."""
+        """Return the intent whose words in `questions` a text contains, or `None`."""
         return next((intent for intent, words in self.questions.items() if _has_any(comparable, words)), None)
 
     @cached_property
@@ -147,7 +169,10 @@ class Language:
         return self._forms(self.blamed)
 
     def _forms(self, forms: tuple[str, ...]) -> re.Pattern[str] | None:
-        """Return the pattern of some forms, in which `(a|b)` is a choice and `[a]` may be left out."""
+        """Return the regular expression for some question forms.
+
+        In a form, `(a|b)` is a choice and `[a]` is optional.
+        """
         patterns = []
         for form in forms:
             pattern = re.escape(self._replacements.sub(form)).replace(r"\{words\}", "(.+?)")
@@ -185,10 +210,10 @@ def _has_any(comparable: str, phrases: Iterable[str]) -> bool:
 
 @dataclass(frozen=True)
 class NormalizedText:
-    """A text with the forms in which it is compared. Each form is computed when it is first needed."""
+    """A text with all forms in which texts are compared. Each form is computed when it is first needed."""
 
     text: str
-    """As it was typed or recognized."""
+    """The original text, as typed or recognized."""
 
     language: Language = field(repr=False, compare=False)
 
@@ -199,17 +224,17 @@ class NormalizedText:
 
     @cached_property
     def comparable(self) -> str:
-        """Return the comparable form: contracted, with consistent spelling."""
+        """Return the comparable form: normalized, with contractions and consistent spelling."""
         return self.language.contracted(self.words)
 
     @cached_property
     def essence(self) -> str:
-        """Return the comparable form without fillers, as the nearest-meaning classifier compares it."""
+        """Return the comparable form without fillers, which the nearest-meaning classifier uses."""
         return self.language.without_fillers(self.comparable)
 
     @cached_property
     def parts(self) -> tuple[NormalizedText, ...]:
-        """Return the parts in which it can be read, as `Language.parts` cuts them."""
+        """Return the parts into which `Language.parts` splits the text."""
         texts = self.language.parts(self.text)
         return (self,) if len(texts) == 1 else tuple(map(self.language.normalize, texts))
 
@@ -230,8 +255,9 @@ class _PhraseTable:
 
 
 def _plain(text: str, letters: str) -> str:
-    """Return a text in lower case, with standard letters for wide forms and ligatures, and without invisible
-    characters.
+    """Return a text in lower case and without invisible characters.
+
+    Wide forms and ligatures are replaced by standard letters.
     """
     typed = _ESCAPES.sub(" ", text)
     if typed.isascii() and typed.isprintable():

@@ -30,7 +30,7 @@ class Name:
     name: str
     is_rule: bool = False
     slot: str = ""
-    """The slot that the value of a list fills."""
+    """The slot that is filled with the list's value."""
 
 
 @lru_cache(maxsize=1 << 17)
@@ -48,7 +48,10 @@ def names_in(plain: str) -> tuple[Name, ...]:
 
 
 class NeedReader:
-    """Determines what templates require. Each group, list and rule is processed once."""
+    """Determines which fragments a text must contain to match a template.
+
+    Each group, list and rule is processed once.
+    """
 
     def __init__(
         self,
@@ -76,8 +79,9 @@ class NeedReader:
 
 
 def _fragments(text: str) -> list[str]:
-    """Return the words in lower case. Words with a punctuation mark are left out, because users may say them without
-    it.
+    """Return the words of a text in lower case.
+
+    Words that contain a punctuation mark are left out, because users may say them without it.
     """
     return [word.casefold() for word in text.split() if word.replace("'", "").isalnum()]
 
@@ -95,7 +99,7 @@ class PieceReader:
         self._read: dict[str, frozenset[str] | None] = {}
 
     def pieces(self, template: str) -> frozenset[str] | None:
-        """Return the pieces of a template; `None` if only the parser can determine them."""
+        """Return the pieces of a template. Return `None` if only the parser can determine them."""
         if template not in self._read:
             self._read[template] = self._found(template) if is_plain(template) else None
         return self._read[template]
@@ -112,10 +116,13 @@ class PieceReader:
 
 
 class WordIndex:
-    """Finds the entries whose pieces spell every word of a text. The time hardly grows with the number of entries."""
+    """Finds the entries whose pieces can spell every word of a text.
+
+    The time hardly grows with the number of entries.
+    """
 
     def __init__(self, pieces: Sequence[frozenset[str] | None]) -> None:
-        """Set the pieces of each entry. An entry with `None` may match any text."""
+        """Set the pieces of each entry. An entry whose pieces are `None` may match any text."""
         self._all = (1 << len(pieces)) - 1
         self._any_text = sum(1 << entry for entry, each in enumerate(pieces) if each is None)
         entries: dict[str, list[int]] = {}
@@ -127,7 +134,10 @@ class WordIndex:
         self._longest = max(map(len, entries), default=0)
 
     def candidates(self, words: Iterable[str]) -> int:
-        """Return the entries that may contain all of these words, of the letters a to z, as the bits of an integer."""
+        """Return the entries that may contain all of these words, as the bits of an integer.
+
+        The words consist of the letters a to z.
+        """
         left = self._all
         for word in sorted(words, key=lambda word: self._often.get(word, 0)):  # rare words leave few entries
             left = self._spelling(word, left) | (left & self._any_text)
@@ -136,7 +146,7 @@ class WordIndex:
         return left
 
     def _spelling(self, word: str, among: int) -> int:
-        """Return those entries that can build a word by joining pieces."""
+        """Return which of the given entries can spell a word by joining their pieces."""
         if len(word) > _LONGEST_WORD:
             return among
         up_to = [among] + [0] * len(word)

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The similarity of one text to every meaning."""
+    """The similarity of one text to every label, from which the scores of intents follow."""
 
     labels: tuple[str, ...]
     shares: Sequence[float] | npt.NDArray[np.float32]
-    """One share per label, adding up to 1.0. Empty if the text contains nothing to compare."""
+    """The similarity to each label, as shares that add up to 1.0. Empty if the text contains nothing to compare."""
 
     def scores(self) -> list[tuple[str, float]]:
         """Return every intent with its score, highest first. Scores range from 0.0 to 1.0 and add up to 1.0."""
@@ -41,7 +41,7 @@ NOTHING_NEAR = Ranking((), ())
 
 
 class NothingIsNear:
-    """The placeholder for a missing classifier. Only the templates and rules are used."""
+    """The ranking of a folder without a trained model, in which only templates and rules find a meaning."""
 
     def rank(self, comparable: str) -> Ranking:
         """Return an empty ranking."""
@@ -52,7 +52,7 @@ class NothingIsNear:
         return 0.0
 
     def knows(self, word: str, intent: str) -> bool:
-        """Return `False`: there are no examples."""
+        """Return `False`, because there are no examples."""
         return False
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:

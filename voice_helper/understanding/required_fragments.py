@@ -1,7 +1,7 @@
 """Word fragments that a text must contain to match: a cheap pre-check that avoids expensive matching.
 
-Requirements are written as clauses. The text must contain at least one fragment of every clause, anywhere, even inside
-a word. A missing clause only costs time, but a clause that is not truly required would lose a match. Clauses are
+Requirements are expressed as clauses. The text must contain at least one fragment of every clause, anywhere, even
+inside a word. A missing clause only costs time, but a clause that is not truly required would lose a match. Clauses are
 therefore never guessed.
 """
 
@@ -43,7 +43,10 @@ def _vagueness(clause: AbstractSet[str]) -> tuple[int, int]:
 
 
 class GroupReader:
-    """Determines the requirements of nested groups of choices, from the innermost group outwards, each group once."""
+    """Determines the requirements of nested groups of choices.
+
+    It works from the innermost group outwards, and processes each group once.
+    """
 
     def __init__(
         self,
@@ -118,9 +121,9 @@ class FragmentIndex:
         self._by_fragment = {fragment: (found[0], as_bits(found)) for fragment, found in entries.items()}
 
     def candidates(self, text: str, among: int = -1) -> list[int]:
-        """Return the positions of the entries that a lower-case text may match, in ascending order.
+        """Return the positions, in ascending order, of the entries that may match a lower-case text.
 
-        `among` limits them to some entries, whose bits are set.
+        `among` limits the search to the entries whose bits are set.
         """
         if not among:
             return []
@@ -142,10 +145,10 @@ class FragmentIndex:
 
 
 def as_bits(entries: Sequence[int]) -> int:
-    """Return ascending positions as the bits of one integer, counted from the first of them.
+    """Return ascending positions as the bits of one integer, counted from the first position.
 
-    Entries that have something in common mostly stand together, so the integer is short. One operation on such integers
-    looks at all entries.
+    The positions of related entries are usually close together, so the integer is short. One operation on such integers
+    handles all entries.
     """
     if not entries:
         return 0

@@ -26,7 +26,7 @@ LEVELS: Final = get_args(Level)
 """The intents of the safety group, highest priority first."""
 
 _NEAR_WORDS = 5
-"""The maximum span of a sign, in words per part."""
+"""The maximum span of a sign, in words for each of its parts."""
 
 _CUT = "\N{PILCROW SIGN}"
 _INNERMOST = re.compile(r"\(([^()]*)\)")
@@ -41,7 +41,7 @@ _CAN_BE_DENIED = ("emergency", "urgent", "ask_other_person")
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A family of signs found in a text."""
+    """A red flag or redirect in a text: the family of signs that was found, and its level."""
 
     level: str
     """One of `LEVELS`."""
@@ -53,7 +53,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """The results of the rules for one utterance."""
+    """The result of applying the rules to one utterance."""
 
     raised: tuple[Flag, ...] = ()
     """The signs that were found, highest level first."""
@@ -62,13 +62,13 @@ class Flags:
     """The signs that were mentioned but clearly denied."""
 
     rest: str = ""
-    """The text in normalized form, without the denied parts."""
+    """The normalized text without the parts that were denied."""
 
     plain: str | None = None
-    """The text in normalized form without idioms, or `None` if it contains no idiom."""
+    """The normalized text without idioms, or `None` if it contains no idiom."""
 
     is_past: bool = False
-    """Whether a sign was left out because it is in the past or in a story."""
+    """Whether a sign was ignored because it lies in the past or is part of a story."""
 
     @property
     def highest(self) -> Flag | None:
@@ -80,7 +80,7 @@ class Flags:
 class _Pattern:
     source: str
     needs: Clauses = ()
-    """The fragments that a text must contain to match."""
+    """The fragments that a text must contain to match the pattern."""
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
@@ -105,15 +105,15 @@ class _Family:
     level: str
     signs: tuple[_Sign, ...]
     not_in_questions: bool
-    """Whether the signs are ignored in questions about them: "is it a clot"."""
+    """Whether the signs are ignored in questions that ask about them: "is it a clot"."""
 
     not_in_general: bool
     """Whether the signs are ignored in general questions: "does your foot go white in a cramp"."""
 
     unless: tuple[_Pattern, ...] = ()
     own_words: tuple[_Pattern, ...] = ()
-    """Words of which at least one is required if the family is found by similarity only, because the family has a
-    special reply.
+    """Words of which a text must contain at least one for the family to be chosen by similarity alone, because the
+    family has a special reply.
     """
 
 
@@ -122,7 +122,7 @@ _Rule = TypeVar("_Rule", _Sign, _Pattern)
 
 @dataclass(frozen=True)
 class SafetyRules:
-    """The rules of one language."""
+    """The safety rules of one language."""
 
     language: Language
     families: tuple[_Family, ...] = ()
@@ -133,16 +133,16 @@ class SafetyRules:
     """Words that may come between a negator and what it denies: "no sign of any swelling"."""
 
     denials: tuple[_Pattern, ...] = ()
-    """Phrases that say that all is well: "i can breathe"."""
+    """Phrases that deny a sign without a negator: "i can breathe"."""
 
     hedges: tuple[_Pattern, ...] = ()
-    """Phrases that make a denial uncertain: "not chest pain as such"."""
+    """Phrases that make a denial uncertain, so that the sign still counts: "not chest pain as such"."""
 
     past: tuple[_Pattern, ...] = ()
-    """Phrases that put a sign in the past or in a story: "ten years ago", "on the telly"."""
+    """Phrases that show that a sign lies in the past or is part of a story: "ten years ago", "on the telly"."""
 
     present: frozenset[str] = field(default_factory=frozenset)
-    """Words that bring a past sign back: "again", "still"."""
+    """Words that show that a sign in the past is present again: "again", "still"."""
 
     questions: tuple[str, ...] = ()
     question_ends: tuple[str, ...] = ()
@@ -157,10 +157,10 @@ class SafetyRules:
     """Words that begin a new clause, such as "and"."""
 
     remembered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """For each level, the intents or groups that are not answered any more after a certain sign of that level."""
+    """For each level, the intents or groups that are no longer answered after a certain sign of that level."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the fields and the index, which takes long to build."""
+        """Return the fields for pickling, with the index, which takes long to build."""
         return {each.name: getattr(self, each.name) for each in fields(self)} | {"_index": self._index}
 
     @cached_property
@@ -173,8 +173,9 @@ class SafetyRules:
         return _cut(comparable, {*self.negation_ends, *self.clause_ends})
 
     def may_be(self, family: str, comparable: str) -> bool:
-        """Return whether a text without a sign of a family may still mean it, because it contains one of the family's
-        own words.
+        """Return whether a text may mean a family although it contains none of the family's signs.
+
+        It may if it contains one of the family's own words.
         """
         words = next((each.own_words for each in self.families if each.name == family), ())
         return not words or any(pattern.compiled.search(comparable) for pattern in words)
@@ -187,7 +188,7 @@ class SafetyRules:
         return any(flag.family == family or self._names(family, flag.words) for flag in denied)
 
     def _names(self, family: str | None, words: str) -> bool:
-        """Return whether a sign of a family also contains one of the denied words."""
+        """Return whether any sign of a family contains one of the denied words."""
         named = set(words.split()) - self.small_words - set(self.negators) - set(self.negation_passes)
         sources = [
             part.source for each in self.families if each.name == family for sign in each.signs for part in sign.parts
@@ -199,7 +200,7 @@ class SafetyRules:
         return self._that_may_match(said.comparable)._find(said.comparable)
 
     def _that_may_match(self, comparable: str) -> SafetyRules:
-        """Return only the rules that may match a text, with or without its idioms and denials."""
+        """Return a copy that contains only the rules that may match a text, with or without its idioms and denials."""
         may_match = {id(self._needing[each]) for each in self._index.candidates(comparable)}
 
         def kept(rules: tuple[_Rule, ...]) -> tuple[_Rule, ...]:
@@ -248,7 +249,10 @@ class SafetyRules:
         return Flags(tuple(raised), tuple(denied), rest, plain if plain != comparable else None, is_past)
 
     def _without_past(self, clause: str) -> str:
-        """Return a clause without the parts that tell of the past or of a story: "i had a heart attack years ago"."""
+        """Return a clause without the parts that are about the past or part of a story:
+
+        "i had a heart attack years ago".
+        """
         if not self.past:
             return clause
         parts = _cut(clause, self.clause_ends)
@@ -258,7 +262,7 @@ class SafetyRules:
         return f" {_CUT} ".join(part for part, past in zip(parts, is_past, strict=True) if not past)
 
     def _added(self, comparable: str) -> Iterator[str]:
-        """Yield what follows the end of a question."""
+        """Yield the statements that follow a question in the same text."""
         for end in self.question_ends:
             yield from comparable.split(f" {end} ")[1:]
 
@@ -268,8 +272,9 @@ class SafetyRules:
         return self._is_question(comparable) and bool(words & self.generic) and not words & self.persons
 
     def is_fragment(self, comparable: str) -> bool:
-        """Return whether a text consists only of words for persons and small words. A fragment like "i have had"
-        resembles too many sentences.
+        """Return whether a text consists only of words for persons and small words, such as "i have had".
+
+        Such a fragment is similar to too many sentences.
         """
         return all(word in self.small_words or word in self.persons for word in comparable.split())
 
@@ -280,8 +285,8 @@ class SafetyRules:
                 yield clause[min(start for start, _ in spans) : max(end for _, end in spans)]
 
     def _is_only_asked(self, family: _Family, comparable: str) -> bool:
-        """Return whether a sign is only asked about or used in another sense, so that the text attributes it to
-        nobody.
+        """Return whether the text only asks about a sign, or uses its words in another sense, so that nobody is said to
+        have it.
         """
         if family.not_in_questions and self._is_question(comparable):
             return True
@@ -290,7 +295,10 @@ class SafetyRules:
         return any(pattern.compiled.search(comparable) for pattern in family.unless)
 
     def _cut_denied(self, clauses: Sequence[str]) -> tuple[list[str], list[Flag]]:
-        """Replace every clearly denied sign ("no fever or swelling") by a mark. Return the clauses and these signs."""
+        """Replace every clearly denied sign ("no fever or swelling") by a mark.
+
+        Return the remaining clauses and the denied signs.
+        """
         denied: list[Flag] = []
         left: list[str] = []
         for clause in clauses:
@@ -315,7 +323,7 @@ class SafetyRules:
         return clause
 
     def _denied_part(self, spans: Sequence[tuple[int, int]], clause: str) -> tuple[int, int] | None:
-        """Return the span of a sign that is denied, or `None`. A negator that is part of the sign does not deny it."""
+        """Return the span of a sign if it is denied, or `None`. A negator that is part of the sign does not deny it."""
         if any(hedge.compiled.search(clause) for hedge in self.hedges):
             return None
         for span in spans:
@@ -353,7 +361,7 @@ class SafetyRules:
 
     @cached_property
     def _denial(self) -> re.Pattern[str]:
-        """Return the pattern of a mark, together with the words that deny it."""
+        """Return the pattern of a mark together with the words that may deny it."""
         words = "|".join(re.escape(word) for word in (*self.negators, *self.negation_passes))
         return re.compile(rf"(?:(?<![\w'])(?:{words})\s+)*{_CUT}" if words else _CUT)
 
@@ -381,7 +389,7 @@ def _cut(comparable: str, ends: Collection[str]) -> list[str]:
 
 
 def read_safety(item: Item, language: Language, problems: Problems) -> SafetyRules:
-    """Read `safety.yaml`. Mistakes are added to `problems` and left out of the rules."""
+    """Read `safety.yaml`. Mistakes are added to `problems`, and invalid entries are left out."""
     file = read(SafetyFile, item, problems)
     groups = {name: "|".join(words) for name, words in file.groups.items()}
     pattern = _PatternReader(groups, language, file.small_words)
@@ -451,7 +459,10 @@ class _PatternReader:
         return _Pattern(rf"(?<![\w'])(?:{pieces})(?:'s)?(?![\w'])", self._reader.needs(unfolded.translate(_NO_MARKS)))
 
     def _unfolded(self, part: str) -> tuple[str, str | None]:
-        """Replace the names of groups by their words. Return the result, and the error in a name, if any."""
+        """Replace the references to groups in a phrase by the words of the groups.
+
+        Return the result, and the error in a reference, if any.
+        """
         for _ in range(_DEEPEST_GROUP):
             names = set(_NAME.findall(part))
             if not names:
@@ -495,7 +506,7 @@ def _mistake_in(unfolded: str, part: str) -> str | None:
 
 
 def _find_sign(sign: _Sign, text: str) -> tuple[tuple[int, int], ...] | None:
-    """Return the spans (in characters) of a sign's parts if they are near each other, otherwise `None`."""
+    """Return the spans of a sign's parts, in characters, if the parts are near each other. Otherwise return `None`."""
     spans: list[tuple[int, int]] = []
     for part in sign.parts:
         found = part.compiled.search(text)

@@ -1,7 +1,7 @@
-"""Read the sentence templates of an intents folder, lists and rules among them.
+"""Read and check the sentence templates of an intents folder, including lists and rules.
 
-hassil silently accepts a broken template and fails at the first sentence. Therefore every template, list and rule is
-checked here when it is read, and each problem names its file and line.
+hassil silently accepts an invalid template and fails when a sentence is matched. Therefore, every template, list and
+rule is checked here when it is read. Each problem is reported with its file and line.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
 def read_sentences(documents: Mapping[str, Item], language: Language, problems: Problems) -> Sentences:
     """Read the templates from sentence files.
 
-    `documents` are the files by group name (`remedies`). Mistakes are added to `problems` and left out, so that one bad
-    line never affects the others.
+    `documents` are the files by group name (`remedies`). Mistakes are added to `problems`. Invalid lines are left out,
+    so that they never affect the others.
     """
     files = {group: read(SentencesFile, document, problems) for group, document in documents.items()}
     lists: dict[str, ListKeys] = {}
@@ -131,7 +131,7 @@ def _bracket_fault(text: str) -> str | None:
 
 
 def _values_of(name: str, entry: ListKeys, language: Language, problems: Problems) -> list[tuple[SlotValue, str]]:
-    """Return the values of a list that have no mistake, each with its template."""
+    """Return the valid values of a list, each with its template."""
     what = f"the list {{{name}}}"
     values = [
         found

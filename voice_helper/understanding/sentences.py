@@ -1,6 +1,5 @@
-"""Match texts with sentence templates, written in Home Assistant's template language, by hassil.
-
-hassil is loaded only when a text may match a template.
+"""Match texts with sentence templates, which are written in Home Assistant's template language. hassil does the
+matching, and is loaded only when a text may match a template.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _MAX_MISHEARD_WORDS = 3
 _MIN_MISHEARD_LETTERS = 5  # shorter words resemble too many others
 _MISHEARD_LIKENESS = 80
 NAMED = re.compile(r"\{[^{}]*\}|<[^<>]*>")
-"""A list or a rule that a template names."""
+"""Matches a reference to a list or a rule in a template."""
 
 _COMMON_SHARE = 0.25  # a word in a larger share of the intents is common
 
@@ -40,7 +39,7 @@ class Template:
     text: str
     place: Place
     number: int
-    """The position among the sentences of its intent in its file, from 1."""
+    """The position of the template among those of its intent in its file, counted from 1."""
 
     def __str__(self) -> str:
         return f"{self.intent}, sentence {self.number}"
@@ -72,7 +71,7 @@ class Sentences:
     _raw_rules: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the fields and everything that takes long to build, but no objects of hassil."""
+        """Return the fields for pickling, with everything that takes long to build but without objects of hassil."""
         kept = {
             name: getattr(self, name) for name in ("intents", "slots_of", "_lists_of_slot", "_index", "_words_index")
         }
@@ -86,7 +85,8 @@ class Sentences:
     def exact(self, said: NormalizedText, only: Iterable[str] | None = None) -> tuple[Claim, ...]:
         """Return the intents that a text matches word for word, highest priority first.
 
-        Tries the original text, the contracted text, and the text without fillers. `only` limits the intents to try.
+        Tries the original text, the text with contractions, and the text without fillers. `only` limits the search to
+        some intents.
         """
         if only is not None:
             return self._exact(said, frozenset(only))
@@ -99,7 +99,10 @@ class Sentences:
 
     @cached_property
     def _recent(self) -> dict[str, tuple[Claim, ...]]:
-        """Return what the last few texts match: the same text is looked up several times on the way to an answer."""
+        """Return the matches of a text.
+
+        The last few results are cached, because the same text is looked up several times on the way to an answer.
+        """
         return {}
 
     def _exact(self, said: NormalizedText, allowed: frozenset[str] | None) -> tuple[Claim, ...]:
@@ -116,7 +119,7 @@ class Sentences:
         return tuple(sorted(claims.values(), key=lambda claim: self._rank(claim.intent)))
 
     def draw(self, template: Template, count: int) -> tuple[str, ...]:
-        """Return at most `count` different sentences of a template. Repeated calls return the same ones."""
+        """Return at most `count` different sentences of a template. Repeated calls return the same sentences."""
         return self._parsed.draw(template.text, count)
 
     def written_out(self, template: str, limit: int) -> tuple[str, ...]:
@@ -148,7 +151,7 @@ class Sentences:
         """Find the slot values in a text, except those that it retracts. Several values of one slot are joined by
         commas.
 
-        With `misheard`, words with a similar spelling also count.
+        With `misheard`, words that are spelled similarly to a value also count, because they may be recognition errors.
         """
         found: dict[str, str] = {}
         for slot in slots:
@@ -165,7 +168,7 @@ class Sentences:
         return found
 
     def may_name(self, slot: str, words: frozenset[str]) -> bool:
-        """Return whether some words can spell a value of a slot."""
+        """Return whether the given words can spell a value of a slot."""
         _, values = self._slot_patterns.get(slot, (None, {}))
         known = {each for word in words for each in self.language.comparable(word).split()}
         return any(known.issuperset(phrase.split()) for phrase in values)
@@ -302,11 +305,11 @@ class Sentences:
         return word in self._known_words
 
     def means(self, intent: str, word: str) -> bool:
-        """Return whether a template of an intent, or a rule in it, contains a word."""
+        """Return whether any template of an intent, or a rule that it uses, contains a word."""
         return word in self._words_of_intents[intent]
 
     def is_common(self, word: str) -> bool:
-        """Return whether so many intents have a word that it tells nothing about what is meant."""
+        """Return whether a word occurs in so many intents that it says nothing about which one is meant."""
         return word in self._common_words
 
     @cached_property
@@ -316,7 +319,10 @@ class Sentences:
 
     @cached_property
     def _words_of_intents(self) -> Mapping[str, set[str]]:
-        """Return the words in the templates of each intent and in their rules, without the values of lists."""
+        """Return the words in the templates of each intent and in the rules that they use.
+
+        Values of lists are not included.
+        """
         of_rules = {name: set(self.language.words(text)) for name, text in self._raw_rules.items()}
         found: dict[str, set[str]] = {intent: set() for intent in self.intents}
         for template in self.templates:

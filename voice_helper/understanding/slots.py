@@ -12,4 +12,4 @@ class SlotValue:
     value: str
     say: str
     phrases: tuple[str, ...]
-    """The ways to say the value, the plainest first. Their number is limited."""
+    """The phrases that stand for the value, the plainest first. Their number is limited."""

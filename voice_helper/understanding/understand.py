@@ -35,21 +35,29 @@ Context = Literal["none", "guide"]
 
 HELP_NOW: Final = ("emergency", "urgent")
 _FEW_WORDS: Final = 3
-"""Phrases of up to this length, such as "thank you", may be meant for anyone."""
+"""The maximum number of words of a phrase that may be meant for anyone, such as "thank you"."""
 
 _WELL_UNDERSTOOD: Final = 0.7
-"""From this score, a question after a story is not looked at by itself."""
+"""The score from which a text as a whole is understood well enough.
+
+Below it, a question at its end is also tried by itself.
+"""
 
 MIN_KNOWN_SHARE: Final = 0.34
-"""If the share of known words is lower than this, similarity is meaningless."""
+"""The minimum share of known words.
+
+If fewer words of a text are known, its similarity to the examples is meaningless.
+"""
 
 
 FEW_WORDS_OF_DANGER: Final = 5
-"""A text of up to this number of words provides little evidence, so it has its own thresholds."""
+"""The maximum number of words of a text that has its own thresholds for danger, because so few words provide little
+evidence.
+"""
 
 _EDGE: Final = 1e-6
 _NEVER: Final = 20.0
-"""Log odds that no text reaches."""
+"""Log odds higher than any text can reach. As a threshold, this value turns a decision off."""
 
 
 def logistic(odds: float) -> float:
@@ -77,7 +85,7 @@ class NearestMeaning(Protocol):
         """Return the share of the text's words that occur in the templates, from 0.0 to 1.0."""
 
     def knows(self, word: str, intent: str) -> bool:
-        """Return whether an example of an intent has a word."""
+        """Return whether any example of an intent contains a word."""
 
     def nearest_template(self, comparable: str, intent: str) -> str | None:
         """Return the template of an intent that is most similar to a text, or `None` if the intent has none."""
@@ -91,69 +99,75 @@ class Thresholds:
     margin: float
     unsure: float
     confident: float
-    """The minimum confidence for trusting a transcript."""
+    """The minimum confidence of a recognizer for trusting its transcript."""
 
     emergency: float
-    """The minimum probability of an emergency, given danger, for treating it as an emergency. Below one half, so that
-    doubtful cases get the higher level.
+    """The minimum probability of an emergency, given danger, for treating the text as an emergency.
+
+    The value is below one half, so that doubtful cases get the higher level.
     """
 
     alarm_certain: float
-    """The minimum log odds of danger (natural logarithm) for a certain alarm without a rule."""
+    """The minimum log odds of danger (natural logarithm) for a certain alarm if no rule matches."""
 
     alarm_possible: float
-    """The minimum log odds for naming the emergency number without a rule."""
+    """The minimum log odds of danger for a possible alarm, which names the emergency number, if no rule matches."""
 
     rule_certain: float
-    """The minimum log odds for a certain alarm if a rule matches."""
+    """The minimum log odds of danger for a certain alarm if a rule matches."""
 
     rule_possible: float
-    """The minimum log odds for a possible alarm if a rule matches."""
+    """The minimum log odds of danger for a possible alarm if a rule matches."""
 
     alarm_short: float = 0.0
-    """Added to the four limits above for a text of up to five words."""
+    """The amount added to the four limits above for a text of up to five words."""
 
     alarm_session: float = 0.0
-    """Added to the four limits in a guided session."""
+    """The amount added to the four limits above during a guided session."""
 
     alarm_clear: float = 0.0
-    """With a lower recognizer confidence, a sign of danger is at most possible."""
+    """The recognizer confidence below which a sign of danger is treated as possible, never as certain."""
 
     redirect: float = _NEVER
-    """The minimum odds of a redirect that are acted on without a rule."""
+    """The minimum log odds of a redirect for acting on it if no rule matches."""
 
     rule_redirect: float = -_NEVER
-    """The minimum odds at which the words of a redirect's rule count."""
+    """The minimum log odds of a redirect for acting on it if a rule matches."""
 
     heard: float = 0.0
-    """Transcripts with a lower confidence are ignored, except for signs of danger that a rule finds."""
+    """The recognizer confidence below which transcripts are ignored, except for signs of danger that a rule finds."""
 
     overheard: float = 0.5
-    """The minimum score for overheard speech, which was not addressed to the program."""
+    """The minimum score for answering overheard speech, which was not addressed to the program."""
 
     overheard_confident: float = 0.7
-    """The minimum confidence for overheard speech that is understood by similarity only."""
+    """The minimum recognizer confidence for answering overheard speech that is understood by similarity only."""
 
     overheard_clear: float = 0.8
-    """A red flag in overheard speech counts regardless of the partial transcript if the confidence is at least this
-    high.
+    """The recognizer confidence from which a red flag in overheard speech counts even if the partial transcript does
+    not contain one.
     """
 
     score_slope: float = 1.0
-    """With `score_offset`, converts similarity to a calibrated score, in log odds."""
+    """The slope of the line that converts similarity to a calibrated score, in log odds.
+
+    `score_offset` is its offset.
+    """
 
     score_offset: float = 0.0
 
     def believed(self, nearness: float) -> float:
-        """Return the calibrated score for a similarity: the expected share of right answers at this similarity."""
+        """Return the calibrated score for a similarity, which is the expected share of right answers at that
+        similarity.
+        """
         if not 0.0 < nearness < 1.0:
             return nearness
         odds = self.score_slope * math.log(nearness / (1 - nearness)) + self.score_offset
         return logistic(odds)
 
     def decision(self, score: float, second_score: float, *, may_ask: bool) -> Decision:
-        """Decide from the similarity of the two nearest meanings whether to answer, to ask a clarifying question, or to
-        refuse.
+        """Decide whether to answer, to ask a clarifying question or to refuse, from the similarity of the two nearest
+        meanings.
         """
         if score >= self.sure and score - second_score >= self.margin:
             return "nearest"
@@ -177,14 +191,17 @@ USUAL_THRESHOLDS: Final = Thresholds(
 
 @dataclass(frozen=True)
 class Understanding:
-    """Everything needed to understand a text."""
+    """Everything needed to find the meaning of a text."""
 
     sentences: Sentences
     safety: SafetyRules
     nearest: NearestMeaning
     thresholds: Thresholds
     alarm: Alarm | None = None
-    """The trained alarm. Without one, the odds of danger follow from the similarity to its intents."""
+    """The trained alarm.
+
+    `None` if the folder has none; the odds of danger then follow from the similarity to the danger intents.
+    """
 
     def understand(self, text: str, context: Context = "none", confidence: float = 1.0) -> Match:
         """Return the meaning of a typed or recognized text. `confidence` is the recognizer's, from 0.0 to 1.0.
@@ -194,11 +211,13 @@ class Understanding:
         return self.meaning(self.normalize(text), context, confidence)
 
     def normalize(self, text: str) -> NormalizedText:
-        """Return a text with the forms in which all rules, templates and classifiers compare it."""
+        """Return a text as a `NormalizedText`, which has all forms in which rules, templates and classifiers compare
+        texts.
+        """
         return self.sentences.language.normalize(text)
 
     def meaning(self, said: NormalizedText, context: Context = "none", confidence: float = 1.0) -> Match:
-        """Return the meaning of a text that is normalized already: see `understand`."""
+        """Return the meaning of a text that is already normalized. See `understand`."""
         first, *rest = said.parts
         is_spelled = all(len(word) == 1 for word in first.words)  # a letter is a cough, or the start of a word
         if is_spelled and self.safety.find(first).highest is None:  # but "d v t" is a name
@@ -227,7 +246,7 @@ class Understanding:
 
         A command, "yes" or "thanks" has a meaning only during a conversation, and similarity alone may be a
         coincidence. A red flag may be a recognition error. If another recognizer returned a partial transcript
-        (`so_far`), this must contain a red flag as well, unless the confidence is high.
+        (`so_far`), that transcript must contain a red flag as well, unless the confidence is high.
         """
         if match.decided_by == "command":
             return match.intent == GUIDE_START
@@ -292,18 +311,18 @@ class Understanding:
         return replace(self._about_what_was_asked(said, nearest), denied=denied)
 
     def _redirect(self, said: NormalizedText, flags: Flags) -> Flag | None:
-        """Return the redirect that a rule names, unless the alarm is sure that it is none."""
+        """Return the redirect that a rule finds, unless the alarm rules it out."""
         flag = next((flag for flag in flags.raised if flag.level not in HELP_NOW), None)
         return flag if flag is not None and self._may_mean(flag.level, said) else None
 
     def _may_mean(self, intent: str, said: NormalizedText) -> bool:
-        """Return whether a text may mean an intent: a redirect only if the alarm does not rule it out."""
+        """Return whether a text may mean an intent. Only redirects can be ruled out, by the alarm."""
         if self.alarm is None or intent not in REDIRECTS:
             return True
         return self.alarm.suspicion(said.essence).redirect_odds >= self.thresholds.rule_redirect
 
     def _learned_redirect(self, said: NormalizedText) -> Match | None:
-        """Return the redirect that the alarm finds likely enough without the words of a rule, if any."""
+        """Return the redirect that the alarm considers likely enough even though no rule matches, or `None`."""
         if self.alarm is None or self._asks_about_unknown(said) or not self._is_known(said):
             return None
         suspicion = self.alarm.suspicion(said.essence)
@@ -313,12 +332,15 @@ class Understanding:
         return Match(suspicion.redirect, self._slots_in(said, suspicion.redirect), score, "nearest")
 
     def _asks_about_unknown(self, said: NormalizedText) -> bool:
-        """Return whether what a text asks about is in no template: "does zorbing help leg cramps"."""
+        """Return whether a text asks about something that occurs in no template: "does zorbing help leg cramps"."""
         asked = said.language.asked_about(said.essence).split()
         return bool(asked) and not self.sentences.knows(asked[-1])
 
     def _about_what_was_asked(self, said: NormalizedText, nearest: Match) -> Match:
-        """Return the nearest meaning, or what is known of the thing that a text asks about if that is another."""
+        """Return the nearest meaning, unless the text asks about something else.
+
+        In that case, return the meaning for the thing that it asks about.
+        """
         language, group, comparable = said.language, self._group(nearest.intent), said.essence
         is_ours = language.names_the_subject(comparable)
         is_firm = group == COMMAND_GROUP or nearest.intent in LEVELS or (nearest.intent == OUT_OF_SCOPE and not is_ours)
@@ -346,7 +368,9 @@ class Understanding:
         return self._otherwise(comparable, nearest, is_asked=bool(asked))
 
     def _asked_at_the_end(self, said: NormalizedText, nearest: Match) -> Match | None:
-        """Return the meaning of a question after a story, if the whole is not understood well."""
+        """Return the meaning of a question at the end of a story, or `None` if there is no such question or the whole
+        text is understood well.
+        """
         if nearest.decided_by == "nearest" and nearest.intent != OUT_OF_SCOPE and nearest.score >= _WELL_UNDERSTOOD:
             return None
         words = said.essence.split()
@@ -358,9 +382,10 @@ class Understanding:
         return None
 
     def _otherwise(self, comparable: str, nearest: Match, *, is_asked: bool) -> Match:
-        """Return what is known of a thing that a text on the subject names, what it asks for, or that nothing is known.
+        """Return the meaning of a text about the subject that is not understood otherwise.
 
-        `is_asked` means that it has one of the forms of `asked`.
+        This is the intent for a thing that the text names, the intent that its question words ask for, or the reply
+        that nothing is known. `is_asked` says that the text has one of the forms in `asked`.
         """
         language = self.sentences.language
         is_question = is_asked or language.begins_a_question(comparable)
@@ -376,7 +401,10 @@ class Understanding:
         return Match(intent, slots, score=nearest.score, decided_by="nearest")
 
     def _is_about(self, asked: list[str], intent: str) -> bool:
-        """Return whether a meaning has one of the words that were asked about, and the last one is known at all."""
+        """Return whether an intent contains any of the words that were asked about.
+
+        The last of these words must be known.
+        """
         if intent in (NONE_INTENT, UNSURE_INTENT) or not self.sentences.knows(asked[-1]):
             return False
         telling = [word for word in asked if not self.sentences.is_common(word)]
@@ -385,7 +413,7 @@ class Understanding:
         )
 
     def about(self, said: NormalizedText) -> Match | None:
-        """Return the meaning of a text that names a value of `asked_first`, otherwise `None`."""
+        """Return the meaning of a text that names a value in `asked_first`, or `None` if it names none."""
         for slot, values in said.language.asked_first.items():
             named = self._named_in(said.comparable, (slot,), values)
             if named is not None:
@@ -393,7 +421,10 @@ class Understanding:
         return None
 
     def _named_in(self, comparable: str, slots: Iterable[str], values: tuple[str, ...] | None = None) -> Match | None:
-        """Return what is known of the first of some slots that has a value in a text, one of `values` if given."""
+        """Return the intent for the first of the given slots that has a value in a text, or `None`.
+
+        `values` limits the values that count.
+        """
         for slot in slots:
             said = self.sentences.find_slots(comparable, (slot,), misheard=False).get(slot, "").split(", ")
             named = [value for value in said if value and (values is None or value in values)]
@@ -407,14 +438,15 @@ class Understanding:
         return next((intent for intent, slots in self.sentences.slots_of.items() if slot in slots), None)
 
     def _ranked(self, comparable: str) -> Ranking:
-        """Return the similarity of a text to every intent. If too few of its words are known, return no
-        similarities.
+        """Return the similarity of a text to every intent.
+
+        If too few words of the text are known, return an empty ranking.
         """
         is_known = self.nearest.known_share(comparable) >= MIN_KNOWN_SHARE
         return self.nearest.rank(comparable) if is_known else NOTHING_NEAR
 
     def _danger(self, said: NormalizedText, flags: Flags, context: Context, confidence: float) -> _Danger | None:
-        """Return the danger in a text with the certainty that follows from its rules and its odds, or `None`.
+        """Return the danger in a text, or `None`. Its certainty follows from the rules that match and from the odds.
 
         A text that matches a template for danger is fully certain. A text that matches another template word for word
         is no danger, unless a rule says otherwise.
@@ -450,7 +482,7 @@ class Understanding:
         return _Danger(level, certainty, family, is_by_rule=flag is not None, odds=suspicion.odds)
 
     def _is_sign_so_far(self, said: NormalizedText, flag: Flag) -> bool:
-        """Return whether a text would be certain if it ended after the sign that a rule found."""
+        """Return whether the part of a text up to the end of a sign would be a certain danger by itself."""
         before, found, _ = said.comparable.partition(flag.words)
         if not found or self.alarm is None:
             return False
@@ -461,8 +493,8 @@ class Understanding:
         return self.nearest.known_share(said.essence) >= MIN_KNOWN_SHARE
 
     def _is_harmless(self, said: NormalizedText, context: Context) -> bool:
-        """Return whether only a rule could make a text a danger: a command, a question about people in general, a
-        fragment.
+        """Return whether a text counts as harmless unless a rule matches: a command, a question about people in
+        general, or a fragment.
         """
         is_command = context == "guide" and self._short_command(said) is not None
         is_general = self.safety.is_general_question(said.comparable)
@@ -488,8 +520,9 @@ class Understanding:
         return Suspicion(math.log(together / (1 - together)), emergency / (emergency + urgent))
 
     def _clauses(self, said: NormalizedText) -> Iterator[str]:
-        """Yield the clauses of a text without any command before them, because text next to a sign does not weaken the
-        sign.
+        """Yield the clauses of a text, without a command before them.
+
+        Text next to a sign therefore does not weaken the sign.
         """
         clauses = self.safety.clauses(said.comparable)
         for clause in clauses:

@@ -12,7 +12,7 @@ from voice_helper.support.engines import VOICES, VoiceRecord, voice_named
 from voice_helper.types import SAMPLE_RATE
 
 WORDS_PER_MINUTE: Final = 150
-"""A calm and clear pace, for listeners who are in pain or hard of hearing."""
+"""The pace of speech, which is calm and clear, for listeners who are in pain or hard of hearing."""
 
 SENTENCE_PAUSE_SECONDS: Final = 0.5
 _SENTENCES_KEPT: Final = 256  # covers nearly all sentences; about 25 MB
@@ -39,7 +39,7 @@ class NoVoice:
     name = "none"
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return no audio."""
+        """Return no audio, because this voice is silent."""
         return b""
 
 

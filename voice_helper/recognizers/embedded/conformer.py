@@ -23,7 +23,7 @@ Array = npt.NDArray[np.float32]
 Samples = Array
 
 FRAME_SAMPLES: Final = 320
-"""Samples between two output frames of the network: 20 ms at 16 kHz."""
+"""The number of audio samples between two output frames of the network: 20 ms at 16 kHz."""
 
 _HOP: Final = 160
 _WINDOW: Final = 400
@@ -80,13 +80,13 @@ class _Past:
     """
 
     keys: Array
-    """Heads x head width x frames."""
+    """The attention's keys, as an array of heads by head width by frames."""
 
     values: Array
-    """Heads x frames x head width."""
+    """The attention's values, as an array of heads by frames by head width."""
 
     convolved: Array
-    """The last `_SIDE` frames x width."""
+    """The convolution's input in the last `_SIDE` frames, as an array of frames by width."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,22 +15,25 @@ from voice_helper.recognizers.embedded.word_search import Frames, Graph, Hypothe
 from voice_helper.types import Transcript
 
 NEAR_SCORE: Final = 3.0
-"""A transcript is kept as an alternative if its cost exceeds the best one by at most this."""
+"""The maximum difference between the cost of an alternative transcript and that of the best one."""
 
 MAX_ALTERNATIVES: Final = 8
 BLANK_PENALTY: Final = 1.5
-"""Subtracted from the log-probability of silence, because the network outputs silence too readily in noise."""
+"""The amount subtracted from the log-probability of silence, because the network outputs silence too readily in noise.
+"""
 
 MIN_FIT: Final = 0.05
-"""A command that fits less well than this is rejected."""
+"""The minimum fit, from 0.0 to 1.0, for accepting a command."""
 
 _LEAD_WEIGHT: Final = 3.62
 _FIT_WEIGHT: Final = 0.94
 _BIAS: Final = -0.78
 """Coefficients of a logistic regression, trained on the spoken development lines and an equal amount of real speech
-that was not meant for the assistant: clean, in white noise, and in a kitchen at 10 dB. On its own, the lead separates
-the two with an area under the curve of 0.99, 0.93 and 0.84; the fit with 0.92, 0.84 and 0.85. Word pairs as competitors
-were no better than single words.
+that was not meant for the assistant: clean, in white noise, and in a kitchen at 10 dB.
+
+The model has two inputs: the lead over competing words, and the fit. In the three conditions, the lead alone has an
+area under the ROC curve of 0.99, 0.93 and 0.84, and the fit alone 0.92, 0.84 and 0.85. Competing word pairs gave no
+better results than single words.
 """
 
 _MIN_LIKELIHOOD: Final = 1e-9
@@ -48,7 +51,7 @@ class WordGraph:
 
     graph: Graph
     names: Sequence[str]
-    """Word N + 1 of the graph is `names[N]`."""
+    """The words of the graph. The graph's word number N + 1 is `names[N]`."""
 
     opponent: Graph | None = None
     """A graph of the language's most frequent words, which models speech that is not meant for the assistant."""
@@ -85,10 +88,10 @@ class WordGraph:
 
 
 class CommandSpotter:
-    """Finds which of a closed set of short phrases a whole utterance is, and how well the phrase fits. No other words
-    compete.
+    """Finds which of a closed set of short phrases a whole utterance is, and how well the phrase fits.
 
-    In the graph, each phrase is a single word, so that only the acoustic score decides. Safe to share between threads.
+    The graph contains no words other than the phrases, and each phrase counts as a single word, so that only the
+    acoustic score decides. Safe to share between threads.
     """
 
     def __init__(self, graph: Graph | None, phrases: Sequence[str], lengths: Sequence[int]) -> None:

@@ -1,9 +1,9 @@
 """Pronunciations as hama's network expects them, which the lexicon adds to the dictionary's.
 
 The network was trained on pronunciations that were derived from spelling: "to" as "toe", "of" as "off", "is" with an S.
-With these variants in the lexicon, there are a third fewer word errors (bench/RESULTS-appendix.md).
-`models/hama-sounds.txt` lists the variants of the words used here and of frequent words. For any other word, hama is
-asked.
+Adding these variants to the lexicon reduces word errors by a third (bench/RESULTS-appendix.md).
+`models/hama-sounds.txt` lists the variants of the words used here and of frequent words. All other words are looked up
+in hama.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _LONGEST_SIGN: Final = max(len(sign) for sign in _PHONE_OF_SIGN)
 
 
 def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Return the pronunciations in `own` plus hama's variants. Words that are in no list are looked up in hama."""
+    """Return the pronunciations in `own`, with hama's variants added.
+
+    Words without a stored variant are looked up in hama.
+    """
     kept = own_ways()
     others = sorted({word for word in words if word not in kept})
     ways = {**kept, **_asked(others)}
@@ -44,9 +47,10 @@ def own_ways() -> Mapping[str, str]:
 
 
 def _asked(words: list[str]) -> Mapping[str, str]:
-    """Look up words that no dictionary has in hama. This takes 60 ms a word, so the results are cached.
+    """Look up the pronunciations of words that no dictionary contains in hama.
 
-    If hama's own engine is missing (Windows), the result is empty. Such words need a line in pronunciation.yaml.
+    A lookup takes 60 ms per word, so the results are cached. Without hama's own engine, which has no Windows version,
+    the result is empty. Such words then need a line in pronunciation.yaml.
     """
 
     def ask() -> dict[str, str]:

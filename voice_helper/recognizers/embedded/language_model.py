@@ -103,9 +103,9 @@ def pronunciations(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> 
 def arpa(sentences: Iterable[str], general: Mapping[str, float] | None = None) -> str:
     """Build a trigram model of the sentences in the ARPA format that KenLM and PocketSphinx read.
 
-    `general` holds the probabilities of words in general English. They get `GENERAL_SHARE` of the unigram probability,
-    so that a word in no template can still be recognized. The model uses interpolated absolute discounting (Ney, Essen
-    and Kneser 1994): each longer context backs off to the shorter one.
+    `general` holds the probabilities of words in general English. These words share `GENERAL_SHARE` of the unigram
+    probability, so that a word that occurs in no template can still be recognized. The model uses interpolated absolute
+    discounting (Ney, Essen and Kneser 1994): each longer context backs off to the shorter one.
     """
     spoken = [word for sentence in sentences for word in (START, *sentence.split(), END)]
     single = _single_word_chances(Counter(spoken), general or {})
@@ -126,10 +126,10 @@ class _Grams:
     """Distinct n-grams, sorted."""
 
     keys: npt.NDArray[np.int64]
-    """The word numbers of each n-gram, encoded as digits of one number."""
+    """The numbers of the words in each n-gram, encoded as the digits of one integer."""
 
     chances: npt.NDArray[np.float64]
-    """The probability of the last word given the words before it."""
+    """The probability of each n-gram's last word, given the words before it."""
 
     texts: Sequence[str]
 

@@ -33,7 +33,7 @@ class PhoneNetwork:
 class PhoneStream:
     """Computes the log-probabilities of `PHONES` for one utterance, 50 rows per second.
 
-    A stream can be copied with `copy.copy`. Both copies then continue independently from the same state.
+    A stream can be copied with `copy.copy`. The original and the copy then continue independently from the same state.
     """
 
     def __init__(self, conformer: ConformerStream, fold: npt.NDArray[np.float32]) -> None:

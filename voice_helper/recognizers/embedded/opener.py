@@ -17,7 +17,10 @@ def open_engine(request: EngineRequest) -> OpenedRecognizer:
 
 
 def check() -> str:
-    """Load the packages and return a description of them. Raises `EngineMissingError`."""
+    """Load the packages of the embedded recognizer and return a description of them for `doctor`.
+
+    Raises `EngineMissingError`.
+    """
     PhoneNetwork()
     import_search()
     return "hama's network in numpy, and kaldi-decoder; nothing to download"

@@ -20,7 +20,7 @@ SIGNS_OF_PHONE: Final[Mapping[str, str]] = {
     "OY": "ɔɪ", "P": "p", "R": "ɹ r ɻ ʁ", "S": "s", "SH": "ʃ", "T": "t ɾ", "TH": "θ", "UH": "ʊ", "UW": "u ũ",
     "V": "v", "W": "w", "Y": "j ʝ", "Z": "z", "ZH": "ʒ",
 }  # fmt: skip
-"""hama's symbols for each phone of the CMU dictionary. A flap counts as both T and D."""
+"""The phonetic symbols of hama that correspond to each phone of the CMU dictionary. A flap counts as both T and D."""
 
 SIGNS_WITHOUT_SOUND: Final = "̪ ‿ ̞ ̯ ̃ ː ̩ ̟ ̥"
 """Diacritics that hama outputs after a symbol. They count as silence."""
@@ -31,7 +31,7 @@ CONFUSIONS: Final[Mapping[str, str]] = {
     "S": "Z TH", "Z": "S", "T": "D K P", "D": "T", "K": "T G P", "G": "K", "P": "B T K", "B": "P", "F": "TH V",
     "V": "F B", "TH": "F T", "DH": "D TH", "M": "N", "N": "M NG", "NG": "N", "SH": "CH S", "CH": "SH T", "JH": "CH D",
 }  # fmt: skip
-"""Phones that the network often confuses with each other."""
+"""For each phone, the phones that the network often confuses with it."""
 
 CONFUSION_SHARE: Final = 0.02
 PHONES: Final = (*SIGNS_OF_PHONE, BOUNDARY, BLANK)

@@ -27,7 +27,7 @@ Numbers = npt.NDArray[np.int64]
 Costs = npt.NDArray[np.float64]
 
 _EPSILON: Final = -1
-"""Written as label 0. Phone N has label N + 1."""
+"""The label of arcs that consume no phone. It is written as 0 in the file, and phone N as N + 1."""
 
 _MAGIC: Final = 2_125_659_606
 _VERSION: Final = 2
@@ -54,21 +54,21 @@ class Model:
     """
 
     contexts: int
-    """The number of contexts. Each is identified by an index below this number."""
+    """The number of contexts. Each context is identified by an index below this number."""
 
     start: int
     before: Numbers
-    """The context in which the word is spoken."""
+    """For each word entry, the context in which the word is spoken."""
 
     sound: Numbers
-    """The pronunciation, as an index into `sounds`."""
+    """For each word entry, the pronunciation, as an index into `sounds`."""
 
     after: Numbers
-    """The context after the word."""
+    """For each word entry, the context after the word."""
 
     cost: Costs
     ends: Mapping[int, float]
-    """The cost of ending in a context, for the contexts that allow it."""
+    """The cost of ending the utterance, for each context in which it may end."""
 
     back_off: Sequence[tuple[int, int, float]] = ()
     """The back-off arcs: origin, shorter context and cost."""
@@ -77,7 +77,7 @@ class Model:
     """The phones of each pronunciation."""
 
     word_of: Numbers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    """The number, from 1, of the word that each pronunciation belongs to."""
+    """For each pronunciation, the number of its word, counted from 1."""
 
 
 def language_graph(arpa: str, sounds: Mapping[str, Sequence[str]], alphabet: Alphabet, weight: float) -> bytes:
@@ -86,8 +86,9 @@ def language_graph(arpa: str, sounds: Mapping[str, Sequence[str]], alphabet: Alp
 
 
 def phrase_graph(phrases: Sequence[Sequence[str]], alphabet: Alphabet) -> bytes:
-    """Return the graph of a closed set of phrases, where each phrase is a list of pronunciations. Phrase N gets number
-    N + 1.
+    """Return the graph of a closed set of phrases.
+
+    Each phrase is given as a list of its pronunciations. Phrase N gets number N + 1.
     """
     ways = [
         ([alphabet.phones[phone] for phone in way.split()], number)
@@ -186,17 +187,17 @@ class _Arcs:
 
 @dataclass(frozen=True, slots=True)
 class _Leaving:
-    """Entries that are alone on their branch of a tree and continue in a shared tail."""
+    """Word entries that are alone on their branch of a tree, so that trees can share their last phones."""
 
     entries: Numbers
     origin: Numbers
-    """The state in which each branch ends."""
+    """For each entry, the state in which its branch ends."""
 
     depth: Numbers
-    """The number of phones that remain after the arc out of the state."""
+    """For each entry, the number of phones that remain after the arc out of the state."""
 
     cost: Costs
-    """The part of the word's cost that the tree has not charged yet."""
+    """For each entry, the part of the word's cost that the tree has not charged yet."""
 
 
 def _graph(model: Model, alphabet: Alphabet) -> bytes:

@@ -26,19 +26,24 @@ from voice_helper.types import Phrases
 
 FREQUENT_WORDS: Final = 8_000
 FREQUENT_WORDS_SO_FAR: Final = 600
-"""Number of general words in the graph of the streaming pass. While the user is speaking, only commands and emergency
-signs matter, and with more general words, "chest pain" is recognized as "chess pain".
+"""The number of general English words in the graph of the streaming pass.
+
+While the user is speaking, only commands and emergency signs matter. With more general words than this, "chest pain" is
+recognized as "chess pain".
 """
 
 OPPONENT_WORDS: Final = 4_000
-"""Number of frequent words that compete with the expected sentences. The comparison gives the confidence."""
+"""The number of frequent words that compete with the expected sentences.
+
+The confidence is computed from this comparison.
+"""
 
 LANGUAGE_WEIGHT: Final = 1.5
-"""Weight of the language model relative to the acoustic score."""
+"""The weight of the language model relative to the acoustic score."""
 
 
 class SoFarModels:
-    """The models shared by all streaming recognizers: the network, and a graph of commands and emergency signs."""
+    """The models that all streaming recognizers share: the network, and a graph of commands and emergency signs."""
 
     def __init__(self, phrases: Phrases) -> None:
         """Load the models. Raises `EngineMissingError` if the packages do not load."""
@@ -52,7 +57,7 @@ class SoFarModels:
 
 
 class EmbeddedModels(SoFarModels):
-    """The models shared by the recognizers of all speakers: network, graphs and vocabulary."""
+    """The models that the recognizers of all speakers share: network, graphs and vocabulary."""
 
     def __init__(self, phrases: Phrases) -> None:
         """Load the models. Raises `EngineMissingError` if the packages do not load."""

@@ -21,20 +21,24 @@ from voice_helper.errors import needs_package
 from voice_helper.support.silence_stderr import quiet_stderr
 
 Frames = npt.NDArray[np.float32]
-"""Log-probabilities: 50 rows a second, one column per phone."""
+"""Log-probabilities as an array with 50 rows per second and one column per phone."""
 
 _MAX_STEPS: Final = 20_000
-"""Step limit of the search for alternative transcripts. Only babble exceeds it, and its alternatives are
-meaningless.
+"""The step limit of the search for alternative transcripts.
+
+Only babble exceeds the limit, and alternatives for babble are meaningless.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Width:
-    """The width of a search."""
+    """How many paths a search follows at the same time."""
 
     beam: float
-    """The beam. Paths whose cost exceeds the best one by more than this are dropped (in natural logarithms)."""
+    """The maximum difference between a path's cost and the best cost, in natural logarithms.
+
+    Paths with higher costs are dropped.
+    """
 
     max_active: int
     """The maximum number of states kept from one frame to the next."""
@@ -45,10 +49,10 @@ class Hypothesis:
     """The best path through a graph."""
 
     words: tuple[int, ...] = ()
-    """Numbers of the graph's words, from 1."""
+    """The words on the path, by their numbers in the graph, counted from 1."""
 
     changes: int = 0
-    """How often the label changes between frames: about twice per phone."""
+    """The number of label changes between frames: about two per phone."""
 
     sound_cost: float = 0.0
     """The negative log-likelihood of the labels, without the language model."""

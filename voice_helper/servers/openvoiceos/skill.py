@@ -29,7 +29,10 @@ from voice_helper.support.paths import cache_folder, data_folder, intents_folder
 from voice_helper.support.settings import callable_number, read_settings
 
 FALLBACK_PRIORITY: Final = 4
-"""High priority: ahead of low-confidence matches of other skills, but behind their high-confidence matches."""
+"""The priority among fallback skills.
+
+OpenVoiceOS asks this skill after high-confidence matches of other skills, but before low-confidence ones.
+"""
 
 _LANGUAGE: Final = "en"
 _OFFLINE: Final = RuntimeRequirements(
@@ -53,7 +56,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
 
     _talks: ChatSessions
     _opened_with: tuple[str, str] | None = None
-    """The language and the emergency number that the content was loaded with."""
+    """The language and the emergency number for which the content was loaded."""
 
     @classproperty
     def runtime_requirements(self) -> RuntimeRequirements:
@@ -144,9 +147,8 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
     # Stopping
 
     def can_stop(self, message: Message) -> bool:
-        """Return whether "stop" is meant for this skill.
-
-        True if a guided session is running, the skill waits for an answer, or its reply is playing.
+        """Return whether "stop" is meant for this skill: a guided session is running, the skill waits for an answer, or
+        its reply is playing.
         """
         session = SessionManager.get(message)
         return self._talks.is_going_on(session.session_id) or self._is_being_spoken(session)

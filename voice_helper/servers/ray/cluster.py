@@ -21,7 +21,10 @@ _STORE_BYTES: Final = 100 * 2**20
 _HERE_ALONE: Final = {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
 _NO_REPORTS: Final = {"RAY_USAGE_STATS_ENABLED": "0"}  # otherwise Ray sends usage reports to its developers
 _LOOPBACK: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Keeps all of Ray on 127.0.0.1. Works on every operating system, despite the variable's name."""
+"""The environment variable that keeps all of Ray on 127.0.0.1.
+
+In spite of its name, it works on every operating system.
+"""
 
 
 @contextmanager

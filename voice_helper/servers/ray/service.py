@@ -55,7 +55,7 @@ class KeptTurn:
 
     turn: int
     at: float
-    """Seconds since 1970."""
+    """The time of the turn, in seconds since 1970."""
 
     state: str
     reply: str
@@ -94,7 +94,10 @@ class Keeper:
 
 
 class KeepersLostError(Exception):
-    """The state of the conversation is unavailable. The turn was not processed, and the client can retry it."""
+    """The state of the conversation is unavailable, because no keeper replied.
+
+    The turn was not processed, and the client can retry it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ def reply_form(reply: Reply) -> dict[str, Any]:
 
 
 class Turns:
-    """A replica, which processes turns and keeps no state between them."""
+    """A replica of the service. It processes turns and keeps no state between them."""
 
     def __init__(self, language: str, settings: Mapping[str, str], folder: Path | None = None) -> None:
         skill = open_skill(language, folder=folder, settings=settings)

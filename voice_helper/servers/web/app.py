@@ -49,10 +49,10 @@ from voice_helper.types import SAMPLE_RATE
 from voice_helper.voices import Voice
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024
-"""The maximum size of a message from the page. 0.1 s of audio is 3,200 bytes."""
+"""The maximum size of a message from the page. For comparison, 0.1 s of audio takes 3,200 bytes."""
 
 WRONG_TOKEN, BUSY, RUBBISH, TOO_FAST, IDLE, FAULT, RIGHT_TOKEN = 4001, 4002, 4003, 4004, 4005, 4006, 4007
-"""Application-specific close codes, in addition to those of the WebSocket protocol."""
+"""Close codes of this application, with which the WebSocket tells the page why the connection ended."""
 
 _CLOSES: Final = {"closed": 1000, "idle": IDLE, "fault": FAULT}
 _SOUND_BYTES_A_SECOND: Final = SAMPLE_RATE * 2
@@ -97,7 +97,7 @@ class WebService:
     words_per_minute: float
     host: str = "127.0.0.1"
     token: str | None = None
-    """The token that the user types once. `None` if only this machine can connect."""
+    """The token that a user types once to connect from another machine. `None` if only this machine can connect."""
 
     most: int = 4
     """The maximum number of concurrent conversations."""
@@ -163,12 +163,12 @@ def _is_our_page(socket: WebSocket, served: WebService) -> bool:
 
 
 def _first(connection: HTTPConnection, header: str) -> str:
-    """Return the first entry of a header, which comes from the proxy that the browser talks to."""
+    """Return the first entry of a comma-separated header, which was added by the proxy closest to the browser."""
     return connection.headers.get(header, "").partition(",")[0].strip()
 
 
 def _place(address: SplitResult) -> tuple[str | None, int | None]:
-    """Return the host and the port in a normalized form, because browsers omit the default port of a scheme."""
+    """Return a host and port in a normalized form. Browsers omit the default port of a scheme."""
     try:
         port = address.port
     except ValueError:
@@ -184,7 +184,7 @@ def _split(address: str) -> SplitResult:
 
 
 class _Budget:
-    """A token bucket: a rate per second and a maximum burst."""
+    """A token bucket, which limits a rate per second and the size of a burst."""
 
     def __init__(self, a_second: float, at_once: float) -> None:
         self._a_second, self._most = a_second, at_once
@@ -271,9 +271,10 @@ class _Connection:
         return form
 
     async def _take_place(self, resume: str, left: Left | None) -> None:
-        """Reserve a place. Raises `RefusedError` if none becomes free, and keeps what was left for the next attempt.
+        """Reserve a slot for the conversation. Raises `RefusedError` if no slot becomes free.
 
-        A conversation whose page has gone ends a moment later, so a page that is loaded again may have to wait for it.
+        When a page is reloaded, the slot of its previous conversation is released a moment later, so the new connection
+        may have to wait. If the connection is refused, the interrupted conversation is kept for the next attempt.
         """
         if await self._places.take_soon(MAX_WAIT_SECONDS):
             return

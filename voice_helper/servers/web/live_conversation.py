@@ -28,16 +28,21 @@ from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk, Row, Unde
 from voice_helper.voices import Voice
 
 Message = dict[str, Any] | bytes
-"""A message to the page: an object, or speech as four bytes (its number, little-endian) followed by its audio."""
+"""A message to the page: a JSON object, or a piece of speech as bytes.
+
+The first four bytes are the number of the piece (little-endian), the rest is audio.
+"""
 
 Hearing = Literal["held", "once", "open"]
-"""When listening ends: when the button is released, after one utterance, or, in a session, when the page says so."""
+"""What ends listening: releasing the button (`held`), the end of one utterance (`once`), or, in a session, the page
+(`open`).
+"""
 
 IDLE_SECONDS: Final = 120.0
-"""A conversation without activity for this long releases its slot."""
+"""The seconds without activity after which a conversation ends, so that another user can start one."""
 
 HELD: Final = EndpointSettings(start_seconds=0.1, silence_seconds=15.0)
-"""Endpoint settings while the button is held. Releasing the button ends the utterance."""
+"""The endpoint settings while the button is held. Releasing the button ends the utterance."""
 
 _CHUNK_SECONDS: Final = CHUNK_SAMPLES / SAMPLE_RATE
 _LATE_SECONDS: Final = 0.5  # audio from an open microphone may be this late before silence replaces it
@@ -53,36 +58,36 @@ _MAX_WAITING: Final = 1_000  # audio messages, half a minute: a machine this far
 
 @dataclass(frozen=True, slots=True)
 class Hear:
-    """Start listening. Audio from the microphone follows."""
+    """The order to start listening. Audio from the microphone follows."""
 
     how: Hearing
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Close the microphone. The utterance ends with the audio received so far."""
+    """The order to stop listening. The utterance ends with the audio received so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask a question that the user typed or chose with a button."""
+    """The order to answer a question that the user typed or chose with a button."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Start the guided session immediately."""
+    """The order to start the guided session immediately."""
 
 
 @dataclass(frozen=True, slots=True)
 class BeQuiet:
-    """Stop speaking immediately. The conversation continues."""
+    """The order to stop speaking immediately. The conversation continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The page has finished playing one piece of speech."""
+    """The message that the page has finished playing one piece of speech."""
 
     number: int
 
@@ -157,7 +162,7 @@ class LiveConversation:
         self._conversation, self._open_recognizer, self._state = conversation, open_recognizer, state
         self._away_seconds = away_seconds
         self.left: State | None = None
-        """The final state. `None` while the conversation is running, and after a fault."""
+        """The final state of the conversation. `None` while the conversation is running, and after a fault."""
 
         self._send, self._ended = send, ended
         self._player = FarPlayer(send)

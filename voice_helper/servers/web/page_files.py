@@ -84,7 +84,7 @@ def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str
 
 
 def _of_part(words: WebLabels, part: ButtonPart) -> Iterable[Button]:
-    """Yield the buttons for a part of the page, in the order of the commands."""
+    """Yield the buttons of one part of the page, in the order of the commands."""
     return (
         words.commands[command.intent]
         for command in COMMANDS.values()
@@ -93,7 +93,10 @@ def _of_part(words: WebLabels, part: ButtonPart) -> Iterable[Button]:
 
 
 def _place_steps(content: Content) -> int:
-    """Return the number of the step that depends on the place. Until this step, the user can still name a place."""
+    """Return the number of the step that depends on the place.
+
+    Until this step is reached, the user can still name a place.
+    """
     guide = content.guide
     steps = guide.steps if guide is not None else ()
     return next((step.number for step in steps if guide and step.name == guide.places.step), 0)

@@ -12,18 +12,18 @@ from voice_helper.servers.web.live_conversation import LiveConversation
 from voice_helper.support.clock import clock_seconds
 
 KEPT_SECONDS: Final = 600.0
-"""How long a conversation is kept. No guided session lasts longer."""
+"""The seconds for which an interrupted conversation is kept. No guided session lasts longer than this."""
 
 _MAX_KEPT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A conversation whose page has disconnected."""
+    """A conversation whose page has disconnected, with the state needed to resume it."""
 
     state: State
     since: float
-    """On the clock of `clock_seconds`."""
+    """The time of the interruption, in seconds by `clock_seconds`."""
 
 
 class Resumption:
@@ -41,7 +41,7 @@ class Resumption:
                 self._open[name] = live
 
     def keep(self, name: str, state: State | None, since: float | None = None) -> None:
-        """Keep the state of a conversation that has ended; `None` after a fault, which keeps nothing."""
+        """Keep the state of a conversation that has ended. After a fault, the state is `None`, and nothing is kept."""
         now = clock_seconds()
         with self._lock:
             self._open.pop(name, None)

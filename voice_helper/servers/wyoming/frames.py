@@ -15,10 +15,13 @@ from wyoming.event import Event
 MAX_LINE_BYTES: Final = 64 * 1024
 MAX_DATA_BYTES: Final = 64 * 1024
 MAX_PAYLOAD_BYTES: Final = 1024 * 1024
-"""Ten seconds of studio-quality audio. Home Assistant sends at most 0.1 s at a time."""
+"""The maximum size of a payload, which is enough for ten seconds of studio-quality audio.
+
+Home Assistant sends at most 0.1 s at a time.
+"""
 
 FRAME_SECONDS: Final = 15.0
-"""Once a frame has started, it must be complete within this time."""
+"""The seconds within which a frame must be complete once its first byte has arrived."""
 
 
 class FrameError(Exception):

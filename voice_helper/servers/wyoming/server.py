@@ -43,19 +43,19 @@ from voice_helper.voices import SENTENCE_PAUSE_SECONDS, Voice
 
 MAX_CLIENTS: Final = 64
 IDLE_SECONDS: Final = 60.0
-"""A connection without data for this long is closed."""
+"""The seconds after which a connection without data is closed."""
 
 SEND_SECONDS: Final = 15.0
-"""A client must read the data sent to it within this time."""
+"""The seconds within which a client must read the data sent to it."""
 
 MAX_SOUND_SECONDS: Final = 60
-"""The maximum length of an utterance."""
+"""The maximum length of an utterance, in seconds."""
 
 MAX_HEARING_SECONDS: Final = 2 * MAX_SOUND_SECONDS
-"""The maximum time for an utterance to arrive."""
+"""The seconds within which the audio of an utterance must have arrived."""
 
 MAX_SPOKEN_CHARACTERS: Final = 5_000
-"""The maximum length of a text to speak: five minutes of speech."""
+"""The maximum length of a text to speak, in characters: about five minutes of speech."""
 
 _NAME: Final = "voice-helper"
 _CHUNK_BYTES: Final = 4_096
@@ -82,13 +82,16 @@ class WyomingService:
     """The maximum number of users who can speak at a time."""
 
     regions: tuple[str, ...] = ()
-    """The regional variants of the language to advertise to clients, such as `en-GB`. Other variants are accepted."""
+    """The regional variants of the language that the server advertises to clients, such as `en-GB`.
+
+    Other variants are accepted.
+    """
 
     sessions: SessionFile | None = None
-    """Keeps the guided sessions across a restart. `None` keeps them in memory only."""
+    """The file that keeps guided sessions across a restart. With `None`, sessions are kept in memory only."""
 
     about: str = _NAME
-    """The subject of the conversation, as a title."""
+    """The subject of the conversation, written as a title."""
 
 
 class RefusedRequestError(Exception):
@@ -251,7 +254,7 @@ class _Connection:
         """If the audio of a text was interrupted, send an incomplete frame.
 
         Home Assistant treats the end of a connection as the end of the audio, even after an error event, and caches the
-        audio. It discards the audio only if the last frame is incomplete.
+        audio. It discards the audio only if the last frame is cut off.
         """
         if self._is_half_spoken:
             self._writer.write(_BROKEN_FRAME)
@@ -284,7 +287,10 @@ class _Connection:
         await self._send(reply_event(turn))
 
     def _talk_and_place(self, context: object) -> tuple[str, str | None]:
-        """Return the conversation key and the device. Without an id, the key is the device or the connection."""
+        """Return the key of the conversation, and the device that the user speaks to.
+
+        If the client sends no conversation id, the key is the device or the connection.
+        """
         given = context if isinstance(context, dict) else {}
         place = _id(given, "satellite_id") or _id(given, "device_id")
         name = _id(given, "conversation_id")
@@ -298,7 +304,10 @@ class _Connection:
         self._refuse_other_language(event.data.get("language"), "heard")
 
     def _refuse_other_language(self, asked: object, done: str) -> None:
-        """Raise `RefusedRequestError` for a language that is not ours. Every region of ours is welcome (`en-GB`)."""
+        """Raise `RefusedRequestError` if the request is for a language other than the skill's.
+
+        Every regional variant is accepted (`en-GB`).
+        """
         ours = self._server.served.language
         if isinstance(asked, str) and asked and asked.replace("_", "-").split("-")[0].lower() != ours:
             raise RefusedRequestError("language", f"only {ours} is {done}, not {asked[:_MAX_LANGUAGE_CHARACTERS]}")
@@ -348,7 +357,7 @@ class _Connection:
         return await self._loop.run_in_executor(self._server.hearings, work, *arguments)
 
     async def _give_back_place(self) -> None:
-        """Release the slot for another client, even if this one disconnected in mid-sentence."""
+        """Release the slot for another client. This also happens if the client disconnects in mid-sentence."""
         hearing, self._hearing = self._hearing, None
         if hearing is None:
             return
@@ -437,7 +446,7 @@ async def _refuse(
 ) -> None:
     """Send an error that explains why the connection ends, and wait briefly for the client to read it.
 
-    `last` may send more data after the error.
+    `last` is an optional function that sends more data after the error.
     """
     with suppress(TimeoutError, ConnectionError):
         await _send(writer, Error(text, code).event())

@@ -9,7 +9,10 @@ from typing import Final
 from voice_helper.runtime.speaker import sentences_of
 
 MAX_PIECE_CHARACTERS: Final = 300
-"""The maximum length of a part. A longer sentence is split between two words, so that its audio starts sooner."""
+"""The maximum length of a part, in characters.
+
+A longer sentence is split between two words, so that its audio starts sooner.
+"""
 
 _COMPLETE = re.compile(r".*[.?!]\s+", re.DOTALL)
 
