@@ -42,6 +42,10 @@ def highest(content: Content, text: str) -> tuple[str, str] | None:
         ("my brother drink kerosene", "emergency", "poison"),
         ("i gave him the wrong medicine and he's gone floppy", "emergency", "poison"),
         ("i can smell gas", "emergency", "fumes_and_fire"),
+        ("the mower took my toes", "emergency", "injury"),
+        ("i've been stabbed in the leg", "emergency", "injury"),
+        ("it went ping like a bit of elastic", "urgent", "pop"),
+        ("there's a gap above my heel", "urgent", "pop"),
         ("the fumes have given us a headache", "emergency", "fumes_and_fire"),
         ("a snake bit me", "emergency", "snake_bite"),
         ("my wife says it's nothing but i'm coughing blood", "emergency", "coughing_blood"),
@@ -67,6 +71,8 @@ def test_a_sign_raises_its_family(content: Content, text: str, level: str, famil
         "i'm dying to get back to sleep", "my leg wants to die", "i don't want to wake up at night with cramp",
         "i don't want to live in leeds", "i'm tired of living in this cold house", "i want to top myself up with water",
         "i took all my socks off", "i've had the whole bottle of water", "my legs are on fire", "i stopped for gas",
+        "it's like being stabbed in the calf", "i mowed the lawn", "i overdosed on chocolate",
+        "i'd rather be dead than wear that", "my boss stabbed me in the back", "my shoe came off", "the microwave went ping",
     ],
 )  # fmt: skip
 def test_idioms_and_ordinary_questions_raise_nothing(content: Content, text: str) -> None:
