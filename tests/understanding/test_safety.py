@@ -72,7 +72,8 @@ def test_a_sign_raises_its_family(content: Content, text: str, level: str, famil
         "i don't want to live in leeds", "i'm tired of living in this cold house", "i want to top myself up with water",
         "i took all my socks off", "i've had the whole bottle of water", "my legs are on fire", "i stopped for gas",
         "it's like being stabbed in the calf", "i mowed the lawn", "i overdosed on chocolate",
-        "i'd rather be dead than wear that", "my boss stabbed me in the back", "my shoe came off", "the microwave went ping",
+        "i'd rather be dead than wear that", "my boss stabbed me in the back", "my shoe came off",
+        "the microwave went ping",
     ],
 )  # fmt: skip
 def test_idioms_and_ordinary_questions_raise_nothing(content: Content, text: str) -> None:
