@@ -158,7 +158,7 @@ def language_words(value: object) -> object:
 
 def signs(value: object) -> object:
     return under(
-        "groups", "signs", "unless", "own_words", "clause_ends", "idioms", "negators", "negation_ends",
+        "groups", "signs", "clear_signs", "unless", "own_words", "clause_ends", "idioms", "negators", "negation_ends",
         "negation_passes", "denials", "hedges", "questions", "question_ends", "persons", "small_words", "generic",
     )(value)  # fmt: skip
 

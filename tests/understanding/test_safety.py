@@ -34,6 +34,19 @@ def highest(content: Content, text: str) -> tuple[str, str] | None:
         ("overdose", "emergency", "poison"),
         ("i want to die", "emergency", "wish_to_die"),
         ("i have no will to live", "emergency", "wish_to_die"),
+        ("she wants to take her own life", "emergency", "wish_to_die"),
+        ("i'm a burden they'd be better off if i was dead", "emergency", "wish_to_die"),
+        ("i've got a rope and a goodbye letter", "emergency", "wish_to_die"),
+        ("i can't face another day of living", "emergency", "wish_to_die"),
+        ("took a load of pills", "emergency", "poison"),
+        ("my brother drink kerosene", "emergency", "poison"),
+        ("i gave him the wrong medicine and he's gone floppy", "emergency", "poison"),
+        ("i can smell gas", "emergency", "fumes_and_fire"),
+        ("the mower took my toes", "emergency", "injury"),
+        ("i've been stabbed in the leg", "emergency", "injury"),
+        ("it went ping like a bit of elastic", "urgent", "pop"),
+        ("there's a gap above my heel", "urgent", "pop"),
+        ("the fumes have given us a headache", "emergency", "fumes_and_fire"),
         ("a snake bit me", "emergency", "snake_bite"),
         ("my wife says it's nothing but i'm coughing blood", "emergency", "coughing_blood"),
         ("my calf is red and swollen", "urgent", "swollen_leg"),
@@ -54,6 +67,13 @@ def test_a_sign_raises_its_family(content: Content, text: str, level: str, famil
         "this cramp is killing me", "i'm dying here", "shooting pain in my calf", "charley horse",
         "does heat help", "hot water bottle", "are bananas good for cramps", "i fell asleep",
         "does your foot go white in a cramp", "should i breathe out while i stretch",
+        "i could die of shame", "i want to die of embarrassment", "these cramps will be the death of me",
+        "i'm dying to get back to sleep", "my leg wants to die", "i don't want to wake up at night with cramp",
+        "i don't want to live in leeds", "i'm tired of living in this cold house", "i want to top myself up with water",
+        "i took all my socks off", "i've had the whole bottle of water", "my legs are on fire", "i stopped for gas",
+        "it's like being stabbed in the calf", "i mowed the lawn", "i overdosed on chocolate",
+        "i'd rather be dead than wear that", "my boss stabbed me in the back", "my shoe came off",
+        "the microwave went ping",
     ],
 )  # fmt: skip
 def test_idioms_and_ordinary_questions_raise_nothing(content: Content, text: str) -> None:
@@ -79,6 +99,22 @@ def test_the_past_and_stories_are_no_signs(content: Content, past: str, present:
     assert highest(content, past) is None
     assert content.safety.find(content.safety.language.normalize(past)).is_past
     assert highest(content, present) is not None
+
+
+@pytest.mark.parametrize(
+    ("clear", "doubtful"),
+    [
+        ("i want to die", "i just want to stop"),
+        ("i want to kill myself", "i'd rather not be here any more"),
+        ("i have nothing to live for", "i can't face another day of living"),
+        ("i took too many tablets", "i took a load of pills"),
+        ("i swallowed bleach", "i mixed bleach with something"),
+        ("the kitchen is on fire", "i can smell gas"),
+    ],
+)
+def test_what_is_clear_in_words_needs_no_alarm_to_be_certain(content: Content, clear: str, doubtful: str) -> None:
+    flags = (content.safety.find(content.safety.language.normalize(text)).highest for text in (clear, doubtful))
+    assert [flag is not None and flag.is_clear for flag in flags] == [True, False]
 
 
 def test_a_past_sign_hides_none_beside_it(content: Content) -> None:

@@ -157,6 +157,17 @@ def test_each_family_is_raised_once_by_the_first_of_its_signs_and_the_highest_le
     assert (flags.denied, flags.rest) == ((), "every night how many pills for a clot and breathless with chest pain")
 
 
+def test_a_clear_sign_comes_before_the_others_of_its_level() -> None:
+    rules, problems = read(
+        "families: {a: {level: urgent, signs: [cold]},"
+        " b: {level: urgent, signs: [pale], clear_signs: ['very pale']}, c: {level: emergency, signs: [blue]}}"
+    )
+    assert problems == ()
+    found = rules.find(rules.language.normalize("cold and very pale and blue")).raised
+    assert [(flag.family, flag.is_clear) for flag in found] == [("c", False), ("b", True), ("a", False)]
+    assert [flag.is_clear for flag in rules.find(rules.language.normalize("pale")).raised] == [False]
+
+
 def test_nothing_found_is_nothing_to_act_on(rules: SafetyRules) -> None:
     assert rules.find(rules.language.normalize("does heat help")) == Flags(rest="does heat help")
     assert Flags().highest is None

@@ -530,6 +530,9 @@ class FamilyKeys(Record):
 
     level: Level = key("The intent of these signs.")
     signs: tuple[Text, ...] = key("The signs that belong to the family.", each="sign {}")
+    clear_signs: tuple[Text, ...] = key(
+        "Signs that are certain by their words alone, whatever the alarm estimates.", default=(), each="clear sign {}"
+    )
     not_in_questions: bool = key("Whether to ignore the signs in questions about them.", default=False)
     not_in_general: bool = key("Whether to ignore the signs in questions about people in general.", default=False)
     unless: tuple[Text, ...] = key("Phrases that make a sign harmless.", default=())

@@ -50,6 +50,9 @@ class Flag:
     words: str
     """The words that match the sign."""
 
+    is_clear: bool = False
+    """Whether the words alone make the sign certain."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flags:
@@ -93,6 +96,7 @@ class _Pattern:
 @dataclass(frozen=True, slots=True)
 class _Sign:
     parts: tuple[_Pattern, ...]
+    is_clear: bool = False
 
     @property
     def needs(self) -> Clauses:
@@ -239,12 +243,17 @@ class SafetyRules:
             texts = (*told, " ".join(told))
             if self._is_only_asked(family, plain):  # "is it a clot", but "does heat help oh and my leg is blue"
                 texts = tuple(part for part in self._added(whole) if not self._is_only_asked(family, part))
-            words = next((words for sign in family.signs for words in self._said(sign, texts)), None)
-            if words is not None:
-                raised.append(Flag(family.level, family.name, words))
+            flags = (
+                Flag(family.level, family.name, words, sign.is_clear)
+                for sign in family.signs
+                for words in self._said(sign, texts)
+            )
+            flag = next(flags, None)
+            if flag is not None:
+                raised.append(flag)
             elif told != clauses:
                 is_past = is_past or any(words for sign in family.signs for words in self._said(sign, clauses))
-        raised.sort(key=lambda flag: LEVELS.index(flag.level))
+        raised.sort(key=lambda flag: (LEVELS.index(flag.level), not flag.is_clear))
         rest = " ".join(self._denial.sub(" ", whole).split())
         return Flags(tuple(raised), tuple(denied), rest, plain if plain != comparable else None, is_past)
 
@@ -420,11 +429,12 @@ def _family_of(name: str, family: FamilyKeys, pattern: _PatternReader, problems:
     if not family.has("level"):
         return None
     signs: list[_Sign] = []
-    for number, sign in enumerate(family.signs, 1):
-        what = f"{name}, sign {number}"
-        parts = [pattern.read(part.strip(), what, sign.place, problems) for part in sign.text.split("+")]
-        if all(parts):
-            signs.append(_Sign(tuple(part for part in parts if part)))
+    for kind, texts in (("clear sign", family.clear_signs), ("sign", family.signs)):
+        for number, sign in enumerate(texts, 1):
+            what = f"{name}, {kind} {number}"
+            parts = [pattern.read(part.strip(), what, sign.place, problems) for part in sign.text.split("+")]
+            if all(parts):
+                signs.append(_Sign(tuple(part for part in parts if part), is_clear=kind == "clear sign"))
     unless = pattern.read_all(family.unless, f"{name}, unless", problems)
     own_words = pattern.read_all(family.own_words, f"{name}, own_words", problems)
     questions = (family.not_in_questions, family.not_in_general)

@@ -459,6 +459,8 @@ class Understanding:
             return _Danger(claim.intent, "certain", None, claim=claim)
         if flag is None and (claim is not None or self._is_harmless(said, context)):
             return None
+        if flag is not None and flag.is_clear:
+            return _Danger(flag.level, "certain", flag.family, is_by_rule=True)
         suspicion = self.suspicion(said, flags)
         thresholds = self.thresholds
         more = thresholds.alarm_short if len(said.words) <= FEW_WORDS_OF_DANGER else 0.0
@@ -569,7 +571,8 @@ class Understanding:
         flag = flags.highest
         if flag is None or flag.level not in HELP_NOW:
             return None
-        return flag if self.suspicion(said, flags).odds >= self.thresholds.rule_certain else None
+        is_certain = flag.is_clear or self.suspicion(said, flags).odds >= self.thresholds.rule_certain
+        return flag if is_certain else None
 
     def command(self, said: NormalizedText) -> str | None:
         """Return the intent of the session command that a text matches word for word, or `None`."""
