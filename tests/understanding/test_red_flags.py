@@ -181,10 +181,8 @@ def test_what_only_people_may_answer_is_referred_and_what_looks_like_it_is_not(
         ("my husband collapsed", "my husband collapsed years ago"),
         ("i can't stand on it", "i can't stand these cramps"),
         ("i want to kill myself", "i'd kill for a cup of tea"),
-        ("she wants to take her own life", "i'm having the time of my life"),
         ("i took too many tablets", "i took too many photos"),
         ("the house is on fire", "my legs are on fire after that run"),
-        ("the carbon monoxide alarm is going off", "i changed the battery in the smoke alarm"),
     ],
 )
 def test_a_danger_and_the_remark_beside_it_are_told_apart(skill: Skill, danger: str, ordinary: str) -> None:
