@@ -403,7 +403,7 @@ def _content(path: Path, name: str) -> Path | bytes:
 
 
 def read_pipe(path: Path) -> bytes | None:
-    """Read a named pipe to its end, but only slightly more than the maximum size of an audio file.
+    """Read a named pipe to its end, but stop slightly past the maximum size of an audio file.
 
     Return `None` if the path is not a named pipe.
     """

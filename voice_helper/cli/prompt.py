@@ -39,7 +39,7 @@ _COLOURS: Final = {"safety": "bold red", "unsure": "bold yellow", "none": "bold 
 
 @dataclass(slots=True)
 class Asking:
-    """The settings of the prompt, which commands such as `:context` change."""
+    """The settings of the prompt, which can be changed with commands such as `:context`."""
 
     explain: bool = False
     context: Literal["none", "guide"] = "none"

@@ -471,7 +471,7 @@ class HedgeKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TroubleKeys(Record):
-    """The words that precede or follow a report of the trouble in a longer text."""
+    """The words that precede or follow a report of the problem in a longer text."""
 
     before: tuple[str, ...] = key("Words before the report, such as `and now`.", default=())
     after: tuple[str, ...] = key("Words after the report that begin another clause, such as `i was`.", default=())
@@ -507,7 +507,7 @@ class GuideFile(Record):
     hedges: dict[str, HedgeKeys] = key("The hedges of each report, by its intent.", default={})
     go_to: tuple[str, ...] = key("Ways to ask for a step. `{step}` is the name of the step.", default=())
     trouble: TroubleKeys | None = key(
-        "How to find a report of the trouble in a longer text, which starts a session.", default=None
+        "How to find a report of the problem in a longer text, which starts a session.", default=None
     )
     article_first: tuple[RowKeys, ...] = key(
         "Spoken first in a session that is limited to the article's text.", default=(), each="article_first, row {}"

@@ -74,7 +74,7 @@ class Key:
     """The keys that are allowed in a mapping. `None` allows any."""
 
     hint: str = ""
-    """What problem messages suggest to write if the key is missing."""
+    """What problem messages suggest writing if the key is missing."""
 
     unless: str = ""
     """The alternative to this key. A record must have exactly one of the two."""

@@ -11,7 +11,7 @@ from voice_helper.dialogue.answers import filled
 from voice_helper.types import Match, Row
 
 MAX_REPORT_WORDS: Final = 40
-"""The maximum number of words of a text that is searched for a report of the trouble."""
+"""The maximum number of words of a text that is searched for a report of the problem."""
 
 ROOM_IN_A_TURN_SECONDS: Final = 10
 """The longest wait, in seconds, that a turn-based session skips."""
@@ -142,7 +142,7 @@ class Guide:
     """Ways to ask for a step. `{step}` stands for the name of the step."""
 
     before_trouble: tuple[str, ...] = ()
-    """The words that may come before a report of the trouble in a longer text: "and now"."""
+    """The words that may come before a report of the problem in a longer text: "and now"."""
 
     after_trouble: tuple[str, ...] = ()
     """The words that may come after the report and begin another clause: "i was"."""

@@ -205,7 +205,7 @@ def go_to_place(guide: Guide, session: Session, places: str | None) -> Move:
 
 
 def start_again(guide: Guide, session: Session, places: str | None) -> Move:
-    """Respond to a report of the trouble during a session. If a place is known, go to the step for this place."""
+    """Respond to a report of the problem during a session. If a place is known, go to the step for this place."""
     afresh = replace(session, repeated=False)
     return go_to_place(guide, afresh, places or session.place or guide.places.usual)
 

@@ -30,7 +30,7 @@ class Steps:
         self._waiting = bytearray()
 
     def accept(self, pcm: bytes) -> Iterator[Samples]:
-        """Accept 16-bit audio and yield the steps that are complete, as samples from -1.0 to 1.0."""
+        """Accept 16-bit audio and yield each complete step, as samples from -1.0 to 1.0."""
         self._waiting += pcm
         while len(self._waiting) >= self._bytes:
             step = samples_of(self._waiting[: self._bytes])

@@ -118,7 +118,7 @@ class PieceReader:
 class WordIndex:
     """Finds the entries whose pieces can spell every word of a text.
 
-    The time hardly grows with the number of entries.
+    Lookup time hardly grows with their number.
     """
 
     def __init__(self, pieces: Sequence[frozenset[str] | None]) -> None:
