@@ -1,4 +1,4 @@
-"""The models that all embedded recognizers of a process share: the phoneme network, the word graph and the command graph.
+"""The models that all embedded recognizers of a process share: phoneme network, word graph and command graph.
 
 A streaming pass spots commands and emergency signs while the user is speaking. A second pass transcribes the whole
 utterance, and detects short commands, as soon as the user pauses.
