@@ -47,9 +47,16 @@ def plain_skill() -> Skill:
     return open_skill("en")
 
 
+@pytest.fixture
+def room(sound_server: Room) -> Iterator[Room]:
+    """Yield a microphone to speak into and a loudspeaker to listen to, and end what a test leaves running."""
+    yield sound_server
+    sound_server.end_programs()
+
+
 @pytest.fixture(scope="session")
-def room() -> Iterator[Room]:
-    """Yield a microphone to speak into and a loudspeaker to listen to."""
+def sound_server() -> Iterator[Room]:
+    """Yield the devices that all tests share."""
     lacking = missing()
     if lacking:
         if os.environ.get("CI"):

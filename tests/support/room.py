@@ -47,6 +47,7 @@ class Room:
         run.mkdir(mode=0o700)
         (home / ".asoundrc").write_text("pcm.!default pulse\nctl.!default pulse\n", encoding="utf-8")
         self._socket = folder / "socket"
+        self._started: list[subprocess.Popen[str]] = []
         self.environment = environment(
             HOME=str(home),
             XDG_RUNTIME_DIR=str(run),
@@ -183,7 +184,16 @@ class Room:
         timer = threading.Timer(MAX_SECONDS, process.kill)  # ends a test that would otherwise wait forever
         timer.daemon = True
         timer.start()
+        self._started.append(process)
         return process
+
+    def end_programs(self) -> None:
+        """End the programs that were started in the room and are still running."""
+        while self._started:
+            process = self._started.pop()
+            if process.poll() is None:
+                process.kill()
+                process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def next_event(process: subprocess.Popen[str], name: str) -> dict[str, Any]:
