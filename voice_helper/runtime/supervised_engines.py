@@ -40,9 +40,8 @@ def open_supervised_recognizer(
         return OpenedRecognizer(supervised(choice.recognizer), lambda: supervised(choice.another()), choice.advice)
 
     def open_other() -> Recognizer:
-        return open_supervised_recognizer(
-            other, phrases=phrases, language=language, second_opinion=False
-        ).recognizer  # fmt: skip
+        opened_other = open_supervised_recognizer(other, phrases=phrases, language=language, second_opinion=False)
+        return opened_other.recognizer
 
     second = SharedRecognizer(open_other)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from voice_helper.understanding.required_fragments import Clauses, GroupReader, as_bits, either, is_balanced
+from voice_helper.understanding.required_fragments import Clauses, GroupReader, either, is_balanced, postings
 
 _PLAIN: Final = re.compile(r"(?:[()\[\]|]|\{[^\W\d]\w*(?::[^\W\d]\w*)?\}|<\w+>|[\w',.?! -])+")
 _NAMES: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(\w+)>")
@@ -125,13 +125,8 @@ class WordIndex:
         """Set the pieces of each entry. An entry whose pieces are `None` may match any text."""
         self._all = (1 << len(pieces)) - 1
         self._any_text = sum(1 << entry for entry, each in enumerate(pieces) if each is None)
-        entries: dict[str, list[int]] = {}
-        for entry, each in enumerate(pieces):
-            for piece in each or ():
-                entries.setdefault(piece, []).append(entry)
-        self._with_piece = {piece: (found[0], as_bits(found)) for piece, found in entries.items()}
-        self._often = {piece: len(found) for piece, found in entries.items()}
-        self._longest = max(map(len, entries), default=0)
+        self._with_piece = postings(each or () for each in pieces)
+        self._longest = max(map(len, self._with_piece), default=0)
 
     def candidates(self, words: Iterable[str]) -> int:
         """Return the entries that may contain all of these words, as the bits of an integer.
@@ -139,11 +134,15 @@ class WordIndex:
         The words consist of the letters a to z.
         """
         left = self._all
-        for word in sorted(words, key=lambda word: self._often.get(word, 0)):  # rare words leave few entries
+        for word in sorted(words, key=self._frequency):  # rare words leave few entries
             left = self._spelling(word, left) | (left & self._any_text)
             if not left:
                 break
         return left
+
+    def _frequency(self, piece: str) -> int:
+        _, bits = self._with_piece.get(piece, (0, 0))
+        return bits.bit_count()
 
     def _spelling(self, word: str, among: int) -> int:
         """Return which of the given entries can spell a word by joining their pieces."""

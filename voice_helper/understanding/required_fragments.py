@@ -114,11 +114,8 @@ class FragmentIndex:
         self._needed = needed
         self._any_text = sum(1 << entry for entry, clauses in enumerate(needed) if not clauses)
         self._longest = max((len(fragment) for fragment in often), default=0)
-        entries: dict[str, list[int]] = {}
-        for entry, clauses in enumerate(needed):
-            for fragment in min(clauses, key=weights.__getitem__, default=()):
-                entries.setdefault(fragment, []).append(entry)
-        self._by_fragment = {fragment: (found[0], as_bits(found)) for fragment, found in entries.items()}
+        rarest = [min(clauses, key=weights.__getitem__, default=frozenset()) for clauses in needed]
+        self._by_fragment = postings(rarest)
 
     def candidates(self, text: str, among: int = -1) -> list[int]:
         """Return the positions, in ascending order, of the entries that may match a lower-case text.
@@ -142,6 +139,15 @@ class FragmentIndex:
             for start in range(len(word))
             for end in range(start + 1, min(len(word), start + self._longest) + 1)
         }
+
+
+def postings(entries: Iterable[Iterable[str]]) -> dict[str, tuple[int, int]]:
+    """Return, for each key of the entries, the position of the first entry with it, and `as_bits` of all of them."""
+    found: dict[str, list[int]] = {}
+    for position, keys in enumerate(entries):
+        for key in keys:
+            found.setdefault(key, []).append(position)
+    return {key: (positions_of[0], as_bits(positions_of)) for key, positions_of in found.items()}
 
 
 def as_bits(entries: Sequence[int]) -> int:

@@ -299,8 +299,8 @@ class Understanding:
             return replace(self._flagged(said, redirect), denied=denied)
         not_meant = {flag.level for flag in flags.denied}
         is_sign = any(flag.level in HELP_NOW for flag in flags.raised)
-        learned = self._learned_redirect(said) if not is_sign and self.about(said) is None else None
-        if learned is not None and learned.intent not in not_meant:
+        learned = self._learned_redirect(said) if not is_sign else None
+        if learned is not None and learned.intent not in not_meant and self.about(said) is None:
             return replace(learned, denied=denied)
         ranked = [
             (intent, score)
@@ -535,7 +535,7 @@ class Understanding:
                 yield self.sentences.language.without_fillers(clause)
 
     def _raised(self, said: NormalizedText, danger: _Danger, flags: Flags) -> Match:
-        slots = self.sentences.find_slots(said.comparable, self.sentences.slots_of.get(danger.level, ()))
+        slots = self._slots_in(said, danger.level)
         if danger.claim is not None or danger.is_by_rule:
             family, template = danger.family, danger.claim.template if danger.claim is not None else None
             if family is None:
@@ -620,7 +620,7 @@ class Understanding:
         decided = self.thresholds.decision(score, second_score, may_ask=OUT_OF_SCOPE not in (intent, second))
         believed = self.thresholds.believed(score)
         left = (1 - believed) / (1 - score) if score < 1.0 else 0.0
-        slots = self.sentences.find_slots(said.comparable, self.sentences.slots_of.get(intent, ()))
+        slots = self._slots_in(said, intent)
         return Match(
             intent={"unsure": UNSURE_INTENT, "none": NONE_INTENT}.get(decided, intent),
             slots=slots if decided == "nearest" else {},
