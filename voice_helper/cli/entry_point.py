@@ -6,7 +6,6 @@ import errno
 import gc
 import io
 import os
-import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,9 @@ import click
 from click.core import ParameterSource
 
 from voice_helper import __version__
+from voice_helper.cli.interrupts import handle_termination, repeat_lost_interrupts
 from voice_helper.cli.options import Options, disclaimer, note, show_error
-from voice_helper.errors import SettingsError, Terminated, VoiceHelperError
+from voice_helper.errors import SettingsError, VoiceHelperError
 from voice_helper.support.onnx import keep_onnxruntime_silent
 from voice_helper.support.paths import settings_file
 
@@ -75,6 +75,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its exit code."""
+    repeat_lost_interrupts()
     _set_environment()
     _open_streams()
     gc.set_threshold(_OBJECTS_TO_COLLECT)
@@ -117,11 +118,7 @@ def run(arguments: list[str]) -> int:
     """Run the command line. Return 0 on success, 1 for an error that the user can fix, 2 for wrong usage, and 130 if
     interrupted.
     """
-    if threading_is_main():
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # Windows has no SIGHUP
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # for example under nohup
-                signal.signal(number, _on_terminate)
+    handle_termination()
     try:
         given = arguments or (["start"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--help"])
         _run_with_settings(given)
@@ -210,12 +207,3 @@ def _setting_of(error: click.BadParameter) -> str | None:
     name = error.param.name if error.param is not None else None
     is_set = error.ctx is not None and name and error.ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
     return name if is_set else None
-
-
-def threading_is_main() -> bool:
-    """Return whether this is the main thread, the only one that may set signal handlers."""
-    return threading.current_thread() is threading.main_thread()
-
-
-def _on_terminate(number: int, frame: object) -> None:
-    raise Terminated

@@ -1,0 +1,58 @@
+"""Let Ctrl-C and a request to terminate end a command, wherever the signal arrives."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Final
+
+from voice_helper.errors import Terminated
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+_REPEAT_SECONDS: Final = 0.01
+"""How long after a lost interrupt its signal is sent again. By then the callback that lost it has returned."""
+
+
+def handle_termination() -> None:
+    """Let SIGTERM and SIGHUP raise `Terminated`. Do nothing outside the main thread, which alone may set handlers."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # for example under nohup
+            signal.signal(number, _on_terminate)
+
+
+def repeat_lost_interrupts() -> None:
+    """Send the signal of an interrupt again if Python had to drop its exception.
+
+    Python cannot raise an exception out of a finalizer or the callback of a weak reference. It prints "Exception
+    ignored" instead and goes on, so that a Ctrl-C during a garbage collection would have no effect.
+    """
+    report = sys.unraisablehook
+
+    def repeat_or_report(lost: UnraisableHookArgs) -> None:
+        if not isinstance(lost.exc_value, KeyboardInterrupt):
+            report(lost)
+            return
+        number = signal.SIGTERM if isinstance(lost.exc_value, Terminated) else signal.SIGINT
+        timer = threading.Timer(_REPEAT_SECONDS, _interrupt_main, (number,))
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = repeat_or_report
+
+
+def _interrupt_main(number: signal.Signals) -> None:
+    """Send a signal to the main thread. It ends a system call that the main thread waits in."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)  # Windows
+
+
+def _on_terminate(number: int, frame: object) -> None:
+    raise Terminated
