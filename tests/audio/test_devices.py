@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import itertools
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -405,3 +406,13 @@ def test_between_two_texts_nothing_is_made_up(monkeypatch: pytest.MonkeyPatch) -
     while loudspeaker.is_playing:
         device.ask(loudspeaker)
     assert device.now - begins == pytest.approx(1.5, abs=0.04)
+
+
+def test_a_sound_library_that_never_ends_a_stream_does_not_keep_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, released = Device(), threading.Event()
+    loudspeaker = device.open(monkeypatch)
+    loudspeaker._stream.abort = released.wait  # as PortAudio does when the sound server died
+    monkeypatch.setattr(devices, "_RELEASE_SECONDS", 0.01)
+    loudspeaker.close()
+    assert not released.is_set()
+    released.set()

@@ -55,6 +55,7 @@ _SYSTEMS_CHOICE: Final = (
     "primary sound capture driver", "primary sound driver",
 )  # fmt: skip
 _STALLED_SECONDS: Final = 5.0  # a loudspeaker that accepts no audio for this long counts as disconnected
+_RELEASE_SECONDS: Final = 3.0
 _MAX_BEHIND_SECONDS: Final = 5.0  # after sleep, there is no audio to catch up with
 _SHORTEST_PAUSE_SECONDS: Final = 0.1
 _LOOK_SECONDS: Final = 0.1
@@ -494,10 +495,19 @@ class _Device:
     _stream: Any
 
     def close(self) -> None:
-        """Release the device."""
+        """Release the device, or give it up if the sound library does not return.
+
+        Ending a stream waits for the library's own thread, which may wait without end for a sound server that died.
+        """
+        release = threading.Thread(target=self._release, args=(self._stream,), name="release", daemon=True)
+        release.start()
+        release.join(_RELEASE_SECONDS)
+
+    @staticmethod
+    def _release(stream: Any) -> None:
         with contextlib.suppress(Exception):
-            self._stream.abort()
-            self._stream.close()
+            stream.abort()
+            stream.close()
 
     def __enter__(self) -> Self:
         return self
