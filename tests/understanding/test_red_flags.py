@@ -90,14 +90,11 @@ def test_an_emergency_is_acted_on_before_the_sentence_is_over(skill: Skill) -> N
 
 @pytest.mark.slow
 def test_wordings_that_no_rule_knows_are_raised_by_their_nearness(skill: Skill) -> None:
-    unknown = [
-        wording
-        for wording in skill.content.wordings
-        if wording.intent in HELP_NOW
-        and skill.understanding.urgent_flag(skill.understanding.normalize(wording.text)) is None
-    ]
-    assert len(unknown) > 300
-    matches = [skill.understanding.understand(wording.text) for wording in unknown[::8]]
+    dangers = [wording.text for wording in skill.content.wordings if wording.intent in HELP_NOW]
+    understanding = skill.understanding
+    unknown = [text for text in dangers[::8] if understanding.urgent_flag(understanding.normalize(text)) is None]
+    assert len(unknown) > 40
+    matches = [understanding.understand(text) for text in unknown]
     raised = [match for match in matches if match.intent in HELP_NOW]
     assert len(raised) / len(matches) > 0.93
     assert all(match.decided_by == "safety" for match in raised if match.certainty == "certain")
