@@ -48,6 +48,9 @@ class Case:
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Other keys of the line, copied to the results unchanged."""
 
+    sound: bytes | None = field(default=None, repr=False)
+    """The content of an audio file that came from a pipe. It can be read only once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
