@@ -187,5 +187,17 @@ def test_a_danger_and_the_remark_beside_it_are_told_apart(skill: Skill, danger: 
     assert skill.understanding.understand(ordinary).certainty is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is it bad if your leg turns purple",
+        "what if your leg goes cold and white",
+        "should you worry if a leg is swollen",
+    ],
+)
+def test_a_general_question_about_danger_is_answered_by_no_tip(skill: Skill, text: str) -> None:
+    assert skill.understanding.understand(text).intent == "ask_diagnosis"
+
+
 def test_a_name_that_is_spelled_is_no_cough(skill: Skill) -> None:
     assert skill.understanding.understand("d v t").intent == "urgent"

@@ -27,7 +27,7 @@ denials: ["can breathe (fine|well)"]
 hedges: ["as such"]
 questions: [is, does, what if]
 question_ends: ["oh and", "and also"]
-persons: [i, my]
+persons: [i, my, man]
 generic: [people, cramps]
 idioms: ["killing me", "cold feet"]
 groups:
@@ -227,6 +227,7 @@ def test_a_family_that_says_nothing_of_questions_is_raised_by_them_too() -> None
     [
         ("does a foot go white in cramps", True),
         ("does my foot go white in cramps", False),
+        ("does a foot go white in cramps as the man's did", False),
         ("does a foot go white", False),
         ("a foot goes white in cramps", False),
         ("do people get a white foot", False),

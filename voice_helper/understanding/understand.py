@@ -34,6 +34,7 @@ from voice_helper.understanding.sentences import Claim, Sentences
 Context = Literal["none", "guide"]
 
 HELP_NOW: Final = ("emergency", "urgent")
+ASK_DIAGNOSIS: Final = "ask_diagnosis"
 _FEW_WORDS: Final = 3
 """The maximum number of words of a phrase that may be meant for anyone, such as "thank you"."""
 
@@ -299,7 +300,7 @@ class Understanding:
             return replace(self._flagged(said, redirect), denied=denied)
         not_meant = {flag.level for flag in flags.denied}
         is_sign = any(flag.level in HELP_NOW for flag in flags.raised)
-        learned = self._learned_redirect(said) if not is_sign else None
+        learned = (self._learned_redirect(said) or self._asks_about_danger(said)) if not is_sign else None
         if learned is not None and learned.intent not in not_meant and self.about(said) is None:
             return replace(learned, denied=denied)
         ranked = [
@@ -330,6 +331,18 @@ class Understanding:
             return None
         score = round(logistic(suspicion.redirect_odds), 4)
         return Match(suspicion.redirect, self._slots_in(said, suspicion.redirect), score, "nearest")
+
+    def _asks_about_danger(self, said: NormalizedText) -> Match | None:
+        """Return a request to be judged if a question about people in general is about danger, or `None`.
+
+        "what if your foot goes cold and white" raises no alarm, but no tip may answer it, either.
+        """
+        if self.alarm is None or not self.safety.is_general_question(said.comparable):
+            return None
+        odds = self.alarm.suspicion(said.essence).odds
+        if odds < self.thresholds.alarm_possible:
+            return None
+        return Match(ASK_DIAGNOSIS, self._slots_in(said, ASK_DIAGNOSIS), round(logistic(odds), 4), "nearest")
 
     def _asks_about_unknown(self, said: NormalizedText) -> bool:
         """Return whether a text asks about something that occurs in no template: "does zorbing help leg cramps"."""
