@@ -67,7 +67,7 @@ class Batch:
 
 _LABEL: Final = 'write lines such as {"text": "what people say", "intent": "what they mean"}'
 _SNIFFED_BYTES: Final = 12
-_READ_AHEAD_LINES: Final = 256  # more make the networks hardly faster, and the first results later
+_READ_AHEAD_LINES: Final = 256  # a larger batch makes the networks hardly faster, and delays the first results
 _STYLES: Final = {"broken": "red", "mended": "green"}
 _BATCH_OPTIONS: Final = (
     click.option("--audio", is_flag=True, help="Read sound files (WAV, FLAC, OGG), or JSON lines with a wav each."),
@@ -296,7 +296,7 @@ def _result(skill: Skill, case: Case, recognizer: Recognizer | None, piped: byte
     else:
         try:
             heard = _hear_file(recognizer, Path(case.text), piped)
-        except (AudioFileError, EngineFaultError) as error:  # this line is lost, but not the others
+        except (AudioFileError, EngineFaultError) as error:  # only this line is lost
             with suppress(EngineFaultError):
                 recognizer.finish()  # otherwise the rest of this utterance would become part of the next line
             result = failed(case, error.message, recognizer.name)

@@ -447,7 +447,7 @@ class StepKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceKeys(Record):
-    """How the session depends on the location of the trouble."""
+    """How the session depends on the location of the problem."""
 
     slot: str = key("The slot that names a place.", hint="the slot that names a place in the sentences")
     usual: str | None = key("The default place.", default=None)
@@ -460,7 +460,7 @@ class PlaceKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HedgeKeys(Record):
-    """Words that weaken a report. For example, `nearly gone` is not yet `gone`."""
+    """Words that qualify a report. For example, `nearly gone` is not yet `gone`."""
 
     words: tuple[str, ...] = key("The words that weaken the report.")
     say: RowKeys = key("The reply to the first such report. If it is a question, `yes` confirms the full report.")

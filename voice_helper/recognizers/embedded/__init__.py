@@ -1,1 +1,1 @@
-"""The built-in recognizer: phonetic network, language model and session commands."""
+"""The built-in recognizer. It turns audio into phones with hama's network, and phones into words with a search graph."""
