@@ -1,7 +1,7 @@
 """Word fragments that a text must contain to match: a cheap pre-check that avoids expensive matching.
 
 Requirements are expressed as clauses. The text must contain at least one fragment of every clause, anywhere, even
-inside a word. A missing clause only costs time, but a clause that is not truly required would lose a match. Clauses are
+inside a word. A missing clause only costs time. A clause that is not truly required would lose matches. Clauses are
 therefore never guessed.
 """
 
@@ -105,7 +105,7 @@ class GroupReader:
 
 
 class FragmentIndex:
-    """Finds the entries that may match a text, by its fragments. Lookup time hardly grows with their number."""
+    """Finds the entries that may match a text, by its fragments. Lookup time hardly grows with the number of entries."""
 
     def __init__(self, needed: Sequence[Clauses]) -> None:
         """Set the requirements of each entry. An entry without clauses may match any text."""
@@ -142,7 +142,9 @@ class FragmentIndex:
 
 
 def postings(entries: Iterable[Iterable[str]]) -> dict[str, tuple[int, int]]:
-    """Return, for each key of the entries, the position of the first entry with it, and `as_bits` of all of them."""
+    """Return, for each key, the position of the first entry that has the key, and the positions of all such entries
+    `as_bits`.
+    """
     found: dict[str, list[int]] = {}
     for position, keys in enumerate(entries):
         for key in keys:

@@ -1,1 +1,1 @@
-"""The built-in recognizer. It turns audio into phones with hama's network, and phones into words with a search graph."""
+"""The built-in recognizer: hama's network turns audio into phones, and a search graph turns phones into words."""

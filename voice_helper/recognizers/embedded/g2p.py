@@ -40,7 +40,7 @@ def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> d
 
 @lru_cache(maxsize=1)
 def own_ways() -> Mapping[str, str]:
-    """Read `hama-sounds.txt`: hama's pronunciations that the dictionary lacks, by word. Empty if hama is not installed."""
+    """Read `hama-sounds.txt`: the pronunciations that the dictionary lacks, by word. Empty if hama is not installed."""
     lines = (data_folder("models") / _FILE).read_text(encoding="utf-8").splitlines()
     ways = (line.partition(" ") for line in lines if line and not line.startswith("#"))
     return {word: way for word, _, way in ways}
