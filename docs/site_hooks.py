@@ -12,7 +12,7 @@ from mkdocs.structure.pages import Page
 
 _CHECKOUT: Final = Path(__file__).resolve().parent.parent
 _ELSEWHERE: Final = {
-    "intents/README.md": "words.md",
+    "intents/README.md": "intents-folder.md",
     "bench/RESULTS.md": "results.md",
     "bench/RESULTS-appendix.md": "results-appendix.md",
     "CHANGELOG.md": "changelog.md",

@@ -28,7 +28,7 @@ def is_loopback(host: str) -> bool:
 
 
 def situation_at(host: str) -> dict[str, str]:
-    """Return the `State.situation` of conversations on a server at this host: whether other machines can connect to it."""
+    """Return the `State.situation` for a server at this host, which says whether other machines can connect to it."""
     return {} if is_loopback(host) else {"serving": "on"}
 
 

@@ -141,7 +141,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def remove_oldest(paths: Iterable[Path], keep: int = _MAX_KEPT) -> None:
-    """Remove all but the newest `keep` files. Without this, each edit of the intents would leave another file behind."""
+    """Remove all but the newest `keep` files. Otherwise, each edit of the intents would leave a file behind."""
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-keep]:
         path.unlink(missing_ok=True)
 

@@ -90,9 +90,7 @@ class LearnedAlarm:
         return self._kept[comparable]
 
     def read_ahead(self, comparable: Iterable[str]) -> None:
-        """Estimate many texts in one batch, which takes a third of the time, and cache the results in place of earlier
-        ones.
-        """
+        """Estimate many texts in one batch, in a third of the time, and cache the results in place of earlier ones."""
         texts = tuple(dict.fromkeys(text for text in comparable if text))
         self._kept = dict(zip(texts, self._judged(texts), strict=True))
 

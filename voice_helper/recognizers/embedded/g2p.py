@@ -2,8 +2,8 @@
 
 The network was trained on pronunciations that were derived from spelling: "to" as "toe", "of" as "off", "is" with an S.
 Adding these variants to the lexicon reduces word errors by a third (bench/RESULTS-appendix.md).
-`models/hama-sounds.txt` lists the variants of the words in the intents folder and of frequent words. All other words
-are looked up with hama itself.
+`models/hama-pronunciations.txt` lists the variants of the words in the intents folder and of frequent words. For all
+other words, the program asks hama itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voice_helper.recognizers.embedded.phones import SIGNS_OF_PHONE, SIGNS_WITHO
 from voice_helper.support.cache import kept_texts
 from voice_helper.support.paths import data_folder
 
-_FILE: Final = "hama-sounds.txt"
+_FILE: Final = "hama-pronunciations.txt"
 _PHONE_OF_SIGN: Final = {
     sign: phone for phone, signs in reversed(list(SIGNS_OF_PHONE.items())) for sign in signs.split()
 }
@@ -40,7 +40,7 @@ def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> d
 
 @lru_cache(maxsize=1)
 def own_ways() -> Mapping[str, str]:
-    """Read `hama-sounds.txt`: the pronunciations that the dictionary lacks, by word. Empty if hama is not installed."""
+    """Read hama's stored pronunciations that the dictionary lacks, by word. Empty if hama is not installed."""
     lines = (data_folder("models") / _FILE).read_text(encoding="utf-8").splitlines()
     ways = (line.partition(" ") for line in lines if line and not line.startswith("#"))
     return {word: way for word, _, way in ways}
@@ -64,7 +64,7 @@ def _asked(words: list[str]) -> Mapping[str, str]:
         return {word: phones_of(str(model.predict(word).ipa)) for word in unknown}
 
     key = hashlib.sha256("\n".join((dictionary_key(), *words)).encode()).hexdigest()
-    return kept_texts("hama-sounds", key, ask)
+    return kept_texts("hama-pronunciations", key, ask)
 
 
 def phones_of(signs: str) -> str:

@@ -107,7 +107,7 @@ class WebService:
 
     @property
     def situation(self) -> dict[str, str]:
-        """Return the `State.situation` of conversations on this server: whether other machines can connect to it."""
+        """Return the `State.situation` for this server, which says whether other machines can connect to it."""
         return {"serving": "on"} if self.behind_proxy else situation_at(self.host)
 
 
