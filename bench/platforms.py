@@ -1,4 +1,5 @@
-"""Find which system and Python have a wheel for every package: `python -m bench.platforms`, or `make platforms`.
+"""Find out for which systems and Python versions every package has a wheel: `python -m bench.platforms`, or `make
+platforms`.
 
 For each pair, pip downloads the wheels of the plain install and builds nothing. The table is written to
 docs/platforms.md. This takes minutes and gigabytes.

@@ -18,7 +18,7 @@ _ELSEWHERE: Final = {
     "CHANGELOG.md": "changelog.md",
     "packaging/README.md": "packaging.md",
 }
-"""The name of each page on the site."""
+"""The name on the site of each page from another folder."""
 
 _LINK: Final = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)\s]*)?\))")
 

@@ -105,7 +105,7 @@ class GroupReader:
 
 
 class FragmentIndex:
-    """Finds the entries that may match a text, by its fragments. Lookup time hardly depends on the number of entries."""
+    """Finds the entries that may match a text, by its fragments. The lookup time hardly depends on their number."""
 
     def __init__(self, needed: Sequence[Clauses]) -> None:
         """Set the requirements of each entry. An entry without clauses may match any text."""
