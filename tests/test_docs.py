@@ -134,7 +134,7 @@ def test_a_command_of_the_readme_or_a_page_works(line: str, running: Running) ->
 
 
 @pytest.mark.parametrize("line", OTHER_LINES)
-def test_what_a_test_cannot_run_has_a_command_and_options_that_exist(line: str) -> None:
+def test_commands_that_tests_cannot_run_have_existing_options(line: str) -> None:
     command: click.Command | None = cli
     name, *arguments = shlex.split(line[line.index("voice-helper ") :], comments=True)
     while isinstance(command, click.Group):
@@ -145,7 +145,7 @@ def test_what_a_test_cannot_run_has_a_command_and_options_that_exist(line: str) 
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_an_extra_that_is_named_can_be_installed(extra: str) -> None:
+def test_every_mentioned_extra_exists(extra: str) -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert extra in project["optional-dependencies"]
 
@@ -157,7 +157,7 @@ CODE = {
 }
 
 
-def test_nobody_is_sent_to_the_package_of_others_that_has_our_name() -> None:
+def test_nobody_is_told_to_install_the_other_package_with_the_same_name() -> None:
     told = "".join((README, *PAGES.values(), *CODE.values()))
     assert not re.search(r"pip install [^\n`]*voice[-_]helper\b(?!/)", told)
 
@@ -170,7 +170,9 @@ def test_the_package_has_one_name_for_pip_and_extras_use_it() -> None:
     assert list(project["scripts"]) == ["voice-helper"]
 
 
-def test_a_checkout_stays_editable_by_what_pages_and_hints_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_commands_in_pages_and_hints_keep_a_checkout_editable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert install_hint("web").endswith('pip install -e ".[web]"')
     for text in (README, *(PAGES[name] for name in ("web.md", "ask.md", "index.md"))):
         assert not re.search(r"pip install [\"'.]", text)
@@ -178,7 +180,7 @@ def test_a_checkout_stays_editable_by_what_pages_and_hints_say(monkeypatch: pyte
     assert install_hint("web").endswith('pip install ".[web]"')
 
 
-def test_what_is_missing_is_installed_by_one_hint_with_the_versions_that_work() -> None:
+def test_a_single_hint_installs_missing_packages_in_tested_versions() -> None:
     telling = {name for name, text in CODE.items() if "pip install" in text and name.startswith("voice_helper/")}
     assert telling == {"voice_helper/errors.py"}
     extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
@@ -210,7 +212,7 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_intent_that_the_page_adds_is_whole_and_understood(edited: Path) -> None:
+def test_the_intent_that_the_page_adds_is_complete_and_understood(edited: Path) -> None:
     content, problems = check_folder(edited / "intents" / "en")
     assert problems == ()
     assert content is not None
@@ -225,7 +227,7 @@ def test_the_intent_that_the_page_adds_is_whole_and_understood(edited: Path) -> 
 
 
 @pytest.mark.slow
-def test_the_language_that_the_page_begins_is_whole_and_names_the_number_to_call(edited: Path) -> None:
+def test_the_language_that_the_page_begins_is_complete_and_names_the_number_to_call(edited: Path) -> None:
     skill = open_skill(folder=edited / "intents" / "de")
     match = skill.understanding.understand("Ich bekomme keine Luft")
     assert match.intent == "emergency"
@@ -233,7 +235,7 @@ def test_the_language_that_the_page_begins_is_whole_and_names_the_number_to_call
 
 
 @pytest.mark.parametrize("line", MAKE_LINES)
-def test_a_make_target_that_is_told_of_exists(line: str) -> None:
+def test_every_mentioned_make_target_exists(line: str) -> None:
     ran = subprocess.run(
         ["make", "-n", *line.partition("#")[0].split()[1:]],
         cwd=CHECKOUT,
@@ -246,7 +248,7 @@ def test_a_make_target_that_is_told_of_exists(line: str) -> None:
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:|#)([^)#]+)", README))))
-def test_a_link_of_the_readme_leads_somewhere(link: str) -> None:
+def test_every_link_has_a_target(link: str) -> None:
     assert (CHECKOUT / link).exists()
 
 

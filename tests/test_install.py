@@ -91,7 +91,9 @@ def test_intents_recording_and_registry_are_there(python: tuple[str, Path], tmp_
     assert generated_file(intents / "en", LEARNED_FILE).stat().st_size > 10_000
 
 
-def test_a_wheel_carries_the_locale_files_of_its_own_sentences(python: tuple[str, Path], tmp_path: Path) -> None:
+def test_a_wheel_contains_locale_files_generated_from_its_own_sentences(
+    python: tuple[str, Path], tmp_path: Path
+) -> None:
     form, interpreter = python
     script = "from voice_helper.support.paths import data_folder; print(data_folder('openvoiceos'))"
     folder = Path(call(["-c", script], folder=tmp_path, program=interpreter).lines[0])
@@ -102,12 +104,12 @@ def test_a_wheel_carries_the_locale_files_of_its_own_sentences(python: tuple[str
     assert shipped == locale_files(CHECKOUT / "intents" / "en")
 
 
-def test_type_checkers_are_told_that_it_has_types(python: tuple[str, Path], tmp_path: Path) -> None:
+def test_type_checkers_find_the_types(python: tuple[str, Path], tmp_path: Path) -> None:
     script = "import pathlib, voice_helper; print(pathlib.Path(voice_helper.__file__).with_name('py.typed').is_file())"
     assert call(["-c", script], folder=tmp_path, program=python[1]).lines == ["True"]
 
 
-def test_a_source_archive_carries_every_file_of_the_words(tmp_path: Path) -> None:
+def test_a_source_archive_contains_every_file_of_the_intents(tmp_path: Path) -> None:
     pytest.importorskip("hatchling")
     script = f"from hatchling.build import build_sdist; build_sdist({str(tmp_path)!r})"
     subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, check=True, timeout=300)

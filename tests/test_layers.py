@@ -126,18 +126,18 @@ def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
     return []
 
 
-def test_no_module_lies_in_the_root_but_the_values() -> None:
+def test_only_the_public_values_are_in_the_root_package() -> None:
     flat = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     assert VALUES <= flat <= VALUES | ROOT
 
 
-def test_every_package_is_named_here() -> None:
+def test_every_package_is_in_the_table_of_layers() -> None:
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders == set(MAY_IMPORT)
 
 
 @pytest.mark.parametrize("name", sorted(VALUES))
-def test_values_import_nothing_of_ours(name: str) -> None:
+def test_values_import_nothing_from_this_package(name: str) -> None:
     assert OURS[name] == set()
 
 
@@ -149,11 +149,11 @@ def test_a_package_imports_only_those_below_it(package: str) -> None:
     assert imported - {package} <= MAY_IMPORT[package]
 
 
-def test_no_circle_leads_through_packages() -> None:
+def test_packages_have_no_import_cycles() -> None:
     assert circle(MAY_IMPORT) == []
 
 
-def test_no_circle_leads_through_files() -> None:
+def test_files_have_no_import_cycles() -> None:
     """The table of a package (its `__init__`) may open its own modules, which import its protocol."""
     graph = {
         name: {each for each in found if not (each.startswith(f"{name}.") and name in MAY_IMPORT)}
@@ -163,12 +163,12 @@ def test_no_circle_leads_through_files() -> None:
 
 
 @pytest.mark.parametrize("name", core())
-def test_the_core_has_no_device_clock_or_network(name: str) -> None:
+def test_the_core_uses_no_device_clock_or_network(name: str) -> None:
     assert outside(name) & DEVICES == set()
 
 
 @pytest.mark.parametrize("name", sorted(name for name in FILES if package_of(name) == "runtime"))
-def test_the_loop_knows_no_engine(name: str) -> None:
+def test_the_loop_imports_no_engine(name: str) -> None:
     assert not {each for each in OURS[name] - COMBINE_ENGINES if each.startswith(ENGINES)}
 
 
@@ -178,7 +178,7 @@ def test_only_the_command_that_installs_models_reaches_the_network() -> None:
     assert who_imports("speech_models.store") == {"cli.models"}
 
 
-def test_only_serve_is_reached_over_a_network() -> None:
+def test_only_serve_listens_on_a_network() -> None:
     listening = {name for name in importing(LISTENERS) if package_of(name) != "servers"}
     assert listening == {"cli.serve", "speech_models.download"}
     assert {package_of(name) for name in importing({"ray"})} == {"servers", "tester"}

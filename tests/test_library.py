@@ -84,7 +84,7 @@ def test_no_module_of_the_library_changes_the_environment_when_it_is_imported(tm
     assert told["changed"] == []
 
 
-def test_every_public_name_is_there_and_no_other() -> None:
+def test_the_public_names_are_exactly_those_of_the_api() -> None:
     assert {name for name in voice_helper.__all__ if getattr(voice_helper, name, None) is None} == set()
     assert set(voice_helper.__all__) == {*voice_helper._MODULE_OF, "__version__"}
     assert set(voice_helper.__all__) <= set(dir(voice_helper))
@@ -108,7 +108,7 @@ def test_another_folder_is_loaded(spanish_folder: Path) -> None:
         Skill.load("no-such-folder")
 
 
-def test_two_chats_are_kept_apart(skill: Skill) -> None:
+def test_two_chats_are_kept_separate(skill: Skill) -> None:
     one, other = skill.chat(), skill.chat()
     one.send("help, I have a cramp in my calf")
     assert (one.in_session, other.in_session) == (True, False)
@@ -125,14 +125,14 @@ def test_a_session_of_a_chat_ends_after_ten_minutes(skill: Skill) -> None:
     assert chat.send("next").ended == "time_limit"
 
 
-def test_a_file_is_heard_with_a_recognizer_that_is_opened_once(skill: Skill) -> None:
+def test_a_file_is_transcribed_with_a_recognizer_that_is_opened_once(skill: Skill) -> None:
     assert skill.hear(recording("put_heat_on_it")).text == "should i put heat on it"
     before = skill._file_hearing._recognizer
     assert skill.hear(str(recording("bananas"))).text == "are bananas good for cramps"
     assert skill._file_hearing._recognizer is before
 
 
-def test_a_source_is_heard_as_a_file_is(skill: Skill) -> None:
+def test_a_source_is_transcribed_like_a_file(skill: Skill) -> None:
     source = ScriptedMicrophone(silence(0.5), speech(1.0), silence(2.0))
     assert skill.hear(source, ScriptedRecognizer("does heat help")).text == "does heat help"
     assert skill.hear(ScriptedMicrophone(noise(2.0)), ScriptedRecognizer("does heat help")) == Transcript("", 0.0)
@@ -199,12 +199,12 @@ def fields(events: Sequence[LoopEvent], event: str, field: str) -> list[object]:
     return [each.fields[field] for each in events if each.event == event]
 
 
-def test_the_engines_keep_to_their_protocols() -> None:
+def test_the_engines_follow_their_protocols() -> None:
     check_recognizer(OwnRecognizer("does heat help", "", "stop"))
     check_voice(OwnVoice())
 
 
-def test_a_question_is_heard_and_answered_by_engines_of_their_own(skill: Skill) -> None:
+def test_a_question_is_recognized_and_answered_with_custom_engines(skill: Skill) -> None:
     voice = OwnVoice()
     events = happened(skill, OwnRecognizer("does heat help"), UTTERANCE, voice=voice)
     assert fields(events, "heard", "intent") == ["remedy_heat"]
@@ -213,7 +213,7 @@ def test_a_question_is_heard_and_answered_by_engines_of_their_own(skill: Skill) 
     assert [each.at_seconds for each in events] == sorted(each.at_seconds for each in events)
 
 
-def test_a_session_is_led_and_stopped_by_engines_of_their_own(skill: Skill) -> None:
+def test_a_session_runs_and_stops_with_custom_engines(skill: Skill) -> None:
     recognizer = OwnRecognizer("help i have a cramp in my calf", "stop")
     events = happened(skill, recognizer, UTTERANCE, silence(2.0), UTTERANCE)
     assert fields(events, "heard", "intent") == ["guide_start", "guide_stop"]
@@ -221,14 +221,14 @@ def test_a_session_is_led_and_stopped_by_engines_of_their_own(skill: Skill) -> N
     assert fields(events, "end", "reason") == ["stopped"]
 
 
-def test_an_error_of_an_engine_is_said_and_the_next_words_are_heard(skill: Skill) -> None:
+def test_an_engine_error_is_announced_and_the_next_words_are_recognized(skill: Skill) -> None:
     recognizer = OwnRecognizer(RuntimeError("no memory"), "does heat help")
     events = happened(skill, recognizer, UTTERANCE, silence(8.0), UTTERANCE)
     assert fields(events, "error", "reason") == ["the recognizer failed: no memory"]
     assert fields(events, "heard", "intent") == ["remedy_heat"]
 
 
-def test_buttons_start_a_session_and_make_an_answer_silent(skill: Skill) -> None:
+def test_buttons_start_a_session_and_silence_an_answer(skill: Skill) -> None:
     assistant = skill.assistant(
         microphone=ScriptedMicrophone(silence(20.0)), recognizer=OwnRecognizer(), voice=RecordingVoice(),
         loudspeaker=SilentPlayer(),
@@ -257,7 +257,7 @@ def test_typed_words_are_answered_without_a_voice(skill: Skill) -> None:
     assert said[1] - said[0] > 2.0  # there is time to read
 
 
-def test_only_what_is_addressed_to_it_is_answered_when_it_waits_for_a_button(skill: Skill) -> None:
+def test_with_push_to_talk_only_addressed_speech_is_answered(skill: Skill) -> None:
     assistant = skill.assistant(
         microphone=ScriptedMicrophone(UTTERANCE, UTTERANCE), loudspeaker=SilentPlayer(), voice=OwnVoice(),
         recognizer=OwnRecognizer("does heat help", "does heat help"), push_to_talk=True,

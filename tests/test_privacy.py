@@ -154,14 +154,14 @@ def test_a_typed_question_leaves_nothing_behind(tmp_path: Path) -> None:
     assert_private(trace)
 
 
-def test_what_is_typed_at_the_intent_tester_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_text_typed_at_the_intent_tester_leaves_nothing_behind(tmp_path: Path) -> None:
     ran, trace = traced(tmp_path, "test-intents", "--explain", typed=f"{_TYPED}\nmy chest hurts\n")
     assert "marmalade" in ran.out
     assert_private(trace)
 
 
 @pytest.mark.parametrize("keeps", [True, False])
-def test_what_is_typed_at_a_terminal_is_kept_in_the_history_alone_or_not_at_all(
+def test_text_typed_at_a_terminal_is_stored_only_in_the_history_or_not_at_all(
     tmp_path: Path, spanish_folder: Path, keeps: bool
 ) -> None:
     history = tmp_path / "state" / "voice-helper" / "test-intents-history"
@@ -190,7 +190,7 @@ def test_lines_tested_in_a_batch_leave_nothing_behind(tmp_path: Path) -> None:
     assert_private(trace)
 
 
-def test_a_spoken_question_leaves_only_the_answer_that_was_asked_for(tmp_path: Path) -> None:
+def test_a_spoken_question_leaves_only_the_requested_answer_file(tmp_path: Path) -> None:
     ran, trace = traced(tmp_path, "ask", "--wav", recording("put_heat_on_it"), "--save", "answer.wav")
     assert ran.code == 0
     parts = [Path(path) for path in trace.kept() if path.endswith(".part")]  # it takes its name when it is whole
@@ -224,7 +224,7 @@ def test_a_conversation_through_microphone_and_loudspeaker_leaves_nothing_behind
 @pytest.mark.parametrize(
     "arguments", [("list",), ("verify",), ("import", "."), ("remove", "nothing", "--yes")], ids=" ".join
 )
-def test_models_are_looked_after_without_a_network(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_models_are_managed_without_a_network(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     ran, trace = traced(tmp_path, "models", *arguments)
     assert ran.code in {0, 1}
     assert "openat(" in trace.text
@@ -234,7 +234,7 @@ def test_models_are_looked_after_without_a_network(tmp_path: Path, arguments: tu
 # A server
 
 
-def test_the_trace_would_show_what_is_reached_and_where_it_is_bound(tmp_path: Path) -> None:
+def test_the_trace_would_show_connections_and_listening_addresses(tmp_path: Path) -> None:
     code = (
         "import socket; here = socket.create_server(('127.0.0.1', 0)); socket.create_connection(here.getsockname());"
         "socket.create_server(('0.0.0.0', 0))"
@@ -291,7 +291,7 @@ def test_a_conversation_in_home_assistant_leaves_nothing_behind_and_goes_nowhere
 # The one way to keep sound
 
 
-def test_a_debug_recording_keeps_the_sound_and_nothing_else(tmp_path: Path) -> None:
+def test_a_debug_recording_stores_the_audio_and_nothing_else(tmp_path: Path) -> None:
     ran, trace = traced(
         tmp_path, "ask", "--wav", recording("bananas"), "--debug-recording", "kept", "--voice", "none", "--json"
     )
@@ -302,7 +302,7 @@ def test_a_debug_recording_keeps_the_sound_and_nothing_else(tmp_path: Path) -> N
     assert str(kept.relative_to(tmp_path)) in ran.err
 
 
-def test_a_debug_recording_is_said_first_and_changes_the_privacy_answer(tmp_path: Path) -> None:
+def test_a_debug_recording_is_announced_first_and_changes_the_privacy_answer(tmp_path: Path) -> None:
     ran, _ = traced(
         tmp_path, "listen", "--source", recording("privacy"), "--debug-recording", "kept", "--events", "--voice", "none"
     )
@@ -311,7 +311,7 @@ def test_a_debug_recording_is_said_first_and_changes_the_privacy_answer(tmp_path
     assert "I am saving what I hear in a folder, because the owner chose that." in said
 
 
-def test_without_it_the_privacy_answer_says_that_nothing_is_kept(tmp_path: Path) -> None:
+def test_without_a_recording_the_privacy_answer_says_that_nothing_is_stored(tmp_path: Path) -> None:
     ran, _ = traced(tmp_path, "ask", "are you recording me", "--voice", "none")
     assert "I do not save what I hear" in ran.out
     assert "Nothing you say leaves this machine" in ran.out

@@ -53,7 +53,7 @@ def test_the_examples_of_the_page_print_what_it_shows(folder: Path) -> None:
     assert run(program, folder).split("---\n") == [printed for _, printed in shown]
 
 
-def test_the_examples_that_need_a_microphone_use_only_what_is_there() -> None:
+def test_the_examples_that_need_a_microphone_use_only_existing_names() -> None:
     for needs_microphone, code, _ in BLOCKS:
         if needs_microphone:
             ast.parse(code)
@@ -76,7 +76,7 @@ def test_an_example_is_short_and_runs(name: str, folder: Path) -> None:
     assert expected[name] in printed
 
 
-def test_the_page_names_all_that_is_public() -> None:
+def test_the_page_mentions_every_public_name() -> None:
     public = {*voice_helper.__all__, *testing.__all__}
     told_by_its_parts = {"CHUNK_SAMPLES", "SAMPLE_RATE", "__version__", "Chat", "LiveAssistant", "LoopEvent", "Match",
                          "Phrases", "Recognizer", "Reply", "Row", "RunnerUp", "Voice", "noise"}  # fmt: skip

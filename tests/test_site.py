@@ -68,7 +68,7 @@ def test_every_page_of_the_folder_is_in_the_site(site: Path) -> None:
     assert {path.stem for path in site.glob("*.html")} >= pages
 
 
-def test_no_page_and_no_style_names_a_thing_to_load_from_elsewhere(site: Path) -> None:
+def test_no_page_or_style_loads_anything_from_elsewhere(site: Path) -> None:
     pages = "".join(path.read_text(encoding="utf-8") for path in site.glob("**/*.html"))
     styles = "".join(path.read_text(encoding="utf-8") for path in site.glob("**/*.css"))
     assert LOADED.findall(pages) == []
@@ -82,7 +82,7 @@ def test_a_picture_loads_nothing_and_has_a_title(picture: Path) -> None:
     assert re.findall(r"https?://\S+", drawn.replace("http://www.w3.org/2000/svg", "")) == []
 
 
-def test_a_browser_asks_nobody_else_for_anything(address: str, page: Page) -> None:
+def test_a_browser_sends_no_requests_to_other_hosts(address: str, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     for name in ("index", "guide", "how-it-works", "web"):

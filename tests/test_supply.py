@@ -27,7 +27,7 @@ EXTRAS = PROJECT["optional-dependencies"]
         for line in (*PROJECT["dependencies"], *(line for extra in RUNTIME_EXTRAS for line in EXTRAS[extra]))
     ],
 )
-def test_each_package_that_people_install_has_its_line(name: str) -> None:
+def test_each_installed_package_has_its_line(name: str) -> None:
     assert re.search(rf"^- (?:[\w, -]+, )?{re.escape(name)}\b[^:]*: \S", NOTICE, re.MULTILINE), name
 
 
@@ -50,7 +50,7 @@ def families(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_each_package_that_runs_has_the_licence_that_its_metadata_names(name: str) -> None:
+def test_each_runtime_package_has_the_licence_in_its_metadata(name: str) -> None:
     entries = [entry for entry in ENTRIES if re.match(rf"(?:[\w, -]+, )?{re.escape(name)}[ ,:]", entry)]
     assert len(entries) == 1, name
     try:
@@ -69,7 +69,7 @@ def test_each_package_that_runs_has_the_licence_that_its_metadata_names(name: st
 
 
 @pytest.mark.parametrize("name", [Requirement(line).name for lines in EXTRAS.values() for line in lines])
-def test_each_package_for_developing_is_named(name: str) -> None:
+def test_each_development_package_is_named(name: str) -> None:
     assert name in NOTICE or name.startswith("types-")
 
 

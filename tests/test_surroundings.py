@@ -46,21 +46,21 @@ def in_shell(line: str, folder: Path, **more: str) -> Ran:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_stream_that_was_closed_before_the_start_is_done_without(tmp_path: Path, closed: str) -> None:
+def test_the_program_works_with_a_stream_that_was_closed_before_the_start(tmp_path: Path, closed: str) -> None:
     ran = checked(in_shell(f'"$HELPER" ask does heat help --voice none {closed}', tmp_path))
     assert ran.code == 0
     assert (ANSWER in ran.out) == (">&-" not in closed.replace("2>&-", ""))
 
 
 @pytest.mark.parametrize("command", ["ask does heat help", f'listen --events --source "{recording("stop")}"'])
-def test_an_output_that_is_full_is_a_clear_error(tmp_path: Path, command: str) -> None:
+def test_a_full_disk_as_output_is_a_clear_error(tmp_path: Path, command: str) -> None:
     ran = checked(in_shell(f'"$HELPER" {command} --voice none > /dev/full', tmp_path))
     assert ran.code == 1
     assert "the disk is full" in ran.err
 
 
 @pytest.mark.parametrize("coding", ["ascii", "latin-1"])
-def test_signs_that_the_output_has_no_letters_for_are_written_in_another_way(tmp_path: Path, coding: str) -> None:
+def test_characters_that_the_output_cannot_encode_are_escaped(tmp_path: Path, coding: str) -> None:
     more = {**KEPT, "PYTHONIOENCODING": coding, "PYTHONUTF8": "0"}
     ran = call(["ask", "☃ ☃ \U0001f600", "--voice", "none", "--json"], folder=tmp_path, more=more)
     assert ran.code == 0
@@ -85,7 +85,7 @@ def test_signs_that_the_output_has_no_letters_for_are_written_in_another_way(tmp
         'mkdir gone; cd gone; rmdir ../gone; "$HELPER"',
     ],
 )
-def test_without_a_home_a_locale_or_a_folder_it_answers(tmp_path: Path, line: str) -> None:
+def test_the_program_answers_without_a_home_a_locale_or_a_working_folder(tmp_path: Path, line: str) -> None:
     ran = checked(in_shell(f"{line} ask does heat help --voice none", tmp_path))
     assert ran.code == 0, ran.err
     assert ANSWER in ran.out
@@ -128,7 +128,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
-def test_on_a_full_disk_it_hears_answers_and_speaks_and_names_what_it_cannot_keep(disk: Path, tmp_path: Path) -> None:
+def test_on_a_full_disk_it_recognizes_and_answers_and_names_what_it_cannot_store(disk: Path, tmp_path: Path) -> None:
     more = {"HOME": str(disk), "TMPDIR": str(disk), "XDG_DATA_HOME": str(disk), **KEPT}
     question = recording("bananas")
     asked = call(["ask", "--wav", question, "--save", tmp_path / "answer.wav", "--json"], folder=tmp_path, more=more)
@@ -165,7 +165,9 @@ def test_on_a_full_disk_it_hears_answers_and_speaks_and_names_what_it_cannot_kee
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_at_once_and_what_was_spoken_is_saved_whole(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_the_program_at_once_and_the_spoken_audio_is_saved_completely(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     process = subprocess.Popen(
         [VOICE_HELPER, "guide", "--events", "--plain", "--save", "spoken.wav", "--no-chime"], cwd=tmp_path,
         env=environment(PYTHONUNBUFFERED="1", **KEPT), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -180,7 +182,7 @@ def test_a_signal_ends_it_at_once_and_what_was_spoken_is_saved_whole(tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["spoken.wav"]
 
 
-def test_it_outlives_its_terminal_where_that_was_wished_for(tmp_path: Path) -> None:
+def test_the_program_outlives_its_terminal_under_nohup(tmp_path: Path) -> None:
     start = 'trap "" HUP; "$HELPER" guide --events --voice none > told & until [ -s told ]; do sleep 0.1; done'
     ran = in_shell(f"{start}; kill -HUP $!; sleep 0.5; kill -0 $! && echo on; kill $!", tmp_path)
     assert ran.out == "on\n"
@@ -205,7 +207,7 @@ def test_the_last_instruction_stays_on_the_screen_when_it_ends(tmp_path: Path) -
 # Others
 
 
-def test_many_at_once_with_an_empty_cache_all_answer_and_leave_one_whole_cache(tmp_path: Path) -> None:
+def test_many_programs_with_an_empty_cache_all_answer_and_leave_one_complete_cache(tmp_path: Path) -> None:
     more = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
 
     def ask(number: int) -> Ran:
@@ -218,7 +220,7 @@ def test_many_at_once_with_an_empty_cache_all_answer_and_leave_one_whole_cache(t
     assert not list((tmp_path / "cache").rglob("*.part"))
 
 
-def test_a_cache_in_which_every_file_is_damaged_is_made_anew_in_silence(tmp_path: Path) -> None:
+def test_a_cache_in_which_every_file_is_damaged_is_silently_regenerated(tmp_path: Path) -> None:
     more = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     command = ["ask", QUESTION, "--voice", "none", "--json"]
     first = call(command, folder=tmp_path, more=more)
@@ -231,7 +233,7 @@ def test_a_cache_in_which_every_file_is_damaged_is_made_anew_in_silence(tmp_path
     assert all(read_checked(path) for path in kept)
 
 
-def test_a_home_that_may_not_be_written_only_costs_time(tmp_path: Path) -> None:
+def test_an_unwritable_home_only_costs_time(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("in the way", encoding="utf-8")
     home = str(tmp_path / "home")
     more = {"HOME": home, **dict.fromkeys(("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), home)}
@@ -239,7 +241,7 @@ def test_a_home_that_may_not_be_written_only_costs_time(tmp_path: Path) -> None:
     assert (json.loads(ran.out)["intent"], ran.err) == ("remedy_heat", "")
 
 
-def test_killed_at_ten_random_moments_the_next_start_is_fine(tmp_path: Path) -> None:
+def test_after_being_killed_at_random_moments_the_next_start_works(tmp_path: Path) -> None:
     """`make fuzz` does it 200 times."""
     killed, wrong = kill_often(10, 7, tmp_path)
     assert wrong == []

@@ -37,11 +37,11 @@ def test_a_question_in_a_room_with_noise_is_judged(below: float, verdict: RoomVe
     assert room_verdict(*mixed(below)) == verdict
 
 
-def test_no_sound_is_the_quietest() -> None:
+def test_no_audio_has_the_lowest_level() -> None:
     assert loud_decibels([]) == QUIETEST_DECIBELS
 
 
-def test_a_room_that_is_too_loud_is_named_with_what_to_do() -> None:
+def test_a_room_that_is_too_loud_is_reported_with_a_hint() -> None:
     assert problem_of_room(-50.0, -25.0) is None
     close, drowned = problem_of_room(-31.0, -25.0), problem_of_room(-25.0, -25.0)
     assert close is not None

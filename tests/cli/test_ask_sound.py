@@ -48,7 +48,7 @@ def test_all_answers_are_saved_in_one_file(run: Run, question: Path, spoken: Rec
 
 
 @pytest.mark.parametrize("command", [("ask", "--wav"), ("listen", "--source"), ("guide", "--source")])
-def test_the_question_is_never_written_over(run: Run, command: tuple[str, str], tmp_path: Path) -> None:
+def test_the_question_is_never_overwritten(run: Run, command: tuple[str, str], tmp_path: Path) -> None:
     path = write_pcm(tmp_path / "question.wav", recorded("stop"))
     before = path.read_bytes()
     (tmp_path / "link.wav").symlink_to(path)

@@ -53,7 +53,7 @@ def answered_question(room: Room, process: subprocess.Popen[str], others: int) -
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (44_100, 2), (48_000, 4), (96_000, 1)])
-def test_microphones_and_loudspeakers_of_every_rate_and_so_many_channels_do(
+def test_devices_of_any_sample_rate_and_channel_count_work(
     room: Room, tmp_path: Path, rate: int, channels: int
 ) -> None:
     with room.other_devices(rate, channels), room.recorder(tmp_path / "speaker.raw"):
@@ -80,13 +80,13 @@ main(sys.argv[4:])
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000])
-def test_a_question_into_a_microphone_that_has_one_rate_only_is_heard(room: Room, rate: int) -> None:
+def test_a_microphone_with_a_single_sample_rate_works(room: Room, rate: int) -> None:
     hardware = [sys.executable, "-c", _HARDWARE, str(rate), "0"]
     answer = answered_question(room, room.start("ask", "--json", "--voice", "none", under=hardware), 0)
     assert (answer["intent"], answer["slots"]) == ("remedy_foods", {"food": "banana"})
 
 
-def test_a_microphone_that_another_program_holds_is_told_as_busy(room: Room) -> None:
+def test_a_microphone_in_use_by_another_program_is_reported_as_busy(room: Room) -> None:
     busy = [sys.executable, "-c", _HARDWARE, "16000", "-9985"]  # paDeviceUnavailable
     process = room.start("ask", "--voice", "none", under=busy)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
@@ -94,7 +94,7 @@ def test_a_microphone_that_another_program_holds_is_told_as_busy(room: Room) -> 
     assert "the microphone is busy: another program is using it" in err
 
 
-def test_a_microphone_of_which_the_sound_server_gives_nothing_is_told(room: Room) -> None:
+def test_a_microphone_that_delivers_no_audio_is_reported(room: Room) -> None:
     with room.microphone_held_back():
         process = room.start("ask", "--voice", "none")
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
@@ -127,7 +127,7 @@ def test_listening_answers_hushes_on_stop_and_ends_on_ctrl_c(room: Room, tmp_pat
     assert loudness(spoken[-2 * 16_000 :]) < 5
 
 
-def test_a_live_session_holds_as_long_as_it_should_and_hears_what_is_said(room: Room, tmp_path: Path) -> None:
+def test_a_live_session_holds_for_the_right_time_and_recognizes_commands(room: Room, tmp_path: Path) -> None:
     """Spoken to by another process; the hold is measured in the sound that came out of the loudspeaker."""
     if shutil.which("flite") is None:
         pytest.skip("flite is not installed")
@@ -151,7 +151,7 @@ def test_a_live_session_holds_as_long_as_it_should_and_hears_what_is_said(room: 
     assert rest_begins - hold_ends == pytest.approx(20.0, abs=0.3)
 
 
-def test_a_session_goes_on_without_microphone_and_loudspeaker_and_hears_again_when_they_are_back(room: Room) -> None:
+def test_a_session_continues_without_devices_and_recognizes_speech_again_when_they_are_back(room: Room) -> None:
     process = room.start("guide", "--events", "--no-chime")
     next_event(process, "say")
     room.unplug()
@@ -168,7 +168,7 @@ def test_a_session_goes_on_without_microphone_and_loudspeaker_and_hears_again_wh
     assert "the loudspeaker is back" in err
 
 
-def test_a_loudspeaker_that_goes_away_in_the_middle_of_an_answer_is_named_and_the_answer_is_shown(room: Room) -> None:
+def test_a_loudspeaker_disconnected_during_an_answer_is_reported_and_the_answer_is_shown(room: Room) -> None:
     process = room.start("ask", "does", "heat", "help")
     assert process.stdout
     shown = [process.stdout.readline() for _ in range(4)]  # all of it, before it speaks
@@ -183,7 +183,7 @@ def test_a_loudspeaker_that_goes_away_in_the_middle_of_an_answer_is_named_and_th
     assert "the loudspeaker was disconnected" in err
 
 
-def test_a_session_that_was_asleep_for_too_long_closes_and_sends_for_help(room: Room, tmp_path: Path) -> None:
+def test_a_session_whose_limit_passed_during_sleep_ends_with_the_advice_to_get_help(room: Room, tmp_path: Path) -> None:
     """It is stopped as a laptop that sleeps is; by its clock that takes longer than its limit, here 120 s."""
     folder = tmp_path / "en"
     shutil.copytree(intents_folder("en"), folder)
@@ -224,7 +224,7 @@ main(sys.argv[2:])
     ],
     ids=["steady", "in bursts", "asleep", "kept meanwhile", "asleep for hours", "slow device", "fast device"],
 )  # fmt: skip
-def test_time_in_which_nothing_was_heard_is_made_up_for_once(
+def test_a_gap_in_the_input_is_filled_with_silence_once(
     arrivals: list[float], missed: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A microphone that delivers a tenth of a second at a time."""
@@ -253,7 +253,7 @@ def loud_parts(path: Path) -> list[tuple[float, float]]:
 
 
 @pytest.mark.sound
-def test_the_doctor_says_that_a_microphone_gives_no_sound_at_all(room: Room) -> None:
+def test_doctor_reports_a_microphone_that_delivers_only_silence(room: Room) -> None:
     process = room.start("doctor", "--json")
     out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     checks = {check["name"]: check for check in json.loads(out)["checks"]}
@@ -262,7 +262,7 @@ def test_the_doctor_says_that_a_microphone_gives_no_sound_at_all(room: Room) -> 
 
 
 @pytest.mark.sound
-def test_the_doctor_says_that_a_room_is_as_loud_as_the_person_in_it(room: Room, tmp_path: Path) -> None:
+def test_doctor_reports_a_room_that_is_as_loud_as_the_user(room: Room, tmp_path: Path) -> None:
     with room.other_sound(write_pcm(tmp_path / "television.wav", noise(3.0))):
         process = room.start("doctor", "--json", "--speak")
         out, err = process.communicate(timeout=PATIENCE_SECONDS)

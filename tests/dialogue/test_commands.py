@@ -24,7 +24,7 @@ def line_of(command: Command) -> str:
     return f"| `{command.intent}` | {command.help} | {'yes' if command.works_anywhere else ''} |"
 
 
-def test_every_command_of_our_words_has_a_record_and_a_meaning() -> None:
+def test_every_command_in_the_intents_folder_has_a_record_and_a_meaning() -> None:
     group_of = english_content().sentences.group_of
     commands = {intent for intent, group in group_of.items() if group == COMMAND_GROUP}
     assert commands - COMMANDS.keys() <= {"yes", "no"}

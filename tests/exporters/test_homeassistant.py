@@ -106,7 +106,7 @@ def said(scripts: dict[str, str], found: RecognizeResult) -> str:
     return compiled(scripts[found.intent.name]).render(slots)
 
 
-def test_a_sentence_of_a_template_gets_the_answer_that_we_give_or_one_that_says_to_get_help(
+def test_a_sentence_of_a_template_gets_the_programs_answer_or_the_advice_to_get_help(
     skill: Skill, recognize: Recognize, scripts: dict[str, str]
 ) -> None:
     ours = skill.content.sentences
@@ -162,12 +162,12 @@ def test_home_assistant_answers(at_home: Recognize, scripts: dict[str, str], tex
     ["turn on the kitchen light", "what time is it", "turn off the television and go on", "help", "stop", "next",
      "never mind", "no chest pain and a cramp", "hello", "pause the television"],
 )  # fmt: skip
-def test_what_is_not_ours_stays_with_home_assistant(at_home: Recognize, text: str) -> None:
+def test_home_assistants_own_sentences_stay_with_home_assistant(at_home: Recognize, text: str) -> None:
     found = at_home(text)
     assert found is None or not found.intent.name.startswith(PREFIX)
 
 
-def test_every_name_is_ours_alone(sentences: dict[str, Any]) -> None:
+def test_every_exported_name_has_the_prefix(sentences: dict[str, Any]) -> None:
     known = get_intents("en")
     assert known is not None
     for kind in ("intents", "lists", "expansion_rules"):
@@ -175,7 +175,7 @@ def test_every_name_is_ours_alone(sentences: dict[str, Any]) -> None:
         assert not set(sentences[kind]) & set(known[kind])
 
 
-def test_those_that_say_to_get_help_come_first_and_every_intent_has_an_answer(
+def test_intents_that_tell_users_to_get_help_come_first_and_every_intent_has_an_answer(
     sentences: dict[str, Any], scripts: dict[str, str]
 ) -> None:
     assert list(sentences["intents"]) == list(scripts)
@@ -192,7 +192,7 @@ def test_every_answer_has_its_disclaimer(scripts: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", [SENTENCES, ANSWERS])
-def test_a_file_says_what_it_is_and_what_is_missing(folder: Path, name: str) -> None:
+def test_an_exported_file_explains_its_purpose_and_limits(folder: Path, name: str) -> None:
     comment = (folder / name).read_text(encoding="utf-8").split("\n\n")[0]
     assert "voice-helper export homeassistant" in comment.splitlines()[0]
     for words in (
@@ -239,13 +239,13 @@ def cut(skill: Skill) -> list[tuple[str, str]]:
     return found
 
 
-def test_the_words_that_home_assistant_cuts_are_those_that_we_know(skill: Skill) -> None:
+def test_the_skip_words_are_those_of_home_assistant(skill: Skill) -> None:
     subject = skill.content.subject
     assert subject is not None
     assert set(subject.skip_words) == set(skip_words())
 
 
-def test_a_sentence_is_known_without_the_words_that_home_assistant_cuts(
+def test_a_sentence_matches_without_its_skip_words(
     skill: Skill, at_home: Recognize, cut: list[tuple[str, str]]
 ) -> None:
     wrong = []
@@ -271,7 +271,7 @@ def is_lower(intent: str, found: RecognizeResult) -> bool:
     return intent == "emergency" and not found.intent.name.startswith(f"{PREFIX}0_")
 
 
-def test_what_is_left_of_a_harmless_sentence_is_no_sign_of_danger(
+def test_a_harmless_sentence_without_its_skip_words_is_not_a_sign_of_danger(
     skill: Skill, at_home: Recognize, cut: list[tuple[str, str]]
 ) -> None:
     harmless = [

@@ -116,38 +116,38 @@ def hear(recognizer: Recognizer, pcm: bytes, samples: int = 512) -> Transcript:
 # The contract
 
 
-def test_it_keeps_to_the_protocol(engine: Engine) -> None:
+def test_it_follows_the_protocol(engine: Engine) -> None:
     check_recognizer(engine.recognizer, recorded(next(iter(engine.words))))
 
 
-def test_the_words_of_a_recording_come(engine: Engine) -> None:
+def test_a_recording_is_transcribed(engine: Engine) -> None:
     heard = {name: hear(engine.recognizer, recorded(name)).text for name in engine.words}
     assert heard == engine.words
 
 
-def test_words_so_far_are_texts(engine: Engine) -> None:
+def test_partial_transcripts_are_texts(engine: Engine) -> None:
     for name in engine.words:
         so_far = [engine.recognizer.accept(chunk) for chunk in chunks_of(recorded(name))]
         assert all(isinstance(text, str) for text in so_far)
         engine.recognizer.finish()
 
 
-def test_silence_has_no_words(engine: Engine) -> None:
+def test_silence_has_an_empty_transcript(engine: Engine) -> None:
     assert hear(engine.recognizer, silence(2.0)) == Transcript("", 0.0)
 
 
-def test_no_sound_at_all_has_no_words(engine: Engine) -> None:
+def test_no_audio_has_an_empty_transcript(engine: Engine) -> None:
     assert engine.recognizer.finish() == Transcript("", 0.0)
     assert engine.recognizer.finish() == Transcript("", 0.0)
 
 
-def test_the_same_recording_gives_the_same_words_again(engine: Engine) -> None:
+def test_the_same_recording_has_the_same_transcript_every_time(engine: Engine) -> None:
     for name, words in engine.words.items():
         assert [hear(engine.recognizer, recorded(name)).text for _ in range(2)] == [words] * 2
 
 
 @pytest.mark.slow
-def test_an_utterance_leaves_nothing_for_the_next(engine: Engine) -> None:
+def test_an_utterance_does_not_affect_the_next(engine: Engine) -> None:
     for between in (noise(1.0), silence(1.0), recorded("numb")):
         hear(engine.recognizer, between)
         name, words = next(iter(engine.words.items()))
@@ -157,7 +157,7 @@ def test_an_utterance_leaves_nothing_for_the_next(engine: Engine) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("samples", [160, 1_000, 8_000, SAMPLE_RATE * 20])
-def test_any_chunk_size_gives_the_same_words(engine: Engine, samples: int) -> None:
+def test_any_chunk_size_gives_the_same_transcript(engine: Engine, samples: int) -> None:
     heard = {name: hear(engine.recognizer, recorded(name), samples).text for name in engine.words}
     assert heard == engine.words
 
@@ -182,21 +182,21 @@ def test_confidence_lies_between_0_and_1(engine: Engine) -> None:
     [noise(3.0, 0.02), noise(3.0, 1.0), b"\xff\x7f\x00\x80" * SAMPLE_RATE, bytes(20), b"\x01\x00", noise(16.0, 0.05)],
     ids=["hiss", "roar", "square", "ten samples", "one sample", "sixteen seconds"],
 )
-def test_noise_does_no_harm(engine: Engine, pcm: bytes) -> None:
+def test_noise_causes_no_error(engine: Engine, pcm: bytes) -> None:
     heard = hear(engine.recognizer, pcm)
     assert heard.text == heard.text.strip()
     name, words = next(iter(engine.words.items()))
     assert hear(engine.recognizer, recorded(name)).text == words
 
 
-def test_words_are_lower_case_and_have_no_marks(engine: Engine) -> None:
+def test_transcripts_are_lower_case_without_punctuation(engine: Engine) -> None:
     for pcm in (recorded("numb"), noise(2.0, 0.3)):
         text = hear(engine.recognizer, pcm).text
         assert text == text.lower()
         assert not set(text) & set("[]<>()_/")
 
 
-def test_the_name_is_the_one_that_is_shown(engine: Engine) -> None:
+def test_the_name_is_that_of_the_record(engine: Engine) -> None:
     assert engine.recognizer.name in OPENERS
 
 
@@ -214,7 +214,7 @@ def vosk(skill: Skill) -> VoskRecognizer:
 
 
 @pytest.mark.slow
-def test_vosk_hears_beside_the_embedded_engine_and_outlives_its_own_end(skill: Skill) -> None:
+def test_vosk_works_next_to_the_embedded_engine_and_restarts_after_its_process_ends(skill: Skill) -> None:
     embedded(skill)  # its search library and Vosk's cannot live in one process
     recognizer = VoskRecognizer(vosk_model(), Phrases((), (), LOANWORDS[:10]))
     assert hear(recognizer, recorded("stretching")).command == "스트레칭"
@@ -227,7 +227,7 @@ def test_vosk_hears_beside_the_embedded_engine_and_outlives_its_own_end(skill: S
 
 
 @pytest.mark.slow
-def test_vosk_gives_words_while_they_are_spoken(vosk: VoskRecognizer) -> None:
+def test_vosk_returns_partial_transcripts(vosk: VoskRecognizer) -> None:
     so_far = [vosk.accept(chunk) for chunk in chunks_of(recorded("massage_korean"))]
     assert any(so_far)
     assert vosk.finish().text == "마사지"
@@ -248,7 +248,7 @@ def test_vosk_keeps_what_its_own_endpoint_cut_off(vosk: VoskRecognizer) -> None:
     assert so_far[-1].split()[0] == "마사지"
 
 
-def test_vosk_hears_which_short_command_an_utterance_is(vosk: VoskRecognizer) -> None:
+def test_vosk_recognizes_short_commands(vosk: VoskRecognizer) -> None:
     heard = hear(vosk, recorded("stretching"))
     assert heard.command == "스트레칭"
     assert heard.command_fit > 0.5
@@ -257,17 +257,17 @@ def test_vosk_hears_which_short_command_an_utterance_is(vosk: VoskRecognizer) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["bananas", "have_a_cramp", "numb", "put_heat_on_it", "privacy"])
-def test_vosk_takes_other_speech_for_no_command(vosk: VoskRecognizer, name: str) -> None:
+def test_vosk_recognizes_no_command_in_other_speech(vosk: VoskRecognizer, name: str) -> None:
     assert hear(vosk, recorded(name)).command == ""
 
 
 @pytest.mark.slow
-def test_vosk_takes_a_command_with_other_words_for_none(vosk: VoskRecognizer) -> None:
+def test_vosk_recognizes_no_command_among_other_words(vosk: VoskRecognizer) -> None:
     assert hear(vosk, recorded("stretching") + recorded("bananas")).command == ""
     assert hear(vosk, recorded("stretching") + silence(3.0) + recorded("stretching")).command == ""
 
 
-def test_whisper_is_given_the_words_that_people_say_most() -> None:
+def test_whisper_is_prompted_with_the_most_frequent_words() -> None:
     prompt = prompt_of(["does heat help", "does ice help", "will heat help my calf"])
     assert prompt.split(", ")[:3] == ["help", "does", "heat"]
     assert "my" not in prompt
@@ -283,11 +283,11 @@ def test_whisper_is_given_the_words_that_people_say_most() -> None:
         ("' - '", ""),
     ],
 )
-def test_what_whisper_writes_becomes_words(written: str, spoken: str) -> None:
+def test_whispers_text_is_converted_to_plain_words(written: str, spoken: str) -> None:
     assert plain_words(written) == spoken
 
 
-def test_a_whisper_model_that_does_not_load_is_named(tmp_path: Path) -> None:
+def test_a_whisper_model_that_does_not_load_is_reported(tmp_path: Path) -> None:
     for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
         shutil.copy(whisper_model() / name, tmp_path)
     (tmp_path / "model.bin").write_bytes((whisper_model() / "model.bin").read_bytes()[:10_000])
@@ -303,13 +303,13 @@ def test_a_given_model_chooses_its_engine(skill: Skill) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["embedded", "pocketsphinx", "whisper"], indirect=True)
-def test_stop_is_heard_while_it_is_spoken(engine: Engine) -> None:
+def test_stop_is_recognized_while_it_is_spoken(engine: Engine) -> None:
     so_far = [engine.recognizer.accept(chunk) for chunk in chunks_of(recorded("stop"))]
     engine.recognizer.finish()
     assert "stop" in so_far
 
 
-def test_a_folder_that_looks_like_a_model_but_does_not_load_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_looks_like_a_model_but_does_not_load_is_reported(tmp_path: Path) -> None:
     for name in ("am/final.mdl", "conf/model.conf", "graph/HCLr.fst", "graph/Gr.fst"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
@@ -319,7 +319,7 @@ def test_a_folder_that_looks_like_a_model_but_does_not_load_is_named(tmp_path: P
     assert caught.value.hint
 
 
-def test_an_unknown_engine_names_the_known_ones() -> None:
+def test_the_error_for_an_unknown_engine_names_the_known_ones() -> None:
     with pytest.raises(EngineMissingError, match='there is no engine "magic"') as caught:
         open_recognizer("magic", phrases=Phrases((), ()))
     assert caught.value.hint
@@ -335,7 +335,7 @@ def test_whisper_without_a_model_says_what_to_do(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("engine_name", ["embedded", "pocketsphinx"])
-def test_engines_that_hear_english_only_say_so(engine_name: str) -> None:
+def test_engines_that_recognize_only_english_say_so(engine_name: str) -> None:
     with pytest.raises(ModelMissingError, match='English only, not "ko"') as caught:
         open_recognizer(engine_name, phrases=Phrases((), ()), language="ko")
     assert caught.value.hint
@@ -422,7 +422,7 @@ def korean(tmp_path_factory: pytest.TempPathFactory) -> Skill:
     return open_skill("ko", folder=folder)
 
 
-def test_a_question_in_korean_is_heard_understood_and_answered_aloud(korean: Skill, vosk: VoskRecognizer) -> None:
+def test_a_question_in_korean_is_recognized_understood_and_answered_aloud(korean: Skill, vosk: VoskRecognizer) -> None:
     heard = hear_question(WavSource(recording("massage_korean")), vosk, ONE_QUESTION)
     assert heard.text == "마사지"
     asked = ask_skill(korean, heard)

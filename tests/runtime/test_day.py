@@ -15,7 +15,7 @@ MINUTE = 60.0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_nothing_grows_from_minute_to_minute() -> None:
+def test_resource_use_does_not_grow() -> None:
     said = [recorded(name) for name in ("put_heat_on_it", "bananas", "stop", "what_is_a_cramp")]
     talk = recorded("privacy") + silence(0.3) + recorded("stretching")
     minutes = list(live_through(3, said, [talk], MINUTE))
@@ -29,7 +29,7 @@ def test_nothing_grows_from_minute_to_minute() -> None:
     assert minutes[-1].said > minutes[0].said
 
 
-def test_an_hour_is_as_long_as_it_should_be_with_all_that_is_said_in_it() -> None:
+def test_the_clock_of_a_busy_hour_is_exact() -> None:
     said = [recorded("put_heat_on_it"), recorded("bananas")]
     chunks = list(hour_of(said, room(), MINUTE))
     assert seconds_of(b"".join(chunk.pcm for chunk in chunks)) == pytest.approx(MINUTE, abs=0.04)

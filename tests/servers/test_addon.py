@@ -35,7 +35,7 @@ def option(name: str) -> click.Option:
     return next(each for each in wyoming.params if isinstance(each, click.Option) and flag in each.opts)
 
 
-def test_the_add_on_has_what_home_assistant_needs(config: dict[str, Any]) -> None:
+def test_the_add_on_has_the_keys_that_home_assistant_needs(config: dict[str, Any]) -> None:
     assert {"name", "description", "slug", "version", "arch"} <= config.keys()
     assert config["version"] == __version__
     assert config["slug"] == ADDON.name

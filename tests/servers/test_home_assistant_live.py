@@ -51,7 +51,7 @@ def test_a_question_and_an_emergency_are_answered(home: HomeAssistant, agent: st
     assert said.startswith("Call 112 now. I cannot call for you. Call 112 now.")
 
 
-def test_a_session_is_led_over_several_turns(home: HomeAssistant, agent: str) -> None:
+def test_a_session_takes_several_turns(home: HomeAssistant, agent: str) -> None:
     said, talk = home.ask(agent, "help i have a cramp in my calf")
     assert said.startswith("Sit or lie somewhere safe.")
     assert home.ask(agent, "next", talk)[0].startswith("Do not rub")
@@ -60,7 +60,7 @@ def test_a_session_is_led_over_several_turns(home: HomeAssistant, agent: str) ->
 
 
 @pytest.mark.parametrize("language", ["en", "en-GB"])
-def test_a_pipeline_hears_answers_and_speaks(home: HomeAssistant, agent: str, language: str) -> None:
+def test_a_pipeline_recognizes_answers_and_speaks(home: HomeAssistant, agent: str, language: str) -> None:
     engines = {kind: home.entity(kind, "voice_helper") for kind in ("stt", "tts")}
     pipeline = home.command(
         type="assist_pipeline/pipeline/create", name=f"Cramps {language}", language=language,
@@ -95,7 +95,7 @@ def test_home_assistants_own_agent_knows_the_exported_sentences(
     assert said.startswith(begins)
 
 
-def test_a_session_goes_on_after_our_service_restarts_if_it_is_kept_and_is_lost_if_not(
+def test_a_session_survives_a_restart_of_the_server_only_if_it_is_kept(
     home: HomeAssistant, agent: str, both: int, tmp_path: Path
 ) -> None:
     with assisting(tmp_path, "--voice", "none", "--keep-sessions", str(tmp_path / "sessions.json")) as port:
@@ -120,7 +120,7 @@ def introduced(home: HomeAssistant, port: int) -> str:
     return next(name for name in new if name.startswith("conversation."))
 
 
-def test_home_assistant_finds_it_again_after_its_own_restart(tmp_path: Path) -> None:
+def test_home_assistant_reconnects_after_its_own_restart(tmp_path: Path) -> None:
     home = HomeAssistant(tmp_path)
     with assisting(tmp_path, "--voice", "none") as port:
         with home.running():

@@ -255,11 +255,11 @@ def latin_words_said(turned: Content) -> set[str]:
     return {word for text in said for word in LATIN.findall(_NAMES.sub("", text))}
 
 
-def test_every_word_that_is_said_stands_in_the_files(turned: Content) -> None:
+def test_every_spoken_word_is_in_the_files(turned: Content) -> None:
     placeholders = {"one", "thing", "another"}  # every_prompt puts them into "Did you mean ..., or ...?"
     assert latin_words_said(turned) == placeholders
 
 
-def test_a_word_in_the_code_would_be_noticed(turned: Content) -> None:
+def test_the_test_would_notice_a_word_in_the_code(turned: Content) -> None:
     english = replace(turned, answers=replace(turned.answers, last_of_several="{before} or {last}"))
     assert "or" in latin_words_said(english)

@@ -70,7 +70,7 @@ def heard(skill: Skill, pcm: bytes) -> str:
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_what_it_says_is_heard_back(voice: Voice, skill: Skill, sentence: str) -> None:
+def test_its_speech_is_recognized_correctly(voice: Voice, skill: Skill, sentence: str) -> None:
     said = sentence.casefold().rstrip(".").split()
     back = heard(skill, voice.speak(sentence, WORDS_PER_MINUTE)).split()
     assert SequenceMatcher(None, said, back).ratio() > 0.75, back
@@ -84,7 +84,7 @@ def test_what_it_says_is_heard_back(voice: Voice, skill: Skill, sentence: str) -
         ("Take 1.5 hrs. of rest.", "take one point five hours of rest"),
     ],
 )
-def test_figures_and_abbreviations_are_said_in_words(voice: Voice, skill: Skill, written: str, said: str) -> None:
+def test_figures_and_abbreviations_are_spoken_as_words(voice: Voice, skill: Skill, written: str, said: str) -> None:
     assert said in heard(skill, voice.speak(written, WORDS_PER_MINUTE))
 
 
@@ -131,11 +131,11 @@ def test_stop_in_the_middle_of_a_sentence_silences_it(voice: Voice, skill: Skill
     assert [each.fields["reason"] for each in happened if each.event == "end"] == ["stopped"]
 
 
-def test_auto_takes_the_natural_voice_where_it_is_installed() -> None:
+def test_auto_chooses_the_natural_voice_if_it_is_installed() -> None:
     assert open_voice("auto").name == "natural"
 
 
-def test_in_another_language_auto_takes_the_system_s_voice() -> None:
+def test_in_another_language_auto_chooses_the_systems_voice() -> None:
     assert open_voice("auto", "es").name == "pyttsx3"
     with pytest.raises(EngineMissingError, match='speaks English only, not "es"') as caught:
         open_voice("natural", "es")
