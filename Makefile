@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Two workers. Each test file runs on one of them, because its tests share fixtures. A test that hangs fails after five minutes.
-# If Python's signals cannot interrupt it, its worker is ended after ten minutes, and the other tests still run.
+# If a signal cannot interrupt such a test, its worker is killed after ten minutes, and the other tests still run.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder --timeout 300 \
 	-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 CORE_TESTS := audio/test_endpoint.py content dialogue exporters servers/test_chat_sessions.py skill test_hostile_input.py \

@@ -1,4 +1,4 @@
-"""Another subject, made from the docs alone: asked, heard, guided, served and exported."""
+"""Another subject, made from the docs alone, can be asked by text and by voice, guided, served and exported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WARNING = "WARNING: signs of danger are not recognized"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the page tells a newcomer to make."""
+    """Return the folder that the page tells newcomers to create."""
     folder = tmp_path_factory.mktemp("subject") / "back-pain"
     for name, text in FILE.findall(DOCS):
         path = folder / name

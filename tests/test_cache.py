@@ -19,7 +19,7 @@ from voice_helper.support.paths import cache_folder
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of the test's own, not made yet."""
+    """Return a separate cache folder, which does not exist yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return cache_folder()
 
@@ -211,6 +211,6 @@ def test_a_cached_file_is_made_once_and_again_if_it_is_damaged() -> None:
 
 
 def test_an_error_inside_the_block_of_a_cached_file_is_raised() -> None:
-    for _ in range(2):  # made, then found
+    for _ in range(2):  # first computed, then found in the cache
         with pytest.raises(ValueError, match="holds no graph"), kept_file("graph", "key", lambda: b"content"):
             raise ValueError("it holds no graph")

@@ -1,4 +1,4 @@
-"""What the README and the help tell people to type works."""
+"""The commands in the README, the pages and the help work."""
 
 from __future__ import annotations
 
@@ -35,17 +35,19 @@ ELSEWHERE = re.compile(
     r"voice-helper (models (?!list)|learn|calibrate|guide(?!.*--source))"
     r"|--cert|--address|--host 192|intents/de|back-pain|--language de"
 )
-"""What a test cannot run: it needs a network, the reader's own file or address, minutes, or the steps before it."""
+"""Matches commands that a test cannot run: they need a network, the reader's own file or address, minutes, or earlier
+steps.
+"""
 
 CONTRIBUTING = PAGES["contributing.md"]
 STEP = re.compile(
     r"^<!-- (?:step \d|language)(?:: (\S+?)(?: after (\S+))?)? -->\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL
 )
-"""What it says to write, and where: into which file, after which line."""
+"""Matches a step of the page, with the file and the line after which its text belongs, and the text."""
 
 
 def command_lines(*texts: str) -> list[str]:
-    """Every command line of the shell blocks, each once; those that go on after a backslash in one."""
+    """Return every command line of the shell blocks once. Lines that end in a backslash are joined."""
     lines: dict[str, None] = {}
     for block in (block for text in texts for block in SHELL_BLOCK.findall(text)):
         for line in block.replace("\\\n", " ").splitlines():
@@ -65,7 +67,7 @@ EXTRAS = sorted(set(re.findall(r"\.\[(\w+)\]", "".join((README, *PAGES.values())
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like a checkout, where commands may write."""
+    """Return a folder like a checkout, in which commands may write."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("intents", "models", "tests", "bench", "README.md"):
         (folder / name).symlink_to(CHECKOUT / name)
@@ -80,13 +82,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(folder: Path) -> Iterator[Running]:
-    """Every command line of the README and the pages, two at a time."""
+    """Run every command line of the README and the pages, two at a time."""
     with ThreadPoolExecutor(2) as pool:
         yield {line: pool.submit(run, line, folder) for line in VOICE_HELPER_LINES}
 
 
 def served(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Start a server as the pages do, on a free port, and end it with Ctrl-C when it says where it is."""
+    """Start a server as on the pages, on a free port, and stop it with Ctrl-C once it has printed its address."""
     command = [str(VOICE_HELPER), *shlex.split(line, comments=True)[1:], "--port", "0"]
     with subprocess.Popen(
         command, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -126,7 +128,7 @@ def test_a_command_of_the_readme_or_a_page_works(line: str, running: Running) ->
     if SERVING.search(line):
         assert ran.returncode == 130
         assert re.match(r"(https?|tcp)://", ran.stdout)
-    elif LIVE.search(line):  # nobody speaks into the microphone of a test: it says what is missing
+    elif LIVE.search(line):  # in tests there is no microphone, so the command must say what is missing
         assert ran.returncode in {0, 1}
         assert "no sound device" in ran.stderr
     else:
@@ -194,7 +196,7 @@ def test_a_single_hint_installs_missing_packages_in_tested_versions() -> None:
 
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the words after all that the page on contributing says to do with them."""
+    """Return a copy of the intents folder after all steps of the page on contributing."""
     checkout = tmp_path_factory.mktemp("edited")
     shutil.copytree(CHECKOUT / "intents", checkout / "intents")
     shutil.copytree(CHECKOUT / "tests" / "sentences", checkout / "tests" / "sentences")

@@ -29,7 +29,7 @@ EVERY = (*RECOGNIZERS, *VOICES)
 
 
 def line_of(record: RecognizerRecord) -> str:
-    """A recognizer as a line of the table in the README."""
+    """Return a recognizer as a line of the table in the README."""
     installed = f'`pip install -e ".[{record.extra}]"`' if record.extra else ""
     return f"| `{record.name}` | {record.hears} | {f'{installed} {record.needs}'.strip()} |"
 

@@ -1,4 +1,4 @@
-"""Whatever comes in, it is refused cleanly or taken as it is: no crash, no hang, no memory bomb.
+"""Any input is either rejected with a message or processed, without a crash, a hang or excessive memory use.
 
 `make fuzz` runs the property tests here many times more often; docs/safety-case.md has the counts.
 """
@@ -63,7 +63,7 @@ def test_any_text_gets_a_meaning_and_an_answer(skill: Skill, text: str) -> None:
 @pytest.mark.slow
 @patient
 @given(SPEECH, NASTY)
-@example("my", "\N{DOUBLE CIRCLED DIGIT ONE}")  # a digit to Unicode, no number to Python
+@example("my", "\N{DOUBLE CIRCLED DIGIT ONE}")  # a digit in Unicode, but not a number in Python
 def test_a_red_flag_is_detected_whatever_follows_it(skill: Skill, words: str, noise: str) -> None:
     match = skill.understanding.understand(f"I have chest pain. {words} {noise}")
     assert "emergency" in (match.intent, match.possible)
@@ -223,7 +223,7 @@ def test_a_mistake_in_the_wordings_is_named_with_its_line(tmp_path: Path, lines:
 
 
 def write_lying(path: Path, **fields: int) -> None:
-    """Write a small WAV file whose header says what is not so."""
+    """Write a small WAV file with a false header."""
     raw = bytearray(write_pcm(path, bytes(3_200)).read_bytes())
     places = {"riff": (4, "<I"), "form": (20, "<H"), "channels": (22, "<H"), "rate": (24, "<I"), "block": (32, "<H"),
               "bits": (34, "<H"), "data": (40, "<I")}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The imports between packages: they go one way, from the values up to the command line."""
+"""Imports between packages go in one direction, from the values up to the command line."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "runtime", "exporters", "servers", "tester",
     },
 }  # fmt: skip
-"""Each package and the others that it may import, beside the values."""
+"""For each package, the packages that it may import in addition to the values."""
 
 ROOT = {"types", "errors", "testing", "__main__"}
 CORE_PACKAGES = {"content", "understanding", "dialogue"}
@@ -48,20 +48,20 @@ CORE_MODULES = {
     "skill.phrasebook", "skill.web_labels",
 }  # fmt: skip
 RUNS_A_NETWORK = {"understanding.embedder"}
-"""It is no core: it runs a neural network, and keeps the results in a file."""
+"""Modules outside the core, because they run a neural network and store results in a file."""
 
 DEVICES = {
     "sounddevice", "socket", "threading", "time", "subprocess", "asyncio", "queue", "tempfile", "vosk", "pyttsx3",
 }  # fmt: skip
 CLIENTS = {"requests", "urllib3", "http", "ftplib", "httpx", "websockets"}
-LISTENERS = {"socket", "asyncio", "ssl", "uvicorn", "starlette"}  # what fetches needs some of it, too
+LISTENERS = {"socket", "asyncio", "ssl", "uvicorn", "starlette"}  # downloads also need some of these
 ENGINES = ("recognizers.", "voices.")
 COMBINE_ENGINES = {"recognizers.second_opinion"}
-"""They know recognizers by the protocol only."""
+"""Modules that use recognizers only through their protocol."""
 
 
 def all_modules() -> dict[str, Path]:
-    """Every module by its name below the package; a package has its own name, the root the name ""."""
+    """Return every module by its name below the root package, whose own name is ""."""
     names = {
         path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in PACKAGE.rglob("*.py")
     }
@@ -76,7 +76,9 @@ FILES = all_modules()
 
 
 def imports_of(path: Path) -> set[str]:
-    """Every module that a file imports, inside of functions too; those of ours by their name below the package."""
+    """Return every module that a file imports, including imports in functions. This package's modules are named below
+    the root.
+    """
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -100,7 +102,7 @@ def package_of(name: str) -> str:
 
 
 def outside(name: str) -> set[str]:
-    """The top-level packages of others that a module imports."""
+    """Return the top-level third-party packages that a module imports."""
     return {package_of(each) for each in IMPORTS[name]} - {"voice_helper"}
 
 
@@ -118,7 +120,7 @@ def core() -> list[str]:
 
 
 def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
-    """The members of a circle; none where there is none."""
+    """Return the members of an import cycle, or nothing if there is none."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -154,7 +156,7 @@ def test_packages_have_no_import_cycles() -> None:
 
 
 def test_files_have_no_import_cycles() -> None:
-    """The table of a package (its `__init__`) may open its own modules, which import its protocol."""
+    """The `__init__` of a package may import its own modules in functions, although these import its protocol."""
     graph = {
         name: {each for each in found if not (each.startswith(f"{name}.") and name in MAY_IMPORT)}
         for name, found in OURS.items()
@@ -192,7 +194,7 @@ def test_only_serve_listens_on_a_network() -> None:
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).parent.rglob("*.py")), ids=lambda path: path.stem)
 def test_no_test_imports_a_benchmark(path: Path) -> None:
-    """A benchmark may use tests/support; what both need belongs there."""
+    """Benchmarks may use tests/support, which holds the code that both need."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imports = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     imports += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

@@ -1,4 +1,4 @@
-"""The library in another person's program: what importing it loads, what it leaves alone, and engines of their own."""
+"""The library in another program: what importing it loads, what it leaves alone, and custom engines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ from voice_helper.testing import (
 )
 
 LIGHT = 20
-"""Modules of the standard library that may be loaded with ours. It stands for a time, which a busy machine changes."""
+"""The maximum number of modules of the standard library that importing the package loads. Unlike the import time, it
+does not depend on the load of the machine.
+"""
 
 AT_IMPORT = """
 import json, os, sys
@@ -138,11 +140,11 @@ def test_a_source_is_transcribed_like_a_file(skill: Skill) -> None:
     assert skill.hear(ScriptedMicrophone(noise(2.0)), ScriptedRecognizer("does heat help")) == Transcript("", 0.0)
 
 
-# Engines of their own, which know only what docs/python.md says
+# Custom engines, written from docs/python.md alone
 
 
 class OwnRecognizer:
-    """Hears the words of a list, an utterance each; an error among them is raised."""
+    """Returns the items of a list, one per utterance, and raises those that are errors."""
 
     name = "own"
 
@@ -169,7 +171,7 @@ class OwnRecognizer:
 
 
 class OwnVoice:
-    """Speaks each sentence as noise."""
+    """Returns noise for each sentence."""
 
     name = "own"
 
@@ -187,7 +189,7 @@ UTTERANCE = silence(0.5) + speech(1.2) + silence(1.0)
 
 
 def happened(skill: Skill, recognizer: OwnRecognizer, *sounds: bytes, voice: OwnVoice | None = None) -> list[LoopEvent]:
-    """Run the loop over these sounds, to the end."""
+    """Run the loop on these clips to the end, and return its events."""
     with skill.assistant(
         microphone=ScriptedMicrophone(*sounds), recognizer=recognizer, voice=voice or OwnVoice(),
         loudspeaker=SilentPlayer(), headset=True,
@@ -241,7 +243,7 @@ def test_buttons_start_a_session_and_silence_an_answer(skill: Skill) -> None:
     assistant.begin_guide("calf")
     assert next(listening).fields["step"] == 1
     assert assistant.step is not None
-    assistant.hush()  # a session has a word for that, which also ends it
+    assistant.hush()  # in a session, the word "stop" does this, and also ends the session
     assert next(listening).event == "say"
 
 
@@ -254,7 +256,7 @@ def test_typed_words_are_answered_without_a_voice(skill: Skill) -> None:
     assert fields(events, "heard", "intent") == ["remedy_heat"]
     said = [each.at_seconds for each in events if each.event == "say"]
     assert len(said) == 3
-    assert said[1] - said[0] > 2.0  # there is time to read
+    assert said[1] - said[0] > 2.0  # leaves time to read
 
 
 def test_with_push_to_talk_only_addressed_speech_is_answered(skill: Skill) -> None:

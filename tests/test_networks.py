@@ -1,4 +1,4 @@
-"""The networks in numpy: the same numbers as onnxruntime gives, and clear errors for damaged files."""
+"""The networks in numpy return the same numbers as onnxruntime, and damaged files cause clear errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/python.md and `examples/` show works, without the packages that only the command line needs."""
+"""The examples in docs/python.md and `examples/` work without the packages that only the command line needs."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ BLOCKING = f"import runpy, sys; sys.modules.update(dict.fromkeys({COMMAND_LINE_O
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a question in it."""
+    """Return a folder that contains a recorded question."""
     folder = tmp_path_factory.mktemp("program")
     shutil.copy(recording("put_heat_on_it"), folder / "question.wav")
     return folder
 
 
 def run(program: Path, folder: Path, *arguments: str, typed: str = "") -> str:
-    """Run a program where the packages of the command line cannot be imported; gives what it prints."""
+    """Run a program that cannot import the packages of the command line, and return its output."""
     code = f"{BLOCKING}sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     ran = subprocess.run(
         [sys.executable, "-c", code, str(program), *arguments],

@@ -1,4 +1,4 @@
-"""What libraries write to the terminal past Python."""
+"""Output that C libraries write to the terminal directly."""
 
 from __future__ import annotations
 

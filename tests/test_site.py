@@ -1,4 +1,4 @@
-"""The documentation as a site: it builds without a warning, and loads nothing from elsewhere."""
+"""The documentation website builds without warnings and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PICTURES = sorted((CHECKOUT / "docs").glob("*.svg"))
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages, built as `make docs` does."""
+    """Return the pages, built as by `make docs`."""
     folder = tmp_path_factory.mktemp("site")
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
@@ -41,12 +41,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class _Quietly(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has there
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
-    """Where a browser finds the pages."""
+    """Yield the address of the pages."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quietly, directory=str(site))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -104,6 +104,6 @@ def test_the_pictures_are_drawn_by_the_program(tmp_path: Path) -> None:
 
 
 def words_of(picture: str) -> list[str]:
-    """The words in a picture; how near a second meaning came changes with all that is learned."""
+    """Return the words in a picture, without the scores of runners-up, which change with every training."""
     texts = re.findall(r">([^<>]+)</text>", picture)
     return [re.sub(r"[\d.]+", "", text).replace("&#160;", " ").strip() for text in texts]

@@ -1,4 +1,4 @@
-"""What comes from others: each names its licence in NOTICE, and a lowest version that `make test-lowest` tries."""
+"""Third-party packages: NOTICE has the licence of each, and `make test-lowest` tests the lowest version of each."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ RUNS = sorted(
 
 
 def families(text: str) -> set[str]:
-    """The families of licences that a text names."""
+    """Return the licence families that a text names."""
     return {family for family in FAMILIES if re.search(rf"\b{family}", text, re.IGNORECASE)}
 
 
@@ -56,7 +56,7 @@ def test_each_runtime_package_has_the_licence_in_its_metadata(name: str) -> None
     try:
         about = metadata(name)
     except PackageNotFoundError:
-        assert name in {Requirement(line).name for line in EXTRAS["ovos"]}  # that has an environment of its own
+        assert name in {Requirement(line).name for line in EXTRAS["ovos"]}  # the extra has a separate environment
         return
     classifiers = [line for line in about.get_all("Classifier", []) if line.startswith("License ::")]
     licences = [*about.get_all("License-Expression", []), *about.get_all("License", []), *classifiers]

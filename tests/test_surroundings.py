@@ -1,4 +1,6 @@
-"""What can be wrong around it: streams, places, locales, signals, disks, other programs. It goes on, or says so."""
+"""Problems of the environment: streams, paths, locales, signals, disks and other programs. The program continues or
+reports them.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ pytestmark = [
 
 
 def in_shell(line: str, folder: Path, **more: str) -> Ran:
-    """Run a line of the shell, in which $HELPER is the program."""
+    """Run a shell command in which $HELPER is the program."""
     ran = subprocess.run(
         ["bash", "-c", line], cwd=folder, env=environment(HELPER=str(VOICE_HELPER), **{**KEPT, **more}),
         stdin=subprocess.DEVNULL, capture_output=True, timeout=90, check=False,
@@ -68,7 +70,7 @@ def test_characters_that_the_output_cannot_encode_are_escaped(tmp_path: Path, co
     assert call(["ask", "☃ ☃", "--voice", "none"], folder=tmp_path, more=more).code == 0
 
 
-# Places
+# Paths
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_paths_may_have_spaces_and_any_script(tmp_path: Path) -> None:
 
 
 def full_disk(place: Path) -> None:
-    """A disk of one megabyte that is full."""
+    """Mount a full disk of one megabyte."""
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
@@ -121,7 +123,7 @@ def full_disk(place: Path) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk that is full, taken away after the test."""
+    """Yield a full disk, which is unmounted after the test."""
     place = tmp_path / "disk"
     full_disk(place)
     yield place
@@ -191,7 +193,7 @@ def test_the_program_outlives_its_terminal_under_nohup(tmp_path: Path) -> None:
 def test_a_terminal_that_is_closed_ends_a_session(tmp_path: Path) -> None:
     owning = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
     terminal = Terminal(["guide", "--voice", "none"], tmp_path, [sys.executable, "-c", owning], **KEPT)
-    terminal.wait_for("Ctrl-C ends")  # there is no microphone
+    terminal.wait_for("Ctrl-C ends")  # shown because there is no microphone
     terminal.close()
     assert terminal.process.wait(PATIENCE_SECONDS) == 130
 
@@ -204,7 +206,7 @@ def test_the_last_instruction_stays_on_the_screen_when_it_ends(tmp_path: Path) -
     assert "Hold for twenty seconds" in terminal.shown[-400:]
 
 
-# Others
+# Other programs
 
 
 def test_many_programs_with_an_empty_cache_all_answer_and_leave_one_complete_cache(tmp_path: Path) -> None:
@@ -242,7 +244,7 @@ def test_an_unwritable_home_only_costs_time(tmp_path: Path) -> None:
 
 
 def test_after_being_killed_at_random_moments_the_next_start_works(tmp_path: Path) -> None:
-    """`make fuzz` does it 200 times."""
+    """`make fuzz` kills the program 200 times."""
     killed, wrong = kill_often(10, 7, tmp_path)
     assert wrong == []
     assert killed >= 3

@@ -1,4 +1,4 @@
-"""The helpers for tests of other programs: the sounds, the scripted engines, and the checks of engines."""
+"""`voice_helper.testing`: synthetic audio, scripted engines, and the checks for custom engines."""
 
 from __future__ import annotations
 

@@ -232,8 +232,8 @@ class Heard:
     """Whether the user addressed the assistant by wake word or key. Always true if neither is required."""
 
     overheard: bool = False
-    """Whether the speech may be meant for someone else, because the user had not been talking with the assistant just
-    before.
+    """Whether the speech may be meant for someone else, because it did not come during a conversation with the
+    assistant.
     """
 
     so_far: str = ""

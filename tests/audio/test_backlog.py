@@ -29,7 +29,7 @@ def test_without_delay_all_audio_is_processed() -> None:
 def test_when_late_a_quiet_room_is_dropped_except_for_the_half_second_before_a_sound() -> None:
     backlog, quiet, loud = Backlog(), [chunk_of(QUIET) for _ in range(200)], chunk_of(LOUD)
     heard = [backlog.accept(chunk, 10.0, is_needed=False, is_rooms=False) for chunk in quiet]
-    assert heard[:60] == [(chunk,) for chunk in quiet[:60]]  # for two seconds, it may be a pause
+    assert heard[:60] == [(chunk,) for chunk in quiet[:60]]  # for two seconds, the silence may be a pause
     assert heard[70:] == [()] * 130
     assert backlog.accept(loud, 10.0, is_needed=False, is_rooms=False) == (*quiet[-KEPT_CHUNKS:], loud)
 

@@ -143,7 +143,7 @@ def test_a_damaged_header_leads_to_audio_or_a_clear_error(tmp_path: Path, damage
 
 
 def refused_reading(path: Path) -> str | None:
-    """What is said against a file; nothing when its first seconds are sound."""
+    """Return the error message for a file, or `None` if its first seconds can be read."""
     try:
         sizes = [chunk.samples for chunk in itertools.islice(WavSource(path).chunks(), 200)]
     except AudioFileError as error:
@@ -308,7 +308,7 @@ def test_a_player_keeps_no_audio_by_default() -> None:
     assert player.finish() == b""
 
 
-# Louder and softer
+# Loudness
 
 
 @given(
@@ -354,7 +354,7 @@ def test_a_higher_loudness_plays_louder() -> None:
 
 @dataclass
 class Device:
-    """A loudspeaker whose device asks for 32 ms of sound at times of a clock that the test sets."""
+    """A loudspeaker whose device requests 32 ms of audio at times that the test sets."""
 
     now: float = 0.0
     heard: bytearray = field(default_factory=bytearray)
@@ -407,7 +407,7 @@ def test_no_time_is_made_up_between_two_texts(monkeypatch: pytest.MonkeyPatch) -
 def test_a_sound_library_that_hangs_does_not_keep_the_program_running(monkeypatch: pytest.MonkeyPatch) -> None:
     device, released = Device(), threading.Event()
     loudspeaker = device.open(monkeypatch)
-    loudspeaker._stream.abort = released.wait  # as PortAudio does when the sound server died
+    loudspeaker._stream.abort = released.wait  # as in PortAudio when the sound server has died
     monkeypatch.setattr(devices, "_RELEASE_SECONDS", 0.01)
     loudspeaker.close()
     assert not released.is_set()

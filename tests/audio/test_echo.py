@@ -13,7 +13,7 @@ from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 
 def room(pcm: bytes, delay_seconds: float, factor: float) -> bytes:
-    """What comes back of a sound: later, softer, and once more from a wall."""
+    """Return the echo of a sound: delayed, softer, and once more from a wall."""
     samples = as_array(pcm).astype(np.float64) / 32768
     answer = np.zeros(round((delay_seconds + 0.02) * SAMPLE_RATE) + 1)
     answer[round(delay_seconds * SAMPLE_RATE)], answer[-1] = factor, -0.4 * factor
@@ -45,10 +45,10 @@ def test_a_person_who_speaks_during_playback_is_not_attenuated() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 5])
 def test_after_the_chime_and_a_silence_the_first_words_of_the_voice_are_still_removed(seed: int) -> None:
-    """How loud we come back is not read off the end of one sound and the beginning of the next."""
+    """The echo's level must not be estimated from the end of one sound and the beginning of the next."""
     player, canceller, alone = RoomPlayer(), EchoCanceller(), list[bool]()
     before = chime() + silence(1.0)
-    player.play(before + recorded("bananas")[2 * CHUNK_SAMPLES * 10 :], 1.0)  # it begins with a silence
+    player.play(before + recorded("bananas")[2 * CHUNK_SAMPLES * 10 :], 1.0)  # the speech begins with a silence
     for chunk in SimulatedRoom(silence(3.2), player, leak_decibels=-6.0, seed=seed).chunks():
         canceller.clean(chunk, player.advance(chunk.samples))
         alone.append(canceller.hears_us_alone)

@@ -13,7 +13,7 @@ SECOND = SAMPLE_RATE / CHUNK_SAMPLES
 
 
 def numbered(count: int) -> list[AudioChunk]:
-    """Chunks that can be told apart."""
+    """Return chunks that all differ."""
     return [AudioChunk(number.to_bytes(2, "little") * CHUNK_SAMPLES) for number in range(count)]
 
 
@@ -70,7 +70,7 @@ def test_no_chunk_is_lost_repeated_or_out_of_order_and_no_utterance_is_too_long(
         assert len(utterance) <= 15 * SECOND
 
 
-# To the sample: chunks of one sample, and settings that are counted in them
+# Exact to the sample: chunks of one sample, and settings in samples
 
 ONE_SAMPLE = AudioChunk(bytes(2))
 START, KEPT, SILENCE, MOST = 3, 2, 4, CHUNK_SAMPLES + 20
@@ -78,7 +78,9 @@ TINY = EndpointSettings(START / SAMPLE_RATE, KEPT / SAMPLE_RATE, SILENCE / SAMPL
 
 
 def lengths(pattern: str, endpointer: Endpointer | None = None) -> tuple[list[int], int]:
-    """How long each utterance is, and the one that is still open: `s` is a sample of speech, `.` of silence."""
+    """Return the length of each utterance, and of the one in progress. In `pattern`, `s` is a sample of speech and `.`
+    one of silence.
+    """
     endpointer = endpointer or Endpointer(TINY)
     over: list[int] = []
     length = 0
@@ -150,4 +152,4 @@ def test_a_split_utterance_continues_with_the_next_chunk_loud_or_soft(is_speech:
     for chunk in chunks[:-2]:
         endpointer.accept(chunk, True)
     assert endpointer.split(chunks[-2]).is_over
-    assert endpointer.accept(chunks[-1], is_speech).chunks == tuple(chunks[-18:])  # half a second, and these two
+    assert endpointer.accept(chunks[-1], is_speech).chunks == tuple(chunks[-18:])  # half a second, and two chunks

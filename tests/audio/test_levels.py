@@ -39,7 +39,7 @@ def test_half_as_loud_is_six_decibels_less() -> None:
     ("factor", "expected"), [(1.0, "good"), (0.1, "good"), (0.01, "soft"), (0.0, "silent"), (12.0, "loud")]
 )
 def test_a_question_is_judged_by_its_level(factor: float, expected: Verdict) -> None:
-    waited = silence(8)  # before somebody spoke
+    waited = silence(8)  # before the user spoke
     assert verdict(waited + scaled(recorded("bananas"), factor)) == expected
 
 

@@ -14,13 +14,13 @@ _CHANCE = np.random.default_rng(4)
 
 
 def at_level(decibels: float, seconds: float) -> list[AudioChunk]:
-    """Noise of a level, in chunks, which the tests call speech."""
+    """Return noise at a level, in chunks, which the tests treat as speech."""
     samples = _CHANCE.normal(0.0, 32768 * 10 ** (decibels / 20), (round(seconds * SECOND), CHUNK_SAMPLES))
     return [AudioChunk(chunk.astype("<i2").tobytes()) for chunk in samples]
 
 
 def utterances(chunks: list[AudioChunk], endpointer: NearEndpointer | None = None) -> list[tuple[float, float]]:
-    """The seconds between which each utterance was heard, all chunks above -80 dB being speech."""
+    """Return the start and the end of each utterance in seconds. All chunks above -80 dB count as speech."""
     endpointer, found = endpointer or NearEndpointer(), list[tuple[float, float]]()
     begins = 0.0
     for number, chunk in enumerate(chunks):
@@ -76,7 +76,7 @@ def test_audio_between_the_users_words_is_attenuated() -> None:
     loud = [10 <= number < 15 for number in range(len(chunks))]
     passed = [part for chunk, is_loud in zip(chunks, loud, strict=True) for part in gate.accept(chunk, is_loud)]
     passed += gate.finish()
-    assert passed[7:19] == chunks[7:19]  # what is the person's or close to it
+    assert passed[7:19] == chunks[7:19]  # the user's speech and the audio around it
     assert all(np.abs(np.frombuffer(part.pcm, "<i2")).max() < 100 for part in (*passed[1:6], *passed[20:]))
 
 

@@ -13,7 +13,7 @@ def samples_of(pcm: bytes) -> Samples:
 
 
 def suppressed(samples: Samples) -> Samples:
-    """A whole utterance, suppressed at once."""
+    """Return a whole utterance, filtered in one step."""
     suppressor = NoiseSuppressor()
     return np.concatenate([suppressor.accept(samples), suppressor.finish()])
 

@@ -24,7 +24,9 @@ def test_a_voice_is_compared_with_the_room(room: float, voice: float, verdict: R
 
 
 def mixed(below: float) -> tuple[float, float]:
-    """The levels of a room with noise so many decibels below a recorded question, and of the question in it."""
+    """Return the level of a room with noise `below` decibels below a recorded question, and the level of the question
+    in it.
+    """
     spoken = as_array(recorded("put_heat_on_it")) / 32_767
     voice = loud_decibels(chunks_of(as_pcm(spoken)))
     behind = as_array(noise(len(spoken) / 16_000)) / 32_767

@@ -1,4 +1,4 @@
-"""Sound files: their formats, pipes, headers without a length, and files without a sound."""
+"""Audio files: formats, pipes, headers without a length, and files without audio."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def heard(path: Path) -> bytes:
 
 
 def streamed(content: bytes, length: int) -> bytes:
-    """A WAV file by a program that could not go back to its header."""
+    """Return a WAV file as written by a program that cannot go back to the header."""
     at = content.index(b"data")
     said = length.to_bytes(4, "little")
     return content[:4] + said + content[8 : at + 4] + said + content[at + 8 :]

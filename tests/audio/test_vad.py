@@ -64,7 +64,7 @@ def test_two_detectors_do_not_affect_each_other() -> None:
 
 
 def network_alone(activity: VoiceActivity) -> VoiceActivity:
-    """The same, its network never at rest."""
+    """Return the same detector, but with the network running for every chunk."""
     activity._room_sound.is_quiet = lambda chunk: False  # type: ignore[method-assign]
     return activity
 

@@ -52,11 +52,11 @@ COMMANDS = (
 ESCAPES = "\x1b[31mdoes\x07 heat\x1b]0;title\x07 help\x9b2J"
 
 KEPT = cache_folder().parent
-"""The cache of the person who runs the tests: drawing phrases anew takes some seconds."""
+"""The developer's own cache, because drawing the phrases again would take some seconds."""
 
 
 def forms(text: str) -> list[dict[str, Any]]:
-    """Lines of JSON; anything else on the output fails."""
+    """Parse lines of JSON. Anything else in the output fails the test."""
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -178,7 +178,7 @@ def test_a_recorded_question_is_recognized_and_answered(run: Run) -> None:
 
 
 def test_an_answer_is_shown_with_its_source(run: Run) -> None:
-    ran = run("ask", "does", "heat", "help")  # words need no quotation marks
+    ran = run("ask", "does", "heat", "help")  # the question needs no quotation marks
     assert "intent: remedy_heat" in ran.out
     assert "(article: remedy.heat)" in ran.out
     assert "These answers are for education only." in ran.out
@@ -318,7 +318,7 @@ def test_vosk_without_a_model_explains_how_to_get_one(
 
 @pytest.fixture(scope="module")
 def without_portaudio(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A machine without PortAudio: importing sounddevice fails as it does there."""
+    """Return the environment of a machine without PortAudio, on which importing sounddevice fails."""
     folder = tmp_path_factory.mktemp("shim")
     (folder / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n', encoding="utf-8")
     return {"PYTHONPATH": str(folder)}
@@ -326,7 +326,7 @@ def without_portaudio(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
 
 @pytest.fixture(scope="module")
 def without_espeak(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A machine without any espeak: neither the package nor the library of the system."""
+    """Return the environment of a machine without espeak: neither the package nor the system's library."""
     folder = tmp_path_factory.mktemp("shim")
     (folder / "espeakng_loader.py").write_text('raise ImportError("not installed")\n', encoding="utf-8")
     (folder / "sitecustomize.py").write_text(
@@ -435,7 +435,7 @@ def test_a_missing_device_is_named(tmp_path: Path) -> None:
 
 
 def interrupted(arguments: list[str | Path], folder: Path, until: str, sent: signal.Signals, **more: str) -> Ran:
-    """Run until something is printed, with --events on the output, else on the error stream, then interrupt."""
+    """Run until something is printed (on stdout with --events, otherwise on stderr), then interrupt the program."""
     process = subprocess.Popen(
         [VOICE_HELPER, *arguments], cwd=folder, env=environment(**more), text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -477,7 +477,7 @@ def test_ctrl_c_ends_learning_at_once_and_leaves_what_was_learned_before(tmp_pat
 
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
-    """A question, then a cramp, then "stop", listened to from a file."""
+    """Run `listen` on a file with a question, a report of a cramp, and "stop"."""
     folder = tmp_path_factory.mktemp("evening")
     sound = (
         recorded("put_heat_on_it")

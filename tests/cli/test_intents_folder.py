@@ -1,4 +1,4 @@
-"""`--intents` opens another folder of words for every command; words without signs of danger are warned of."""
+"""`--intents` selects another intents folder for every command. A folder without signs of danger causes a warning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WARNING = "WARNING: signs of danger are not recognized"
 
 
 def every_command() -> dict[str, click.Command]:
-    """Each command by its whole name, those of groups too."""
+    """Return each command by its full name, including the commands of groups."""
     found: dict[str, click.Command] = {}
     context = click.Context(cli)
     for name in cli.list_commands(context):

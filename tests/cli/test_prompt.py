@@ -1,4 +1,4 @@
-"""The prompt of the intent tester, typed at in a real terminal and through a pipe, while the words are being edited."""
+"""The prompt of the intent tester, in a real terminal and through a pipe, while the intents are being edited."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from voice_helper.understanding import classifier
 pytestmark = pytest.mark.slow
 
 KEPT = str(cache_folder().parent)
-"""The cache of the person who runs the tests: what the Spanish words teach is in it."""
+"""The developer's own cache, which contains the model trained on the Spanish folder."""
 
 Edit = Callable[[str], None]
 
 
 @pytest.fixture
 def folder(spanish_folder: Path, spanish: Skill, tmp_path: Path) -> Path:
-    """A copy of the Spanish words, to be edited."""
+    """Return a copy of the Spanish folder, to be edited."""
     folder = tmp_path / "intents" / "es"
     shutil.copytree(spanish_folder, folder)
     return folder
@@ -45,7 +45,7 @@ def folder(spanish_folder: Path, spanish: Skill, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def greet(folder: Path) -> Edit:
-    """Puts another sentence for a greeting into its place."""
+    """Replaces the sentence for a greeting with another one."""
     path = folder / "sentences" / "topics.yaml"
     text = path.read_text(encoding="utf-8")
 
@@ -57,7 +57,7 @@ def greet(folder: Path) -> Edit:
 
 @pytest.fixture
 def place(folder: Path) -> str:
-    """Where the greeting stands."""
+    """Return the location of the greeting."""
     lines = (folder / "sentences" / "topics.yaml").read_text(encoding="utf-8").splitlines()
     number = next(number for number, line in enumerate(lines, 1) if '"hola"' in line)
     return f"topics.yaml:{number}: greeting, sentence 1"
@@ -65,7 +65,7 @@ def place(folder: Path) -> str:
 
 @pytest.fixture
 def start(folder: Path, tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
-    """Starts the prompt in a terminal, in a home of its own."""
+    """Yield a function that starts the prompt in a terminal, with a separate home folder."""
     opened: list[Terminal] = []
 
     def start(*arguments: str, **more: str) -> Terminal:
@@ -244,7 +244,7 @@ def test_a_folder_with_a_mistake_at_startup_is_rejected_with_its_location(
     assert place in ran.err
 
 
-# The words that are watched
+# Reloading
 
 
 def is_stale(watched: WatchedSkill) -> bool:

@@ -211,7 +211,7 @@ def test_a_missing_device_is_reported_with_the_file_that_names_it(
 
 
 class NoDevices:
-    """What sounddevice is on a machine without devices."""
+    """Stands in for sounddevice on a machine without devices."""
 
     PortAudioError = OSError
     RawInputStream = None

@@ -1,4 +1,4 @@
-"""The first minutes, on a terminal, with a microphone and a loudspeaker."""
+"""The first start and `setup`, on a terminal, with a microphone and a loudspeaker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOUND = ("HOME", "XDG_RUNTIME_DIR", "PULSE_SERVER", "XDG_CACHE_HOME")
 
 @contextmanager
 def sitting(room: Room, folder: Path, *arguments: str) -> Iterator[Terminal]:
-    """Somebody before a terminal in the room, whose settings are in `folder`."""
+    """Yield a terminal in the room, for a user whose settings are in `folder`."""
     sound = {name: room.environment[name] for name in SOUND}
     terminal = Terminal(arguments, folder, **sound, XDG_CONFIG_HOME=str(folder))
     try:
@@ -85,7 +85,9 @@ def test_a_misrecognized_sentence_is_shown_and_can_be_repeated(room: Room, tmp_p
 
 
 def _interrupted(terminal: Terminal) -> int:
-    """Press Ctrl-C until the program ends: one that comes while the menu is written still ends what came before."""
+    """Press Ctrl-C until the program ends. If it arrives while the menu is being written, it still ends the previous
+    activity.
+    """
     for _ in range(5):
         terminal.process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""Signs of danger: a possible one ends nothing, and a certain one is remembered until it is taken back."""
+"""Signs of danger: a possible one ends nothing, and a certain one is remembered until the user withdraws it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ URGENT = "I can't help with this one. Get urgent medical advice today."
 
 
 class Judge:
-    """An alarm that suspects the texts that it was told."""
+    """An alarm that finds danger in the given texts."""
 
     def __init__(self, odds: dict[str, float]) -> None:
         self._odds = odds
@@ -46,7 +46,7 @@ def skill() -> Skill:
 
 @pytest.fixture(scope="module")
 def unsure(skill: Skill) -> Conversation:
-    """A conversation that suspects danger in two remarks, and is not sure of it."""
+    """Return a conversation in which two remarks are possible signs of danger."""
     middle = (skill.understanding.thresholds.alarm_certain + skill.understanding.thresholds.alarm_possible) / 2 + 0.01
     judge = Judge(
         {"everything is wobbling": middle, "wobbling again": middle, "would a wobbling warm flannel help": middle}

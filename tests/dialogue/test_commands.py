@@ -1,4 +1,4 @@
-"""Each session command is one record: what moves a session, what the page shows and what the docs list come from it."""
+"""Each session command is one record, which determines how a session moves and what the page and the docs list."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMED = re.compile(r"[\"'`]((?:guide|speak)_\w+)[\"'`]")
 
 
 def line_of(command: Command) -> str:
-    """A command as a line of the table in the docs."""
+    """Return a command as a line of the table in the docs."""
     return f"| `{command.intent}` | {command.help} | {'yes' if command.works_anywhere else ''} |"
 
 

@@ -254,7 +254,7 @@ def test_an_alternative_transcript_is_used_if_the_first_has_no_meaning(skill: Sk
     assert talk.says(heard)[0] == "No heat if you have diabetes, numb skin or poor circulation."
 
 
-# Talk that is not for us
+# Overheard talk
 
 
 def overheard(skill: Skill, text: str, confidence: float = 0.95, **state: Any) -> tuple[Action, ...]:
@@ -278,7 +278,7 @@ def test_an_overheard_question_that_matches_a_template_is_answered(skill: Skill,
 def test_overheard_phrases_that_need_a_conversation_are_ignored(skill: Skill, text: str) -> None:
     assert not speaks(overheard(skill, text))
     answer = skill.conversation.step(State(hands_free=True), Heard(Transcript(text)))[1]
-    assert answer  # said to us it means something
+    assert answer  # the same sentence has a meaning if it is addressed to the assistant
 
 
 def test_an_overheard_sign_of_danger_is_answered(skill: Skill) -> None:
@@ -331,7 +331,7 @@ def test_an_overheard_red_flag_is_acted_on_only_at_the_end_of_the_utterance(skil
     assert "Call 112 now" in said[0]
 
 
-# What of ours gives out
+# Outages
 
 
 def test_repeated_recognition_failures_are_announced_at_most_twice_until_words_are_recognized(
@@ -353,11 +353,11 @@ def test_a_microphone_outage_and_its_end_are_announced_and_a_session_keeps_its_s
     assert talk.state == before
 
 
-# A session from the side of the door
+# A session as an interface sees it
 
 
 def in_session(skill: Skill) -> Talk:
-    """A talk in which the first step of a session is being said."""
+    """Return a conversation in which the first step of a session is being spoken."""
     talk = Talk(skill, hands_free=True)
     talk.state, _ = skill.conversation.begin_guide(talk.state)
     return talk

@@ -1,4 +1,4 @@
-"""A walk through everything that can be said: nothing without its source, nothing too long, too hard or too bold."""
+"""Check everything that can be said: nothing is without a source, too long, too hard to understand or too bold."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DOSE = re.compile(
     r"\d|\b(mg|ml|gram|grams|milligrams?|milliliters?|teaspoons?|tablets? a day|\w+ tablets? (now|twice))\b"
 )
 
-# The lines whose words safety.md fixes; they count neither for the reading grade nor for the length of an answer.
+# The lines whose wording is fixed. They count neither for the reading grade nor for the length of an answer.
 FIXED = (
     "I'm sorry you feel this way. Call {number} or a crisis line now. Be with someone.",
     "Call {number} now. Have the packet ready.",
@@ -51,7 +51,7 @@ FIXED = (
     "For chest pain or trouble breathing, call {number} now.",
     "For chest pain or trouble breathing, call {number} now. I will wait quietly.",
 )
-# With the name of a disease of the article in it, an answer may ask for grade 8.
+# An answer that contains the name of a disease from the article may need grade 8.
 DISEASES = ("artery disease", "diabetes", "anemia", "hypocalcemia", "hypokalemia", "thyroid", "kidney disease")
 
 # What the article says, and the word of the safety row that must stand beside it (safety.md).
@@ -190,7 +190,7 @@ def test_nobody_is_offered_more_than_three_choices(content: Content, said: list[
         for sentence in sentences_of(row.text):
             if row.kind == "talk" and " or " in sentence:
                 parts = re.split(r",? or |, ", sentence.removesuffix("."))
-                assert len(parts) <= 4, sentence  # an opening, three choices
+                assert len(parts) <= 4, sentence  # an introduction and three choices
 
 
 @pytest.mark.slow
@@ -262,7 +262,7 @@ def test_every_sentence_on_the_review_page_has_room_for_a_mark_and_no_unfilled_s
     assert [line for line in tables if "{number}" in line] == []
 
 
-# Nothing is made up while it runs: whatever is heard, whenever, all that is said is a row that was walked through.
+# Nothing is made up at run time: whatever is recognized, only known rows are spoken.
 
 
 @pytest.fixture(scope="module")

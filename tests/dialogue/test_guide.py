@@ -30,7 +30,7 @@ from voice_helper.types import (
 
 @dataclass
 class Room:
-    """Plays what is said on the audio clock, as the loop does, and notes when."""
+    """Plays speech on the audio clock, as the loop does, and records when."""
 
     skill: Skill
     state: State = field(default_factory=lambda: State(hands_free=True))
@@ -53,7 +53,7 @@ class Room:
         self._step(Heard(Transcript(text)))
 
     def take_in(self, text: str, confidence: float, how: str) -> None:
-        """Hear a text whole, in half an utterance, or over our own prompt."""
+        """Process a text as a complete utterance, as a partial one, or during the assistant's speech."""
         if how == "part":
             self._step(PartlyHeard(text, ""))
         else:
@@ -122,7 +122,7 @@ def test_a_hold_lasts_twenty_seconds_from_the_end_of_the_instruction(room: Room)
 
 
 def in_hold(room: Room, place: str, seconds: float, said: str) -> float:
-    """Say something in the first hold; return when the hold began."""
+    """Say something during the first hold. Return when the hold began."""
     room.begin(place)
     hold_begins = room.wait_for(HOLD) + seconds_to_say((Row(HOLD, "first_aid"),))
     room.wait(hold_begins + seconds - room.samples / SAMPLE_RATE)
@@ -312,7 +312,7 @@ def test_whatever_is_said_every_session_ends_with_a_disclaimer_and_every_row_has
     while room.ended is None:
         room.wait(10)
         assert room.samples <= 620 * SAMPLE_RATE
-    room.wait(HELP_NOW_LASTS)  # an emergency is said again, with the disclaimer
+    room.wait(HELP_NOW_LASTS)  # the emergency reply is repeated, with the disclaimer
     assert room.state.session is None
     disclaimers = {skill.content.answers.full.text, skill.content.answers.short.text}
     if room.ended != "stopped":

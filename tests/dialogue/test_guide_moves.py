@@ -1,4 +1,4 @@
-"""What each move of a guided session does, on a small guide of five steps whose words are their own names."""
+"""The moves of a guided session, tested on a small guide of five steps whose texts are their names."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def test_every_mistake_in_a_guide_is_named_with_its_line(text: str, lines: list[
     assert sorted(found) == sorted(lines)
 
 
-# Ways to say it
+# Variants of the guide
 
 
 def test_the_article_only_guide_keeps_the_article_and_the_questions_and_begins_with_the_call_for_help(
@@ -341,7 +341,7 @@ def holding(**changes: Any) -> Session:
 
 
 def until_said(*rows: Row) -> int:
-    """Return the sample of a hold at which rows said from its start are over."""
+    """Return when rows spoken from the start of a hold end, in samples from its start."""
     return sum(round(guided.seconds_to_say((row,)) * SAMPLE_RATE) for row in rows)
 
 
@@ -468,7 +468,7 @@ def test_the_end_of_other_speech_does_not_advance_the_session(guide: Guide, sess
     assert guided.done_speaking(guide, session) == Move(session)
 
 
-# What was said to it
+# Commands and reports
 
 
 def test_next_goes_to_the_next_step_and_drops_an_open_question(guide: Guide) -> None:
@@ -657,7 +657,7 @@ def test_five_more_is_skipped_while_something_is_being_spoken(guide: Guide) -> N
     assert guided.pass_time(guide, replace(late, said_until=0), seconds(0.2)).say == (talk("Five."),)
 
 
-# How far it is
+# Progress
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whole sessions, heard and spoken, in a simulated room: `scenarios/sessions.yaml`."""
+"""Complete spoken sessions in a simulated room, from `scenarios/sessions.yaml`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEYS = {
 
 
 Play = Callable[[dict[str, Any]], tuple[Played, float]]
-"""Gives what happened, and when the last word of the person ended, in seconds."""
+"""Returns what happened, and when the user's last word ended, in seconds."""
 
 pytestmark = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
 

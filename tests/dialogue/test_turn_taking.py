@@ -16,7 +16,7 @@ FULL = "These answers are for education only. They do not take the place of advi
 
 @dataclass
 class Talk:
-    """Somebody who says one thing after the other."""
+    """A user who says one thing after another."""
 
     conversation: Conversation
     state: State = field(default_factory=first_state)

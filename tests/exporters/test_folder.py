@@ -1,4 +1,4 @@
-"""Sentences and answers in the formats of other assistants."""
+"""The OpenVoiceOS export, and the folder that an export writes."""
 
 from __future__ import annotations
 

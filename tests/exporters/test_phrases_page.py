@@ -31,7 +31,7 @@ def page(content: Content) -> str:
 
 @pytest.fixture(scope="module")
 def shown(content: Content, page: str) -> Shown:
-    """The sentences on the page, by intent."""
+    """Return the sentences on the page by intent."""
     intents = {entry.title: intent for intent, entry in content.answers.entries.items()}
     lines = re.findall(r"(?m)^- \*\*(.*)\*\*: (.*)$", page)
     assert len(lines) == len({title for title, _ in lines})

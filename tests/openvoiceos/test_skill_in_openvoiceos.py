@@ -1,4 +1,6 @@
-"""The skill in OpenVoiceOS itself: its core, its message bus and its pipeline, the skill loaded by its entry point."""
+"""The skill in a real OpenVoiceOS, with its core, message bus and pipeline. The skill is loaded through its entry
+point.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +31,15 @@ PIPELINE = [
     "ovos-stop-pipeline-plugin-medium",
 ]
 WITH_SENTENCES = [*PIPELINE[:2], "ovos-padacioso-pipeline-plugin-high", *PIPELINE[2:]]
-"""The default one with what installs everywhere: Padacioso is Padatious without a neural network, and slow."""
+"""The default pipeline with a matcher that installs everywhere: Padacioso is a slow Padatious without a neural network.
+"""
 
 OVER = ["ovos.utterance.handled", f"{SKILL_ID}.stop.response"]
 
 
 @pytest.fixture(scope="module")
 def reached() -> Iterator[list[Any]]:
-    """The addresses that somebody wanted to reach over a network."""
+    """Yield the network addresses that the program tried to reach."""
     addresses: list[Any] = []
     connect = socket.socket.connect
 
@@ -66,15 +69,15 @@ def loaded(core: MiniCroft) -> VoiceHelperSkill:
 
 @dataclass
 class Satellite:
-    """A device that somebody talks to; it keeps its session as clients of OpenVoiceOS do."""
+    """A device that the user talks to. It keeps its session as clients of OpenVoiceOS do."""
 
     core: MiniCroft
     session: Session
     heard: list[Message] = field(default_factory=list)
-    """All that went over the bus for the last words."""
+    """All bus messages for the last utterance."""
 
     def say(self, text: str) -> str:
-        """Say something; give what is spoken."""
+        """Say something, and return the spoken reply."""
         context = {"session": self.session.serialize(), "source": self.session.session_id, "destination": "skills"}
         capture = CaptureSession(self.core, eof_msgs=OVER)
         capture.capture(Message("recognizer_loop:utterance", {"utterances": [text], "lang": "en-US"}, context))
@@ -169,7 +172,7 @@ def test_stop_ends_a_session_and_is_claimed_only_if_something_was_going_on(kitch
     assert kitchen.say("stop") == ""
     assert kitchen.of_type("skill.stop.pong")[0].data["can_handle"] is True
     assert kitchen.of_type(f"{SKILL_ID}.stop.response")[0].data["result"] is True
-    kitchen.session.active_skills = [[SKILL_ID, time.time()]]  # else OpenVoiceOS asks its own skill for "stop"
+    kitchen.session.active_skills = [[SKILL_ID, time.time()]]  # otherwise OpenVoiceOS asks its own skill for "stop"
     assert kitchen.say("stop") == ""
     assert kitchen.of_type("skill.stop.pong")[0].data["can_handle"] is False
     assert kitchen.of_type(f"{SKILL_ID}.stop.response")[0].data["result"] is False
@@ -243,7 +246,9 @@ def test_another_language_is_left_to_other_skills(kitchen: Satellite) -> None:
 
 @pytest.fixture
 def set_number(loaded: VoiceHelperSkill) -> Iterator[Callable[[str], None]]:
-    """Changes the number in the settings of the skill, as OpenVoiceOS does when their file has changed."""
+    """Yield a function that changes the number in the skill's settings, as OpenVoiceOS does when their file has
+    changed.
+    """
 
     def set_number(number: str) -> None:
         loaded.settings["number"] = number

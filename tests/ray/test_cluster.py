@@ -31,25 +31,25 @@ from voice_helper.skill import Skill
 
 SESSIONS = 20
 NODE = {"include_dashboard": False, "dashboard_agent_listen_port": None, "object_store_memory": 80 * 2**20}
-"""No port that another Ray may have; the rest are chosen among the free ones."""
+"""The settings of a node that uses no port of another Ray. The remaining ports are chosen among the free ones."""
 
 pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
 class Machines:
-    """Two machines that take turns, and a client of theirs."""
+    """Two machines that process turns, and a client."""
 
     cluster: Any
     other: Any
-    """The machine that can be spared."""
+    """The machine that a test may kill."""
 
     address: str
     folder: Path
-    """Where Ray writes."""
+    """The folder that Ray writes to."""
 
     def kill(self) -> None:
-        """The machine that can be spared dies, with all that runs on it."""
+        """Kill the machine that the tests can do without, with everything that runs on it."""
         raylet = self.other.all_processes["raylet"][0].process.pid
         children = [path.read_text() for path in Path(f"/proc/{raylet}/task").glob("*/children")]
         self.cluster.remove_node(self.other, allow_graceful=False)
@@ -62,7 +62,7 @@ class Machines:
         return requests.post(self.address, json=form, timeout=PATIENCE_SECONDS)
 
     def told(self, session: str, turn: int, text: str) -> dict[str, Any]:
-        """The answer to a turn, asked for again until it comes, as a client does."""
+        """Return the answer to a turn. Retry until it comes, as a client does."""
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             response = self.ask(session, turn, text)
@@ -76,9 +76,9 @@ class Machines:
 
 @pytest.fixture(scope="module", autouse=True)
 def apart() -> Iterator[None]:
-    """Another Ray on this machine is not joined, and keeps the file with its address, which Ray would overwrite."""
+    """Keep the tests apart from another Ray on this machine, whose address file Ray would overwrite."""
     with tempfile.TemporaryDirectory(prefix="ray-") as folder, pytest.MonkeyPatch.context() as patch:
-        (Path(folder) / "ray").mkdir()  # Ray writes the address there, but does not make the folder
+        (Path(folder) / "ray").mkdir()  # Ray writes the address there, but does not create the folder
         patch.setenv("RAY_TMPDIR", folder)
         for name in ("RAY_ADDRESS", "RAY_NAMESPACE", "RAY_GCS_SERVER_PORT"):
             patch.delenv(name, raising=False)
@@ -102,14 +102,14 @@ def machines() -> Iterator[Machines]:
 
 
 def machine_of(name: str) -> str:
-    """The machine that a keeper lives on."""
+    """Return the machine that a keeper runs on."""
     keeper = ray.get_actor(name, NAMESPACE)
     found: str = ray.get(keeper.__ray_call__.remote(lambda itself: ray.get_runtime_context().get_node_id()))
     return found
 
 
 def held_by(name: str, session: str) -> KeptTurn:
-    """What a keeper holds, once it is there again and has it."""
+    """Return the state that a keeper holds, once it has restarted and copied the state."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         with suppress(ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
@@ -124,7 +124,7 @@ def held_by(name: str, session: str) -> KeptTurn:
 
 @pytest.fixture
 def reference(skill: Skill) -> Callable[..., list[str]]:
-    """What is said to some texts, one after the other, in one process."""
+    """Return a function that returns the replies to some texts, processed one after the other in one process."""
 
     def said(*texts: str) -> list[str]:
         state, replies = first_state(), []
@@ -194,7 +194,7 @@ def test_a_restarted_keeper_copies_the_state_of_the_other_one(
     machines: Machines, reference: Callable[..., list[str]]
 ) -> None:
     machines.told("kept", 1, "help i have a cramp")
-    for name in KEEPERS:  # one after the other: what the first has again is all that there is when the second dies
+    for name in KEEPERS:  # one after the other: when the second dies, only the copy in the first is left
         assert [held_by(each, "kept").turn for each in KEEPERS] == [1, 1]
         ray.kill(ray.get_actor(name, NAMESPACE), no_restart=False)
         assert held_by(name, "kept").turn == 1
@@ -209,7 +209,7 @@ def test_no_user_input_is_in_rays_files(machines: Machines) -> None:
     assert not [path for path in written if b"bernadette" in path.read_bytes()]
 
 
-# as docs/scaling.md tells it
+# as in docs/scaling.md
 
 
 def free_port() -> int:
@@ -221,7 +221,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def head() -> Iterator[str]:
-    """The address of a cluster of one machine, of which this process is no part."""
+    """Yield the address of a cluster of one machine, which this process has not joined."""
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "temp_dir": folder, **NODE})
         try:
@@ -249,7 +249,7 @@ def test_the_command_joins_a_cluster_accepts_turns_and_leaves_nothing_behind(hea
 
 
 def test_an_unreachable_cluster_is_reported_before_ray_looks_for_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray tries for more than a minute."""
+    """Ray itself would retry for more than a minute."""
     monkeypatch.setattr(ray, "init", lambda *given, **settings: pytest.fail("Ray looks for it"))
     ran = run("serve", "cluster", "--address", f"127.0.0.1:{free_port()}")
     assert ran.code == 1

@@ -1,4 +1,4 @@
-"""The phone network in numpy, against hama's own engine."""
+"""The phoneme network in numpy, compared with hama's own engine."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_network_returns_the_same_as_hamas_own_engine(network: Conformer, na
     expected = native.run(["log_probs", "out_lengths"], feeds)[0][0]
     given = whole(network, samples)
     assert given.shape == expected.shape
-    likely = expected > -8.0  # below, the sixteen bits of the weights tell
+    likely = expected > -8.0  # below this, the 16-bit precision of the weights shows
     assert np.abs(given - expected)[likely].max() < 0.1
     assert (given.argmax(axis=1) == expected.argmax(axis=1)).all()
 

@@ -1,4 +1,4 @@
-"""What every recognizer keeps to, tried on each that is installed with real recordings."""
+"""The contract of all recognizers, tested on each installed one with real recordings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
 NOT_A_WORD = "쁇쁇쁇"
-# ruff's fix for split() makes one line of these, wider than a screen
+# ruff's fix for split() would put these on one line, wider than a screen
 LOANWORDS = tuple(
     """스트레칭 마그네슘 오케이 예스 워터 바나나 스톱 헬프 마사지 히트 아이스 칼슘 포타슘 비타민
     커피 알코올 스포츠 러닝 사이클 마라톤 필라테스 슈즈 매트리스 카페인 티 밀크 치즈 브레드""".split()  # noqa: SIM905
@@ -43,7 +43,7 @@ ENGLISH = {
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine and what it must hear."""
+    """An engine, and the recordings that it must recognize."""
 
     recognizer: Recognizer
     words: dict[str, str]
@@ -100,7 +100,7 @@ SLOW = {"vosk", "whisper"}
     params=[pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in OPENERS], scope="module"
 )
 def engine(request: pytest.FixtureRequest, skill: Skill) -> Engine:
-    """Each engine in turn, loaded once."""
+    """Return each engine in turn, loaded once."""
     name = str(request.param)
     if name not in _opened:
         _opened[name] = OPENERS[name](skill)
@@ -200,12 +200,12 @@ def test_the_name_is_that_of_the_record(engine: Engine) -> None:
     assert engine.recognizer.name in OPENERS
 
 
-# What one engine adds
+# Features of single engines
 
 
 @pytest.fixture(scope="module")
 def vosk(skill: Skill) -> VoskRecognizer:
-    """The real Korean model, with a grammar of loanwords."""
+    """Return a recognizer with the real Korean model, limited to loanwords."""
     if "vosk" not in _opened:
         _opened["vosk"] = open_vosk(skill)
     recognizer = _opened["vosk"].recognizer
@@ -215,7 +215,7 @@ def vosk(skill: Skill) -> VoskRecognizer:
 
 @pytest.mark.slow
 def test_vosk_works_next_to_the_embedded_engine_and_restarts_after_its_process_ends(skill: Skill) -> None:
-    embedded(skill)  # its search library and Vosk's cannot live in one process
+    embedded(skill)  # its search library and Vosk's cannot be loaded in one process
     recognizer = VoskRecognizer(vosk_model(), Phrases((), (), LOANWORDS[:10]))
     assert hear(recognizer, recorded("stretching")).command == "스트레칭"
     recognizer.loaded._process.kill()
@@ -243,8 +243,8 @@ def test_vosk_keeps_what_its_own_endpoint_cut_off(vosk: VoskRecognizer) -> None:
     pcm = recorded("massage_korean") + silence(3.0) + recorded("massage_korean")
     so_far = [vosk.accept(chunk) for chunk in chunks_of(pcm)]
     words = vosk.finish().text.split()
-    assert words[0] == "마사지"  # cut off by its own endpoint, long before the end
-    assert "".join(words[1:]).endswith("사지")  # as one word or two: the model draws its noise at random
+    assert words[0] == "마사지"  # cut off by Vosk's own endpoint, long before the end
+    assert "".join(words[1:]).endswith("사지")  # as one word or two, because the model adds random noise
     assert so_far[-1].split()[0] == "마사지"
 
 
@@ -252,7 +252,7 @@ def test_vosk_recognizes_short_commands(vosk: VoskRecognizer) -> None:
     heard = hear(vosk, recorded("stretching"))
     assert heard.command == "스트레칭"
     assert heard.command_fit > 0.5
-    assert heard.text != heard.command  # the open recognizer knows nothing of the commands
+    assert heard.text != heard.command  # the open recognizer does not know the commands
 
 
 @pytest.mark.slow
@@ -365,7 +365,7 @@ def test_a_reply_of_vosk_is_read(reply: dict[str, object], expected: Transcript)
     assert read_reply(json.dumps(reply)) == expected
 
 
-# A language of its own, end to end
+# Another language, end to end
 
 
 KOREAN = {
@@ -414,7 +414,7 @@ answers:
 
 @pytest.fixture(scope="module")
 def korean(tmp_path_factory: pytest.TempPathFactory) -> Skill:
-    """A tiny Korean skill."""
+    """Return a tiny Korean skill."""
     folder = tmp_path_factory.mktemp("intents") / "ko"
     (folder / "sentences").mkdir(parents=True)
     for name, text in KOREAN.items():

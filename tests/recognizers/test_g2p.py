@@ -1,4 +1,4 @@
-"""How the embedded recognizer's network spells words into sounds."""
+"""The pronunciations that the embedded recognizer's network expects."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def test_a_word_keeps_its_given_pronunciations() -> None:
     ways = with_own_ways(["of", "calf"], {"of": ("AH V",), "charlie": ("CH AA R L IY",)})
     assert ways["of"] == ("AH V", "AO F")
     assert ways["charlie"] == ("CH AA R L IY",)
-    assert "calf" not in ways  # the dictionary has it as the network hears it
+    assert "calf" not in ways  # the dictionary has the same pronunciation
 
 
 def test_an_unknown_word_is_looked_up_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert with_own_ways(["cramposaurus"], {})["cramposaurus"][0].startswith("K R AE M P")
-    monkeypatch.setitem(sys.modules, "hama", None)  # it would have to be loaded to ask again
+    monkeypatch.setitem(sys.modules, "hama", None)  # looking the word up again would load hama
     assert "cramposaurus" in with_own_ways(["cramposaurus"], {})
 
 

@@ -1,4 +1,4 @@
-"""The language model of our phrases, beside its definition, counted by hand."""
+"""The language model of the phrases, compared with a naive implementation of its definition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def grams_of(sentences: Sequence[Sequence[str]], length: int) -> list[tuple[str,
 
 
 def chance(sentences: Sequence[Sequence[str]], gram: tuple[str, ...]) -> float:
-    """Of the last word after the others: absolute discounting, interpolated."""
+    """Return the probability of the last word after the others, with interpolated absolute discounting."""
     if len(gram) == 1:
         alone = [word for (word,) in grams_of(sentences, 1) if word != "<s>"]
         if gram == ("<s>",) or gram[0] not in {*alone, *_GENERAL}:

@@ -1,4 +1,4 @@
-"""The search graph and the search in it, on frames made by hand."""
+"""The search graph and the search, tested on synthetic frames."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ said = st.sampled_from(WORDS)
 
 
 def frames_of(labels: Sequence[int]) -> Frames:
-    """Frames in which each label is nearly certain."""
+    """Return frames in which each label is nearly certain."""
     frames = np.full((len(labels), len(PHONES) + 2), UNLIKELY, dtype=np.float32)
     frames[np.arange(len(labels)), labels] = -0.01
     return frames
 
 
 def spoken(words: Sequence[str], way: int = 0) -> Frames:
-    """Frames as the network gives them: a phone, a blank; a boundary between words."""
+    """Return frames like the network's: phones separated by blanks, with a boundary between words."""
     labels = [ALPHABET.blank]
     for word in words:
         for phone in SOUNDS[word][min(way, len(SOUNDS[word]) - 1)].split():

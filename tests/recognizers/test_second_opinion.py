@@ -1,4 +1,4 @@
-"""A second recognizer hears what the first one is unsure of."""
+"""A second recognizer also transcribes utterances that the first one is unsure of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole loop with real engines: a WAV file as the source, time counted in its samples."""
+"""The whole loop with real engines, a WAV file as the source, and time counted in its samples."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Session:
 
 @pytest.fixture(scope="module")
 def run(skill: Skill, voice: Pyttsx3Voice, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Session]:
-    """Run the loop over a sound, to the end of the file and on until all is said; the same run only once."""
+    """Return a function that runs the loop on a recording until all is spoken. Repeated runs are cached."""
     source = tmp_path_factory.mktemp("source") / "source.wav"
 
     @cache
@@ -115,7 +115,7 @@ def test_audio_is_played_at_the_times_of_the_events(run: Callable[..., Session])
     for say in session.events("say"):
         starts, until = (round(seconds * SAMPLE_RATE) for seconds in (say.at_seconds, float(str(say.fields["until"]))))
         assert np.abs(samples[starts : starts + SAMPLE_RATE // 2]).max() > 1000
-        after = samples[until + SAMPLE_RATE // 100 : until + round(0.38 * SAMPLE_RATE)]  # they are told to 10 ms
+        after = samples[until + SAMPLE_RATE // 100 : until + round(0.38 * SAMPLE_RATE)]  # accurate to 10 ms
         assert not np.abs(after).any()
     assert np.abs(samples[: round(session.events("say")[0].at_seconds * SAMPLE_RATE) - 1000]).max() == 0
 
@@ -178,7 +178,7 @@ def test_an_emergency_is_said_again_after_ten_seconds(run: Callable[..., Session
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["put_heat_on_it", "bananas"])
 def test_its_own_speech_is_rarely_mistaken_for_the_users(run: Callable[..., Session], name: str) -> None:
-    """The system's voice never speaks twice alike: now and then an echo sounds like a word that is never ignored."""
+    """The system's voice varies, so an echo occasionally sounds like a word that is never ignored."""
     sessions = [
         run(silence(seconds) + recorded(name) + silence(20.0), leak=-6.0, stay=False) for seconds in (1.0, 1.3, 1.6)
     ]
@@ -292,7 +292,7 @@ def test_if_the_loop_is_late_the_next_row_is_synthesized_once_nothing_is_playing
     voice, happened = RecordingVoice(sentence_seconds=3.0), list[LoopEvent]()
     assistant = answering(skill, voice, happened)
     before = len(voice.spoken)
-    assistant._speaker.player.advance(60 * SAMPLE_RATE)  # the loudspeaker has played all it was given
+    assistant._speaker.player.advance(60 * SAMPLE_RATE)  # the loudspeaker has played all queued audio
     assistant.take(AudioChunk(silence(0.032)))
     assert len(voice.spoken) > before
     assert assistant._speaker.player.is_playing
@@ -319,7 +319,7 @@ def test_a_chime_plays_after_all_waiting_speech(skill: Skill) -> None:
 
 
 class Unsure:
-    """A recognizer that is not sure of a sign of danger."""
+    """A recognizer with low confidence in a sign of danger."""
 
     name = "unsure"
 
@@ -356,7 +356,7 @@ def test_an_unsure_overheard_sign_of_danger_counts_when_repeated(skill: Skill) -
 
 @pytest.mark.parametrize("chunks_kept", [1.0, 0.7, 0.4])
 def test_a_hold_keeps_its_length_by_the_clock_however_much_audio_is_lost(skill: Skill, chunks_kept: float) -> None:
-    """Each chunk arrives late by the share of the sound that a busy machine lost."""
+    """Each chunk arrives late, in proportion to the audio that a busy machine loses."""
     now, player, happened = 0.0, SilentPlayer(), list[tuple[float, LoopEvent]]()
     speaker = Speaker(RecordingVoice(sentence_seconds=0.1), player)
     state = State(hands_free=True)
@@ -389,7 +389,7 @@ def asleep_session(skill: Skill, clock_seconds: Callable[[], float], happened: l
 def test_sleep_counts_towards_the_time_limit_once_a_session_has_begun(skill: Skill, chunks_before: int) -> None:
     now, happened = 5.0, list[LoopEvent]()
     assistant = asleep_session(skill, lambda: now, happened)
-    now += 1_000.0  # not the session's
+    now += 1_000.0  # before the session
     assistant.begin_guide()
     for _ in range(chunks_before):
         now += CHUNK_SAMPLES / SAMPLE_RATE

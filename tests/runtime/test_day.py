@@ -1,4 +1,4 @@
-"""A few minutes of a day, in virtual time: nothing grows, and the clock is the sound's."""
+"""A few minutes of a simulated day, in virtual time: resource use does not grow, and the clock matches the audio."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def test_resource_use_does_not_grow() -> None:
     minutes = list(live_through(3, said, [talk], MINUTE))
     grown = drift(minutes)
     assert grown["clock_off_seconds"] == 0.0
-    # Fewer is fine: what an earlier test of this worker left may end meanwhile.
+    # Fewer is fine: threads that an earlier test left may end meanwhile.
     assert grown["open_files"] <= 0
     assert grown["threads"] <= 0
-    assert grown["resident_megabytes_most"] < 20.0  # the last of what is loaded when it is first needed
+    assert grown["resident_megabytes_most"] < 20.0  # the last parts that are loaded on first use
     assert minutes[-1].heard >= 3 * 3
     assert minutes[-1].said > minutes[0].said
 

@@ -1,6 +1,7 @@
-"""An engine that raises, hangs or gives rubbish: it is said, it is started anew, and a session stays where it is.
+"""An engine that raises an error, hangs or returns invalid data is reported and restarted, and a session keeps its
+step.
 
-The faulty engines here are real ones that are made to fail in one call.
+The faulty engines here are real ones, in which one call is made to fail.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ NO_SPEECH: dict[str, Fault] = {
 
 
 class Waiting(Future[Any]):
-    """A result that is waited for until it is there or its job hangs; from then on each wait ends at once."""
+    """A future whose wait ends when the result is there or the job hangs. After that, each wait ends at once."""
 
     hangs = False
 
@@ -108,14 +109,14 @@ class Waiting(Future[Any]):
 
 @pytest.fixture(autouse=True)
 def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where an engine hangs, no time passes until that is found out, and none that a busy machine needs counts."""
+    """Detect a hanging engine at once, without counting the time that a busy machine needs."""
     if "hangs" in request.node.name:
         monkeypatch.setattr(supervision, "Future", Waiting)
 
 
 @dataclass
 class Faulty:
-    """A recognizer whose next call of a kind fails, as often as is said."""
+    """A recognizer in which a kind of call fails a given number of times."""
 
     engine: Recognizer
     fault: Fault
@@ -147,7 +148,7 @@ class Faulty:
 
 @dataclass
 class FaultyVoice:
-    """A voice that fails so many times."""
+    """A voice that fails a given number of times."""
 
     voice: Voice
     fault: Fault
@@ -168,7 +169,7 @@ class FaultyVoice:
 
 @dataclass
 class Led:
-    """A conversation that is led on the clock of a sound."""
+    """A conversation that runs on the clock of its audio."""
 
     assistant: Assistant
     player: SilentPlayer
@@ -238,7 +239,7 @@ def test_a_recognizer_that_always_fails_is_announced_twice_and_the_session_conti
     session.hear(silence(10.0))
     assert session.assistant.step is not None
     engine.times = 0
-    session.hear(recorded("stop") + silence(1.0))  # the last attempt to start it was before it was mended
+    session.hear(recorded("stop") + silence(1.0))  # the last restart came before the recognizer was fixed
     session.hear(recorded("stop") + silence(1.0))
     assert session.assistant.state.session is None
 
@@ -287,7 +288,7 @@ def test_a_step_interrupted_for_lost_words_is_repeated(skill: Skill) -> None:
 
 def test_a_suspended_process_is_not_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     class Woken:
-        """A result that comes a moment after a wait that took an hour."""
+        """A future whose result comes a moment after a wait of an hour."""
 
         waits = 0
 
@@ -340,12 +341,12 @@ def test_a_broken_voice_is_tried_again_later(voice: Pyttsx3Voice, monkeypatch: p
     assert guard.speak("Hold.", 150)
 
 
-# What looks at every chunk of sound
+# Components that process every chunk
 
 
 @dataclass
 class Broken:
-    """Real parts that are opened one after the other; the ones in `broken`, by their number, raise at a chunk."""
+    """Opens real components one after the other. Those whose numbers are in `broken` raise an error at a chunk."""
 
     open_part: Callable[[], Any]
     call: str
@@ -369,7 +370,7 @@ class Broken:
 
 
 ALL = frozenset(range(1_000))
-"""Whichever is opened is broken."""
+"""The numbers of all components, so that each is broken."""
 
 
 def test_a_voice_activity_detector_that_fails_in_mid_sentence_is_restarted_unnoticed(skill: Skill) -> None:
@@ -393,7 +394,7 @@ def test_a_broken_voice_activity_detector_is_announced_and_the_session_continues
     outages = skill.content.answers.outages
     assert session.texts("error") == [outages["hearing"].text, outages["hearing_again"].text]
     assert session.texts("say")[:2] == ["Sit or lie somewhere safe.", "Straighten your leg."]
-    assert len(opening.opened) < 10  # not at every chunk
+    assert len(opening.opened) < 10  # not one per chunk
     opening.broken = frozenset()
     session.hear(silence(10.0) + recorded("stop") + silence(1.0))
     assert session.assistant.state.session is None

@@ -1,4 +1,4 @@
-"""How long an engine may take: as long as its sound and its progress justify, on a clock that the test moves."""
+"""The time limit of an engine, which depends on its audio and its progress, tested with a simulated clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHUNK = AudioChunk(silence(1.0))
 
 
 class Clock:
-    """A clock that moves only while somebody waits for an engine."""
+    """A clock that moves only while a caller waits for an engine."""
 
     now = 0.0
     call_takes = 0.0
@@ -61,7 +61,7 @@ def waiting_on(clock: Clock) -> type[Future[Any]]:
 
 @dataclass
 class Slow:
-    """A recognizer that takes so many seconds for each chunk and for the end."""
+    """A recognizer that takes a given time for each chunk and for the end."""
 
     clock: Clock
     chunk_seconds: float = 0.0
@@ -83,7 +83,7 @@ class Slow:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock for this test, which the futures of the engine's thread move."""
+    """Return a clock that moves when a caller waits for the engine's thread."""
     clock = Clock()
     monkeypatch.setattr(supervision, "Future", waiting_on(clock))
     return clock
@@ -147,7 +147,7 @@ def test_an_engine_without_progress_counts_as_hanging(clock: Clock, call: str) -
     }
     with pytest.raises(EngineFaultError, match="does not answer"):
         calls[call]()
-    assert clock.now <= 2 * CALL_SECONDS  # a short utterance is not waited for long
+    assert clock.now <= 2 * CALL_SECONDS  # the limit of a short utterance is short
 
 
 def test_an_engine_that_raises_is_not_waited_for(clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Talks with an assistant that has other skills and several satellites."""
+"""Conversations in an assistant that has other skills and several satellites."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def test_problems_in_assistant_yaml_are_reported_with_their_line(skill: Skill) -
 
 
 def kept_by(skill: Skill, path: Path, clock: SimulatedClock, *, key: str = "words") -> ChatSessions:
-    """What a server with this file has after its start. Its own clock begins at 0."""
+    """Return the sessions of a server that has started with this file. Its clock begins at 0."""
     begun = clock()
     file = SessionFile(path, key)
     return ChatSessions(skill.conversation.by_turns(), clock=lambda: clock() - begun, file=file, wall_clock=clock)

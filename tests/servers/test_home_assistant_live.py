@@ -21,7 +21,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> HomeAssistant:
-    """A Home Assistant with our sentences, which does not run yet."""
+    """Return a Home Assistant with the exported sentences, which is not running yet."""
     folder = tmp_path_factory.mktemp("home") / "config"
     ran = CliRunner().invoke(cli, ["export", "homeassistant", str(folder), "--number", "112"])
     assert ran.exit_code == 0
@@ -30,7 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> HomeAssistant:
 
 @pytest.fixture(scope="module")
 def both(home: HomeAssistant, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Home Assistant and our service, which are introduced to each other. Yields the service's port."""
+    """Run Home Assistant and the server, connected to each other. Yields the server's port."""
     with assisting(tmp_path_factory.mktemp("ours"), "--voice", "pyttsx3") as port, home.running():
         flow = home.post("/api/config/config_entries/flow", {"handler": "wyoming"})
         made = home.post(f"/api/config/config_entries/flow/{flow['flow_id']}", {"host": "127.0.0.1", "port": port})
@@ -40,7 +40,7 @@ def both(home: HomeAssistant, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def agent(home: HomeAssistant, both: int) -> str:
-    """Our conversation agent in it."""
+    """Return the conversation agent of the server in Home Assistant."""
     return home.entity("conversation", "voice_helper")
 
 
@@ -112,7 +112,7 @@ def test_a_session_survives_a_restart_of_the_server_only_if_it_is_kept(
 
 
 def introduced(home: HomeAssistant, port: int) -> str:
-    """The agent of one more service."""
+    """Return the agent of another server."""
     before = {state["entity_id"] for state in home.get("/api/states")}
     flow = home.post("/api/config/config_entries/flow", {"handler": "wyoming"})
     home.post(f"/api/config/config_entries/flow/{flow['flow_id']}", {"host": "127.0.0.1", "port": port})

@@ -1,4 +1,6 @@
-"""What the page and the server tell each other: real connections on this machine, the real recognizer and voice."""
+"""The messages between the page and the server, over real connections on this machine, with the real recognizer and
+voice.
+"""
 
 from __future__ import annotations
 
@@ -78,23 +80,23 @@ def address(skill: Skill, voice: Pyttsx3Voice) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def quiet_address(skill: Skill) -> Iterator[str]:
-    """A server without a voice, for what is not about speech."""
+    """Yield the address of a server without a voice, for tests that need no speech."""
     with serving(skill, NoVoice()) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def far_address(skill: Skill) -> Iterator[str]:
-    """A server that other machines can reach."""
+    """Yield the address of a server that other machines can reach."""
     with serving(skill, NoVoice(), host="0.0.0.0", token="good-word") as address:
         yield address
 
 
-# Coming and going
+# Connecting and disconnecting
 
 
 def test_a_conversation_that_is_over_leaves_nothing_behind(skill: Skill) -> None:
-    """Looking for garbage is left to nobody: a network for each who came is much to keep until then."""
+    """Conversations must be freed without the garbage collector, because each holds much memory until it runs."""
     ended, had = threading.Event(), list[weakref.ref[Assistant]]()
 
     class Remembered(LiveConversation):
@@ -184,7 +186,7 @@ def test_a_sentence_starts_a_session_and_buttons_control_it(quiet_address: str) 
 
 
 def test_a_countdown_goes_by_the_clock(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock here goes on only while the conversation waits."""
+    """The clock in this test moves only while the conversation waits."""
     now, counted, ended = 0.0, list[tuple[float, float]](), threading.Event()
 
     class Orders(queue.Queue[Any]):
@@ -297,7 +299,7 @@ def test_nothing_is_processed_before_the_token(far_address: str) -> None:
 
 
 def test_served_to_other_machines_the_privacy_answer_says_where_words_go(far_address: str) -> None:
-    with talking(far_address, token=" Good-Word ") as talk:  # as people type it
+    with talking(far_address, token=" Good-Word ") as talk:  # as users may type it
         talk.send(do="ask", text="are you recording me")
         spoken = " ".join(row["text"] for row in talk.wait("answer")["rows"])
     assert "What you say goes to the machine that runs me" in spoken
@@ -314,7 +316,7 @@ def test_a_token_is_checked_without_taking_a_slot(skill: Skill) -> None:
         assert asking.closed() == RIGHT_TOKEN
 
 
-# After a cut
+# After an interruption
 
 
 def test_a_session_continues_at_its_step_after_an_interruption(quiet_address: str) -> None:
@@ -322,7 +324,7 @@ def test_a_session_continues_at_its_step_after_an_interruption(quiet_address: st
         welcome = talk.wait("welcome")
         assert welcome["resumed"] is False
         talk.send(do="begin")
-        talk.wait("session", lambda told: told["step"] == [2, 6])  # by itself; it lasts long enough to come back to
+        talk.wait("session", lambda told: told["step"] == [2, 6])  # reached by itself; this step is long
         talk.socket.socket.shutdown(socket.SHUT_RDWR)
     with talking(quiet_address, resume=welcome["resume"]) as talk:
         assert talk.wait("welcome")["resumed"] is True
@@ -393,7 +395,7 @@ def test_a_forwarded_host_counts_for_nothing_without_the_option(quiet_address: s
 
 
 def test_failed_logins_are_limited_and_delay_nobody_else(far_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second for which each is held up ends here when the test says so."""
+    """The delay of one second per failed login ends here when the test says so."""
     waits, over = list[float](), threading.Semaphore(0)
 
     async def wait(seconds: float) -> None:
@@ -420,7 +422,7 @@ def test_an_idle_user_whose_session_is_over_releases_the_slot(skill: Skill, monk
         talk.send(do="ask", text="stop")
         talk.wait("end")
         monkeypatch.setattr(live_conversation, "IDLE_SECONDS", 0.3)
-        talk.say(silence(0.2), how="open")  # sent before the page knew
+        talk.say(silence(0.2), how="open")  # sent before the page knew that listening had ended
         assert talk.closed() == IDLE
 
 
@@ -452,11 +454,11 @@ def test_one_client_too_many_is_told_so_and_gets_a_slot_once_one_is_free(
             with talking(address) as third:
                 return third.closed_at_once() is None
 
-        wait_until(is_welcome)  # the first one's thread ends in its own time
+        wait_until(is_welcome)  # the thread of the first conversation ends a moment later
 
 
 def test_a_reloaded_page_waits_for_its_previous_slot(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its last conversation ends in its own time: here, once the next one already waits."""
+    """The previous conversation ends a moment later: in this test, once the next one is already waiting."""
     tries, ending = threading.Semaphore(0), threading.Event()
 
     class Ending(RecognizerPool):
@@ -487,7 +489,7 @@ def test_an_idle_user_releases_the_slot(skill: Skill, monkeypatch: pytest.Monkey
         assert talk.closed() == IDLE
 
 
-# Rubbish
+# Invalid data
 
 
 @pytest.mark.parametrize(
@@ -619,7 +621,7 @@ def test_a_button_whose_sentence_means_something_else_is_a_problem(skill: Skill,
     assert 'examples: "tell me a joke about qwxz" matches no sentence' in problems
 
 
-# Parts
+# Components
 
 
 def playing(player: FarPlayer) -> bool:
@@ -743,10 +745,10 @@ def test_invalid_requests_do_not_fill_the_log(tmp_path: Path) -> None:
         assert b"400" in connection.recv(1_000)
     with talking(address) as talk:
         talk.wait("welcome")
-        talk.socket.socket.sendall(b"\x81\x82\0\0\0\0\xc3\x28")  # a text that is no UTF-8
+        talk.socket.socket.sendall(b"\x81\x82\0\0\0\0\xc3\x28")  # a text that is not UTF-8
         assert talk.closed() == 1007
     for _ in range(5):
-        with talking(address) as talk:  # and is gone before it is refused
+        with talking(address) as talk:  # the client is gone before it is rejected
             talk.socket.send("no order")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE_SECONDS)

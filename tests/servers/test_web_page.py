@@ -1,4 +1,4 @@
-"""The page in a real browser, with a sound file as its microphone, driven as a person drives it."""
+"""The page in a real browser, with an audio file as its microphone, used as a person would use it."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def playwright() -> Iterator[Playwright]:
 
 
 def with_microphone(playwright: Playwright, microphone: Path, *more: str) -> Browser:
-    """The browser of this machine, whose microphone plays a sound file once."""
+    """Return the browser of this machine, with a microphone that plays an audio file once."""
     sound = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}%noloop")
     return launched(playwright, *sound, *more)
 
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    """A browser into whose microphone a question is asked."""
+    """Yield a browser whose microphone plays a question."""
     browser = with_microphone(
         playwright, recording("put_heat_on_it"), "--host-resolver-rules=MAP helper.test 127.0.0.1"
     )
@@ -89,21 +89,21 @@ def address(skill: Skill, voice: Pyttsx3Voice) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def silent_address(skill: Skill) -> Iterator[str]:
-    """A server without a voice: what is said takes no time."""
+    """Yield the address of a server without a voice, so that speech takes no time."""
     with serving(skill, NoVoice()) as address:
         yield address
 
 
 @dataclass
 class Opened:
-    """Pages that are open, and what went wrong in them."""
+    """The open pages, and the errors that occurred in them."""
 
     contexts: list[BrowserContext] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
 
     def page(self, browser: Browser, address: str, *, microphone: bool = False, **settings: Any) -> Page:
-        """Open a page that nobody has seen before; a phone's, at night, unless told otherwise."""
+        """Open a page in a new browser profile, by default on a phone in dark mode."""
         context = browser.new_context(**{"viewport": PHONE, "color_scheme": "dark", **settings})
         self.contexts.append(context)
         context.set_default_timeout(1_000 * PATIENCE_SECONDS)
@@ -121,7 +121,7 @@ class Opened:
         return url.startswith((address, f"ws{address.removeprefix('http')}"))
 
     def close(self) -> None:
-        """Close them; nothing may have gone wrong."""
+        """Close the pages. Fail if any error occurred."""
         for context in self.contexts:
             context.close()
         assert [fault for fault in self.faults if not any(part in fault for part in self.expected)] == []
@@ -140,7 +140,7 @@ def open_page(opened: Opened, browser: Browser, address: str) -> OpenPage:
 
 
 def of_player(page: Page, what: str) -> float:
-    """A figure of the page's loudspeaker."""
+    """Return a value of the page's loudspeaker."""
     return float(page.evaluate(_PLAYER % what))
 
 
@@ -149,7 +149,7 @@ def button(page: Page, name: str) -> Locator:
 
 
 def ask(page: Page, text: str) -> Locator:
-    """Type a question; gives the answer."""
+    """Type a question, and return the answer."""
     before = page.locator(".exchange").count()
     page.get_by_label("Type your question").fill(text)
     page.keyboard.press("Enter")
@@ -170,14 +170,14 @@ def test_a_spoken_question_is_answered_with_its_labels_and_aloud(open_page: Open
     button(page, "Hold and speak").click()
     answer = page.locator(".exchange")
     expect(answer.locator(".heard")).to_contain_text("should i put heat on it")
-    assert any(text.startswith("“should i") for text in page.evaluate("shown"))  # while it was spoken
+    assert any(text.startswith("“should i") for text in page.evaluate("shown"))  # during the utterance
     expect(answer.locator(".row.article .kind")).to_have_text("From the article")
     expect(answer.locator(".row.safety .kind")).to_have_text("Safety")
     expect(answer.locator(".row.safety .source")).to_contain_text("NHS")
     expect(answer.locator(".row.article")).to_have_class(re.compile("is-said"))
     page.wait_for_function(_PLAYER % "player.loudest > 0.05")
     page.wait_for_function(_PLAYER % "player.playedSamples > 16000")
-    assert not page.evaluate("document.body.classList.contains('is-hearing')")  # the microphone was let go
+    assert not page.evaluate("document.body.classList.contains('is-hearing')")  # the microphone was released
 
 
 def test_the_space_bar_is_held_to_speak(open_page: OpenPage) -> None:
@@ -186,7 +186,7 @@ def test_the_space_bar_is_held_to_speak(open_page: OpenPage) -> None:
     expect(page.locator("#talk-label")).to_have_text("Listening")
     expect(page.locator("#state")).to_have_text(re.compile("heat on it"))
     page.wait_for_timeout(1300)
-    expect(page.locator(".exchange")).to_have_count(0)  # it is the key that says when it is over
+    expect(page.locator(".exchange")).to_have_count(0)  # releasing the key ends the utterance
     page.keyboard.up(" ")
     expect(page.locator(".heard")).to_contain_text("should i put heat on it")
     expect(page.locator("#talk-label")).to_have_text("Hold and speak")
@@ -221,7 +221,7 @@ def test_without_a_microphone_the_page_says_so_and_buttons_control_the_session(o
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 def test_the_pages_audio_is_16_khz_from_any_device(open_page: OpenPage, rate: int) -> None:
     page = open_page()
-    high = 0.45 * rate  # nothing of it may come back as another tone
+    high = 0.45 * rate  # it must not alias to another tone
     samples = np.array(page.evaluate(_CAPTURED, [rate, 1_000, high]), dtype=np.float64)
     assert len(samples) % CHUNK_SAMPLES == 0
     assert abs(len(samples) / SAMPLE_RATE - 1.0) < 2 * CHUNK_SAMPLES / SAMPLE_RATE
@@ -339,7 +339,7 @@ def test_the_voice_can_be_turned_off_during_an_answer(open_page: OpenPage) -> No
     assert of_player(page, "player.loudest") == 0
 
 
-# For everybody
+# Accessibility
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
@@ -360,7 +360,7 @@ def test_no_view_has_accessibility_problems_at_phone_width(open_page: OpenPage, 
 
 
 def look(page: Page) -> None:
-    """What automatic rules can find, and what they cannot: the disclaimer in sight, and nothing cut off."""
+    """Check the automatic accessibility rules, that the disclaimer is visible, and that nothing is cut off."""
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -408,7 +408,7 @@ def test_from_another_machine_the_page_asks_for_the_token_once_and_has_no_microp
     monkeypatch.setattr("voice_helper.servers.web.app.WRONG_TOKEN_SECONDS", 0.0)
     with serving(skill, NoVoice(), host="0.0.0.0", token="good-word") as address:
         page = opened.page(browser, address.replace("127.0.0.1", "helper.test"))
-        for token in ("bad-word", "good-word"):  # asked for at once
+        for token in ("bad-word", "good-word"):  # the page asks for it immediately
             page.get_by_role("textbox", name="Token").fill(token)
             page.keyboard.press("Enter")
             if token == "bad-word":
@@ -462,7 +462,7 @@ def test_if_the_server_has_dropped_the_session_its_last_sentences_stay(
         opened.contexts.clear()
 
 
-# In reach
+# Layout
 
 
 @pytest.mark.parametrize("size", [(320, 568), (640, 400), (1280, 800)])

@@ -1,4 +1,4 @@
-"""What Home Assistant asks for: the command in a process of its own, and Wyoming's own clients."""
+"""The requests of Home Assistant, sent by Wyoming's own client to the command in a separate process."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def far_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A server that other machines can reach, without a voice, which hears one at a time."""
+    """Yield the port of a server that other machines can reach, without a voice, with a single slot."""
     arguments = ("--host", "0.0.0.0", "--voice", "none", "--most", "1")
     with assisting(tmp_path_factory.mktemp("far"), *arguments, end=signal.SIGTERM) as port:
         yield port
@@ -92,11 +92,11 @@ def far_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture
 def name() -> str:
-    """The id of a new conversation."""
+    """Return the id of a new conversation."""
     return next(names)
 
 
-# What is there
+# Describe
 
 
 async def described(port: int) -> Info:
@@ -107,11 +107,11 @@ async def described(port: int) -> Info:
 
 def test_describe_lists_the_programs_and_their_authors(port: int) -> None:
     info: Info = wait(described(port))
-    assert info.intent == []  # Home Assistant would take it for something that controls the house
+    assert info.intent == []  # Home Assistant would treat it as an agent that controls the house
     assert [program.version for program in (*info.handle, *info.asr, *info.tts)] == [__version__] * 3
     (answers,), (model,), (voice,) = info.handle[0].models, info.asr[0].models, info.tts[0].voices
     assert answers.languages == model.languages == voice.languages
-    assert {"en", "en-GB", "en-US"} <= set(voice.languages)  # Home Assistant wants its own language letter for letter
+    assert {"en", "en-GB", "en-US"} <= set(voice.languages)  # Home Assistant needs exactly its own language code
     assert (model.name, model.attribution.url) == ("embedded", "https://hamalnp.org")
     assert (voice.name, bool(voice.version)) == ("pyttsx3", True)
     assert info.tts[0].supports_synthesize_streaming
@@ -182,7 +182,7 @@ def test_unrelated_utterances_are_left_to_other_agents(port: int, name: str) -> 
     assert wait(left_to_others(port, "qwxz vrrgl", name)) == "Sorry, say that again?"
     wait(answered(port, "help i have a cramp", name))
     assert wait(left_to_others(port, "turn on the kitchen light", name))
-    again = wait(answered(port, "qwxz vrrgl", name))  # a session is ours, also where a word was misheard
+    again = wait(answered(port, "qwxz vrrgl", name))  # in a session, even an unclear utterance is handled
     assert again.startswith("Sorry, say that again?")
 
 
@@ -198,7 +198,7 @@ def test_without_a_conversation_id_the_device_or_the_connection_is_the_key(port:
     wait(said(port, "hello", device_id="kitchen"))
     assert wait(said(port, "next", device_id="bedroom")).data["text"].startswith("Do not rub")
     assert wait(without_id()).startswith("Do not rub")
-    for _ in range(3):  # the next connection is somebody else
+    for _ in range(3):  # the next connection is another user
         assert "advice from a medical expert" in wait(said(port, "does heat help")).data["text"]
 
 
@@ -255,7 +255,7 @@ def test_the_end_of_a_session_by_its_limit_is_handled_whatever_was_said(skill: S
 
 
 def possible_emergency(skill: Skill) -> str:
-    """Return a line that is a possible emergency and nothing else: which one depends on what the alarm has learned."""
+    """Return a line that is only a possible emergency. Which line this is depends on the trained alarm."""
     texts = (line.text for line in read_safety_lines("dev"))
     meant = ((text, skill.understanding.understand(text)) for text in texts)
     return next(text for text, match in meant if (match.intent, match.certainty) == ("emergency", "possible"))
@@ -274,7 +274,7 @@ def test_a_possible_alarm_in_an_unrelated_utterance_is_handled() -> None:
     assert Handled.is_type(reply_event(ChatTurn(Reply((), match), first_state())).type)
 
 
-# Sound to words
+# Speech to text
 
 
 def test_a_spoken_question_is_recognized(port: int) -> None:
@@ -300,7 +300,7 @@ def test_a_short_command_of_a_session_is_recognized(port: int, name: str) -> Non
 
 
 def raw_form(pcm: bytes, rate: int, width: int, channels: int) -> bytes:
-    """16 kHz, 16-bit sound in another form."""
+    """Convert 16 kHz, 16-bit audio to another format."""
     samples = np.asarray(soxr.resample(as_array(pcm) / 32768, SAMPLE_RATE, rate))
     wide = np.repeat(np.round(np.clip(samples, -1, 1) * (2**31 - 1)).astype("<i4"), channels)
     top = wide.view(np.uint8).reshape(-1, 4)[:, 4 - width :]
@@ -370,7 +370,7 @@ def test_every_region_of_the_language_is_accepted(port: int, name: str, language
 
 def test_six_simultaneous_speakers_are_all_recognized(port: int) -> None:
     async def one() -> str:
-        """Speak again if the others were heard for longer than somebody waits, as on a busy machine."""
+        """Speak again if all slots were busy for longer than the maximum wait, as on a busy machine."""
         while True:
             async with connected(port) as client:
                 await send(client, *sound_events(recorded("put_heat_on_it")))
@@ -409,12 +409,12 @@ def test_one_speaker_too_many_is_rejected_and_a_dropped_client_releases_its_slot
     async def tried(port: int) -> tuple[Error, str]:
         async with connected(port) as one, connected(port) as other:
             await send(one, *sound_events(recorded("put_heat_on_it"))[:-10], Ping())
-            await received(one)  # it is being heard
+            await received(one)  # it is being recognized
             await send(other, AudioStart(SAMPLE_RATE, 2, 1))
             error = await refused(other)
-            text = await answered(port, "chest pain", "a")  # a text needs no place
+            text = await answered(port, "chest pain", "a")  # a text needs no slot
             assert text.startswith("Call 112 now.")
-        while True:  # the one has gone in mid-sentence, which nobody tells
+        while True:  # the first client disconnected in mid-sentence, which no event reports
             await asyncio.sleep(0.02)
             async with connected(port) as client:
                 await send(client, *sound_events(recorded("put_heat_on_it")))
@@ -426,7 +426,7 @@ def test_one_speaker_too_many_is_rejected_and_a_dropped_client_releases_its_slot
     assert (error.code, text) == ("busy", "should i put heat on it")
 
 
-# Words to sound
+# Text to speech
 
 
 def pcm_in(events: list[Event]) -> bytes:
@@ -456,7 +456,7 @@ def test_a_sentence_is_spoken_before_the_next_one_arrives(port: int) -> None:
     assert [event.type for event in told[:2]] == ["audio-start", "audio-chunk"]
     assert [event.type for event in told[-2:]] == ["audio-stop", "synthesize-stopped"]
     whole = wait(spoken(port, Synthesize("Heat can help. Use a warm towel.")))
-    assert abs(len(pcm_in(told)) - len(pcm_in(whole))) < SAMPLE_RATE // 5  # the whole text is not spoken once more
+    assert abs(len(pcm_in(told)) - len(pcm_in(whole))) < SAMPLE_RATE // 5  # the whole text is not spoken again
 
 
 def test_an_empty_text_yields_audio_events_without_audio(port: int) -> None:
@@ -501,11 +501,11 @@ def test_no_word_is_lost_however_a_text_is_split(parts: list[str]) -> None:
     assert all(0 < len(piece) <= MAX_PIECE_CHARACTERS for piece in pieces)
 
 
-# Rubbish, and what is too much
+# Invalid data and limits
 
 
 def raw(port: int, content: bytes) -> bytes:
-    """Send bytes and nothing more; give all that comes back until the other side closes."""
+    """Send bytes, and return everything that comes back until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(content)
         connection.shutdown(socket.SHUT_WR)
@@ -578,7 +578,7 @@ FIELDS = st.dictionaries(
 
 @st.composite
 def whole_frames(draw: st.DrawFn) -> bytes:
-    """A frame that is one, whatever stands in it."""
+    """Draw a valid frame with arbitrary content."""
     kind, fields = draw(st.sampled_from(KINDS)), draw(FIELDS)
     data, payload = json.dumps(draw(FIELDS)).encode(), draw(st.binary(max_size=600))
     return line(type=kind, data=fields, data_length=len(data), payload_length=len(payload)) + data + payload
@@ -659,11 +659,11 @@ def test_one_client_too_many_is_rejected_and_gets_a_slot_once_one_is_free(port: 
     wait_until(lambda: Handled.is_type(wait(said(port, "chest pain", conversation_id=next(names))).type))
 
 
-# Sound that is cut
+# Interrupted speech
 
 
 class HalfAVoice:
-    """A voice that speaks one sentence, and then does not answer or fails."""
+    """A voice that speaks one sentence, and then hangs or fails."""
 
     name = "half"
 
@@ -701,8 +701,8 @@ def test_interrupted_speech_ends_with_an_incomplete_frame_so_that_home_assistant
             else:
                 await asyncio.to_thread(voice.waits.wait, PATIENCE_SECONDS)
                 for task in tuple(server._tasks):
-                    task.cancel()  # as the end of the program does
-            with pytest.raises(asyncio.IncompleteReadError):  # Home Assistant forgets the sound
+                    task.cancel()  # as at the end of the program
+            with pytest.raises(asyncio.IncompleteReadError):  # Home Assistant then discards the audio
                 await client.read_event()
             voice.goes_on.set()
         with suppress(asyncio.CancelledError):

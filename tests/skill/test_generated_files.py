@@ -1,4 +1,4 @@
-"""Generated files: where they lie, and whether they are as new as the words."""
+"""Generated files: their location, and whether they are up to date."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voice_helper.understanding.learned_alarm import ALARM_FILE, ALARM_LINES_FIL
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder whose generated files are all up to date, as far as their keys tell."""
+    """Return a folder whose generated files all have current keys."""
     folder = write_sky(tmp_path / "sky")
     content = load_content(folder)
     for name, key in ((LEARNED_FILE, content.learning_key), (ALARM_FILE, alarm_key(content))):

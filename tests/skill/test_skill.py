@@ -1,4 +1,4 @@
-"""What was read of an intents folder is kept for the next start."""
+"""The parsed content of an intents folder is cached for the next start."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ QUESTIONS = (
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of the test's own, not made yet."""
+    """Return a separate cache folder, which does not exist yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return cache_folder()
 
 
 @pytest.fixture
 def folder(spanish_folder: Path, tmp_path: Path, spanish: Skill) -> Path:
-    """A copy of the Spanish folder, with what was learned in it."""
+    """Return a copy of the Spanish folder, with its trained model."""
     from voice_helper.understanding import classifier
 
     copy = tmp_path / "intents" / "es"
@@ -162,7 +162,7 @@ print(open_skill(folder=Path({str(folder)!r})).understanding.understand("para").
     assert len(kept(cache)) == 1
 
 
-# What was learned
+# The trained model
 
 
 def test_the_key_of_a_trained_model_is_read_without_the_rest(folder: Path) -> None:
@@ -207,14 +207,14 @@ print(sorted({"numpy", "onnxruntime", "rapidfuzz", "vosk"} & sys.modules.keys())
 
 
 class Stranger:
-    """Of no module that is read back."""
+    """A class of a module that must not be unpickled."""
 
 
 PLACES = frozenset({"voice_helper.content.documents"})
 
 
 def test_only_allowed_classes_are_unpickled() -> None:
-    command = b"cos\nsystem\n(S'exit 3'\ntR."  # what would run something
+    command = b"cos\nsystem\n(S'exit 3'\ntR."  # would run a command if it were unpickled
     for content in (command, pickle.dumps(Stranger()), pickle.dumps(Place)[:-1]):
         write_checked(cache_folder() / "thing-key.values", content)
         assert kept_values("thing", "key", lambda: Place("made", 1), PLACES) == Place("made", 1)

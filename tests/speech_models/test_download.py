@@ -1,4 +1,6 @@
-"""Files fetched from a real server on this machine: what a cut, a lie or a stall does, and what is said of it."""
+"""Downloads from a real server on this machine, with interruptions, false headers and stalls, and the messages about
+them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ MOST = 2_000_000
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that tries again at once, and knows no proxy."""
+    """Let the client retry at once, without a proxy."""
     monkeypatch.setattr(downloads, "_WAIT_SECONDS", 0.001)
     monkeypatch.setenv("NO_PROXY", "*")
 
@@ -49,7 +51,7 @@ def refusal(server: Server, part: Path) -> str:
     return caught.value.message
 
 
-# Cuts
+# Interruptions
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -62,7 +64,7 @@ def refusal(server: Server, part: Path) -> str:
 def test_a_download_with_any_interruptions_equals_the_servers_file(
     server: Server, tmp_path: Path, cuts: list[int], ranges: bool, names_length: bool, version: str | None
 ) -> None:
-    if not names_length:  # then a cut cannot be told from the end
+    if not names_length:  # then an interruption looks like the end
         cuts = []
     server.cuts, server.ranges, server.names_length, server.version = list(cuts), ranges, names_length, version
     part = tmp_path / "part"
@@ -115,7 +117,7 @@ def test_parts_that_do_not_fit_together_are_never_joined(server: Server, tmp_pat
     assert "do not fit together" in refusal(server, tmp_path / "part")
 
 
-# What goes wrong has its own words
+# Error messages
 
 
 @pytest.mark.slow
@@ -140,7 +142,7 @@ def test_parts_that_do_not_fit_together_are_never_joined(server: Server, tmp_pat
 def test_the_cause_of_a_failure_is_reported(
     server: Server, tmp_path: Path, change: dict[str, object], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "stalls_after" in change:  # elsewhere a server on a busy machine may take its time
+    if "stalls_after" in change:  # in the other cases, a server on a busy machine may be slow
         monkeypatch.setattr(downloads, "_STALL_SECONDS", 1.0)
     for name, value in change.items():
         setattr(server, name, value)

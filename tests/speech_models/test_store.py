@@ -1,4 +1,4 @@
-"""Models installed from a real server and imported from archives and folders: whole, or not at all."""
+"""Models are installed from a real server, or imported from archives and folders, completely or not at all."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ main()
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the models of a user without models will be, whose machine knows no proxy."""
+    """Return the models folder of a user without models, on a machine without a proxy."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("NO_PROXY", "*")
@@ -73,7 +73,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def all_load(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Engines that load everything: for what is not about loading."""
+    """Let every model load, for tests that are not about loading."""
     loading = dict.fromkeys(("vosk", "whisper"), "load = print")
     monkeypatch.setattr(model_store, "_LOADING", loading)
     return loading
@@ -81,7 +81,7 @@ def all_load(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.fixture
 def known_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A registry of one's own."""
+    """Return a function that replaces the registry."""
 
     def make(*models: KnownModel) -> None:
         entries = [asdict(model) | {"files": [asdict(file) for file in model.files]} for model in models]
@@ -92,7 +92,7 @@ def known_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 
 
 def packed(files: dict[str, bytes], inside: str = NAME) -> bytes:
-    """A model as it is published: a folder in a zip archive."""
+    """Return a model as it is published: a folder in a zip archive."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         for name, content in files.items():
@@ -101,7 +101,7 @@ def packed(files: dict[str, bytes], inside: str = NAME) -> bytes:
 
 
 def archived(server: Server, content: bytes, *, is_certain: bool = True) -> KnownModel:
-    """The model whose archive this is, on a server that has it."""
+    """Return the registry entry of a model whose archive is on the server."""
     server.content = content
     checksum = hashlib.sha256(content).hexdigest() if is_certain else None
     file = KnownFile(f"{NAME}.zip", len(content), checksum)
@@ -124,7 +124,7 @@ def put(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def quietly(doing: str, have: int, whole: int | None) -> None:
-    """Take the progress."""
+    """Ignore the progress."""
 
 
 def installs(model: KnownModel, mirror: str | None = None) -> Path:
@@ -143,7 +143,7 @@ def refusal(action: Callable[[], object]) -> str:
 
 
 def left(home: Path) -> set[str]:
-    """What lies among the models but the models."""
+    """Return the names in the models folder that are not models."""
     return {path.name for path in home.iterdir()} - {".lock"} - {path.name for path in installed()}
 
 
@@ -361,7 +361,7 @@ def test_an_unwritable_folder_is_named(
     home.chmod(0o555)
     put(tmp_path / NAME, SHAPE)
     as_others = []
-    if os.geteuid() == 0:  # who may write everywhere, but for this
+    if os.geteuid() == 0:  # root may write everywhere
         setpriv = shutil.which("setpriv") or pytest.skip("setpriv is not installed")
         as_others = [setpriv, "--bounding-set", "-dac_override,-dac_read_search"]
     ran = ran_to_its_end([*as_others, *program(tmp_path, all_load, "import", str(tmp_path / NAME))])
@@ -375,11 +375,11 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
     assert "cannot be read or written: Not a directory" in refusal(lambda: imports(put(tmp_path / NAME, SHAPE)))
 
 
-# Several at once, and those that die
+# Concurrent and killed installs
 
 
 def program(folder: Path, loading: dict[str, str], *arguments: str) -> list[str]:
-    """The program with the registry of a folder."""
+    """Return the command line of the program with the registry in a folder."""
     return [sys.executable, "-c", _PROGRAM.format(folder=str(folder), loading=loading), "models", *arguments]
 
 
@@ -402,7 +402,7 @@ def test_an_install_killed_at_any_moment_leaves_no_partial_model_and_the_next_on
 ) -> None:
     model = archived(server, packed(SHAPE | {"graph/words.txt": random.Random(2).randbytes(8_000_000)}))
     known_models(model)
-    server.seconds_a_block = 0.004  # half a second in all, as long as the rest
+    server.seconds_a_block = 0.004  # half a second in total, as long as the rest
     loading = {"vosk": "import time; load = lambda path: time.sleep(0.2)"}
     command = program(tmp_path, loading, "install", NAME)
     found_whole = 0
@@ -469,7 +469,7 @@ def test_ctrl_c_ends_an_install_at_once_and_keeps_the_downloaded_data(
     part = home / f".{NAME}.parts" / f"{NAME}.zip"
     wait_until(lambda: part.exists() and part.stat().st_size > 0)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)  # the server goes on stalling for longer
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)  # the server stalls for longer than that
     assert process.returncode == 130
     assert "Traceback" not in said
     assert part.stat().st_size > 0

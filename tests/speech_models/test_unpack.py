@@ -1,4 +1,4 @@
-"""Archives and folders that hold what no model holds: refused whole, and nothing ever written outside."""
+"""Archives and folders with entries that no model has are rejected completely, and nothing is written outside."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES = st.lists(PARTS, min_size=1, max_size=4).map("/".join).filter(bool)
 
 def packed(path: Path, files: Iterable[tuple[str | zipfile.ZipInfo, bytes]], method: int = zipfile.ZIP_STORED) -> Path:
     with warnings.catch_warnings(), zipfile.ZipFile(path, "w", method) as archive:
-        warnings.simplefilter("ignore")  # of names that are there already
+        warnings.simplefilter("ignore")  # about duplicate names
         for name, content in files:
             archive.writestr(name, content)
     return path
@@ -150,7 +150,7 @@ def test_a_zip_bomb_with_false_sizes_writes_no_more_than_listed(tmp_path: Path) 
 
 
 def test_overlapping_files_are_not_unpacked_endlessly(tmp_path: Path) -> None:
-    """A list that names the same packed bytes again and again makes much of little."""
+    """An archive that lists the same compressed bytes many times expands to far more than its size."""
     archive = packed(tmp_path / "m.zip", [("a0", bytes(900_000))], zipfile.ZIP_DEFLATED)
     raw = archive.read_bytes()
     start = raw.index(b"PK\x01\x02")

@@ -92,7 +92,8 @@ def test_every_score_falls_into_one_range(scores: list[tuple[float, bool]]) -> N
     assert (sum(right), sum(wrong)) == (sum(is_right for _, is_right in scores), sum(not right for _, right in scores))
 
 
-# JUnit XML: what GitLab, GitHub's actions and Jenkins read, and nothing that Jenkins' strict schema (junit-10) refuses
+# JUnit XML, as GitLab, GitHub actions and Jenkins read it, without anything that Jenkins' strict schema (junit-10)
+# rejects
 
 ATTRIBUTES = {
     "testsuites": {"name", "tests", "failures", "errors", "time"},
@@ -155,7 +156,7 @@ def test_a_line_without_an_expectation_is_skipped() -> None:
     assert suite.findall("testcase")[6].findtext("skipped") == "nothing is expected, got greeting"
 
 
-def test_the_same_line_twice_gives_two_names() -> None:  # GitLab shows only the first of a name
+def test_the_same_line_twice_gives_two_names() -> None:  # GitLab shows only the first test case of a name
     (suite,) = suites(Report((RESULTS[0], RESULTS[0], result("heat", "remedy_heat", "remedy_heat", after="thanks"))))
     assert [case.get("name") for case in suite] == ["heat", "heat [2]", "heat (after thanks)"]
 
@@ -170,7 +171,7 @@ def test_any_text_gives_valid_xml(text: str, expected: str, got: str) -> None:
 
 
 class Balanced(HTMLParser):
-    """Reads a page; every tag must be closed in order."""
+    """Parses a page and checks that every tag is closed in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -289,7 +290,7 @@ def test_without_expectations_nothing_is_called_right_or_wrong(spanish: Skill) -
 
 @pytest.fixture(scope="module")
 def claimed(spanish_folder: Path, spanish: Skill, tmp_path_factory: pytest.TempPathFactory) -> Overlaps:
-    """The Spanish words with templates of `remedy_heat` that sound like a sign of danger."""
+    """Return the overlaps of the Spanish folder, with templates of `remedy_heat` that resemble a sign of danger."""
     folder = tmp_path_factory.mktemp("intents") / "es"
     shutil.copytree(spanish_folder, folder)
     path = folder / "sentences" / "topics.yaml"
@@ -324,7 +325,7 @@ def test_a_template_whose_sentences_are_all_understood_otherwise_is_unreachable(
     assert "topics.yaml:" in text
 
 
-# What a change broke and mended
+# What a change broke and fixed
 
 
 def old_file(tmp_path: Path, *entries: object) -> Path:

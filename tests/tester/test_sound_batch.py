@@ -1,4 +1,4 @@
-"""`test-intents --audio`: each file is judged whole, and one that fails does not end the batch."""
+"""`test-intents --audio` judges each file as a whole, and a file that fails does not end the batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voice_helper.types import AudioChunk, Transcript
 
 
 class Failing:
-    """A recognizer that fails in its first utterance, and then hears these words."""
+    """A recognizer that fails in its first utterance, and then returns the given words."""
 
     name = "failing"
 
@@ -47,7 +47,7 @@ def use(monkeypatch: pytest.MonkeyPatch, recognizer: Failing | ScriptedRecognize
 
 
 def listed(folder: Path, *lines: dict[str, Any]) -> Path:
-    """A list of sound files, each of which has one utterance in it."""
+    """Return a list of audio files, each with one utterance."""
     for line in lines:
         write_pcm(folder / line["wav"], recorded("stop") + silence(0.5))
     path = folder / "sounds.jsonl"

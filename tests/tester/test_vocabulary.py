@@ -29,7 +29,7 @@ answers: {greeting: {disclaimer: none, rows: [{text: "Hello.", kind: talk}]}}
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small English folder, in a home without any model."""
+    """Return a small English folder, in a home folder without models."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.delenv("VOSK_MODEL_PATH", raising=False)
@@ -67,7 +67,7 @@ def test_the_words_of_a_template_are_whole_where_its_pieces_are_joined(folder: P
 def test_a_word_without_a_pronunciation_is_reported_with_file_and_line(run: Run, folder: Path) -> None:
     ran = run("check", folder, "--words")
     assert ran.code == 0
-    assert "cannot recognize 1 of 18 words" in ran.out  # anaemia is heard as anemia, chappy as chap
+    assert "cannot recognize 1 of 18 words" in ran.out  # anaemia is recognized as anemia, chappy as chap
     assert "sentences/all.yaml:7: brrr" in ran.out
     assert "no Vosk model" in ran.err
     (folder / "pronunciation.yaml").write_text('language: en\nwords: {brrr: "B R ER"}\n', encoding="utf-8")

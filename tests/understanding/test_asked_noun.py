@@ -1,4 +1,4 @@
-"""An answer is about the thing that was asked, not about what resembles it."""
+"""An answer is about the thing that the user asked about, not about something that resembles it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def learning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
-    """A folder that was learned from, once for all tests, and what the command said."""
+    """Return a folder on which `learn` was run, once for all tests, and the result of the command."""
     folder = write_sky(tmp_path_factory.mktemp("learned") / "intents" / "en")
     (folder / "wordings.txt").write_text("[about_moon]\nthat pale thing up there\n", encoding="utf-8")
     return folder, CliRunner().invoke(cli, ["learn", str(folder)])
@@ -32,7 +32,7 @@ def learning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
 
 @pytest.fixture
 def learned(learning: tuple[Path, Result], tmp_path: Path) -> Path:
-    """A copy of it, to be changed."""
+    """Return a copy of this folder, which the test may change."""
     return Path(shutil.copytree(learning[0], tmp_path / "learned" / "en"))
 
 
@@ -48,7 +48,7 @@ def test_the_same_sentences_give_the_same_bytes(
 ) -> None:
     folder = Path(shutil.copytree(learning[0], tmp_path / "again" / "en"))
     shutil.rmtree(folder / GENERATED)
-    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)  # an archive may hold the time
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)  # an archive may contain the time
     learn_folder(folder)
     for name in (LEARNED_FILE, PHRASES_FILE):
         assert generated_file(folder, name).read_bytes() == generated_file(learning[0], name).read_bytes()

@@ -37,7 +37,7 @@ RULES = {"pain": "(ache|cramp[s])", "deep": "[in] my <pain>"}
 
 
 def folder_of(templates: list[str]) -> Sentences:
-    """Sentences of one intent, with a list and rules."""
+    """Return the sentences of one intent, with a list and rules."""
     lines = ["language: en", "lists: {muscle: {values: ["]
     lines += ['{in: "(calf|calves)", out: calf}, {in: "[big] toe[s]", out: toe}]}}', "expansion_rules:"]
     lines += [f'  {name}: "{text}"' for name, text in RULES.items()]

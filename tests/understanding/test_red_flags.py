@@ -26,7 +26,9 @@ AS_IT_COMES = (
 
 
 def enough(wanted: str, match: Match) -> bool:
-    """A sign must be certain. An urgent one may be answered as an emergency, never the other way round."""
+    """Return whether an alarm is certain and its level high enough: an urgent sign may be answered as an emergency, but
+    not the reverse.
+    """
     return match.is_alarm and (match.intent == wanted or wanted == "urgent")
 
 
@@ -109,7 +111,7 @@ def test_wordings_without_a_rule_are_detected_by_similarity(skill: Skill) -> Non
 
 @pytest.mark.slow
 def test_the_blind_lines_are_answered_as_well_as_the_safety_case_says(skill: Skill) -> None:
-    """Floors a little below the figures of bench/RESULTS.md, so that a change for the worse is seen."""
+    """The minimum figures are slightly below those of bench/RESULTS.md, so that a deterioration is noticed."""
     shares = tally(skill, typed(skill, unlearned(skill, read_safety_lines("test"))))
     floors = {
         "must_never_miss, emergency": 1.0, "must_never_miss, urgent": 1.0, "red_flag, emergency": 0.92,

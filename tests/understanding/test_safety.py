@@ -184,11 +184,11 @@ def test_the_highest_of_several_levels_wins(content: Content) -> None:
     assert levels == sorted(levels, key=LEVELS.index)
 
 
-# The look before
+# The prefilter
 
 
 def piece_of_rule(content: Content) -> st.SearchStrategy[str]:
-    """Words and stretches of the rules themselves, and what stands around them."""
+    """Return a strategy for words and phrases of the rules, and for the words around them."""
     rules = re.sub(
         r"[^a-z' ]+", " ", (intents_folder("en") / "safety.yaml").read_text(encoding="utf-8").lower()
     ).split()

@@ -1,4 +1,4 @@
-"""How the rules of `safety.yaml` are read and applied, on a small file that has one of everything."""
+"""How the rules of `safety.yaml` are read and applied, tested on a small file that contains one of everything."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def families(rules: SafetyRules, text: str) -> list[str]:
 
 
 def rule(sign: str, text: str, more: str = "") -> tuple[str, ...]:
-    """The words in a text that a sign stands for."""
+    """Return the words of a text that a sign matches."""
     rules, problems = read(f"{more}\nfamilies: {{f: {{level: urgent, signs: ['{sign}']}}}}")
     assert problems == ()
     return tuple(flag.words for flag in rules.find(rules.language.normalize(text)).raised)
@@ -325,7 +325,7 @@ def test_without_negators_only_the_denial_phrases_are_removed() -> None:
     )
 
 
-# What is kept
+# Pickling
 
 
 def test_pickled_rules_find_the_same(rules: SafetyRules) -> None:

@@ -1,4 +1,4 @@
-"""What decides a meaning, and in which order: a few sentences and rules, and a nearness that is given."""
+"""The order of the stages that decide a meaning, tested with a few sentences and rules and with given similarities."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ THRESHOLDS = Thresholds(
 
 @dataclass(frozen=True)
 class Nearness:
-    """Texts that are as near to every meaning as it was told."""
+    """Ranks meanings by the similarities that it was given."""
 
     shares: dict[str, float] = field(default_factory=dict)
     known: float = 1.0
     compares: str | None = None
-    """The only text that it compares."""
+    """If set, the only text that it accepts."""
 
     def rank(self, comparable: str) -> Ranking:
         shares = self.shares if self.compares in {None, comparable} else {}
@@ -201,7 +201,7 @@ def test_only_emergency_and_urgent_signs_are_certain_in_a_partial_transcript() -
     }  # fmt: skip
 
 
-# By nearness
+# By similarity
 
 
 def near(shares: dict[str, float], text: str = "warm my leg", confidence: float = 1.0) -> Match:
@@ -269,7 +269,7 @@ def test_fillers_are_removed_before_comparing() -> None:
     assert (match.intent, match.template) == ("remedy_heat", "warm it's like remedy_heat")
 
 
-# Alarms by nearness
+# Alarms by similarity
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_denials_and_idioms_raise_no_alarm_by_similarity() -> None:
 
 @dataclass(frozen=True)
 class Judged:
-    """An alarm that finds every text as likely a danger as it was told."""
+    """An alarm that returns the given odds for every text."""
 
     suspected: Suspicion
 
@@ -418,7 +418,7 @@ def test_an_alarm_takes_priority_over_lower_signs_and_these_over_similarity() ->
     assert near({"remedy_heat": 1.0}, "tablets for my leg") == Match("ask_medicine", {}, 1.0, "safety", "dose")
 
 
-# What came second
+# Runners-up
 
 
 def test_a_runner_up_can_be_added_to_an_exact_match() -> None:
@@ -431,7 +431,7 @@ def test_a_runner_up_can_be_added_to_an_exact_match() -> None:
     assert understanding().with_runner_up("does heat help", match).runner_up is None
 
 
-# Words that were overheard
+# Overheard speech
 
 
 @pytest.mark.parametrize(

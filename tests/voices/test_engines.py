@@ -29,7 +29,7 @@ def voice(request: pytest.FixtureRequest) -> Voice:
 
 @pytest.fixture(scope="module")
 def spoken(voice: Voice, content: Content) -> dict[str, bytes]:
-    """Every sentence of the answers as it sounds, many in a row."""
+    """Return the audio of every sentence in the answers, synthesized one after the other."""
     rows = [row.text for entry in content.answers.entries.values() for row in entry.rows if "{" not in row.text]
     return {text: voice.speak(text, WORDS_PER_MINUTE) for row in rows for text in sentences_of(row)}
 

@@ -714,8 +714,8 @@ class Microphone(_Device):
         self._sound.put((self._missed_seconds(frames / self._rate), bytes(sound)))  # a copy: the buffer is PortAudio's
 
     def _missed_seconds(self, seconds: float) -> float:
-        """Return the length of a gap before the last `seconds` of audio, in seconds, once it is certain that audio is
-        missing.
+        """Return how many seconds of audio are missing before the last `seconds`, or 0 until it is certain that any
+        are.
         """
         now = clock_seconds()
         self._due = max(self._due + seconds, now - _MAX_MISSED_SECONDS)

@@ -2,9 +2,8 @@
 a person should answer.
 
 The alarm is the sentence model with small adapters next to its matrices. The adapters were trained for this one
-question (`python -m bench.alarm`) on labelled lines: the red flags and redirects of `wordings.txt`, and harmless
-sentences from `alarms.txt`. The alarm returns log odds. `thresholds.yaml` sets the minimum odds at which the program
-acts.
+question (`python -m bench.alarm`) on the labelled lines of `wordings.txt` and `alarms.txt`: red flags, redirects and
+harmless sentences. The alarm returns log odds. `thresholds.yaml` sets the minimum odds at which the program acts.
 """
 
 from __future__ import annotations

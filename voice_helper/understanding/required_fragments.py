@@ -54,8 +54,8 @@ class GroupReader:
         clauses_of: Callable[[re.Match[str]], Clauses],
         fragments_of: Callable[[str], Iterable[str]],
     ) -> None:
-        """Set the pattern of an innermost group, and the functions that return its clauses and the fragments of a
-        text.
+        """Set the pattern that matches an innermost group, the function that returns the clauses of such a group, and
+        the function that returns the fragments of a text.
         """
         self._innermost = innermost
         self._clauses_of = clauses_of

@@ -27,7 +27,7 @@ _LONGEST_SIGN: Final = max(len(sign) for sign in _PHONE_OF_SIGN)
 
 
 def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Return the pronunciations in `own`, with the variants that hama's network expects added.
+    """Return the pronunciations in `own`, plus the variants that hama's network expects.
 
     Words without a stored variant are looked up with hama.
     """
