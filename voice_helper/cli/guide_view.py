@@ -171,7 +171,7 @@ class GuideView:
         return Text(filled(self._words.step, {"step": str(step[0]), "steps": str(step[1])}).text, style="bold")
 
     def _middle(self) -> Iterator[RenderableType]:
-        """Yield the rows that tell the user to get help, then the instruction, unless such a row has ended the session."""
+        """Yield the rows that tell users to get help, then the instruction, unless such a row has ended the session."""
         for text in (*self._alarms, *filter(None, (self._possible,))):
             yield self._large_if_it_fits(_MARK + text, _ALARM)
         if self._alarms:
