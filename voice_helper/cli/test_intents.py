@@ -67,7 +67,7 @@ class Batch:
 
 _LABEL: Final = 'write lines such as {"text": "what people say", "intent": "what they mean"}'
 _SNIFFED_BYTES: Final = 12
-_READ_AHEAD_LINES: Final = 256  # more make the networks hardly faster, and the first results later
+_READ_AHEAD_LINES: Final = 256  # a larger batch makes the networks hardly faster, and delays the first results
 _STYLES: Final = {"broken": "red", "mended": "green"}
 _BATCH_OPTIONS: Final = (
     click.option("--audio", is_flag=True, help="Read sound files (WAV, FLAC, OGG), or JSON lines with a wav each."),
