@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 def check(
     folder: Path | None, intents: Path | None, page: Path | None, phrases: Path | None, words: bool, model: Path | None
 ) -> None:
-    """Check an intents folder. Report problems by line, and outdated generated files.
+    """Check an intents folder. Report each problem with its line, and any generated files that are out of date.
 
     Example: voice-helper check intents/en
 

@@ -400,7 +400,7 @@ def keep_what_is_loaded() -> None:
 
 
 def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
-    """Open the voice. If no voice works and `needed` is false, return `None`, so that the text is only shown."""
+    """Open the voice. If no voice works and `needed` is false, return a silent one, so that the text is only shown."""
     from voice_helper.errors import EngineMissingError
     from voice_helper.voices import NoVoice
 
@@ -493,7 +493,9 @@ def write_file(path: Path, text: str) -> None:
 
 
 _in_progress: list[Status | None] = []
-"""Holds the status line of the task in progress, if any, or `None` if the task was printed as a plain line."""
+"""Holds the status line of the task in progress, if there is one. The entry is `None` if the task was printed as a
+plain line.
+"""
 
 
 @contextmanager
@@ -526,7 +528,9 @@ def progress(text: str, *, as_line: bool = False) -> Iterator[None]:
 
 @contextmanager
 def share_done(text: str) -> Iterator[Callable[[float], None]]:
-    """Show the progress of a task: as a bar on a terminal, otherwise as a line at the start and after each tenth."""
+    """Show the progress of a task: as a bar on a terminal, otherwise as a line at the start and after each tenth of the
+    work.
+    """
     console = error_terminal()
     if not console.is_terminal:
         note(f"{text} ...")
@@ -543,7 +547,9 @@ def share_done(text: str) -> Iterator[Callable[[float], None]]:
 
 
 def _each_tenth(text: str) -> Callable[[float], None]:
-    """Return a function that accepts the share done, and prints a line each time another tenth is complete."""
+    """Return a function that receives the completed share of the work, and prints a line whenever another tenth is
+    complete.
+    """
     shown = 0
 
     def show(share: float) -> None:

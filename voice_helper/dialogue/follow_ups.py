@@ -18,13 +18,13 @@ FollowUp = Literal["why", "how", "more", "other", "done", "fails", "now", "sure"
 
 KINDS: Final[tuple[FollowUp, ...]] = get_args(FollowUp)
 ABOUT_A_TOPIC: Final[tuple[FollowUp, ...]] = ("why", "how", "more")
-"""Kinds of follow-up that mean nothing without a previous answer.
+"""The kinds of follow-up that mean nothing without a previous answer.
 
 The other kinds, such as "nothing works", can always be answered.
 """
 
 ONWARD: Final[tuple[FollowUp, ...]] = ("more", "other", "done")
-"""Kinds of follow-up that lead to an answer not given before.
+"""The kinds of follow-up that lead to an answer not given before.
 
 When the user repeats them, the answers eventually run out.
 """

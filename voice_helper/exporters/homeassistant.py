@@ -1,8 +1,8 @@
 """Export the sentences as Home Assistant custom sentences, and the answers as its `intent_script`.
 
 Home Assistant matches whole sentences only and keeps no conversation state. Everything that needs a conversation is
-left out. The red-flag rules search inside a sentence, which Home Assistant cannot do. They are replaced by sentences
-with a sign of danger at the start or at the end.
+left out. The red-flag rules find a sign of danger anywhere in a sentence, which Home Assistant cannot do. They are
+replaced by sentences that start or end with a sign of danger.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def export_files(
 ) -> dict[str, str]:
     """Return the files to write, by path in Home Assistant's configuration folder.
 
-    This takes about a minute. `each` receives the templates and yields them one by one, so that the caller can show
-    progress.
+    This takes about a minute. The caller can pass a function `each` that yields the given templates one by one and
+    shows the progress.
     """
     content, meanings = skill.content, _meanings(skill, each)
     language = content.language.code
@@ -117,7 +117,7 @@ def _meanings(skill: Skill, each: Callable[[Sequence[Template]], Iterable[Templa
 
 
 def _shortened(content: Content, match: Match, text: str) -> Iterator[str]:
-    """Yield the texts of a template, shortened where Home Assistant removes its skip words from the utterance.
+    """Yield the texts of a template, without the skip words that Home Assistant removes from an utterance.
 
     hassil up to 3.6 matches only what remains. For example, "i want to die" becomes "to die". A single remaining word
     is not exported unless it is a sign of danger.
@@ -140,7 +140,7 @@ def _any_skip_word(words: tuple[str, ...]) -> re.Pattern[str] | None:
 
 def _exported(skill: Skill) -> Iterator[Template]:
     sentences = skill.content.sentences
-    groups = sentences.language.groups  # safety first
+    groups = sentences.language.groups  # the safety intents come first
     for template in sorted(sentences.templates, key=lambda each: groups.index(sentences.group_of[each.intent])):
         is_of_left_out_group = sentences.group_of[template.intent] in (COMMAND_GROUP, TALK_GROUP)
         is_left_out = is_of_left_out_group and template.intent != GUIDE_START
@@ -304,7 +304,7 @@ def _script(content: Content, meaning: _Meaning) -> dict[str, Any]:
 def _spoken(content: Content, match: Match, slots: Mapping[str, str]) -> str:
     asked = Match(match.intent, {**match.slots, **slots}, family=match.family, denied=match.denied)
     answer = content.answers.answer(asked, full_given=False).spoken()
-    # a possible alarm: start with its number, as in a conversation
+    # for a possible alarm, start with the emergency number, as in a conversation
     return f"{content.answers.filled(content.answers.possible).text} {answer}" if match.possible else answer
 
 

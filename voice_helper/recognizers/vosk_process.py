@@ -110,7 +110,7 @@ def _load(model: Path) -> tuple[Any, Any]:
         import vosk
     vosk.SetLogLevel(-1)
     try:
-        with quiet_stderr():  # with a damaged configuration, it prints every possible option
+        with quiet_stderr():  # if the configuration is damaged, vosk prints every possible option
             return vosk, vosk.Model(model_path=str(model))
     except Exception as error:  # vosk may raise anything
         raise ModelMissingError(

@@ -1,7 +1,7 @@
 """The tables of engines: one record for each recognizer and one for each voice.
 
-A new engine needs a module and one record here. Everything else reads the records: the command line, `doctor`, the
-search for models and their installation, and the servers. A test compares the README with the records.
+A new engine needs a module and one record here. The command line, `doctor`, the servers, and the code that finds and
+installs models all read these records. A test compares the README with the records.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ModelKind:
     """The files that every model has."""
 
     alternatives: tuple[tuple[str, ...], ...]
-    """Groups of files; a model has all files of at least one group."""
+    """Groups of files. A complete model has all files of at least one group."""
 
     without_alternatives: str
     """The message for a folder that has none of these groups."""
@@ -68,7 +68,7 @@ class RecognizerRecord:
 
     hears: str
     needs: str
-    """What the recognizer needs before it can run. In the README's table, this follows the install command."""
+    """What the recognizer needs before it can run, as the README's table shows it after the install command."""
 
     adds: str
     """What a machine without the recognizer lacks, as `doctor` shows it."""

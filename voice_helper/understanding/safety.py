@@ -278,7 +278,9 @@ class SafetyRules:
     def is_general_question(self, comparable: str) -> bool:
         """Return whether a text is a question about people in general ("does your foot go white in a cramp")."""
         words = set(comparable.split())
-        return self._is_question(comparable) and bool(words & self.generic) and not words & self.persons
+        owners = {word.removesuffix("'s") for word in words}  # "my wife's", "mine's"
+        is_about_somebody = bool((words | owners) & self.persons)
+        return self._is_question(comparable) and bool(words & self.generic) and not is_about_somebody
 
     def is_fragment(self, comparable: str) -> bool:
         """Return whether a text consists only of words for persons and small words, such as "i have had".
