@@ -298,6 +298,6 @@ def test_a_file_with_both_suffixes_is_a_problem(folder: Path) -> None:
     (folder / "facts.yml").write_text(FACTS, encoding="utf-8")
     _, problems = check_folder(folder)
     assert [problem.rpartition("/")[2] for problem in problems] == [
-        "facts.yml:1: stands beside facts.yaml, so it is ignored: keep one of them",
-        "all.yml:1: stands beside all.yaml, so it is ignored: keep one of them",
+        "facts.yml:1: is ignored, because facts.yaml also exists: keep one of them",
+        "all.yml:1: is ignored, because all.yaml also exists: keep one of them",
     ]

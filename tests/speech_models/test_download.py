@@ -83,7 +83,7 @@ def test_after_an_interruption_only_the_rest_is_requested(server: Server, tmp_pa
 
 def test_the_next_attempt_continues_with_the_data_before_the_last_interruption(server: Server, tmp_path: Path) -> None:
     server.cuts = [300_000, 0, 0, 0, 0]
-    assert "was cut after 0.3 MB" in refusal(server, tmp_path / "part")
+    assert "was interrupted after 0.3 MB" in refusal(server, tmp_path / "part")
     server.cuts = []
     assert fetched(server, tmp_path / "part") == CONTENT
     assert server.asked[-1] == "bytes=300000-"
@@ -124,15 +124,15 @@ def test_parts_that_do_not_fit_together_are_never_joined(server: Server, tmp_pat
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"status": 404}, "answers 404 Not Found"),
-        ({"status": 500}, "answers 500 Internal Server Error"),
+        ({"status": 404}, "returned 404 Not Found"),
+        ({"status": 500}, "returned 500 Internal Server Error"),
         ({"kind": "text/html; charset=utf-8"}, "returned a web page, not a model"),
         ({"content": b"\n<!DOCTYPE html><title>Log in</title>"}, "returned a web page, not a model"),
         ({"content": b"x" * (MOST + 1)}, "sent more data than the model"),
         ({"content": b"x" * (MOST + 1), "names_length": False}, "sent more data than the model"),
         ({"stalls_after": 0}, "stopped responding after 0.0 MB"),
         ({"stalls_after": 131_072, "ranges": False}, "stopped responding after 0.1 MB"),
-        ({"cuts": [0] * 9}, "was cut after 0.0 MB"),
+        ({"cuts": [0] * 9}, "was interrupted after 0.0 MB"),
         ({"address": "http://127.0.0.1:9"}, "127.0.0.1 refuses the connection"),
         ({"leads_to": "http://127.0.0.2:9/m.zip"}, "redirects to an unencrypted address"),
         ({"leads_to": "/m.zip"}, "redirects in a loop"),

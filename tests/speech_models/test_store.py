@@ -242,7 +242,7 @@ def test_data_downloaded_before_an_interruption_is_reused(
     model = archived(server, packed(SHAPE | {"README": bytes(300_000)}))
     known_models(model)
     server.cuts = [200_000, 0, 0, 0, 0]
-    assert "was cut after 0.2 MB" in refusal(lambda: installs(model))
+    assert "was interrupted after 0.2 MB" in refusal(lambda: installs(model))
     (row,) = (each for each in listed("en") if each.name == NAME)
     assert row.path is None
     assert 200_000 <= row.fetched_bytes < 200_100

@@ -206,7 +206,7 @@ def _read(
             problems.add(Place(name, 1), "this file is missing")
     for path in files.twice:
         other = path.with_suffix(YAML).name
-        problems.add(Place(shown_path(path, folder), 1), f"stands beside {other}, so it is ignored: keep one of them")
+        problems.add(Place(shown_path(path, folder), 1), f"is ignored, because {other} also exists: keep one of them")
     sentence_files = [path for path in files.read if path.parent == folder / "sentences"]
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")

@@ -95,7 +95,7 @@ def _reading(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        raise ModelInstallError(f"{what}: it leads outside of itself", hint=_AGAIN) from error
+        raise ModelInstallError(f"{what}: it refers to data outside the file", hint=_AGAIN) from error
 
 
 def _check_members(archive: str, members: list[zipfile.ZipInfo], max_bytes: int) -> None:

@@ -301,7 +301,7 @@ class _Connection:
     # Speech to text
 
     async def _check_language(self, event: Event) -> None:
-        self._refuse_other_language(event.data.get("language"), "heard")
+        self._refuse_other_language(event.data.get("language"), "recognized")
 
     def _refuse_other_language(self, asked: object, done: str) -> None:
         """Raise `RefusedRequestError` if the request is for a language other than the skill's.
@@ -344,7 +344,7 @@ class _Connection:
     async def _begun_hearing(self) -> Hearing:
         if self._hearing is None:
             if not await self._server.places.take_soon(MAX_WAIT_SECONDS):
-                raise RefusedRequestError("busy", f"{self._server.served.most} people are being heard already")
+                raise RefusedRequestError("busy", f"{self._server.served.most} people are already speaking")
             self._hears_since = self._loop.time()
             try:
                 self._hearing = await self._in_turn(lambda: Hearing(self._server.places.recognizer()))
