@@ -21,13 +21,13 @@ from voice_helper.audio.levels import decibels, quantile
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 LOUDER_DECIBELS: Final = 3.0
-"""The level difference, in decibels, by which the user is louder than other talk in the room."""
+"""The minimum level difference, in decibels, by which the user is louder than other talk in the room."""
 
 SOFTER_DECIBELS: Final = 8.0
-"""The level difference, in decibels, from which softer speech during an utterance may come from someone else."""
+"""The minimum level difference, in decibels, at which softer speech during an utterance may come from someone else."""
 
 SOFTER_SECONDS: Final = 0.4
-"""How long speech must be softer by `SOFTER_DECIBELS` before it is attributed to someone else.
+"""How long, in seconds, speech must stay softer by `SOFTER_DECIBELS` before it is attributed to someone else.
 
 The user's own soft syllables are shorter.
 """

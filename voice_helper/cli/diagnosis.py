@@ -56,7 +56,7 @@ class Finding:
     """Whether the program needs this part to answer any question at all."""
 
     gives: str | None = None
-    """What an optional part would add to this machine. `None` for a part that every machine should have."""
+    """What an optional part would add if it were installed. `None` for a part that every machine should have."""
 
     measured: Mapping[str, float | None] = field(default_factory=dict)
     """Measured values by name. Each name ends with its unit."""

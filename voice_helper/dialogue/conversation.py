@@ -72,7 +72,7 @@ At any other time, it ignores such speech in open listening.
 YES: Final = "yes"
 _ALERT: Final = "alert"
 TAKE_BACK: Final = "take_back"
-"""The intent with which the user withdraws a sign of danger."""
+"""The intent of an utterance that withdraws a sign of danger."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ class Conversation:
         return guided.steps(self.guide, state.session)
 
     def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
-        """Return the transcript. In a session, return the short command that the whole utterance sounds like, if
-        any.
+        """Return the transcript or, if a session is running and the utterance sounds like a short command, that
+        command.
         """
         return self._interpreter.words_in_session(state, heard, over_speech=over_speech)
 

@@ -46,7 +46,7 @@ class Topic:
     """The intent that answers each kind of follow-up."""
 
     pages: Mapping[str, tuple[tuple[Row, ...], ...]] = field(default_factory=dict)
-    """The rows for each kind of follow-up: one group of rows for the first time it is asked, one for the second time,
+    """The rows for each kind of follow-up: one group for the first time that the user asks, one for the second time,
     and so on.
     """
 

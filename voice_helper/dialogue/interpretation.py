@@ -80,8 +80,8 @@ class Interpreter:
         return self._best_explained(replace(heard, alternatives=()), said, _context(state))  # mostly an echo
 
     def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
-        """Return the transcript or, in a session, the short command that the whole utterance sounds like, if there is
-        one.
+        """Return the transcript or, if a session is running and the utterance sounds like a short command, that
+        command.
         """
         if state.session is None or not heard.command:
             return heard

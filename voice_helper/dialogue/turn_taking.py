@@ -135,7 +135,7 @@ class _Turn:
         return after
 
     def _said(self, state: State) -> State:
-        """Report to the conversation that all speech has been played, until it waits for the user.
+        """Tell the conversation again and again that all speech has been played, until it waits for the user.
 
         Return the new state.
         """

@@ -461,7 +461,9 @@ class Assistant:
             return Transcript("", 0.0)
 
     def _own_words(self) -> OwnWords:
-        """Return the assistant's own words that were played, or still echoing, since this utterance began, in order."""
+        """Return the assistant's own words that have been played, or were still echoing, since this utterance began, in
+        order.
+        """
         begins, now = self._utterance.begins, self._clock_samples
         words = (
             timed.word

@@ -6,7 +6,7 @@ import time
 
 
 def clock_seconds() -> float:
-    """Return the time, in seconds, of a clock that nobody can set.
+    """Return the time of a monotonic clock, in seconds.
 
     If the machine supports it, the clock keeps running during sleep.
     """

@@ -25,7 +25,7 @@ class Overlap:
     template: Template
     texts: tuple[str, ...]
     drawn: int
-    """The number of its sentences that were tested."""
+    """The number of sentences of the template that were tested."""
 
     match: Match
     """The meaning of the first sentence of the template that is understood as a different intent."""

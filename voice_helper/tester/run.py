@@ -148,7 +148,7 @@ class Asked:
     """A question and its answer."""
 
     transcript: Transcript
-    """The transcript as it was understood, which may be one of the recognizer's alternatives."""
+    """The transcript that was answered, which may be one of the recognizer's alternatives."""
 
     match: Match
     answer: Answer

@@ -116,8 +116,8 @@ class _Family:
 
     unless: tuple[_Pattern, ...] = ()
     own_words: tuple[_Pattern, ...] = ()
-    """Words of which a text must contain at least one for the family to be chosen by similarity alone, because the
-    family has a special reply.
+    """Words for families with a special reply: if only similarity suggests the family, the text must contain at least
+    one of these words.
     """
 
 
@@ -296,8 +296,8 @@ class SafetyRules:
                 yield clause[min(start for start, _ in spans) : max(end for _, end in spans)]
 
     def _is_only_asked(self, family: _Family, comparable: str) -> bool:
-        """Return whether the text only asks about a sign, or uses its words in another sense, so that nobody is said to
-        have it.
+        """Return whether the text only asks about a sign, or uses its words in another sense, without saying that
+        anyone has it.
         """
         if family.not_in_questions and self._is_question(comparable):
             return True
