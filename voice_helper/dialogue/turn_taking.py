@@ -96,9 +96,7 @@ def _is_new(conversation: Conversation, match: Match) -> bool:
 
 
 def _waits(guide: Guide, session: Session) -> bool:
-    """Return whether the session waits for the user, who knows what to say: a question is open or the session is
-    paused.
-    """
+    """Return whether the session is waiting for the user because a question is open or the session is paused."""
     asks = guided.current_step(guide, session).asks or session.asking_place or session.asking is not None
     return asks or session.stage == "paused"
 

@@ -1,8 +1,8 @@
 """Build the locale files of the OpenVoiceOS skill from an intents folder.
 
 The sentences only determine which utterances OpenVoiceOS passes to the skill. The skill itself determines their
-meaning. They contain no slots, because a slot would match any word. Each sentence either names the subject or contains
-a sign of danger.
+meaning. The sentences contain no slots, because a slot would match any word. Each sentence either names the subject or
+contains a sign of danger.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 from voice_helper.voices import Voice
 
 CALL_SECONDS: Final = 8.0
-"""The minimum time limit, in seconds, for a call of an engine.
+"""The minimum time limit, in seconds, for a call to an engine.
 
 The limit is longer if more audio is waiting to be processed.
 """

@@ -25,7 +25,7 @@ from voice_helper.voices import ReadingPace, Voice
 
 
 class FileHearing:
-    """Transcribes one audio source after another. The first one opens the recognizer, which the others reuse.
+    """Transcribes one audio source after another. The first call opens the recognizer, and later calls reuse it.
     Thread-safe.
     """
 
