@@ -54,7 +54,7 @@ FIXED = (
 # An answer that contains the name of a disease from the article may need grade 8.
 DISEASES = ("artery disease", "diabetes", "anemia", "hypocalcemia", "hypokalemia", "thyroid", "kidney disease")
 
-# What the article says, and the word of the safety row that must stand beside it (safety.md).
+# For each fact, a word of the safety row that must accompany it.
 BESIDE = {
     "cramp.duration": "ten minutes",
     "remedy.heat": "diabetes",
@@ -146,7 +146,7 @@ def test_the_session_has_the_same_safety_rows(content: Content, fact: str, step:
     rows = content.guide.steps[content.guide.index(step)].say
     safety = [number for number, row in enumerate(rows) if row.kind == "safety" and BESIDE[fact] in row.text]
     assert safety, step
-    if fact != "remedy.water":  # safety.md: the note about drinking less comes after "Drink water."
+    if fact != "remedy.water":  # the note about drinking less comes after "Drink water."
         assert safety[0] < next(number for number, row in enumerate(rows) if row.fact == fact)
 
 

@@ -67,10 +67,10 @@ def check(
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @INTENTS
 def learn(folder: Path | None, intents: Path | None) -> None:
-    """Learn to recognize other wordings of an intents folder.
+    """Learn an intents folder, so that other wordings are recognized.
 
     Takes about two minutes the first time, and less after an edit, because earlier results are cached. Until you run
-    it, new sentences are only recognized word for word.
+    it, new sentences are recognized only word for word.
 
     Example: voice-helper learn intents/en
     """

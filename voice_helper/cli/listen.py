@@ -96,7 +96,7 @@ class _AnnouncedBy:
 
 _LISTENING_OPTIONS: Final = (
     click.option("--source", default="mic", show_default=True, help="mic, or an audio file, played in simulated time."),
-    click.option("--save", type=click.Path(path_type=Path), help="Write what it says to this WAV file."),
+    click.option("--save", type=click.Path(path_type=Path), help="Write the spoken audio to this WAV file."),
     click.option("--events", is_flag=True, help="Print each event as a JSON object."),
     DEBUG_RECORDING,
     click.option(
@@ -145,7 +145,7 @@ def _known_places(context: click.Context, parameter: click.Parameter, begun: str
     "--place",
     metavar="PLACE",
     shell_complete=_known_places,
-    help="Where the trouble is: one of the places in the intents folder.",
+    help="Where the problem is: one of the places in the intents folder.",
 )
 @_conversing
 def guide(options: Options, listening: Listening, place: str | None) -> None:

@@ -139,11 +139,11 @@ _SHARED_OPTIONS: Final = (
     _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="Recognizer to use."),
     _shared("--model", type=click.Path(path_type=Path), help="Folder of the speech model to use."),
     _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="Voice to use."),
-    _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Speed in words a minute."),
+    _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Speed in words per minute."),
     _shared("--device", help="Sound device, by part of its name."),
     _shared("--microphone", help="Microphone, by part of its name."),
     _shared("--loudspeaker", help="Loudspeaker, by part of its name."),
-    _shared("--number", callback=_number, help="Emergency number it tells you to call, such as 112."),
+    _shared("--number", callback=_number, help="Emergency number that the program names, such as 112."),
     _shared(
         "--language", default="en", show_default=True, callback=_language,
         help="Language, which is the name of an intents folder.",

@@ -70,13 +70,13 @@ _SNIFFED_BYTES: Final = 12
 _READ_AHEAD_LINES: Final = 256  # a larger batch makes the networks hardly faster, and delays the first results
 _STYLES: Final = {"broken": "red", "mended": "green"}
 _BATCH_OPTIONS: Final = (
-    click.option("--audio", is_flag=True, help="Read sound files (WAV, FLAC, OGG), or JSON lines with a wav each."),
+    click.option("--audio", is_flag=True, help="Read audio files (WAV, FLAC, OGG), or JSON lines that name one each."),
     click.option(
         "--context",
         type=click.Choice(["none", "guide"]),
         default="none",
         show_default=True,
-        help="State in which the sentences are said.",
+        help="State in which the sentences are tested.",
     ),
     click.option(
         "--format",
@@ -103,12 +103,12 @@ _BATCH_OPTIONS: Final = (
         type=click.IntRange(0, 50),
         default=1,
         show_default=True,
-        help="html: sentences to draw from each template to see if another intent takes them.",
+        help="html: sentences to draw per template, to find those understood as another intent.",
     ),
     click.option(
         "--cluster",
         is_flag=True,
-        help="Spread the sentences over the Ray cluster at RAY_ADDRESS, or over this machine.",
+        help="Distribute the sentences over the Ray cluster at RAY_ADDRESS, or over this machine.",
     ),
     click.option("--fail-under", type=click.FloatRange(0, 1), help="Exit with 1 if a smaller share is right."),
 )
