@@ -380,7 +380,7 @@ def begins_like_sound(content: bytes) -> bool:
 
 
 def _content(path: Path, name: str) -> Path | bytes:
-    """Return the path of an audio file. If the file cannot be read in parts, as from a pipe, return its content
+    """Return the path of an audio file. If the file cannot be read in parts, such as a pipe, return its content
     instead.
     """
     if not comes_from_stdin(path):

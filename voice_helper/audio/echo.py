@@ -36,8 +36,8 @@ _SMOOTHING: Final = 0.7
 _UNKNOWN: Final = 1.0 / _PARTITIONS  # initial assumption: the echo is as loud as the playback, at any delay
 _DISTORTED: Final = 0.01  # share of the echo that no linear filter can predict: small loudspeakers distort
 _SOMEBODY: Final = 2.0
-"""The power ratio (3 dB) above which a person is speaking: that of the residual to what the filter's uncertainty
-explains.
+"""The ratio of the residual's power to the power that the filter's uncertainty explains, above which a person is
+speaking: 3 dB.
 """
 
 _MAX_ECHO: Final = 4.0

@@ -19,8 +19,8 @@ returned.
 
 
 def handle_termination() -> None:
-    """Let SIGTERM and SIGHUP raise `Terminated`. Do nothing in other threads than the main one, because only the main
-    thread may set handlers.
+    """Let SIGTERM and SIGHUP raise `Terminated`. Outside the main thread, do nothing, because only the main thread may
+    set handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         return

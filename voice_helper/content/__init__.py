@@ -1,1 +1,1 @@
-"""Read the files of an intents folder and check them against their schema. Builds nothing from them."""
+"""Read the files of an intents folder and check them against their schema. `skill` builds the skill from the result."""

@@ -133,7 +133,8 @@ class _Turn:
         return after
 
     def _said(self, state: State) -> State:
-        """Tell the conversation again and again that all speech has been played, until it waits for the user.
+        """Report to the conversation that all speech has been played. Repeat this until the conversation waits for the
+        user.
 
         Return the new state.
         """

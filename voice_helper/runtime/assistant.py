@@ -532,7 +532,7 @@ class Assistant:
         self._mind_the_voice()
 
     def _mind_the_voice(self) -> None:
-        """Report a failure of the voice, once until the voice works again."""
+        """Report a failure of the voice. Further failures are not reported until the voice works again."""
         fault, self._speaker.fault = self._speaker.fault, None
         was_voiceless, self._is_voiceless = self._is_voiceless, fault is not None
         if fault is not None and not was_voiceless:

@@ -10,7 +10,7 @@ def clock_seconds() -> float:
 
     If the machine supports it, the clock keeps running during sleep.
     """
-    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # on Linux and on macOS, the one that counts sleep
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # these count sleep on Linux and macOS, respectively
         if hasattr(time, name):
             return time.clock_gettime(getattr(time, name))
     return time.monotonic()

@@ -334,9 +334,9 @@ class Understanding:
         return Match(suspicion.redirect, self._slots_in(said, suspicion.redirect), score, "nearest")
 
     def _asks_about_danger(self, said: NormalizedText) -> Match | None:
-        """Return a request to be judged if a question about people in general is about danger, or `None`.
+        """Return the intent for diagnoses if a question about people in general is about danger, or `None`.
 
-        "what if your foot goes cold and white" raises no alarm, but no tip may answer it, either.
+        "what if your foot goes cold and white" raises no alarm, but must not be answered with a tip.
         """
         if self.alarm is None or not self.safety.is_general_question(said.comparable):
             return None

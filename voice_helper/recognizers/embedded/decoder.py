@@ -1,4 +1,4 @@
-"""Turn the network's frames into text. The language graph yields any sentence, a closed set of phrases the short
+"""Turn the network's frames into text. The language graph is for sentences, and a closed set of phrases is for short
 commands.
 """
 

@@ -5,8 +5,8 @@ the 39 phones of the CMU dictionary. A beam search then finds the most likely wo
 model.
 
 Decoding has two passes. While the user speaks, each frame becomes final after 0.25 s, and an incremental search gives
-the partial transcript. At a pause, the network processes all audio that is not yet settled at once, which reduces word
-errors in noise by a quarter. A wider search then gives the final transcript.
+the partial transcript. At a pause, the network processes all audio that is not yet settled in one step, which reduces
+word errors in noise by a quarter. A wider search then gives the final transcript.
 """
 
 from __future__ import annotations
