@@ -1,4 +1,5 @@
-"""Cache results that take a second to compute in the user's cache folder, keyed by a hash of their inputs.
+"""Store results that take about a second to compute. They are in the user's cache folder, keyed by a hash of their
+inputs.
 
 Different inputs have different keys, so an entry is never stale. Files are written atomically. A file that cannot be
 read or written is treated as missing.

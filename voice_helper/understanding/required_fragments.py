@@ -142,8 +142,8 @@ class FragmentIndex:
 
 
 def postings(entries: Iterable[Iterable[str]]) -> dict[str, tuple[int, int]]:
-    """Return, for each key, the position of the first entry that has the key, and the positions of all such entries in
-    the form of `as_bits`.
+    """Return, for each key, the position of the first entry that has it, and the positions of all such entries
+    `as_bits`.
     """
     found: dict[str, list[int]] = {}
     for position, keys in enumerate(entries):

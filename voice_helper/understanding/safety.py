@@ -501,7 +501,7 @@ class _PatternReader:
             yield from (word for word in words.split() if word.replace("'", "").isalnum())
 
     def _read_words(self, piece: str) -> list[tuple[str, bool]]:
-        """Return the words of a phrase in normalized form, each with whether any ending may follow."""
+        """Return the normalized words of a phrase, and for each word whether any ending may follow it."""
         if "*" not in piece:
             return [(word, False) for word in self._language.comparable(piece).split()]
         return [(self._language.comparable(word) or word, word.endswith("*")) for word in piece.split()]
