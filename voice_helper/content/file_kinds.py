@@ -80,6 +80,9 @@ class ThresholdsFile(Record):
     redirect: float | None = key(
         "The minimum log odds at which a redirect is acted on if no rule finds it.", default=None
     )
+    redirect_sure: float | None = key(
+        "The minimum log odds at which a redirect is acted on if the text names a topic of its own.", default=None
+    )
     rule_redirect: float | None = key(
         "The minimum log odds at which a redirect is acted on if a rule finds it.", default=None
     )

@@ -132,6 +132,9 @@ class Thresholds:
     redirect: float = _NEVER
     """The minimum log odds at which a redirect is acted on if no rule finds it."""
 
+    redirect_sure: float = _NEVER
+    """The minimum log odds of a redirect for acting on it if the text names a topic that has an answer of its own."""
+
     rule_redirect: float = -_NEVER
     """The minimum log odds at which a redirect is acted on if a rule finds it."""
 
@@ -302,7 +305,7 @@ class Understanding:
         not_meant = {flag.level for flag in flags.denied}
         is_sign = any(flag.level in HELP_NOW for flag in flags.raised)
         learned = (self._learned_redirect(said) or self._asks_about_danger(said)) if not is_sign else None
-        if learned is not None and learned.intent not in not_meant and self.about(said) is None:
+        if learned is not None and learned.intent not in not_meant and self._outweighs_a_topic(said):
             return replace(learned, denied=denied)
         ranked = [
             (intent, score)
@@ -332,6 +335,15 @@ class Understanding:
             return None
         score = round(logistic(suspicion.redirect_odds), 4)
         return Match(suspicion.redirect, self._slots_in(said, suspicion.redirect), score, "nearest")
+
+    def _outweighs_a_topic(self, said: NormalizedText) -> bool:
+        """Return whether a redirect may be acted on although a text may name a topic of its own.
+
+        "my doctor offered an injection, should i have it" is for a doctor, but "does wine matter" is about wine.
+        """
+        if self.about(said) is None or self.alarm is None:
+            return True
+        return self.alarm.suspicion(said.essence).redirect_odds >= self.thresholds.redirect_sure
 
     def _asks_about_danger(self, said: NormalizedText) -> Match | None:
         """Return the intent for diagnoses if a question about people in general is about danger, or `None`.
