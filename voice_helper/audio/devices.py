@@ -14,7 +14,7 @@ import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Literal, Protocol, Self
+from typing import Any, BinaryIO, Final, Literal, Protocol, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -256,6 +256,23 @@ class LastingMicrophone:
             self.away = error.message
             microphone.close()
             self._microphone = None
+
+
+class LoopTiming(TypedDict, total=False):
+    """How the voice loop follows a source in real time. It is empty for a recording, whose length is its time."""
+
+    clock_seconds: Callable[[], float]
+    """Returns the time of the clock that times the session."""
+
+    behind_seconds: Callable[[], float]
+    """Returns how many seconds of audio are waiting in the source."""
+
+
+def loop_timing(source: Source) -> LoopTiming:
+    """Return how the voice loop follows a source: a microphone, or the silence that replaces it, by the clock."""
+    if isinstance(source, LastingMicrophone):
+        return {"clock_seconds": clock_seconds, "behind_seconds": lambda: source.behind_seconds}
+    return {"clock_seconds": clock_seconds} if isinstance(source, QuietRoom) else {}
 
 
 class KeptSource:

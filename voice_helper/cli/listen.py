@@ -181,6 +181,7 @@ def _open_and_converse(
         QuietRoom,
         SilentPlayer,
         WavSource,
+        loop_timing,
         write_wav,
     )
     from voice_helper.audio.endpoint import PATIENT, EndpointSettings
@@ -189,7 +190,6 @@ def _open_and_converse(
     from voice_helper.runtime.assistant import Assistant
     from voice_helper.runtime.speaker import Speaker
     from voice_helper.runtime.supervision import GuardedEcho, GuardedSpotter
-    from voice_helper.support.clock import clock_seconds
     from voice_helper.voices import ReadingPace
 
     save, recording = listening.save, listening.recording
@@ -224,9 +224,8 @@ def _open_and_converse(
             headset=listening.headset or voice.name == ReadingPace.name,
             wake=spotter,
             waits_to_be_addressed=manner.push_to_talk,
-            clock_seconds=clock_seconds if listening.is_live else None,
-            behind_seconds=None if lasting is None else lambda: lasting.behind_seconds,
             tell=_telling_once_if_late(_teller(skill, listening, console, view), announce),
+            **loop_timing(heard),
         )
         heard = kept_in(heard, recording)
         tell_ready()

@@ -67,10 +67,10 @@ class SharedRecognizer:
 class SecondOpinion:
     """Recognizes with one recognizer, and asks a second one about utterances with low confidence."""
 
-    def __init__(self, first: Recognizer, second: SharedRecognizer, sure: float = SURE) -> None:
-        """Combine two recognizers. If the first one's confidence is at least `sure`, the second one is not asked."""
+    def __init__(self, first: Recognizer, second: SharedRecognizer) -> None:
+        """Combine two recognizers. If the first one's confidence is at least `SURE`, the second one is not asked."""
         self.name = first.name
-        self._first, self._second, self._sure = first, second, sure
+        self._first, self._second = first, second
         self._sound = bytearray()
         self._has_failed = False
 
@@ -88,7 +88,7 @@ class SecondOpinion:
         """End the utterance, return its final transcript and get ready for the next one."""
         sound, self._sound = bytes(self._sound), bytearray()
         heard = self._first.finish()
-        is_sure = max(heard.confidence, heard.command_fit) >= self._sure
+        is_sure = max(heard.confidence, heard.command_fit) >= SURE
         if not heard.text or is_sure or self._has_failed:
             return heard
         try:

@@ -9,7 +9,15 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from voice_helper.audio.devices import LastingMicrophone, Loudspeaker, Microphone, Player, SilentPlayer, Source
+from voice_helper.audio.devices import (
+    LastingMicrophone,
+    Loudspeaker,
+    Microphone,
+    Player,
+    SilentPlayer,
+    Source,
+    loop_timing,
+)
 from voice_helper.audio.endpoint import ONE_QUESTION
 from voice_helper.dialogue.conversation import Conversation
 from voice_helper.dialogue.state import State
@@ -19,7 +27,6 @@ from voice_helper.runtime.assistant import Assistant, LoopEvent, hear_question, 
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.runtime.supervised_engines import supervised_recognizer, supervised_voice
 from voice_helper.runtime.supervision import GuardedEcho, GuardedSpotter
-from voice_helper.support.clock import clock_seconds
 from voice_helper.types import Transcript
 from voice_helper.voices import ReadingPace, Voice
 
@@ -77,7 +84,6 @@ class LiveAssistant:
             opening.callback(self._devices.close)
             player = self._player(SilentPlayer() if is_silent and loudspeaker is None else loudspeaker, announce)
             self._microphone = self._source(microphone, announce)
-            lasting = self._microphone if isinstance(self._microphone, LastingMicrophone) else None
             self._assistant = Assistant(
                 conversation,
                 supervised_recognizer(recognizer),
@@ -87,9 +93,8 @@ class LiveAssistant:
                 headset=headset or is_silent,
                 wake=GuardedSpotter(announce, lambda: WakeWord(wake)) if wake is not None else None,
                 waits_to_be_addressed=push_to_talk,
-                clock_seconds=clock_seconds if lasting is not None else None,
-                behind_seconds=None if lasting is None else lambda: lasting.behind_seconds,
                 tell=self._happened.append,
+                **loop_timing(self._microphone),
             )
             opening.pop_all()
         if isinstance(player, Loudspeaker) and not headset:
