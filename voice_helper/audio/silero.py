@@ -59,7 +59,8 @@ class VoiceNetwork:
         half = both.shape[1] // 2
         heard = np.hypot(both[:, :half], both[:, half:])
         for (weight, bias), stride in zip(self.convolutions, _STRIDES, strict=True):
-            edged = np.pad(heard, ((1, 1), (0, 0)))
+            edged = np.zeros((len(heard) + 2, heard.shape[1]), dtype=np.float32)  # np.pad takes as long as the rest
+            edged[1:-1] = heard
             neighbours = np.concatenate([edged[:-2], edged[1:-1], edged[2:]], axis=1)[::stride]
             heard = np.maximum(neighbours @ weight + bias, 0.0)
         gates = np.concatenate([heard[0], memory[0]]) @ self.recurrent + self.recurrent_bias
