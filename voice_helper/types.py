@@ -239,6 +239,9 @@ class Heard:
     so_far: str = ""
     """The last partial transcript of the utterance, or "" if there was none."""
 
+    others_talk: bool = False
+    """Whether others were already talking in the room, so that the user is louder than they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
@@ -348,3 +351,8 @@ class Phrases:
 
     sounds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Pronunciations that dictionaries lack, as phones of the CMU dictionary."""
+
+    usual: tuple[str, ...] = ()
+    """The usual short forms of the commands that have a button. People say them more often than all others in
+    `session`.
+    """

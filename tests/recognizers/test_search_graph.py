@@ -110,7 +110,7 @@ def test_similar_sounding_words_are_all_returned_best_first(graph: Graph) -> Non
 
 
 def test_a_phrase_of_a_closed_set_is_one_word(tmp_path: Path) -> None:
-    phrases = made(phrase_graph([["A B", "A C"], ["D A B"]], ALPHABET), tmp_path)
+    phrases = made(phrase_graph([["A B", "A C"], ["D A B"]], [0.0, 0.0], ALPHABET), tmp_path)
     for labels, phrase in (("AB", 1), ("AC", 1), ("DAB", 2)):
         search = phrases.search(WIDTH)
         search.accept(frames_of([4, *(number for phone in labels for number in (ALPHABET.phones[phone], 4))]))

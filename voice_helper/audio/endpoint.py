@@ -28,6 +28,15 @@ class EndpointSettings:
     max_seconds: float = 15.0
     """The maximum length of an utterance. It ends then even if the speaker has not paused."""
 
+    settled_seconds: float = 1.0
+    """How long somebody must have spoken before clearly louder speech counts as another, closer person's."""
+
+    is_always_gated: bool = False
+    """Whether sound that is softer than the user's is attenuated even if nobody else has been heard in the room.
+
+    The user's own soft syllables suffer, so this is for single words.
+    """
+
 
 ONE_QUESTION: Final = EndpointSettings(silence_seconds=1.5)
 """The settings for a recording of a single question. A pause for thought does not split the question."""
@@ -35,7 +44,9 @@ ONE_QUESTION: Final = EndpointSettings(silence_seconds=1.5)
 PATIENT: Final = EndpointSettings(silence_seconds=1.5)
 """The settings for people who speak slowly, selected by the `patient` option."""
 
-IN_SESSION: Final = EndpointSettings(start_seconds=0.12, silence_seconds=0.35)
+IN_SESSION: Final = EndpointSettings(
+    start_seconds=0.12, silence_seconds=0.35, settled_seconds=0.3, is_always_gated=True
+)
 """The settings during a guided session, whose commands are short words such as "next"."""
 
 

@@ -36,14 +36,20 @@ JUMP_DECIBELS: Final = 5.0
 JUMP_SECONDS: Final = 0.1
 """How long, in seconds, speech must stay louder than all earlier speech before it is attributed to a closer person."""
 
-SETTLED_SECONDS: Final = 1.0
-"""The seconds of speech after which a speaker's level is known."""
-
 REMEMBERED_SECONDS: Final = 8.0
 """The number of seconds of other people's most recent talk over which the room's level is measured."""
 
 QUIET_SECONDS: Final = 15.0
 """The room counts as quiet after this many seconds without other talk."""
+
+CONFIRMED_SECONDS: Final = 4.0
+"""The seconds in which softer talk must go on if louder speech followed it after a pause.
+
+Otherwise it was the same user, who now speaks louder.
+"""
+
+SILENT_SECONDS: Final = 2.0
+"""The seconds of silence after which the level of the last speaker is forgotten."""
 
 GATE_HOLD_CHUNKS: Final = 4
 """The number of chunks that the gate passes before the user's speech, and again after it (0.13 s each time), because
@@ -55,8 +61,12 @@ GATE_GAIN: Final = 0.01
 
 _LOUD_SHARE: Final = 0.9
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE / CHUNK_SAMPLES
-_SETTLED_CHUNKS: Final = round(SETTLED_SECONDS * _CHUNKS_A_SECOND)
+_SETTLED_CHUNKS: Final = round(EndpointSettings().settled_seconds * _CHUNKS_A_SECOND)
 _ROOM_CHUNKS: Final = round(REMEMBERED_SECONDS * _CHUNKS_A_SECOND)
+_QUIET_CHUNKS: Final = round(QUIET_SECONDS * _CHUNKS_A_SECOND)
+_CONFIRMED_CHUNKS: Final = round(CONFIRMED_SECONDS * _CHUNKS_A_SECOND)
+_SILENT_CHUNKS: Final = round(SILENT_SECONDS * _CHUNKS_A_SECOND)
+_JUMP_CHUNKS: Final = math.ceil(JUMP_SECONDS * _CHUNKS_A_SECOND)
 _REMEMBERED_CHUNKS: Final = round(4 * _CHUNKS_A_SECOND)  # longer than the start of any utterance
 
 
@@ -104,9 +114,13 @@ class NearSpeaker:
     """Tracks the loudness of the user and of other talk in the room, chunk by chunk."""
 
     def __init__(self) -> None:
+        self.settled_seconds = EndpointSettings().settled_seconds
         self._power_before = 0.0
         self._room = _Levels()
-        self._chunks_without_room = 0
+        self._chunks_without_room = self._chunks_without_person = 0
+        self.level = -math.inf
+        """The level of the last chunk and the one before."""
+
         self._begin()
 
     def _begin(self) -> None:
@@ -119,30 +133,39 @@ class NearSpeaker:
         """Return whether others are talking in the room."""
         return bool(self._room.levels)
 
+    @property
+    def softest(self) -> float:
+        """Return the level below which speech during an utterance may come from someone else."""
+        return self._person.loud - SOFTER_DECIBELS
+
     def accept(self, chunk: AudioChunk, is_speech: bool, *, in_utterance: bool, learns: bool = True) -> Presence:
         """Process a chunk, given whether it contains speech and whether an utterance is in progress.
 
         The levels are updated only if `learns` is true, because the assistant's own voice belongs neither to the user
         nor to the room.
         """
-        level = self._level(chunk)
+        self.level = level = self._level(chunk)
         if not learns:
             is_loud = is_speech and level >= self._room.loud + LOUDER_DECIBELS
             return Presence(is_loud, is_loud)
-        if not in_utterance and (self._softer or self._louder):
+        if not in_utterance and self._softer:
             self._begin()
         self._forget_a_quiet_room()
-        if not is_speech:
+        is_near = is_speech and level >= self._room.loud + LOUDER_DECIBELS
+        self._forget_a_silent_person(is_near or in_utterance)
+        if not is_near:
+            if is_speech:
+                self._hear_room([level])
             return Presence()
-        if level < self._room.loud + LOUDER_DECIBELS:
-            self._hear_room([level])
-            return Presence()
-        if not in_utterance:
-            self._person.add([level], kept=_SETTLED_CHUNKS + 1)
-            return Presence(is_near=True, is_loud=True)
         if self._is_nearer(level):
+            if not in_utterance:  # perhaps the same person, louder: unless others go on talking, the room is quiet
+                self._chunks_without_room = max(0, _QUIET_CHUNKS - _CONFIRMED_CHUNKS)
             return Presence(is_near=True, is_loud=True, is_nearer=True)
-        is_loud = bool(self._louder) or level >= self._person.loud - SOFTER_DECIBELS
+        if not in_utterance:
+            if not self._louder:
+                self._person.add([level], kept=_SETTLED_CHUNKS + 1)
+            return Presence(is_near=True, is_loud=True)
+        is_loud = bool(self._louder) or level >= self.softest
         return Presence(not self._is_somebody_else(level, is_loud), is_loud)
 
     def is_rooms(self, chunk: AudioChunk) -> bool:
@@ -154,13 +177,13 @@ class NearSpeaker:
 
         If so, all earlier speech came from others in the room.
         """
-        is_settled = len(self._person.levels) >= SETTLED_SECONDS * _CHUNKS_A_SECOND
+        is_settled = len(self._person.levels) >= self.settled_seconds * _CHUNKS_A_SECOND
         if not is_settled or level < self._person.loud + JUMP_DECIBELS:
             self._person.add(self._louder)
             self._louder.clear()
             return False
         self._louder.append(level)
-        if len(self._louder) < JUMP_SECONDS * _CHUNKS_A_SECOND:
+        if len(self._louder) < _JUMP_CHUNKS:
             return False
         self._hear_room(self._person.levels)
         louder = self._louder
@@ -195,8 +218,13 @@ class NearSpeaker:
 
     def _forget_a_quiet_room(self) -> None:
         self._chunks_without_room += 1
-        if self._chunks_without_room > QUIET_SECONDS * _CHUNKS_A_SECOND:
+        if self._chunks_without_room > _QUIET_CHUNKS:
             self._room = _Levels()
+
+    def _forget_a_silent_person(self, is_speaking: bool) -> None:
+        self._chunks_without_person = 0 if is_speaking else self._chunks_without_person + 1
+        if self._chunks_without_person == _SILENT_CHUNKS:
+            self._begin()
 
 
 class Gate:
@@ -236,6 +264,7 @@ class NearEndpointer:
         self._speaker = NearSpeaker()
         self._gate: Gate | None = None
         self._loud: deque[bool] = deque(maxlen=_REMEMBERED_CHUNKS)
+        self._levels: deque[float] = deque(maxlen=_REMEMBERED_CHUNKS)
 
     @property
     def settings(self) -> EndpointSettings:
@@ -245,6 +274,7 @@ class NearEndpointer:
     @settings.setter
     def settings(self, settings: EndpointSettings) -> None:
         self._endpointer.settings = settings
+        self._speaker.settled_seconds = settings.settled_seconds
 
     @property
     def has_paused(self) -> bool:
@@ -274,7 +304,9 @@ class NearEndpointer:
         """
         presence = self._speaker.accept(chunk, is_speech, in_utterance=self.in_utterance, learns=not is_own_voice)
         self._loud.append(presence.is_loud)
+        self._levels.append(self._speaker.level)
         if presence.is_nearer:
+            self._loud.extend([False] * (len(self._loud) - _JUMP_CHUNKS) + [True] * _JUMP_CHUNKS)
             rest = self._flushed()
             return replace(self._endpointer.split(chunk), chunks=rest)
         return self._gated(self._endpointer.accept(chunk, presence.is_near))
@@ -285,10 +317,14 @@ class NearEndpointer:
 
     def _gated(self, cut: Segment) -> Segment:
         """If others are talking, return the segment with everything but the user's speech attenuated."""
-        if not cut.chunks or (self._gate is None and not self._speaker.hears_others):
+        always = self.settings.is_always_gated
+        if not cut.chunks or (self._gate is None and not self._speaker.hears_others and not always):
             return cut
-        self._gate = self._gate or Gate()
         flags = list(self._loud)[-len(cut.chunks) :]
+        if always and self._gate is None:  # it has just begun, and only now is it known how loud it is
+            levels = list(self._levels)[-len(cut.chunks) :]
+            flags = [is_loud and level >= self._speaker.softest for is_loud, level in zip(flags, levels, strict=True)]
+        self._gate = self._gate or Gate()
         ready = [
             part for chunk, is_loud in zip(cut.chunks, flags, strict=True) for part in self._gate.accept(chunk, is_loud)
         ]

@@ -12,6 +12,7 @@ from voice_helper.dialogue import guided_session as guided
 from voice_helper.dialogue.guide import Guide
 from voice_helper.dialogue.guided_session import Move, Session
 from voice_helper.types import GUIDE_START, Match, Pace
+from voice_helper.understanding.sentences import Sentences, Template
 
 STOP: Final = "guide_stop"
 REPEAT: Final = "guide_repeat"
@@ -112,6 +113,25 @@ _ALL: Final = (
 
 COMMANDS: Final[Mapping[str, Command]] = {command.intent: command for command in _ALL}
 """All session commands by intent. The web page shows their buttons in this order."""
+
+_USUAL_DRAWS: Final = 100
+_USUAL_WORDS: Final = 2
+
+
+def usual_commands(sentences: Sentences) -> tuple[str, ...]:
+    """Return the usual forms of the session commands that have a button: the short ones of each command's first
+    template.
+    """
+    first: dict[str, Template] = {}
+    for template in sentences.templates:
+        first.setdefault(template.intent, template)
+    drawn = (
+        " ".join(sentences.language.words(text))
+        for intent, command in COMMANDS.items()
+        if command.button is not None and intent in first
+        for text in sentences.draw(first[intent], _USUAL_DRAWS)
+    )
+    return tuple(dict.fromkeys(text for text in drawn if text.count(" ") < _USUAL_WORDS))
 
 
 def pace_of(match: Match) -> Pace | None:

@@ -141,11 +141,13 @@ class Conversation:
             return None
         return guided.steps(self.guide, state.session)
 
-    def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
+    def words_in_session(
+        self, state: State, heard: Transcript, *, over_speech: bool, others_talk: bool = False
+    ) -> Transcript:
         """Return the transcript or, if a session is running and the utterance sounds like a short command, that
         command.
         """
-        return self._interpreter.words_in_session(state, heard, over_speech=over_speech)
+        return self._interpreter.words_in_session(state, heard, over_speech=over_speech, others_talk=others_talk)
 
     def is_stop(self, text: str) -> bool:
         """Return whether a text is "stop", the command that is never ignored."""
@@ -187,7 +189,7 @@ class Conversation:
             so_far = replace(so_far, suspected=flag, suspected_samples=so_far.suspected_samples if known else 0)
         else:
             so_far = replace(so_far, suspected=None)
-        if state.session is not None and self._interpreter.means_stop(said):
+        if state.session is not None and self._interpreter.is_usual_stop(said):
             stopped = replace(state, so_far=replace(so_far, acted_on=STOP))
             return self._heard(stopped, Heard(Transcript(event.text)), already=None, expected=None)
         if state.session is not None and so_far.hushed_for is None:
@@ -222,7 +224,10 @@ class Conversation:
         if not transcript.text:
             return state, ()
         heard = replace(heard, match=self._interpreter.with_trouble_now(said, heard.match))
+        heard = self._interpreter.with_doubt_of_others(state, event, heard)
         if self._interpreter.may_be_us(state, event, heard, expected=expected):
+            return state, ()
+        if self._interpreter.may_be_others(state, event, heard):
             return state, ()
         match = heard.match
         if already == STOP or (already in HELP_NOW and match.certainty is not None):

@@ -5,10 +5,11 @@ asked.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from voice_helper.dialogue.answers import Answers
-from voice_helper.dialogue.commands import COMMANDS, STOP
+from voice_helper.dialogue.commands import COMMANDS, STOP, usual_commands
 from voice_helper.dialogue.follow_ups import FollowUps
 from voice_helper.dialogue.guide import Guide
 from voice_helper.dialogue.state import State
@@ -22,7 +23,8 @@ SURE_OF_COMMAND: Final = 0.2
 SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
 """The minimum score while the assistant is speaking, because its speech may be misrecognized as a command.
 
-"stop" is exempt.
+"stop" is exempt. While others talk in the room, the usual commands are instead: the user, who is louder than they are,
+cannot be the assistant, and misrecognized talk seldom resembles one of these few.
 """
 
 MAX_COMMAND_WORDS: Final = 6
@@ -49,6 +51,8 @@ class Interpretation:
     """The transcript, normalized."""
 
     match: Match
+    is_spotted: bool = False
+    """Whether the text is the session command that the whole utterance sounds like."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,10 @@ class Interpreter:
     def interpret(self, state: State, event: Heard) -> Interpretation:
         """Return the transcript of an utterance and its meaning in the current state of the conversation."""
         normalize = self.understanding.normalize
-        heard = self.words_in_session(state, event.transcript, over_speech=event.over_speech is not None)
+        heard = self.words_in_session(
+            state, event.transcript, over_speech=event.over_speech is not None, others_talk=event.others_talk
+        )
+        is_spotted = heard is not event.transcript
         said = normalize(heard.text)
         if state.session is not None:
             said = self._said_once(said)
@@ -71,26 +78,45 @@ class Interpreter:
         if event.overheard:  # with so many alternatives, overheard speech would match something too easily
             heard = replace(heard, alternatives=())
         if event.over_speech is None:
-            return self._best_explained(heard, said, _context(state))
+            return replace(self._best_explained(heard, said, _context(state)), is_spotted=is_spotted)
         whole_said = normalize(event.over_speech)
         whole = self.understanding.meaning(whole_said, _context(state))
         are_most_theirs = 2 * len(heard.text.split()) >= len(event.over_speech.split())
         if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
             return Interpretation(replace(heard, text=event.over_speech), whole_said, whole)
-        return self._best_explained(replace(heard, alternatives=()), said, _context(state))  # mostly an echo
+        ours = self._best_explained(replace(heard, alternatives=()), said, _context(state))  # mostly an echo
+        return replace(ours, is_spotted=is_spotted)
 
-    def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
+    def words_in_session(
+        self, state: State, heard: Transcript, *, over_speech: bool, others_talk: bool = False
+    ) -> Transcript:
         """Return the transcript or, if a session is running and the utterance sounds like a short command, that
         command.
         """
         if state.session is None or not heard.command:
             return heard
-        may_be_us = over_speech and not self.is_stop(heard.command)
-        if heard.command_fit < (SURE_OF_COMMAND_OVER_SPEECH if may_be_us else SURE_OF_COMMAND):
+        if others_talk:
+            may_be_other = heard.command not in self._usual_commands
+        else:
+            may_be_other = over_speech and not self.is_stop(heard.command)
+        if heard.command_fit < (SURE_OF_COMMAND_OVER_SPEECH if may_be_other else SURE_OF_COMMAND):
+            return heard
+        if others_talk and may_be_other and heard.confidence < SURE_OF_COMMAND:
             return heard
         if self.understanding.urgent_flag(self.understanding.normalize(heard.text)):
             return heard
         return replace(heard, text=heard.command, confidence=max(heard.confidence, heard.command_fit), alternatives=())
+
+    @cached_property
+    def _usual_commands(self) -> frozenset[str]:
+        return frozenset(usual_commands(self.understanding.sentences))
+
+    def is_usual_stop(self, said: NormalizedText) -> bool:
+        """Return whether a partial transcript is a usual form of "stop", which need not wait for the utterance's end.
+
+        Other forms, such as "enough", are also how other sentences begin.
+        """
+        return self.means_stop(said) and self._said_once(said).comparable in self._usual_commands
 
     def is_stop(self, text: str) -> bool:
         """Return whether a text is "stop", the command that is never ignored."""
@@ -188,6 +214,8 @@ class Interpreter:
         transcript, match = heard.transcript, heard.match
         if event.over_speech is None or match.intent in (STOP, expected):
             return False
+        if event.others_talk and heard.is_spotted:  # it is louder than the others, who are louder than our echo
+            return False
         if match.decided_by == "safety":
             return match.family in self._own_families(event.own)
         if transcript.confidence < SURE_OVER_SPEECH:
@@ -195,6 +223,22 @@ class Interpreter:
         if match.decided_by == "command":
             return state.session is None and not state.candidates and not _works_anywhere(match)
         return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
+
+    def with_doubt_of_others(self, state: State, event: Heard, heard: Interpretation) -> Interpretation:
+        """Return an alarm in a session as a possible one if others talk and it was not recognized clearly."""
+        match = heard.match
+        is_clear = not event.others_talk or heard.transcript.confidence >= SURE_OF_COMMAND
+        if state.session is None or is_clear or not match.is_alarm:
+            return heard
+        return replace(heard, match=replace(match, certainty="possible", possible=match.intent))
+
+    def may_be_others(self, state: State, event: Heard, heard: Interpretation) -> bool:
+        """Return whether a command in a session may be the talk of others in the room, of which little was understood.
+
+        The words of a command are short, and resemble much of other talk.
+        """
+        is_sure = heard.is_spotted or heard.transcript.confidence >= SURE_OF_COMMAND
+        return event.others_talk and state.session is not None and heard.match.decided_by == "command" and not is_sure
 
     def _own_families(self, own: str) -> frozenset[str | None]:
         """Return the families of red flags that the assistant's own speech names.

@@ -99,6 +99,7 @@ class _Utterance:
     """What the assistant itself said most recently during the utterance."""
 
     over_speech: bool = False
+    others_talk: bool = False
     addressed: bool = False
     overheard: bool = True
 
@@ -354,10 +355,11 @@ class Assistant:
 
     def _listen_to(self, chunk: AudioChunk, played: bytes) -> None:
         """Detect and recognize speech in a chunk, given the audio that the assistant played at the same time."""
-        us_alone = False
+        may_be_us, us_alone = bool(self._own_text()), False
         if self._echo is not None:
             chunk = self._echo.clean(chunk, played)
             us_alone = self._echo.hears_us_alone
+            may_be_us = may_be_us and us_alone
         if self._wake is not None and self._wake.accept(chunk):
             self._finished()  # the wake phrase is not part of the question
             self.address()
@@ -366,7 +368,7 @@ class Assistant:
         cut = self._endpointer.accept(
             chunk,
             self._is_speech(chunk) and (was_in_utterance or not us_alone),
-            is_own_voice=bool(self._own_text()),
+            is_own_voice=may_be_us,
         )
         if cut.chunks:
             self._mind_the_utterance(cut, is_new=not was_in_utterance)
@@ -403,6 +405,7 @@ class Assistant:
         utterance.overheard = utterance.overheard and not (self._is_talking_with_somebody or self._was_playing)
         if is_new:
             utterance.begins = self._clock_samples - sum(part.samples for part in cut.chunks)
+            utterance.others_talk = self._endpointer.hears_others
         own = self._own_text()
         utterance.over_speech = utterance.over_speech or bool(own)
         utterance.own = own or utterance.own
@@ -428,7 +431,9 @@ class Assistant:
         is_streamed = isinstance(so_far, str)
         if isinstance(so_far, Transcript):
             masked = own.masked(so_far)
-            meant = self._conversation.words_in_session(self.state, masked, over_speech=utterance.over_speech)
+            meant = self._conversation.words_in_session(
+                self.state, masked, over_speech=utterance.over_speech, others_talk=utterance.others_talk
+            )
             if utterance.over_speech and meant is masked:  # too mixed with the assistant's words to prove anything
                 return
             so_far = meant.text
@@ -448,7 +453,11 @@ class Assistant:
         utterance, self._utterance = self._utterance, _Utterance(self._utterance.begins)
         if masked.text or masked.command:
             whole = heard.text if utterance.over_speech else None
-            self._event(Heard(masked, whole, utterance.own, utterance.addressed, utterance.overheard, utterance.so_far))
+            heard_now = Heard(
+                masked, whole, utterance.own, utterance.addressed, utterance.overheard, utterance.so_far,
+                utterance.others_talk,
+            )  # fmt: skip
+            self._event(heard_now)
 
     def _finished(self) -> Transcript:
         """Return the transcript of the utterance. If the recognizer fails, announce it and return an empty

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from voice_helper.content.files import Files, generated_file, read_files
+from voice_helper.dialogue.commands import usual_commands
 from voice_helper.dialogue.conversation import Conversation
 from voice_helper.errors import VoiceHelperError
 from voice_helper.skill.chat import Chat
@@ -441,7 +442,8 @@ def phrases_of(content: Content) -> Phrases:
     if kept is None:
         key = hashlib.sha256(f"{content.drawing_key} {_code_key(*_DRAWN_BY)}".encode()).hexdigest()
         kept = kept_texts("phrases", key, lambda: _drawn(content))
-    return Phrases(**{name: tuple(kept[name].split("\n")) for name in _DRAWN}, sounds=content.pronunciations)
+    drawn = {name: tuple(kept[name].split("\n")) for name in _DRAWN}
+    return Phrases(**drawn, sounds=content.pronunciations, usual=usual_commands(content.sentences))
 
 
 def keep_phrases(content: Content) -> None:

@@ -85,10 +85,11 @@ def language_graph(arpa: str, sounds: Mapping[str, Sequence[str]], alphabet: Alp
     return _graph(_language_model(arpa, sounds, alphabet, weight), alphabet)
 
 
-def phrase_graph(phrases: Sequence[Sequence[str]], alphabet: Alphabet) -> bytes:
+def phrase_graph(phrases: Sequence[Sequence[str]], costs: Sequence[float], alphabet: Alphabet) -> bytes:
     """Return the graph of a closed set of phrases.
 
-    Each phrase is given as a list of its pronunciations. Phrase N gets number N + 1.
+    Each phrase is given as a list of its pronunciations, and with the cost of saying it rather than another. Phrase N
+    gets number N + 1.
     """
     ways = [
         ([alphabet.phones[phone] for phone in way.split()], number)
@@ -102,7 +103,7 @@ def phrase_graph(phrases: Sequence[Sequence[str]], alphabet: Alphabet) -> bytes:
         before=np.zeros(count, dtype=np.int64),
         sound=np.arange(count),
         after=np.ones(count, dtype=np.int64),
-        cost=np.zeros(count),
+        cost=np.array([costs[number - 1] for _, number in ways], dtype=np.float64),
         ends={1: 0.0},
         sounds=[phones for phones, _ in ways],
         word_of=np.array([number for _, number in ways], dtype=np.int64),

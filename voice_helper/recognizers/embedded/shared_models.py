@@ -41,6 +41,12 @@ The confidence is computed from this comparison.
 LANGUAGE_WEIGHT: Final = 1.5
 """The weight of the language model relative to the acoustic score."""
 
+UNUSUAL_COST: Final = 5.0
+"""The cost, as a natural logarithm, of a session command that is none of the usual ones.
+
+There are a hundred times as many of these, and one of them resembles almost any sound.
+"""
+
 
 class SoFarModels:
     """The models that all streaming recognizers share: the network, and a graph of commands and emergency signs."""
@@ -93,7 +99,9 @@ def _spotter(phrases: Phrases, built: Built) -> CommandSpotter:
     kept, ways = sayable(phrases.session, built.sounds)
     if not kept:
         return CommandSpotter(None, (), ())
-    graph = _kept_graph("commands", json.dumps(ways), lambda: search_graph.phrase_graph(ways, ALPHABET))
+    usual = frozenset(phrases.usual)
+    costs = [0.0 if phrase in usual else UNUSUAL_COST for phrase in kept]
+    graph = _kept_graph("commands", json.dumps([ways, costs]), lambda: search_graph.phrase_graph(ways, costs, ALPHABET))
     return CommandSpotter(graph, kept, [len(each[0].split()) for each in ways])
 
 
