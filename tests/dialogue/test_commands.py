@@ -10,7 +10,7 @@ import pytest
 import voice_helper
 from tests.support.opened import english_content
 from voice_helper.dialogue import guided_session as guided
-from voice_helper.dialogue.commands import COMMANDS, Command, move_of, pace_of
+from voice_helper.dialogue.commands import COMMANDS, Command, move_of, pace_of, usual_commands
 from voice_helper.skill.web_labels import BUTTONS
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, Match
 
@@ -22,6 +22,13 @@ NAMED = re.compile(r"[\"'`]((?:guide|speak)_\w+)[\"'`]")
 def line_of(command: Command) -> str:
     """Return a command as a line of the table in the docs."""
     return f"| `{command.intent}` | {command.help} | {'yes' if command.works_anywhere else ''} |"
+
+
+def test_the_usual_commands_are_short_forms_of_those_with_a_button() -> None:
+    usual = usual_commands(english_content().sentences)
+    assert {"stop", "next", "go back", "repeat", "wait", "continue"} <= set(usual)
+    assert not {"yes", "what", "thigh", "enough"} & set(usual)
+    assert all(len(phrase.split()) <= 2 for phrase in usual)
 
 
 def test_every_command_in_the_intents_folder_has_a_record_and_a_meaning() -> None:

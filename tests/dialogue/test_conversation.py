@@ -437,6 +437,57 @@ def test_a_spotted_command_replaces_the_transcript_only_in_a_session_and_if_it_f
 
 
 @pytest.mark.parametrize(
+    ("command", "fit", "confidence", "is_taken"),
+    [
+        ("next", 0.3, 0.0, True),
+        ("stop", 0.3, 0.0, True),
+        ("done", 0.5, 0.5, False),
+        ("done", 0.9, 0.0, False),
+        ("it's worse now", 0.9, 0.5, True),
+    ],
+)
+def test_while_others_talk_a_usual_command_counts_at_a_low_score_and_another_only_if_both_decoders_agree(
+    skill: Skill, command: str, fit: float, confidence: float, is_taken: bool
+) -> None:
+    session, _ = skill.conversation.begin_guide(State(hands_free=True))
+    heard = Transcript("the dog", confidence, command=command, command_fit=fit)
+    taken = skill.conversation.words_in_session(session, heard, over_speech=True, others_talk=True)
+    assert (taken.text == command) == is_taken
+
+
+def test_a_usual_command_while_others_talk_is_acted_on_during_the_assistants_speech(skill: Skill) -> None:
+    heard = Transcript("the dog", 0.0, command="next", command_fit=0.3)
+    assert in_session(skill)(Heard(heard, "the dog", "Straighten your leg.", others_talk=True))
+    assert in_session(skill)(Heard(heard, "the dog", "Straighten your leg.")) == ()
+
+
+def test_the_talk_of_others_in_a_session_is_at_most_a_possible_alarm_unless_it_is_clear(skill: Skill) -> None:
+    for confidence, ends in ((0.05, False), (0.9, True)):
+        talk = in_session(skill)
+        actions = talk(Heard(Transcript("i have chest pain", confidence), others_talk=True))
+        assert any(isinstance(action, End) for action in actions) == ends
+        assert (
+            skill.conversation.answers.filled(skill.conversation.answers.possible)
+            in [row for action in actions if isinstance(action, Say) for row in action.rows]
+            or ends
+        )
+
+
+def test_a_word_of_others_that_is_a_command_does_not_move_the_session(skill: Skill) -> None:
+    assert in_session(skill)(Heard(Transcript("no", 0.05), others_talk=True)) == ()
+    assert in_session(skill)(Heard(Transcript("no", 0.05)))
+
+
+@pytest.mark.parametrize(("text", "ends"), [("stop", True), ("stop please", True), ("enough", False)])
+def test_only_a_usual_form_of_stop_ends_a_session_before_the_utterance_is_over(
+    skill: Skill, text: str, ends: bool
+) -> None:
+    talk = in_session(skill)
+    assert any(isinstance(action, End) for action in talk(PartlyHeard(text))) == ends
+    assert ends or any(isinstance(action, End) for action in talk(text))
+
+
+@pytest.mark.parametrize(
     ("text", "confidence", "is_taken"),
     [
         ("should i put heat on it", 0.9, True),

@@ -120,6 +120,16 @@ def test_a_phrase_of_a_closed_set_is_one_word(tmp_path: Path) -> None:
         assert best.fit(frames_of([4]), 2) > 0.0
 
 
+def test_of_two_phrases_that_fit_alike_the_cheaper_one_is_found(tmp_path: Path) -> None:
+    frames = frames_of([4, ALPHABET.phones["A"], 4, ALPHABET.phones["B"], 4])
+    for costs, phrase in (([0.0, 5.0], 1), ([5.0, 0.0], 2)):
+        search = made(phrase_graph([["A B"], ["A B"]], costs, ALPHABET), tmp_path).search(WIDTH)
+        search.accept(frames)
+        best = search.best(is_over=True)
+        assert best is not None
+        assert best.words == (phrase,)
+
+
 def test_a_phrase_that_fits_as_well_as_any_phones_has_a_fit_of_one() -> None:
     frames = frames_of([0, 4, 1, 4])
     assert Hypothesis((1,), 3, -float(frames.max(axis=1).sum())).fit(frames, 2) == pytest.approx(1.0)

@@ -88,6 +88,18 @@ def run(skill: Skill, voice: Pyttsx3Voice, tmp_path_factory: pytest.TempPathFact
     return run
 
 
+def test_stop_ends_a_session_although_somebody_else_talks_in_the_room(run: Callable[..., Session]) -> None:
+    talk = as_array(recorded("privacy") + recorded("what_is_a_cramp") + recorded("stretching") + recorded("bananas"))
+    behind = (talk * (0.3 * loudness(recorded("stop")) / loudness(talk.astype("<i2").tobytes()))).astype("<i2")
+    room, begins = np.concatenate([behind, behind]).astype(np.int32), 4 * SAMPLE_RATE
+    said = as_array(recorded("stop"))
+    room[begins : begins + len(said)] += said.astype(np.int32)
+    session = run(np.clip(room, -32768, 32767).astype("<i2").tobytes(), guide=True, stay=False, leak=-6.0)
+    ends = [each.at_seconds for each in session.events("end") if each.fields["reason"] == "stopped"]
+    assert ends
+    assert begins / SAMPLE_RATE < ends[0] < (begins + len(said)) / SAMPLE_RATE + 1.0
+
+
 def test_a_question_is_recognized_understood_and_answered_aloud(run: Callable[..., Session]) -> None:
     session = run(recorded("put_heat_on_it") + silence(1.0))
     (heard,) = session.events("heard")

@@ -113,8 +113,10 @@ class _Levels:
 class NearSpeaker:
     """Tracks the loudness of the user and of other talk in the room, chunk by chunk."""
 
-    def __init__(self) -> None:
-        self.settled_seconds = EndpointSettings().settled_seconds
+    def __init__(self, settled_seconds: float = EndpointSettings().settled_seconds) -> None:
+        self.settled_seconds = settled_seconds
+        """How long somebody must have spoken before their level is known. May be changed at any time."""
+
         self._power_before = 0.0
         self._room = _Levels()
         self._chunks_without_room = self._chunks_without_person = 0
@@ -233,7 +235,7 @@ class Gate:
     def __init__(self) -> None:
         self._waiting: deque[tuple[AudioChunk, bool]] = deque()
         self._chunks_since_loud = GATE_HOLD_CHUNKS + 1
-        self._gain = 1.0
+        self._gain: float | None = None
 
     def accept(self, chunk: AudioChunk, is_loud: bool) -> tuple[AudioChunk, ...]:
         """Accept a chunk, given whether it is the user's speech. Return the delayed chunks that are now ready."""
@@ -251,7 +253,7 @@ class Gate:
             self._chunks_since_loud = 0 if is_loud else self._chunks_since_loud + 1
             follows = any(is_loud for _, is_loud in self._waiting)
             gain = 1.0 if follows or self._chunks_since_loud <= GATE_HOLD_CHUNKS else GATE_GAIN
-            ready.append(_faded(chunk, self._gain, gain))
+            ready.append(_faded(chunk, gain if self._gain is None else self._gain, gain))
             self._gain = gain
         return tuple(ready)
 
@@ -261,7 +263,7 @@ class NearEndpointer:
 
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self._endpointer = Endpointer(settings)
-        self._speaker = NearSpeaker()
+        self._speaker = NearSpeaker(self._endpointer.settings.settled_seconds)
         self._gate: Gate | None = None
         self._loud: deque[bool] = deque(maxlen=_REMEMBERED_CHUNKS)
         self._levels: deque[float] = deque(maxlen=_REMEMBERED_CHUNKS)
