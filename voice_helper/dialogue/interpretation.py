@@ -79,15 +79,14 @@ class Interpreter:
             heard = replace(heard, alternatives=())
         if event.over_speech is None:
             return replace(self._best_explained(heard, said, _context(state)), is_spotted=is_spotted)
+        if not event.others_talk:  # their talk would be in the whole text
+            whole_said = normalize(event.over_speech)
+            whole = self.understanding.meaning(whole_said, _context(state))
+            are_most_theirs = 2 * len(heard.text.split()) >= len(event.over_speech.split())
+            if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
+                return Interpretation(replace(heard, text=event.over_speech), whole_said, whole)
         ours = self._best_explained(replace(heard, alternatives=()), said, _context(state))  # mostly an echo
-        if event.others_talk:  # then it is mostly their talk
-            return replace(ours, is_spotted=is_spotted)
-        whole_said = normalize(event.over_speech)
-        whole = self.understanding.meaning(whole_said, _context(state))
-        are_most_theirs = 2 * len(heard.text.split()) >= len(event.over_speech.split())
-        if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
-            return Interpretation(replace(heard, text=event.over_speech), whole_said, whole)
-        return ours
+        return replace(ours, is_spotted=is_spotted)
 
     def words_in_session(
         self, state: State, heard: Transcript, *, over_speech: bool, others_talk: bool = False
