@@ -153,3 +153,11 @@ def test_a_split_utterance_continues_with_the_next_chunk_loud_or_soft(is_speech:
         endpointer.accept(chunk, True)
     assert endpointer.split(chunks[-2]).is_over
     assert endpointer.accept(chunks[-1], is_speech).chunks == tuple(chunks[-18:])  # half a second, and two chunks
+
+
+def test_an_utterance_that_is_split_right_after_its_start_keeps_the_sound_before() -> None:
+    endpointer, chunks = Endpointer(EndpointSettings(start_seconds=0.1, kept_seconds=0.5)), numbered(26)
+    begun = [endpointer.accept(chunk, is_speech=number >= 20) for number, chunk in enumerate(chunks[:24])]
+    assert begun[-1].chunks
+    assert endpointer.split(chunks[24]).is_over
+    assert endpointer.accept(chunks[25], is_speech=True).chunks == tuple(chunks[-18:])

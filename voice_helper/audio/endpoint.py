@@ -120,6 +120,9 @@ class Endpointer:
     def _begin(self) -> Segment:
         chunks, samples = tuple(self._latest), self._latest_samples
         self._reset()
+        for each in chunks:  # `split` may need them right away
+            self._keep(each)
+        self._forget_before(self.settings.kept_seconds)
         self._in_utterance = True
         self._utterance_samples = samples
         return Segment(chunks)

@@ -370,8 +370,9 @@ class Assistant:
             self._is_speech(chunk) and (was_in_utterance or not us_alone),
             is_own_voice=may_be_us,
         )
-        if cut.chunks:
-            self._mind_the_utterance(cut, is_new=not was_in_utterance)
+        is_new = self._endpointer.in_utterance and not was_in_utterance
+        if cut.chunks or is_new:
+            self._mind_the_utterance(cut, is_new=is_new)
         self._recognize(cut)
         self._utterance_over(cut.is_over)
 
