@@ -240,7 +240,7 @@ class Heard:
     """The last partial transcript of the utterance, or "" if there was none."""
 
     others_talk: bool = False
-    """Whether others were already talking in the room, so that the user is louder than they are."""
+    """Whether others are talking in the room, so that the words may be theirs, unless the user is louder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -406,7 +406,7 @@ class Assistant:
         utterance.overheard = utterance.overheard and not (self._is_talking_with_somebody or self._was_playing)
         if is_new:
             utterance.begins = self._clock_samples - sum(part.samples for part in cut.chunks)
-            utterance.others_talk = self._endpointer.hears_others
+        utterance.others_talk = utterance.others_talk or self._endpointer.hears_others
         own = self._own_text()
         utterance.over_speech = utterance.over_speech or bool(own)
         utterance.own = own or utterance.own
