@@ -213,6 +213,9 @@ class PartlyHeard:
     overheard: bool = False
     """Whether the speech may be meant for someone else. See `Heard.overheard`."""
 
+    others_talk: bool = False
+    """Whether others are talking in the room, so that the words may be theirs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:

@@ -473,6 +473,14 @@ def test_the_talk_of_others_in_a_session_is_at_most_a_possible_alarm_unless_it_i
         )
 
 
+def test_a_sign_of_danger_that_others_may_have_spoken_waits_for_the_end_of_the_utterance(skill: Skill) -> None:
+    for others_talk in (False, True):
+        talk = in_session(skill)
+        talk(PartlyHeard("i have chest pain", others_talk=others_talk))
+        actions = talk(Quiet(round(STEADY_SECONDS * SAMPLE_RATE)))
+        assert any(isinstance(action, End) for action in actions) != others_talk
+
+
 def test_a_word_of_others_that_is_a_command_does_not_move_the_session(skill: Skill) -> None:
     assert in_session(skill)(Heard(Transcript("no", 0.05), others_talk=True)) == ()
     assert in_session(skill)(Heard(Transcript("no", 0.05)))

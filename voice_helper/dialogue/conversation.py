@@ -184,7 +184,9 @@ class Conversation:
             return state, ()
         said = self.understanding.normalize(event.text)
         flag = self.understanding.urgent_flag(said)
-        if flag is not None and flag.level == HELP_NOW[0] and not event.own:  # may be the assistant's own speech
+        may_be_others = event.others_talk and state.session is not None  # the whole utterance says how clear it is
+        may_be_others = may_be_others or bool(event.own)  # the assistant's own speech
+        if flag is not None and flag.level == HELP_NOW[0] and not may_be_others:
             known = so_far.suspected is not None and so_far.suspected.family == flag.family
             so_far = replace(so_far, suspected=flag, suspected_samples=so_far.suspected_samples if known else 0)
         else:

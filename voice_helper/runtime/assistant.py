@@ -444,7 +444,7 @@ class Assistant:
             self._happened("partly", text=text)
             if is_streamed:
                 utterance.so_far = text
-            self._event(PartlyHeard(text, self._own_text(), utterance.overheard))
+            self._event(PartlyHeard(text, self._own_text(), utterance.overheard, utterance.others_talk))
 
     def _utterance_over(self, is_over: bool) -> None:
         if not is_over:
