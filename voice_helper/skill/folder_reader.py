@@ -27,6 +27,7 @@ from voice_helper.content.files import (
 from voice_helper.content.schema import read
 from voice_helper.content.wordings import Wording, read_wordings
 from voice_helper.dialogue.answers import Answers, Sources, answers_of, named_sources, placeholders, read_facts
+from voice_helper.dialogue.commands import usual_commands
 from voice_helper.dialogue.follow_ups import FollowUps, read_follow_ups
 from voice_helper.dialogue.guide import Guide
 from voice_helper.dialogue.guide_reader import read_guide
@@ -439,4 +440,4 @@ def draw_phrases(content: Content) -> Phrases:
     for wording in content.wordings:
         if wording.intent != OUT_OF_SCOPE:
             questions[" ".join(language.words(wording.text))] = None
-    return Phrases(tuple(questions), tuple(commands), tuple(session), content.pronunciations)
+    return Phrases(tuple(questions), tuple(commands), tuple(session), content.pronunciations, usual_commands(sentences))
