@@ -440,7 +440,8 @@ def test_a_spotted_command_replaces_the_transcript_only_in_a_session_and_if_it_f
     ("command", "fit", "confidence", "is_taken"),
     [
         ("next", 0.3, 0.0, True),
-        ("stop", 0.12, 0.0, True),
+        ("stop", 0.3, 0.0, True),
+        ("stop", 0.1, 0.0, False),
         ("done", 0.5, 0.5, False),
         ("done", 0.9, 0.0, False),
         ("it's worse now", 0.9, 0.5, True),
