@@ -1,4 +1,4 @@
-"""Words that a recognizer misheard are taken for the words of the sentences that sound like them, and nothing else is."""
+"""Misheard words are taken for the words of the sentences that sound like them, and nothing else is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MISHEARING = Mishearing(
     ],
 )
 def test_an_unknown_word_becomes_the_word_that_sounds_like_it(heard: str, said: str) -> None:
-    assert MISHEARING.repairs(heard)[0] == said
+    assert MISHEARING.repairs(heard)[0].text == said
 
 
 @pytest.mark.parametrize("text", ["does help help", "does zorbing help", "", "warm lee"])
@@ -35,7 +35,7 @@ def test_known_words_and_words_that_sound_like_none_are_left_alone(text: str) ->
 
 
 def test_several_misheard_words_are_repaired_together() -> None:
-    assert MISHEARING.repairs("does brock lee help magneesium")[0] == "does broccoli help magnesium"
+    assert MISHEARING.repairs("does brock lee help magneesium")[0].text == "does broccoli help magnesium"
 
 
 def test_a_long_text_is_not_repaired() -> None:
@@ -54,7 +54,7 @@ def test_a_language_without_sounds_repairs_nothing() -> None:
         ("does magneezium help with leg cramps", "remedy_minerals", {"mineral": "magnesium"}),
         ("can poor circle ation cause cramps", "cause_circulation", {}),
         ("are you wreck hording me", "privacy", {}),
-        ("what yelps with leg cramps", "remedies_overview", {}),
+        ("how do i stop night camps", "remedies_overview", {"night_time": "nighttime"}),
     ],
 )
 def test_a_misheard_question_is_answered(skill: Skill, heard: str, intent: str, slots: dict[str, str]) -> None:
@@ -65,8 +65,8 @@ def test_a_misheard_question_is_answered(skill: Skill, heard: str, intent: str, 
 
 @pytest.mark.parametrize(
     "text",
-    ["is there a waiter here", "where are the best camps for kids", "tell me about the roman camps", "shall we gang up on him",
-     "just the bananas and a tub of custard", "the coalman sat in it and so did i"],
+    ["is there a waiter here", "where are the best camps for kids", "tell me about the roman camps",
+     "shall we gang up on him", "just the bananas and a tub of custard", "the coalman sat in it and so did i"],
 )  # fmt: skip
 def test_what_is_no_question_of_ours_is_not_repaired_into_one(skill: Skill, text: str) -> None:
     assert skill.understanding.understand(text).intent in ("none", "unsure", "out_of_scope")

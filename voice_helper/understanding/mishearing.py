@@ -17,8 +17,18 @@ _MAX_SPAN = 3  # "mag knees yum"
 _MIN_LETTERS = 4  # shorter words resemble too many others
 _MIN_SOUNDS = 3
 _LIKENESS = 80
+_CLOSE = 88  # "planets" and "peanuts" are less alike than that
 _MAX_PER_SPAN = 4
 _MAX_REPAIRS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A text that may have been said instead of the one that was heard."""
+
+    text: str
+    is_close: bool
+    """Whether each repaired word is very similar to what was heard, or was split into several words."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Mishearing:
     is_known: Callable[[str], bool]
     """Returns whether a word counts as recognized correctly."""
 
-    def repairs(self, text: str) -> tuple[str, ...]:
+    def repairs(self, text: str) -> tuple[Repaired, ...]:
         """Return the texts that may have been said instead of a normalized text, the most similar first.
 
         In each, one to three adjacent words have been replaced, at least one of which is unknown. If several places
@@ -47,7 +57,8 @@ class Mishearing:
             if all(each.end <= other.start or other.end <= each.start for other in best):
                 best.append(each)
         chosen = [best, *([each] for each in found)] if len(best) > 1 else [[each] for each in found]
-        return tuple(dict.fromkeys(_replaced(words, each) for each in chosen))[:_MAX_REPAIRS]
+        texts = {_replaced(words, each): all(repair.is_close for repair in each) for each in chosen}
+        return tuple(Repaired(text, is_close) for text, is_close in texts.items())[:_MAX_REPAIRS]
 
     def _found(self, words: list[str]) -> Iterator[_Repair]:
         from rapidfuzz import fuzz, process
@@ -63,8 +74,9 @@ class Mishearing:
                 )
                 for key, likeness, _ in alike:
                     for word in self._by_sounds[key]:
-                        spelled = fuzz.ratio("".join(span), word)
-                        yield _Repair(start, end, word, (2 * likeness + spelled) / 3)
+                        together = (2 * likeness + fuzz.ratio("".join(span), word)) / 3
+                        if together >= _LIKENESS:
+                            yield _Repair(start, end, word, together)
 
     def sounds(self, words: Iterable[str]) -> str:
         """Return how some words sound, written so that words that sound alike are spelled alike."""
@@ -96,6 +108,10 @@ class _Repair:
     end: int
     word: str
     likeness: float
+
+    @property
+    def is_close(self) -> bool:
+        return self.likeness >= _CLOSE or self.end - self.start > 1
 
 
 def _replaced(words: list[str], repairs: Iterable[_Repair]) -> str:

@@ -336,19 +336,23 @@ class Understanding:
         """Return the meaning of a text whose unknown words were misheard, or `meant` if no repair is understood better.
 
         A repair that matches a template word for word is trusted. One that is only similar must be a question or name
-        the subject, and never replaces the refusal of something else.
+        the subject. It never replaces the refusal of something else, or the reply that nothing is known of a thing.
         """
         if meant.decided_by not in ("nearest", "unsure", "none"):
             return meant
         best: Match | None = None
-        for text in self._mishearing.repairs(said.essence):
-            repair = self.normalize(text)
+        is_silent = not self._says_more(meant) and meant.intent not in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE)
+        for repaired in self._mishearing.repairs(said.essence):
+            repair = self.normalize(repaired.text)
+            if is_silent and not repaired.is_close:
+                continue  # a thing that is unknown, not misheard
             claim = self._exact(repair, "none")
             if claim is not None and claim.intent not in HELP_NOW and self._may_be_repaired_to(claim.intent):
                 found = self._claimed(repair, claim, None)
                 return replace(found, score=_SCORE_OF_A_REPAIR, decided_by="nearest")
-            is_ours = repair.language.names_the_subject(text) or repair.language.begins_a_question(text)
-            if not is_ours or meant.intent == OUT_OF_SCOPE or meant.intent in LEVELS:
+            text, language = repaired.text, repair.language
+            is_ours = language.names_the_subject(text) or language.begins_a_question(text)
+            if is_silent or not is_ours or meant.intent == OUT_OF_SCOPE or meant.intent in LEVELS:
                 continue
             ranked = list(self._ranked(repair.essence).scores())
             found = self._about_what_was_asked(repair, self._nearest(repair, ranked))
@@ -444,14 +448,13 @@ class Understanding:
         is_understood = nearest.intent not in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE)
         is_question = is_understood or asks
         named = self.about(said) if is_question else None
-        ended = self._asked_at_the_end(said) if named is not None or not _is_well_understood(nearest) else None
-        if ended is not None and (named is None or ended.intent not in language.questions):
-            return ended
-        if named is not None:
-            return named
-        ended = self._meant_at_the_end(said) if nearest.decided_by in ("none", "unsure") else None
-        if ended is not None:
-            return ended
+        ended = None
+        if named is not None or not _is_well_understood(nearest):
+            ended = self._asked_at_the_end(said, beside=named)
+        if ended is None and (named is not None or nearest.decided_by in ("none", "unsure")):
+            ended = self._meant_at_the_end(said, beside=named)
+        if ended is not None or named is not None:
+            return ended or named
         blamed = language.blamed_in(comparable)
         named = self._named_in(blamed, language.asked_first) if blamed and not nearest.slots else None
         if named is not None:
@@ -465,20 +468,31 @@ class Understanding:
             return nearest
         return self._otherwise(comparable, nearest, is_asked=bool(asked))
 
-    def _asked_at_the_end(self, said: NormalizedText) -> Match | None:
-        """Return the meaning of a question at the end of a story that matches a template word for word, or `None`."""
+    def _asked_at_the_end(self, said: NormalizedText, beside: Match | None) -> Match | None:
+        """Return the meaning of a question at the end of a story that matches a template word for word, or `None`.
+
+        A general question ("why do i get cramps") says nothing `beside` a thing that the story names.
+        """
         for question in self._questions_at_the_end(said, after=1):
             claim = self._exact(question, "none")
-            if claim is not None and self._group(claim.intent) not in (COMMAND_GROUP, TALK_GROUP):
+            if claim is None or self._group(claim.intent) in (COMMAND_GROUP, TALK_GROUP):
+                continue
+            if beside is None or said.language.question_in(question.essence) != claim.intent:
                 return self._claimed(said, claim, None)
         return None
 
-    def _meant_at_the_end(self, said: NormalizedText) -> Match | None:
-        """Return the meaning of a question at the end of a story that is well understood by similarity, or `None`."""
+    def _meant_at_the_end(self, said: NormalizedText, beside: Match | None) -> Match | None:
+        """Return the meaning of a question at the end of a story that is well understood by similarity, or `None`.
+
+        A question about a thing in `asked_first` needs no similarity.
+        """
         for question in self._questions_at_the_end(said, after=_WORDS_OF_A_STORY):
+            if self.about(question) is not None:
+                return None
             nearest = self._nearest(question, list(self._ranked(question.essence).scores()))
             is_ours = self._group(nearest.intent) not in (COMMAND_GROUP, TALK_GROUP) and nearest.intent not in LEVELS
-            if is_ours and _is_well_understood(nearest):
+            is_general = beside is not None and said.language.question_in(question.essence) == nearest.intent
+            if is_ours and not is_general and _is_well_understood(nearest):
                 return replace(nearest, slots={**nearest.slots, **self._slots_in(said, nearest.intent)})
         return None
 
@@ -505,7 +519,7 @@ class Understanding:
             intent = next(map(self._intent_with, language.asked_first), None)
         if intent is None:
             return nearest
-        slots = self.sentences.find_slots(comparable, self.sentences.slots_of.get(intent, ()))
+        slots = self.sentences.find_slots(comparable, self.sentences.slots_of.get(intent, ()), misheard=False)
         return Match(intent, slots, score=nearest.score, decided_by="nearest")
 
     def _is_about(self, asked: list[str], intent: str) -> bool:
