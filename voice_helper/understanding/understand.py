@@ -453,8 +453,10 @@ class Understanding:
             ended = self._asked_at_the_end(said, beside=named)
         if ended is None and (named is not None or nearest.decided_by in ("none", "unsure")):
             ended = self._meant_at_the_end(said, beside=named)
-        if ended is not None or named is not None:
-            return ended or named
+        if ended is not None:
+            return ended
+        if named is not None:
+            return named
         blamed = language.blamed_in(comparable)
         named = self._named_in(blamed, language.asked_first) if blamed and not nearest.slots else None
         if named is not None:
