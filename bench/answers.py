@@ -1,14 +1,15 @@
-"""Rate the answers to real questions about leg cramps: `python -m bench.answers [dev|test]`.
+"""Rate the answers to real questions about leg cramps: `python -m bench.answers [dev|dev2|test]`.
 
 `real-questions.jsonl` has questions that people asked in public, reworded. Two people who had not seen the code
 labelled each question with its kind, the noun that it is about, and what a good answer says. The right intents were
-added by someone who saw only the question. Tune on `dev` only.
+added by someone who saw only the question. Tune on `dev` and `dev2` only.
+`dev2` was collected later, by one person who had seen the code.
 
 Each question begins a new conversation. An answer is rated by the label of the question and by the noun that was asked
 about, which must occur in the words of the answer, its slots or the sentences of its intent:
 
 - useful: a right intent, with content from the article or a named source
-- referred: a right intent that refers to a doctor or pharmacist, or says that the article does not cover the topic
+- referred: a right intent that only refers to a doctor or pharmacist, or says that the article does not cover the topic
 - raised: a sign of danger that got an alarm, or the emergency number, or a right intent
 - partly: a right intent whose answer does not mention the noun, or another intent whose answer does
 - wrong: any other answer, and every alarm without a sign of danger
@@ -75,7 +76,7 @@ def rating(skill: Skill, question: Question, reply: Reply) -> str:
     is_named = names(skill, question, reply)
     if not is_right:
         return "partly" if is_named and spoken_names(skill, question, reply.rows) else "wrong"
-    if match.intent in REFERS:
+    if match.intent in REFERS and not any(row.kind == "first_aid" for row in reply.rows):
         return "referred"
     if is_silent(reply):
         return "referred"

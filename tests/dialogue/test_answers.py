@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from voice_helper.skill.folder_reader import Content
 from voice_helper.types import Match
 
@@ -42,3 +44,43 @@ def test_the_privacy_answer_changes_if_audio_is_recorded(content: Content) -> No
     assert "I do not save what I hear" in usual
     assert "I do not save what I hear" not in kept
     assert "I am saving what I hear" in kept
+
+
+NO_STOPPING = "Do not stop"
+
+
+@pytest.mark.parametrize("intent", ["cause_medicines", "ask_medicine"])
+def test_a_statin_is_never_said_to_go_on_with_but_a_doctor_is_called(content: Content, intent: str) -> None:
+    statin = content.answers.answer(Match(intent, {"drug_name": "statin"}), full_given=True).spoken()
+    assert NO_STOPPING not in statin
+    assert "call a doctor now" in statin
+    other = content.answers.answer(Match(intent, {"drug_name": "steroid"}), full_given=True).spoken()
+    assert NO_STOPPING in other
+
+
+@pytest.mark.parametrize(
+    ("intent", "slots", "source"),
+    [
+        ("ask_medicine", {"cramp_drug": "painkiller"}, "NHS, Leg cramps"),
+        ("ask_medicine", {"cramp_drug": "tonic water"}, "FDA, Quinine"),
+        ("ask_other_person", {"expecting": "pregnancy"}, "NHS, Leg cramps"),
+        ("ask_diagnosis", {"likeness": "clot"}, "NHS, Deep vein thrombosis"),
+    ],
+)
+def test_what_a_source_says_follows_the_referral(
+    content: Content, intent: str, slots: dict[str, str], source: str
+) -> None:
+    rows = content.answers.answer(Match(intent, slots), full_given=True).rows
+    assert rows[0].kind == "safety"
+    assert str(rows[1].source).startswith(source)
+
+
+@pytest.mark.parametrize("place", ["foot", "toes", "front of thigh"])
+def test_nobody_is_told_to_lie_down_for_a_stretch_that_needs_a_seat_or_a_chair(content: Content, place: str) -> None:
+    answer = content.answers.answer(Match("guide_start", {"muscle": place}), full_given=True)
+    assert "lie" not in answer.spoken().split()
+    assert content.guide is not None
+    first = content.guide.steps[0].say
+    said = content.answers.rows_for(first, Match("guide_start", {"muscle": place}))
+    assert len(said) == 1
+    assert "chair" in said[0].text

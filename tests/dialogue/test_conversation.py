@@ -367,7 +367,7 @@ def in_session(skill: Skill) -> Talk:
 def test_a_step_interrupted_for_a_command_is_repeated_if_no_command_came(skill: Skill, then: Event | str) -> None:
     talk = in_session(skill)
     assert skill.content.guide is not None
-    step = [row.text for row in skill.content.guide.steps[0].say]
+    step = [row.text for row in skill.content.guide.steps[0].say if "none" in row.when["muscle"]]
     assert talk(PartlyHeard("next")) == ()
     assert talk(Quiet(SAMPLE_RATE // 10)) == (Hush("command"),)
     assert talk.says(then)[: len(step)] == step

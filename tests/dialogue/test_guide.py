@@ -224,8 +224,8 @@ def test_next_back_and_repeat_move_through_the_steps(room: Room) -> None:
 @pytest.mark.parametrize(
     ("said", "instruction"),
     [
-        ("it's my foot", "Sit on the edge of the bed."),
-        ("it's my toes", "Sit on the edge of the bed."),
+        ("it's my foot", "Sit up."),
+        ("it's my toes", "Sit up."),
         ("the front of my thigh", "Steady yourself on a chair."),
         ("the back of my thigh", "Straighten your leg."),
         ("it's my thigh", "Is it the front or the back of the thigh?"),

@@ -245,7 +245,7 @@ def test_a_session_can_be_controlled_by_buttons(open_page: OpenPage) -> None:
     button(page, "Next").click()
     expect(page.locator("#step")).to_have_text("Step 2 of 6")
     button(page, "Foot").click()
-    expect(page.locator("#said .now")).to_contain_text("Sit on the edge of the bed.")
+    expect(page.locator("#said .now")).to_contain_text("Sit up.")
     button(page, "Wait").click()
     expect(button(page, "Continue")).to_be_visible()
     button(page, "Next").click()

@@ -91,6 +91,8 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("sentences/all.yaml", "[calcium, potassium]", "[{in: calcium}]", 'value 1 needs "out", the value'),
         ("sentences/all.yaml", "[calcium, potassium]", '["(calcium"]', "value 1: "),
         ("sentences/all.yaml", "[calcium, potassium]", '["<help> me"]', "a list value cannot use lists or rules"),
+        ("sentences/all.yaml", "[calcium, potassium]", f"['{' '.join(['(a|b|c|d)'] * 5)}']", "more than 1000 phrases"),
+        ("language.yaml", "language: en", "language: en\nsounds: {'(k': k}", '"(k" is not a regular expression'),
         ("sentences/all.yaml", "greeting:\n    data:", "greeting:\n    date:", 'greeting needs "data"'),
         ("sentences/all.yaml", "  greeting:", "  greting:", "has sentences but no answer"),
         ("sentences/all.yaml", '"hello [there]"', '"hello"\n          - "does heat help"', "is also claimed by"),

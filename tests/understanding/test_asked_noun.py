@@ -90,6 +90,30 @@ def test_a_question_after_a_story_is_answered(skill: Skill) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "intent", "slots"),
+    [
+        ("i'm eighty four and there's nobody to pull my foot how do i stretch it on my own", "remedy_stretching", {}),
+        ("it was hot and i had one cup of tea all morning could it be dehydration", "cause_dehydration", {}),
+        (
+            "my leg was in knots and i had two glasses of wine could that have done it",
+            "remedy_foods",
+            {"food": "alcohol"},
+        ),
+        ("why do i get leg cramps after a night's drinking", "remedy_foods", {"food": "alcohol"}),
+    ],
+)
+def test_a_question_at_the_end_of_a_story_comes_before_what_the_story_names(
+    skill: Skill, text: str, intent: str, slots: dict[str, str]
+) -> None:
+    match = skill.understanding.understand(text)
+    assert (match.intent, dict(match.slots)) == (intent, slots)
+
+
+def test_a_food_that_is_asked_about_is_no_medicine(skill: Skill) -> None:
+    assert skill.understanding.understand("does apple cider vinegar work for leg cramps").intent == "remedy_foods"
+
+
+@pytest.mark.parametrize(
     "text", ["a dog lying on my legs", "my cat sleeps on my legs at night", "could it be the dog lying on my legs"]
 )
 def test_an_animal_on_the_bed_is_not_a_patient(skill: Skill, text: str) -> None:

@@ -94,6 +94,9 @@ class Nearness:
     def knows(self, word: str, intent: str) -> bool:
         return False
 
+    def is_familiar(self, word: str) -> bool:
+        return True
+
     def nearest_template(self, comparable: str, intent: str) -> str | None:
         return f"{comparable} like {intent}"
 

@@ -124,6 +124,11 @@ class LanguageFile(Record):
     spellings: dict[str, str] = key(
         "The standard spelling of words that are often misrecognized or spelled differently.", default={}
     )
+    sounds: dict[str, str] = key(
+        "Regular expressions for letters, and what replaces them, in order, so that words that sound alike become "
+        "equal. Without them, misheard words are not repaired.",
+        default={},
+    )
     in_session: dict[str, str] = key("Words that have a different intent during a session.", default={})
     fillers: tuple[str, ...] = key("Words and phrases that carry no meaning, such as `um`.", default=())
     asked: tuple[str, ...] = key(

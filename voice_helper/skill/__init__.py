@@ -127,6 +127,10 @@ class RememberedMeaning:
         """Return whether an example of an intent has a word."""
         return self.fitted.knows(word, intent)
 
+    def is_familiar(self, word: str) -> bool:
+        """Return whether several examples have a word."""
+        return self.fitted.is_familiar(word)
+
     def nearest_template(self, comparable: str, intent: str) -> str | None:
         """Return the template of an intent that is most similar to a text.
 

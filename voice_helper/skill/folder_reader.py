@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -274,12 +275,20 @@ def _check_wordings(
 
 def _read_language(item: Item, problems: Problems) -> Language:
     file = read(LanguageFile, item, problems)
+    sounds: dict[str, str] = {}
+    for pattern, sound in file.sounds.items():
+        try:
+            re.compile(pattern)
+            sounds[pattern] = sound
+        except re.error as error:
+            problems.add(file.place_of("sounds"), f'sounds: "{pattern}" is not a regular expression: {error}')
     return Language(
         code=file.language,
         groups=file.groups,
         contractions=file.contractions,
         letters=file.letters,
         spellings=file.spellings,
+        sounds=sounds,
         in_session=file.in_session,
         fillers=file.fillers,
         asked=file.asked,

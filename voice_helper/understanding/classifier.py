@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -96,6 +96,10 @@ class Nearest:
         """Return whether any example of an intent contains a word."""
         return word in self._words_by_intent[intent]
 
+    def is_familiar(self, word: str) -> bool:
+        """Return whether at least two examples, in scope or not, contain a word."""
+        return word in self._familiar_words
+
     def nearest_template(self, comparable: str, intent: str) -> str | None:
         """Return the template of an intent whose examples are spelled most like the text, or `None` if the intent has
         no template.
@@ -115,6 +119,11 @@ class Nearest:
         outside = np.isin(learned.example_labels, self._labels_of(OUT_OF_SCOPE))
         ours = np.flatnonzero((learned.example_templates >= 0) | ~outside)
         return frozenset(word for index in ours for word in learned.examples[index].split())
+
+    @cached_property
+    def _familiar_words(self) -> frozenset[str]:
+        counts = Counter(word for example in self.learned.examples for word in set(example.split()))
+        return frozenset(word for word, count in counts.items() if count > 1)
 
     @cached_property
     def _words_by_intent(self) -> Mapping[str, set[str]]:

@@ -68,7 +68,7 @@ def needs_of(template: str) -> Clauses:
     return tuple(parse_sentence(template).get_required_clauses({}))
 
 
-def texts_of(template: str, limit: int = 200) -> list[str]:
+def texts_of(template: str, limit: int) -> list[str]:
     """Return at most `limit` texts of a template. References to lists and rules are not expanded."""
     return _texts(parsed(template).expression, limit)
 

@@ -47,6 +47,9 @@ class Language:
     """
 
     spellings: Mapping[str, str] = field(default_factory=dict)
+    sounds: Mapping[str, str] = field(default_factory=dict)
+    """Regular expressions for letters, and what replaces them so that words that sound alike become equal."""
+
     in_session: Mapping[str, str] = field(default_factory=dict)
     """Words that have a different intent during a session, such as "help" on its own."""
 
@@ -155,6 +158,11 @@ class Language:
     def begins_a_question(self, comparable: str) -> bool:
         """Return whether a text begins with one of the words in `other_questions`."""
         return comparable.partition(" ")[0] in self.other_questions
+
+    @property
+    def remedy_slots(self) -> tuple[str, ...]:
+        """Return the slots of `asked_first` that list values."""
+        return tuple(slot for slot, values in self.asked_first.items() if values)
 
     def question_in(self, comparable: str) -> str | None:
         """Return the intent whose words in `questions` a text contains, or `None`."""

@@ -55,6 +55,10 @@ class NothingIsNear:
         """Return `False`, because there are no examples."""
         return False
 
+    def is_familiar(self, word: str) -> bool:
+        """Return `True`, because without examples no word stands out as misheard."""
+        return True
+
     def nearest_template(self, comparable: str, intent: str) -> str | None:
         """Return `None`, because there are no templates to compare."""
         return None

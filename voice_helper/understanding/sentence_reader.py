@@ -23,6 +23,7 @@ _OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
 _GROUPED = re.compile(r"[(\[|]")
 _WORD = re.compile(r"[^\s()\[\]|;]+")
 _STRAIGHT = str.maketrans("\u2019", "'")
+_MAX_PHRASES = 1000  # of one list value; matching slows down with each
 _NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
 
 
@@ -103,13 +104,13 @@ def _parse_fault(text: str) -> str | None:
     return parse_fault(text)
 
 
-def _texts_of(text: str) -> list[str]:
-    """Return every text of a valid template without references to lists or rules."""
+def _texts_of(text: str, limit: int) -> list[str]:
+    """Return at most `limit` texts of a valid template without references to lists or rules."""
     if is_plain(text) and not _GROUPED.search(text):
         return [text]
     from voice_helper.understanding.hassil_adapter import texts_of
 
-    return texts_of(text)
+    return texts_of(text, limit)
 
 
 def _bracket_fault(text: str) -> str | None:
@@ -156,7 +157,11 @@ def _value_of(
     if lists_and_rules_in(template.text):
         problems.add(template.place, f"{what}: a list value cannot use lists or rules")
         return None
-    phrases = dict.fromkeys(" ".join(text.split()) for text in _texts_of(template.text))
+    texts = _texts_of(template.text, _MAX_PHRASES + 1)
+    if len(texts) > _MAX_PHRASES:
+        problems.add(template.place, f"{what}: it has more than {_MAX_PHRASES} phrases; split it into several values")
+        return None
+    phrases = dict.fromkeys(" ".join(text.split()) for text in texts)
     return SlotValue(value, say or value, tuple(phrase for phrase in phrases if phrase)), template.text
 
 

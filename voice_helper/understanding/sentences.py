@@ -304,6 +304,11 @@ class Sentences:
         """Return whether a template, a list or a rule contains a word."""
         return word in self._known_words
 
+    @property
+    def telling_words(self) -> frozenset[str]:
+        """Return the words in the templates, lists and rules, except those that are common."""
+        return self._known_words - self._common_words
+
     def means(self, intent: str, word: str) -> bool:
         """Return whether any template of an intent, or a rule that it uses, contains a word."""
         return word in self._words_of_intents[intent]

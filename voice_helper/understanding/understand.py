@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Final, Literal, Protocol
 
 from voice_helper.content.documents import Item, Problems
@@ -26,6 +27,7 @@ from voice_helper.types import (
     Transcript,
 )
 from voice_helper.understanding.learned_alarm import NO_SUSPICION, REDIRECTS, Alarm, Suspicion
+from voice_helper.understanding.mishearing import Mishearing
 from voice_helper.understanding.normalize import NormalizedText
 from voice_helper.understanding.ranking import NOTHING_NEAR, Ranking
 from voice_helper.understanding.safety import LEVELS, Flag, Flags, SafetyRules
@@ -43,6 +45,15 @@ _WELL_UNDERSTOOD: Final = 0.7
 
 Below it, a question at its end is also tried by itself.
 """
+
+_SCORE_OF_A_REPAIR: Final = 0.8
+"""The maximum score of a text with a repair. It is too low for speech that was not meant for the program."""
+
+_BETTER: Final = 0.1
+"""The minimum difference in score for preferring a repair to the text as it was heard."""
+
+_WORDS_OF_A_STORY: Final = 5
+"""The minimum number of words before a question that is understood by itself."""
 
 MIN_KNOWN_SHARE: Final = 0.34
 """The minimum share of known words.
@@ -84,6 +95,9 @@ class NearestMeaning(Protocol):
 
     def known_share(self, comparable: str) -> float:
         """Return the share of the text's words that occur in the templates, from 0.0 to 1.0."""
+
+    def is_familiar(self, word: str) -> bool:
+        """Return whether several examples have a word."""
 
     def knows(self, word: str, intent: str) -> bool:
         """Return whether any example of an intent contains a word."""
@@ -304,16 +318,65 @@ class Understanding:
             return replace(self._flagged(said, redirect), denied=denied)
         not_meant = {flag.level for flag in flags.denied}
         is_sign = any(flag.level in HELP_NOW for flag in flags.raised)
-        learned = (self._learned_redirect(said) or self._asks_about_danger(said)) if not is_sign else None
+        may_be_misheard = not flags.raised and not denied
+        redirected = self._learned_redirect(said) if not is_sign else None
+        learned = redirected or (self._asks_about_danger(said) if not is_sign else None)
         if learned is not None and learned.intent not in not_meant and self._outweighs_a_topic(said):
-            return replace(learned, denied=denied)
+            is_repaired = redirected is not None and may_be_misheard
+            return replace(self._repaired(said, learned) if is_repaired else learned, denied=denied)
         ranked = [
             (intent, score)
             for intent, score in self._ranked(said.essence).scores()
             if intent not in not_meant and self._may_mean(intent, said)
         ]
-        nearest = self._nearest(said, ranked)
-        return replace(self._about_what_was_asked(said, nearest), denied=denied)
+        asked = self._about_what_was_asked(said, self._nearest(said, ranked))
+        return replace(self._repaired(said, asked) if may_be_misheard else asked, denied=denied)
+
+    def _repaired(self, said: NormalizedText, meant: Match) -> Match:
+        """Return the meaning of a text whose unknown words were misheard, or `meant` if no repair is understood better.
+
+        A repair that matches a template word for word is trusted. One that is only similar must be a question or name
+        the subject. It never replaces the refusal of something else, or the reply that nothing is known of a thing.
+        """
+        if meant.decided_by not in ("nearest", "unsure", "none"):
+            return meant
+        best: Match | None = None
+        is_silent = not self._says_more(meant) and meant.intent not in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE)
+        for repaired in self._mishearing.repairs(said.essence):
+            repair = self.normalize(repaired.text)
+            if is_silent and not repaired.is_close:
+                continue  # a thing that is unknown, not misheard
+            claim = self._exact(repair, "none")
+            if claim is not None and claim.intent not in HELP_NOW and self._may_be_repaired_to(claim.intent):
+                found = self._claimed(repair, claim, None)
+                return replace(found, score=_SCORE_OF_A_REPAIR, decided_by="nearest")
+            text, language = repaired.text, repair.language
+            is_ours = language.names_the_subject(text) or language.begins_a_question(text)
+            if is_silent or not is_ours or meant.intent == OUT_OF_SCOPE or meant.intent in LEVELS:
+                continue
+            ranked = list(self._ranked(repair.essence).scores())
+            found = self._about_what_was_asked(repair, self._nearest(repair, ranked))
+            is_better = self._says_more(found) and _is_well_understood(found) and found.intent not in LEVELS
+            if is_better and self._may_be_repaired_to(found.intent) and (best is None or found.score > best.score):
+                best = found
+        if best is None or (self._says_more(meant) and best.score <= meant.score + _BETTER):
+            return meant
+        return replace(best, score=min(best.score, _SCORE_OF_A_REPAIR), decided_by="nearest")
+
+    def _says_more(self, match: Match) -> bool:
+        """Return whether a match is more than a refusal, or the reply that nothing is known."""
+        is_silent = match.intent in map(self._intent_with, self.sentences.language.asked_first) and not match.slots
+        return match.intent not in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE) and not is_silent
+
+    def _may_be_repaired_to(self, intent: str) -> bool:
+        return intent == GUIDE_START or self._group(intent) != COMMAND_GROUP
+
+    @cached_property
+    def _mishearing(self) -> Mishearing:
+        def is_known(word: str) -> bool:
+            return self.sentences.knows(word) or self.nearest.is_familiar(word)
+
+        return Mishearing(self.sentences.language, self.sentences.telling_words, is_known)
 
     def _redirect(self, said: NormalizedText, flags: Flags) -> Flag | None:
         """Return the redirect that a rule finds, unless the alarm rules it out."""
@@ -329,6 +392,8 @@ class Understanding:
     def _learned_redirect(self, said: NormalizedText) -> Match | None:
         """Return the redirect that the alarm considers likely enough even though no rule matches, or `None`."""
         if self.alarm is None or self._asks_about_unknown(said) or not self._is_known(said):
+            return None
+        if self._asks_about_a_remedy(said):
             return None
         suspicion = self.alarm.suspicion(said.essence)
         if suspicion.redirect is None or suspicion.redirect_odds < self.thresholds.redirect:
@@ -357,6 +422,11 @@ class Understanding:
             return None
         return Match(ASK_DIAGNOSIS, self._slots_in(said, ASK_DIAGNOSIS), round(logistic(odds), 4), "nearest")
 
+    def _asks_about_a_remedy(self, said: NormalizedText) -> bool:
+        """Return whether a text asks about a value that is no medicine: "does vinegar help leg cramps"."""
+        asked = said.language.asked_about(said.essence)
+        return bool(asked) and bool(self.sentences.find_slots(asked, said.language.remedy_slots, misheard=False))
+
     def _asks_about_unknown(self, said: NormalizedText) -> bool:
         """Return whether a text asks about something that occurs in no template: "does zorbing help leg cramps"."""
         asked = said.language.asked_about(said.essence).split()
@@ -377,7 +447,14 @@ class Understanding:
             nearest = replace(nearest, intent=NONE_INTENT, slots={}, decided_by="none")  # "i'm eighty" asks nothing
         is_understood = nearest.intent not in (NONE_INTENT, UNSURE_INTENT, OUT_OF_SCOPE)
         is_question = is_understood or asks
-        named = (self.about(said) if is_question else None) or self._asked_at_the_end(said, nearest)
+        named = self.about(said) if is_question else None
+        ended = None
+        if named is not None or not _is_well_understood(nearest):
+            ended = self._asked_at_the_end(said, beside=named)
+        if ended is None and (named is not None or nearest.decided_by in ("none", "unsure")):
+            ended = self._meant_at_the_end(said, beside=named)
+        if ended is not None:
+            return ended
         if named is not None:
             return named
         blamed = language.blamed_in(comparable)
@@ -393,19 +470,40 @@ class Understanding:
             return nearest
         return self._otherwise(comparable, nearest, is_asked=bool(asked))
 
-    def _asked_at_the_end(self, said: NormalizedText, nearest: Match) -> Match | None:
-        """Return the meaning of a question at the end of a story, or `None` if there is no such question or the whole
-        text is understood well.
+    def _asked_at_the_end(self, said: NormalizedText, beside: Match | None) -> Match | None:
+        """Return the meaning of a question at the end of a story that matches a template word for word, or `None`.
+
+        A general question ("why do i get cramps") says nothing `beside` a thing that the story names.
         """
-        if nearest.decided_by == "nearest" and nearest.intent != OUT_OF_SCOPE and nearest.score >= _WELL_UNDERSTOOD:
-            return None
-        words = said.essence.split()
-        for start in range(1, len(words) - _FEW_WORDS):
-            question = self.normalize(" ".join(words[start:]))
-            claim = self._exact(question, "none") if said.language.begins_a_question(question.text) else None
-            if claim is not None and self._group(claim.intent) not in (COMMAND_GROUP, TALK_GROUP):
+        for question in self._questions_at_the_end(said, after=1):
+            claim = self._exact(question, "none")
+            if claim is None or self._group(claim.intent) in (COMMAND_GROUP, TALK_GROUP):
+                continue
+            if beside is None or said.language.question_in(question.essence) != claim.intent:
                 return self._claimed(said, claim, None)
         return None
+
+    def _meant_at_the_end(self, said: NormalizedText, beside: Match | None) -> Match | None:
+        """Return the meaning of a question at the end of a story that is well understood by similarity, or `None`.
+
+        A question about a thing in `asked_first` needs no similarity.
+        """
+        for question in self._questions_at_the_end(said, after=_WORDS_OF_A_STORY):
+            if self.about(question) is not None:
+                return None
+            nearest = self._nearest(question, list(self._ranked(question.essence).scores()))
+            is_ours = self._group(nearest.intent) not in (COMMAND_GROUP, TALK_GROUP) and nearest.intent not in LEVELS
+            is_general = beside is not None and said.language.question_in(question.essence) == nearest.intent
+            if is_ours and not is_general and _is_well_understood(nearest):
+                return replace(nearest, slots={**nearest.slots, **self._slots_in(said, nearest.intent)})
+        return None
+
+    def _questions_at_the_end(self, said: NormalizedText, after: int) -> Iterator[NormalizedText]:
+        """Yield the parts of a text that begin a question after at least so many words, the longest first."""
+        words = said.essence.split()
+        for start in range(after, len(words) - _FEW_WORDS):
+            if said.language.begins_a_question(words[start]):
+                yield self.normalize(" ".join(words[start:]))
 
     def _otherwise(self, comparable: str, nearest: Match, *, is_asked: bool) -> Match:
         """Return the meaning of a text about the subject that is not understood otherwise.
@@ -423,7 +521,7 @@ class Understanding:
             intent = next(map(self._intent_with, language.asked_first), None)
         if intent is None:
             return nearest
-        slots = self.sentences.find_slots(comparable, self.sentences.slots_of.get(intent, ()))
+        slots = self.sentences.find_slots(comparable, self.sentences.slots_of.get(intent, ()), misheard=False)
         return Match(intent, slots, score=nearest.score, decided_by="nearest")
 
     def _is_about(self, asked: list[str], intent: str) -> bool:
@@ -666,6 +764,11 @@ def _danger_rank(match: Match) -> tuple[int, int]:
     level = match.intent if match.intent in HELP_NOW else match.possible
     rank = HELP_NOW.index(level) if level in HELP_NOW else len(HELP_NOW)
     return (rank, 0) if match.certainty == "certain" else (rank + len(HELP_NOW), 1)
+
+
+def _is_well_understood(match: Match) -> bool:
+    """Return whether a text as a whole is understood well enough by similarity."""
+    return match.decided_by == "nearest" and match.intent != OUT_OF_SCOPE and match.score >= _WELL_UNDERSTOOD
 
 
 def _denies_danger(flags: Flags) -> bool:
