@@ -188,6 +188,12 @@ def test_a_file_is_written_whole_in_place_of_another_and_keeps_its_rights(tmp_pa
     assert files(tmp_path) == [link, file]
 
 
+def test_a_link_that_leads_to_itself_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("link")
+    write_whole(tmp_path / "link", b"the new one")
+    assert (tmp_path / "link").read_bytes() == b"the new one"
+
+
 def test_what_is_no_file_is_written_to_and_stays_what_it_is() -> None:
     write_whole(Path("/dev/null"), b"nothing")
     assert Path("/dev/null").is_char_device()

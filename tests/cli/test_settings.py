@@ -139,6 +139,23 @@ def test_no_mistake_in_the_file_keeps_an_emergency_from_its_answer(
     assert file.read_bytes() == before
 
 
+def test_a_file_that_cannot_be_looked_up_keeps_nothing_from_an_emergency(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/" + "x" * 300)  # as with the home of another user
+    ran = run("ask", "chest pain")
+    assert ran.code == 0
+    assert "Call your local emergency number now." in ran.out
+    assert "cannot be read: File name too long" in " ".join(ran.err.split())
+    assert run("check").code == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", "--help"], ["models", "list", "-h"]])
+def test_help_needs_no_settings(run: Run, file: Path, arguments: list[str]) -> None:
+    write(file, "what\n")
+    assert run(*arguments).code == 0
+
+
 @pytest.mark.slow
 def test_settings_are_the_defaults_of_every_command_and_the_environment_and_options_come_before_them(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,7 @@ import click
 
 from voice_helper.cli.options import (
     DEBUG_RECORDING,
+    FilePath,
     Options,
     check_save,
     check_save_name,
@@ -41,10 +42,10 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 @click.argument("question", nargs=-1)
 @click.option(
     "--wav",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=FilePath(path_type=Path, allow_dash=True),
     help="Audio file with the question (WAV, FLAC or OGG; - is standard input).",
 )
-@click.option("--save", type=click.Path(path_type=Path), help="Write the spoken answer to this WAV file.")
+@click.option("--save", type=FilePath(path_type=Path), help="Write the spoken answer to this WAV file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option("--explain", is_flag=True, help="Also show the second-best meaning, which takes longer.")
 @DEBUG_RECORDING
@@ -168,7 +169,7 @@ def _show_answer(transcript: Transcript, engine: str | None, match: Match, answe
 @click.command()
 @click.option(
     "--save",
-    type=click.Path(path_type=Path),
+    type=FilePath(path_type=Path),
     default=Path("answer.wav"),
     show_default=True,
     help="Write the spoken answer to this WAV file.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from voice_helper.cli.options import (
+    FilePath,
     Options,
     common,
     counted,
@@ -33,7 +34,7 @@ _SHOWN_EVERY = 5
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("files", nargs=-1, required=True, type=FilePath(path_type=Path, allow_dash=True))
 @click.option(
     "--most-refused",
     type=click.FloatRange(0, 1),
@@ -41,7 +42,7 @@ _SHOWN_EVERY = 5
     show_default=True,
     help="Largest share of on-topic sentences that may get no answer.",
 )
-@click.option("--picture", type=click.Path(path_type=Path), help="Draw the trade-off in this SVG file.")
+@click.option("--picture", type=FilePath(path_type=Path), help="Draw the trade-off in this SVG file.")
 @click.option("--dry-run", is_flag=True, help="Show the thresholds without writing them.")
 @common
 def calibrate(

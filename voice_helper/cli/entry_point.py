@@ -38,8 +38,11 @@ _COMMANDS: Final = {
 }  # fmt: skip
 """The module of each command. It is imported only when the command runs or its help is shown."""
 
-_ANSWERING: Final = ("ask", "listen", "guide", "demo", "serve")
+_ANSWERING: Final = ("ask", "listen", "guide", "demo", "serve", "start")
 """The commands that may have to respond to an emergency, and so must start even if the settings are invalid."""
+
+_INFORMING: Final = frozenset({"-h", "--help", "--version"})
+"""The options that only show something, which need no settings."""
 
 _SERVERS: Final = ("web", "wyoming", "cluster")
 """The subcommands of `serve`."""
@@ -143,7 +146,7 @@ def _run_with_settings(given: list[str]) -> None:
     """Run a command with the user's settings. A command that may have to respond to an emergency runs in spite of
     mistakes in them.
     """
-    is_answering = given[0] in _ANSWERING
+    is_answering = given[0] in _ANSWERING or not _INFORMING.isdisjoint(given)
     settings = _settings(is_answering=is_answering)
     while True:
         defaults = {**dict.fromkeys(_COMMANDS, settings), "serve": dict.fromkeys(_SERVERS, settings)}
@@ -177,8 +180,12 @@ def _settings(*, is_answering: bool) -> Mapping[str, Any]:
     valid ones.
     """
     path = settings_file()
-    if not path.is_file():
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):  # usual, so the reader is not even imported
         return {}
+    except OSError:  # for example a folder of another user: the reader says so
+        pass
     from voice_helper.support.settings import read_settings, usable_settings
 
     try:

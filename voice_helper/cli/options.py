@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 Item = TypeVar("Item")
 _PYTHONS_OWN: Final = gc.get_threshold()
 _HANGING: Final = 2
+_MAX_SHOWN_CHARACTERS: Final = 60
 _PATIENCE_SECONDS: Final = 1.0  # shorter work needs no progress bar
 # JSON leaves these characters unescaped, but terminals interpret some of them, and lone surrogates cannot be printed
 _CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -86,6 +87,23 @@ class Options:
         return {"number": self.number} if self.number else {}
 
 
+class FilePath(click.Path):
+    """The path of a file or a folder, which need not exist. A path that the system cannot look up is wrong usage, such
+    as a name that is too long.
+    """
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return the path. Raises `click.BadParameter`."""
+        try:
+            Path(value).stat()
+        except (FileNotFoundError, NotADirectoryError):  # reported where the path is used
+            pass
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            self.fail(f'"{_shortened(str(value))}" is not usable as a path: {reason}', parameter, context)
+        return super().convert(value, parameter, context)
+
+
 def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
     """Return an option for all commands. An environment variable named VOICE_HELPER_... can also set it."""
     variable = f"VOICE_HELPER_{names[0].removeprefix('--').upper()}"
@@ -131,13 +149,13 @@ def _no_language(language: str) -> str:
 
 INTENTS: Final = _shared(
     "--intents",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FilePath(path_type=Path, file_okay=False),
     help="Another intents folder, such as another subject.",
 )
 
 _SHARED_OPTIONS: Final = (
     _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="Recognizer to use."),
-    _shared("--model", type=click.Path(path_type=Path), help="Folder of the speech model to use."),
+    _shared("--model", type=FilePath(path_type=Path), help="Folder of the speech model to use."),
     _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="Voice to use."),
     _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Speed in words a minute."),
     _shared("--device", help="Sound device, by part of its name."),
@@ -158,7 +176,7 @@ _SHARED_OPTIONS: Final = (
 DEBUG_RECORDING: Final = click.option(
     "--debug-recording",
     "recording",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FilePath(path_type=Path, file_okay=False),
     help="Save the microphone audio in this folder, after announcing it. No audio is saved otherwise.",
 )
 
@@ -222,7 +240,17 @@ def plain(text: str) -> str:
     """
     from rich.markup import escape
 
-    return escape("".join(character if character.isprintable() else " " for character in text))
+    return escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _shortened(text: str) -> str:
+    """Return the start of a text, printable on one line."""
+    start = _printable(text[:_MAX_SHOWN_CHARACTERS])
+    return start if len(text) <= _MAX_SHOWN_CHARACTERS else f"{start}..."
 
 
 def print_hanging(console: Console, before: str, text: str, after: str = "") -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from voice_helper.cli.options import (
+    FilePath,
     Options,
     choose_recognizer,
     common,
@@ -72,10 +73,8 @@ def serve() -> None:
 
 @serve.command()
 @_address(WEB_PORT)
-@click.option("--cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate for https (PEM file).")
-@click.option(
-    "--key", type=click.Path(path_type=Path, dir_okay=False), help="Private key of the certificate (PEM file)."
-)
+@click.option("--cert", type=FilePath(path_type=Path, dir_okay=False), help="Certificate for https (PEM file).")
+@click.option("--key", type=FilePath(path_type=Path, dir_okay=False), help="Private key of the certificate (PEM file).")
 @click.option(
     "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of concurrent users."
 )
@@ -157,7 +156,7 @@ def web(
 @click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant discover it on the network.")
 @click.option(
     "--keep-sessions",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FilePath(path_type=Path, dir_okay=False),
     help="Keep guided sessions in this file, so that they survive a restart. Without it, nothing is kept.",
 )
 @common

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 import click
 
 from voice_helper.cli.options import (
+    FilePath,
     Options,
     common,
     counted,
@@ -89,12 +90,12 @@ _BATCH_OPTIONS: Final = (
     click.option("--explain", is_flag=True, help="Show the reasons for each sentence."),
     click.option(
         "--output",
-        type=click.Path(path_type=Path),
+        type=FilePath(path_type=Path),
         help="Write the report to this file instead of the screen, in full or not at all.",
     ),
     click.option(
         "--compare",
-        type=click.Path(path_type=Path),
+        type=FilePath(path_type=Path),
         metavar="OLD.jsonl",
         help="Show what broke and what was fixed since --format jsonl wrote this file.",
     ),
@@ -120,7 +121,7 @@ def _tested(command: Callable[..., None]) -> Any:
 
 
 @click.command("test-intents")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("files", nargs=-1, type=FilePath(path_type=Path, allow_dash=True))
 @click.option(
     "--history/--no-history", default=True, help="Keep the lines you type at the prompt, on this machine only."
 )

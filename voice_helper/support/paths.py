@@ -9,6 +9,22 @@ import platformdirs
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a path is a file. A path that cannot be examined is not, such as one in another user's folder."""
+    try:
+        return path.is_file()
+    except OSError:  # before Python 3.14, pathlib raises it for some causes
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder. A path that cannot be examined is not."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def data_folder(name: str) -> Path:
     """Return the path of a data folder such as `intents` or `models`.
 
