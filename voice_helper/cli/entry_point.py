@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from voice_helper import __version__
-from voice_helper.cli.interrupts import handle_termination, repeat_lost_interrupts
+from voice_helper.cli.interrupts import end_at_interrupts, raise_interrupts, repeat_lost_interrupts
 from voice_helper.cli.options import Options, disclaimer, note, show_error
 from voice_helper.errors import SettingsError, VoiceHelperError
 from voice_helper.support.onnx import keep_onnxruntime_silent
@@ -82,7 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _set_environment()
     _open_streams()
     gc.set_threshold(_OBJECTS_TO_COLLECT)
-    code = run(list(sys.argv[1:] if arguments is None else arguments))
+    try:
+        code = run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:  # another one, while the first one was handled
+        code = _INTERRUPTED
+    end_at_interrupts()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -121,8 +125,8 @@ def run(arguments: list[str]) -> int:
     """Run the command line. Return 0 on success, 1 for an error that the user can fix, 2 for wrong usage, and 130 if
     interrupted.
     """
-    handle_termination()
     try:
+        raise_interrupts()
         given = arguments or (["start"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--help"])
         _run_with_settings(given)
     except VoiceHelperError as error:
