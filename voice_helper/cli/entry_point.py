@@ -84,9 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     gc.set_threshold(_OBJECTS_TO_COLLECT)
     try:
         code = run(list(sys.argv[1:] if arguments is None else arguments))
+        end_at_interrupts()
     except KeyboardInterrupt:  # another one, while the first one was handled
+        end_at_interrupts()
         code = _INTERRUPTED
-    end_at_interrupts()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
