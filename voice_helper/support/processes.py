@@ -52,5 +52,5 @@ def _delayed() -> Iterator[None]:
     finally:
         for number, handler in delayed.items():
             signal.signal(number, handler)
-        for number in arrived:
-            signal.raise_signal(number)
+        for given in arrived:
+            signal.raise_signal(given)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class EmbeddedWorkers:
         self._replacing = threading.Lock()
         self._pool = self._open()
         try:
+            if sys.platform != "win32":
+                resource_tracker.ensure_running()  # its start would let Ctrl-C through to the processes
             with starting_process():  # the pool starts its processes with the first request
                 begun = self._pool.map(_transcribed, [np.zeros(SAMPLE_RATE, dtype=np.float32)] * processes)
             list(begun)
