@@ -676,6 +676,8 @@ LABELLED = [
         ("-", "[" + ",\n".join(map(json.dumps, LABELLED)) + "]"),
         ("lines.csv", 'text,intent\ndoes heat help,remedy_cold\n"is it cold, or hot?",remedy_heat\n'),
         ("lines.csv", 'intent, text\r\nremedy_cold, does heat help\r\nremedy_heat, "is it cold, or hot?"\r\n'),
+        ("lines.csv", "text;intent\ndoes heat help;remedy_cold\nis it cold, or hot?;remedy_heat\n"),
+        ("-", 'Text;"Intent"\r\ndoes heat help;remedy_cold\r\n"is it cold, or hot?";remedy_heat\r\n'),
         ("-", "text\tintent\ndoes heat help\tremedy_cold\nis it cold, or hot?\tremedy_heat\n"),
         ("lines.jsonl", "\n".join(map(json.dumps, LABELLED))),
     ],
@@ -684,6 +686,13 @@ LABELLED = [
 def test_labelled_lines_are_read_from_arrays_and_tables_too(name: str, text: str, mark: str) -> None:
     cases = list(read_cases(Path(name), mark + text))
     assert [(case.text, case.intent) for case in cases] == [(line["text"], line["intent"]) for line in LABELLED]
+
+
+@pytest.mark.parametrize("name", ["lines.jsonl", "lines.json", "lines.txt"])
+def test_only_the_ends_of_lines_end_a_line(name: str) -> None:
+    line = json.dumps({"text": "chest\u2028pain\x85now", "intent": "emergency"}, ensure_ascii=False)
+    cases = list(read_cases(Path(name), f"{line}\r\n{line}\n"))
+    assert [case.text for case in cases] == ["chest\u2028pain\x85now"] * 2
 
 
 @pytest.mark.parametrize(
