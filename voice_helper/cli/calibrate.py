@@ -12,6 +12,7 @@ import click
 from voice_helper.cli.options import (
     FilePath,
     Options,
+    check_not_overwritten,
     common,
     counted,
     language_folder,
@@ -65,6 +66,7 @@ def calibrate(
     from voice_helper.tester.run import trial
     from voice_helper.understanding.calibration import best, point, trade_off, with_score, with_sure, with_values
 
+    check_not_overwritten("--picture", picture, files, "the lines in")
     folder = language_folder(options)
     cases = [case for case in read_case_files(files) if case.intent is not None and case.context == "none"]
     skill = open_chosen_skill(options)

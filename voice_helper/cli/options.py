@@ -7,10 +7,11 @@ import io
 import json
 import os
 import re
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, wraps
 from pathlib import Path
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 
 Item = TypeVar("Item")
 _PYTHONS_OWN: Final = gc.get_threshold()
+_STDIN: Final = 0
 _HANGING: Final = 2
 _MAX_SHOWN_CHARACTERS: Final = 60
 _PATIENCE_SECONDS: Final = 1.0  # shorter work needs no progress bar
@@ -363,8 +365,24 @@ def check_save_name(save: Path, question: Path | None = None) -> None:
 
     if is_sound_name(save) and save.suffix.casefold() != ".wav":
         raise click.UsageError(f"--save writes WAV files only: --save {save.with_suffix('.wav')}")
-    if question is not None and save.exists() and question.exists() and save.samefile(question):
-        raise click.UsageError(f"--save would overwrite the question in {question}: choose another name")
+    if question is not None:
+        check_not_overwritten("--save", save, [question], "the question in")
+
+
+def check_not_overwritten(option: str, written: Path | None, inputs: Sequence[Path], what: str) -> None:
+    """Raise `click.UsageError` if writing a file would overwrite one of the inputs.
+
+    A shell may have connected one of them to standard input.
+    """
+    if written is None:
+        return
+    for path in inputs:
+        is_stdin = str(path) == "-"
+        with suppress(OSError):  # one of them does not exist
+            about = os.fstat(_STDIN) if is_stdin else path.stat()
+            if stat.S_ISREG(about.st_mode) and os.path.samestat(about, written.stat()):
+                name = written if is_stdin else path
+                raise click.UsageError(f"{option} would overwrite {what} {name}: choose another name")
 
 
 def language_folder(options: Options) -> Path:

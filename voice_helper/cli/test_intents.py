@@ -18,6 +18,7 @@ import click
 from voice_helper.cli.options import (
     FilePath,
     Options,
+    check_not_overwritten,
     common,
     counted,
     language_folder,
@@ -154,6 +155,7 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
         return
     if batch.cluster and batch.audio:
         raise click.UsageError("--cluster distributes texts, not audio files")
+    check_not_overwritten("--output", batch.output, files, "the lines in")
     earlier = _earlier(batch)
     skill = open_chosen_skill(options)
     piped: dict[str, bytes] = {}
