@@ -31,6 +31,7 @@ from voice_helper.cli.options import (
 )
 from voice_helper.errors import VoiceHelperError
 from voice_helper.support.silence_stderr import without_sound_library_noise
+from voice_helper.types import NONE_INTENT
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.audio.devices import WavSource
@@ -158,7 +159,9 @@ def _show_answer(transcript: Transcript, engine: str | None, match: Match, answe
         console.print(f"[dim]heard ({engine}, {transcript.confidence:.2f}):[/dim]", transcript.text, highlight=False)
     console.print(f"[dim]intent:[/dim] {match.intent}{slots(match)}", highlight=False)
     if explain and match.runner_up is not None:
-        console.print(f"[dim]runner-up:[/dim] {match.runner_up.intent} {match.runner_up.score:.2f}", highlight=False)
+        name, after = ("nearest", ", not taken for the meaning") if match.intent == NONE_INTENT else ("runner-up", "")
+        second = f"{match.runner_up.intent} {match.runner_up.score:.2f}{after}"
+        console.print(f"[dim]{name}:[/dim] {second}", highlight=False)
     for row in answer.spoken_rows():
         mark = {"article": "article", "first_aid": "first aid", "safety": "safety"}.get(row.kind, "")
         where = row.fact or row.source
