@@ -158,11 +158,15 @@ def _run_with_settings(given: list[str]) -> None:
         try:
             cli.main(args=given, prog_name="voice-helper", standalone_mode=False, default_map=defaults)
         except click.BadParameter as error:
-            name = _setting_of(error)
-            if name is None or name not in settings or not is_answering:
+            name, variable = _setting_of(error), _variable_of(error)
+            if not is_answering or (variable is None and (name is None or name not in settings)):
                 raise
-            note(f"{settings_file()}: {name}: {error.message}; continuing without this setting")
-            settings = {other: value for other, value in settings.items() if other != name}
+            where = f"{settings_file()}: {name}" if variable is None else variable
+            note(f"{where}: {error.message}; continuing without this setting")
+            if variable is None:
+                settings = {other: value for other, value in settings.items() if other != name}
+            else:
+                del os.environ[variable]
         else:
             return
 
@@ -210,6 +214,15 @@ def _wrong_parameter(error: click.BadParameter) -> int:
         return 1
     error.show()
     return error.exit_code
+
+
+def _variable_of(error: click.BadParameter) -> str | None:
+    """Return the environment variable that holds the invalid value, or `None` if the value came from elsewhere."""
+    parameter = error.param
+    if error.ctx is None or parameter is None or not isinstance(parameter.envvar, str) or not parameter.name:
+        return None
+    is_set = error.ctx.get_parameter_source(parameter.name) is ParameterSource.ENVIRONMENT
+    return parameter.envvar if is_set and parameter.envvar in os.environ else None
 
 
 def _setting_of(error: click.BadParameter) -> str | None:

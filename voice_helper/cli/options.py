@@ -22,7 +22,7 @@ from click.core import ParameterSource
 
 from voice_helper.errors import VoiceHelperError
 from voice_helper.recognizers import ENGINE_NAMES
-from voice_helper.support.paths import data_folder, intents_folder
+from voice_helper.support.paths import data_folder, intents_folder, is_folder
 from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
@@ -149,9 +149,25 @@ def _no_language(language: str) -> str:
     return f'there is no language "{language}"'
 
 
+def _intents(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Return the intents folder. Raises `click.BadParameter` if it was set once and has gone since.
+
+    A folder that was typed is checked later, when it is opened.
+    """
+    is_typed = context.get_parameter_source("intents") is ParameterSource.COMMANDLINE
+    if value is not None and not is_typed and not is_folder(value):
+        raise click.BadParameter(_no_intents(value), context, parameter)
+    return value
+
+
+def _no_intents(folder: Path) -> str:
+    return f"there is no intents folder {folder}"
+
+
 INTENTS: Final = _shared(
     "--intents",
     type=FilePath(path_type=Path, file_okay=False),
+    callback=_intents,
     help="Another intents folder, such as another subject.",
 )
 
@@ -392,7 +408,7 @@ def language_folder(options: Options) -> Path:
     """
     if options.intents is not None:
         if not options.intents.is_dir():
-            raise VoiceHelperError(f"there is no intents folder {options.intents}", hint="check the path of --intents")
+            raise VoiceHelperError(_no_intents(options.intents), hint="check the path of --intents")
         return options.intents
     known = _languages()
     if options.language not in known:

@@ -74,7 +74,7 @@ def is_named_for_a_language(folder: Path) -> bool:
 def search_folders(engine: str = "vosk") -> tuple[Path, ...]:
     """Return the folders that are searched for models of the engine, in search order."""
     kind = MODEL_KINDS[engine]
-    others = (Path(folder).expanduser() for folder in kind.folders)
+    others = (Path(os.path.expanduser(folder)) for folder in kind.folders)  # noqa: PTH111 - without a home, it stays
     return (data_folder("models"), *_named(kind), user_models_folder(), *others)
 
 
