@@ -137,6 +137,11 @@ def test_a_question_in_the_place_of_a_path_is_wrong_usage(run: Run) -> None:
     assert "is not usable as a path: File name too long" in " ".join(ran.err.split())
 
 
+def test_a_screen_without_a_size_shows_the_answer(tmp_path: Path) -> None:
+    ran = call(["ask", "chest pain", "--voice", "none"], folder=tmp_path, more={"COLUMNS": "0", "LINES": "0"})
+    assert "Call your local emergency number now." in ran.out
+
+
 # ask
 
 

@@ -104,6 +104,9 @@ def _set_environment() -> None:
     # An utterance needs only products of small matrices. With a second thread, numpy's OpenBLAS would spin while it
     # waits for the first one. A value that the user has set is kept.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for name in ("COLUMNS", "LINES"):
+        if os.environ.get(name, "").strip("0") == "":  # on a screen of no width, rich would print nothing at all
+            os.environ.pop(name, None)
 
 
 def _open_streams() -> None:
