@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Two workers. Each test file runs on one of them, because its tests share fixtures. A test that hangs fails after five minutes.
-# If Python's signals cannot interrupt it, its worker is ended after ten minutes, and the other tests still run.
+# If a signal cannot interrupt such a test, its worker is killed after ten minutes, and the other tests still run.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder --timeout 300 \
 	-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 CORE_TESTS := audio/test_endpoint.py content dialogue exporters servers/test_chat_sessions.py skill test_hostile_input.py \
@@ -71,7 +71,7 @@ test-ovos: $(OVOS_VENV)/.installed  ## test the skill in OpenVoiceOS, in .venv-o
 # Home Assistant up to 2026.2 has hassil 3.5, which removes words such as "can you" from an utterance.
 HASSIL_VENV := .venv-hassil
 test-hassil: $(VENV)/.installed-dev $(HASSIL_VENV)/.installed  ## test the exported signs of danger with hassil 3.5
-	$(BIN)/python -m pytest -q tests/exporters/test_homeassistant.py -k "hassil_3_5 or cuts or harmless"
+	$(BIN)/python -m pytest -q tests/exporters/test_homeassistant.py -k "hassil_3_5 or skip_words"
 
 $(HASSIL_VENV)/.installed:
 	$(PYTHON) -m venv $(HASSIL_VENV)
@@ -110,7 +110,7 @@ format: $(VENV)/.installed-dev  ## fix and format the code
 # 200 runs that are killed and restarted.
 fuzz: $(VENV)/.installed-dev  ## send damaged input to every interface: about an hour
 	$(BIN)/python -m pytest tests/test_hostile_input.py -q --hypothesis-profile=fuzz --hypothesis-show-statistics
-	$(BIN)/python -m pytest tests/servers/test_wyoming.py -q -k "whatever_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
+	$(BIN)/python -m pytest tests/servers/test_wyoming.py -q -k "anything_that_is_sent or any_bytes" --hypothesis-profile=fuzz --hypothesis-show-statistics
 	EVERY_TEMPLATE=1 $(BIN)/python -m pytest tests/exporters/test_homeassistant.py -q -k sentence_of_a_template
 	$(BIN)/python -m pytest tests/dialogue/test_guide.py -q -k whatever_is_said --hypothesis-profile=walks
 	$(BIN)/python -m bench.fuzz --seconds 240 --most 400000

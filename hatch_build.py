@@ -31,7 +31,7 @@ class Description(MetadataHookInterface):
 
 
 class LocaleFiles(BuildHookInterface[Any]):
-    """Generates the files for every wheel, so that they are never older than the sentences."""
+    """Generates the locale files for every wheel, so that they are never older than the sentences."""
 
     _made: Path | None = None
 
@@ -51,6 +51,6 @@ class LocaleFiles(BuildHookInterface[Any]):
         build_data["force_include"][str(self._made / "locale")] = "voice_helper/data/openvoiceos/locale"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Remove the temporary files, which are in the wheel now."""
+        """Remove the temporary files, because the wheel now contains them."""
         if self._made is not None:
             shutil.rmtree(self._made, ignore_errors=True)

@@ -1,7 +1,5 @@
-"""Measurements, separate from the tests. Each prints a table and writes it as JSON. No measurement fails because it is
-slow.
-"""
+"""Measurements, separate from the tests. Each prints a table and writes it as JSON. A slow result is never an error."""
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line sets it before numpy is loaded
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as on the command line; must be set before numpy loads

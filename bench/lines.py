@@ -1,4 +1,4 @@
-"""Scores of labelled lines, and the files that results are written to."""
+"""Score labelled lines, and read and write the files that hold results."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
 
 
 def read_result(name: str) -> dict[str, Any]:
-    """Read the stored results of rows that are not measured in this run. Empty if there are none."""
+    """Read the stored results, for rows that are not measured in this run. Return an empty result if there are none."""
     path = _RESULTS / f"{name}.json"
     if not path.is_file():
         return {}

@@ -100,7 +100,7 @@ class WebPerson:
         await asyncio.wait_for(self.sounds.get(), 120)
 
     async def ask(self, pcm: bytes) -> float | None:
-        while not self.sounds.empty():  # left over from the previous answer
+        while not self.sounds.empty():  # audio left over from the previous answer
             self.sounds.get_nowait()
         await self._send(do="hear", how="once")
         self.is_deaf.clear()

@@ -1,7 +1,8 @@
 """Measure how well the user is recognized while others talk: `python -m bench.people FOLDER` (`make bench-people`).
 
 FOLDER holds recordings of real people who are not talking to the assistant (WAV, FLAC or OGG, also in subfolders). They
-are never committed. bench/RESULTS.md lists public ones. Names that contain "noise" or "kitchen" are noise.
+are never committed. bench/RESULTS.md lists public recordings. Files whose names contain "noise" or "kitchen" count as
+noise.
 
 There are three measurements: questions with someone else talking before, during and after them, recognized as `listen`
 does; a guided session in which only others talk; and the number of utterances per hour of other talk that are answered
@@ -56,7 +57,9 @@ class Scene:
 
 
 def recordings(folder: Path, *, noise: bool = False) -> list[Path]:
-    """Return the audio files below a folder. `noise` selects the noise files, otherwise the talk."""
+    """Return the audio files below a folder. With `noise`, return the noise files, and otherwise the recordings of
+    talk.
+    """
     found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in {".wav", ".flac", ".ogg"})
     return [path for path in found if ("noise" in str(path) or "kitchen" in path.name) == noise]
 
@@ -77,7 +80,7 @@ def to_bytes(samples: Samples) -> bytes:
 
 
 def scene(line: Line, pcm: bytes, talk: Samples, below: float | None, number: int) -> Scene:
-    """Mix a spoken question into a room in which someone else talks all the time."""
+    """Mix a spoken question with someone else's continuous talk."""
     said = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
     loud = np.flatnonzero(np.abs(said) > 0.01 * np.abs(said).max())
     said = said[loud[0] : loud[-1] + 1]
@@ -126,7 +129,7 @@ class Recorded:
 
 
 def overheard(skill: Skill, recognizer: Recognizer, paths: Sequence[Path], *, guided: bool) -> dict[str, object]:
-    """Let others talk, with or without a session. Return what was mistaken for the user's speech."""
+    """Play the talk of others, with or without a session. Return what was mistaken for the user's speech."""
     happened = list[LoopEvent]()
     tell: Callable[[LoopEvent], None] = happened.append
     assistant = listener(skill.conversation, recognizer, open_voice("none"), tell)

@@ -1,4 +1,5 @@
-"""Find which system and Python have a wheel for every package: `python -m bench.platforms`, or `make platforms`.
+"""Find out for which systems and Python versions every package has a wheel: `python -m bench.platforms`, or `make
+platforms`.
 
 For each pair, pip downloads the wheels of the plain install and builds nothing. The table is written to
 docs/platforms.md. This takes minutes and gigabytes.
@@ -98,17 +99,17 @@ def main() -> None:
         rows.append(f"| {system} | {' | '.join(cells)} |\n")
     source_only = ", ".join(sorted(SOURCE_ONLY))
     PAGE.write_text(
-        "# Where it installs\n\n"
+        "# Supported platforms\n\n"
         "Each cell says whether pip finds a wheel for every package of the plain install, and how many packages\n"
-        "that is. With wheels, nothing needs a compiler. The tests run on Linux x86-64 only.\n"
+        "that is. Wheels need no compiler. The tests run on Linux x86-64 only.\n"
         f"`make platforms` writes this page. Last run: {datetime.now(UTC):%B %Y}.\n\n"
         f"| system | {' | '.join(f'Python {python}' for python in PYTHONS)} |\n"
         f"|---|{'---|' * len(PYTHONS)}\n{''.join(rows)}\n"
         f"These packages have no wheel, but are pure Python, so pip builds them without a compiler: {source_only}.\n\n"
         "The embedded recognizer is the same on all systems, because it runs hama's network in numpy. On Windows,\n"
-        "hama cannot spell words that are not in `models/english-words.txt`. `voice-helper check --words` lists\n"
-        "them; add a line for each to `pronunciation.yaml`. kaldi-decoder has no wheel for musl (Alpine) or\n"
-        "32-bit ARM.\n",
+        "hama has no pronunciations for words that are not in `models/english-words.txt`. `voice-helper check\n"
+        "--words` lists them; add a line for each to `pronunciation.yaml`. kaldi-decoder has no wheel for musl\n"
+        "(Alpine) or 32-bit ARM.\n",
         encoding="utf-8",
     )
 

@@ -1,12 +1,12 @@
-"""How often red flags are raised, and raised by mistake: `python -m bench.safety [SPLIT ...] [--spoken NTH]`.
+"""Measure how often red flags are detected, and how often they are raised by mistake.
 
 Run it with `python -m bench.safety [dev|test|blind] [--spoken NTH]`.
 
 The lines are typed, or every NTH line is spoken by every voice, without noise and with white noise at 10 dB, and
-recognized with the embedded recognizer. `safety-dev.jsonl` may be used for tuning and learning, `safety-test.jsonl`
-never: its author had not seen the rules. `safety-blind.jsonl` was written by two people who had seen neither rules nor
-wordings. It includes remarks in a session, and distinguishes certain from possible alarms. Never tune on it.
-`alarm-dev.jsonl` has the same labels and may be tuned on: no line of it is learned from.
+recognized with the embedded recognizer. `safety-dev.jsonl` may be used for tuning and training. `safety-test.jsonl`
+must not: its author had not seen the rules. `safety-blind.jsonl` was written by two people who had seen neither rules
+nor wordings. That file includes remarks in a session, and distinguishes certain from possible alarms. Never tune on it.
+`alarm-dev.jsonl` has the same labels and may be used for tuning, but none of its lines are used for training.
 """
 
 from __future__ import annotations

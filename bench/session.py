@@ -1,8 +1,8 @@
 """Measure voice control of the guided session while the assistant is speaking: `python -m bench.session [--trials N]`.
 
-In a simulated room, the microphone picks up the assistant's voice at 0, -6 or -12 dB next to the user. The figures are
-how soon and how often "stop" takes effect, whether the assistant's own voice ever moves the session or cuts off an
-answer, and how soon help begins.
+In a simulated room, the microphone picks up the assistant's voice at 0, -6 or -12 dB next to the user. The benchmark
+measures how soon and how often "stop" takes effect, whether the assistant's own voice ever moves the session or cuts
+off an answer, and how soon help begins.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COMMANDS = {
     "wait": "guide_pause", "it's better": "guide_better", "it's worse": "guide_worse", "it's my foot": "guide_place",
 }  # fmt: skip
 STARTS = ("help i have a cramp", "ow my calf", "i've got cramp in my foot", "help me", "my leg has seized up", "cramp")
-_EVERY_ORDINARY = 3  # of the questions of `dev`
+_EVERY_ORDINARY = 3  # use every third question of `dev`
 _LOUDNESS = 3000.0  # root mean square of the assistant's voice
 _DELAYS_SECONDS = (0.02, 0.06, 0.12)
 

@@ -1,8 +1,8 @@
-"""How well a session is led by voice while others talk: `python -m bench.session_talk FOLDER [--trials N --minutes N]`.
+"""Measure voice control of a session while others talk: `python -m bench.session_talk FOLDER [--trials N --minutes N]`.
 
-FOLDER holds recordings of real people who say nothing to us, which are never committed. As in `bench.session`, the
-microphone also hears our own voice. Measured are "stop" and "next" while somebody talks in the room, and how often such
-talk alone moves a session.
+FOLDER holds recordings of real people who are not talking to the assistant. They are never committed. As in
+`bench.session`, the microphone also picks up the assistant's own voice. The benchmark measures how often "stop" and
+"next" take effect while someone else talks in the room, and how often such talk alone moves a session.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench.session import COMMANDS, SETTINGS, Stage, spread, trimmed
 from bench.speech import kept_voices, spoken
 from voice_helper.types import SAMPLE_RATE
 
-_LOUDNESS = 3000.0  # root mean square of the person, as loud as our own voice
+_LOUDNESS = 3000.0  # root mean square of the person's speech, the same as that of the assistant's voice
 _DELAYS_SECONDS = (0.02, 0.06, 0.12)
 _AFTER_SECONDS = 2.0
 _SESSION_SECONDS = 90
@@ -29,7 +29,7 @@ _MOVES_NOTHING = ("none", "unsure", "out_of_scope")
 
 
 def mixed(talk: Samples, below: float, start: int, command: bytes, at_samples: int) -> bytes:
-    """Give a command in a room in which somebody talks all the time, so many decibels softer."""
+    """Mix a command with someone else's continuous talk, which is `below` decibels softer."""
     behind = talk[start : start + at_samples + len(command) // 2 + round(_AFTER_SECONDS * SAMPLE_RATE)]
     room = behind * (_LOUDNESS * 10 ** (-below / 20) / loudness(behind))
     said = np.frombuffer(command, dtype="<i2").astype(np.float32)
@@ -40,7 +40,7 @@ def mixed(talk: Samples, below: float, start: int, command: bytes, at_samples: i
 def obeyed_among_others(
     stage: Stage, speakers: Mapping[str, Callable[[str], bytes]], talk: Samples, below: float, leak: float, count: int
 ) -> dict[str, object]:
-    """Say "stop" and "next" in turn to a session while somebody talks; give how many were obeyed, and how soon."""
+    """Say "stop" and "next" in turn while someone else talks. Return how many were obeyed, and how soon."""
     chance, names = random.Random(8), sorted(speakers)
     obeyed, waits, missed = Counter[str](), list[float](), list[str]()
     for number in range(count):
@@ -66,7 +66,7 @@ def obeyed_among_others(
 
 
 def moved_by_others(stage: Stage, talk: Samples, below: float, leak: float, minutes: float) -> dict[str, object]:
-    """Let it lead sessions while somebody talks, and nobody to it; give what moved them."""
+    """Run sessions while someone talks, but not to the assistant. Return what moved the sessions."""
     seconds, start, moves = 0.0, 0, list[str]()
     while seconds < minutes * 60:
         behind = talk[start : start + _SESSION_SECONDS * SAMPLE_RATE]

@@ -1,10 +1,10 @@
-"""Simulate a small board, one core at a quarter of its time, with a real-time source.
+"""Simulate a small board, which has a quarter of one core, with a real-time source.
 
 Run it with `python -m bench.small_board [--share N]`.
 
-The same program runs on the whole machine and throttled: with a control group if possible, otherwise by stopping it
-three quarters of the time. For both, the output shows how far it falls behind live speech, and how long after the final
-silence the answer starts.
+The same program runs on the whole machine and throttled. It is throttled with a control group if possible, and
+otherwise by stopping it for three quarters of the time. For both runs, the output shows how far the program falls
+behind live speech, and how long after the final silence the answer starts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from voice_helper.voices import open_voice
 
 _QUESTIONS = ("put_heat_on_it", "bananas", "what_is_a_cramp", "stretching")
 _GROUPS = Path("/sys/fs/cgroup")
-_PERIOD_MICROSECONDS = 20_000  # differences of a twentieth of a second are not noticeable
+_PERIOD_MICROSECONDS = 20_000  # a program cannot notice pauses this short
 _TALK_SECONDS = 60.0
 _INSIDE = "--inside"
 

@@ -1,8 +1,9 @@
 """Run the servers for an hour under load and look for leaks: `python -m bench.soak [--minutes 60]`.
 
-Two users of the page and two satellites of Home Assistant ask in real time, listen, think, and ask again. Every 10 to
+Two users of the page and two Home Assistant satellites ask in real time, listen, think, and ask again. Every 10 to
 30 s, a client connects and drops mid-request or sends invalid data. Every five minutes, the output shows memory, open
-files and threads of both servers, and the questions and delays of these minutes. No time limit makes it fail.
+files and threads of both servers, and the questions and delays of these minutes. The run never fails because of slow
+answers.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ _THINKS_SECONDS: Final = (3.0, 10.0)  # listening to the answer and thinking
 _TROUBLE_SECONDS: Final = (10.0, 30.0)  # between two clients that drop or send invalid data
 _LOOK_MINUTES: Final = 5.0
 _SETTLED_MINUTES: Final = 10.0
-"""Growth after this time does not come from loading what is needed once."""
+"""How long, in minutes, the servers take to load everything that is loaded only once. Only later growth counts as a
+leak.
+"""
 
 _COMES_AGAIN_SECONDS: Final = 1.0
 _RUBBISH_BYTES: Final = 4_000

@@ -78,8 +78,8 @@ def speak_all(texts: Sequence[str]) -> list[str]:
 
 
 def kept_voices(texts: Sequence[str]) -> dict[str, Callable[[str], bytes]]:
-    """Return the voices from the cache. A voice that brings its own espeak cannot share a process with this
-    package's.
+    """Return the voices from the cache. A voice that includes its own copy of espeak cannot share a process with this
+    package's copy.
     """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         names = pool.apply(speak_all, (texts,))

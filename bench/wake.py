@@ -1,8 +1,8 @@
 """Measure misses and false alarms of the wake word: `python -m bench.wake [MINUTES]`.
 
 Every voice says the wake word, alone and before a question. False alarms are counted over the questions and red flags
-that other benchmarks have synthesized and cached. This is harder than television, because all of it is speech close to
-the microphone.
+that other benchmarks have synthesized and cached. These are harder than a television, because all of the speech is
+close to the microphone.
 """
 
 from __future__ import annotations

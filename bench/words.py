@@ -1,8 +1,9 @@
 """Regenerate `models/english-words.txt`.
 
-Run it with `python -m bench.words`. Requires pocketsphinx, whose dictionary and model it reads.
+Run this with `python -m bench.words`. It requires pocketsphinx, because it reads the dictionary and model of that
+package.
 
-Run it after many sentences in `intents/en` have changed.
+Run this again after changes to many sentences in `intents/en`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Measure the response times of the Wyoming server: `python -m bench.wyoming [--clients N]`.
 
 The server runs in a separate process. A number of clients ask at once, with a new connection for each question, as Home
-Assistant does: first without pauses, then every three seconds, like people. Then some clients speak at once, measured
-from the end of the audio to the transcript. Finally, the voice is measured to the start and to the end of its audio.
+Assistant does: first without pauses, then every three seconds, like people. Then several clients speak at once, and the
+time from the end of the audio to the transcript is measured. Finally, the times to the start and to the end of the
+voice's audio are measured.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def main() -> None:
     clients = parser.parse_args().clients
     questions = [line.text for line in read_lines("dev")]
     random.Random(1).shuffle(questions)
-    load = os.getloadavg()[0]  # of other programs, which reduces the processor time available here
+    load = os.getloadavg()[0]  # the load of other programs, which leave less processor time for this one
     with served(("serve", "wyoming", "--port", "0")) as server:
         results = asyncio.run(measured(server, clients, questions))
     for what, counts in results.items():

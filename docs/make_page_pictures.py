@@ -1,6 +1,7 @@
-"""Photograph the page in the browser of this machine: the two pictures of these pages, and one of each size to look at.
+"""Take screenshots of the web page in the browser of this machine: the two pictures in these docs, and one per screen
+size for inspection.
 
-`make pictures` runs it. The pictures to look at go to `build/page`, or to a folder that is named.
+`make pictures` runs it. The pictures for inspection go to `build/page`, or to the folder given as an argument.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def main() -> None:
 
 
 def take(browser: Browser, address: str, state: State, screen: Screen, path: Path) -> None:
-    """Bring the page into a state on a screen, and save what is seen of it."""
+    """Bring the page into a state on a screen, and save the visible part."""
     context = browser.new_context(
         viewport={"width": screen.width, "height": screen.height},
         color_scheme="dark" if screen.is_dark else "light",

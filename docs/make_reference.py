@@ -10,12 +10,12 @@ from voice_helper.content.file_kinds import FILE_KINDS
 from voice_helper.content.schema import json_schema, reference
 
 DOCS = Path(__file__).parent
-PAGE = "files-of-the-words.md"
+PAGE = "intents-reference.md"
 SCHEMAS = "schema"
-_HEAD = """# The files of an intents folder
+_HEAD = """# Reference: the files of an intents folder
 
-Every key of each file, made from the schema that the program reads them by (`make reference`).
-[The words](../intents/README.md) explains how to write them.
+This page lists every key of each file. It is generated from the schema that the program reads the files with (`make
+reference`). [The intents folder](../intents/README.md) explains how to write the files.
 
 `docs/schema` contains the same schema as JSON Schema, for editors. In VS Code with the YAML extension, or another
 editor that uses `yaml-language-server`, add a first line such as this one. The editor then completes keys, shows

@@ -12,13 +12,13 @@ from mkdocs.structure.pages import Page
 
 _CHECKOUT: Final = Path(__file__).resolve().parent.parent
 _ELSEWHERE: Final = {
-    "intents/README.md": "words.md",
+    "intents/README.md": "intents-folder.md",
     "bench/RESULTS.md": "results.md",
     "bench/RESULTS-appendix.md": "results-appendix.md",
     "CHANGELOG.md": "changelog.md",
     "packaging/README.md": "packaging.md",
 }
-"""The name of each page on the site."""
+"""The name on the site of each page from another folder."""
 
 _LINK: Final = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)\s]*)?\))")
 

@@ -1,3 +1,3 @@
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line sets it before numpy is loaded
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as on the command line; must be set before numpy loads

@@ -1,4 +1,4 @@
-"""Another subject, made from the docs alone: asked, heard, guided, served and exported."""
+"""Another subject, made from the docs alone, can be asked by text and by voice, guided, served and exported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WARNING = "WARNING: signs of danger are not recognized"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the page tells a newcomer to make."""
+    """Return the folder that the page tells newcomers to create."""
     folder = tmp_path_factory.mktemp("subject") / "back-pain"
     for name, text in FILE.findall(DOCS):
         path = folder / name
@@ -84,7 +84,7 @@ def test_a_spoken_question_is_answered(run: Run, folder: Path, tmp_path: Path) -
 
 
 @pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
-def test_a_session_is_guided_for_its_place_and_ends_at_a_word(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_a_session_is_guided_for_its_place_and_ends_with_stop(run: Run, folder: Path, tmp_path: Path) -> None:
     sound = tmp_path / "session.wav"
     write_wav(sound, silence(40.0) + flite("slt", "stop") + silence(2.0))
     ran = run("guide", "--intents", folder, "--place", "upper", "--source", sound, "--events", "--voice", "none")
@@ -110,7 +110,7 @@ def test_it_is_served_by_turns_with_its_own_places_and_limit(back: Skill) -> Non
     assert (late.ended, late.text.startswith("This has taken too long.")) == ("time_limit", True)
 
 
-def test_words_that_the_guide_leaves_out_are_never_said_as_silence(back: Skill) -> None:
+def test_texts_that_the_guide_leaves_out_are_skipped(back: Skill) -> None:
     talks = ChatSessions(back.conversation.by_turns())
     for text in ("help", "qwxz", "repeat", "next", "next", "stop", "qwxz", "qwxz", "qwxz", "qwxz"):
         assert all(row.text for row in talks.say("bed", text).rows)

@@ -19,7 +19,7 @@ from voice_helper.support.paths import cache_folder
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of the test's own, not made yet."""
+    """Return a separate cache folder, which does not exist yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return cache_folder()
 
@@ -42,35 +42,35 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def test_what_was_made_is_kept() -> None:
+def test_a_result_is_cached() -> None:
     assert_same(kept_arrays("numbers", "key", numbers))
     assert_same(kept_arrays("numbers", "key", must_not_make))
 
 
-def test_another_key_is_another_thing() -> None:
+def test_another_key_is_another_entry() -> None:
     kept_arrays("numbers", "key", numbers)
     other = kept_arrays("numbers", "other key", lambda: {"one": np.array([1])})
     assert list(other) == ["one"]
     assert_same(kept_arrays("numbers", "key", must_not_make))
 
 
-def test_another_name_is_another_thing() -> None:
+def test_another_name_is_another_entry() -> None:
     kept_arrays("numbers", "key", numbers)
     assert list(kept_arrays("other", "key", lambda: {"one": np.array([1])})) == ["one"]
 
 
-def test_texts_are_kept_letter_for_letter() -> None:
+def test_texts_are_cached_exactly() -> None:
     texts = {"questions": "waden\nkrämpfe", "commands": ""}
     assert kept_texts("texts", "key", lambda: texts) == texts
     assert kept_texts("texts", "key", lambda: {"made": "again"}) == texts
 
 
-def test_one_whole_file_is_all_that_lies_in_the_folder(folder: Path) -> None:
+def test_the_folder_contains_only_the_complete_file(folder: Path) -> None:
     kept_arrays("numbers", "key", numbers)
     assert [path.name for path in files(folder)] == ["numbers-key.npz"]
 
 
-def test_what_could_not_be_made_is_not_kept(folder: Path) -> None:
+def test_a_failed_computation_is_not_cached(folder: Path) -> None:
     def fail() -> Arrays:
         raise RuntimeError("in the middle")
 
@@ -80,7 +80,7 @@ def test_what_could_not_be_made_is_not_kept(folder: Path) -> None:
     assert_same(kept_arrays("numbers", "key", numbers))
 
 
-def test_a_full_disk_leaves_no_half_file_behind(folder: Path) -> None:
+def test_a_full_disk_leaves_no_partial_file(folder: Path) -> None:
     script = """
 import resource, numpy
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
@@ -94,14 +94,14 @@ print(len(made["noise"]))
     assert files(folder) == []
 
 
-def test_a_left_over_part_is_not_taken_for_the_whole(folder: Path) -> None:
+def test_a_leftover_partial_file_is_not_mistaken_for_the_complete_one(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / ".abc.part").write_bytes(b"half")
     assert_same(kept_arrays("numbers", "key", numbers))
     assert_same(kept_arrays("numbers", "key", must_not_make))
 
 
-def test_many_at_once_all_get_the_right_thing(folder: Path) -> None:
+def test_many_processes_at_once_all_get_the_right_result(folder: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         for got in pool.map(lambda _: kept_arrays("numbers", "key", numbers), range(24)):
             assert_same(got)
@@ -128,7 +128,7 @@ def damaged(damage: Callable[[bytes], bytes]) -> None:
         pytest.param(lambda whole: whole[200:], id="without its start"),
     ],
 )
-def test_a_broken_file_is_made_anew(damage: Callable[[bytes], bytes]) -> None:
+def test_a_broken_file_is_regenerated(damage: Callable[[bytes], bytes]) -> None:
     damaged(damage)
     assert_same(kept_arrays("numbers", "key", numbers))
     assert_same(kept_arrays("numbers", "key", must_not_make))
@@ -139,7 +139,7 @@ def test_a_broken_file_is_made_anew(damage: Callable[[bytes], bytes]) -> None:
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(1, 255))
 @example(place=0.2, byte=1)
-def test_one_wrong_byte_anywhere_never_harms(place: float, byte: int) -> None:
+def test_one_wrong_byte_anywhere_is_detected(place: float, byte: int) -> None:
     def flip(whole: bytes) -> bytes:
         at = int(place * len(whole))
         return whole[:at] + bytes([whole[at] ^ byte]) + whole[at + 1 :]
@@ -153,14 +153,14 @@ def test_one_wrong_byte_anywhere_never_harms(place: float, byte: int) -> None:
 # A folder that cannot be written
 
 
-def test_a_folder_that_cannot_be_made_only_costs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_created_only_costs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert_same(kept_arrays("numbers", "key", numbers))
     assert_same(kept_arrays("numbers", "key", numbers))
 
 
-def test_a_folder_in_the_files_place_only_costs_time(folder: Path) -> None:
+def test_a_folder_in_place_of_the_file_only_costs_time(folder: Path) -> None:
     (folder / "numbers-key.npz").mkdir(parents=True)
     assert_same(kept_arrays("numbers", "key", numbers))
     assert [path.name for path in files(folder)] == ["numbers-key.npz"]
@@ -178,7 +178,7 @@ def test_a_read_only_folder_works_and_is_read(folder: Path) -> None:
     assert [path.name for path in files(folder)] == ["numbers-key.npz"]
 
 
-def test_a_file_is_written_whole_in_place_of_another_and_keeps_its_rights(tmp_path: Path) -> None:
+def test_a_file_is_replaced_atomically_and_keeps_its_permissions(tmp_path: Path) -> None:
     file, link = tmp_path / "report", tmp_path / "link"
     file.write_text("the old one", encoding="utf-8")
     file.chmod(0o640)
@@ -194,12 +194,12 @@ def test_a_link_that_leads_to_itself_is_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "link").read_bytes() == b"the new one"
 
 
-def test_what_is_no_file_is_written_to_and_stays_what_it_is() -> None:
+def test_a_device_is_written_to_and_not_replaced() -> None:
     write_whole(Path("/dev/null"), b"nothing")
     assert Path("/dev/null").is_char_device()
 
 
-def test_a_kept_file_is_made_once_and_again_where_it_is_damaged() -> None:
+def test_a_cached_file_is_made_once_and_again_if_it_is_damaged() -> None:
     made: list[int] = []
 
     def make() -> bytes:
@@ -216,7 +216,7 @@ def test_a_kept_file_is_made_once_and_again_where_it_is_damaged() -> None:
     assert len(made) == 2
 
 
-def test_what_fails_inside_the_block_of_a_kept_file_is_raised() -> None:
-    for _ in range(2):  # made, then found
+def test_an_error_inside_the_block_of_a_cached_file_is_raised() -> None:
+    for _ in range(2):  # first computed, then found in the cache
         with pytest.raises(ValueError, match="holds no graph"), kept_file("graph", "key", lambda: b"content"):
             raise ValueError("it holds no graph")

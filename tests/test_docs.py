@@ -1,4 +1,4 @@
-"""What the README and the help tell people to type works."""
+"""The commands in the README, the pages and the help work."""
 
 from __future__ import annotations
 
@@ -35,17 +35,19 @@ ELSEWHERE = re.compile(
     r"voice-helper (models (?!list)|learn|calibrate|guide(?!.*--source))"
     r"|--cert|--address|--host 192|intents/de|back-pain|--language de"
 )
-"""What a test cannot run: it needs a network, the reader's own file or address, minutes, or the steps before it."""
+"""Matches commands that a test cannot run: they need a network, the reader's own file or address, minutes, or earlier
+steps.
+"""
 
 CONTRIBUTING = PAGES["contributing.md"]
 STEP = re.compile(
     r"^<!-- (?:step \d|language)(?:: (\S+?)(?: after (\S+))?)? -->\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL
 )
-"""What it says to write, and where: into which file, after which line."""
+"""Matches a step of the page, with the file and the line after which its text belongs, and the text."""
 
 
 def command_lines(*texts: str) -> list[str]:
-    """Every command line of the shell blocks, each once; those that go on after a backslash in one."""
+    """Return every command line of the shell blocks once. Lines that end in a backslash are joined."""
     lines: dict[str, None] = {}
     for block in (block for text in texts for block in SHELL_BLOCK.findall(text)):
         for line in block.replace("\\\n", " ").splitlines():
@@ -65,7 +67,7 @@ EXTRAS = sorted(set(re.findall(r"\.\[(\w+)\]", "".join((README, *PAGES.values())
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like a checkout, where commands may write."""
+    """Return a folder like a checkout, in which commands may write."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("intents", "models", "tests", "bench", "README.md"):
         (folder / name).symlink_to(CHECKOUT / name)
@@ -80,13 +82,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(folder: Path) -> Iterator[Running]:
-    """Every command line of the README and the pages, two at a time."""
+    """Run every command line of the README and the pages, two at a time."""
     with ThreadPoolExecutor(2) as pool:
         yield {line: pool.submit(run, line, folder) for line in VOICE_HELPER_LINES}
 
 
 def served(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Start a server as the pages do, on a free port, and end it with Ctrl-C when it says where it is."""
+    """Start a server as on the pages, on a free port, and stop it with Ctrl-C once it has printed its address."""
     command = [str(VOICE_HELPER), *shlex.split(line, comments=True)[1:], "--port", "0"]
     with subprocess.Popen(
         command, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -126,7 +128,7 @@ def test_a_command_of_the_readme_or_a_page_works(line: str, running: Running) ->
     if SERVING.search(line):
         assert ran.returncode == 130
         assert re.match(r"(https?|tcp)://", ran.stdout)
-    elif LIVE.search(line):  # nobody speaks into the microphone of a test: it says what is missing
+    elif LIVE.search(line):  # in tests there is no microphone, so the command must say what is missing
         assert ran.returncode in {0, 1}
         assert "no sound device" in ran.stderr
     else:
@@ -134,7 +136,7 @@ def test_a_command_of_the_readme_or_a_page_works(line: str, running: Running) ->
 
 
 @pytest.mark.parametrize("line", OTHER_LINES)
-def test_what_a_test_cannot_run_has_a_command_and_options_that_exist(line: str) -> None:
+def test_commands_that_tests_cannot_run_have_existing_options(line: str) -> None:
     command: click.Command | None = cli
     name, *arguments = shlex.split(line[line.index("voice-helper ") :], comments=True)
     while isinstance(command, click.Group):
@@ -145,7 +147,7 @@ def test_what_a_test_cannot_run_has_a_command_and_options_that_exist(line: str) 
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_an_extra_that_is_named_can_be_installed(extra: str) -> None:
+def test_every_mentioned_extra_exists(extra: str) -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert extra in project["optional-dependencies"]
 
@@ -157,7 +159,7 @@ CODE = {
 }
 
 
-def test_nobody_is_sent_to_the_package_of_others_that_has_our_name() -> None:
+def test_nobody_is_told_to_install_the_other_package_with_the_same_name() -> None:
     told = "".join((README, *PAGES.values(), *CODE.values()))
     assert not re.search(r"pip install [^\n`]*voice[-_]helper\b(?!/)", told)
 
@@ -170,7 +172,9 @@ def test_the_package_has_one_name_for_pip_and_extras_use_it() -> None:
     assert list(project["scripts"]) == ["voice-helper"]
 
 
-def test_a_checkout_stays_editable_by_what_pages_and_hints_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_commands_in_pages_and_hints_keep_a_checkout_editable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert install_hint("web").endswith('pip install -e ".[web]"')
     for text in (README, *(PAGES[name] for name in ("web.md", "ask.md", "index.md"))):
         assert not re.search(r"pip install [\"'.]", text)
@@ -178,7 +182,7 @@ def test_a_checkout_stays_editable_by_what_pages_and_hints_say(monkeypatch: pyte
     assert install_hint("web").endswith('pip install ".[web]"')
 
 
-def test_what_is_missing_is_installed_by_one_hint_with_the_versions_that_work() -> None:
+def test_a_single_hint_installs_missing_packages_in_tested_versions() -> None:
     telling = {name for name, text in CODE.items() if "pip install" in text and name.startswith("voice_helper/")}
     assert telling == {"voice_helper/errors.py"}
     extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
@@ -192,7 +196,7 @@ def test_what_is_missing_is_installed_by_one_hint_with_the_versions_that_work() 
 
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the words after all that the page on contributing says to do with them."""
+    """Return a copy of the intents folder after all steps of the page on contributing."""
     checkout = tmp_path_factory.mktemp("edited")
     shutil.copytree(CHECKOUT / "intents", checkout / "intents")
     shutil.copytree(CHECKOUT / "tests" / "sentences", checkout / "tests" / "sentences")
@@ -210,7 +214,7 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_intent_that_the_page_adds_is_whole_and_understood(edited: Path) -> None:
+def test_the_intent_that_the_page_adds_is_complete_and_understood(edited: Path) -> None:
     content, problems = check_folder(edited / "intents" / "en")
     assert problems == ()
     assert content is not None
@@ -225,7 +229,7 @@ def test_the_intent_that_the_page_adds_is_whole_and_understood(edited: Path) -> 
 
 
 @pytest.mark.slow
-def test_the_language_that_the_page_begins_is_whole_and_names_the_number_to_call(edited: Path) -> None:
+def test_the_language_that_the_page_begins_is_complete_and_names_the_number_to_call(edited: Path) -> None:
     skill = open_skill(folder=edited / "intents" / "de")
     match = skill.understanding.understand("Ich bekomme keine Luft")
     assert match.intent == "emergency"
@@ -233,7 +237,7 @@ def test_the_language_that_the_page_begins_is_whole_and_names_the_number_to_call
 
 
 @pytest.mark.parametrize("line", MAKE_LINES)
-def test_a_make_target_that_is_told_of_exists(line: str) -> None:
+def test_every_mentioned_make_target_exists(line: str) -> None:
     ran = subprocess.run(
         ["make", "-n", *line.partition("#")[0].split()[1:]],
         cwd=CHECKOUT,
@@ -246,7 +250,7 @@ def test_a_make_target_that_is_told_of_exists(line: str) -> None:
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:|#)([^)#]+)", README))))
-def test_a_link_of_the_readme_leads_somewhere(link: str) -> None:
+def test_every_link_has_a_target(link: str) -> None:
     assert (CHECKOUT / link).exists()
 
 

@@ -29,7 +29,7 @@ EVERY = (*RECOGNIZERS, *VOICES)
 
 
 def line_of(record: RecognizerRecord) -> str:
-    """A recognizer as a line of the table in the README."""
+    """Return a recognizer as a line of the table in the README."""
     installed = f'`pip install -e ".[{record.extra}]"`' if record.extra else ""
     return f"| `{record.name}` | {record.hears} | {f'{installed} {record.needs}'.strip()} |"
 
@@ -41,7 +41,7 @@ def test_the_readme_lists_every_recognizer() -> None:
     assert sorted(listed) == sorted(map(line_of, RECOGNIZERS))
 
 
-def test_every_recognizer_keeps_to_the_contract() -> None:
+def test_every_recognizer_is_in_the_contract_test() -> None:
     assert OPENERS.keys() == {each.name for each in RECOGNIZERS}
 
 
@@ -57,7 +57,7 @@ def test_the_module_of_a_record_imports_without_its_package_and_opens_it(
 
 
 @pytest.mark.parametrize("record", EVERY, ids=lambda record: record.name)
-def test_the_package_of_a_record_comes_with_us_or_with_its_extra(record: RecognizerRecord | VoiceRecord) -> None:
+def test_the_package_of_a_record_is_a_dependency_or_in_its_extra(record: RecognizerRecord | VoiceRecord) -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = project["optional-dependencies"][record.extra] if record.extra else project["dependencies"]
     assert any(line.startswith(record.package) for line in wanted)
@@ -76,7 +76,7 @@ def test_the_import_name_of_an_installed_package_is_right() -> None:
     assert find_spec(next(each.imports for each in RECOGNIZERS if each.name == "embedded"))
 
 
-def test_a_model_for_an_engine_without_models_is_not_used_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_for_an_engine_without_models_is_not_used_and_a_note_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = OpenedRecognizer(ScriptedRecognizer(), ScriptedRecognizer)
     requests: list[EngineRequest] = []
 

@@ -1,4 +1,4 @@
-"""Whatever comes in, it is refused cleanly or taken as it is: no crash, no hang, no memory bomb.
+"""Any input is either rejected with a message or processed, without a crash, a hang or excessive memory use.
 
 `make fuzz` runs the property tests here many times more often; docs/safety-case.md has the counts.
 """
@@ -63,8 +63,8 @@ def test_any_text_gets_a_meaning_and_an_answer(skill: Skill, text: str) -> None:
 @pytest.mark.slow
 @patient
 @given(SPEECH, NASTY)
-@example("my", "\N{DOUBLE CIRCLED DIGIT ONE}")  # a digit to Unicode, no number to Python
-def test_a_red_flag_is_heard_whatever_stands_after_it(skill: Skill, words: str, noise: str) -> None:
+@example("my", "\N{DOUBLE CIRCLED DIGIT ONE}")  # a digit in Unicode, but not a number in Python
+def test_a_red_flag_is_detected_whatever_follows_it(skill: Skill, words: str, noise: str) -> None:
     match = skill.understanding.understand(f"I have chest pain. {words} {noise}")
     assert "emergency" in (match.intent, match.possible)
 
@@ -75,7 +75,7 @@ def test_a_red_flag_is_heard_whatever_stands_after_it(skill: Skill, words: str, 
      "can't can't not " * 6_000, "\N{COMBINING ACUTE ACCENT}" * 100_000, "leg and " * 12_500],
     ids=["one word", "a sign again and again", "digits", "brackets", "escapes", "negations", "knots", "accents", "and"],
 )  # fmt: skip
-def test_a_hundred_thousand_characters_take_no_longer_than_a_moment(skill: Skill, text: str) -> None:
+def test_a_hundred_thousand_characters_take_only_a_moment(skill: Skill, text: str) -> None:
     started = time.process_time()
     skill.understanding.understand(text)
     assert time.process_time() - started < 2.0
@@ -84,7 +84,7 @@ def test_a_hundred_thousand_characters_take_no_longer_than_a_moment(skill: Skill
 @pytest.mark.slow
 @patient
 @given(st.lists(st.sampled_from(WORDS), min_size=50, max_size=MAX_CHARACTERS // 3).map(" ".join))
-def test_no_pile_of_words_makes_the_rules_slow(skill: Skill, text: str) -> None:
+def test_no_combination_of_words_makes_the_rules_slow(skill: Skill, text: str) -> None:
     started = time.process_time()
     skill.understanding.safety.find(skill.understanding.safety.language.normalize(text))
     assert time.process_time() - started < 2.0
@@ -100,7 +100,7 @@ def test_a_sign_is_found_wherever_it_is_in_a_long_text(skill: Skill, length: int
     assert skill.understanding.understand((text + REMARK * 20).replace(" ", between)).intent == "emergency"
 
 
-def test_a_sign_after_a_word_without_end_is_found(skill: Skill) -> None:
+def test_a_sign_after_an_endless_word_is_found(skill: Skill) -> None:
     text = "a" * 3_000 + " my chest hurts and i can't breathe " + "b" * 3_000 + " c"
     assert skill.understanding.understand(text).intent == "emergency"
 
@@ -115,7 +115,7 @@ def test_a_long_text_without_a_sign_means_what_its_start_means(skill: Skill) -> 
     assert not match.certainty
 
 
-def test_a_text_that_is_not_read_whole_is_told_so_and_a_shorter_one_is_not(skill: Skill) -> None:
+def test_the_reply_says_if_a_text_was_not_read_completely(skill: Skill) -> None:
     unread = skill.content.answers.unread.text
     assert unread
     for text in (REMARK * 30, REMARK * 30 + "my chest hurts"):
@@ -140,7 +140,7 @@ def test_a_sign_at_the_start_of_a_very_long_text_is_acted_on(tmp_path: Path) -> 
 
 @patient
 @given(st.one_of(NASTY, st.text(alphabet="ab:-{}[]&*!|>#'\" \n\t", max_size=300)))
-def test_any_text_is_read_as_yaml_or_named_with_its_line(text: str) -> None:
+def test_any_text_is_read_as_yaml_or_rejected_with_its_line(text: str) -> None:
     problems = Problems()
     read_document(text, "file.yaml", problems)
     assert all(line.startswith("file.yaml:") for line in problems.lines())
@@ -148,7 +148,7 @@ def test_any_text_is_read_as_yaml_or_named_with_its_line(text: str) -> None:
 
 @patient
 @given(st.lists(NASTY, max_size=8))
-def test_any_lines_are_read_as_wordings_or_named_with_their_line(lines: list[str]) -> None:
+def test_any_lines_are_read_as_wordings_or_rejected_with_their_line(lines: list[str]) -> None:
     problems = Problems()
     for wording in read_wordings(lines, "wordings.txt", problems):
         assert wording.intent
@@ -159,7 +159,7 @@ def test_any_lines_are_read_as_wordings_or_named_with_their_line(lines: list[str
 @given(st.text(alphabet="ab ()[]{}<>|:;'\\\"", max_size=40))
 @example("{}")
 @example("does <> help")
-def test_any_template_is_read_or_said_to_be_none(text: str) -> None:
+def test_any_template_is_read_or_reported_as_invalid(text: str) -> None:
     fault = parse_fault(text)
     assert fault is None or fault.startswith("is not a template: ")
 
@@ -177,7 +177,7 @@ def test_any_template_is_read_or_said_to_be_none(text: str) -> None:
     ],
     ids=["bomb", "python tag", "binary tag", "brackets", "dashes", "large", "braces"],
 )
-def test_a_hostile_file_in_a_folder_is_a_named_problem(tmp_path: Path, text: str, message: str) -> None:
+def test_a_hostile_file_in_a_folder_is_reported(tmp_path: Path, text: str, message: str) -> None:
     folder = tmp_path / "en"
     shutil.copytree(intents_folder("en"), folder)
     (folder / "facts.yaml").write_text(text, encoding="utf-8")
@@ -189,7 +189,7 @@ def test_a_hostile_file_in_a_folder_is_a_named_problem(tmp_path: Path, text: str
 
 
 @pytest.mark.slow
-def test_a_link_out_of_the_folder_is_only_read_as_words(tmp_path: Path) -> None:
+def test_a_link_out_of_the_folder_is_only_read_as_text(tmp_path: Path) -> None:
     folder = tmp_path / "en"
     shutil.copytree(intents_folder("en"), folder)
     (folder / "sentences" / "talk.yaml").unlink()
@@ -223,7 +223,7 @@ def test_a_mistake_in_the_wordings_is_named_with_its_line(tmp_path: Path, lines:
 
 
 def write_lying(path: Path, **fields: int) -> None:
-    """Write a small WAV file whose header says what is not so."""
+    """Write a small WAV file with a false header."""
     raw = bytearray(write_pcm(path, bytes(3_200)).read_bytes())
     places = {"riff": (4, "<I"), "form": (20, "<H"), "channels": (22, "<H"), "rate": (24, "<I"), "block": (32, "<H"),
               "bits": (34, "<H"), "data": (40, "<I")}  # fmt: skip
@@ -241,7 +241,7 @@ def write_lying(path: Path, **fields: int) -> None:
      {"channels": 2, "bits": 32}, {"channels": 255, "rate": 192_000}],
     ids=str,
 )  # fmt: skip
-def test_a_wav_header_that_lies_is_refused_or_read_within_its_bounds(tmp_path: Path, fields: dict[str, int]) -> None:
+def test_a_false_wav_header_is_rejected_or_read_within_the_file(tmp_path: Path, fields: dict[str, int]) -> None:
     path = tmp_path / "lying.wav"
     write_lying(path, **fields)
     ran = call(["ask", "--voice", "none", "--wav", path], folder=tmp_path)
@@ -251,7 +251,7 @@ def test_a_wav_header_that_lies_is_refused_or_read_within_its_bounds(tmp_path: P
 
 @patient
 @given(st.data())
-def test_a_damaged_recording_is_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
+def test_a_damaged_recording_is_rejected_or_read(tmp_path: Path, data: st.DataObject) -> None:
     raw = bytearray(recording("stop").read_bytes())
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.one_of(st.integers(0, 60), st.integers(0, len(raw) - 1)))
@@ -265,7 +265,7 @@ def test_a_damaged_recording_is_refused_or_read(tmp_path: Path, data: st.DataObj
 
 
 @pytest.mark.slow
-def test_a_file_name_with_terminal_escapes_is_shown_plainly(tmp_path: Path) -> None:
+def test_terminal_escapes_in_a_file_name_are_not_printed(tmp_path: Path) -> None:
     path = tmp_path / "\x1b]0;owned\x07\x1b[2Jquestion.wav"
     shutil.copy(RECORDINGS / "bananas.wav", path)
     ran = call(["ask", "--voice", "none", "--wav", path, "--debug-recording", "kept\x1b[31m"], folder=tmp_path)

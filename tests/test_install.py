@@ -1,4 +1,4 @@
-"""Data is found from a checkout, an editable install and an installed wheel alike."""
+"""Data files are found in a checkout, an editable install and an installed wheel."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def pip(python: Path, *arguments: str) -> None:
 
 
 def backend() -> list[str]:
-    """Without the build backend in this environment pip fetches it."""
+    """Return pip's options for the build backend. If this environment lacks the backend, pip downloads it."""
     here = importlib.util.find_spec("hatchling") and importlib.util.find_spec("editables")
     return ["--no-build-isolation"] if here else []
 
 
 @pytest.fixture(scope="module", params=FORMS)
 def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """A new environment with the program in one form; what it depends on is borrowed from this one."""
+    """Return a new environment with the program installed in one form. It shares this one's dependencies."""
     form = str(request.param)
     place = tmp_path_factory.mktemp(form) / "venv"
     venv.create(place, with_pip=False)
@@ -93,23 +93,25 @@ def test_intents_recording_and_registry_are_there(python: tuple[str, Path], tmp_
     assert generated_file(intents / "en", LEARNED_FILE).stat().st_size > 10_000
 
 
-def test_a_wheel_carries_the_locale_files_of_its_own_sentences(python: tuple[str, Path], tmp_path: Path) -> None:
+def test_a_wheel_contains_locale_files_generated_from_its_own_sentences(
+    python: tuple[str, Path], tmp_path: Path
+) -> None:
     form, interpreter = python
     script = "from voice_helper.support.paths import data_folder; print(data_folder('openvoiceos'))"
     folder = Path(call(["-c", script], folder=tmp_path, program=interpreter).lines[0])
-    if form != "wheel":  # there the skill makes them when it starts
+    if form != "wheel":  # in other forms, the skill generates them when it starts
         assert not folder.exists()
         return
     shipped = {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.*")}
     assert shipped == locale_files(CHECKOUT / "intents" / "en")
 
 
-def test_type_checkers_are_told_that_it_has_types(python: tuple[str, Path], tmp_path: Path) -> None:
+def test_type_checkers_find_the_types(python: tuple[str, Path], tmp_path: Path) -> None:
     script = "import pathlib, voice_helper; print(pathlib.Path(voice_helper.__file__).with_name('py.typed').is_file())"
     assert call(["-c", script], folder=tmp_path, program=python[1]).lines == ["True"]
 
 
-def test_a_source_archive_carries_every_file_of_the_words(tmp_path: Path) -> None:
+def test_a_source_archive_contains_every_file_of_the_intents(tmp_path: Path) -> None:
     pytest.importorskip("hatchling")
     script = f"from hatchling.build import build_sdist; build_sdist({str(tmp_path)!r})"
     subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, check=True, timeout=300)
@@ -119,7 +121,7 @@ def test_a_source_archive_carries_every_file_of_the_words(tmp_path: Path) -> Non
         assert about is not None
         description = message_from_binary_file(about).get_payload()
     assert names >= {(Path("intents") / path).as_posix() for path in files_in(CHECKOUT / "intents")}
-    assert not [name for name in names if name.startswith("tests/")]  # they need more of the checkout than it carries
+    assert not [name for name in names if name.startswith("tests/")]  # they need the whole checkout
     assert isinstance(description, str)
     assert "Ask (`docs/ask.md` in the source)" in description
     assert set(re.findall(r"\]\(([^)]*)\)", description)) == set()  # a link into the checkout would lead nowhere

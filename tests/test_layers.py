@@ -1,4 +1,4 @@
-"""The imports between packages: they go one way, from the values up to the command line."""
+"""Imports between packages go in one direction, from the values up to the command line."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "runtime", "exporters", "servers", "tester",
     },
 }  # fmt: skip
-"""Each package and the others that it may import, beside the values."""
+"""For each package, the packages that it may import in addition to the values."""
 
 ROOT = {"types", "errors", "testing", "__main__"}
 CORE_PACKAGES = {"content", "understanding", "dialogue"}
@@ -48,20 +48,20 @@ CORE_MODULES = {
     "skill.phrasebook", "skill.web_labels",
 }  # fmt: skip
 RUNS_A_NETWORK = {"understanding.embedder"}
-"""It is no core: it runs a neural network, and keeps the results in a file."""
+"""Modules outside the core, because they run a neural network and store results in a file."""
 
 DEVICES = {
     "sounddevice", "socket", "threading", "time", "subprocess", "asyncio", "queue", "tempfile", "vosk", "pyttsx3",
 }  # fmt: skip
 CLIENTS = {"requests", "urllib3", "http", "ftplib", "httpx", "websockets"}
-LISTENERS = {"socket", "asyncio", "ssl", "uvicorn", "starlette"}  # what fetches needs some of it, too
+LISTENERS = {"socket", "asyncio", "ssl", "uvicorn", "starlette"}  # downloads also need some of these
 ENGINES = ("recognizers.", "voices.")
 COMBINE_ENGINES = {"recognizers.second_opinion"}
-"""They know recognizers by the protocol only."""
+"""Modules that use recognizers only through their protocol."""
 
 
 def all_modules() -> dict[str, Path]:
-    """Every module by its name below the package; a package has its own name, the root the name ""."""
+    """Return every module by its name below the root package, whose own name is ""."""
     names = {
         path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in PACKAGE.rglob("*.py")
     }
@@ -76,7 +76,9 @@ FILES = all_modules()
 
 
 def imports_of(path: Path) -> set[str]:
-    """Every module that a file imports, inside of functions too; those of ours by their name below the package."""
+    """Return every module that a file imports, including imports in functions. This package's modules are named below
+    the root.
+    """
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -100,7 +102,7 @@ def package_of(name: str) -> str:
 
 
 def outside(name: str) -> set[str]:
-    """The top-level packages of others that a module imports."""
+    """Return the top-level third-party packages that a module imports."""
     return {package_of(each) for each in IMPORTS[name]} - {"voice_helper"}
 
 
@@ -118,7 +120,7 @@ def core() -> list[str]:
 
 
 def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
-    """The members of a circle; none where there is none."""
+    """Return the members of an import cycle, or nothing if there is none."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -126,18 +128,18 @@ def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
     return []
 
 
-def test_no_module_lies_in_the_root_but_the_values() -> None:
+def test_only_the_public_values_are_in_the_root_package() -> None:
     flat = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     assert VALUES <= flat <= VALUES | ROOT
 
 
-def test_every_package_is_named_here() -> None:
+def test_every_package_is_in_the_table_of_layers() -> None:
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders == set(MAY_IMPORT)
 
 
 @pytest.mark.parametrize("name", sorted(VALUES))
-def test_values_import_nothing_of_ours(name: str) -> None:
+def test_values_import_nothing_from_this_package(name: str) -> None:
     assert OURS[name] == set()
 
 
@@ -149,12 +151,12 @@ def test_a_package_imports_only_those_below_it(package: str) -> None:
     assert imported - {package} <= MAY_IMPORT[package]
 
 
-def test_no_circle_leads_through_packages() -> None:
+def test_packages_have_no_import_cycles() -> None:
     assert circle(MAY_IMPORT) == []
 
 
-def test_no_circle_leads_through_files() -> None:
-    """The table of a package (its `__init__`) may open its own modules, which import its protocol."""
+def test_files_have_no_import_cycles() -> None:
+    """The `__init__` of a package may import its own modules in functions, although these import its protocol."""
     graph = {
         name: {each for each in found if not (each.startswith(f"{name}.") and name in MAY_IMPORT)}
         for name, found in OURS.items()
@@ -163,12 +165,12 @@ def test_no_circle_leads_through_files() -> None:
 
 
 @pytest.mark.parametrize("name", core())
-def test_the_core_has_no_device_clock_or_network(name: str) -> None:
+def test_the_core_uses_no_device_clock_or_network(name: str) -> None:
     assert outside(name) & DEVICES == set()
 
 
 @pytest.mark.parametrize("name", sorted(name for name in FILES if package_of(name) == "runtime"))
-def test_the_loop_knows_no_engine(name: str) -> None:
+def test_the_loop_imports_no_engine(name: str) -> None:
     assert not {each for each in OURS[name] - COMBINE_ENGINES if each.startswith(ENGINES)}
 
 
@@ -178,7 +180,7 @@ def test_only_the_command_that_installs_models_reaches_the_network() -> None:
     assert who_imports("speech_models.store") == {"cli.models"}
 
 
-def test_only_serve_is_reached_over_a_network() -> None:
+def test_only_serve_listens_on_a_network() -> None:
     listening = {name for name in importing(LISTENERS) if package_of(name) != "servers"}
     assert listening == {"cli.serve", "speech_models.download"}
     assert {package_of(name) for name in importing({"ray"})} == {"servers", "tester"}
@@ -192,7 +194,7 @@ def test_only_serve_is_reached_over_a_network() -> None:
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).parent.rglob("*.py")), ids=lambda path: path.stem)
 def test_no_test_imports_a_benchmark(path: Path) -> None:
-    """A benchmark may use tests/support; what both need belongs there."""
+    """Benchmarks may use tests/support, which holds the code that both need."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imports = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     imports += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

@@ -1,4 +1,4 @@
-"""The library in another person's program: what importing it loads, what it leaves alone, and engines of their own."""
+"""The library in another program: what importing it loads, what it leaves alone, and custom engines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ from voice_helper.testing import (
 )
 
 LIGHT = 20
-"""Modules of the standard library that may be loaded with ours. It stands for a time, which a busy machine changes."""
+"""The maximum number of modules of the standard library that importing the package loads. Unlike the import time, it
+does not depend on the load of the machine.
+"""
 
 AT_IMPORT = """
 import json, os, sys
@@ -84,7 +86,7 @@ def test_no_module_of_the_library_changes_the_environment_when_it_is_imported(tm
     assert told["changed"] == []
 
 
-def test_every_public_name_is_there_and_no_other() -> None:
+def test_the_public_names_are_exactly_those_of_the_api() -> None:
     assert {name for name in voice_helper.__all__ if getattr(voice_helper, name, None) is None} == set()
     assert set(voice_helper.__all__) == {*voice_helper._MODULE_OF, "__version__"}
     assert set(voice_helper.__all__) <= set(dir(voice_helper))
@@ -108,7 +110,7 @@ def test_another_folder_is_loaded(spanish_folder: Path) -> None:
         Skill.load("no-such-folder")
 
 
-def test_two_chats_are_kept_apart(skill: Skill) -> None:
+def test_two_chats_are_kept_separate(skill: Skill) -> None:
     one, other = skill.chat(), skill.chat()
     one.send("help, I have a cramp in my calf")
     assert (one.in_session, other.in_session) == (True, False)
@@ -125,24 +127,24 @@ def test_a_session_of_a_chat_ends_after_ten_minutes(skill: Skill) -> None:
     assert chat.send("next").ended == "time_limit"
 
 
-def test_a_file_is_heard_with_a_recognizer_that_is_opened_once(skill: Skill) -> None:
+def test_a_file_is_transcribed_with_a_recognizer_that_is_opened_once(skill: Skill) -> None:
     assert skill.hear(recording("put_heat_on_it")).text == "should i put heat on it"
     before = skill._file_hearing._recognizer
     assert skill.hear(str(recording("bananas"))).text == "are bananas good for cramps"
     assert skill._file_hearing._recognizer is before
 
 
-def test_a_source_is_heard_as_a_file_is(skill: Skill) -> None:
+def test_a_source_is_transcribed_like_a_file(skill: Skill) -> None:
     source = ScriptedMicrophone(silence(0.5), speech(1.0), silence(2.0))
     assert skill.hear(source, ScriptedRecognizer("does heat help")).text == "does heat help"
     assert skill.hear(ScriptedMicrophone(noise(2.0)), ScriptedRecognizer("does heat help")) == Transcript("", 0.0)
 
 
-# Engines of their own, which know only what docs/python.md says
+# Custom engines, written from docs/python.md alone
 
 
 class OwnRecognizer:
-    """Hears the words of a list, an utterance each; an error among them is raised."""
+    """Returns the items of a list, one per utterance, and raises those that are errors."""
 
     name = "own"
 
@@ -169,7 +171,7 @@ class OwnRecognizer:
 
 
 class OwnVoice:
-    """Speaks each sentence as noise."""
+    """Returns noise for each sentence."""
 
     name = "own"
 
@@ -187,7 +189,7 @@ UTTERANCE = silence(0.5) + speech(1.2) + silence(1.0)
 
 
 def happened(skill: Skill, recognizer: OwnRecognizer, *sounds: bytes, voice: OwnVoice | None = None) -> list[LoopEvent]:
-    """Run the loop over these sounds, to the end."""
+    """Run the loop on these clips to the end, and return its events."""
     with skill.assistant(
         microphone=ScriptedMicrophone(*sounds), recognizer=recognizer, voice=voice or OwnVoice(),
         loudspeaker=SilentPlayer(), headset=True,
@@ -199,12 +201,12 @@ def fields(events: Sequence[LoopEvent], event: str, field: str) -> list[object]:
     return [each.fields[field] for each in events if each.event == event]
 
 
-def test_the_engines_keep_to_their_protocols() -> None:
+def test_the_engines_follow_their_protocols() -> None:
     check_recognizer(OwnRecognizer("does heat help", "", "stop"))
     check_voice(OwnVoice())
 
 
-def test_a_question_is_heard_and_answered_by_engines_of_their_own(skill: Skill) -> None:
+def test_a_question_is_recognized_and_answered_with_custom_engines(skill: Skill) -> None:
     voice = OwnVoice()
     events = happened(skill, OwnRecognizer("does heat help"), UTTERANCE, voice=voice)
     assert fields(events, "heard", "intent") == ["remedy_heat"]
@@ -213,7 +215,7 @@ def test_a_question_is_heard_and_answered_by_engines_of_their_own(skill: Skill) 
     assert [each.at_seconds for each in events] == sorted(each.at_seconds for each in events)
 
 
-def test_a_session_is_led_and_stopped_by_engines_of_their_own(skill: Skill) -> None:
+def test_a_session_runs_and_stops_with_custom_engines(skill: Skill) -> None:
     recognizer = OwnRecognizer("help i have a cramp in my calf", "stop")
     events = happened(skill, recognizer, UTTERANCE, silence(2.0), UTTERANCE)
     assert fields(events, "heard", "intent") == ["guide_start", "guide_stop"]
@@ -221,14 +223,14 @@ def test_a_session_is_led_and_stopped_by_engines_of_their_own(skill: Skill) -> N
     assert fields(events, "end", "reason") == ["stopped"]
 
 
-def test_an_error_of_an_engine_is_said_and_the_next_words_are_heard(skill: Skill) -> None:
+def test_an_engine_error_is_announced_and_the_next_words_are_recognized(skill: Skill) -> None:
     recognizer = OwnRecognizer(RuntimeError("no memory"), "does heat help")
     events = happened(skill, recognizer, UTTERANCE, silence(8.0), UTTERANCE)
     assert fields(events, "error", "reason") == ["the recognizer failed: no memory"]
     assert fields(events, "heard", "intent") == ["remedy_heat"]
 
 
-def test_buttons_start_a_session_and_make_an_answer_silent(skill: Skill) -> None:
+def test_buttons_start_a_session_and_silence_an_answer(skill: Skill) -> None:
     assistant = skill.assistant(
         microphone=ScriptedMicrophone(silence(20.0)), recognizer=OwnRecognizer(), voice=RecordingVoice(),
         loudspeaker=SilentPlayer(),
@@ -241,7 +243,7 @@ def test_buttons_start_a_session_and_make_an_answer_silent(skill: Skill) -> None
     assistant.begin_guide("calf")
     assert next(listening).fields["step"] == 1
     assert assistant.step is not None
-    assistant.hush()  # a session has a word for that, which also ends it
+    assistant.hush()  # in a session, the word "stop" does this, and also ends the session
     assert next(listening).event == "say"
 
 
@@ -254,10 +256,10 @@ def test_typed_words_are_answered_without_a_voice(skill: Skill) -> None:
     assert fields(events, "heard", "intent") == ["remedy_heat"]
     said = [each.at_seconds for each in events if each.event == "say"]
     assert len(said) == 3
-    assert said[1] - said[0] > 2.0  # there is time to read
+    assert said[1] - said[0] > 2.0  # leaves time to read
 
 
-def test_only_what_is_addressed_to_it_is_answered_when_it_waits_for_a_button(skill: Skill) -> None:
+def test_with_push_to_talk_only_addressed_speech_is_answered(skill: Skill) -> None:
     assistant = skill.assistant(
         microphone=ScriptedMicrophone(UTTERANCE, UTTERANCE), loudspeaker=SilentPlayer(), voice=OwnVoice(),
         recognizer=OwnRecognizer("does heat help", "does heat help"), push_to_talk=True,

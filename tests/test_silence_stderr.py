@@ -1,4 +1,4 @@
-"""What libraries write to the terminal past Python."""
+"""Output that C libraries write to the terminal directly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ print(told)
 """
 
 
-def test_noise_of_sound_libraries_is_dropped_and_real_faults_are_told() -> None:
+def test_messages_of_sound_libraries_are_dropped_and_real_errors_are_shown() -> None:
     inner, outer = pty.openpty()
     try:
         ran = subprocess.run(
@@ -38,7 +38,7 @@ def test_noise_of_sound_libraries_is_dropped_and_real_faults_are_told() -> None:
     assert ran.stdout == "['terminate called after throwing an instance']\n"
 
 
-def test_where_stderr_is_no_terminal_nothing_is_changed() -> None:
+def test_if_stderr_is_not_a_terminal_nothing_is_changed() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", _PROGRAM], capture_output=True, check=True, text=True, timeout=PATIENCE_SECONDS
     )

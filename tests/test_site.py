@@ -1,4 +1,4 @@
-"""The documentation as a site: it builds without a warning, and loads nothing from elsewhere."""
+"""The documentation website builds without warnings and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PICTURES = sorted((CHECKOUT / "docs").glob("*.svg"))
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages, built as `make docs` does."""
+    """Return the pages, built as by `make docs`."""
     folder = tmp_path_factory.mktemp("site")
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
@@ -41,12 +41,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class _Quietly(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has there
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
-    """Where a browser finds the pages."""
+    """Yield the address of the pages."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quietly, directory=str(site))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -68,7 +68,7 @@ def test_every_page_of_the_folder_is_in_the_site(site: Path) -> None:
     assert {path.stem for path in site.glob("*.html")} >= pages
 
 
-def test_no_page_and_no_style_names_a_thing_to_load_from_elsewhere(site: Path) -> None:
+def test_no_page_or_style_loads_anything_from_elsewhere(site: Path) -> None:
     pages = "".join(path.read_text(encoding="utf-8") for path in site.glob("**/*.html"))
     styles = "".join(path.read_text(encoding="utf-8") for path in site.glob("**/*.css"))
     assert LOADED.findall(pages) == []
@@ -82,7 +82,7 @@ def test_a_picture_loads_nothing_and_has_a_title(picture: Path) -> None:
     assert re.findall(r"https?://\S+", drawn.replace("http://www.w3.org/2000/svg", "")) == []
 
 
-def test_a_browser_asks_nobody_else_for_anything(address: str, page: Page) -> None:
+def test_a_browser_sends_no_requests_to_other_hosts(address: str, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     for name in ("index", "guide", "how-it-works", "web"):
@@ -104,6 +104,6 @@ def test_the_pictures_are_drawn_by_the_program(tmp_path: Path) -> None:
 
 
 def words_of(picture: str) -> list[str]:
-    """The words in a picture; how near a second meaning came changes with all that is learned."""
+    """Return the words in a picture, without the scores of runners-up, which change with every training."""
     texts = re.findall(r">([^<>]+)</text>", picture)
     return [re.sub(r"[\d.]+", "", text).replace("&#160;", " ").strip() for text in texts]

@@ -1,4 +1,4 @@
-"""The program knows no subject: body parts, illnesses and remedies are words of an intents folder."""
+"""The code knows no subject: body parts, illnesses and remedies occur only in the intents folder."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ SHORT_LIST = (
     "back pain", "headache", "sciatica",
 )  # fmt: skip
 OF_ANY_SUBJECT = {"apple", "condition", "family", "pickle", "reach", "tests"}
-"""Words of the slots that mean something else in the code, such as a maker of phones or a family of signs."""
+"""Slot values that have another meaning in the code, such as a phone maker or a family of signs."""
 
 ALLOWED = {"recognizers/embedded/recognizer.py": {"stretch"}, "errors.py": {"leg-cramp-voice"}}
-"""A stretch of sound, and the name of the package that is installed."""
+"""The allowed words per file: a stretch of audio, and the name of the package."""
 
 
 def words_of_the_subject() -> re.Pattern[str]:
-    """What the slots of the intents folder hold, what its article's intents are called, and a short list."""
+    """Return a pattern for the slot values of the intents folder, the names of its article's intents, and a short list
+    of words.
+    """
     content = english_content()
     values = {entry.value for entries in content.sentences.lists.values() for entry in entries}
     groups = {"causes", "remedies", "about", "care"}
@@ -40,7 +42,7 @@ def words_of_the_subject() -> re.Pattern[str]:
 
 
 def literals_of(path: Path) -> Iterator[tuple[int, str]]:
-    """Every text and name in the code but docstrings, which may give examples in the words that are shipped."""
+    """Yield every text and name in the code except docstrings, which may use the subject in examples."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     documentation = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

@@ -1,4 +1,4 @@
-"""What comes from others: each names its licence in NOTICE, and a lowest version that `make test-lowest` tries."""
+"""Third-party packages: NOTICE has the licence of each, and `make test-lowest` tests the lowest version of each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXTRAS = PROJECT["optional-dependencies"]
         for line in (*PROJECT["dependencies"], *(line for extra in RUNTIME_EXTRAS for line in EXTRAS[extra]))
     ],
 )
-def test_each_package_that_people_install_has_its_line(name: str) -> None:
+def test_each_installed_package_has_its_line(name: str) -> None:
     assert re.search(rf"^- (?:[\w, -]+, )?{re.escape(name)}\b[^:]*: \S", NOTICE, re.MULTILINE), name
 
 
@@ -45,18 +45,18 @@ RUNS = sorted(
 
 
 def families(text: str) -> set[str]:
-    """The families of licences that a text names."""
+    """Return the licence families that a text names."""
     return {family for family in FAMILIES if re.search(rf"\b{family}", text, re.IGNORECASE)}
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_each_package_that_runs_has_the_licence_that_its_metadata_names(name: str) -> None:
+def test_each_runtime_package_has_the_licence_in_its_metadata(name: str) -> None:
     entries = [entry for entry in ENTRIES if re.match(rf"(?:[\w, -]+, )?{re.escape(name)}[ ,:]", entry)]
     assert len(entries) == 1, name
     try:
         about = metadata(name)
     except PackageNotFoundError:
-        assert name in {Requirement(line).name for line in EXTRAS["ovos"]}  # that has an environment of its own
+        assert name in {Requirement(line).name for line in EXTRAS["ovos"]}  # the extra has a separate environment
         return
     classifiers = [line for line in about.get_all("Classifier", []) if line.startswith("License ::")]
     licences = [*about.get_all("License-Expression", []), *about.get_all("License", []), *classifiers]
@@ -69,7 +69,7 @@ def test_each_package_that_runs_has_the_licence_that_its_metadata_names(name: st
 
 
 @pytest.mark.parametrize("name", [Requirement(line).name for lines in EXTRAS.values() for line in lines])
-def test_each_package_for_developing_is_named(name: str) -> None:
+def test_each_development_package_is_named(name: str) -> None:
     assert name in NOTICE or name.startswith("types-")
 
 

@@ -1,4 +1,6 @@
-"""What can be wrong around it: streams, places, locales, signals, disks, other programs. It goes on, or says so."""
+"""Problems of the environment: streams, paths, locales, signals, disks and other programs. The program continues or
+reports them.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ pytestmark = [
 
 
 def in_shell(line: str, folder: Path, **more: str) -> Ran:
-    """Run a line of the shell, in which $HELPER is the program."""
+    """Run a shell command in which $HELPER is the program."""
     ran = subprocess.run(
         ["bash", "-c", line], cwd=folder, env=environment(HELPER=str(VOICE_HELPER), **{**KEPT, **more}),
         stdin=subprocess.DEVNULL, capture_output=True, timeout=90, check=False,
@@ -46,21 +48,21 @@ def in_shell(line: str, folder: Path, **more: str) -> Ran:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_stream_that_was_closed_before_the_start_is_done_without(tmp_path: Path, closed: str) -> None:
+def test_the_program_works_with_a_stream_that_was_closed_before_the_start(tmp_path: Path, closed: str) -> None:
     ran = checked(in_shell(f'"$HELPER" ask does heat help --voice none {closed}', tmp_path))
     assert ran.code == 0
     assert (ANSWER in ran.out) == (">&-" not in closed.replace("2>&-", ""))
 
 
 @pytest.mark.parametrize("command", ["ask does heat help", f'listen --events --source "{recording("stop")}"'])
-def test_an_output_that_is_full_is_a_clear_error(tmp_path: Path, command: str) -> None:
+def test_a_full_disk_as_output_is_a_clear_error(tmp_path: Path, command: str) -> None:
     ran = checked(in_shell(f'"$HELPER" {command} --voice none > /dev/full', tmp_path))
     assert ran.code == 1
     assert "the disk is full" in ran.err
 
 
 @pytest.mark.parametrize("coding", ["ascii", "latin-1"])
-def test_signs_that_the_output_has_no_letters_for_are_written_in_another_way(tmp_path: Path, coding: str) -> None:
+def test_characters_that_the_output_cannot_encode_are_escaped(tmp_path: Path, coding: str) -> None:
     more = {**KEPT, "PYTHONIOENCODING": coding, "PYTHONUTF8": "0"}
     ran = call(["ask", "☃ ☃ \U0001f600", "--voice", "none", "--json"], folder=tmp_path, more=more)
     assert ran.code == 0
@@ -68,7 +70,7 @@ def test_signs_that_the_output_has_no_letters_for_are_written_in_another_way(tmp
     assert call(["ask", "☃ ☃", "--voice", "none"], folder=tmp_path, more=more).code == 0
 
 
-# Places
+# Paths
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_signs_that_the_output_has_no_letters_for_are_written_in_another_way(tmp
         'mkdir gone; cd gone; rmdir ../gone; "$HELPER"',
     ],
 )
-def test_without_a_home_a_locale_or_a_folder_it_answers(tmp_path: Path, line: str) -> None:
+def test_the_program_answers_without_a_home_a_locale_or_a_working_folder(tmp_path: Path, line: str) -> None:
     ran = checked(in_shell(f"{line} ask does heat help --voice none", tmp_path))
     assert ran.code == 0, ran.err
     assert ANSWER in ran.out
@@ -109,7 +111,7 @@ def test_paths_may_have_spaces_and_any_script(tmp_path: Path) -> None:
 
 
 def full_disk(place: Path) -> None:
-    """A disk of one megabyte that is full."""
+    """Mount a full disk of one megabyte."""
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
@@ -121,14 +123,14 @@ def full_disk(place: Path) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk that is full, taken away after the test."""
+    """Yield a full disk, which is unmounted after the test."""
     place = tmp_path / "disk"
     full_disk(place)
     yield place
     subprocess.run(["umount", place], check=True)
 
 
-def test_on_a_full_disk_it_hears_answers_and_speaks_and_names_what_it_cannot_keep(disk: Path, tmp_path: Path) -> None:
+def test_on_a_full_disk_it_recognizes_and_answers_and_names_what_it_cannot_store(disk: Path, tmp_path: Path) -> None:
     more = {"HOME": str(disk), "TMPDIR": str(disk), "XDG_DATA_HOME": str(disk), **KEPT}
     question = recording("bananas")
     asked = call(["ask", "--wav", question, "--save", tmp_path / "answer.wav", "--json"], folder=tmp_path, more=more)
@@ -165,7 +167,9 @@ def test_on_a_full_disk_it_hears_answers_and_speaks_and_names_what_it_cannot_kee
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_at_once_and_what_was_spoken_is_saved_whole(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_the_program_at_once_and_the_spoken_audio_is_saved_completely(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     process = subprocess.Popen(
         [VOICE_HELPER, "guide", "--events", "--plain", "--save", "spoken.wav", "--no-chime"], cwd=tmp_path,
         env=environment(PYTHONUNBUFFERED="1", **KEPT), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -180,7 +184,7 @@ def test_a_signal_ends_it_at_once_and_what_was_spoken_is_saved_whole(tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["spoken.wav"]
 
 
-def test_it_outlives_its_terminal_where_that_was_wished_for(tmp_path: Path) -> None:
+def test_the_program_outlives_its_terminal_under_nohup(tmp_path: Path) -> None:
     start = 'trap "" HUP; "$HELPER" guide --events --voice none > told & until [ -s told ]; do sleep 0.1; done'
     ran = in_shell(f"{start}; kill -HUP $!; sleep 0.5; kill -0 $! && echo on; kill $!", tmp_path)
     assert ran.out == "on\n"
@@ -189,7 +193,7 @@ def test_it_outlives_its_terminal_where_that_was_wished_for(tmp_path: Path) -> N
 def test_a_terminal_that_is_closed_ends_a_session(tmp_path: Path) -> None:
     owning = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
     terminal = Terminal(["guide", "--voice", "none"], tmp_path, [sys.executable, "-c", owning], **KEPT)
-    terminal.wait_for("Ctrl-C ends")  # there is no microphone
+    terminal.wait_for("Ctrl-C ends")  # shown because there is no microphone
     terminal.close()
     assert terminal.process.wait(PATIENCE_SECONDS) == 130
 
@@ -202,10 +206,10 @@ def test_the_last_instruction_stays_on_the_screen_when_it_ends(tmp_path: Path) -
     assert "Hold for twenty seconds" in terminal.shown[-400:]
 
 
-# Others
+# Other programs
 
 
-def test_many_at_once_with_an_empty_cache_all_answer_and_leave_one_whole_cache(tmp_path: Path) -> None:
+def test_many_programs_with_an_empty_cache_all_answer_and_leave_one_complete_cache(tmp_path: Path) -> None:
     more = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
 
     def ask(number: int) -> Ran:
@@ -218,7 +222,7 @@ def test_many_at_once_with_an_empty_cache_all_answer_and_leave_one_whole_cache(t
     assert not list((tmp_path / "cache").rglob("*.part"))
 
 
-def test_a_cache_in_which_every_file_is_damaged_is_made_anew_in_silence(tmp_path: Path) -> None:
+def test_a_cache_in_which_every_file_is_damaged_is_silently_regenerated(tmp_path: Path) -> None:
     more = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     command = ["ask", QUESTION, "--voice", "none", "--json"]
     first = call(command, folder=tmp_path, more=more)
@@ -231,7 +235,7 @@ def test_a_cache_in_which_every_file_is_damaged_is_made_anew_in_silence(tmp_path
     assert all(read_checked(path) for path in kept)
 
 
-def test_a_home_that_may_not_be_written_only_costs_time(tmp_path: Path) -> None:
+def test_an_unwritable_home_only_costs_time(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("in the way", encoding="utf-8")
     home = str(tmp_path / "home")
     more = {"HOME": home, **dict.fromkeys(("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), home)}
@@ -239,8 +243,8 @@ def test_a_home_that_may_not_be_written_only_costs_time(tmp_path: Path) -> None:
     assert (json.loads(ran.out)["intent"], ran.err) == ("remedy_heat", "")
 
 
-def test_killed_at_ten_random_moments_the_next_start_is_fine(tmp_path: Path) -> None:
-    """`make fuzz` does it 200 times."""
+def test_after_being_killed_at_random_moments_the_next_start_works(tmp_path: Path) -> None:
+    """`make fuzz` kills the program 200 times."""
     killed, wrong = kill_often(10, 7, tmp_path)
     assert wrong == []
     assert killed >= 3

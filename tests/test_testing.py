@@ -1,4 +1,4 @@
-"""The helpers for tests of other programs: the sounds, the scripted engines, and the checks of engines."""
+"""`voice_helper.testing`: synthetic audio, scripted engines, and the checks for custom engines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def seconds_of_speech(pcm: bytes) -> float:
 
 
 @pytest.mark.parametrize("seconds", [0.4, 1.0, 5.0])
-def test_made_speech_counts_as_speech(seconds: float) -> None:
+def test_synthetic_speech_is_detected_as_speech(seconds: float) -> None:
     assert len(speech(seconds)) == 2 * round(seconds * SAMPLE_RATE)
     for before in (0.1, 0.5, 3.0):
         heard = seconds_of_speech(silence(before) + speech(seconds) + silence(0.5))
@@ -37,16 +37,16 @@ def test_made_speech_counts_as_speech(seconds: float) -> None:
 
 
 @pytest.mark.parametrize("pcm", [tone(2.0), noise(2.0), silence(2.0)], ids=["tone", "noise", "silence"])
-def test_other_sounds_do_not(pcm: bytes) -> None:
+def test_tones_and_noise_are_not_detected_as_speech(pcm: bytes) -> None:
     assert seconds_of_speech(pcm) == 0.0
 
 
-def test_a_scripted_microphone_hears_its_sounds_one_after_the_other() -> None:
+def test_a_scripted_microphone_plays_its_clips_in_order() -> None:
     heard = b"".join(chunk.pcm for chunk in ScriptedMicrophone(tone(0.1), silence(0.1)).chunks())
     assert heard == tone(0.1) + silence(0.1)
 
 
-def test_a_scripted_recognizer_hears_its_words_as_the_sound_comes() -> None:
+def test_a_scripted_recognizer_returns_its_words_as_the_audio_arrives() -> None:
     recognizer = ScriptedRecognizer("does heat help", Transcript("stop", 0.5))
     so_far = [recognizer.accept(chunk) for chunk in chunks_of(silence(1.0))]
     assert list(dict.fromkeys(so_far)) == ["", "does", "does heat", "does heat help"]
@@ -56,13 +56,13 @@ def test_a_scripted_recognizer_hears_its_words_as_the_sound_comes() -> None:
     assert recognizer.finish() == Transcript("stop", 0.5)
 
 
-def test_a_clock_goes_on_when_it_is_advanced() -> None:
+def test_a_simulated_clock_moves_when_it_is_advanced() -> None:
     clock = SimulatedClock()
     clock.advance(90.0)
     assert clock() == 90.0
 
 
-def test_the_scripted_engines_keep_to_the_protocols() -> None:
+def test_the_scripted_engines_follow_the_protocols() -> None:
     check_recognizer(ScriptedRecognizer("does heat help", "", "stop"))
     voice = RecordingVoice()
     check_voice(voice)
@@ -90,14 +90,14 @@ BROKEN_VOICES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN_RECOGNIZERS)
-def test_a_recognizer_that_breaks_its_protocol_is_told_where(what: str) -> None:
+def test_a_protocol_violation_of_a_recognizer_is_explained(what: str) -> None:
     broken = type("Broken", (ScriptedRecognizer,), BROKEN_RECOGNIZERS[what])
     with pytest.raises(AssertionError, match=what):
         check_recognizer(broken("does heat help"))
 
 
 @pytest.mark.parametrize("what", BROKEN_VOICES)
-def test_a_voice_that_breaks_its_protocol_is_told_where(what: str) -> None:
+def test_a_protocol_violation_of_a_voice_is_explained(what: str) -> None:
     broken = type("Broken", (RecordingVoice,), BROKEN_VOICES[what])
     with pytest.raises(AssertionError, match=what):
         check_voice(broken())

@@ -48,7 +48,9 @@ _SENTENCE = "Gently put the kettle on the stove."
 
 
 def speech(seconds: float) -> bytes:
-    """Return audio that is detected as speech if silence precedes it: synthetic vowels, always identical."""
+    """Return synthetic vowels, which are detected as speech if silence precedes them. Every call returns the same
+    audio.
+    """
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     pitch = 120 + 15 * np.sin(2 * np.pi * 1.3 * time)
     phase = np.cumsum(pitch) / SAMPLE_RATE
@@ -68,7 +70,7 @@ def tone(seconds: float, *, hertz: float = 440.0, level: float = 0.5) -> bytes:
 
 
 def noise(seconds: float, level: float = 0.2) -> bytes:
-    """Return white noise, always identical, which is not detected as speech."""
+    """Return white noise, which is not detected as speech. Every call returns the same noise."""
     return as_pcm(np.random.default_rng(1).standard_normal(round(seconds * SAMPLE_RATE)) * level)
 
 
@@ -175,10 +177,10 @@ class RecordingVoice:
 
 
 def check_recognizer(recognizer: Recognizer, sound: bytes | None = None) -> None:
-    """Check that a recognizer follows its protocol. Raises `AssertionError` with the first violation.
+    """Check that a recognizer follows its protocol. Raises `AssertionError`, which names the first violation.
 
-    The recognizer receives `sound`, or synthetic speech and silence, several times. Its transcripts are not compared
-    with anything.
+    The recognizer receives `sound`, or synthetic speech and silence, several times. The words of its transcripts are
+    not checked.
     """
     _check_name(recognizer.name)
     _check_no_words(recognizer.finish(), "finish() without any sound")
@@ -192,7 +194,7 @@ def check_recognizer(recognizer: Recognizer, sound: bytes | None = None) -> None
 
 
 def check_voice(voice: Voice) -> None:
-    """Check that a voice follows its protocol. Raises `AssertionError` with the first violation."""
+    """Check that a voice follows its protocol. Raises `AssertionError`, which names the first violation."""
     _check_name(voice.name)
     for words_per_minute in (120.0, 180.0):
         sound = voice.speak(_SENTENCE, words_per_minute)

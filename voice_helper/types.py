@@ -52,7 +52,7 @@ UNSURE_INTENT = "unsure"
 """The intent of an utterance that fits two meanings about equally well."""
 
 GUIDE_START = "guide_start"
-"""The intent of reporting a cramp, which starts a guided session."""
+"""The intent of an utterance that reports a cramp. It starts a guided session."""
 
 COMMAND_GROUP = "guide"
 """The group of intents that are session commands."""
@@ -232,8 +232,8 @@ class Heard:
     """Whether the user addressed the assistant by wake word or key. Always true if neither is required."""
 
     overheard: bool = False
-    """Whether the speech may be meant for someone else, because no conversation with the assistant was going on just
-    before.
+    """Whether the speech may be meant for someone else, because it did not come during a conversation with the
+    assistant.
     """
 
     so_far: str = ""
@@ -250,7 +250,7 @@ class Quiet:
     clock_samples: int | None = None
     """The time that has passed on the clock, in samples, if it differs from the length of the audio.
 
-    A busy machine processes audio late or loses some of it.
+    They differ on a busy machine, which processes audio late or loses some of it.
     """
 
     @property
@@ -317,7 +317,7 @@ class Understood:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The action to multiply the rate and loudness of speech, from now on, by these factors."""
+    """The action to multiply the rate and loudness of all further speech by these factors."""
 
     rate: float = 1.0
     loudness: float = 1.0

@@ -19,27 +19,27 @@ def chunk_of(level: float) -> AudioChunk:
     return AudioChunk(_CHANCE.normal(0.0, level, CHUNK_SAMPLES).astype("<i2").tobytes())
 
 
-def test_in_time_everything_is_heard() -> None:
+def test_without_delay_all_audio_is_processed() -> None:
     backlog = Backlog()
     for chunk in [chunk_of(QUIET) for _ in range(200)]:
         assert backlog.accept(chunk, LATE_SECONDS, is_needed=False, is_rooms=True) == (chunk,)
     assert not backlog.is_late
 
 
-def test_late_a_quiet_room_is_left_out_but_for_the_half_second_before_a_sound() -> None:
+def test_when_late_a_quiet_room_is_dropped_except_for_the_half_second_before_a_sound() -> None:
     backlog, quiet, loud = Backlog(), [chunk_of(QUIET) for _ in range(200)], chunk_of(LOUD)
     heard = [backlog.accept(chunk, 10.0, is_needed=False, is_rooms=False) for chunk in quiet]
-    assert heard[:60] == [(chunk,) for chunk in quiet[:60]]  # for two seconds, it may be a pause
+    assert heard[:60] == [(chunk,) for chunk in quiet[:60]]  # for two seconds, the silence may be a pause
     assert heard[70:] == [()] * 130
     assert backlog.accept(loud, 10.0, is_needed=False, is_rooms=False) == (*quiet[-KEPT_CHUNKS:], loud)
 
 
-def test_late_the_rooms_talk_is_left_out() -> None:
+def test_when_late_background_talk_is_dropped() -> None:
     backlog, talk = Backlog(), [chunk_of(LOUD) for _ in range(50)]
     assert not any(backlog.accept(chunk, 10.0, is_needed=False, is_rooms=True) for chunk in talk)
 
 
-def test_an_utterance_is_heard_whole_however_late_it_is() -> None:
+def test_an_utterance_is_never_dropped_however_late_it_is() -> None:
     backlog = Backlog()
     for chunk in [chunk_of(level) for level in (LOUD, QUIET) for _ in range(200)]:
         assert backlog.accept(chunk, 600.0, is_needed=True, is_rooms=True) == (chunk,)
@@ -53,7 +53,7 @@ def test_an_utterance_is_heard_whole_however_late_it_is() -> None:
     ],
     ids=["falls behind", "catches up"],
 )
-def test_what_was_late_is_so_until_it_has_caught_up(behind: list[float], late: list[bool]) -> None:
+def test_audio_is_dropped_until_the_delay_is_made_up(behind: list[float], late: list[bool]) -> None:
     backlog, found = Backlog(), list[bool]()
     for seconds in behind:
         backlog.accept(chunk_of(QUIET), seconds, is_needed=False, is_rooms=False)
@@ -66,7 +66,7 @@ def test_what_was_late_is_so_until_it_has_caught_up(behind: list[float], late: l
     st.lists(st.tuples(st.sampled_from([LOUD, QUIET]), st.integers(1, 90), st.booleans(), st.booleans()), max_size=6),
     st.floats(0.0, 60.0),
 )
-def test_what_is_heard_keeps_its_order_and_every_sound_comes_with_what_was_before_it(
+def test_chunks_stay_in_order_and_a_sound_comes_with_the_half_second_before_it(
     parts: list[tuple[float, int, bool, bool]], behind: float
 ) -> None:
     backlog, given_chunks, heard = Backlog(), list[AudioChunk](), list[AudioChunk]()

@@ -65,36 +65,36 @@ def test_every_chunk_but_the_last_has_512_samples(tmp_path: Path, rate: int) -> 
     assert 0 < sizes[-1] <= CHUNK_SAMPLES
 
 
-def test_what_only_one_channel_holds_is_heard(tmp_path: Path) -> None:
+def test_audio_in_only_one_channel_is_kept(tmp_path: Path) -> None:
     samples = np.zeros((SAMPLE_RATE, 6))
     samples[:, 4] = sine(1.0, hertz=1000)
     pcm = heard_from(write_sound(tmp_path / "six.wav", samples))
     assert loudest_hertz(pcm) == pytest.approx(1000, abs=2)
 
 
-def test_sounds_too_high_for_16_khz_do_not_fold_back(tmp_path: Path) -> None:
+def test_frequencies_above_8_khz_do_not_alias(tmp_path: Path) -> None:
     pcm = heard_from(write_sound(tmp_path / "high.wav", sine(1.0, hertz=12_000, rate=48_000), rate=48_000))
     assert loudness(pcm) < 0.01 * 32767
 
 
-def test_a_file_of_16_khz_and_16_bit_is_taken_as_it_is() -> None:
+def test_a_16_khz_16_bit_file_is_not_converted() -> None:
     pcm = recorded("bananas")
     assert np.abs(as_array(heard_from(recording("bananas"))) - as_array(pcm)).max() <= 1
 
 
-def test_a_source_gives_the_same_sound_every_time() -> None:
+def test_a_source_yields_the_same_audio_every_time() -> None:
     source = WavSource(recording("stop"))
     assert joined(source.chunks()) == joined(source.chunks())
 
 
-def test_a_long_file_is_read_piece_by_piece(tmp_path: Path) -> None:
+def test_a_long_file_is_read_in_blocks(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "long.wav", np.zeros((8_000 * 600, 1)), rate=8_000, subtype="PCM_U8")
     first = next(iter(WavSource(path).chunks()))
     assert first.samples == CHUNK_SAMPLES
     assert sum(chunk.samples for chunk in WavSource(path).chunks()) == 600 * SAMPLE_RATE
 
 
-def test_float_samples_beyond_full_scale_or_not_numbers_are_cut_off(tmp_path: Path) -> None:
+def test_float_samples_beyond_full_scale_or_nan_are_clipped(tmp_path: Path) -> None:
     samples = np.concatenate([np.full(600, 3.0), np.full(600, -3.0), np.full(600, np.nan), np.full(600, np.inf)])
     numbers = as_array(heard_from(write_sound(tmp_path / "wild.wav", samples, subtype="FLOAT")))
     assert len(numbers) == 2400
@@ -116,7 +116,7 @@ def test_float_samples_beyond_full_scale_or_not_numbers_are_cut_off(tmp_path: Pa
     ),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_no_sample_is_lost_or_doubled(tmp_path: Path, length: int, seed: int) -> None:
+def test_no_sample_is_lost_or_repeated(tmp_path: Path, length: int, seed: int) -> None:
     pcm = np.random.default_rng(seed).integers(-32768, 32767, length, dtype="<i2", endpoint=True).tobytes()
     heard = heard_from(write_pcm(tmp_path / "any.wav", pcm))
     assert len(heard) == len(pcm)
@@ -125,14 +125,14 @@ def test_no_sample_is_lost_or_doubled(tmp_path: Path, length: int, seed: int) ->
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(length=st.integers(1, 60_000), rate=st.sampled_from(RATES), channels=st.integers(1, 4))
-def test_no_time_is_lost_at_any_rate(tmp_path: Path, length: int, rate: int, channels: int) -> None:
+def test_the_duration_is_kept_at_any_sample_rate(tmp_path: Path, length: int, rate: int, channels: int) -> None:
     path = write_sound(tmp_path / "any.wav", np.zeros((length, channels)), rate=rate)
     assert len(heard_from(path)) // 2 == pytest.approx(length * SAMPLE_RATE / rate, abs=1)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damage=st.dictionaries(st.integers(0, 47), st.integers(0, 255), min_size=1, max_size=6))
-def test_any_damage_to_a_header_gives_sound_or_a_clear_error(tmp_path: Path, damage: dict[int, int]) -> None:
+def test_a_damaged_header_leads_to_audio_or_a_clear_error(tmp_path: Path, damage: dict[int, int]) -> None:
     content = bytearray(write_pcm(tmp_path / "good.wav", noise(0.05)).read_bytes())
     for place, byte in damage.items():
         content[place] = byte
@@ -143,7 +143,7 @@ def test_any_damage_to_a_header_gives_sound_or_a_clear_error(tmp_path: Path, dam
 
 
 def refused_reading(path: Path) -> str | None:
-    """What is said against a file; nothing when its first seconds are sound."""
+    """Return the error message for a file, or `None` if its first seconds can be read."""
     try:
         sizes = [chunk.samples for chunk in itertools.islice(WavSource(path).chunks(), 200)]
     except AudioFileError as error:
@@ -176,11 +176,11 @@ def test_an_empty_file_is_a_clear_error(tmp_path: Path) -> None:
     assert_refused(tmp_path, b"")
 
 
-def test_a_text_named_wav_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_text_file_named_wav_is_a_clear_error(tmp_path: Path) -> None:
     assert_refused(tmp_path, b"why do my calves cramp at night\n" * 100)
 
 
-def test_an_unknown_coding_is_a_clear_error(tmp_path: Path) -> None:
+def test_an_unknown_encoding_is_a_clear_error(tmp_path: Path) -> None:
     content = bytearray(good_wav(tmp_path))
     content[20:22] = b"\xff\x7e"
     assert_refused(tmp_path, bytes(content))
@@ -196,7 +196,7 @@ def assert_refused(tmp_path: Path, content: bytes) -> None:
     assert caught.value.hint
 
 
-def test_a_file_without_a_sample_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_file_without_samples_is_a_clear_error(tmp_path: Path) -> None:
     path = write_pcm(tmp_path / "nothing.wav", b"")
     with pytest.raises(AudioFileError, match=r"nothing\.wav contains no audio") as caught:
         WavSource(path)
@@ -217,7 +217,7 @@ def test_a_folder_is_a_clear_error(tmp_path: Path) -> None:
     assert caught.value.hint
 
 
-def test_a_recording_cut_off_in_the_middle_is_heard_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_truncated_recording_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     whole = recording("bananas").read_bytes()
     path = tmp_path / "half.wav"
     path.write_bytes(whole[: len(whole) // 2])
@@ -227,13 +227,13 @@ def test_a_recording_cut_off_in_the_middle_is_heard_as_far_as_it_goes(tmp_path: 
 # Writing
 
 
-def test_written_sound_reads_back(tmp_path: Path) -> None:
+def test_written_audio_can_be_read_back(tmp_path: Path) -> None:
     write_wav(tmp_path / "answer.wav", recorded("stop"))
     assert pcm_of(tmp_path / "answer.wav") == recorded("stop")
 
 
 @pytest.mark.parametrize("place", ["nowhere/answer.wav", "."])
-def test_a_place_that_cannot_be_written_is_a_clear_error_and_nothing_else(
+def test_an_unwritable_path_is_a_clear_error_and_leaves_no_file(
     tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ignored: list[object] = []
@@ -263,7 +263,7 @@ def test_other_rates_become_16_khz() -> None:
 # The player without a device
 
 
-def test_what_is_played_stands_at_its_time() -> None:
+def test_audio_is_at_the_time_at_which_it_was_played() -> None:
     player = SilentPlayer(keep=True)
     player.advance(100)
     player.play(as_pcm(np.full(50, 0.5)))
@@ -278,7 +278,7 @@ def test_what_is_played_stands_at_its_time() -> None:
     assert numbers[180] == 8191
 
 
-def test_hush_leaves_silence_from_that_moment() -> None:
+def test_hush_leaves_silence_from_that_moment_on() -> None:
     player = SilentPlayer(keep=True)
     player.play(as_pcm(np.full(1000, 0.5)))
     player.advance(300)
@@ -291,7 +291,7 @@ def test_hush_leaves_silence_from_that_moment() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 3_000)), max_size=20))
-def test_the_time_line_is_as_long_as_the_time_and_loses_no_sound(steps: list[tuple[int, int]]) -> None:
+def test_the_timeline_is_as_long_as_the_time_and_loses_no_audio(steps: list[tuple[int, int]]) -> None:
     player = SilentPlayer(keep=True)
     for played, passed in steps:
         player.play(as_pcm(np.full(played, 0.5)))
@@ -301,14 +301,14 @@ def test_the_time_line_is_as_long_as_the_time_and_loses_no_sound(steps: list[tup
     assert np.count_nonzero(numbers) == sum(played for played, _ in steps)
 
 
-def test_without_keeping_nothing_is_kept() -> None:
+def test_a_player_keeps_no_audio_by_default() -> None:
     player = SilentPlayer()
     player.play(silence(1.0))
     player.advance(SAMPLE_RATE)
     assert player.finish() == b""
 
 
-# Louder and softer
+# Loudness
 
 
 @given(
@@ -316,9 +316,7 @@ def test_without_keeping_nothing_is_kept() -> None:
     st.floats(0.25, 4.0),
     st.sampled_from([16_000, 44_100, 48_000]),
 )
-def test_no_sample_that_is_played_exceeds_1_db_below_full_scale(
-    samples: npt.NDArray[np.int16], factor: float, rate: int
-) -> None:
+def test_no_played_sample_exceeds_minus_1_dbfs(samples: npt.NDArray[np.int16], factor: float, rate: int) -> None:
     pcm = samples.astype("<i2").tobytes()
     played = SilentPlayer(keep=True)
     played.play(pcm, factor)
@@ -327,7 +325,7 @@ def test_no_sample_that_is_played_exceeds_1_db_below_full_scale(
         assert np.abs(as_array(output)).max(initial=0) <= 32_767 * PEAK
 
 
-def test_a_voice_made_four_times_as_loud_is_turned_down_and_not_cut_off() -> None:
+def test_a_voice_amplified_fourfold_is_limited_without_clipping() -> None:
     tones = as_pcm(sine(0.5, hertz=200.0, level=0.1)) + as_pcm(sine(0.5, hertz=200.0, level=0.9))
     louder_tones = as_array(louder(tones, 4.0))
     soft, loud = louder_tones[:7_000], louder_tones[-7_000:]
@@ -336,7 +334,7 @@ def test_a_voice_made_four_times_as_loud_is_turned_down_and_not_cut_off() -> Non
     assert loudness(loud.astype("<i2").tobytes()) == pytest.approx(PEAK * 32_767 / np.sqrt(2), rel=0.01)  # still a sine
 
 
-def test_softer_is_softer() -> None:
+def test_a_lower_loudness_plays_softer() -> None:
     assert loudness(louder(recorded("stop"), 0.5)) == pytest.approx(loudness(recorded("stop")) / 2, rel=0.01)
 
 
@@ -345,7 +343,7 @@ def test_loudness_never_changes_the_length(factor: float, pcm: bytes) -> None:
     assert len(louder(pcm, factor)) == len(pcm)
 
 
-def test_the_player_plays_louder_when_told() -> None:
+def test_a_higher_loudness_plays_louder() -> None:
     player = SilentPlayer(keep=True)
     player.play(as_pcm(np.full(10, 0.25)), 2.0)
     assert set(as_array(player.finish())) == {16382}
@@ -356,7 +354,7 @@ def test_the_player_plays_louder_when_told() -> None:
 
 @dataclass
 class Device:
-    """A loudspeaker whose device asks for 32 ms of sound at times of a clock that the test sets."""
+    """A loudspeaker whose device requests 32 ms of audio at times that the test sets."""
 
     now: float = 0.0
     heard: bytearray = field(default_factory=bytearray)
@@ -377,9 +375,7 @@ class Device:
 
 
 @pytest.mark.parametrize("away_seconds", [0.0, 0.02, 0.3, 0.7])
-def test_time_in_which_a_device_got_no_sound_is_made_up_in_the_pauses(
-    monkeypatch: pytest.MonkeyPatch, away_seconds: float
-) -> None:
+def test_pauses_are_shortened_after_a_device_got_no_audio(monkeypatch: pytest.MonkeyPatch, away_seconds: float) -> None:
     device = Device()
     loudspeaker = device.open(monkeypatch)
     word, pause = as_pcm(np.full(SAMPLE_RATE, 0.25)), silence(0.5)
@@ -395,7 +391,7 @@ def test_time_in_which_a_device_got_no_sound_is_made_up_in_the_pauses(
     assert quiet >= 0.1
 
 
-def test_between_two_texts_nothing_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_time_is_made_up_between_two_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     device = Device()
     loudspeaker = device.open(monkeypatch)
     device.ask(loudspeaker)
@@ -408,10 +404,10 @@ def test_between_two_texts_nothing_is_made_up(monkeypatch: pytest.MonkeyPatch) -
     assert device.now - begins == pytest.approx(1.5, abs=0.04)
 
 
-def test_a_sound_library_that_never_ends_a_stream_does_not_keep_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sound_library_that_hangs_does_not_keep_the_program_running(monkeypatch: pytest.MonkeyPatch) -> None:
     device, released = Device(), threading.Event()
     loudspeaker = device.open(monkeypatch)
-    loudspeaker._stream.abort = released.wait  # as PortAudio does when the sound server died
+    loudspeaker._stream.abort = released.wait  # as in PortAudio when the sound server has died
     monkeypatch.setattr(devices, "_RELEASE_SECONDS", 0.01)
     loudspeaker.close()
     assert not released.is_set()

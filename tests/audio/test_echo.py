@@ -13,7 +13,7 @@ from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 
 def room(pcm: bytes, delay_seconds: float, factor: float) -> bytes:
-    """What comes back of a sound: later, softer, and once more from a wall."""
+    """Return the echo of a sound: delayed, softer, and once more from a wall."""
     samples = as_array(pcm).astype(np.float64) / 32768
     answer = np.zeros(round((delay_seconds + 0.02) * SAMPLE_RATE) + 1)
     answer[round(delay_seconds * SAMPLE_RATE)], answer[-1] = factor, -0.4 * factor
@@ -30,13 +30,13 @@ PROMPT = (recorded("bananas") + recorded("privacy") + recorded("put_heat_on_it")
 
 
 @pytest.mark.parametrize("delay_seconds", [0.02, 0.06, 0.12])
-def test_our_own_voice_is_made_half_as_loud_or_less_within_three_seconds(delay_seconds: float) -> None:
+def test_the_programs_own_voice_is_at_most_half_as_loud_after_three_seconds(delay_seconds: float) -> None:
     left = cleaned(room(PROMPT, delay_seconds, 0.7), PROMPT)
     last = len(PROMPT) // 2
     assert loudness(left[last:]) < 0.5 * loudness(room(PROMPT, delay_seconds, 0.7)[last:])
 
 
-def test_a_person_who_speaks_over_it_stays_as_loud() -> None:
+def test_a_person_who_speaks_during_playback_is_not_attenuated() -> None:
     person = bytes(len(PROMPT) - len(recorded("stop"))) + recorded("stop")
     mixed = as_pcm((as_array(room(PROMPT, 0.06, 0.5)) + as_array(person)) / 32768)
     left = cleaned(mixed, PROMPT)[-len(recorded("stop")) :]
@@ -44,11 +44,11 @@ def test_a_person_who_speaks_over_it_stays_as_loud() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 5])
-def test_after_the_chime_and_a_silence_the_beginning_of_our_voice_is_still_ours(seed: int) -> None:
-    """How loud we come back is not read off the end of one sound and the beginning of the next."""
+def test_after_the_chime_and_a_silence_the_first_words_of_the_voice_are_still_removed(seed: int) -> None:
+    """The echo's level must not be estimated from the end of one sound and the beginning of the next."""
     player, canceller, alone = RoomPlayer(), EchoCanceller(), list[bool]()
     before = chime() + silence(1.0)
-    player.play(before + recorded("bananas")[2 * CHUNK_SAMPLES * 10 :], 1.0)  # it begins with a silence
+    player.play(before + recorded("bananas")[2 * CHUNK_SAMPLES * 10 :], 1.0)  # the speech begins with a silence
     for chunk in SimulatedRoom(silence(3.2), player, leak_decibels=-6.0, seed=seed).chunks():
         canceller.clean(chunk, player.advance(chunk.samples))
         alone.append(canceller.hears_us_alone)
@@ -58,7 +58,7 @@ def test_after_the_chime_and_a_silence_the_beginning_of_our_voice_is_still_ours(
 
 @pytest.mark.parametrize("factor", [0.0, 0.02])
 @pytest.mark.parametrize("begins", [20, 30, 60])
-def test_where_little_of_our_voice_comes_back_a_person_is_not_taken_for_us(factor: float, begins: int) -> None:
+def test_with_little_echo_a_person_is_not_mistaken_for_it(factor: float, begins: int) -> None:
     word = as_pcm(as_array(recorded("stop")) / 32768 * 0.3)  # softly
     person = bytes(begins * CHUNK_SAMPLES * 2) + word
     echo = as_array(room(PROMPT, 0.06, factor))[: len(person) // 2]
@@ -76,12 +76,12 @@ def loudest(pcm: bytes) -> float:
     return max(float(np.square(as_array(chunk.pcm).astype(np.float64)).mean()) for chunk in chunks_of(pcm))
 
 
-def test_where_nothing_is_played_nothing_is_changed() -> None:
+def test_without_playback_the_audio_is_unchanged() -> None:
     speech = recorded("bananas")
     assert cleaned(speech, bytes(len(speech))) == speech
 
 
 @given(st.integers(1, CHUNK_SAMPLES))
-def test_a_chunk_stays_as_long_as_it_was(samples: int) -> None:
+def test_a_chunk_keeps_its_length(samples: int) -> None:
     chunk = AudioChunk(b"\x01\x02" * samples)
     assert EchoCanceller().clean(chunk, b"\x05\x00" * samples).samples == samples

@@ -13,7 +13,7 @@ SECOND = SAMPLE_RATE / CHUNK_SAMPLES
 
 
 def numbered(count: int) -> list[AudioChunk]:
-    """Chunks that can be told apart."""
+    """Return chunks that all differ."""
     return [AudioChunk(number.to_bytes(2, "little") * CHUNK_SAMPLES) for number in range(count)]
 
 
@@ -36,30 +36,32 @@ def runs(*lengths: tuple[bool, float]) -> list[bool]:
     return list(itertools.chain.from_iterable([is_speech] * round(seconds * SECOND) for is_speech, seconds in lengths))
 
 
-def test_a_click_is_no_utterance() -> None:
+def test_a_click_is_not_an_utterance() -> None:
     assert utterances(runs((False, 1), (True, 0.1), (False, 1))) == []
 
 
-def test_half_a_second_before_the_speech_belongs_to_it() -> None:
+def test_an_utterance_includes_half_a_second_before_the_speech() -> None:
     (utterance,) = utterances(runs((False, 2), (True, 1), (False, 1)))
     assert abs(utterance[0] - (2 - 0.5) * SECOND) <= 2
 
 
-def test_a_short_pause_does_not_cut_a_sentence() -> None:
+def test_a_short_pause_does_not_split_a_sentence() -> None:
     assert len(utterances(runs((True, 1), (False, 0.4), (True, 1), (False, 1)))) == 1
 
 
-def test_a_long_pause_ends_it() -> None:
+def test_a_long_pause_ends_an_utterance() -> None:
     assert len(utterances(runs((True, 1), (False, 0.8), (True, 1), (False, 1)))) == 2
 
 
-def test_what_is_open_when_the_source_ends_is_over() -> None:
+def test_the_end_of_the_source_ends_the_utterance() -> None:
     assert len(utterances(runs((False, 1), (True, 1)))) == 1
 
 
 @pytest.mark.slow
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.03, 20)), max_size=12))
-def test_no_chunk_is_lost_doubled_or_out_of_order_and_none_is_too_long(pattern: list[tuple[bool, float]]) -> None:
+def test_no_chunk_is_lost_repeated_or_out_of_order_and_no_utterance_is_too_long(
+    pattern: list[tuple[bool, float]],
+) -> None:
     found = utterances(runs(*pattern))
     numbers = [number for utterance in found for number in utterance]
     assert numbers == sorted(set(numbers))
@@ -68,7 +70,7 @@ def test_no_chunk_is_lost_doubled_or_out_of_order_and_none_is_too_long(pattern: 
         assert len(utterance) <= 15 * SECOND
 
 
-# To the sample: chunks of one sample, and settings that are counted in them
+# Exact to the sample: chunks of one sample, and settings in samples
 
 ONE_SAMPLE = AudioChunk(bytes(2))
 START, KEPT, SILENCE, MOST = 3, 2, 4, CHUNK_SAMPLES + 20
@@ -76,7 +78,9 @@ TINY = EndpointSettings(START / SAMPLE_RATE, KEPT / SAMPLE_RATE, SILENCE / SAMPL
 
 
 def lengths(pattern: str, endpointer: Endpointer | None = None) -> tuple[list[int], int]:
-    """How long each utterance is, and the one that is still open: `s` is a sample of speech, `.` of silence."""
+    """Return the length of each utterance, and of the one in progress. In `pattern`, `s` is a sample of speech and `.`
+    one of silence.
+    """
     endpointer = endpointer or Endpointer(TINY)
     over: list[int] = []
     length = 0
@@ -90,30 +94,30 @@ def lengths(pattern: str, endpointer: Endpointer | None = None) -> tuple[list[in
 
 
 @pytest.mark.parametrize("too_little", ["ss", "ss.s", "ss..ss", "s...ss"])
-def test_speech_starts_an_utterance_when_it_has_lasted_long_enough_silence_taken_off(too_little: str) -> None:
+def test_speech_starts_an_utterance_once_it_has_lasted_long_enough_without_the_silence_in_it(too_little: str) -> None:
     assert lengths(too_little) == ([], 0)
     assert lengths(f"{too_little}s") == ([], min(len(too_little) + 1, KEPT + START + 1))
 
 
 @pytest.mark.parametrize("silence", [KEPT, KEPT + 1, 10])
-def test_the_sound_before_belongs_to_it_as_far_as_it_is_kept(silence: int) -> None:
+def test_an_utterance_includes_the_audio_kept_from_before_it(silence: int) -> None:
     _, length = lengths("." * silence + "sss")
     assert length == START + min(silence, KEPT + 1)
 
 
-def test_the_silence_that_ends_an_utterance_belongs_to_it_and_starts_anew_with_every_word() -> None:
+def test_the_silence_that_ends_an_utterance_belongs_to_it_and_is_counted_from_the_last_word() -> None:
     assert lengths("sss....") == ([7], 0)
     assert lengths("sss...s...") == ([], 10)
     assert lengths("sss...s....") == ([11], 0)
 
 
-def test_an_utterance_ends_where_one_more_chunk_would_make_it_too_long() -> None:
+def test_an_utterance_ends_before_a_chunk_would_make_it_too_long() -> None:
     assert lengths("s" * 20) == ([], 20)
     assert lengths("s" * 21) == ([21], 0)
 
 
 @pytest.mark.parametrize("before", ["sss....", "ss", "s" * 21])
-def test_after_an_utterance_or_an_end_everything_is_counted_from_the_start(before: str) -> None:
+def test_all_counters_restart_after_an_utterance_or_the_end_of_the_source(before: str) -> None:
     endpointer = Endpointer(TINY)
     lengths(before, endpointer)
     endpointer.finish()
@@ -123,7 +127,7 @@ def test_after_an_utterance_or_an_end_everything_is_counted_from_the_start(befor
     assert lengths("s", endpointer) == ([1], 0)
 
 
-def test_a_pause_is_noticed_before_the_utterance_is_over_and_only_in_one() -> None:
+def test_a_pause_is_reported_before_the_utterance_is_over_and_only_within_one() -> None:
     endpointer, chunk = Endpointer(), AudioChunk(bytes(2 * 400))  # ten of them start an utterance, five are a pause
     assert PAUSE_SECONDS * SAMPLE_RATE == 5 * 400
     for is_speech, has_paused in [*[(False, False)] * 6, *[(True, False)] * 10, *[(False, False)] * 4, (False, True)]:
@@ -134,7 +138,7 @@ def test_a_pause_is_noticed_before_the_utterance_is_over_and_only_in_one() -> No
 
 
 @pytest.mark.parametrize(("pattern", "is_open"), [("", False), ("ss", False), ("sss", True), ("sss....", False)])
-def test_the_end_of_the_source_ends_what_is_open(pattern: str, is_open: bool) -> None:
+def test_finish_ends_an_utterance_in_progress(pattern: str, is_open: bool) -> None:
     endpointer = Endpointer(TINY)
     lengths(pattern, endpointer)
     cut = endpointer.finish()
@@ -143,9 +147,9 @@ def test_the_end_of_the_source_ends_what_is_open(pattern: str, is_open: bool) ->
 
 
 @pytest.mark.parametrize("is_speech", [True, False])
-def test_an_utterance_that_was_split_goes_on_with_the_next_sound_loud_or_soft(is_speech: bool) -> None:
+def test_a_split_utterance_continues_with_the_next_chunk_loud_or_soft(is_speech: bool) -> None:
     endpointer, chunks = Endpointer(), numbered(40)
     for chunk in chunks[:-2]:
         endpointer.accept(chunk, True)
     assert endpointer.split(chunks[-2]).is_over
-    assert endpointer.accept(chunks[-1], is_speech).chunks == tuple(chunks[-18:])  # half a second, and these two
+    assert endpointer.accept(chunks[-1], is_speech).chunks == tuple(chunks[-18:])  # half a second, and two chunks

@@ -26,7 +26,7 @@ def test_a_tone_at_full_scale_is_three_decibels_below_it() -> None:
     assert decibels(chunk) == pytest.approx(-3.0, abs=0.1)
 
 
-def test_silence_has_the_least_loudness_and_so_has_nothing() -> None:
+def test_silence_and_empty_audio_have_the_lowest_level() -> None:
     assert decibels(AudioChunk(silence(0.032))) == decibels(AudioChunk(b"")) == QUIETEST_DECIBELS
 
 
@@ -38,19 +38,19 @@ def test_half_as_loud_is_six_decibels_less() -> None:
 @pytest.mark.parametrize(
     ("factor", "expected"), [(1.0, "good"), (0.1, "good"), (0.01, "soft"), (0.0, "silent"), (12.0, "loud")]
 )
-def test_a_question_is_judged_by_how_loud_it_came(factor: float, expected: Verdict) -> None:
-    waited = silence(8)  # before somebody spoke
+def test_a_question_is_judged_by_its_level(factor: float, expected: Verdict) -> None:
+    waited = silence(8)  # before the user spoke
     assert verdict(waited + scaled(recorded("bananas"), factor)) == expected
 
 
-def test_a_noisy_room_alone_is_no_soft_voice() -> None:
+def test_a_noisy_room_alone_does_not_count_as_a_soft_voice() -> None:
     assert verdict(noise(2, level=0.1)) == "good"
 
 
-def test_nothing_at_all_is_silent() -> None:
+def test_empty_audio_counts_as_silent() -> None:
     assert LevelMeter().verdict() == "silent"
 
 
 @given(st.lists(st.floats(-90.0, 0.0), min_size=1, max_size=40), st.floats(0.0, 1.0))
-def test_a_quantile_is_the_one_that_numpy_finds(values: list[float], share: float) -> None:
+def test_a_quantile_equals_numpys(values: list[float], share: float) -> None:
     assert quantile(values, share) == pytest.approx(float(np.quantile(values, share)), abs=1e-9)

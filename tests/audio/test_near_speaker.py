@@ -14,13 +14,13 @@ _CHANCE = np.random.default_rng(4)
 
 
 def at_level(decibels: float, seconds: float) -> list[AudioChunk]:
-    """Noise of a level, in chunks, which the tests call speech."""
+    """Return noise at a level, in chunks, which the tests treat as speech."""
     samples = _CHANCE.normal(0.0, 32768 * 10 ** (decibels / 20), (round(seconds * SECOND), CHUNK_SAMPLES))
     return [AudioChunk(chunk.astype("<i2").tobytes()) for chunk in samples]
 
 
 def utterances(chunks: list[AudioChunk], endpointer: NearEndpointer | None = None) -> list[tuple[float, float]]:
-    """The seconds between which each utterance was heard, all chunks above -80 dB being speech."""
+    """Return the start and the end of each utterance in seconds. All chunks above -80 dB count as speech."""
     endpointer, found = endpointer or NearEndpointer(), list[tuple[float, float]]()
     begins = 0.0
     for number, chunk in enumerate(chunks):
@@ -38,7 +38,7 @@ def silence(seconds: float) -> list[AudioChunk]:
 
 
 @pytest.mark.parametrize("below", [8.0, 10.0, 15.0, 20.0])
-def test_a_question_ends_although_somebody_else_goes_on_talking(below: float) -> None:
+def test_a_question_ends_even_if_someone_else_keeps_talking(below: float) -> None:
     talk, question = at_level(-20 - below, 3.0), at_level(-20, 2.0)
     found = utterances([*talk, *question, *talk])
     ours = [(begins, ends) for begins, ends in found if begins > 2.9]
@@ -46,13 +46,13 @@ def test_a_question_ends_although_somebody_else_goes_on_talking(below: float) ->
     assert 5.0 < ours[0][1] < 6.5
 
 
-def test_talk_softer_than_the_person_before_begins_no_utterance() -> None:
+def test_talk_softer_than_the_last_user_starts_no_utterance() -> None:
     talk = at_level(-35, 6.0)
     found = utterances([*at_level(-35, 3.0), *at_level(-20, 2.0), *talk])
     assert [begins for begins, _ in found if begins > 5.5] == []
 
 
-def test_a_person_alone_may_speak_softly_after_a_quiet_time() -> None:
+def test_in_a_quiet_room_the_user_may_speak_softly() -> None:
     before = [*at_level(-32, 3.0), *at_level(-20, 2.0), *at_level(-32, 3.0), *silence(16.0)]
     found = utterances([*before, *at_level(-34, 1.0), *silence(2.0)])
     assert any(begins > len(before) / SECOND for begins, _ in found)
@@ -63,25 +63,25 @@ def test_one_person_who_trails_off_is_one_utterance() -> None:
     assert len(utterances(said)) == 1
 
 
-def test_our_own_voice_teaches_nothing_about_the_room() -> None:
+def test_the_assistants_own_voice_does_not_change_the_rooms_level() -> None:
     endpointer = NearEndpointer()
     for chunk in at_level(-20, 5.0):
         endpointer.accept(chunk, is_speech=True, is_own_voice=True)
     assert not endpointer.hears_others
 
 
-def test_what_lies_between_the_persons_words_is_turned_down() -> None:
+def test_audio_between_the_users_words_is_attenuated() -> None:
     gate = Gate()
     chunks = at_level(-30, 1.0)
     loud = [10 <= number < 15 for number in range(len(chunks))]
     passed = [part for chunk, is_loud in zip(chunks, loud, strict=True) for part in gate.accept(chunk, is_loud)]
     passed += gate.finish()
-    assert passed[7:19] == chunks[7:19]  # what is the person's or close to it
+    assert passed[7:19] == chunks[7:19]  # the user's speech and the audio around it
     assert all(np.abs(np.frombuffer(part.pcm, "<i2")).max() < 100 for part in (*passed[1:6], *passed[20:]))
 
 
 @given(st.lists(st.sampled_from([-90.0, -45.0, -38.0, -30.0, -20.0]), max_size=30), st.booleans())
-def test_no_sound_is_lost_within_an_utterance(levels: list[float], ends: bool) -> None:
+def test_no_audio_is_lost_within_an_utterance(levels: list[float], ends: bool) -> None:
     endpointer = NearEndpointer(EndpointSettings(start_seconds=0.1, kept_seconds=0.2, silence_seconds=0.3))
     chunks = [chunk for level in levels for chunk in at_level(level, 0.2)]
     given_samples, in_utterance, begun = 0, 0, False

@@ -13,7 +13,7 @@ def samples_of(pcm: bytes) -> Samples:
 
 
 def suppressed(samples: Samples) -> Samples:
-    """A whole utterance, suppressed at once."""
+    """Return a whole utterance, filtered in one step."""
     suppressor = NoiseSuppressor()
     return np.concatenate([suppressor.accept(samples), suppressor.finish()])
 
@@ -25,21 +25,21 @@ def power(samples: Samples) -> float:
 SPEECH = silence(0.5) + recorded("bananas") + silence(0.5)
 
 
-def test_clean_speech_stays_as_it_is() -> None:
+def test_clean_speech_is_hardly_changed() -> None:
     speech = samples_of(SPEECH)
     assert power(suppressed(speech) - speech) < 0.01 * power(speech)
 
 
-def test_noise_alone_is_made_soft_but_never_silent() -> None:
+def test_noise_alone_is_attenuated_but_never_silenced() -> None:
     left = power(suppressed(samples_of(noise(3.0)))) / power(samples_of(noise(3.0)))
     assert FLOOR**2 * 0.8 < left < 0.25
 
 
-def test_speech_in_noise_comes_nearer_to_the_speech() -> None:
+def test_noisy_speech_becomes_more_like_the_clean_speech() -> None:
     speech, noisy = samples_of(SPEECH), samples_of(with_noise(SPEECH, 10.0, 1))
     assert power(suppressed(noisy) - speech) < 0.5 * power(noisy - speech)
 
 
 @pytest.mark.parametrize("length", [0, 1, 511, 1600, 16_001])
-def test_the_length_stays_whatever_it_is(length: int) -> None:
+def test_the_length_is_kept_whatever_it_is(length: int) -> None:
     assert len(suppressed(np.zeros(length, dtype=np.float32))) == length

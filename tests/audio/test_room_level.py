@@ -24,7 +24,9 @@ def test_a_voice_is_compared_with_the_room(room: float, voice: float, verdict: R
 
 
 def mixed(below: float) -> tuple[float, float]:
-    """The levels of a room with noise so many decibels below a recorded question, and of the question in it."""
+    """Return the level of a room with noise `below` decibels below a recorded question, and the level of the question
+    in it.
+    """
     spoken = as_array(recorded("put_heat_on_it")) / 32_767
     voice = loud_decibels(chunks_of(as_pcm(spoken)))
     behind = as_array(noise(len(spoken) / 16_000)) / 32_767
@@ -37,11 +39,11 @@ def test_a_question_in_a_room_with_noise_is_judged(below: float, verdict: RoomVe
     assert room_verdict(*mixed(below)) == verdict
 
 
-def test_no_sound_is_the_quietest() -> None:
+def test_no_audio_has_the_lowest_level() -> None:
     assert loud_decibels([]) == QUIETEST_DECIBELS
 
 
-def test_a_room_that_is_too_loud_is_named_with_what_to_do() -> None:
+def test_a_room_that_is_too_loud_is_reported_with_a_hint() -> None:
     assert problem_of_room(-50.0, -25.0) is None
     close, drowned = problem_of_room(-31.0, -25.0), problem_of_room(-25.0, -25.0)
     assert close is not None

@@ -1,4 +1,4 @@
-"""Sound files: their formats, pipes, headers without a length, and files without a sound."""
+"""Audio files: formats, pipes, headers without a length, and files without audio."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def heard(path: Path) -> bytes:
 
 
 def streamed(content: bytes, length: int) -> bytes:
-    """A WAV file by a program that could not go back to its header."""
+    """Return a WAV file as written by a program that cannot go back to the header."""
     at = content.index(b"data")
     said = length.to_bytes(4, "little")
     return content[:4] + said + content[8 : at + 4] + said + content[at + 8 :]
@@ -72,7 +72,7 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     assert joined(source.chunks()) == WHOLE
 
 
-def test_the_files_of_others_are_no_standard_input() -> None:
+def test_a_file_descriptor_of_another_process_is_not_standard_input() -> None:
     assert comes_from_stdin(Path("-"))
     assert not comes_from_stdin(Path("stdin"))
 
@@ -86,7 +86,7 @@ def test_the_files_of_others_are_no_standard_input() -> None:
         (b"RIFF", "is not readable as audio"),
     ],
 )
-def test_a_file_without_sound_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_file_without_audio_is_rejected(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "question.wav"
     path.write_bytes(content)
     with pytest.raises(AudioFileError, match=said) as caught:
@@ -94,7 +94,7 @@ def test_a_file_without_sound_is_refused(tmp_path: Path, content: bytes, said: s
     assert caught.value.hint
 
 
-def test_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
+def test_a_folder_and_a_missing_file_have_different_errors(tmp_path: Path) -> None:
     with pytest.raises(AudioFileError, match="is a folder"):
         WavSource(tmp_path)
     with pytest.raises(AudioFileError, match="there is no file"):
@@ -115,7 +115,7 @@ def test_a_file_whose_name_is_not_text_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no endless file")
-def test_a_pipe_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_pipe_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voice_helper.audio.devices._MAX_PIPED_BYTES", 10_000)
     with pytest.raises(AudioFileError, match="never ends"):
         WavSource(Path("/dev/zero"))

@@ -31,7 +31,7 @@ def test_the_silence_before_a_recording_is_not_speech(name: str) -> None:
     [silence(2.0), noise(2.0, 0.001), noise(2.0, 0.3), as_pcm(sine(2.0)), as_pcm(sine(2.0, hertz=50, level=0.9))],
     ids=["silence", "hiss", "loud noise", "a tone", "mains hum"],
 )
-def test_what_is_not_speech_is_not_taken_for_it(pcm: bytes) -> None:
+def test_other_sounds_are_not_detected_as_speech(pcm: bytes) -> None:
     assert speech_share(pcm) < 0.05
 
 
@@ -40,7 +40,7 @@ def test_softly_recorded_speech_is_speech() -> None:
     assert speech_share(soft) > 0.3
 
 
-def test_a_pause_after_speech_is_heard() -> None:
+def test_a_pause_after_speech_is_detected() -> None:
     activity = VoiceActivity()
     found = [activity.is_speech(chunk) for chunk in chunks_of(recorded("stop") + silence(1.0))]
     assert any(found)
@@ -48,11 +48,11 @@ def test_a_pause_after_speech_is_heard() -> None:
 
 
 @pytest.mark.parametrize("samples", [0, 1, 511])
-def test_a_short_last_chunk_is_filled_with_silence(samples: int) -> None:
+def test_a_short_last_chunk_is_padded_with_silence(samples: int) -> None:
     assert VoiceActivity().is_speech(AudioChunk(bytes(2 * samples))) is False
 
 
-def test_two_listeners_do_not_disturb_each_other() -> None:
+def test_two_detectors_do_not_affect_each_other() -> None:
     alone, first, second = VoiceActivity(), VoiceActivity(), VoiceActivity()
     expected = [alone.is_speech(chunk) for chunk in chunks_of(recorded("bananas"))]
     between = list(chunks_of(noise(10.0)))
@@ -64,14 +64,16 @@ def test_two_listeners_do_not_disturb_each_other() -> None:
 
 
 def network_alone(activity: VoiceActivity) -> VoiceActivity:
-    """The same, its network never at rest."""
+    """Return the same detector, but with the network running for every chunk."""
     activity._room_sound.is_quiet = lambda chunk: False  # type: ignore[method-assign]
     return activity
 
 
 @pytest.mark.parametrize("name", RECORDED)
 @pytest.mark.parametrize("room", [0.001, 0.01])
-def test_resting_in_a_room_sound_moves_no_end_of_speech_by_more_than_two_chunks(name: str, room: float) -> None:
+def test_skipping_the_network_in_constant_noise_moves_the_end_of_speech_by_at_most_two_chunks(
+    name: str, room: float
+) -> None:
     spoken = as_array(recorded(name)) / 32768
     around = as_array(noise(4.0, room)) / 32768
     sound = as_pcm(np.concatenate([around, spoken + np.resize(around, len(spoken)), around]))
@@ -83,7 +85,7 @@ def test_resting_in_a_room_sound_moves_no_end_of_speech_by_more_than_two_chunks(
     assert abs(last[0] - last[1]) <= 2
 
 
-def test_in_a_room_sound_the_network_rests_and_a_louder_one_wakes_it() -> None:
+def test_in_constant_noise_the_network_does_not_run_until_a_louder_sound() -> None:
     room = RoomSound()
     quiet = [room.is_quiet(chunk) for chunk in chunks_of(noise(4.0, 0.002))]
     assert not any(quiet[:60])
@@ -91,7 +93,7 @@ def test_in_a_room_sound_the_network_rests_and_a_louder_one_wakes_it() -> None:
     assert not any(room.is_quiet(chunk) for chunk in chunks_of(noise(1.0, 0.01)))
 
 
-def test_a_room_that_slowly_grows_louder_is_still_quiet() -> None:
+def test_a_room_that_slowly_grows_louder_still_counts_as_quiet() -> None:
     room = RoomSound()
     sound = as_array(noise(40.0, 0.002)) * np.linspace(1.0, 3.0, 40 * SAMPLE_RATE)
     quiet = [room.is_quiet(chunk) for chunk in chunks_of(as_pcm(sound / 32768))]

@@ -1,4 +1,4 @@
-"""`ask --wav` answers every utterance of a file, and never writes over the question."""
+"""`ask --wav` answers every utterance in a file, and never overwrites the question."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voice_helper.testing import RecordingVoice, ScriptedRecognizer
 
 @pytest.fixture
 def spoken(monkeypatch: pytest.MonkeyPatch) -> RecordingVoice:
-    """The voice that answers."""
+    """Return the voice that speaks the answers."""
     voice = RecordingVoice(sentence_seconds=0.5)
     monkeypatch.setattr(options, "open_chosen_voice", lambda options: voice)
     return voice
@@ -28,7 +28,7 @@ def spoken(monkeypatch: pytest.MonkeyPatch) -> RecordingVoice:
 
 @pytest.fixture
 def question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A recording of two questions with a pause of two seconds between them."""
+    """Return a recording of two questions with a pause of two seconds between them."""
     heard = ScriptedRecognizer("does heat help", "what about magnesium")
     monkeypatch.setattr(ask, "open_chosen_recognizer", lambda options, skill: heard)
     return write_pcm(tmp_path / "question.wav", recorded("stop") + silence(2.0) + recorded("stop"))
@@ -40,7 +40,7 @@ def test_every_utterance_is_answered_in_order_as_one_conversation(run: Run, ques
     assert [form["transcript"] for form in forms] == ["does heat help", "what about magnesium"]
     assert [form["intent"] for form in forms] == ["remedy_heat", "remedy_minerals"]
     shown = run("ask", "--wav", recording("stop"), "--voice", "none")
-    assert shown.code == 1  # the script is over: no words
+    assert shown.code == 1  # the scripted recognizer has no words left
 
 
 def test_all_answers_are_saved_in_one_file(run: Run, question: Path, spoken: RecordingVoice, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_all_answers_are_saved_in_one_file(run: Run, question: Path, spoken: Rec
 
 
 @pytest.mark.parametrize("command", [("ask", "--wav"), ("listen", "--source"), ("guide", "--source")])
-def test_the_question_is_never_written_over(run: Run, command: tuple[str, str], tmp_path: Path) -> None:
+def test_the_question_is_never_overwritten(run: Run, command: tuple[str, str], tmp_path: Path) -> None:
     path = write_pcm(tmp_path / "question.wav", recorded("stop"))
     before = path.read_bytes()
     (tmp_path / "link.wav").symlink_to(path)

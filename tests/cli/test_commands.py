@@ -56,11 +56,11 @@ COMMANDS = (
 ESCAPES = "\x1b[31mdoes\x07 heat\x1b]0;title\x07 help\x9b2J"
 
 KEPT = cache_folder().parent
-"""The cache of the person who runs the tests: drawing phrases anew takes some seconds."""
+"""The developer's own cache, because drawing the phrases again would take some seconds."""
 
 
 def forms(text: str) -> list[dict[str, Any]]:
-    """Lines of JSON; anything else on the output fails."""
+    """Parse lines of JSON. Anything else in the output fails the test."""
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -145,9 +145,7 @@ def test_a_screen_without_a_size_shows_the_answer(tmp_path: Path) -> None:
 # ask
 
 
-def test_the_second_best_meaning_is_named_where_it_was_needed_or_asked_for(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_runner_up_is_shown_if_it_was_needed_or_requested(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     (near,) = forms(run("ask", "could warmth be any good", "--json").out)
     assert list(near["runner_up"]) == ["intent", "score"]
     (asked,) = forms(run("ask", "does heat help", "--json", "--explain").out)
@@ -185,7 +183,7 @@ def test_an_unsure_answer_names_its_two_candidates(run: Run, monkeypatch: pytest
     assert answer["spoken"].startswith("Did you mean")
 
 
-def test_a_question_that_is_not_understood_is_answered_with_none(run: Run) -> None:
+def test_a_question_that_is_not_understood_has_the_intent_none(run: Run) -> None:
     ran = run("ask", "qwxz vrrgl", "--json")
     (answer,) = forms(ran.out)
     assert ran.code == 0
@@ -197,7 +195,7 @@ def test_a_question_that_is_not_understood_is_answered_with_none(run: Run) -> No
     assert answer["spoken"]
 
 
-def test_an_emergency_names_its_family_and_the_number_of_the_environment(
+def test_an_emergency_shows_its_family_and_the_number_from_the_environment(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOICE_HELPER_NUMBER", "112")
@@ -208,7 +206,7 @@ def test_an_emergency_names_its_family_and_the_number_of_the_environment(
 
 
 @pytest.mark.slow
-def test_a_recorded_question_is_heard_and_answered(run: Run) -> None:
+def test_a_recorded_question_is_recognized_and_answered(run: Run) -> None:
     ran = run("ask", "--wav", recording("put_heat_on_it"), "--json")
     (answer,) = forms(ran.out)
     assert ran.code == 0
@@ -218,15 +216,15 @@ def test_a_recorded_question_is_heard_and_answered(run: Run) -> None:
     assert answer["intent"] == "remedy_heat"
 
 
-def test_a_typed_answer_is_shown_with_where_it_comes_from(run: Run) -> None:
-    ran = run("ask", "does", "heat", "help")  # words need no quotation marks
+def test_an_answer_is_shown_with_its_source(run: Run) -> None:
+    ran = run("ask", "does", "heat", "help")  # the question needs no quotation marks
     assert "intent: remedy_heat" in ran.out
     assert "(article: remedy.heat)" in ran.out
     assert "These answers are for education only." in ran.out
 
 
 @pytest.mark.parametrize("wav", ["missing.wav", ".", "text.wav", "empty.wav"])
-def test_a_file_that_is_no_sound_is_named(run: Run, tmp_path: Path, wav: str) -> None:
+def test_a_file_that_is_not_audio_is_named(run: Run, tmp_path: Path, wav: str) -> None:
     (tmp_path / "text.wav").write_text("hello", encoding="utf-8")
     (tmp_path / "empty.wav").touch()
     ran = run("ask", "--wav", tmp_path / wav)
@@ -253,7 +251,7 @@ def test_the_saved_answer_is_not_silence(without_portaudio: dict[str, str], tmp_
 
 
 @pytest.mark.slow
-def test_a_place_that_cannot_be_written_is_named(without_portaudio: dict[str, str], tmp_path: Path) -> None:
+def test_an_unwritable_path_is_named(without_portaudio: dict[str, str], tmp_path: Path) -> None:
     ran = call(["ask", "does heat help", "--save", "nowhere/answer.wav"], folder=tmp_path, more=without_portaudio)
     assert ran.code == 1
     assert "nowhere/answer.wav cannot be written" in ran.err
@@ -262,7 +260,7 @@ def test_a_place_that_cannot_be_written_is_named(without_portaudio: dict[str, st
 # What people type
 
 
-def test_100_kilobytes_of_text_are_taken(run: Run) -> None:
+def test_100_kilobytes_of_text_are_accepted(run: Run) -> None:
     ran = run("ask", "does heat help " * 6_900, "--json")
     assert ran.code == 0
     assert list(forms(ran.out)[0])[: len(ASK_KEYS)] == ASK_KEYS
@@ -289,27 +287,27 @@ def test_odd_texts_are_answered(run: Run, tmp_path: Path) -> None:
     assert all(result["spoken"] for result in results)
 
 
-def test_json_has_no_terminal_escapes_either(run: Run) -> None:
+def test_json_contains_no_terminal_escapes(run: Run) -> None:
     (answer,) = forms(run("ask", "--json", "does heat help\x9b2J").out)
     assert answer["transcript"] == "does heat help\x9b2J"
 
 
-def test_no_words_at_all_are_answered(run: Run) -> None:
+def test_a_question_without_words_is_answered(run: Run) -> None:
     ran = run("ask", "--json", " \t\n")
     assert ran.code == 0
     assert forms(ran.out)[0]["decided_by"] == "none"
 
 
-def test_terminal_escapes_are_not_printed_raw(run: Run) -> None:
+def test_terminal_escapes_are_not_printed(run: Run) -> None:
     assert run("ask", ESCAPES).code == 0
 
 
 @pytest.mark.parametrize("given", ["--wav", "--language"])
-def test_terminal_escapes_in_options_are_not_printed_raw(run: Run, given: str) -> None:
+def test_terminal_escapes_in_options_are_not_printed(run: Run, given: str) -> None:
     assert run("ask", given, ESCAPES).code == 1
 
 
-def test_a_json_line_keeps_its_line(run: Run) -> None:
+def test_a_json_object_stays_on_one_line(run: Run) -> None:
     (answer,) = forms(run("ask", "does heat\nhelp\x1b[31m", "--json").out)
     assert answer["transcript"] == "does heat\nhelp\x1b[31m"
 
@@ -321,7 +319,7 @@ def test_a_json_line_keeps_its_line(run: Run) -> None:
     "command",
     [["ask", "does heat help"], ["listen"], ["test-intents"], ["voices"], ["demo"]],
 )
-def test_an_unknown_language_names_the_known_ones(run: Run, command: list[str]) -> None:
+def test_the_error_for_an_unknown_language_names_the_known_ones(run: Run, command: list[str]) -> None:
     ran = run(*command, "--language", "xx")
     assert ran.code == 1
     assert 'there is no language "xx"' in ran.err
@@ -335,14 +333,16 @@ def test_a_language_is_a_name_and_not_a_path(run: Run, language: str) -> None:
     assert "hint: " in ran.err
 
 
-def test_a_model_folder_that_is_no_model_says_what_is_missing(run: Run, tmp_path: Path) -> None:
+def test_a_folder_without_a_complete_model_is_rejected_with_what_is_missing(run: Run, tmp_path: Path) -> None:
     ran = run("ask", "--wav", recording("stop"), "--model", tmp_path)
     assert (ran.code, ran.out) == (1, "")
     assert f"{tmp_path} is not a Vosk model: am/final.mdl is missing" in ran.err
     assert "hint: " in ran.err
 
 
-def test_vosk_without_a_model_says_how_to_get_one(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vosk_without_a_model_explains_how_to_get_one(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(KEPT))
@@ -357,7 +357,7 @@ def test_vosk_without_a_model_says_how_to_get_one(run: Run, tmp_path: Path, monk
 
 @pytest.fixture(scope="module")
 def without_portaudio(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A machine without PortAudio: importing sounddevice fails as it does there."""
+    """Return the environment of a machine without PortAudio, on which importing sounddevice fails."""
     folder = tmp_path_factory.mktemp("shim")
     (folder / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n', encoding="utf-8")
     return {"PYTHONPATH": str(folder)}
@@ -365,7 +365,7 @@ def without_portaudio(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
 
 @pytest.fixture(scope="module")
 def without_espeak(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A machine without any espeak: neither the package nor the library of the system."""
+    """Return the environment of a machine without espeak: neither the package nor the system's library."""
     folder = tmp_path_factory.mktemp("shim")
     (folder / "espeakng_loader.py").write_text('raise ImportError("not installed")\n', encoding="utf-8")
     (folder / "sitecustomize.py").write_text(
@@ -428,7 +428,7 @@ no_hardware = pytest.mark.skipif(has_sound_hardware(), reason="this machine has 
 
 @pytest.mark.slow
 @no_hardware
-def test_without_sound_hardware_the_question_is_answered_all_the_same(tmp_path: Path) -> None:
+def test_without_sound_hardware_the_question_is_still_answered(tmp_path: Path) -> None:
     ran = call(["ask", "does heat help"], folder=tmp_path)
     assert ran.code == 0
     assert "The article says heat can ease cramps." in ran.out
@@ -464,7 +464,7 @@ def test_without_sound_hardware_the_guide_shows_its_text(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @no_hardware
-def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_device_is_named(tmp_path: Path) -> None:
     ran = call(["ask", "does heat help", "--device", "kazoo"], folder=tmp_path)
     assert ran.code == 1
     assert 'no loudspeaker named "kazoo"' in ran.err
@@ -474,7 +474,7 @@ def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def interrupted(arguments: list[str | Path], folder: Path, until: str, sent: signal.Signals, **more: str) -> Ran:
-    """Run until something is printed, with --events on the output, else on the error stream, then interrupt."""
+    """Run until something is printed (on stdout with --events, otherwise on stderr), then interrupt the program."""
     process = subprocess.Popen(
         [VOICE_HELPER, *arguments], cwd=folder, env=environment(**more), text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -516,7 +516,7 @@ def test_ctrl_c_ends_learning_at_once_and_leaves_what_was_learned_before(tmp_pat
 
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
-    """A question, then a cramp, then "stop", listened to from a file."""
+    """Run `listen` on a file with a question, a report of a cramp, and "stop"."""
     folder = tmp_path_factory.mktemp("evening")
     sound = (
         recorded("put_heat_on_it")
@@ -532,7 +532,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
 
 
 @pytest.mark.slow
-def test_events_of_listening_have_their_forms(evening: tuple[Ran, Path]) -> None:
+def test_the_events_of_listen_have_the_documented_form(evening: tuple[Ran, Path]) -> None:
     ran, _ = evening
     assert ran.code == 0
     keys = {
@@ -561,12 +561,12 @@ def test_listening_answers_guides_and_stops(evening: tuple[Ran, Path]) -> None:
 
 
 @pytest.mark.slow
-def test_times_of_listening_rise(evening: tuple[Ran, Path]) -> None:
+def test_event_times_never_decrease(evening: tuple[Ran, Path]) -> None:
     times = [event["at"] for event in forms(evening[0].out)]
     assert times == sorted(times)
 
 
-def test_the_saved_sound_is_as_long_as_the_time_that_went_by(evening: tuple[Ran, Path]) -> None:
+def test_the_saved_audio_is_as_long_as_the_elapsed_time(evening: tuple[Ran, Path]) -> None:
     ran, folder = evening
     spoken = pcm_of(folder / "spoken.wav")
     events = forms(ran.out)
@@ -578,7 +578,7 @@ def test_the_saved_sound_is_as_long_as_the_time_that_went_by(evening: tuple[Ran,
 
 
 @pytest.mark.slow
-def test_listening_for_people_shows_who_said_what(run: Run) -> None:
+def test_without_events_listen_shows_who_said_what(run: Run) -> None:
     ran = run("listen", "--source", recording("put_heat_on_it"))
     assert ran.code == 0
     assert "you   should i put heat on it" in ran.out
@@ -586,7 +586,7 @@ def test_listening_for_people_shows_who_said_what(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_the_guide_starts_at_once_for_the_place_that_was_named(run: Run, tmp_path: Path) -> None:
+def test_the_guide_starts_at_once_for_the_given_place(run: Run, tmp_path: Path) -> None:
     source = write_pcm(tmp_path / "night.wav", silence(8.0) + recorded("stop") + silence(1.0))
     ran = run("guide", "--place", "foot", "--source", source, "--events")
     events = forms(ran.out)
@@ -598,7 +598,7 @@ def test_the_guide_starts_at_once_for_the_place_that_was_named(run: Run, tmp_pat
     assert "stopped" in [event["reason"] for event in events if event["event"] == "end"]
 
 
-def test_a_source_that_is_no_sound_is_named(run: Run, tmp_path: Path) -> None:
+def test_a_source_that_is_not_audio_is_named(run: Run, tmp_path: Path) -> None:
     ran = run("listen", "--source", tmp_path / "missing.wav", "--events")
     assert (ran.code, ran.out) == (1, "")
     assert "missing.wav" in ran.err
@@ -616,7 +616,7 @@ does heat help
 """
 
 
-def test_a_batch_as_jsonl_gives_one_object_a_line_in_order(run: Run, tmp_path: Path) -> None:
+def test_a_batch_as_jsonl_prints_one_object_per_line_in_order(run: Run, tmp_path: Path) -> None:
     (tmp_path / "lines.jsonl").write_text(LINES, encoding="utf-8")
     ran = run("test-intents", "lines.jsonl", "--format", "jsonl")
     results = forms(ran.out)
@@ -638,7 +638,7 @@ def test_a_batch_as_jsonl_gives_one_object_a_line_in_order(run: Run, tmp_path: P
     assert results[1]["slots"] == {"food": "banana"}
 
 
-def test_a_batch_as_a_table_shows_what_is_wrong_and_fails_under_a_share(run: Run, tmp_path: Path) -> None:
+def test_a_batch_as_a_table_shows_what_is_wrong_and_fails_below_a_share(run: Run, tmp_path: Path) -> None:
     (tmp_path / "lines.jsonl").write_text(
         '{"text": "does heat help", "intent": "remedy_heat"}\n{"text": "does heat help", "intent": "remedy_cold"}\n',
         encoding="utf-8",
@@ -651,7 +651,7 @@ def test_a_batch_as_a_table_shows_what_is_wrong_and_fails_under_a_share(run: Run
     assert "50.0% are right, less than 95.0%" in ran.err
 
 
-def test_a_batch_in_which_nothing_is_expected_passes_no_share(run: Run, tmp_path: Path) -> None:
+def test_a_batch_without_expected_intents_fails_any_share(run: Run, tmp_path: Path) -> None:
     for text in ("", "does heat help\n", "# nothing\n"):
         (tmp_path / "lines.txt").write_text(text, encoding="utf-8")
         ran = run("test-intents", "lines.txt", "--fail-under", "0")
@@ -659,7 +659,7 @@ def test_a_batch_in_which_nothing_is_expected_passes_no_share(run: Run, tmp_path
         assert "nothing was tested" in ran.err
 
 
-def test_other_keys_of_a_line_stand_in_the_results(run: Run, tmp_path: Path) -> None:
+def test_other_keys_of_a_line_are_copied_to_the_results(run: Run, tmp_path: Path) -> None:
     line = {"text": "does heat help", "asked_by": ["a", 1], "split": "dev"}
     (tmp_path / "lines.jsonl").write_text(json.dumps(line), encoding="utf-8")
     (result,) = forms(run("test-intents", "lines.jsonl", "--format", "jsonl").out)
@@ -688,7 +688,7 @@ LABELLED = [
     ],
 )
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_labelled_lines_are_read_from_arrays_and_tables_too(name: str, text: str, mark: str) -> None:
+def test_labelled_lines_can_be_read_from_arrays_and_tables(name: str, text: str, mark: str) -> None:
     cases = list(read_cases(Path(name), mark + text))
     assert [(case.text, case.intent) for case in cases] == [(line["text"], line["intent"]) for line in LABELLED]
 
@@ -715,7 +715,7 @@ def test_only_the_ends_of_lines_end_a_line(name: str) -> None:
         ("a.json", "[" * 100_000, "is not JSON"),
     ],
 )  # fmt: skip
-def test_what_is_no_table_or_array_is_refused(name: str, text: str, problem: str) -> None:
+def test_an_invalid_table_or_array_is_rejected(name: str, text: str, problem: str) -> None:
     with pytest.raises(VoiceHelperError, match=re.escape(problem)):
         list(read_cases(Path(name), text))
 
@@ -738,7 +738,7 @@ def test_a_batch_may_come_through_standard_input(tmp_path: Path) -> None:
     assert any("word for word" in line for line in result["explanation"])
 
 
-def test_explaining_shows_why(run: Run, tmp_path: Path) -> None:
+def test_explain_shows_the_reasons(run: Run, tmp_path: Path) -> None:
     (tmp_path / "lines.txt").write_text("does heat help\n", encoding="utf-8")
     ran = run("test-intents", "lines.txt", "--explain")
     assert "remedy_heat matches word for word" in ran.out
@@ -747,7 +747,7 @@ def test_explaining_shows_why(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_prompt_reads_lines_and_shows_all_there_is_to_see(tmp_path: Path) -> None:
+def test_the_prompt_reads_lines_and_shows_everything_about_them(tmp_path: Path) -> None:
     typed = b"does heat help\n\n" + ESCAPES.encode() + b"\ndoes heat \xff\xfe help\nexit\nare bananas good\n"
     ran = call(["test-intents"], folder=tmp_path, typed=typed)
     assert ran.code == 0
@@ -788,12 +788,12 @@ def test_recordings_are_tested_as_files_and_as_a_list(run: Run, tmp_path: Path) 
         ('{"text": "x", "after": 3}', '"after" must be the name of an intent'),
     ],
 )
-def test_a_wrong_line_is_named_by_file_and_line(line: str, problem: str) -> None:
+def test_an_invalid_line_is_reported_with_file_and_line(line: str, problem: str) -> None:
     with pytest.raises(VoiceHelperError, match=re.escape(f"lines.jsonl:3: {problem}")):
         list(read_cases(Path("lines.jsonl"), f"does heat help\n\n{line}\n"))
 
 
-def test_a_wrong_line_ends_a_batch_with_its_place(run: Run, tmp_path: Path) -> None:
+def test_an_invalid_line_ends_a_batch_with_its_location(run: Run, tmp_path: Path) -> None:
     (tmp_path / "lines.jsonl").write_text('does heat help\n\n{"text": 5}\n', encoding="utf-8")
     ran = run("test-intents", "lines.jsonl")
     assert (ran.code, ran.out) == (1, "")
@@ -801,7 +801,7 @@ def test_a_wrong_line_ends_a_batch_with_its_place(run: Run, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["missing.txt", "latin.txt"])
-def test_a_list_that_cannot_be_read_is_named(run: Run, tmp_path: Path, name: str) -> None:
+def test_an_unreadable_list_is_named(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / "latin.txt").write_bytes(b"does h\xe9at help")
     ran = run("test-intents", tmp_path / name)
     assert ran.code == 1
@@ -814,7 +814,7 @@ def test_an_intent_that_does_not_exist_harms_nothing(run: Run, tmp_path: Path, k
     assert run("test-intents", "lines.jsonl", "--format", "jsonl").code in {0, 1}
 
 
-def test_escapes_and_marks_in_an_expected_intent_are_shown_plainly(run: Run, tmp_path: Path) -> None:
+def test_escapes_and_markup_in_an_expected_intent_are_shown_literally(run: Run, tmp_path: Path) -> None:
     (tmp_path / "lines.jsonl").write_text(
         json.dumps({"text": "does heat help", "intent": "\x1b[31m[bold]x"}), encoding="utf-8"
     )
@@ -856,7 +856,7 @@ def test_problems_are_shown_without_terminal_escapes(run: Run, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["missing", "empty", "file"])
-def test_what_is_no_intents_folder_is_refused(run: Run, tmp_path: Path, name: str) -> None:
+def test_a_folder_that_is_not_an_intents_folder_is_rejected(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     ran = run("check", tmp_path / name)
@@ -868,7 +868,7 @@ def test_what_is_no_intents_folder_is_refused(run: Run, tmp_path: Path, name: st
 
 
 @pytest.mark.slow
-def test_the_doctor_names_all_that_is_used_and_what_mends_it(run: Run) -> None:
+def test_doctor_lists_everything_that_is_used_and_how_to_fix_it(run: Run) -> None:
     ran = run("doctor", "--json")
     report = json.loads(ran.out)
     assert ran.code == 0
@@ -883,7 +883,7 @@ def test_the_doctor_names_all_that_is_used_and_what_mends_it(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_the_doctor_for_people_says_what_is_missing(tmp_path: Path) -> None:
+def test_doctor_as_text_says_what_is_missing(tmp_path: Path) -> None:
     ran = call(["doctor"], folder=tmp_path, more={"XDG_DATA_HOME": str(tmp_path)})
     assert ran.code == 0
     missing = {" ".join(line.split()[:3]) for line in ran.lines if line.startswith("missing")}
@@ -896,26 +896,26 @@ def test_the_doctor_for_people_says_what_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_nobody_is_told_again_and_again_of_models_that_are_not_there(tmp_path: Path) -> None:
+def test_a_missing_model_is_mentioned_only_once(tmp_path: Path) -> None:
     ran = call(["ask", "--wav", recording("bananas"), "--voice", "none"], folder=tmp_path)
     assert (ran.code, ran.err) == (0, "")
 
 
 @pytest.mark.slow
-def test_the_doctor_of_an_unknown_language_still_reports(run: Run) -> None:
+def test_doctor_still_reports_for_an_unknown_language(run: Run) -> None:
     ran = run("doctor", "--json", "--language", "xx")
     assert ran.code == 1
     assert json.loads(ran.out)["ok"] is False
 
 
-def test_voices_are_listed_and_the_one_that_is_used_is_marked(run: Run, tmp_path: Path) -> None:
+def test_voices_are_listed_and_the_active_one_is_marked(run: Run, tmp_path: Path) -> None:
     ran = run("voices", "--voice", "none")
     assert "none  (used)" in ran.lines
     assert "pyttsx3" in ran.lines
 
 
 @pytest.mark.slow
-def test_the_demo_hears_answers_and_saves(without_portaudio: dict[str, str], tmp_path: Path) -> None:
+def test_the_demo_recognizes_answers_and_saves(without_portaudio: dict[str, str], tmp_path: Path) -> None:
     ran = call(["demo", "--save", "spoken.wav"], folder=tmp_path, more=without_portaudio)
     assert ran.code == 0
     assert "why do my calves cramp at night" in ran.out
@@ -924,7 +924,7 @@ def test_the_demo_hears_answers_and_saves(without_portaudio: dict[str, str], tmp
     assert loudness(pcm_of(tmp_path / "spoken.wav")) > 500
 
 
-def test_a_reader_that_goes_away_does_no_harm(tmp_path: Path) -> None:
+def test_closing_the_output_pipe_early_is_not_an_error(tmp_path: Path) -> None:
     ran = subprocess.run(
         ["bash", "-c", f"{VOICE_HELPER} ask --help | true; exit ${{PIPESTATUS[0]}}"],
         cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
@@ -949,7 +949,7 @@ def test_the_shell_completes_commands_options_and_their_values(words: str, compl
 
 
 @pytest.mark.slow
-def test_the_doctor_looks_at_the_device_that_was_chosen(run: Run) -> None:
+def test_doctor_checks_the_selected_device(run: Run) -> None:
     checks = {check["name"]: check for check in json.loads(run("doctor", "--json", "--device", "kazoo").out)["checks"]}
     for kind in ("microphone", "loudspeaker"):
         assert not checks[kind]["ok"]

@@ -51,7 +51,7 @@ def say(view: GuideView, text: str) -> None:
     view.tell(LoopEvent(0.0, "say", {"text": text, "kind": "first_aid"}))
 
 
-def test_what_is_said_stands_in_large_letters_with_the_step_and_what_can_be_said(view: GuideView) -> None:
+def test_the_instruction_is_in_large_letters_with_the_step_and_the_possible_replies(view: GuideView) -> None:
     say(view, "Hold.")
     picture = drawn(view, (2, 6), None)
     assert large("Hold.") in picture
@@ -63,7 +63,7 @@ def test_before_the_first_step_the_screen_is_empty(view: GuideView) -> None:
     assert drawn(view, None, None).split() == ["Say", "next."]
 
 
-def test_the_time_left_is_a_bar_and_a_large_number(view: GuideView) -> None:
+def test_the_remaining_time_is_a_bar_and_a_large_number(view: GuideView) -> None:
     say(view, "Hold.")
     whole, half = drawn(view, (2, 6), (20.0, 20.0)), drawn(view, (2, 6), (10.0, 20.0))
     assert large("20") in whole
@@ -71,7 +71,7 @@ def test_the_time_left_is_a_bar_and_a_large_number(view: GuideView) -> None:
     assert "\u2501" in half
 
 
-def test_the_instruction_stays_large_in_a_hold_whatever_is_said_in_it(view: GuideView) -> None:
+def test_the_instruction_stays_large_during_a_hold_whatever_is_said(view: GuideView) -> None:
     say(view, "Hold.")
     drawn(view, (2, 6), (20.0, 20.0))
     say(view, "You can end this at any time.")
@@ -82,7 +82,7 @@ def test_the_instruction_stays_large_in_a_hold_whatever_is_said_in_it(view: Guid
     assert large("And rest.") in drawn(view, (2, 6), (10.0, 10.0))
 
 
-def test_above_a_single_word_stands_what_to_hold(view: GuideView) -> None:
+def test_a_single_word_has_the_previous_sentence_above_it(view: GuideView) -> None:
     for text in ("Gently pull your toes towards your shin.", "Hold."):
         view.tell(LoopEvent(0.0, "say", {"text": text, "kind": "first_aid", "step": 2}))
     assert f"Gently pull your toes towards your shin.\n{large('Hold.')}" in drawn(view, (2, 6), (20.0, 20.0))
@@ -92,7 +92,7 @@ def test_above_a_single_word_stands_what_to_hold(view: GuideView) -> None:
     assert "Gently pull" not in drawn(view, (2, 6), None)
 
 
-def test_what_was_heard_is_shown(view: GuideView) -> None:
+def test_the_transcript_is_shown(view: GuideView) -> None:
     view.tell(LoopEvent(1.0, "heard", {"text": "slower", "intent": "speak_slower"}))
     assert "slower" in drawn(view, None, None)
 
@@ -123,7 +123,7 @@ def test_the_step_the_bar_and_the_hint_keep_their_places_whatever_is_said(
     assert places.pop()[-1] == size[1]
 
 
-def test_letters_are_large_only_where_they_fit_into_two_lines(view: GuideView) -> None:
+def test_letters_are_large_only_if_they_fit_on_two_lines(view: GuideView) -> None:
     say(view, STEP)
     assert STEP in drawn(view, (2, 6), None, (60, 24))
     assert STEP not in drawn(view, (2, 6), None, (200, 50))
@@ -139,7 +139,7 @@ def test_the_smallest_screen_shows_what_fits(view: GuideView, width: int, height
             assert drawn(view, (2, 6), left, (width, height)).strip()
 
 
-def test_rows_that_send_for_help_stay_in_red_until_the_end_and_after_it(view: GuideView) -> None:
+def test_rows_that_tell_users_to_get_help_stay_in_red_to_the_end_and_afterwards(view: GuideView) -> None:
     say(view, "Do not rub it.")
     say(view, "Get advice today.")
     end(view, "urgent")
@@ -153,7 +153,7 @@ def test_rows_that_send_for_help_stay_in_red_until_the_end_and_after_it(view: Gu
     assert "\x1b[1;31m! Do not rub it." in printed(view)
 
 
-def test_a_possible_sign_shows_its_row_and_the_session_goes_on(view: GuideView) -> None:
+def test_a_possible_sign_shows_its_row_and_the_session_continues(view: GuideView) -> None:
     say(view, STEP)
     say(view, WORDS.possible)
     shown = drawn(view, (2, 6), (10.0, 20.0), (60, 30))
@@ -164,7 +164,7 @@ def test_a_possible_sign_shows_its_row_and_the_session_goes_on(view: GuideView) 
     assert WORDS.possible not in printed(view)
 
 
-def test_after_stop_it_says_so_and_how_to_begin_again(view: GuideView) -> None:
+def test_after_stop_the_view_says_so_and_how_to_restart(view: GuideView) -> None:
     say(view, "Hold.")
     end(view, "stopped")
     for text in WORDS.stopped:
@@ -172,14 +172,14 @@ def test_after_stop_it_says_so_and_how_to_begin_again(view: GuideView) -> None:
         assert text in printed(view)
 
 
-def test_after_the_last_step_its_closing_words_stay(view: GuideView) -> None:
+def test_after_the_last_step_the_closing_sentences_stay(view: GuideView) -> None:
     for text in ("See a doctor.", "Either one is reason enough."):
         say(view, text)
     end(view, "better")
     assert "Either one is reason enough." in printed(view)
 
 
-def test_without_colours_a_row_that_sends_for_help_is_still_marked(view: GuideView) -> None:
+def test_without_colours_a_row_that_tells_users_to_get_help_is_still_marked(view: GuideView) -> None:
     say(view, "Do not rub it.")
     say(view, "Get advice today.")
     shown = drawn(view, None, None, force_terminal=True, no_color=True)
@@ -196,7 +196,7 @@ def test_every_word_comes_from_the_intents_folder(skill: Skill) -> None:
     assert skill.content.guide.close_worse[0].text in words.alarms
 
 
-def test_a_message_is_shown_in_the_open_view_and_printed_after_it() -> None:
+def test_a_message_is_shown_in_the_view_and_printed_afterwards() -> None:
     noted: list[str] = []
     console = Console(file=io.StringIO(), width=80, height=24, force_terminal=True)
     view = GuideView(console, WORDS, noted.append)

@@ -1,4 +1,4 @@
-"""`--intents` opens another folder of words for every command; words without signs of danger are warned of."""
+"""`--intents` selects another intents folder for every command. A folder without signs of danger causes a warning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WARNING = "WARNING: signs of danger are not recognized"
 
 
 def every_command() -> dict[str, click.Command]:
-    """Each command by its whole name, those of groups too."""
+    """Return each command by its full name, including the commands of groups."""
     found: dict[str, click.Command] = {}
     context = click.Context(cli)
     for name in cli.list_commands(context):
@@ -30,7 +30,7 @@ def every_command() -> dict[str, click.Command]:
 
 
 @pytest.mark.parametrize("name", [name for name in every_command() if not name.startswith("models ")])
-def test_every_command_that_needs_words_takes_another_folder(name: str) -> None:
+def test_every_command_that_reads_intents_accepts_another_folder(name: str) -> None:
     named = [each for each in every_command()[name].params if each.name == "intents"]
     assert [(each.opts, getattr(each, "envvar", None)) for each in named] == [(["--intents"], "VOICE_HELPER_INTENTS")]
 
@@ -43,14 +43,14 @@ def without_safety(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_question_is_answered_in_the_words_of_another_folder(run: Run) -> None:
+def test_a_question_is_answered_from_another_folder(run: Run) -> None:
     ran = run("ask", "ayuda", "--intents", OTHER, "--voice", "none")
     assert (ran.code, WARNING in ran.err) == (0, False)
     assert "guide_start" in ran.out
 
 
 @pytest.mark.parametrize("command", [["ask", "ayuda", "--voice", "none"], ["check"], ["test-intents", "said.txt"]])
-def test_words_without_signs_of_danger_are_accepted_with_a_loud_warning(
+def test_a_folder_without_signs_of_danger_is_accepted_with_a_loud_warning(
     run: Run, without_safety: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
     (tmp_path / "said.txt").write_text("ayuda\n", encoding="utf-8")
@@ -61,7 +61,7 @@ def test_words_without_signs_of_danger_are_accepted_with_a_loud_warning(
 
 
 @pytest.mark.parametrize("command", [["ask", "ayuda"], ["learn"], ["guide"], ["demo"], ["doctor", "--json"]])
-def test_a_folder_that_is_not_there_is_named(run: Run, tmp_path: Path, command: list[str]) -> None:
+def test_a_missing_folder_is_named(run: Run, tmp_path: Path, command: list[str]) -> None:
     ran = run(*command, "--intents", tmp_path / "nowhere")
     assert ran.code == 1
     assert str(tmp_path / "nowhere") in ran.err + ran.out
@@ -73,7 +73,7 @@ def test_a_folder_without_a_recording_has_no_demo(run: Run) -> None:
     assert f"there is no recording {OTHER / 'demo.wav'}" in " ".join(ran.err.split())
 
 
-def test_a_place_that_the_words_do_not_know_is_refused_with_those_they_know(run: Run) -> None:
+def test_an_unknown_place_is_rejected_with_the_known_ones(run: Run) -> None:
     assert "choose from calf, foot, toes" in " ".join(run("guide", "--place", "elbow").err.split())
     ran = run("guide", "--place", "calf", "--intents", OTHER)
     assert "this intents folder has no places" in " ".join(ran.err.split())

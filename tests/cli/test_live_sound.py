@@ -1,4 +1,4 @@
-"""The microphone and the loudspeaker: PulseAudio null sinks are real devices for PortAudio."""
+"""The microphone and the loudspeaker, with null sinks of PulseAudio, which PortAudio treats like real devices."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_question_into_the_microphone_is_answered_from_the_loudspeaker(room: R
 
 
 def answered_question(room: Room, process: subprocess.Popen[str], others: int) -> dict[str, Any]:
-    """Ask a program that listens; give its answer."""
+    """Ask a listening program a question, and return the event of its answer."""
     room.wait_for_listener(others)
     room.speak("bananas")
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
@@ -53,7 +53,7 @@ def answered_question(room: Room, process: subprocess.Popen[str], others: int) -
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (44_100, 2), (48_000, 4), (96_000, 1)])
-def test_microphones_and_loudspeakers_of_every_rate_and_so_many_channels_do(
+def test_devices_of_any_sample_rate_and_channel_count_work(
     room: Room, tmp_path: Path, rate: int, channels: int
 ) -> None:
     with room.other_devices(rate, channels), room.recorder(tmp_path / "speaker.raw"):
@@ -76,17 +76,19 @@ sounddevice.RawInputStream = Hardware
 sounddevice.query_devices = lambda *given: {**about(*given), "default_samplerate": float(rate)} if given else about()
 main(sys.argv[4:])
 """
-"""Runs the program over a microphone that has one rate only, as hardware without a sound server, or a fault."""
+"""Runs the program with a microphone that has a single sample rate, like hardware without a sound server, or that has a
+fault.
+"""
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000])
-def test_a_question_into_a_microphone_that_has_one_rate_only_is_heard(room: Room, rate: int) -> None:
+def test_a_microphone_with_a_single_sample_rate_works(room: Room, rate: int) -> None:
     hardware = [sys.executable, "-c", _HARDWARE, str(rate), "0"]
     answer = answered_question(room, room.start("ask", "--json", "--voice", "none", under=hardware), 0)
     assert (answer["intent"], answer["slots"]) == ("remedy_foods", {"food": "banana"})
 
 
-def test_a_microphone_that_another_program_holds_is_told_as_busy(room: Room) -> None:
+def test_a_microphone_in_use_by_another_program_is_reported_as_busy(room: Room) -> None:
     busy = [sys.executable, "-c", _HARDWARE, "16000", "-9985"]  # paDeviceUnavailable
     process = room.start("ask", "--voice", "none", under=busy)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
@@ -94,7 +96,7 @@ def test_a_microphone_that_another_program_holds_is_told_as_busy(room: Room) -> 
     assert "the microphone is busy: another program is using it" in err
 
 
-def test_a_microphone_of_which_the_sound_server_gives_nothing_is_told(room: Room) -> None:
+def test_a_microphone_that_delivers_no_audio_is_reported(room: Room) -> None:
     with room.microphone_held_back():
         process = room.start("ask", "--voice", "none")
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
@@ -127,8 +129,8 @@ def test_listening_answers_hushes_on_stop_and_ends_on_ctrl_c(room: Room, tmp_pat
     assert loudness(spoken[-2 * 16_000 :]) < 5
 
 
-def test_a_live_session_holds_as_long_as_it_should_and_hears_what_is_said(room: Room, tmp_path: Path) -> None:
-    """Spoken to by another process; the hold is measured in the sound that came out of the loudspeaker."""
+def test_a_live_session_holds_for_the_right_time_and_recognizes_commands(room: Room, tmp_path: Path) -> None:
+    """Another process speaks the commands. The hold is measured in the audio from the loudspeaker."""
     if shutil.which("flite") is None:
         pytest.skip("flite is not installed")
     with room.recorder(tmp_path / "speaker.raw"):
@@ -145,20 +147,20 @@ def test_a_live_session_holds_as_long_as_it_should_and_hears_what_is_said(room: 
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert checked(Ran(process.returncode, out, err)).code == 0
     parts = loud_parts(tmp_path / "speaker.raw")
-    begins = parts[0][0]  # the first instruction is said when the clock of the session begins
+    begins = parts[0][0]  # the session's clock starts with the first instruction
     hold_ends = min((stop for _, stop in parts), key=lambda stop: abs(stop - begins - hold["until"]))
     rest_begins = min((start for start, _ in parts), key=lambda start: abs(start - begins - rest["at"]))
     assert rest_begins - hold_ends == pytest.approx(20.0, abs=0.3)
 
 
-def test_a_session_goes_on_without_microphone_and_loudspeaker_and_hears_again_when_they_are_back(room: Room) -> None:
+def test_a_session_continues_without_devices_and_recognizes_speech_again_when_they_are_back(room: Room) -> None:
     process = room.start("guide", "--events", "--no-chime")
     next_event(process, "say")
     room.unplug()
     assert event_where(process, "error")["text"] == "Sorry, I cannot hear you. The microphone is not connected."
     assert event_where(process, "say", text="Hold for twenty seconds, then let go.")["step"] == 2
     room.plug_in()
-    while process.poll() is None:  # until it has found the microphone
+    while process.poll() is None:  # until the program has opened the microphone
         room.speak("stop")
         time.sleep(2.0)
     assert event_where(process, "end")["reason"] == "stopped"
@@ -168,10 +170,10 @@ def test_a_session_goes_on_without_microphone_and_loudspeaker_and_hears_again_wh
     assert "the loudspeaker is back" in err
 
 
-def test_a_loudspeaker_that_goes_away_in_the_middle_of_an_answer_is_named_and_the_answer_is_shown(room: Room) -> None:
+def test_a_loudspeaker_disconnected_during_an_answer_is_reported_and_the_answer_is_shown(room: Room) -> None:
     process = room.start("ask", "does", "heat", "help")
     assert process.stdout
-    shown = [process.stdout.readline() for _ in range(4)]  # all of it, before it speaks
+    shown = [process.stdout.readline() for _ in range(4)]  # the whole answer is shown before it is spoken
     wait_until(lambda: bool(room._pactl("list", "short", "sink-inputs").stdout))
     room.unplug()
     try:
@@ -183,8 +185,8 @@ def test_a_loudspeaker_that_goes_away_in_the_middle_of_an_answer_is_named_and_th
     assert "the loudspeaker was disconnected" in err
 
 
-def test_a_session_that_was_asleep_for_too_long_closes_and_sends_for_help(room: Room, tmp_path: Path) -> None:
-    """It is stopped as a laptop that sleeps is; by its clock that takes longer than its limit, here 120 s."""
+def test_a_session_whose_limit_passed_during_sleep_ends_with_the_advice_to_get_help(room: Room, tmp_path: Path) -> None:
+    """The program is suspended like a laptop that sleeps, for longer than the session's limit, which is 120 s here."""
     folder = tmp_path / "en"
     shutil.copytree(intents_folder("en"), folder)
     guide = (folder / "guide.yaml").read_text(encoding="utf-8")
@@ -205,7 +207,7 @@ main(sys.argv[2:])
     process.send_signal(signal.SIGSTOP)
     time.sleep(1.0)
     process.send_signal(signal.SIGCONT)
-    assert next_event(process, "end")["reason"] == "time_limit"  # it is killed before 120 s have really gone by
+    assert next_event(process, "end")["reason"] == "time_limit"  # the program is killed before 120 s have really passed
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert checked(Ran(process.returncode, out, err)).code == 130
@@ -216,18 +218,18 @@ main(sys.argv[2:])
     [
         ([0.1 * number for number in range(1, 100)], 0.0),  # as it should be
         ([*(0.1 * number for number in range(1, 10)), *(2.0,) * 11, *(2.0 + 0.1 * n for n in range(1, 50))], 0),
-        ([0.1, *(60.0 + 0.1 * number for number in range(60))], 60),  # asleep, and nothing was kept
-        ([0.1, *(60.0 + 0.001 * number for number in range(599)), *(60.6 + 0.1 * n for n in range(60))], 0),  # all kept
-        ([0.1, *(36_000.0 + 0.1 * number for number in range(60))], 900),  # by then no session goes on
-        ([0.1001 * number for number in range(1, 2_000)], 0),  # clocks that differ
+        ([0.1, *(60.0 + 0.1 * number for number in range(60))], 60),  # asleep, and no audio was buffered
+        ([0.1, *(60.0 + 0.001 * number for number in range(599)), *(60.6 + 0.1 * n for n in range(60))], 0),  # buffered
+        ([0.1, *(36_000.0 + 0.1 * number for number in range(60))], 900),  # no session lasts that long
+        ([0.1001 * number for number in range(1, 2_000)], 0),  # two clocks that drift apart
         ([0.0999 * number for number in range(1, 2_000)], 0),
     ],
     ids=["steady", "in bursts", "asleep", "kept meanwhile", "asleep for hours", "slow device", "fast device"],
 )  # fmt: skip
-def test_time_in_which_nothing_was_heard_is_made_up_for_once(
+def test_a_gap_in_the_input_is_filled_with_silence_once(
     arrivals: list[float], missed: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A microphone that delivers a tenth of a second at a time."""
+    """The microphone delivers a tenth of a second at a time."""
     microphone = object.__new__(Microphone)
     microphone._due, microphone._late_since = 0.0, None
     made_up = 0.0
@@ -238,7 +240,7 @@ def test_time_in_which_nothing_was_heard_is_made_up_for_once(
 
 
 def event_where(process: subprocess.Popen[str], name: str, **fields: object) -> dict[str, Any]:
-    """Read what the program tells until an event of this name has these fields."""
+    """Read the program's events until one with this name has the given fields."""
     while True:
         event = next_event(process, name)
         if all(event.get(key) == value for key, value in fields.items()):
@@ -246,14 +248,16 @@ def event_where(process: subprocess.Popen[str], name: str, **fields: object) -> 
 
 
 def loud_parts(path: Path) -> list[tuple[float, float]]:
-    """Give when each stretch of sound begins and ends, in seconds; a gap of a fifth of a second divides two."""
+    """Return the start and the end of each stretch of sound, in seconds. A gap of a fifth of a second separates two
+    stretches.
+    """
     loud = np.flatnonzero(np.abs(as_array(path.read_bytes())) > 300) / SAMPLE_RATE
     breaks = np.flatnonzero(np.diff(loud) > 0.2)
     return list(zip(loud[[0, *(breaks + 1)]], loud[[*breaks, -1]], strict=True))
 
 
 @pytest.mark.sound
-def test_the_doctor_says_that_a_microphone_gives_no_sound_at_all(room: Room) -> None:
+def test_doctor_reports_a_microphone_that_delivers_only_silence(room: Room) -> None:
     process = room.start("doctor", "--json")
     out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     checks = {check["name"]: check for check in json.loads(out)["checks"]}
@@ -262,7 +266,7 @@ def test_the_doctor_says_that_a_microphone_gives_no_sound_at_all(room: Room) -> 
 
 
 @pytest.mark.sound
-def test_the_doctor_says_that_a_room_is_as_loud_as_the_person_in_it(room: Room, tmp_path: Path) -> None:
+def test_doctor_reports_a_room_that_is_as_loud_as_the_user(room: Room, tmp_path: Path) -> None:
     with room.other_sound(write_pcm(tmp_path / "television.wav", noise(3.0))):
         process = room.start("doctor", "--json", "--speak")
         out, err = process.communicate(timeout=PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""The prompt of the intent tester, typed at in a real terminal and through a pipe, while the words are being edited."""
+"""The prompt of the intent tester, in a real terminal and through a pipe, while the intents are being edited."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from voice_helper.understanding import classifier
 pytestmark = pytest.mark.slow
 
 KEPT = str(cache_folder().parent)
-"""The cache of the person who runs the tests: what the Spanish words teach is in it."""
+"""The developer's own cache, which contains the model trained on the Spanish folder."""
 
 Edit = Callable[[str], None]
 
 
 @pytest.fixture
 def folder(spanish_folder: Path, spanish: Skill, tmp_path: Path) -> Path:
-    """A copy of the Spanish words, to be edited."""
+    """Return a copy of the Spanish folder, to be edited."""
     folder = tmp_path / "intents" / "es"
     shutil.copytree(spanish_folder, folder)
     return folder
@@ -46,7 +46,7 @@ def folder(spanish_folder: Path, spanish: Skill, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def greet(folder: Path) -> Edit:
-    """Puts another sentence for a greeting into its place."""
+    """Replaces the sentence for a greeting with another one."""
     path = folder / "sentences" / "topics.yaml"
     text = path.read_text(encoding="utf-8")
 
@@ -58,7 +58,7 @@ def greet(folder: Path) -> Edit:
 
 @pytest.fixture
 def place(folder: Path) -> str:
-    """Where the greeting stands."""
+    """Return the location of the greeting."""
     lines = (folder / "sentences" / "topics.yaml").read_text(encoding="utf-8").splitlines()
     number = next(number for number, line in enumerate(lines, 1) if '"hola"' in line)
     return f"topics.yaml:{number}: greeting, sentence 1"
@@ -66,7 +66,7 @@ def place(folder: Path) -> str:
 
 @pytest.fixture
 def start(folder: Path, tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
-    """Starts the prompt in a terminal, in a home of its own."""
+    """Yield a function that starts the prompt in a terminal, with a separate home folder."""
     opened: list[Terminal] = []
 
     def start(*arguments: str, **more: str) -> Terminal:
@@ -116,9 +116,7 @@ def test_the_tab_key_completes_words_commands_and_intents(start: Callable[..., T
     terminal.wait_for("after remedy_heat > ")
 
 
-def test_what_was_typed_comes_back_in_the_next_run_and_is_for_nobody_else(
-    start: Callable[..., Terminal], tmp_path: Path
-) -> None:
+def test_the_history_is_available_in_the_next_run_and_private(start: Callable[..., Terminal], tmp_path: Path) -> None:
     first = start()
     first.type("me dan calambres por beber poca agua")
     first.wait_for("cause_dehydration")
@@ -137,9 +135,7 @@ def test_what_was_typed_comes_back_in_the_next_run_and_is_for_nobody_else(
     second.wait_for("cause_dehydration")
 
 
-def test_where_no_history_can_be_kept_the_prompt_works_all_the_same(
-    start: Callable[..., Terminal], tmp_path: Path
-) -> None:
+def test_the_prompt_works_even_if_no_history_can_be_stored(start: Callable[..., Terminal], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
     terminal = start(XDG_STATE_HOME=str(tmp_path / "file"))
     assert "is not saved" in terminal.shown
@@ -147,7 +143,7 @@ def test_where_no_history_can_be_kept_the_prompt_works_all_the_same(
     terminal.wait_for("greeting")
 
 
-def test_ctrl_c_clears_a_half_typed_line_and_the_prompt_goes_on(start: Callable[..., Terminal]) -> None:
+def test_ctrl_c_clears_a_partial_line_and_the_prompt_continues(start: Callable[..., Terminal]) -> None:
     terminal = start("--no-history")
     terminal.type("half a sentence", keys="\x03")
     terminal.type("hola")
@@ -165,14 +161,14 @@ def test_ctrl_c_on_an_empty_line_ends_at_once_with_130(start: Callable[..., Term
     assert terminal.end() == 130
 
 
-def test_several_pasted_lines_are_asked_one_by_one(start: Callable[..., Terminal]) -> None:
+def test_several_pasted_lines_are_processed_one_by_one(start: Callable[..., Terminal]) -> None:
     terminal = start("--no-history")
     terminal.type("\x1b[200~hola\nbasta\x1b[201~")
     terminal.wait_for("greeting")
     terminal.wait_for("guide_stop")
 
 
-def test_an_edit_counts_from_the_next_line_on_and_a_mistake_takes_nothing_down(
+def test_an_edit_takes_effect_with_the_next_line_and_a_mistake_breaks_nothing(
     start: Callable[..., Terminal], greet: Edit, place: str
 ) -> None:
     terminal = start("--no-history")
@@ -200,7 +196,7 @@ def test_an_edit_counts_from_the_next_line_on_and_a_mistake_takes_nothing_down(
 # Through a pipe
 
 
-def test_commands_work_through_a_pipe_too(folder: Path, tmp_path: Path) -> None:
+def test_commands_also_work_through_a_pipe(folder: Path, tmp_path: Path) -> None:
     (folder / "guide.yaml").unlink()
     typed = "\n".join(
         (
@@ -228,7 +224,7 @@ def test_commands_work_through_a_pipe_too(folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / ".local").exists()
 
 
-def test_the_state_that_was_set_is_the_state_that_lines_are_said_in(folder: Path) -> None:
+def test_lines_are_tested_in_the_state_that_was_set(folder: Path) -> None:
     typed = "hola \xff\xfe\nya\n:context guide\nya\n:context\nrepite\n:after remedy_heat\nrepite\n"
     told = typed.encode("latin-1")  # not UTF-8: it is read as far as it goes
     ran = call(["test-intents", "--intents", folder], folder=folder, typed=told, more={"LC_ALL": "C.UTF-8"})
@@ -240,7 +236,7 @@ def test_the_state_that_was_set_is_the_state_that_lines_are_said_in(folder: Path
     assert "el calor puede aliviarlos" in spoken[5]
 
 
-def test_a_folder_with_a_mistake_from_the_start_is_refused_with_its_place(
+def test_a_folder_with_a_mistake_at_startup_is_rejected_with_its_location(
     run: Run, folder: Path, greet: Edit, place: str
 ) -> None:
     greet("(hola")
@@ -249,14 +245,14 @@ def test_a_folder_with_a_mistake_from_the_start_is_refused_with_its_place(
     assert place in ran.err
 
 
-# The words that are watched
+# Reloading
 
 
 def is_stale(watched: WatchedSkill) -> bool:
     return watched.skill.is_stale
 
 
-def test_what_was_learned_is_used_stale_and_said_once_until_it_is_learned_anew(
+def test_an_outdated_model_is_used_and_mentioned_once_until_it_is_retrained(
     folder: Path, greet: Edit, spanish: Skill
 ) -> None:
     told: list[str] = []
@@ -282,7 +278,7 @@ def test_what_was_learned_is_used_stale_and_said_once_until_it_is_learned_anew(
     assert len(told) == 2
 
 
-def test_an_answer_and_a_sign_that_are_edited_count_too(folder: Path) -> None:
+def test_edited_answers_and_signs_take_effect(folder: Path) -> None:
     watched = WatchedSkill(folder, {}, print)
     answers, safety = folder / "answers.yaml", folder / "safety.yaml"
     answers.write_text(answers.read_text("utf-8").replace("Vale, me callo.", "De acuerdo."), encoding="utf-8")
@@ -294,7 +290,7 @@ def test_an_answer_and_a_sign_that_are_edited_count_too(folder: Path) -> None:
     assert [bool(rules.find(each).raised) for each in said] == [True, False]
 
 
-def test_an_intent_that_goes_and_comes_back_is_known_again(folder: Path) -> None:
+def test_an_intent_that_is_removed_and_restored_is_recognized_again(folder: Path) -> None:
     watched = WatchedSkill(folder, {}, print)
     whole = {
         path: path.read_text(encoding="utf-8") for path in (folder / "answers.yaml", folder / "sentences/topics.yaml")
@@ -309,7 +305,7 @@ def test_an_intent_that_goes_and_comes_back_is_known_again(folder: Path) -> None
     assert "greeting" in dict(watched.skill.understanding.nearest.rank("hola").scores())
 
 
-def test_a_file_that_goes_away_is_a_mistake_until_it_is_back(folder: Path) -> None:
+def test_a_missing_file_is_an_error_until_it_is_back(folder: Path) -> None:
     watched = WatchedSkill(folder, {}, print)
     answers = folder / "answers.yaml"
     text = answers.read_text(encoding="utf-8")
@@ -325,14 +321,14 @@ def test_a_file_that_goes_away_is_a_mistake_until_it_is_back(folder: Path) -> No
 
 
 @pytest.mark.parametrize("name", [".#topics.yaml", "._topics.yaml", "topics.yaml~", "#topics.yaml#", ".#topics.yml"])
-def test_what_an_editor_leaves_beside_a_file_is_no_change(folder: Path, name: str) -> None:
+def test_temporary_files_of_an_editor_do_not_count_as_a_change(folder: Path, name: str) -> None:
     watched = WatchedSkill(folder, {}, print)
     (folder / "sentences" / name).write_text("a: [", encoding="utf-8")
     assert watched.changed == ()
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".yml"])
-def test_a_slip_in_a_new_file_keeps_the_words_until_it_is_mended(folder: Path, suffix: str) -> None:
+def test_a_mistake_in_a_new_file_keeps_the_previous_content_until_it_is_fixed(folder: Path, suffix: str) -> None:
     watched = WatchedSkill(folder, {}, print)
     new = folder / "sentences" / f"more{suffix}"
     new.write_text("intents:\n  greeting:\n    data: [{sentences: [please] hi}]\n", encoding="utf-8")
@@ -345,7 +341,7 @@ def test_a_slip_in_a_new_file_keeps_the_words_until_it_is_mended(folder: Path, s
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_be_read_again_is_a_change(folder: Path) -> None:
+def test_a_file_that_becomes_readable_again_counts_as_a_change(folder: Path) -> None:
     watched = WatchedSkill(folder, {}, print)
     answers = folder / "answers.yaml"
     answers.chmod(0)
@@ -358,7 +354,7 @@ def test_a_file_that_may_be_read_again_is_a_change(folder: Path) -> None:
 # A refusal
 
 
-def test_a_refusal_is_no_contradiction(spanish: Skill) -> None:
+def test_a_refused_sentence_is_not_explained_with_a_contradiction(spanish: Skill) -> None:
     near = Match("none", score=0.0, decided_by="none", runner_up=RunnerUp("remedy_heat", 0.77))
     result = Result(Case("hola"), near, Answer(()))
     console = Console(file=io.StringIO(), width=100)

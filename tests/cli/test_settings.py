@@ -33,14 +33,14 @@ def test_without_a_file_nothing_is_set(file: Path) -> None:
     assert read_settings(file) == {}
 
 
-def test_what_is_kept_is_read_back_and_other_lines_stay_as_they_are(file: Path) -> None:
+def test_a_stored_setting_is_read_back_and_other_lines_are_unchanged(file: Path) -> None:
     write(file, '# mine\nrate = 130\nnumber = "112"  # here\n')
     keep_setting(file, "number", "999")
     assert read_settings(file) == {"rate": 130, "number": "999"}
     assert file.read_text(encoding="utf-8").startswith("# mine\nrate = 130\n")
 
 
-def test_a_new_file_says_what_it_is_for(file: Path) -> None:
+def test_a_new_settings_file_explains_its_purpose(file: Path) -> None:
     begin_settings(file)
     keep_setting(file, "microphone", 'a "good" one')
     assert file.read_text(encoding="utf-8").startswith("# ")
@@ -49,7 +49,7 @@ def test_a_new_file_says_what_it_is_for(file: Path) -> None:
 
 @pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(SETTINGS), st.text(max_size=20), max_size=4))
-def test_any_text_is_kept_as_it_is_or_refused_and_then_nothing_is_changed(
+def test_any_text_is_stored_unchanged_or_rejected_without_changes(
     tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]
 ) -> None:
     file = tmp_path_factory.mktemp("settings") / "settings.toml"
@@ -73,7 +73,7 @@ def test_any_text_is_kept_as_it_is_or_refused_and_then_nothing_is_changed(
         ('patient = "yes"\n', "settings.toml:1: patient must be true or false"),
     ],
 )
-def test_a_mistake_is_named_with_its_line_and_never_written_over(file: Path, text: str, said: str) -> None:
+def test_a_mistake_is_reported_with_its_line_and_never_overwritten(file: Path, text: str, said: str) -> None:
     write(file, text)
     with pytest.raises(SettingsError, match=re.escape(said)):
         keep_setting(file, "number", "112")
@@ -90,7 +90,7 @@ def test_a_byte_order_mark_and_windows_line_ends_make_no_difference(file: Path, 
 
 
 @pytest.mark.parametrize("number", ["", "   ", "\t", "none", "call me", "\u200b"])
-def test_a_number_that_nobody_can_call_is_none(
+def test_a_number_that_cannot_be_dialed_counts_as_not_set(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch, number: str
 ) -> None:
     usual = "Call your local emergency number now."
@@ -107,7 +107,7 @@ def said(skill: Skill) -> str:
     return skill.chat().send("chest pain").text
 
 
-def test_a_number_without_a_digit_is_refused_where_it_is_typed(run: Run) -> None:
+def test_a_number_without_digits_is_rejected_as_an_option(run: Run) -> None:
     ran = run("ask", "chest pain", "--number", "help")
     assert ran.code == 2
     assert "has no digit" in ran.err
@@ -128,7 +128,7 @@ def test_a_number_without_a_digit_is_refused_where_it_is_typed(run: Run) -> None
         ("\udcff", None),
     ],
 )  # fmt: skip
-def test_no_mistake_in_the_file_keeps_an_emergency_from_its_answer(
+def test_no_mistake_in_the_file_prevents_the_reply_to_an_emergency(
     run: Run, file: Path, text: str, number: str | None
 ) -> None:
     file.parent.mkdir(parents=True)
@@ -200,7 +200,7 @@ def test_settings_are_the_defaults_of_every_command_and_the_environment_and_opti
     assert "Call 000 now." in run("ask", "chest pain", "--number", "000").out
 
 
-def test_every_command_takes_a_file_of_settings(run: Run, file: Path) -> None:
+def test_every_command_reads_the_settings_file(run: Run, file: Path) -> None:
     write(file, 'number = "999"\nmicrophone = "none"\n')
     (file.parent / "lines.txt").write_text("does heat help\n", encoding="utf-8")
     assert "remedy_heat" in run("test-intents", file.parent / "lines.txt").out
@@ -211,7 +211,7 @@ def test_every_command_takes_a_file_of_settings(run: Run, file: Path) -> None:
 
 
 @pytest.mark.slow
-def test_whoever_speaks_slowly_is_given_time_from_the_file(run: Run, file: Path) -> None:
+def test_the_file_can_allow_longer_pauses(run: Run, file: Path) -> None:
     pause = bytes(round(1.1 * SAMPLE_RATE) * 2)
     said = spoken_part(pcm_of(recording("bananas"))) + pause + spoken_part(pcm_of(recording("put_heat_on_it")))
     file.parent.mkdir(parents=True)
@@ -222,14 +222,14 @@ def test_whoever_speaks_slowly_is_given_time_from_the_file(run: Run, file: Path)
     assert run(*listening).out.count('"event": "heard"') == 1
 
 
-def test_a_value_that_no_option_takes_is_named_with_the_file(run: Run, file: Path) -> None:
+def test_a_value_that_no_option_accepts_is_reported_with_the_file(run: Run, file: Path) -> None:
     write(file, 'rate = "fast"\n')
     ran = run("test-intents")
     assert ran.code == 1
     assert "settings.toml: rate: 'fast' is not a valid" in ran.err.replace("\n", " ")
 
 
-def test_a_language_without_words_is_named_with_the_file_and_refused_where_it_is_typed(run: Run, file: Path) -> None:
+def test_a_language_without_a_folder_is_reported_with_the_file_and_rejected_as_an_option(run: Run, file: Path) -> None:
     assert 'there is no language "klingon"' in run("ask", "chest pain", "--language", "klingon").err
     write(file, 'language = "klingon"\n')
     ran = run("test-intents")
@@ -246,7 +246,7 @@ def test_a_broken_file_is_an_error_with_a_hint(run: Run, file: Path) -> None:
 
 
 @pytest.mark.parametrize("setting", ['microphone = "kazoo"', 'device = "kazoo"'])
-def test_a_device_that_is_not_there_is_named_with_the_file_that_names_it(
+def test_a_missing_device_is_reported_with_the_file_that_names_it(
     file: Path, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     write(file, setting)
@@ -261,7 +261,7 @@ def test_a_device_that_is_not_there_is_named_with_the_file_that_names_it(
 
 
 class NoDevices:
-    """What sounddevice is on a machine without devices."""
+    """Stands in for sounddevice on a machine without devices."""
 
     PortAudioError = OSError
     RawInputStream = None
@@ -271,7 +271,7 @@ class NoDevices:
 
 
 @pytest.mark.parametrize("command", ["start", "setup"])
-def test_what_asks_questions_needs_a_terminal(command: str, tmp_path: Path) -> None:
+def test_interactive_commands_need_a_terminal(command: str, tmp_path: Path) -> None:
     ran = call([command], folder=tmp_path)
     assert ran.code == 1
     assert "needs a terminal" in ran.err

@@ -1,4 +1,4 @@
-"""The first minutes, on a terminal, with a microphone and a loudspeaker."""
+"""The first start and `setup`, on a terminal, with a microphone and a loudspeaker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOUND = ("HOME", "XDG_RUNTIME_DIR", "PULSE_SERVER", "XDG_CACHE_HOME")
 
 @contextmanager
 def sitting(room: Room, folder: Path, *arguments: str) -> Iterator[Terminal]:
-    """Somebody before a terminal in the room, whose settings are in `folder`."""
+    """Yield a terminal in the room, for a user whose settings are in `folder`."""
     sound = {name: room.environment[name] for name in SOUND}
     terminal = Terminal(arguments, folder, **sound, XDG_CONFIG_HOME=str(folder))
     try:
@@ -29,7 +29,7 @@ def sitting(room: Room, folder: Path, *arguments: str) -> Iterator[Terminal]:
         terminal.process.kill()
 
 
-def test_the_first_start_tries_the_sound_keeps_the_number_and_offers_what_there_is(room: Room, tmp_path: Path) -> None:
+def test_the_first_start_tests_the_sound_stores_the_number_and_offers_a_menu(room: Room, tmp_path: Path) -> None:
     with sitting(room, tmp_path) as terminal:
         terminal.wait_for("for education only.")
         terminal.wait_for('Press Enter, then say aloud: "Does heat help"')
@@ -58,7 +58,7 @@ def test_the_first_start_tries_the_sound_keeps_the_number_and_offers_what_there_
     assert read_settings(tmp_path / "voice-helper" / "settings.toml") == {"number": "112"}
 
 
-def test_what_was_misheard_is_said_and_can_be_said_again(room: Room, tmp_path: Path) -> None:
+def test_a_misrecognized_sentence_is_shown_and_can_be_repeated(room: Room, tmp_path: Path) -> None:
     with sitting(room, tmp_path, "setup", "--voice", "none") as terminal:
         terminal.wait_for("Press Enter")
         for again in ("Once more: press Enter", "Once more: press Enter", "--patient, or"):
@@ -85,7 +85,9 @@ def test_what_was_misheard_is_said_and_can_be_said_again(room: Room, tmp_path: P
 
 
 def _interrupted(terminal: Terminal) -> int:
-    """Press Ctrl-C until the program ends: one that comes while the menu is written still ends what came before."""
+    """Press Ctrl-C until the program ends. If it arrives while the menu is being written, it still ends the previous
+    activity.
+    """
     for _ in range(5):
         terminal.process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
@@ -120,7 +122,7 @@ def test_enter_listens_and_then_guides_and_ctrl_c_ends_listening_and_then_the_pr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_what_ends_the_program_from_outside_ends_all_of_it(room: Room, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_termination_signal_ends_the_whole_program(room: Room, tmp_path: Path, number: signal.Signals) -> None:
     file = tmp_path / "voice-helper" / "settings.toml"
     file.parent.mkdir()
     file.write_text('number = "112"\nvoice = "none"\n', encoding="utf-8")
@@ -132,7 +134,7 @@ def test_what_ends_the_program_from_outside_ends_all_of_it(room: Room, tmp_path:
         assert terminal.end() == 130
 
 
-def test_a_microphone_that_gives_nothing_is_named_and_another_can_be_chosen(room: Room, tmp_path: Path) -> None:
+def test_a_silent_microphone_is_reported_and_another_can_be_chosen(room: Room, tmp_path: Path) -> None:
     with sitting(room, tmp_path, "setup", "--voice", "none") as terminal:
         terminal.wait_for("Press Enter")
         terminal.type("")

@@ -34,7 +34,7 @@ def test_an_answer_wraps_at_words_with_a_hanging_indent(width: int, before: str)
         assert all(line.startswith(" " * (indent + 2)) for line in lines[1:])
 
 
-def test_where_the_output_is_no_terminal_an_answer_is_one_line() -> None:
+def test_without_a_terminal_an_answer_is_a_single_line() -> None:
     assert shown(20, "  ", ANSWER, soft_wrap=True) == [f"  {ANSWER}"]
 
 

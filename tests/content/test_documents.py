@@ -31,23 +31,23 @@ def problems_of(text: str) -> list[str]:
     ],
     ids=["sign", "anchor", "key", "twice", "binary", "set", "large", "deep"],
 )
-def test_what_is_no_plain_data_is_named_with_its_line(text: str, problem: str) -> None:
+def test_yaml_that_is_not_plain_data_is_reported_with_its_line(text: str, problem: str) -> None:
     assert problems_of(text) == [problem]
 
 
-def test_words_that_people_say_are_no_truth_values_and_numbers_are_numbers() -> None:
+def test_yes_and_no_are_texts_and_numbers_are_numbers() -> None:
     item = read_document("[yes, no, on, true, False, 0x10, 08, 12:30, 1.5, ~, 2026-11-24]", "file.yaml", Problems())
     assert [each.value for each in item.scalars()] == [
         "yes", "no", "on", True, False, 16, "08", "12:30", 1.5, None, "2026-11-24",
     ]  # fmt: skip
 
 
-def test_every_value_can_be_walked_through() -> None:
+def test_every_scalar_value_is_yielded() -> None:
     item = read_document("a: {b: [1, c], d: e}\nf: 2", "file.yaml", Problems())
     assert [each.value for each in item.scalars()] == [1, "c", "e", 2]
 
 
-def test_the_same_problem_is_told_once_and_what_is_empty_is_called_so() -> None:
+def test_a_problem_is_reported_once_and_an_empty_value_is_called_empty() -> None:
     problems = Problems()
     item = read_document("a:\nb: ''\nc: {d: 1}", "file.yaml", problems)
     assert isinstance(item.value, dict)
@@ -83,7 +83,7 @@ def test_the_same_problem_is_told_once_and_what_is_empty_is_called_so() -> None:
         ("a:\n  b: 1\n c: 2", 3, "a line is indented differently from the lines that it belongs to"),
     ],
 )
-def test_a_slip_in_yaml_is_named_with_its_usual_cause(
+def test_a_yaml_mistake_is_reported_with_its_usual_cause(
     monkeypatch: pytest.MonkeyPatch, loader: str, text: str, line: int, cause: str
 ) -> None:
     monkeypatch.setattr(yaml_documents, "_Loader", getattr(yaml, loader))
@@ -101,7 +101,7 @@ def test_a_slip_in_yaml_is_named_with_its_usual_cause(
         ("a: true", 'write it in quotes, "True"'),
     ],
 )
-def test_a_value_that_yaml_takes_for_something_else_than_a_text_is_named_with_the_cause(text: str, cause: str) -> None:
+def test_a_value_that_yaml_does_not_read_as_text_is_reported_with_the_cause(text: str, cause: str) -> None:
     problems = Problems()
     item = read_document(text, "file.yaml", problems)
     assert isinstance(item.value, dict)

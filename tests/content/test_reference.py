@@ -16,11 +16,11 @@ from voice_helper.support.paths import intents_folder
 
 
 @pytest.mark.parametrize("name", files())
-def test_the_reference_and_the_schemas_are_as_new_as_the_code(name: str) -> None:
+def test_the_reference_and_the_schemas_are_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == files()[name], "run: make reference"
 
 
-def test_no_schema_is_left_of_a_file_that_is_gone() -> None:
+def test_no_schema_remains_for_a_removed_file_kind() -> None:
     kept = {path.relative_to(DOCS).as_posix() for path in (DOCS / "schema").iterdir()}
     assert kept <= files().keys()
 
@@ -31,7 +31,7 @@ def test_every_file_has_a_schema() -> None:
 
 
 @pytest.mark.parametrize("kind", FILE_KINDS, ids=[kind.named for kind in FILE_KINDS])
-def test_the_shipped_files_keep_to_their_schema(kind: type[Record]) -> None:
+def test_the_shipped_files_conform_to_their_schema(kind: type[Record]) -> None:
     problems = Problems()
     paths = sorted(intents_folder("en").glob(kind.named))
     assert paths
@@ -46,7 +46,7 @@ def values_of(item: Item) -> Any:
     return [values_of(each) for each in item.value] if isinstance(item.value, list) else item.value
 
 
-def test_a_word_is_a_text_as_it_is_for_an_editor_and_only_true_and_false_are_truth_values() -> None:
+def test_only_true_and_false_are_truth_values_as_in_editors() -> None:
     problems = Problems()
     read_whole = values_of(read_document("[no, Yes, on, OFF, true, False, ~]", "a.yaml", problems))
     assert read_whole == ["no", "Yes", "on", "OFF", True, False, None]
@@ -54,6 +54,6 @@ def test_a_word_is_a_text_as_it_is_for_an_editor_and_only_true_and_false_are_tru
 
 
 @pytest.mark.parametrize("path", sorted(intents_folder("en").rglob("*.yaml")), ids=lambda path: path.name)
-def test_a_reader_of_yaml_1_1_reads_the_shipped_files_as_we_do(path: Path) -> None:
+def test_a_yaml_1_1_reader_reads_the_shipped_files_in_the_same_way(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert yaml.load(text, Loader=yaml.CSafeLoader) == values_of(read_document(text, path.name, Problems()))

@@ -60,13 +60,13 @@ def test_a_document_is_read_as_its_record_with_the_line_of_each_value() -> None:
 @pytest.mark.parametrize(
     ("text", "kind"), [("today: a", str), ("today: {name: a}", Dish), ("today: [{name: a}]", tuple)]
 )
-def test_a_value_of_several_shapes_is_read_by_its_own(text: str, kind: type) -> None:
+def test_a_value_of_a_union_type_is_read_by_its_form(text: str, kind: type) -> None:
     found, problems = menu(text)
     assert problems == []
     assert isinstance(found.today, kind)
 
 
-def test_every_mistake_is_named_at_once_with_its_line() -> None:
+def test_every_mistake_is_reported_at_once_with_its_line() -> None:
     _, problems = menu(
         "dishes:\n  - {price: 100}\n  - {name: a, kind: salat}\n  - {name: 1, served_hot: maybe}\n  - b\n"
         "nots: c\ntables:\n  windw: d\n  corner: [e]\n"
@@ -84,7 +84,7 @@ def test_every_mistake_is_named_at_once_with_its_line() -> None:
     ]
 
 
-def test_a_key_may_stand_instead_of_others() -> None:
+def test_a_key_may_replace_others() -> None:
     found, problems = menu("offers: [{dish: a}, {like: b}]")
     assert problems == []
     assert [(offer.dish, offer.like) for offer in found.offers] == [("a", None), ("", "b")]
@@ -92,12 +92,12 @@ def test_a_key_may_stand_instead_of_others() -> None:
     assert problems == ['2: offer 1 needs "dish"', '3: offer 2 has "like", so "price" has no effect']
 
 
-def test_only_a_name_that_is_alike_is_proposed() -> None:
+def test_only_a_similar_name_is_suggested() -> None:
     assert did_you_mean("steps", ["step", "place"]) == ', did you mean "step"?'
     assert did_you_mean("xyz", ["step", "place"]) == ""
 
 
-def test_an_editor_is_given_the_same_schema() -> None:
+def test_the_json_schema_matches_the_records() -> None:
     schema = json_schema(Menu)
     assert (schema["title"], schema["additionalProperties"], "required" in schema) == ("menu.yaml", False, False)
     assert schema["properties"]["tables"]["propertyNames"] == {"enum": ["corner", "window"]}

@@ -1,4 +1,4 @@
-"""Signs of danger: a possible one ends nothing, and a certain one is remembered until it is taken back."""
+"""Signs of danger: a possible one ends nothing, and a certain one is remembered until the user withdraws it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ URGENT = "I can't help with this one. Get urgent medical advice today."
 
 
 class Judge:
-    """An alarm that suspects the texts that it was told."""
+    """An alarm that finds danger in the given texts."""
 
     def __init__(self, odds: dict[str, float]) -> None:
         self._odds = odds
@@ -46,7 +46,7 @@ def skill() -> Skill:
 
 @pytest.fixture(scope="module")
 def unsure(skill: Skill) -> Conversation:
-    """A conversation that suspects danger in two remarks, and is not sure of it."""
+    """Return a conversation in which two remarks are possible signs of danger."""
     middle = (skill.understanding.thresholds.alarm_certain + skill.understanding.thresholds.alarm_possible) / 2 + 0.01
     judge = Judge(
         {"everything is wobbling": middle, "wobbling again": middle, "would a wobbling warm flannel help": middle}
@@ -66,7 +66,7 @@ def tell(conversation: Conversation, state: State, text: str) -> tuple[State, tu
     return conversation.step(state, Heard(Transcript(text)))
 
 
-def test_a_possible_sign_names_the_number_and_nothing_else(unsure: Conversation) -> None:
+def test_after_a_possible_sign_only_the_number_is_named(unsure: Conversation) -> None:
     state, actions = tell(unsure, State(), "everything is wobbling")
     assert said(actions) == [POSSIBLE]
     (understood,) = (each for each in actions if isinstance(each, Understood))
@@ -90,7 +90,7 @@ def test_a_second_possible_sign_or_a_yes_makes_it_certain(unsure: Conversation, 
     assert state.alerts.level == "emergency"
 
 
-def test_half_a_minute_later_a_possible_sign_is_only_possible_again(unsure: Conversation) -> None:
+def test_after_half_a_minute_another_possible_sign_is_again_only_possible(unsure: Conversation) -> None:
     state, _ = tell(unsure, State(), "everything is wobbling")
     state, _ = unsure.step(state, Quiet(30 * SAMPLE_RATE))
     state, actions = tell(unsure, state, "wobbling again")
@@ -108,21 +108,21 @@ def test_a_question_with_a_possible_sign_in_it_is_answered_after_the_number(unsu
 @pytest.mark.parametrize(
     "question", ["should i massage it", "should i put heat on it", "does stretching help", "help i have a cramp"]
 )
-def test_after_a_swollen_red_calf_no_tip_is_given(skill: Skill, question: str) -> None:
+def test_after_a_swollen_red_calf_no_tips_are_given(skill: Skill, question: str) -> None:
     state, _ = tell(skill.conversation, State(can_lead=True), "my calf is red and swollen")
     state, actions = tell(skill.conversation, state, question)
     assert URGENT in said(actions)
     assert state.session is None
 
 
-def test_what_does_not_depend_on_it_is_still_answered(skill: Skill) -> None:
+def test_questions_unrelated_to_the_sign_are_still_answered(skill: Skill) -> None:
     state, _ = tell(skill.conversation, State(), "my calf is red and swollen")
     _, actions = tell(skill.conversation, state, "where did you get that")
     assert URGENT not in said(actions)
 
 
 @pytest.mark.parametrize("taking_back", ["that was wrong", "you misheard me", "it's not swollen", "false alarm"])
-def test_a_sign_can_be_taken_back(skill: Skill, taking_back: str) -> None:
+def test_a_sign_can_be_withdrawn(skill: Skill, taking_back: str) -> None:
     state, _ = tell(skill.conversation, State(), "my calf is red and swollen")
     state, actions = tell(skill.conversation, state, taking_back)
     assert any(f"If that changes, call {NUMBER}." in text for text in said(actions))
@@ -130,13 +130,13 @@ def test_a_sign_can_be_taken_back(skill: Skill, taking_back: str) -> None:
     assert URGENT not in said(actions)
 
 
-def test_with_nothing_to_take_back_it_asks_again(skill: Skill) -> None:
+def test_without_a_sign_a_withdrawal_is_not_understood(skill: Skill) -> None:
     _, actions = tell(skill.conversation, State(), "you misheard me")
     assert said(actions) == ["Sorry. Please say it again."]
 
 
 @pytest.mark.parametrize("alternatives", [("help i have a cramp",), ("chest pain",)])
-def test_second_guesses_at_silence_or_at_overheard_talk_count_for_nothing(
+def test_alternative_transcripts_of_silence_or_overheard_talk_are_ignored(
     skill: Skill, alternatives: tuple[str, ...]
 ) -> None:
     state = State(hands_free=True, can_lead=True)
@@ -150,13 +150,13 @@ def test_second_guesses_at_silence_or_at_overheard_talk_count_for_nothing(
 
 
 @pytest.mark.parametrize("text", ["a", "m", "i", "b", "t b"])
-def test_a_letter_is_not_an_illness(skill: Skill, text: str) -> None:
+def test_a_single_letter_is_not_an_illness(skill: Skill, text: str) -> None:
     assert skill.understanding.understand(text).intent in {"none", "out_of_scope"}
 
 
 @pytest.mark.parametrize("condition", ["i have diabetes", "i'm diabetic", "my feet are numb"])
 @pytest.mark.parametrize("question", ["should i put heat on it", "can i use a hot water bottle"])
-def test_heat_after_diabetes_or_numbness_comes_with_its_limit_first(
+def test_after_diabetes_or_numbness_heat_is_answered_with_its_warning_first(
     skill: Skill, condition: str, question: str
 ) -> None:
     state, _ = tell(skill.conversation, State(), condition)

@@ -11,7 +11,7 @@ def test_emergencies_are_said_twice_and_the_disclaimer_comes_last(content: Conte
     assert texts[-1] == content.answers.short.text
 
 
-def test_only_words_of_the_lists_are_spoken_never_what_was_typed(content: Content) -> None:
+def test_only_words_from_the_lists_are_spoken_never_the_users_text(content: Content) -> None:
     answer = content.answers.answer(Match("remedy_foods", {"food": "fifty tablets"}), full_given=False)
     assert "fifty" not in answer.spoken()
 
@@ -36,7 +36,7 @@ def test_the_emergency_number_is_a_setting(content: Content) -> None:
     assert "{" not in answer.spoken()
 
 
-def test_the_privacy_answer_changes_when_sound_is_kept(content: Content) -> None:
+def test_the_privacy_answer_changes_if_audio_is_recorded(content: Content) -> None:
     usual = content.answers.answer(Match("privacy"), full_given=False).spoken()
     kept = content.answers.answer(Match("privacy"), full_given=False, situation={"recording": "on"}).spoken()
     assert "I do not save what I hear" in usual

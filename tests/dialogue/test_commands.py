@@ -1,4 +1,4 @@
-"""Each session command is one record: what moves a session, what the page shows and what the docs list come from it."""
+"""Each session command is one record, which determines how a session moves and what the page and the docs list."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NAMED = re.compile(r"[\"'`]((?:guide|speak)_\w+)[\"'`]")
 
 
 def line_of(command: Command) -> str:
-    """A command as a line of the table in the docs."""
+    """Return a command as a line of the table in the docs."""
     return f"| `{command.intent}` | {command.help} | {'yes' if command.works_anywhere else ''} |"
 
 
-def test_every_command_of_our_words_has_a_record_and_a_meaning() -> None:
+def test_every_command_in_the_intents_folder_has_a_record_and_a_meaning() -> None:
     group_of = english_content().sentences.group_of
     commands = {intent for intent, group in group_of.items() if group == COMMAND_GROUP}
     assert commands - COMMANDS.keys() <= {"yes", "no"}

@@ -30,7 +30,7 @@ BREATH_SECONDS = 1.0
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=[script["name"] for script in SCRIPTS])
-def test_a_conversation_goes_as_it_would_with_a_patient_human(script: dict[str, Any]) -> None:
+def test_a_conversation_follows_its_script(script: dict[str, Any]) -> None:
     room = Room(english_skill(), State(hands_free=True, can_lead=True), step_samples=SAMPLE_RATE // 2)
     mark = 0
     for number, turn in enumerate(script["turns"], 1):
@@ -53,5 +53,5 @@ def test_a_conversation_goes_as_it_would_with_a_patient_human(script: dict[str, 
             room.wait(turn.get("then", BREATH_SECONDS + room.speaking / SAMPLE_RATE))
 
 
-def test_there_are_sixty_scripts_or_more_each_with_a_name_of_its_own() -> None:
+def test_there_are_at_least_sixty_scripts_with_unique_names() -> None:
     assert len({script["name"] for script in SCRIPTS}) == len(SCRIPTS) >= 60

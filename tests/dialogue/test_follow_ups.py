@@ -45,7 +45,7 @@ def talk(skill: Skill) -> Talk:
         ("does heat help", "and being dehydrated", "cause_dehydration", {}),
     ],
 )
-def test_a_question_that_goes_on_is_of_the_kind_asked_before(
+def test_a_follow_up_is_of_the_same_kind_as_the_last_question(
     talk: Talk, first: str, then: str, intent: str, slots: dict[str, str]
 ) -> None:
     talk(first)
@@ -73,31 +73,31 @@ def test_why_after_a_remedy_leads_to_its_cause_with_the_same_slots(talk: Talk) -
     assert (match.intent, dict(match.slots)) == ("cause_minerals", {"mineral": "magnesium"})
 
 
-def test_where_the_article_is_silent_it_says_so_and_needs_no_disclaimer(skill: Skill, talk: Talk) -> None:
+def test_if_the_article_does_not_say_the_reply_says_so_and_needs_no_disclaimer(skill: Skill, talk: Talk) -> None:
     talk("does heat help")
     assert talk.says("but why") == [skill.content.follow_ups.nothing["why"].text]
 
 
-def test_how_is_answered_with_the_rows_for_it(talk: Talk) -> None:
+def test_how_is_answered_with_its_own_rows(talk: Talk) -> None:
     talk("does heat help")
     talk(DoneSpeaking())
     said = talk.says("how do i do that")
     assert (said[0].startswith("No heat if you have diabetes"), said[1]) == (True, "Use a warm towel.")
 
 
-def test_what_followed_is_said_again(talk: Talk) -> None:
+def test_say_that_again_repeats_a_follow_up(talk: Talk) -> None:
     talk("does heat help")
     followed = talk.says("how")
     assert talk.says("say that again")[:2] == followed[:2]
 
 
 @pytest.mark.parametrize("text", ["why", "how", "the first", "tell me more", "more"])
-def test_without_an_answer_before_a_bare_follow_up_means_nothing(skill: Skill, talk: Talk, text: str) -> None:
+def test_a_follow_up_without_a_previous_answer_has_no_meaning(skill: Skill, talk: Talk, text: str) -> None:
     assert talk.says(text) == [skill.content.answers.again.text]
 
 
 @pytest.mark.parametrize("before", ["thanks", "should i take quinine", "what's the weather"])
-def test_what_is_no_topic_has_no_why(skill: Skill, talk: Talk, before: str) -> None:
+def test_an_answer_that_is_not_a_topic_has_no_why(skill: Skill, talk: Talk, before: str) -> None:
     talk("does heat help")
     talk(before)
     assert talk.says("why") == [skill.content.answers.again.text]
@@ -109,7 +109,7 @@ def test_a_red_flag_wins_over_every_follow_up(talk: Talk, text: str) -> None:
     assert meant(talk, text).decided_by == "safety"
 
 
-def test_stop_stays_stop(talk: Talk) -> None:
+def test_stop_is_never_a_follow_up(talk: Talk) -> None:
     talk("does massage help")
     assert meant(talk, "and stop").intent == "guide_stop"
 
@@ -122,7 +122,7 @@ def test_in_a_session_its_commands_come_first(skill: Skill) -> None:
     assert meant(talk, "next").intent == "guide_next"
 
 
-def test_an_overheard_more_is_met_with_silence(skill: Skill) -> None:
+def test_an_overheard_tell_me_more_is_ignored(skill: Skill) -> None:
     state = State(hands_free=True)
     state, _ = skill.conversation.step(state, Heard(Transcript("does heat help")))
     _, actions = skill.conversation.step(state, Heard(Transcript("go on"), overheard=True))
@@ -136,13 +136,13 @@ def test_an_overheard_more_is_met_with_silence(skill: Skill) -> None:
         ("exercise in the heat", "cause_heat"), ("exercise", "cause_heat"),
     ],
 )  # fmt: skip
-def test_one_of_two_is_named_by_its_place_or_by_its_words(skill: Skill, said: str, intent: str) -> None:
+def test_one_of_two_options_is_chosen_by_position_or_by_its_words(skill: Skill, said: str, intent: str) -> None:
     talk = Talk(skill)
     talk.state = State(candidates=("cause_heat", "remedy_heat"))
     assert meant(talk, said).intent == intent
 
 
-def test_one_of_two_is_named_by_its_whole_title_also_where_that_means_nothing_by_itself(skill: Skill) -> None:
+def test_one_of_two_options_is_chosen_by_its_title_even_if_the_title_alone_has_no_meaning(skill: Skill) -> None:
     talk = Talk(skill)
     talk.state = State(candidates=("cause_heat", "not_in_article"))
     title = skill.content.answers.entries["not_in_article"].title
@@ -177,7 +177,7 @@ def test_a_mistake_in_the_file_is_shown_with_its_line(tmp_path: Path) -> None:
     assert all("follow_ups.yaml:" in line for line in problems)
 
 
-def test_a_file_with_next_to_nothing_in_it_is_told_what_it_needs(skill: Skill) -> None:
+def test_an_almost_empty_file_is_reported_with_what_it_needs(skill: Skill) -> None:
     problems = Problems()
     text = "language: en\nframes:\n  causes: is it {words}\n  remedies: [does that help]"
     read_follow_ups(

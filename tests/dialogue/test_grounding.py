@@ -1,4 +1,4 @@
-"""A walk through everything that can be said: nothing without its source, nothing too long, too hard or too bold."""
+"""Check everything that can be said: nothing is without a source, too long, too hard to understand or too bold."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DOSE = re.compile(
     r"\d|\b(mg|ml|gram|grams|milligrams?|milliliters?|teaspoons?|tablets? a day|\w+ tablets? (now|twice))\b"
 )
 
-# The lines whose words safety.md fixes; they count neither for the reading grade nor for the length of an answer.
+# The lines whose wording is fixed. They count neither for the reading grade nor for the length of an answer.
 FIXED = (
     "I'm sorry you feel this way. Call {number} or a crisis line now. Be with someone.",
     "Call {number} now. Have the packet ready.",
@@ -51,10 +51,10 @@ FIXED = (
     "For chest pain or trouble breathing, call {number} now.",
     "For chest pain or trouble breathing, call {number} now. I will wait quietly.",
 )
-# With the name of a disease of the article in it, an answer may ask for grade 8.
+# An answer that contains the name of a disease from the article may need grade 8.
 DISEASES = ("artery disease", "diabetes", "anemia", "hypocalcemia", "hypokalemia", "thyroid", "kidney disease")
 
-# What the article says, and the word of the safety row that must stand beside it (safety.md).
+# For each fact, a word of the safety row that must accompany it.
 BESIDE = {
     "cramp.duration": "ten minutes",
     "remedy.heat": "diabetes",
@@ -91,7 +91,7 @@ def free_text(content: Content, each: Said) -> str:
     return " ".join(row.text for row in each.answer.rows if row.text not in fixed_lines(content))
 
 
-def test_the_walk_reaches_every_intent_family_and_listed_value(content: Content, said: list[Said]) -> None:
+def test_the_collected_answers_cover_every_intent_family_and_list_value(content: Content, said: list[Said]) -> None:
     assert {each.match.intent for each in said} == set(content.answers.entries)
     families = {family.name for family in content.safety.families}
     assert families == {each.match.family for each in said} - {None}
@@ -128,7 +128,7 @@ def test_every_article_sentence_shares_a_word_with_its_fact(content: Content, sa
 
 
 @pytest.mark.parametrize(("fact", "word"), sorted(BESIDE.items()))
-def test_a_safety_row_stands_beside_what_would_mislead_alone(said: list[Said], fact: str, word: str) -> None:
+def test_a_sentence_that_would_mislead_alone_has_a_safety_row(said: list[Said], fact: str, word: str) -> None:
     spoken = [each for each in said if any(row.fact == fact for row in each.answer.rows)]
     assert spoken
     for each in spoken:
@@ -146,11 +146,11 @@ def test_the_session_has_the_same_safety_rows(content: Content, fact: str, step:
     rows = content.guide.steps[content.guide.index(step)].say
     safety = [number for number, row in enumerate(rows) if row.kind == "safety" and BESIDE[fact] in row.text]
     assert safety, step
-    if fact != "remedy.water":  # safety.md: the note about drinking less comes after "Drink water."
+    if fact != "remedy.water":  # the note about drinking less comes after "Drink water."
         assert safety[0] < next(number for number, row in enumerate(rows) if row.fact == fact)
 
 
-def test_the_disclaimer_follows_the_rule_of_its_kind_of_answer(content: Content, said: list[Said]) -> None:
+def test_the_disclaimer_follows_the_rule_for_the_kind_of_answer(content: Content, said: list[Said]) -> None:
     for each in said:
         group, intent = content.sentences.group_of[each.match.intent], each.match.intent
         if each.follow_up and all(row.kind == "talk" for row in each.answer.rows):
@@ -190,11 +190,11 @@ def test_nobody_is_offered_more_than_three_choices(content: Content, said: list[
         for sentence in sentences_of(row.text):
             if row.kind == "talk" and " or " in sentence:
                 parts = re.split(r",? or |, ", sentence.removesuffix("."))
-                assert len(parts) <= 4, sentence  # an opening, three choices
+                assert len(parts) <= 4, sentence  # an introduction and three choices
 
 
 @pytest.mark.slow
-def test_every_answer_is_easy_to_take_in(content: Content, said: list[Said]) -> None:
+def test_every_answer_is_easy_to_understand(content: Content, said: list[Said]) -> None:
     hard = {}
     for each in said:
         text = free_text(content, each)
@@ -206,7 +206,7 @@ def test_every_answer_is_easy_to_take_in(content: Content, said: list[Said]) -> 
     assert hard == {}
 
 
-def test_every_prompt_and_step_is_easy_to_take_in(content: Content) -> None:
+def test_every_prompt_and_step_is_easy_to_understand(content: Content) -> None:
     assert content.guide is not None
     rows = [each.row for each in every_session_row(content.guide)] + list(every_prompt(content))
     free = [row for row in rows if row.text not in fixed_lines(content) and row.fact != "disclaimer"]
@@ -223,29 +223,29 @@ def test_no_banned_word_is_ever_spoken(content: Content, said: list[Said]) -> No
     assert [row.text for row in rows if "!" in row.text] == []
 
 
-def test_no_dose_no_amount_and_no_figure_is_ever_spoken(content: Content, said: list[Said]) -> None:
+def test_no_dose_or_amount_is_ever_spoken(content: Content, said: list[Said]) -> None:
     assert [row.text for row in every_row(content, said) if DOSE.search(row.text.casefold())] == []
 
 
-def test_help_is_never_advised_against(content: Content, said: list[Said]) -> None:
+def test_users_are_never_advised_against_getting_help(content: Content, said: list[Said]) -> None:
     pattern = re.compile(
         r"(no need|don't need|do not need|not necessary|no reason) to|you can wait|not serious|harmless"
     )
     assert [row.text for row in every_row(content, said) if pattern.search(row.text.casefold())] == []
 
 
-def test_no_prompt_of_the_session_has_the_word_that_ends_it(content: Content) -> None:
+def test_no_prompt_of_the_session_contains_the_word_that_ends_it(content: Content) -> None:
     assert content.guide is not None
     assert [each.row.text for each in every_session_row(content.guide) if "stop" in words_of(each.row.text)] == []
 
 
-def test_the_page_for_a_clinician_is_up_to_date_and_says_that_nobody_read_it_yet(content: Content) -> None:
+def test_the_review_page_is_up_to_date_and_says_that_nobody_has_reviewed_it(content: Content) -> None:
     page = CONTENT_PAGE.read_text(encoding="utf-8")
     assert page == review_page(content), "make it anew: voice-helper check --page docs/content.md"
     assert "Reviewed by a clinician: nobody yet." in page
 
 
-def test_the_page_for_a_clinician_has_every_row(content: Content) -> None:
+def test_the_review_page_has_every_row(content: Content) -> None:
     page = CONTENT_PAGE.read_text(encoding="utf-8")
     rows = [row for entry in content.answers.entries.values() for row in entry.rows]
     rows += [row for topic in content.follow_ups.topics.values() for row in topic.rows]
@@ -255,14 +255,14 @@ def test_the_page_for_a_clinician_has_every_row(content: Content) -> None:
     assert [each.row.text for each in every_session_row(content.guide) if each.row.text not in page] == []
 
 
-def test_every_sentence_on_the_page_for_a_clinician_has_room_for_a_mark_and_none_has_a_setting_for_a_name() -> None:
+def test_every_sentence_on_the_review_page_has_room_for_a_mark_and_no_unfilled_setting() -> None:
     page = CONTENT_PAGE.read_text(encoding="utf-8").splitlines()
     tables = [line for line in page if line.startswith("|")]
     assert [line for line in tables if not line.endswith(("| |", "| correct? |", "---|"))] == []
     assert [line for line in tables if "{number}" in line] == []
 
 
-# Nothing is made up while it runs: whatever is heard, whenever, all that is said is a row that was walked through.
+# Nothing is made up at run time: whatever is recognized, only known rows are spoken.
 
 
 @pytest.fixture(scope="module")
@@ -297,7 +297,7 @@ EVENTS = st.one_of(
 @pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.booleans(), st.booleans(), st.lists(EVENTS, max_size=12))
-def test_whatever_is_heard_only_rows_that_were_walked_through_are_said(
+def test_whatever_is_recognized_only_known_rows_are_spoken(
     plain_skill: Skill, sayable: frozenset[str], hands_free: bool, guided: bool, events: list[Event]
 ) -> None:
     state = State(hands_free=hands_free)
@@ -315,7 +315,7 @@ def test_whatever_is_heard_only_rows_that_were_walked_through_are_said(
 @pytest.mark.slow
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(SENTENCES), st.floats(0, 300)), max_size=12))
-def test_whatever_is_said_in_turns_only_rows_that_were_walked_through_are_said(
+def test_whatever_is_said_in_turns_only_known_rows_are_spoken(
     plain_skill: Skill, sayable: frozenset[str], turns: list[tuple[str, float]]
 ) -> None:
     conversation, state = plain_skill.conversation.by_turns(), first_state()

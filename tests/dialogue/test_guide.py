@@ -30,7 +30,7 @@ from voice_helper.types import (
 
 @dataclass
 class Room:
-    """Plays what is said on the audio clock, as the loop does, and notes when."""
+    """Plays speech on the audio clock, as the loop does, and records when."""
 
     skill: Skill
     state: State = field(default_factory=lambda: State(hands_free=True))
@@ -53,7 +53,7 @@ class Room:
         self._step(Heard(Transcript(text)))
 
     def take_in(self, text: str, confidence: float, how: str) -> None:
-        """Hear a text whole, in half an utterance, or over our own prompt."""
+        """Process a text as a complete utterance, as a partial one, or during the assistant's speech."""
         if how == "part":
             self._step(PartlyHeard(text, ""))
         else:
@@ -111,7 +111,7 @@ def test_the_first_instruction_comes_at_once(room: Room) -> None:
     assert room.said[0] == (0.0, "Sit or lie somewhere safe.")
 
 
-def test_a_hold_lasts_twenty_seconds_from_the_end_of_the_prompt(room: Room) -> None:
+def test_a_hold_lasts_twenty_seconds_from_the_end_of_the_instruction(room: Room) -> None:
     room.begin("calf")
     hold_ends = room.wait_for(HOLD) + seconds_to_say((Row(HOLD, "first_aid"),))
     five_more = room.wait_for("Five seconds more.")
@@ -122,7 +122,7 @@ def test_a_hold_lasts_twenty_seconds_from_the_end_of_the_prompt(room: Room) -> N
 
 
 def in_hold(room: Room, place: str, seconds: float, said: str) -> float:
-    """Say something in the first hold; return when the hold began."""
+    """Say something during the first hold. Return when the hold began."""
     room.begin(place)
     hold_begins = room.wait_for(HOLD) + seconds_to_say((Row(HOLD, "first_aid"),))
     room.wait(hold_begins + seconds - room.samples / SAMPLE_RATE)
@@ -140,7 +140,7 @@ def test_whatever_is_said_in_a_hold_the_user_is_told_to_let_go_in_time(skill: Sk
     assert [at for at, text in room.said if text == "Five seconds more." and not 14.9 <= at - hold_begins <= 16] == []
 
 
-def test_an_answer_that_is_longer_than_the_rest_of_a_hold_comes_after_it(room: Room) -> None:
+def test_an_answer_longer_than_the_rest_of_a_hold_comes_after_the_hold(room: Room) -> None:
     in_hold(room, "calf", 13, "does heat help")
     room.wait(10)
     after = texts(room)[texts(room).index("Let go, and rest.") + 1 :]
@@ -150,7 +150,7 @@ def test_an_answer_that_is_longer_than_the_rest_of_a_hold_comes_after_it(room: R
     ]
 
 
-def test_the_standing_stretch_has_a_length_and_an_end_as_the_others_have(room: Room) -> None:
+def test_the_standing_stretch_has_a_fixed_length_like_the_others(room: Room) -> None:
     room.begin("calf")
     room.hear("stand")
     hold_ends = room.wait_for(HOLD) + seconds_to_say((Row(HOLD, "first_aid"),))
@@ -158,7 +158,7 @@ def test_the_standing_stretch_has_a_length_and_an_end_as_the_others_have(room: R
     assert room.wait_for("Let go, and rest.") - hold_ends == pytest.approx(20, abs=0.3)
 
 
-def test_silence_goes_through_all_steps_once_more_and_ends_the_same(room: Room) -> None:
+def test_silence_repeats_the_steps_once_and_then_ends_the_session(room: Room) -> None:
     room.begin()
     room.wait(590)
     assert texts(room).count("Better, the same, or worse?") == 2
@@ -167,7 +167,7 @@ def test_silence_goes_through_all_steps_once_more_and_ends_the_same(room: Room) 
     assert room.ended == "same"
 
 
-def test_one_loop_takes_less_than_three_minutes(room: Room) -> None:
+def test_one_round_of_the_steps_takes_less_than_three_minutes(room: Room) -> None:
     room.begin()
     assert room.wait_for("Better, the same, or worse?") < 180
 
@@ -200,7 +200,7 @@ def test_better_and_worse_close_the_session_with_the_full_disclaimer(
     assert texts(room)[-1] == room.skill.content.answers.full.text
 
 
-def test_stop_ends_in_silence(room: Room) -> None:
+def test_stop_ends_the_session_silently(room: Room) -> None:
     room.begin()
     room.wait(1)
     before = len(room.said)
@@ -240,7 +240,7 @@ def test_each_place_has_its_own_stretch(room: Room, said: str, instruction: str)
     assert texts(room)[before] == instruction
 
 
-def test_heat_is_left_out_in_hot_weather(room: Room) -> None:
+def test_heat_is_skipped_after_hot_weather_was_mentioned(room: Room) -> None:
     room.hear("is the hot weather making me cramp")
     room.begin()
     room.hear("no change")
@@ -249,7 +249,7 @@ def test_heat_is_left_out_in_hot_weather(room: Room) -> None:
     assert "Drink water." in texts(room)
 
 
-def test_a_question_between_is_answered_and_the_session_goes_on(room: Room) -> None:
+def test_a_question_during_a_session_is_answered_and_the_session_continues(room: Room) -> None:
     room.begin()
     room.wait(12)
     room.hear("does heat help")
@@ -257,7 +257,7 @@ def test_a_question_between_is_answered_and_the_session_goes_on(room: Room) -> N
     room.wait_for("Let go, and rest.")
 
 
-def test_an_emergency_ends_the_session_and_is_said_again_after_ten_seconds(room: Room) -> None:
+def test_an_emergency_ends_the_session_and_its_reply_is_repeated_after_ten_seconds(room: Room) -> None:
     room.begin()
     room.wait(6)
     room.hear("i have chest pain")
@@ -312,7 +312,7 @@ def test_whatever_is_said_every_session_ends_with_a_disclaimer_and_every_row_has
     while room.ended is None:
         room.wait(10)
         assert room.samples <= 620 * SAMPLE_RATE
-    room.wait(HELP_NOW_LASTS)  # an emergency is said again, with the disclaimer
+    room.wait(HELP_NOW_LASTS)  # the emergency reply is repeated, with the disclaimer
     assert room.state.session is None
     disclaimers = {skill.content.answers.full.text, skill.content.answers.short.text}
     if room.ended != "stopped":

@@ -1,4 +1,4 @@
-"""What each move of a guided session does, on a small guide of five steps whose words are their own names."""
+"""The moves of a guided session, tested on a small guide of five steps whose texts are their names."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def seconds(count: float) -> int:
 # Reading
 
 
-def test_a_guide_is_read_as_it_is_written(guide: Guide) -> None:
+def test_a_guide_is_read_from_its_file(guide: Guide) -> None:
     stretch = Step(
         name="stretch", number=12, say=(TOES, FOOT, talk("Hold.")), say_again=(talk("Once more."),), rounds=3,
         hold_seconds=20, rest_seconds=10, in_hold=(CALL, END_THIS), five_more=talk("Five."), rest=talk("Rest."),
@@ -174,7 +174,7 @@ def test_a_guide_is_read_as_it_is_written(guide: Guide) -> None:
     )
 
 
-def test_a_guide_of_one_stretch_has_ten_minutes_and_silent_words() -> None:
+def test_a_guide_with_one_step_has_the_default_limit_and_empty_texts() -> None:
     guide, problems = read('steps: [{name: stretch, say: [{text: "Pull.", kind: talk}]}]')
     assert problems == ()
     words = ("help", "which_step", "how_long", "count", "repeat", "when_done", "good")
@@ -248,10 +248,12 @@ def test_every_mistake_in_a_guide_is_named_with_its_line(text: str, lines: list[
     assert sorted(found) == sorted(lines)
 
 
-# Ways to say it
+# Variants of the guide
 
 
-def test_the_article_alone_keeps_its_words_and_the_questions_and_begins_with_the_call_for_help(guide: Guide) -> None:
+def test_the_article_only_guide_keeps_the_article_and_the_questions_and_begins_with_the_call_for_help(
+    guide: Guide,
+) -> None:
     article = guide.article_only()
     assert article.stand is None
     assert [(step.name, [row.text for row in step.say]) for step in article.steps] == [
@@ -264,14 +266,14 @@ def test_the_article_alone_keeps_its_words_and_the_questions_and_begins_with_the
     assert (stretch.say_again, stretch.in_hold, stretch.rounds, stretch.five_more) == ((), (), 3, talk("Five."))
 
 
-def test_the_article_alone_repeats_from_its_own_first_step(guide: Guide) -> None:
+def test_the_article_only_guide_repeats_from_its_own_first_step(guide: Guide) -> None:
     first_is_aid = replace(guide, steps=guide.steps[:1] + guide.steps[2:])
     assert [step.repeat_from for step in first_is_aid.article_only().steps] == ["check", None]
     nothing = replace(guide, steps=guide.steps[:1])
     assert nothing.article_only().steps == ()
 
 
-def test_by_turns_the_person_counts_the_holds_and_short_waits_are_left_out(guide: Guide) -> None:
+def test_by_turns_the_user_counts_the_holds_and_short_waits_are_skipped(guide: Guide) -> None:
     sit, stretch, check, heat, water = guide.by_turns().steps
     assert stretch == replace(
         guide.steps[STRETCH], say=(TOES, FOOT, talk("Hold."), talk("Count to 20."), talk("Up to 3 times.")),
@@ -282,14 +284,14 @@ def test_by_turns_the_person_counts_the_holds_and_short_waits_are_left_out(guide
 
 
 @pytest.mark.parametrize(("asks", "waited", "by_turns"), [(True, 3, math.inf), (False, 10.5, math.inf), (False, 10, 0)])
-def test_by_turns_a_question_or_a_long_wait_waits_for_the_person(
+def test_by_turns_a_question_or_a_long_wait_waits_for_the_user(
     guide: Guide, asks: bool, waited: float, by_turns: float
 ) -> None:
     step = replace(guide.steps[CHECK], asks=asks, wait_seconds=waited)
     assert replace(guide, steps=(step,)).by_turns().steps[0].wait_seconds == by_turns
 
 
-def test_by_turns_two_rounds_are_said_to_be_repeated_and_one_is_not(guide: Guide) -> None:
+def test_by_turns_the_user_is_told_to_repeat_a_hold_only_if_there_are_several_rounds(guide: Guide) -> None:
     twice = replace(guide, steps=(replace(guide.steps[STRETCH], rounds=2),)).by_turns()
     assert twice.steps[0].say[-1] == talk("Up to 2 times.")
     stand = guide.by_turns().stand
@@ -305,12 +307,12 @@ def test_a_step_is_found_by_its_name(guide: Guide) -> None:
 # The beginning
 
 
-def test_a_session_begins_with_the_first_step_and_owes_what_fills_the_first_hold(guide: Guide) -> None:
+def test_a_session_begins_with_the_first_step_and_saves_rows_for_the_first_hold(guide: Guide) -> None:
     move = guided.begin(guide, SHORT, place="calf", conditions=HOT)
     assert move == Move(Session(place="calf", conditions=HOT, owed=(CALL, END_THIS, SHORT)), (aid("Sit."),), 1)
 
 
-def test_a_guide_without_a_hold_says_at_once_what_would_fill_it(guide: Guide) -> None:
+def test_a_guide_without_a_hold_speaks_these_rows_at_once(guide: Guide) -> None:
     holdless = replace(guide, steps=tuple(replace(step, hold_seconds=0) for step in guide.steps))
     move = guided.begin(holdless, SHORT, place="foot")
     assert move == Move(Session(place="foot"), (aid("Sit."), CALL, END_THIS, SHORT), 1)
@@ -327,7 +329,7 @@ def test_a_bare_thigh_is_asked_about_after_the_first_step(guide: Guide) -> None:
     [(None, ["Toes.", "Hold."]), ("calf", ["Toes.", "Hold."]), ("thigh", ["Toes.", "Hold."]),
      ("foot", ["Foot.", "Hold."]), ("toes", ["Hold."])],
 )  # fmt: skip
-def test_only_the_words_for_the_muscle_are_said(guide: Guide, muscle: str | None, words: list[str]) -> None:
+def test_only_the_rows_for_the_muscle_are_spoken(guide: Guide, muscle: str | None, words: list[str]) -> None:
     assert said(guided.repeat(guide, Session(STRETCH, place=muscle))) == words
 
 
@@ -339,7 +341,7 @@ def holding(**changes: Any) -> Session:
 
 
 def until_said(*rows: Row) -> int:
-    """Return the sample of a hold at which rows said from its start are over."""
+    """Return when rows spoken from the start of a hold end, in samples from its start."""
     return sum(round(guided.seconds_to_say((row,)) * SAMPLE_RATE) for row in rows)
 
 
@@ -352,7 +354,7 @@ def test_the_limit_ends_a_session_in_every_stage(guide: Guide, stage: Stage) -> 
 
 
 @pytest.mark.parametrize("stage", ["saying", "paused"])
-def test_nothing_is_counted_while_a_step_is_said_or_the_session_is_paused(guide: Guide, stage: Stage) -> None:
+def test_nothing_counts_down_while_a_step_is_spoken_or_the_session_is_paused(guide: Guide, stage: Stage) -> None:
     session = Session(STRETCH, stage=stage, stage_samples=5, total_samples=7)
     assert guided.pass_time(guide, session, 512) == Move(replace(session, total_samples=519))
 
@@ -363,7 +365,7 @@ def test_a_stage_counts_its_own_time(guide: Guide, stage: Stage) -> None:
     assert guided.pass_time(guide, session, 512) == Move(replace(session, stage_samples=517, total_samples=519))
 
 
-def test_five_more_is_said_once_five_seconds_before_the_end_of_a_hold(guide: Guide) -> None:
+def test_five_more_is_spoken_once_five_seconds_before_the_end_of_a_hold(guide: Guide) -> None:
     assert guided.pass_time(guide, holding(), seconds(15) - 1).say == ()
     move = guided.pass_time(guide, holding(), seconds(15))
     assert move.session is not None
@@ -386,13 +388,13 @@ def test_after_the_last_hold_comes_the_next_step(guide: Guide) -> None:
     assert move.session == Session(CHECK, total_samples=seconds(20))
 
 
-def test_a_hold_without_words_ends_without_words(guide: Guide) -> None:
+def test_a_hold_without_closing_rows_ends_silently(guide: Guide) -> None:
     standing = Session(SIT, stage="holding", standing=True)
     move = guided.pass_time(guide, standing, seconds(15))
     assert (said(move), move.session) == (["Toes.", "Hold."], Session(STRETCH, total_samples=seconds(15)))
 
 
-def test_after_a_rest_comes_the_next_round_in_its_own_words(guide: Guide) -> None:
+def test_after_a_rest_comes_the_next_round_with_its_own_text(guide: Guide) -> None:
     session = Session(STRETCH, stage="resting")
     assert guided.pass_time(guide, session, seconds(10) - 1).say == ()
     move = guided.pass_time(guide, session, seconds(10))
@@ -400,7 +402,7 @@ def test_after_a_rest_comes_the_next_round_in_its_own_words(guide: Guide) -> Non
     assert move.session == Session(STRETCH, round=2, total_samples=seconds(10))
 
 
-def test_a_round_without_words_of_its_own_says_the_same_again(guide: Guide) -> None:
+def test_a_round_without_its_own_text_repeats_the_instruction(guide: Guide) -> None:
     steps = tuple(replace(step, say_again=()) for step in guide.steps)
     move = guided.pass_time(replace(guide, steps=steps), Session(STRETCH, stage="resting"), seconds(10))
     assert said(move) == ["Toes.", "Hold."]
@@ -425,14 +427,14 @@ def test_silence_after_a_question_counts_as_the_same(guide: Guide) -> None:
 # The voice has finished
 
 
-def test_a_hold_begins_when_the_voice_has_finished_and_its_silence_is_filled(guide: Guide) -> None:
+def test_a_hold_begins_when_the_voice_has_finished_and_rows_are_spoken_in_it(guide: Guide) -> None:
     session = Session(STRETCH, stage_samples=7, five_said=True, owed=(CALL, END_THIS, SHORT))
     move = guided.done_speaking(guide, session)
     assert move == Move(holding(said_until=until_said(CALL, END_THIS, SHORT)), (CALL, END_THIS, SHORT), 12)
     assert guided.done_speaking(guide, Session(STRETCH)) == Move(Session(STRETCH, stage="holding"))
 
 
-def test_what_does_not_fit_before_five_more_waits_for_the_next_hold(guide: Guide) -> None:
+def test_rows_that_do_not_fit_before_five_more_wait_for_the_next_hold(guide: Guide) -> None:
     twelve_words = talk(" ".join(["word"] * 12))
     assert guided.seconds_to_say((twelve_words,)) == pytest.approx(12 / 150 * 60 + 0.5)
     owed = (twelve_words, twelve_words, twelve_words, SHORT)  # 15.9 s are three of them, and there are 15
@@ -443,7 +445,7 @@ def test_what_does_not_fit_before_five_more_waits_for_the_next_hold(guide: Guide
     assert guided.seconds_to_say(exactly) == pytest.approx(14.8)
 
 
-def test_a_row_that_fills_the_hold_to_the_second_fits(guide: Guide) -> None:
+def test_a_row_exactly_as_long_as_the_hold_fits(guide: Guide) -> None:
     words = talk(" ".join(["word"] * 10))  # 4.5 s
     hold = replace(guide.steps[STRETCH], hold_seconds=9.5)
     move = guided.done_speaking(replace(guide, steps=(hold,)), Session(owed=(words, words)))
@@ -455,21 +457,21 @@ def test_a_wait_begins_when_the_voice_has_finished(guide: Guide) -> None:
     assert guided.done_speaking(guide, session) == Move(Session(CHECK, stage="waiting"))
 
 
-def test_a_step_without_a_hold_or_a_wait_goes_on_at_once(guide: Guide) -> None:
+def test_a_step_without_a_hold_or_a_wait_continues_at_once(guide: Guide) -> None:
     assert guided.done_speaking(guide, Session()) == Move(Session(STRETCH), (TOES, talk("Hold.")), 12)
 
 
 @pytest.mark.parametrize(
     "session", [Session(stage="paused"), Session(stage="holding"), Session(stage="saying", asking_place=True)]
 )
-def test_the_end_of_other_words_moves_nothing_on(guide: Guide, session: Session) -> None:
+def test_the_end_of_other_speech_does_not_advance_the_session(guide: Guide, session: Session) -> None:
     assert guided.done_speaking(guide, session) == Move(session)
 
 
-# What was said to it
+# Commands and reports
 
 
-def test_next_goes_to_the_next_step_and_asks_no_more(guide: Guide) -> None:
+def test_next_goes_to_the_next_step_and_drops_an_open_question(guide: Guide) -> None:
     session = Session(SIT, round=2, stage="paused", stage_samples=9, five_said=True, asking_place=True, place="thigh")
     move = guided.go_next(guide, session)
     assert move == Move(Session(STRETCH, place="thigh"), (TOES, talk("Hold.")), 12, hush=True)
@@ -507,14 +509,14 @@ def test_back_goes_to_the_step_before_and_from_standing_to_the_step_it_left(
     assert (move.step, move.hush) == (guide.steps[position].number, True)
 
 
-def test_starting_over_may_repeat_the_steps_again_and_keeps_the_clock(guide: Guide) -> None:
+def test_starting_over_allows_another_repetition_and_keeps_the_time_limit(guide: Guide) -> None:
     session = Session(WATER, round=2, stage="waiting", repeated=True, total_samples=99, place="foot")
     assert guided.restart(guide, session) == Move(
         Session(SIT, total_samples=99, place="foot"), (aid("Sit."),), 1, hush=True
     )
 
 
-def test_repeat_says_the_step_again_in_the_words_of_its_round(guide: Guide) -> None:
+def test_repeat_says_the_step_again_with_the_text_of_its_round(guide: Guide) -> None:
     move = guided.repeat(guide, holding(round=2, stage_samples=99, five_said=True))
     assert move == Move(Session(STRETCH, round=2), (talk("Once more."),), 12, hush=True)
 
@@ -524,7 +526,7 @@ def test_repeat_asks_again_about_the_thigh(guide: Guide) -> None:
     assert move == Move(Session(asking_place=True, place="thigh"), (talk("Front or back?"),), 1, hush=True)
 
 
-def test_a_pause_holds_everything_and_going_on_says_the_step_again(guide: Guide) -> None:
+def test_a_pause_stops_everything_and_continuing_repeats_the_step(guide: Guide) -> None:
     paused = guided.pause(guide, holding(stage_samples=99))
     assert (said(paused), paused.hush) == (["Say ready."], True)
     assert paused.session == Session(STRETCH, stage="paused")
@@ -536,27 +538,27 @@ def test_continue_without_a_pause_goes_to_the_next_step(guide: Guide) -> None:
     assert guided.resume(guide, holding()) == guided.go_next(guide, holding())
 
 
-def test_a_place_leads_to_the_stretch_for_it(guide: Guide) -> None:
+def test_naming_a_place_leads_to_its_stretch(guide: Guide) -> None:
     move = guided.go_to_place(guide, Session(CHECK, stage="waiting", asking_place=True), "calf, foot")
     assert move == Move(Session(STRETCH, place="foot"), (FOOT, talk("Hold.")), 12, hush=True)
 
 
-def test_a_place_where_there_is_no_stretch_says_the_step_again(guide: Guide) -> None:
+def test_naming_a_place_repeats_the_step_if_no_step_depends_on_it(guide: Guide) -> None:
     article = replace(guide, steps=(guide.steps[CHECK], guide.steps[HEAT_STEP]))
     assert guided.go_to_place(article, Session(1), "foot").session == Session(1, place="foot")
 
 
-def test_another_place_without_a_name_gets_the_stretch_of_the_place_before(guide: Guide) -> None:
+def test_the_other_one_gets_the_stretch_of_the_previous_place(guide: Guide) -> None:
     move = guided.go_to_place(guide, Session(CHECK, place="foot"), None)
     assert (said(move), move.session) == (["That one.", "Foot.", "Hold."], Session(STRETCH, place="foot"))
 
 
-def test_a_step_is_asked_for_by_what_it_is_called(guide: Guide) -> None:
+def test_a_step_can_be_requested_by_its_names(guide: Guide) -> None:
     assert list(guide.ways_to_steps) == [("back to the pull", "stretch")]
     assert guided.go_to_step(guide, Session(WATER), "stretch").session == Session(STRETCH)
 
 
-def test_better_in_part_is_asked_about_once_and_never_ends_a_session(guide: Guide) -> None:
+def test_a_partial_improvement_is_asked_about_once_and_does_not_end_the_session(guide: Guide) -> None:
     asked = guided.report(guide, holding(), "guide_better", "it's nearly gone")
     assert asked is not None
     assert asked.session is not None
@@ -567,7 +569,7 @@ def test_better_in_part_is_asked_about_once_and_never_ends_a_session(guide: Guid
     assert guided.report(guide, asked.session, "guide_better", "it's gone") is None
 
 
-def test_pain_from_the_stretch_gets_a_tip_first_and_counts_as_worse_when_it_is_said_again(guide: Guide) -> None:
+def test_pain_from_the_stretch_gets_a_tip_first_and_counts_as_worse_when_repeated(guide: Guide) -> None:
     first = guided.report(guide, holding(), "guide_worse", "it hurts more when i pull")
     assert first is not None
     assert first.session is not None
@@ -583,11 +585,13 @@ def test_pain_from_the_stretch_gets_a_tip_first_and_counts_as_worse_when_it_is_s
         ("i have a cramp in the wall", None),
     ],
 )
-def test_the_trouble_is_found_inside_a_longer_text(guide: Guide, said: str, beside: tuple[str, str] | None) -> None:
+def test_a_report_of_the_problem_is_found_inside_a_longer_text(
+    guide: Guide, said: str, beside: tuple[str, str] | None
+) -> None:
     assert dict(guide.clauses(tuple(said.split()))).get("i have a cramp") == beside
 
 
-def test_no_change_in_the_middle_of_a_step_gets_a_word_and_the_step_goes_on(guide: Guide) -> None:
+def test_no_change_in_the_middle_of_a_step_gets_a_reply_and_the_step_continues(guide: Guide) -> None:
     going_on = talk("Going on.")
     assert guided.not_yet(guide, holding()) == Move(holding(said_until=until_said(going_on)), (going_on,))
     assert guided.not_yet(guide, Session(CHECK)) == guided.same(guide, Session(CHECK))
@@ -600,27 +604,27 @@ def test_a_bare_thigh_in_a_session_is_asked_about(guide: Guide) -> None:
     )  # fmt: skip
 
 
-def test_standing_is_a_stretch_beside_the_steps(guide: Guide) -> None:
+def test_the_standing_stretch_is_an_extra_step(guide: Guide) -> None:
     move = guided.stand(guide, holding(round=2, stage_samples=99, five_said=True))
     assert move == Move(Session(STRETCH, standing=True), (aid("Stand."),), 12, hush=True)
     assert guided.current_step(guide, Session(STRETCH, standing=True)) == guide.stand
     assert guided.current_step(guide, Session(STRETCH)) == guide.steps[STRETCH]
 
 
-def test_where_there_is_no_standing_stretch_the_step_is_said_again(guide: Guide) -> None:
+def test_without_a_standing_stretch_the_step_is_repeated(guide: Guide) -> None:
     seated = replace(guide, stand=None)
     assert guided.stand(seated, holding()) == guided.repeat(seated, holding())
     assert guided.current_step(seated, Session(STRETCH, standing=True)) == guide.steps[STRETCH]
 
 
-def test_better_worse_and_stop_end_a_session_each_in_its_way(guide: Guide) -> None:
+def test_better_worse_and_stop_each_end_a_session_differently(guide: Guide) -> None:
     see_a_doctor = (talk("Good."), safety("See a doctor."))
     assert guided.better(guide) == Move(None, see_a_doctor, hush=True, end="better", full_disclaimer=True)
     assert guided.worse(guide) == Move(None, (safety("Get help."),), hush=True, end="worse", full_disclaimer=True)
     assert guided.stop() == Move(None, hush=True, end="stopped")
 
 
-def test_no_change_repeats_the_steps_once_and_then_goes_on(guide: Guide) -> None:
+def test_no_change_repeats_the_steps_once_and_then_continues(guide: Guide) -> None:
     once = guided.same(guide, Session(CHECK))
     assert once == Move(Session(STRETCH, repeated=True), (talk("Again."), TOES, talk("Hold.")), 12, hush=True)
     assert guided.same(guide, Session(CHECK, repeated=True)) == Move(
@@ -629,7 +633,7 @@ def test_no_change_repeats_the_steps_once_and_then_goes_on(guide: Guide) -> None
     assert guided.same(guide, Session(SIT)).session == Session(STRETCH)
 
 
-def test_what_is_said_between_comes_before_the_step_that_it_interrupted(guide: Guide) -> None:
+def test_an_answer_during_an_instruction_comes_before_the_repeated_instruction(guide: Guide) -> None:
     between = (talk("Yes."),)
     assert guided.say_between(guide, Session(CHECK), between) == Move(
         Session(CHECK), (talk("Yes."), talk("Better?")), 13, hush=True
@@ -639,7 +643,7 @@ def test_what_is_said_between_comes_before_the_step_that_it_interrupted(guide: G
     assert guided.say_between(guide, saying, between).session == holding(said_until=until_said(*between, *between))
 
 
-def test_what_would_last_longer_than_the_hold_is_said_after_it(guide: Guide) -> None:
+def test_rows_longer_than_the_rest_of_the_hold_are_spoken_after_it(guide: Guide) -> None:
     long = (talk(" ".join(["word"] * 49)),)  # 20.1 s
     move = guided.say_between(guide, holding(), long)
     assert move == Move(Session(STRETCH, stage="resting"), (talk("Rest."), *long), 12)
@@ -647,19 +651,19 @@ def test_what_would_last_longer_than_the_hold_is_said_after_it(guide: Guide) -> 
     assert (last.say[:2], last.session) == ((talk("Rest."), *long), Session(CHECK))
 
 
-def test_five_more_is_left_out_while_something_is_said(guide: Guide) -> None:
+def test_five_more_is_skipped_while_something_is_being_spoken(guide: Guide) -> None:
     late = holding(stage_samples=seconds(14.9), said_until=seconds(16))
     assert guided.pass_time(guide, late, seconds(0.2)).say == ()
     assert guided.pass_time(guide, replace(late, said_until=0), seconds(0.2)).say == (talk("Five."),)
 
 
-# How far it is
+# Progress
 
 
 @pytest.mark.parametrize(
     ("session", "text"), [(holding(), "Step 12 of 15."), (holding(standing=True), "Step 12 of 15.")]
 )
-def test_it_tells_the_step_and_the_last_one(guide: Guide, session: Session, text: str) -> None:
+def test_which_step_names_the_current_and_the_last_step(guide: Guide, session: Session, text: str) -> None:
     assert guided.which_step(guide, session) == Move(replace(session, said_until=until_said(talk(text))), (talk(text),))
 
 
@@ -674,22 +678,24 @@ def test_it_tells_the_step_and_the_last_one(guide: Guide, session: Session, text
         (holding(standing=True), (15, 15), "15 seconds."),
     ],
 )
-def test_it_tells_how_long_is_left(guide: Guide, session: Session, left: tuple[float, float], text: str) -> None:
+def test_how_long_names_the_remaining_seconds(
+    guide: Guide, session: Session, left: tuple[float, float], text: str
+) -> None:
     assert guided.seconds_left(guide, session) == pytest.approx(left)
     assert guided.how_long(guide, session) == Move(session, (talk(text),))
 
 
-def test_a_step_that_was_being_said_is_said_again_after_how_far_it_is(guide: Guide) -> None:
+def test_a_step_interrupted_by_which_step_is_repeated_after_the_reply(guide: Guide) -> None:
     assert said(guided.which_step(guide, Session(CHECK))) == ["Step 13 of 15.", "Better?"]
 
 
-def test_before_a_hold_it_tells_how_long_it_will_be(guide: Guide) -> None:
+def test_before_a_hold_how_long_names_its_length(guide: Guide) -> None:
     assert said(guided.how_long(guide, Session(STRETCH))) == ["Count to 20.", "Toes.", "Hold."]
     by_turns = guide.by_turns()
     assert "Count to 20." in said(guided.how_long(by_turns, holding()))
 
 
-def test_where_nothing_is_counted_it_tells_the_step(guide: Guide) -> None:
+def test_without_a_countdown_how_long_names_the_step(guide: Guide) -> None:
     paused = Session(STRETCH, stage="paused")
     assert guided.seconds_left(guide, paused) is None
     assert guided.how_long(guide, paused) == guided.which_step(guide, paused)

@@ -1,4 +1,4 @@
-"""Whole sessions, heard and spoken, in a simulated room: `scenarios/sessions.yaml`."""
+"""Complete spoken sessions in a simulated room, from `scenarios/sessions.yaml`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEYS = {
 
 
 Play = Callable[[dict[str, Any]], tuple[Played, float]]
-"""Gives what happened, and when the last word of the person ended, in seconds."""
+"""Returns what happened, and when the user's last word ended, in seconds."""
 
 pytestmark = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
 
@@ -59,7 +59,7 @@ def play(skill: Skill, voice: Voice) -> Play:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario["name"] for scenario in SCENARIOS])
-def test_a_session_goes_as_it_should(play: Play, scenario: dict[str, Any]) -> None:
+def test_a_session_follows_its_scenario(play: Play, scenario: dict[str, Any]) -> None:
     assert set(scenario) <= KEYS
     played, last_word_ends = play(scenario)
     texts = [str(each.fields["text"]) for each in played.happened if each.event == "say"]
@@ -80,5 +80,5 @@ def test_a_session_goes_as_it_should(play: Play, scenario: dict[str, Any]) -> No
         assert played.times("hush")[0] - last_word_ends < scenario["silent_after"]
 
 
-def test_there_are_fifteen_scenarios_or_more() -> None:
+def test_there_are_at_least_fifteen_scenarios() -> None:
     assert len(SCENARIOS) >= 15

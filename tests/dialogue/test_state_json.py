@@ -43,7 +43,7 @@ def skill() -> Skill:
 @pytest.mark.slow
 @settings(max_examples=max(150, settings().max_examples))
 @given(begun, walks)
-def test_a_conversation_that_is_saved_after_every_event_goes_on_alike(state: State, events: list[Event]) -> None:
+def test_a_conversation_saved_after_every_event_continues_in_the_same_way(state: State, events: list[Event]) -> None:
     conversation = skill().conversation
     for event in events:
         taken_up = from_json(to_json(state, KEY), KEY)
@@ -53,7 +53,7 @@ def test_a_conversation_that_is_saved_after_every_event_goes_on_alike(state: Sta
     assert from_json(to_json(state, KEY), KEY) == state
 
 
-def test_a_session_in_its_hold_goes_on_at_its_step_and_is_small() -> None:
+def test_a_session_saved_during_a_hold_continues_at_its_step_and_is_small() -> None:
     conversation = skill().conversation
     state, _ = conversation.begin_guide(State(), "foot")
     state, _ = conversation.step(state, DoneSpeaking())
@@ -65,13 +65,13 @@ def test_a_session_in_its_hold_goes_on_at_its_step_and_is_small() -> None:
     assert len(to_json(State(), KEY)) < 70
 
 
-def test_what_was_said_about_the_weather_is_kept() -> None:
+def test_a_mentioned_condition_is_saved() -> None:
     state, _ = skill().conversation.step(State(), Heard(Transcript("can hot weather cause leg cramps")))
     assert state.conditions == {"hot_weather"}
     assert from_json(to_json(state, KEY), KEY) == state
 
 
-def test_words_that_were_heard_are_not_kept_once_they_are_answered() -> None:
+def test_recognized_words_are_not_saved_once_they_are_answered() -> None:
     conversation, state = skill().conversation, State()
     for said in ("my neighbour bernard says a warm bath does wonders", "does heat help my aunt matilda", "yes"):
         state, _ = conversation.step(state, PartlyHeard(said))
@@ -91,7 +91,7 @@ def test_words_that_were_heard_are_not_kept_once_they_are_answered() -> None:
         json.dumps({"version": VERSION, "key": KEY, "state": {}, "more": 1}),
     ],
 )  # fmt: skip
-def test_rubbish_another_version_and_other_words_are_refused(text: str) -> None:
+def test_invalid_data_another_version_and_other_content_are_rejected(text: str) -> None:
     with pytest.raises(SavedStateError):
         from_json(text, KEY)
 
@@ -115,7 +115,7 @@ def test_rubbish_another_version_and_other_words_are_refused(text: str) -> None:
         ({"situation": {"serving": None}}, "state.situation"),
     ],
 )
-def test_what_does_not_fit_its_type_is_refused_and_named(state: Any, where: str) -> None:
+def test_a_value_of_the_wrong_type_is_rejected_and_named(state: Any, where: str) -> None:
     with pytest.raises(SavedStateError, match=where):
         from_json(json.dumps({"version": VERSION, "key": KEY, "state": state}), KEY)
 
@@ -129,7 +129,7 @@ rubbish = st.recursive(
 
 @given(st.text() | rubbish.map(lambda state: json.dumps({"version": VERSION, "key": KEY, "state": state})))
 @example(json.dumps({"version": VERSION, "key": KEY, "state": {"failures": {"misheard": float("nan")}}}))
-def test_whatever_the_text_is_it_is_a_state_or_refused(text: str) -> None:
+def test_any_text_is_a_state_or_rejected(text: str) -> None:
     try:
         state = from_json(text, KEY)
     except SavedStateError:
@@ -137,7 +137,7 @@ def test_whatever_the_text_is_it_is_a_state_or_refused(text: str) -> None:
     assert from_json(to_json(state, KEY), KEY) == state
 
 
-def test_the_key_is_that_of_the_words_their_settings_and_the_kind_of_session(content: Content) -> None:
+def test_the_key_depends_on_the_content_the_settings_and_the_kind_of_session(content: Content) -> None:
     other_number = skill().content
     keys = {key_of(content), key_of(content, "by turns"), key_of(other_number)}
     assert len(keys) == 3

@@ -16,7 +16,7 @@ FULL = "These answers are for education only. They do not take the place of advi
 
 @dataclass
 class Talk:
-    """Somebody who says one thing after the other."""
+    """A user who says one thing after another."""
 
     conversation: Conversation
     state: State = field(default_factory=first_state)
@@ -52,7 +52,7 @@ def test_a_session_says_what_to_do_and_what_to_say_when_done(talk: Talk) -> None
     assert reply.expects_words
 
 
-def test_a_whole_session_goes_by_turns(talk: Talk) -> None:
+def test_a_whole_session_can_be_done_in_turns(talk: Talk) -> None:
     talk.say("help i have a cramp")
     assert talk.say("next").text.startswith("Do not rub if the leg is swollen, hot or red.")
     assert talk.say("next").text == "Better, the same, or worse?"
@@ -67,12 +67,12 @@ def test_a_whole_session_goes_by_turns(talk: Talk) -> None:
     assert talk.state.session is None
 
 
-def test_nothing_of_a_session_moves_on_while_nobody_speaks(talk: Talk) -> None:
+def test_a_turn_based_session_never_advances_by_itself(talk: Talk) -> None:
     first = talk.say("help i have a cramp")
     assert talk.say("repeat", after_seconds=120).rows[0] == first.rows[1]
 
 
-def test_stop_ends_a_session_without_a_word(talk: Talk) -> None:
+def test_in_turns_stop_ends_a_session_silently(talk: Talk) -> None:
     talk.say("help i have a cramp")
     reply = talk.say("stop")
     assert (reply.text, reply.ended, reply.expects_words) == ("", "stopped", False)
@@ -80,7 +80,9 @@ def test_stop_ends_a_session_without_a_word(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("before", [[], ["help i have a cramp"], ["help i have a cramp", "next", "next"]])
-def test_an_emergency_is_said_twice_with_the_action_first_and_ends_a_session(talk: Talk, before: list[str]) -> None:
+def test_an_emergency_reply_is_given_twice_with_the_action_first_and_ends_a_session(
+    talk: Talk, before: list[str]
+) -> None:
     for text in before:
         talk.say(text)
     reply = talk.say("chest pain")
@@ -109,7 +111,7 @@ def test_after_ten_minutes_a_new_question_is_answered_and_a_red_flag_too(by_turn
         assert answered in text
 
 
-def test_what_is_not_understood_in_a_session_is_asked_again(talk: Talk) -> None:
+def test_in_a_session_the_user_is_asked_to_repeat_unclear_speech(talk: Talk) -> None:
     talk.say("help i have a cramp")
     reply = talk.say("blue monkey carburettor")
     assert reply.text == "Sorry, say that again? Say next, back, or repeat. Or say how it feels."
@@ -124,24 +126,24 @@ def test_what_is_not_understood_in_a_session_is_asked_again(talk: Talk) -> None:
         ("slower", "Say next, back, or repeat. Or say how it feels."),
     ],
 )
-def test_what_changes_nothing_in_a_session_gets_a_word_too(talk: Talk, text: str, reply: str) -> None:
+def test_an_utterance_that_changes_nothing_in_a_session_gets_a_reply(talk: Talk, text: str, reply: str) -> None:
     talk.say("help i have a cramp")
     assert talk.say(text).text == reply
 
 
-def test_a_bare_thigh_is_asked_about_and_the_answer_goes_on(talk: Talk) -> None:
+def test_a_bare_thigh_is_asked_about_and_the_reply_continues_the_session(talk: Talk) -> None:
     assert talk.say("my thigh is cramping").text.endswith("Is it the front or the back of the thigh?")
     assert "Bend your knee." in talk.say("the front").text
 
 
-def test_the_standing_stretch_is_counted_by_the_person(talk: Talk) -> None:
+def test_the_user_counts_the_standing_stretch(talk: Talk) -> None:
     talk.say("help i have a cramp")
     reply = talk.say("can i stand up")
     assert "Hold for twenty seconds, then let go. Count to 20 as you hold. Then say next" in reply.text
 
 
 @pytest.mark.parametrize("text", ["wait", "next", "go back", "start over", "which step", "continue"])
-def test_after_a_session_nothing_is_said_to_go_on(talk: Talk, text: str) -> None:
+def test_after_a_session_nobody_is_told_to_continue(talk: Talk, text: str) -> None:
     talk.say("help i have a cramp")
     talk.say("stop")
     reply = talk.say(text)
@@ -156,7 +158,7 @@ def test_how_much_longer_after_a_session_is_about_the_cramp(talk: Talk) -> None:
     assert "If it lasts longer, get medical advice now." in talk.say("how much longer").text
 
 
-def test_how_much_longer_says_the_stretch_and_its_length_again_where_nobody_counts(talk: Talk) -> None:
+def test_how_much_longer_repeats_the_stretch_and_its_length_if_the_program_does_not_count(talk: Talk) -> None:
     talk.say("help i have a cramp")
     assert "Hold for twenty seconds, then let go. Count to 20 as you hold." in talk.say("how much longer").text
 
@@ -171,9 +173,7 @@ SENTENCES = (
 @pytest.mark.slow
 @settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.one_of(st.sampled_from(SENTENCES), st.text(max_size=30)), st.floats(0, 400)), max_size=14))
-def test_whatever_is_said_a_session_goes_on_with_words_or_ends(
-    by_turns: Conversation, said: list[tuple[str, float]]
-) -> None:
+def test_whatever_is_said_a_session_gets_a_reply_or_ends(by_turns: Conversation, said: list[tuple[str, float]]) -> None:
     talk = Talk(by_turns)
     for text, after_seconds in said:
         was_in_session = talk.state.session is not None

@@ -1,4 +1,4 @@
-"""Sentences and answers in the formats of other assistants."""
+"""The OpenVoiceOS export, and the folder that an export writes."""
 
 from __future__ import annotations
 
@@ -34,11 +34,13 @@ def lines_of(files: dict[str, str]) -> list[tuple[str, str]]:
     ]
 
 
-def test_every_group_that_is_asked_about_has_a_file(files: dict[str, str]) -> None:
+def test_every_group_of_questions_has_a_file(files: dict[str, str]) -> None:
     assert {name for name, _ in lines_of(files)} == INTENTS
 
 
-def test_every_sentence_has_the_meaning_of_its_file_and_is_ours(files: dict[str, str], skill: Skill) -> None:
+def test_every_sentence_has_the_meaning_of_its_file_and_is_meant_for_the_skill(
+    files: dict[str, str], skill: Skill
+) -> None:
     subject = skill.content.subject
     assert subject is not None
     for name, line in lines_of(files):
@@ -47,7 +49,7 @@ def test_every_sentence_has_the_meaning_of_its_file_and_is_ours(files: dict[str,
         assert meant.intent in {"emergency", "urgent"} or subject.may_be_named(subject.language.normalize(line)), line
 
 
-def test_the_files_are_small_and_say_nothing_twice(files: dict[str, str]) -> None:
+def test_the_files_are_small_and_repeat_nothing(files: dict[str, str]) -> None:
     lines = [line for _, line in lines_of(files)]
     assert len(lines) == len(set(lines))
     for name, text in files.items():
@@ -57,7 +59,7 @@ def test_the_files_are_small_and_say_nothing_twice(files: dict[str, str]) -> Non
             )
 
 
-def test_a_sentence_takes_no_words_of_others(files: dict[str, str]) -> None:
+def test_no_sentence_claims_utterances_for_other_skills(files: dict[str, str]) -> None:
     assert not [line for _, line in lines_of(files) if re.search(r"[^a-z' ]", line)]
 
 
@@ -67,7 +69,7 @@ def test_what_should_certainly_reach_the_skill_is_there(files: dict[str, str]) -
         assert text in lines
 
 
-def test_an_answer_is_what_the_skill_says_with_a_place_for_the_number(files: dict[str, str]) -> None:
+def test_an_answer_is_the_skills_reply_with_a_placeholder_for_the_number(files: dict[str, str]) -> None:
     assert files["emergency.dialog"].startswith("Call {number} now. I cannot call for you.")
     assert "call {number} now" in files["guide_start.dialog"]
     assert files["remedy_heat.dialog"].startswith("No heat if you have diabetes, numb skin or poor circulation.")
@@ -81,12 +83,12 @@ def test_the_skill_has_a_name_and_examples(files: dict[str, str]) -> None:
     assert "why do my calves cramp at night" in about["examples"]
 
 
-def test_a_folder_that_does_not_name_its_subject_is_refused(spanish_folder: Path) -> None:
+def test_a_folder_without_a_subject_is_rejected(spanish_folder: Path) -> None:
     with pytest.raises(VoiceHelperError, match=r"no assistant\.yaml"):
         locale_files(spanish_folder)
 
 
-def test_the_command_writes_the_folder_and_writes_it_again(run: Run, tmp_path: Path, files: dict[str, str]) -> None:
+def test_the_command_writes_the_folder_and_can_overwrite_it(run: Run, tmp_path: Path, files: dict[str, str]) -> None:
     for _ in range(2):
         ran = run("export", "openvoiceos", tmp_path / "new" / "skill")
         assert ran.code == 0
@@ -95,7 +97,7 @@ def test_the_command_writes_the_folder_and_writes_it_again(run: Run, tmp_path: P
     assert {path.name: path.read_text(encoding="utf-8") for path in written.iterdir()} == files
 
 
-def test_a_file_of_somebody_else_is_never_touched(run: Run, tmp_path: Path) -> None:
+def test_files_that_were_not_exported_are_never_touched(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "__init__.py").write_text("precious", encoding="utf-8")
     ran = run("export", "openvoiceos", tmp_path / "mine")
@@ -115,7 +117,7 @@ def read(folder: Path) -> dict[str, str]:
     }
 
 
-def test_what_is_no_longer_exported_goes(tmp_path: Path) -> None:
+def test_files_that_are_no_longer_exported_are_removed(tmp_path: Path) -> None:
     write_folder(tmp_path / "out", {"a/b.txt": "one", "c.txt": "two"})
     write_folder(tmp_path / "out", {"c.txt": "three"})
     assert read(tmp_path / "out") == {"c.txt": "three"}
@@ -129,7 +131,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["edited", "added", "linked", "a file", "a link"])
-def test_what_was_changed_by_hand_is_kept(tmp_path: Path, how: str) -> None:
+def test_files_changed_by_hand_are_kept(tmp_path: Path, how: str) -> None:
     out = tmp_path / "out"
     write_folder(tmp_path / "other", {"c.txt": "two"})
     if how == "a file":
@@ -152,14 +154,14 @@ def test_what_was_changed_by_hand_is_kept(tmp_path: Path, how: str) -> None:
     assert read(tmp_path / "other") == {"c.txt": "two"}
 
 
-def test_a_list_that_is_broken_protects_everything(tmp_path: Path) -> None:
+def test_a_damaged_list_of_exported_files_protects_everything(tmp_path: Path) -> None:
     write_folder(tmp_path / "out", {"c.txt": "two"})
     (tmp_path / "out" / LIST_FILE).write_text("[", encoding="utf-8")
     with pytest.raises(VoiceHelperError, match=r"c\.txt was not written"):
         write_folder(tmp_path / "out", {"c.txt": "three"})
 
 
-def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_failed_export_leaves_the_old_files(tmp_path: Path) -> None:
     write_folder(tmp_path / "out", {"c.txt": "two"})
     with pytest.raises(VoiceHelperError, match="cannot be written"):
         write_folder(tmp_path / "out", {"c.txt": "three", "c.txt/d.txt": "four"})
@@ -167,7 +169,7 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_place_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(VoiceHelperError, match="cannot be written"):
         write_folder(tmp_path / "file" / "out", {"c.txt": "two"})

@@ -1,4 +1,4 @@
-"""What is written for Home Assistant: matched by hassil as Home Assistant does it, beside its own sentences."""
+"""The Home Assistant export, matched by hassil as Home Assistant does it, next to Home Assistant's own sentences."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 SENTENCES, ANSWERS = "custom_sentences/en/voice_helper.yaml", "packages/voice_helper.yaml"
 HOUSE = {"name": ["kitchen light", "television"], "area": ["kitchen", "bedroom"], "floor": ["first floor"]}
 LEFT_OUT = {"guide", "talk"}
-EVERY = int(os.environ.get("EVERY_TEMPLATE", "3"))  # beside all signs of danger; `make fuzz` tries each
+EVERY = int(os.environ.get("EVERY_TEMPLATE", "3"))  # plus all signs of danger; `make fuzz` tries all
 ALARM = re.compile(rf"{PREFIX}[01]_")
 
 Recognize = Callable[[str], RecognizeResult | None]
@@ -39,7 +39,7 @@ Recognize = Callable[[str], RecognizeResult | None]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command writes."""
+    """Return the folder that the command writes."""
     folder = tmp_path_factory.mktemp("home") / "config"
     ran = CliRunner().invoke(cli, ["export", "homeassistant", str(folder), "--number", "112"])
     assert ran.exit_code == 0
@@ -58,13 +58,13 @@ def sentences(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def scripts(folder: Path) -> dict[str, str]:
-    """What is said to each intent, as a template."""
+    """Return the answer to each intent, as a template."""
     read = yaml.safe_load((folder / ANSWERS).read_text(encoding="utf-8"))["intent_script"]
     return {name: script["speech"]["text"] for name, script in read.items()}
 
 
 def matcher(sentences: dict[str, Any], **also: Any) -> Recognize:
-    """Match as Home Assistant does: custom sentences win over its own."""
+    """Return a function that matches as Home Assistant does: custom sentences take priority over its own."""
     ours = copy.deepcopy(sentences)
     for intent in ours["intents"].values():
         for block in intent["data"]:
@@ -89,7 +89,7 @@ def recognize(sentences: dict[str, Any]) -> Recognize:
 
 @pytest.fixture(scope="module")
 def at_home(sentences: dict[str, Any]) -> Recognize:
-    """With all that Home Assistant knows itself."""
+    """Return a function that also matches all of Home Assistant's own sentences."""
     own = get_intents("en")
     assert own is not None
     return matcher(sentences, **own)
@@ -101,12 +101,12 @@ def compiled(script: str) -> jinja2.Template:
 
 
 def said(scripts: dict[str, str], found: RecognizeResult) -> str:
-    """What Home Assistant says to a sentence that it has matched."""
+    """Return Home Assistant's answer to a matched sentence."""
     slots = {entity.name: entity.value for entity in found.entities_list}
     return compiled(scripts[found.intent.name]).render(slots)
 
 
-def test_a_sentence_of_a_template_gets_the_answer_that_we_give_or_one_that_says_to_get_help(
+def test_a_sentence_of_a_template_gets_the_programs_answer_or_the_advice_to_get_help(
     skill: Skill, recognize: Recognize, scripts: dict[str, str]
 ) -> None:
     ours = skill.content.sentences
@@ -119,7 +119,7 @@ def test_a_sentence_of_a_template_gets_the_answer_that_we_give_or_one_that_says_
         (text, *_) = ours.draw(template, 1)
         match = skill.understanding.understand(text)
         if match.intent == "none" or any(", " in value for value in match.slots.values()):
-            continue  # of two values in a sentence Home Assistant keeps the last one
+            continue  # if a sentence has two values, Home Assistant keeps the last one
         tried += 1
         answers = skill.content.answers
         answer = answers.answer(match, full_given=False).spoken()
@@ -162,12 +162,12 @@ def test_home_assistant_answers(at_home: Recognize, scripts: dict[str, str], tex
     ["turn on the kitchen light", "what time is it", "turn off the television and go on", "help", "stop", "next",
      "never mind", "no chest pain and a cramp", "hello", "pause the television"],
 )  # fmt: skip
-def test_what_is_not_ours_stays_with_home_assistant(at_home: Recognize, text: str) -> None:
+def test_home_assistants_own_sentences_stay_with_home_assistant(at_home: Recognize, text: str) -> None:
     found = at_home(text)
     assert found is None or not found.intent.name.startswith(PREFIX)
 
 
-def test_every_name_is_ours_alone(sentences: dict[str, Any]) -> None:
+def test_every_exported_name_has_the_prefix(sentences: dict[str, Any]) -> None:
     known = get_intents("en")
     assert known is not None
     for kind in ("intents", "lists", "expansion_rules"):
@@ -175,14 +175,14 @@ def test_every_name_is_ours_alone(sentences: dict[str, Any]) -> None:
         assert not set(sentences[kind]) & set(known[kind])
 
 
-def test_those_that_say_to_get_help_come_first_and_every_intent_has_an_answer(
+def test_intents_that_tell_users_to_get_help_come_first_and_every_intent_has_an_answer(
     sentences: dict[str, Any], scripts: dict[str, str]
 ) -> None:
     assert list(sentences["intents"]) == list(scripts)
     alarms = [name for name in scripts if ALARM.match(name)]
     assert alarms == list(scripts)[: len(alarms)]
     assert len(alarms) >= 5
-    assert sorted(scripts)[: len(alarms)] == sorted(alarms)  # hassil takes the first by name where two fit
+    assert sorted(scripts)[: len(alarms)] == sorted(alarms)  # if two intents match, hassil takes the first by name
 
 
 def test_every_answer_has_its_disclaimer(scripts: dict[str, str]) -> None:
@@ -192,7 +192,7 @@ def test_every_answer_has_its_disclaimer(scripts: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", [SENTENCES, ANSWERS])
-def test_a_file_says_what_it_is_and_what_is_missing(folder: Path, name: str) -> None:
+def test_an_exported_file_explains_its_purpose_and_limits(folder: Path, name: str) -> None:
     comment = (folder / name).read_text(encoding="utf-8").split("\n\n")[0]
     assert "voice-helper export homeassistant" in comment.splitlines()[0]
     for words in (
@@ -206,7 +206,7 @@ def test_a_file_says_what_it_is_and_what_is_missing(folder: Path, name: str) -> 
         assert words in comment
 
 
-# What Home Assistant cuts from a sentence
+# Skip words
 
 
 @cache
@@ -218,14 +218,16 @@ def skip_words() -> list[str]:
 
 
 def without_skip_words(text: str) -> str:
-    """What hassil up to 3.6 matches: `remove_skip_words` of its `util`."""
+    """Return the text that hassil up to 3.6 matches: `remove_skip_words` of its `util`."""
     longest_first = "|".join(re.escape(word) for word in sorted(skip_words(), key=len, reverse=True))
     return " ".join(re.sub(rf"(?<=\W)({longest_first})(?=\W)", " ", f" {text} ").split())
 
 
 @pytest.fixture(scope="module")
 def cut(skill: Skill) -> list[tuple[str, str]]:
-    """Sentences of ours with a skip word in them, each with its intent: many signs of danger, a few of each other."""
+    """Return exported sentences that contain a skip word, with their intents: many signs of danger, and a few of each
+    other intent.
+    """
     ours = skill.content.sentences
     found = []
     for template in ours.templates:
@@ -239,13 +241,13 @@ def cut(skill: Skill) -> list[tuple[str, str]]:
     return found
 
 
-def test_the_words_that_home_assistant_cuts_are_those_that_we_know(skill: Skill) -> None:
+def test_the_skip_words_are_those_of_home_assistant(skill: Skill) -> None:
     subject = skill.content.subject
     assert subject is not None
     assert set(subject.skip_words) == set(skip_words())
 
 
-def test_a_sentence_is_known_without_the_words_that_home_assistant_cuts(
+def test_a_sentence_matches_without_its_skip_words(
     skill: Skill, at_home: Recognize, cut: list[tuple[str, str]]
 ) -> None:
     wrong = []
@@ -261,7 +263,7 @@ ALARMS = ("emergency", "urgent")
 
 
 def intent_of(skill: Skill, found: RecognizeResult) -> str | None:
-    """Our intent behind one of Home Assistant."""
+    """Return the program's intent behind a Home Assistant intent."""
     name = re.sub(rf"^{PREFIX}([01]_)?", "", found.intent.name)
     matching = [intent for intent in skill.content.answers.entries if f"{name}_".startswith(f"{intent}_")]
     return max(matching, key=len, default=None)
@@ -271,7 +273,7 @@ def is_lower(intent: str, found: RecognizeResult) -> bool:
     return intent == "emergency" and not found.intent.name.startswith(f"{PREFIX}0_")
 
 
-def test_what_is_left_of_a_harmless_sentence_is_no_sign_of_danger(
+def test_a_harmless_sentence_without_its_skip_words_is_not_a_sign_of_danger(
     skill: Skill, at_home: Recognize, cut: list[tuple[str, str]]
 ) -> None:
     harmless = [
@@ -286,7 +288,7 @@ def test_what_is_left_of_a_harmless_sentence_is_no_sign_of_danger(
 
 
 OLDEST = Path(os.environ.get("HASSIL_PYTHON", str(CHECKOUT / ".venv-hassil" / "bin" / "python")))
-"""A Python with hassil 3.5 and Home Assistant's sentences of that time: `make test-hassil`."""
+"""A Python interpreter with hassil 3.5 and Home Assistant's sentences of that time, created by `make test-hassil`."""
 
 ASK_OLDEST = """
 import json, sys, yaml

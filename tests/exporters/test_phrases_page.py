@@ -31,29 +31,29 @@ def page(content: Content) -> str:
 
 @pytest.fixture(scope="module")
 def shown(content: Content, page: str) -> Shown:
-    """The sentences on the page, by intent."""
+    """Return the sentences on the page by intent."""
     intents = {entry.title: intent for intent, entry in content.answers.entries.items()}
     lines = re.findall(r"(?m)^- \*\*(.*)\*\*: (.*)$", page)
     assert len(lines) == len({title for title, _ in lines})
     return {intents[title]: re.findall("“(.*?)”", sentences) for title, sentences in lines}
 
 
-def test_the_page_for_people_is_up_to_date(page: str) -> None:
+def test_the_phrases_page_is_up_to_date(page: str) -> None:
     made = "make it anew: voice-helper check --phrases docs/what-can-i-say.md"
     assert PAGE.read_text(encoding="utf-8") == page, made
 
 
-def test_every_intent_but_what_is_out_of_scope_stands_on_the_page_once(content: Content, shown: Shown) -> None:
+def test_every_intent_except_out_of_scope_is_on_the_page_once(content: Content, shown: Shown) -> None:
     assert set(shown) == set(content.sentences.intents) - {OUT_OF_SCOPE}
 
 
-def test_every_sentence_on_the_page_means_what_it_stands_under(content: Content, shown: Shown) -> None:
+def test_every_sentence_on_the_page_has_the_meaning_of_its_heading(content: Content, shown: Shown) -> None:
     by_words = Understanding(content.sentences, content.safety, NothingIsNear(), content.thresholds)
     meant = {text: (intent, by_words.understand(text).intent) for intent, texts in shown.items() for text in texts}
     assert {text: both for text, both in meant.items() if both[0] != both[1]} == {}
 
 
-def test_the_sentences_are_few_plain_and_unlike_each_other(shown: Shown) -> None:
+def test_the_examples_are_few_plain_and_different(shown: Shown) -> None:
     assert "Does heat help" in shown["remedy_heat"]
     for texts in shown.values():
         assert 2 <= len(texts) <= 3
@@ -61,7 +61,7 @@ def test_the_sentences_are_few_plain_and_unlike_each_other(shown: Shown) -> None
         assert all(len(text.split()) <= 10 and not set(text) & set("()[]{}<>|") for text in texts)
 
 
-def test_words_are_written_as_the_folder_says(content: Content) -> None:
+def test_words_are_displayed_as_the_folder_says(content: Content) -> None:
     assert content.phrasebook.shown("can i say i'm ill") == "Can I say I'm ill"
 
 
@@ -71,7 +71,7 @@ def folder(spanish_folder: Path, tmp_path: Path) -> Path:
     return tmp_path / "es"
 
 
-def test_a_folder_without_words_for_the_page_gets_a_page_of_its_groups(folder: Path) -> None:
+def test_a_folder_without_phrases_yaml_gets_a_page_of_its_groups(folder: Path) -> None:
     (folder / "phrases.yaml").unlink()
     content, problems = check_folder(folder)
     assert problems == ()
@@ -93,13 +93,13 @@ def test_a_folder_without_words_for_the_page_gets_a_page_of_its_groups(folder: P
         ("tittle: x", 'unknown key "tittle"'),
     ],
 )
-def test_a_mistake_in_the_words_for_the_page_is_named(folder: Path, text: str, message: str) -> None:
+def test_a_mistake_in_phrases_yaml_is_reported(folder: Path, text: str, message: str) -> None:
     (folder / "phrases.yaml").write_text(f"language: es\n{text}\n", encoding="utf-8")
     _, problems = check_folder(folder)
     assert [problem for problem in problems if re.search(r"phrases.yaml:2: ", problem) and message in problem], problems
 
 
-def test_the_page_is_written_whole_or_not_at_all(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_the_page_is_written_completely_or_not_at_all(run: Run, folder: Path, tmp_path: Path) -> None:
     ran = run("check", folder, "--phrases", "page.md")
     assert ran.code == 0
     assert (tmp_path / "page.md").read_text(encoding="utf-8").startswith("# ¿Qué puedo decir?\n")

@@ -1,4 +1,4 @@
-"""OpenVoiceOS keeps settings, caches and logs in the folders of whoever runs it: here they are in a new one."""
+"""OpenVoiceOS stores settings, caches and logs in the user's folders. The tests redirect them to a new folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SETTINGS.write_text(json.dumps({"number": "112"}), encoding="utf-8")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Its packages warn of each other."""
+    """Ignore the warnings that its packages raise about each other."""
     for module in ("ovos_[a-z_]+", "padacioso"):
         config.addinivalue_line("filterwarnings", f"ignore::DeprecationWarning:{module}")
 

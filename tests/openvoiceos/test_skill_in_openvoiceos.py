@@ -1,4 +1,6 @@
-"""The skill in OpenVoiceOS itself: its core, its message bus and its pipeline, the skill loaded by its entry point."""
+"""The skill in a real OpenVoiceOS, with its core, message bus and pipeline. The skill is loaded through its entry
+point.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +31,15 @@ PIPELINE = [
     "ovos-stop-pipeline-plugin-medium",
 ]
 WITH_SENTENCES = [*PIPELINE[:2], "ovos-padacioso-pipeline-plugin-high", *PIPELINE[2:]]
-"""The default one with what installs everywhere: Padacioso is Padatious without a neural network, and slow."""
+"""The default pipeline with a matcher that installs everywhere: Padacioso is a slow Padatious without a neural network.
+"""
 
 OVER = ["ovos.utterance.handled", f"{SKILL_ID}.stop.response"]
 
 
 @pytest.fixture(scope="module")
 def reached() -> Iterator[list[Any]]:
-    """The addresses that somebody wanted to reach over a network."""
+    """Yield the network addresses that the program tried to reach."""
     addresses: list[Any] = []
     connect = socket.socket.connect
 
@@ -66,15 +69,15 @@ def loaded(core: MiniCroft) -> VoiceHelperSkill:
 
 @dataclass
 class Satellite:
-    """A device that somebody talks to; it keeps its session as clients of OpenVoiceOS do."""
+    """A device that the user talks to. It keeps its session as clients of OpenVoiceOS do."""
 
     core: MiniCroft
     session: Session
     heard: list[Message] = field(default_factory=list)
-    """All that went over the bus for the last words."""
+    """All bus messages for the last utterance."""
 
     def say(self, text: str) -> str:
-        """Say something; give what is spoken."""
+        """Say something, and return the spoken reply."""
         context = {"session": self.session.serialize(), "source": self.session.session_id, "destination": "skills"}
         capture = CaptureSession(self.core, eof_msgs=OVER)
         capture.capture(Message("recognizer_loop:utterance", {"utterances": [text], "lang": "en-US"}, context))
@@ -110,7 +113,7 @@ def test_it_is_loaded_by_its_entry_point(loaded: VoiceHelperSkill) -> None:
     assert isinstance(loaded, VoiceHelperSkill)
 
 
-def test_it_asks_for_nothing_that_a_machine_offline_lacks() -> None:
+def test_the_skill_requires_nothing_that_an_offline_machine_lacks() -> None:
     wanted = vars(VoiceHelperSkill.runtime_requirements)
     assert {name for name, value in wanted.items() if value} == {
         "no_internet_fallback", "no_network_fallback", "no_gui_fallback",
@@ -132,7 +135,7 @@ def test_an_emergency_that_matches_a_sentence_is_answered(kitchen: Satellite) ->
     assert kitchen.of_type(f"{SKILL_ID}:emergency.intent")
 
 
-def test_what_matched_is_not_believed_but_the_words_are(kitchen: Satellite, loaded: VoiceHelperSkill) -> None:
+def test_the_words_decide_not_the_intent_that_openvoiceos_matched(kitchen: Satellite, loaded: VoiceHelperSkill) -> None:
     context = {"session": kitchen.session.serialize()}
     capture = CaptureSession(kitchen.core, eof_msgs=["mycroft.skill.handler.complete"])
     capture.capture(Message(f"{SKILL_ID}:remedies.intent", {"utterance": "i can't breathe"}, context))
@@ -146,7 +149,7 @@ def test_a_question_that_matches_none_is_answered_as_a_fallback(kitchen: Satelli
 
 
 @pytest.mark.parametrize("text", ["what's the weather", "play some jazz", "help", "what helps", "next"])
-def test_what_is_not_ours_is_left_to_others(kitchen: Satellite, text: str) -> None:
+def test_other_utterances_are_left_to_other_skills(kitchen: Satellite, text: str) -> None:
     assert kitchen.say(text) == ""
     assert kitchen.was_left_alone()
 
@@ -164,12 +167,12 @@ def test_a_whole_session_goes_through_converse(kitchen: Satellite) -> None:
     assert kitchen.was_left_alone()
 
 
-def test_stop_ends_a_session_and_is_consumed_only_where_something_was_going_on(kitchen: Satellite) -> None:
+def test_stop_ends_a_session_and_is_claimed_only_if_something_was_going_on(kitchen: Satellite) -> None:
     kitchen.say("help i have a cramp")
     assert kitchen.say("stop") == ""
     assert kitchen.of_type("skill.stop.pong")[0].data["can_handle"] is True
     assert kitchen.of_type(f"{SKILL_ID}.stop.response")[0].data["result"] is True
-    kitchen.session.active_skills = [[SKILL_ID, time.time()]]  # else OpenVoiceOS asks its own skill for "stop"
+    kitchen.session.active_skills = [[SKILL_ID, time.time()]]  # otherwise OpenVoiceOS asks its own skill for "stop"
     assert kitchen.say("stop") == ""
     assert kitchen.of_type("skill.stop.pong")[0].data["can_handle"] is False
     assert kitchen.of_type(f"{SKILL_ID}.stop.response")[0].data["result"] is False
@@ -177,7 +180,7 @@ def test_stop_ends_a_session_and_is_consumed_only_where_something_was_going_on(k
     assert kitchen.was_left_alone()
 
 
-def test_stop_is_consumed_while_an_answer_is_spoken(kitchen: Satellite) -> None:
+def test_stop_is_claimed_while_an_answer_is_spoken(kitchen: Satellite) -> None:
     kitchen.say("why do my calves cramp at night")
     kitchen.session.is_speaking = True
     kitchen.say("stop")
@@ -213,7 +216,7 @@ def test_an_emergency_is_answered_first_with_the_number_of_the_settings(
     assert kitchen.was_left_alone()
 
 
-def test_two_satellites_have_sessions_of_their_own(kitchen: Satellite, bedroom: Satellite) -> None:
+def test_two_satellites_have_separate_sessions(kitchen: Satellite, bedroom: Satellite) -> None:
     kitchen.say("help i have a cramp")
     bedroom.say("next")
     assert bedroom.was_left_alone()
@@ -225,7 +228,7 @@ def test_two_satellites_have_sessions_of_their_own(kitchen: Satellite, bedroom: 
     assert bedroom.was_left_alone()
 
 
-def test_a_session_goes_on_as_a_fallback_when_openvoiceos_has_forgotten_that_the_skill_is_active(
+def test_a_session_continues_as_a_fallback_if_openvoiceos_no_longer_lists_the_skill_as_active(
     kitchen: Satellite,
 ) -> None:
     kitchen.say("help i have a cramp")
@@ -233,7 +236,7 @@ def test_a_session_goes_on_as_a_fallback_when_openvoiceos_has_forgotten_that_the
     assert kitchen.say("next").startswith("Do not rub")
 
 
-def test_another_language_is_left_to_others(kitchen: Satellite) -> None:
+def test_another_language_is_left_to_other_skills(kitchen: Satellite) -> None:
     kitchen.session.lang = "de-DE"
     capture = CaptureSession(kitchen.core, eof_msgs=OVER)
     context = {"session": kitchen.session.serialize()}
@@ -243,7 +246,9 @@ def test_another_language_is_left_to_others(kitchen: Satellite) -> None:
 
 @pytest.fixture
 def set_number(loaded: VoiceHelperSkill) -> Iterator[Callable[[str], None]]:
-    """Changes the number in the settings of the skill, as OpenVoiceOS does when their file has changed."""
+    """Yield a function that changes the number in the skill's settings, as OpenVoiceOS does when their file has
+    changed.
+    """
 
     def set_number(number: str) -> None:
         loaded.settings["number"] = number
@@ -258,7 +263,7 @@ def test_a_new_number_is_named_as_soon_as_it_is_set(kitchen: Satellite, set_numb
     assert kitchen.say("chest pain").startswith("Call 911 now.")
 
 
-def test_without_a_number_of_its_own_it_names_the_one_that_was_set_for_the_program(
+def test_without_its_own_number_the_skill_names_the_programs_number(
     kitchen: Satellite, set_number: Callable[[str], None]
 ) -> None:
     keep_setting(settings_file(), "number", "999")
@@ -274,9 +279,9 @@ def test_its_locale_files_follow_the_specification() -> None:
     assert len(list(locale.glob("en-US/*.intent"))) >= 8
 
 
-def test_every_stage_of_the_pipeline_was_there(core: MiniCroft) -> None:
+def test_every_stage_of_the_pipeline_was_loaded(core: MiniCroft) -> None:
     assert [name for name, _ in core.intents.get_pipeline(session=Session("kitchen"))] == WITH_SENTENCES
 
 
-def test_nothing_was_reached_over_a_network(core: MiniCroft, reached: list[Any]) -> None:
+def test_no_network_connection_was_made(core: MiniCroft, reached: list[Any]) -> None:
     assert reached == []

@@ -31,25 +31,25 @@ from voice_helper.skill import Skill
 
 SESSIONS = 20
 NODE = {"include_dashboard": False, "dashboard_agent_listen_port": None, "object_store_memory": 80 * 2**20}
-"""No port that another Ray may have; the rest are chosen among the free ones."""
+"""The settings of a node that uses no port of another Ray. The remaining ports are chosen among the free ones."""
 
 pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
 class Machines:
-    """Two machines that take turns, and a client of theirs."""
+    """Two machines that process turns, and a client."""
 
     cluster: Any
     other: Any
-    """The machine that can be spared."""
+    """The machine that a test may kill."""
 
     address: str
     folder: Path
-    """Where Ray writes."""
+    """The folder that Ray writes to."""
 
     def kill(self) -> None:
-        """The machine that can be spared dies, with all that runs on it."""
+        """Kill the machine that the tests can do without, with everything that runs on it."""
         raylet = self.other.all_processes["raylet"][0].process.pid
         children = [path.read_text() for path in Path(f"/proc/{raylet}/task").glob("*/children")]
         self.cluster.remove_node(self.other, allow_graceful=False)
@@ -62,7 +62,7 @@ class Machines:
         return requests.post(self.address, json=form, timeout=PATIENCE_SECONDS)
 
     def told(self, session: str, turn: int, text: str) -> dict[str, Any]:
-        """The answer to a turn, asked for again until it comes, as a client does."""
+        """Return the answer to a turn. Retry until it comes, as a client does."""
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             response = self.ask(session, turn, text)
@@ -76,9 +76,9 @@ class Machines:
 
 @pytest.fixture(scope="module", autouse=True)
 def apart() -> Iterator[None]:
-    """Another Ray on this machine is not joined, and keeps the file with its address, which Ray would overwrite."""
+    """Keep the tests apart from another Ray on this machine, whose address file Ray would overwrite."""
     with tempfile.TemporaryDirectory(prefix="ray-") as folder, pytest.MonkeyPatch.context() as patch:
-        (Path(folder) / "ray").mkdir()  # Ray writes the address there, but does not make the folder
+        (Path(folder) / "ray").mkdir()  # Ray writes the address there, but does not create the folder
         patch.setenv("RAY_TMPDIR", folder)
         for name in ("RAY_ADDRESS", "RAY_NAMESPACE", "RAY_GCS_SERVER_PORT"):
             patch.delenv(name, raising=False)
@@ -102,14 +102,14 @@ def machines() -> Iterator[Machines]:
 
 
 def machine_of(name: str) -> str:
-    """The machine that a keeper lives on."""
+    """Return the machine that a keeper runs on."""
     keeper = ray.get_actor(name, NAMESPACE)
     found: str = ray.get(keeper.__ray_call__.remote(lambda itself: ray.get_runtime_context().get_node_id()))
     return found
 
 
 def held_by(name: str, session: str) -> KeptTurn:
-    """What a keeper holds, once it is there again and has it."""
+    """Return the state that a keeper holds, once it has restarted and copied the state."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         with suppress(ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
@@ -124,7 +124,7 @@ def held_by(name: str, session: str) -> KeptTurn:
 
 @pytest.fixture
 def reference(skill: Skill) -> Callable[..., list[str]]:
-    """What is said to some texts, one after the other, in one process."""
+    """Return a function that returns the replies to some texts, processed one after the other in one process."""
 
     def said(*texts: str) -> list[str]:
         state, replies = first_state(), []
@@ -142,7 +142,7 @@ def test_a_conversation_is_the_same_as_in_one_process(machines: Machines, refere
     assert said == reference(*texts)
 
 
-def test_a_turn_that_is_asked_for_again_is_not_taken_twice(machines: Machines) -> None:
+def test_a_retried_turn_is_not_processed_twice(machines: Machines) -> None:
     machines.told("again", 1, "help i have a cramp")
     once = machines.told("again", 2, "next")
     assert machines.told("again", 2, "next") == once
@@ -161,12 +161,12 @@ def test_a_turn_that_is_asked_for_again_is_not_taken_twice(machines: Machines) -
         ({"data": "[" * 10_000, "headers": {"content-type": "application/json"}}, 400),
     ],
 )
-def test_what_is_no_turn_is_refused(machines: Machines, settings: dict[str, Any], status: int) -> None:
+def test_an_invalid_turn_is_rejected(machines: Machines, settings: dict[str, Any], status: int) -> None:
     assert requests.post(machines.address, timeout=PATIENCE_SECONDS, **settings).status_code == status
     assert requests.get(machines.address, timeout=PATIENCE_SECONDS).status_code == 405
 
 
-def test_a_batch_that_is_spread_means_the_same(machines: Machines, run: Run, tmp_path: Path) -> None:
+def test_a_distributed_batch_has_the_same_results(machines: Machines, run: Run, tmp_path: Path) -> None:
     lines = tmp_path / "lines.txt"
     lines.write_text("\n".join(["does heat help", "i have chest pain", "my legs keep seizing up"] * 50), "utf-8")
     batch = ("test-intents", lines, "--format", "jsonl")
@@ -175,7 +175,7 @@ def test_a_batch_that_is_spread_means_the_same(machines: Machines, run: Run, tmp
     assert len(spread.lines) == 150
 
 
-def test_when_a_machine_dies_every_session_goes_on_at_its_step(
+def test_if_a_machine_dies_every_session_continues_at_its_step(
     machines: Machines, reference: Callable[..., list[str]]
 ) -> None:
     texts = ("help i have a cramp", "next", "next", "go back")
@@ -190,18 +190,18 @@ def test_when_a_machine_dies_every_session_goes_on_at_its_step(
         assert machines.told(f"s{session}", number + 1, texts[number])["text"] == expected[number]
 
 
-def test_a_keeper_that_died_has_again_what_the_other_one_holds(
+def test_a_restarted_keeper_copies_the_state_of_the_other_one(
     machines: Machines, reference: Callable[..., list[str]]
 ) -> None:
     machines.told("kept", 1, "help i have a cramp")
-    for name in KEEPERS:  # one after the other: what the first has again is all that there is when the second dies
+    for name in KEEPERS:  # one after the other: when the second dies, only the copy in the first is left
         assert [held_by(each, "kept").turn for each in KEEPERS] == [1, 1]
         ray.kill(ray.get_actor(name, NAMESPACE), no_restart=False)
         assert held_by(name, "kept").turn == 1
     assert machines.told("kept", 2, "next")["text"] == reference("help i have a cramp", "next")[-1]
 
 
-def test_no_word_that_was_said_is_in_what_ray_writes(machines: Machines) -> None:
+def test_no_user_input_is_in_rays_files(machines: Machines) -> None:
     machines.told("secret", 1, "my neighbour bernadette has a cramp")
     assert machines.ask("secret", 2, "bernadette " * 2_000).status_code == 413
     written = [path for path in machines.folder.rglob("*") if path.is_file()]
@@ -209,7 +209,7 @@ def test_no_word_that_was_said_is_in_what_ray_writes(machines: Machines) -> None
     assert not [path for path in written if b"bernadette" in path.read_bytes()]
 
 
-# as docs/scaling.md tells it
+# as in docs/scaling.md
 
 
 def free_port() -> int:
@@ -221,7 +221,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def head() -> Iterator[str]:
-    """The address of a cluster of one machine, of which this process is no part."""
+    """Yield the address of a cluster of one machine, which this process has not joined."""
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "temp_dir": folder, **NODE})
         try:
@@ -230,7 +230,7 @@ def head() -> Iterator[str]:
             cluster.shutdown()
 
 
-def test_the_command_joins_a_cluster_takes_turns_and_leaves_nothing_there_when_it_is_ended(head: str) -> None:
+def test_the_command_joins_a_cluster_accepts_turns_and_leaves_nothing_behind(head: str) -> None:
     port = free_port()
     arguments = ["serve", "cluster", "--address", head, "--port", str(port), "--least", "1", "--number", "112"]
     with subprocess.Popen(
@@ -248,8 +248,8 @@ def test_the_command_joins_a_cluster_takes_turns_and_leaves_nothing_there_when_i
     assert requests.post(address, json=turn, timeout=PATIENCE_SECONDS).status_code == 404
 
 
-def test_a_cluster_that_is_not_there_is_told_before_ray_looks_for_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray tries for more than a minute."""
+def test_an_unreachable_cluster_is_reported_before_ray_looks_for_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray itself would retry for more than a minute."""
     monkeypatch.setattr(ray, "init", lambda *given, **settings: pytest.fail("Ray looks for it"))
     ran = run("serve", "cluster", "--address", f"127.0.0.1:{free_port()}")
     assert ran.code == 1
@@ -259,14 +259,16 @@ def test_a_cluster_that_is_not_there_is_told_before_ray_looks_for_it(run: Run, m
 # without a cluster
 
 
-def test_where_ray_is_missing_the_command_that_mends_it_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_ray_is_missing_the_error_names_the_command_that_installs_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     ran = run("serve", "cluster")
     assert ran.code == 1
     assert 'pip install -e ".[cluster]"' in ran.err
 
 
-def test_a_keeper_holds_the_newest_turn_and_forgets_what_is_old() -> None:
+def test_a_keeper_holds_the_newest_turn_and_drops_old_conversations() -> None:
     keeper = Keeper()
     keeper.put("a", KeptTurn(2, 0.0, "", ""))
     keeper.put("a", KeptTurn(1, 1.0, "", ""))
@@ -282,7 +284,7 @@ json_values = st.recursive(
 
 
 @given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
-def test_whatever_is_sent_it_is_a_turn_or_refused(body: bytes) -> None:
+def test_anything_sent_is_a_turn_or_rejected(body: bytes) -> None:
     try:
         turn = read_turn(body)
     except ValueError:

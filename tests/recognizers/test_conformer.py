@@ -1,4 +1,4 @@
-"""The phone network in numpy, against hama's own engine."""
+"""The phoneme network in numpy, compared with hama's own engine."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ def native() -> Any:
 
 
 @pytest.mark.parametrize("name", ["bananas", "numb", "stop", "privacy"])
-def test_the_network_gives_what_hamas_own_engine_gives(network: Conformer, native: Any, name: str) -> None:
+def test_the_network_returns_the_same_as_hamas_own_engine(network: Conformer, native: Any, name: str) -> None:
     samples = samples_of(recorded(name))
     feeds = {"waveform": samples[None, :], "waveform_lengths": np.array([len(samples)], dtype=np.int64)}
     expected = native.run(["log_probs", "out_lengths"], feeds)[0][0]
     given = whole(network, samples)
     assert given.shape == expected.shape
-    likely = expected > -8.0  # below, the sixteen bits of the weights tell
+    likely = expected > -8.0  # below this, the 16-bit precision of the weights shows
     assert np.abs(given - expected)[likely].max() < 0.1
     assert (given.argmax(axis=1) == expected.argmax(axis=1)).all()
 
 
-def test_sound_that_comes_in_pieces_gives_as_many_frames(network: Conformer) -> None:
+def test_audio_in_pieces_gives_the_same_number_of_frames(network: Conformer) -> None:
     samples = samples_of(recorded("bananas"))
     expected = whole(network, samples)
     for size in (160, 1_536, 5_000):
@@ -72,7 +72,7 @@ def test_sound_that_comes_in_pieces_gives_as_many_frames(network: Conformer) -> 
         assert (given.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.85
 
 
-def test_frames_come_no_later_than_their_context(network: Conformer) -> None:
+def test_frames_are_final_once_their_context_has_arrived(network: Conformer) -> None:
     stream, context, frames = ConformerStream(network, 10), 10, 0
     samples = samples_of(recorded("bananas"))
     for start in range(0, len(samples), 1_600):
@@ -81,7 +81,7 @@ def test_frames_come_no_later_than_their_context(network: Conformer) -> None:
         assert frames >= heard // FRAME_SAMPLES - context - 3
 
 
-def test_a_copy_goes_on_without_the_other(network: Conformer) -> None:
+def test_a_copy_continues_independently(network: Conformer) -> None:
     samples = samples_of(recorded("bananas"))
     stream = ConformerStream(network, 10)
     stream.accept(samples[:16_000])
@@ -95,14 +95,14 @@ def test_a_copy_goes_on_without_the_other(network: Conformer) -> None:
 
 
 @pytest.mark.parametrize("samples", [0, 1, 199, 200, 201, 399, 400, 561, 1_600])
-def test_sound_of_any_length_is_heard_without_harm(network: Conformer, samples: int) -> None:
+def test_audio_of_any_length_is_accepted(network: Conformer, samples: int) -> None:
     given = whole(network, np.zeros(samples, dtype=np.float32))
     assert np.isfinite(given).all()
     assert len(given) <= samples // FRAME_SAMPLES + 1
 
 
 @pytest.mark.parametrize("pcm", [silence(1.0), noise(1.0, 1.0), b"\xff\x7f\x00\x80" * 8_000])
-def test_every_frame_is_a_distribution(network: Conformer, pcm: bytes) -> None:
+def test_every_frame_is_a_probability_distribution(network: Conformer, pcm: bytes) -> None:
     given = whole(network, samples_of(pcm))
     assert np.exp(given).sum(axis=1) == pytest.approx(1.0, abs=1e-4)
 
@@ -110,7 +110,7 @@ def test_every_frame_is_a_distribution(network: Conformer, pcm: bytes) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"HAMAPK", b"something else entirely", struct.pack("<8sI", b"HAMAPK\x01\x02", 9)]
 )
-def test_a_damaged_weights_file_is_named_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_weights_file_is_reported_with_a_hint(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "weights.hama"
     path.write_bytes(content)
     with pytest.raises(EngineMissingError, match=r"weights\.hama is not a weights file") as caught:
@@ -118,14 +118,14 @@ def test_a_damaged_weights_file_is_named_with_what_to_do(tmp_path: Path, content
     assert "pip install -e . --force-reinstall" in str(caught.value.hint)
 
 
-def test_weights_that_are_cut_off_are_refused(tmp_path: Path) -> None:
+def test_truncated_weights_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "weights.hama"
     path.write_bytes(WEIGHTS.read_bytes()[:100_000])
     with pytest.raises(EngineMissingError):
         Conformer(read_hama_weights(path))
 
 
-def test_another_network_is_refused_with_the_version_that_works() -> None:
+def test_another_network_is_rejected_with_the_version_that_works() -> None:
     weights = {name: values for name, values in read_hama_weights(WEIGHTS).items() if "blocks.3" not in name}
     with pytest.raises(EngineMissingError, match="unknown network") as caught:
         Conformer(weights)

@@ -1,4 +1,4 @@
-"""What every recognizer keeps to, tried on each that is installed with real recordings."""
+"""The contract of all recognizers, tested on each installed one with real recordings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Phrases, Transcript
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
 NOT_A_WORD = "쁇쁇쁇"
-# ruff's fix for split() makes one line of these, wider than a screen
+# ruff's fix for split() would put these on one line, wider than a screen
 LOANWORDS = tuple(
     """스트레칭 마그네슘 오케이 예스 워터 바나나 스톱 헬프 마사지 히트 아이스 칼슘 포타슘 비타민
     커피 알코올 스포츠 러닝 사이클 마라톤 필라테스 슈즈 매트리스 카페인 티 밀크 치즈 브레드""".split()  # noqa: SIM905
@@ -43,7 +43,7 @@ ENGLISH = {
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine and what it must hear."""
+    """An engine, and the recordings that it must recognize."""
 
     recognizer: Recognizer
     words: dict[str, str]
@@ -100,7 +100,7 @@ SLOW = {"vosk", "whisper"}
     params=[pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in OPENERS], scope="module"
 )
 def engine(request: pytest.FixtureRequest, skill: Skill) -> Engine:
-    """Each engine in turn, loaded once."""
+    """Return each engine in turn, loaded once."""
     name = str(request.param)
     if name not in _opened:
         _opened[name] = OPENERS[name](skill)
@@ -116,38 +116,38 @@ def hear(recognizer: Recognizer, pcm: bytes, samples: int = 512) -> Transcript:
 # The contract
 
 
-def test_it_keeps_to_the_protocol(engine: Engine) -> None:
+def test_it_follows_the_protocol(engine: Engine) -> None:
     check_recognizer(engine.recognizer, recorded(next(iter(engine.words))))
 
 
-def test_the_words_of_a_recording_come(engine: Engine) -> None:
+def test_a_recording_is_transcribed(engine: Engine) -> None:
     heard = {name: hear(engine.recognizer, recorded(name)).text for name in engine.words}
     assert heard == engine.words
 
 
-def test_words_so_far_are_texts(engine: Engine) -> None:
+def test_partial_transcripts_are_texts(engine: Engine) -> None:
     for name in engine.words:
         so_far = [engine.recognizer.accept(chunk) for chunk in chunks_of(recorded(name))]
         assert all(isinstance(text, str) for text in so_far)
         engine.recognizer.finish()
 
 
-def test_silence_has_no_words(engine: Engine) -> None:
+def test_silence_has_an_empty_transcript(engine: Engine) -> None:
     assert hear(engine.recognizer, silence(2.0)) == Transcript("", 0.0)
 
 
-def test_no_sound_at_all_has_no_words(engine: Engine) -> None:
+def test_no_audio_has_an_empty_transcript(engine: Engine) -> None:
     assert engine.recognizer.finish() == Transcript("", 0.0)
     assert engine.recognizer.finish() == Transcript("", 0.0)
 
 
-def test_the_same_recording_gives_the_same_words_again(engine: Engine) -> None:
+def test_the_same_recording_has_the_same_transcript_every_time(engine: Engine) -> None:
     for name, words in engine.words.items():
         assert [hear(engine.recognizer, recorded(name)).text for _ in range(2)] == [words] * 2
 
 
 @pytest.mark.slow
-def test_an_utterance_leaves_nothing_for_the_next(engine: Engine) -> None:
+def test_an_utterance_does_not_affect_the_next(engine: Engine) -> None:
     for between in (noise(1.0), silence(1.0), recorded("numb")):
         hear(engine.recognizer, between)
         name, words = next(iter(engine.words.items()))
@@ -157,7 +157,7 @@ def test_an_utterance_leaves_nothing_for_the_next(engine: Engine) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("samples", [160, 1_000, 8_000, SAMPLE_RATE * 20])
-def test_any_chunk_size_gives_the_same_words(engine: Engine, samples: int) -> None:
+def test_any_chunk_size_gives_the_same_transcript(engine: Engine, samples: int) -> None:
     heard = {name: hear(engine.recognizer, recorded(name), samples).text for name in engine.words}
     assert heard == engine.words
 
@@ -182,30 +182,30 @@ def test_confidence_lies_between_0_and_1(engine: Engine) -> None:
     [noise(3.0, 0.02), noise(3.0, 1.0), b"\xff\x7f\x00\x80" * SAMPLE_RATE, bytes(20), b"\x01\x00", noise(16.0, 0.05)],
     ids=["hiss", "roar", "square", "ten samples", "one sample", "sixteen seconds"],
 )
-def test_noise_does_no_harm(engine: Engine, pcm: bytes) -> None:
+def test_noise_causes_no_error(engine: Engine, pcm: bytes) -> None:
     heard = hear(engine.recognizer, pcm)
     assert heard.text == heard.text.strip()
     name, words = next(iter(engine.words.items()))
     assert hear(engine.recognizer, recorded(name)).text == words
 
 
-def test_words_are_lower_case_and_have_no_marks(engine: Engine) -> None:
+def test_transcripts_are_lower_case_without_punctuation(engine: Engine) -> None:
     for pcm in (recorded("numb"), noise(2.0, 0.3)):
         text = hear(engine.recognizer, pcm).text
         assert text == text.lower()
         assert not set(text) & set("[]<>()_/")
 
 
-def test_the_name_is_the_one_that_is_shown(engine: Engine) -> None:
+def test_the_name_is_that_of_the_record(engine: Engine) -> None:
     assert engine.recognizer.name in OPENERS
 
 
-# What one engine adds
+# Features of single engines
 
 
 @pytest.fixture(scope="module")
 def vosk(skill: Skill) -> VoskRecognizer:
-    """The real Korean model, with a grammar of loanwords."""
+    """Return a recognizer with the real Korean model, limited to loanwords."""
     if "vosk" not in _opened:
         _opened["vosk"] = open_vosk(skill)
     recognizer = _opened["vosk"].recognizer
@@ -214,8 +214,8 @@ def vosk(skill: Skill) -> VoskRecognizer:
 
 
 @pytest.mark.slow
-def test_vosk_hears_beside_the_embedded_engine_and_outlives_its_own_end(skill: Skill) -> None:
-    embedded(skill)  # its search library and Vosk's cannot live in one process
+def test_vosk_works_next_to_the_embedded_engine_and_restarts_after_its_process_ends(skill: Skill) -> None:
+    embedded(skill)  # its search library and Vosk's cannot be loaded in one process
     recognizer = VoskRecognizer(vosk_model(), Phrases((), (), LOANWORDS[:10]))
     assert hear(recognizer, recorded("stretching")).command == "스트레칭"
     recognizer.loaded._process.kill()
@@ -227,7 +227,7 @@ def test_vosk_hears_beside_the_embedded_engine_and_outlives_its_own_end(skill: S
 
 
 @pytest.mark.slow
-def test_vosk_gives_words_while_they_are_spoken(vosk: VoskRecognizer) -> None:
+def test_vosk_returns_partial_transcripts(vosk: VoskRecognizer) -> None:
     so_far = [vosk.accept(chunk) for chunk in chunks_of(recorded("massage_korean"))]
     assert any(so_far)
     assert vosk.finish().text == "마사지"
@@ -243,31 +243,31 @@ def test_vosk_keeps_what_its_own_endpoint_cut_off(vosk: VoskRecognizer) -> None:
     pcm = recorded("massage_korean") + silence(3.0) + recorded("massage_korean")
     so_far = [vosk.accept(chunk) for chunk in chunks_of(pcm)]
     words = vosk.finish().text.split()
-    assert words[0] == "마사지"  # cut off by its own endpoint, long before the end
-    assert "".join(words[1:]).endswith("사지")  # as one word or two: the model draws its noise at random
+    assert words[0] == "마사지"  # cut off by Vosk's own endpoint, long before the end
+    assert "".join(words[1:]).endswith("사지")  # as one word or two, because the model adds random noise
     assert so_far[-1].split()[0] == "마사지"
 
 
-def test_vosk_hears_which_short_command_an_utterance_is(vosk: VoskRecognizer) -> None:
+def test_vosk_recognizes_short_commands(vosk: VoskRecognizer) -> None:
     heard = hear(vosk, recorded("stretching"))
     assert heard.command == "스트레칭"
     assert heard.command_fit > 0.5
-    assert heard.text != heard.command  # the open recognizer knows nothing of the commands
+    assert heard.text != heard.command  # the open recognizer does not know the commands
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["bananas", "have_a_cramp", "numb", "put_heat_on_it", "privacy"])
-def test_vosk_takes_other_speech_for_no_command(vosk: VoskRecognizer, name: str) -> None:
+def test_vosk_recognizes_no_command_in_other_speech(vosk: VoskRecognizer, name: str) -> None:
     assert hear(vosk, recorded(name)).command == ""
 
 
 @pytest.mark.slow
-def test_vosk_takes_a_command_with_other_words_for_none(vosk: VoskRecognizer) -> None:
+def test_vosk_recognizes_no_command_among_other_words(vosk: VoskRecognizer) -> None:
     assert hear(vosk, recorded("stretching") + recorded("bananas")).command == ""
     assert hear(vosk, recorded("stretching") + silence(3.0) + recorded("stretching")).command == ""
 
 
-def test_whisper_is_given_the_words_that_people_say_most() -> None:
+def test_whisper_is_prompted_with_the_most_frequent_words() -> None:
     prompt = prompt_of(["does heat help", "does ice help", "will heat help my calf"])
     assert prompt.split(", ")[:3] == ["help", "does", "heat"]
     assert "my" not in prompt
@@ -283,11 +283,11 @@ def test_whisper_is_given_the_words_that_people_say_most() -> None:
         ("' - '", ""),
     ],
 )
-def test_what_whisper_writes_becomes_words(written: str, spoken: str) -> None:
+def test_whispers_text_is_converted_to_plain_words(written: str, spoken: str) -> None:
     assert plain_words(written) == spoken
 
 
-def test_a_whisper_model_that_does_not_load_is_named(tmp_path: Path) -> None:
+def test_a_whisper_model_that_does_not_load_is_reported(tmp_path: Path) -> None:
     for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
         shutil.copy(whisper_model() / name, tmp_path)
     (tmp_path / "model.bin").write_bytes((whisper_model() / "model.bin").read_bytes()[:10_000])
@@ -303,13 +303,13 @@ def test_a_given_model_chooses_its_engine(skill: Skill) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["embedded", "pocketsphinx", "whisper"], indirect=True)
-def test_stop_is_heard_while_it_is_spoken(engine: Engine) -> None:
+def test_stop_is_recognized_while_it_is_spoken(engine: Engine) -> None:
     so_far = [engine.recognizer.accept(chunk) for chunk in chunks_of(recorded("stop"))]
     engine.recognizer.finish()
     assert "stop" in so_far
 
 
-def test_a_folder_that_looks_like_a_model_but_does_not_load_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_looks_like_a_model_but_does_not_load_is_reported(tmp_path: Path) -> None:
     for name in ("am/final.mdl", "conf/model.conf", "graph/HCLr.fst", "graph/Gr.fst"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
@@ -319,7 +319,7 @@ def test_a_folder_that_looks_like_a_model_but_does_not_load_is_named(tmp_path: P
     assert caught.value.hint
 
 
-def test_an_unknown_engine_names_the_known_ones() -> None:
+def test_the_error_for_an_unknown_engine_names_the_known_ones() -> None:
     with pytest.raises(EngineMissingError, match='there is no engine "magic"') as caught:
         open_recognizer("magic", phrases=Phrases((), ()))
     assert caught.value.hint
@@ -335,7 +335,7 @@ def test_whisper_without_a_model_says_what_to_do(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("engine_name", ["embedded", "pocketsphinx"])
-def test_engines_that_hear_english_only_say_so(engine_name: str) -> None:
+def test_engines_that_recognize_only_english_say_so(engine_name: str) -> None:
     with pytest.raises(ModelMissingError, match='English only, not "ko"') as caught:
         open_recognizer(engine_name, phrases=Phrases((), ()), language="ko")
     assert caught.value.hint
@@ -365,7 +365,7 @@ def test_a_reply_of_vosk_is_read(reply: dict[str, object], expected: Transcript)
     assert read_reply(json.dumps(reply)) == expected
 
 
-# A language of its own, end to end
+# Another language, end to end
 
 
 KOREAN = {
@@ -414,7 +414,7 @@ answers:
 
 @pytest.fixture(scope="module")
 def korean(tmp_path_factory: pytest.TempPathFactory) -> Skill:
-    """A tiny Korean skill."""
+    """Return a tiny Korean skill."""
     folder = tmp_path_factory.mktemp("intents") / "ko"
     (folder / "sentences").mkdir(parents=True)
     for name, text in KOREAN.items():
@@ -422,7 +422,7 @@ def korean(tmp_path_factory: pytest.TempPathFactory) -> Skill:
     return open_skill("ko", folder=folder)
 
 
-def test_a_question_in_korean_is_heard_understood_and_answered_aloud(korean: Skill, vosk: VoskRecognizer) -> None:
+def test_a_question_in_korean_is_recognized_understood_and_answered_aloud(korean: Skill, vosk: VoskRecognizer) -> None:
     heard = hear_question(WavSource(recording("massage_korean")), vosk, ONE_QUESTION)
     assert heard.text == "마사지"
     asked = ask_skill(korean, heard)

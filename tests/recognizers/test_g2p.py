@@ -1,4 +1,4 @@
-"""How the embedded recognizer's network spells words into sounds."""
+"""The pronunciations that the embedded recognizer's network expects."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ pytestmark = pytest.mark.skipif(not is_available(), reason="hama has no package 
         ("t?", ""),
     ],
 )
-def test_phonetic_writing_becomes_phones(signs: str, phones: str) -> None:
+def test_phonetic_symbols_become_phones(signs: str, phones: str) -> None:
     assert phones_of(signs) == phones
 
 
 @given(st.text(alphabet="".join("".join(signs.split()) for signs in SIGNS_OF_PHONE.values()) + "̪ːx9 "))  # noqa: RUF001
-def test_whatever_is_written_becomes_known_phones_or_nothing(signs: str) -> None:
+def test_any_text_becomes_known_phones_or_nothing(signs: str) -> None:
     assert set(phones_of(signs).split()) <= SIGNS_OF_PHONE.keys()
 
 
-def test_only_what_no_dictionary_has_is_kept() -> None:
+def test_only_pronunciations_missing_from_the_dictionary_are_stored() -> None:
     ways = own_ways()
     assert len(ways) > 1_000
     assert ways["to"] == "T OW"
@@ -46,21 +46,23 @@ def test_only_what_no_dictionary_has_is_kept() -> None:
     assert {phone for way in ways.values() for phone in way.split()} <= SIGNS_OF_PHONE.keys()
 
 
-def test_a_word_keeps_the_ways_that_were_given_for_it() -> None:
+def test_a_word_keeps_its_given_pronunciations() -> None:
     ways = with_own_ways(["of", "calf"], {"of": ("AH V",), "charlie": ("CH AA R L IY",)})
     assert ways["of"] == ("AH V", "AO F")
     assert ways["charlie"] == ("CH AA R L IY",)
-    assert "calf" not in ways  # the dictionary has it as the network hears it
+    assert "calf" not in ways  # the dictionary has the same pronunciation
 
 
-def test_a_word_that_nobody_knows_is_asked_for_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unknown_word_is_looked_up_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert with_own_ways(["cramposaurus"], {})["cramposaurus"][0].startswith("K R AE M P")
-    monkeypatch.setitem(sys.modules, "hama", None)  # it would have to be loaded to ask again
+    monkeypatch.setitem(sys.modules, "hama", None)  # looking the word up again would load hama
     assert "cramposaurus" in with_own_ways(["cramposaurus"], {})
 
 
-def test_without_hamas_own_engine_an_unknown_word_has_no_sound(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_hamas_own_engine_an_unknown_word_has_no_pronunciation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setitem(sys.modules, "hama", None)
     ways = with_own_ways(["cramposaurus", "calf"], {"of": ("AH V",)})

@@ -1,4 +1,4 @@
-"""The language model of our phrases, beside its definition, counted by hand."""
+"""The language model of the phrases, compared with a naive implementation of its definition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def grams_of(sentences: Sequence[Sequence[str]], length: int) -> list[tuple[str,
 
 
 def chance(sentences: Sequence[Sequence[str]], gram: tuple[str, ...]) -> float:
-    """Of the last word after the others: absolute discounting, interpolated."""
+    """Return the probability of the last word after the others, with interpolated absolute discounting."""
     if len(gram) == 1:
         alone = [word for (word,) in grams_of(sentences, 1) if word != "<s>"]
         if gram == ("<s>",) or gram[0] not in {*alone, *_GENERAL}:
@@ -38,7 +38,7 @@ def read(model: str) -> dict[tuple[str, ...], list[str]]:
 
 
 @given(st.lists(_WORDS, min_size=1, max_size=5))
-def test_every_chance_is_the_one_of_the_definition(sentences: list[list[str]]) -> None:
+def test_every_probability_matches_the_definition(sentences: list[list[str]]) -> None:
     model = arpa([" ".join(sentence) for sentence in sentences], _GENERAL)
     written = read(model)
     every = {gram for length in (1, 2, 3) for gram in grams_of(sentences, length)}
@@ -52,9 +52,9 @@ def test_every_chance_is_the_one_of_the_definition(sentences: list[list[str]]) -
         assert f"ngram {length}={sum(len(gram) == length for gram in written)}" in model
 
 
-def test_without_sentences_the_words_of_the_language_are_left() -> None:
+def test_without_sentences_only_general_words_remain() -> None:
     assert set(read(arpa([], _GENERAL))) == {("<s>",), ("heat",), ("river",), (UNKNOWN,)}
 
 
-def test_a_word_with_several_sounds_has_them_all() -> None:
+def test_a_word_has_all_its_pronunciations() -> None:
     assert english_words()["read"][1] == ("R EH D", "R IY D")

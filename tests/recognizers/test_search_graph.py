@@ -1,4 +1,4 @@
-"""The search graph and the search in it, on frames made by hand."""
+"""The search graph and the search, tested on synthetic frames."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ said = st.sampled_from(WORDS)
 
 
 def frames_of(labels: Sequence[int]) -> Frames:
-    """Frames in which each label is nearly certain."""
+    """Return frames in which each label is nearly certain."""
     frames = np.full((len(labels), len(PHONES) + 2), UNLIKELY, dtype=np.float32)
     frames[np.arange(len(labels)), labels] = -0.01
     return frames
 
 
 def spoken(words: Sequence[str], way: int = 0) -> Frames:
-    """Frames as the network gives them: a phone, a blank; a boundary between words."""
+    """Return frames like the network's: phones separated by blanks, with a boundary between words."""
     labels = [ALPHABET.blank]
     for word in words:
         for phone in SOUNDS[word][min(way, len(SOUNDS[word]) - 1)].split():
@@ -67,13 +67,13 @@ def heard(graph: Graph, frames: Frames) -> list[str]:
 
 @given(st.lists(said, min_size=1, max_size=6), st.integers(0, 1))
 @settings(max_examples=60)
-def test_whatever_row_of_words_is_spoken_is_heard(graph: Graph, words: list[str], way: int) -> None:
+def test_any_sequence_of_words_is_found(graph: Graph, words: list[str], way: int) -> None:
     assert heard(graph, spoken(words, way)) == words
 
 
 @given(st.lists(said, min_size=1, max_size=5), st.integers(1, 7))
 @settings(max_examples=40)
-def test_frames_that_come_in_pieces_give_the_same_words(graph: Graph, words: list[str], size: int) -> None:
+def test_frames_in_pieces_give_the_same_words(graph: Graph, words: list[str], size: int) -> None:
     frames, search = spoken(words), graph.search(WIDTH)
     for start in range(0, len(frames), size):
         search.accept(frames[start : start + size])
@@ -82,7 +82,7 @@ def test_frames_that_come_in_pieces_give_the_same_words(graph: Graph, words: lis
     assert [WORDS[number - 1] for number in best.words] == words
 
 
-def test_the_language_decides_where_the_sound_does_not(graph: Graph) -> None:
+def test_the_language_model_decides_between_equal_sounds(graph: Graph) -> None:
     frames = spoken(["ab", "ad"])
     frames[:, ALPHABET.phones["C"]] = frames[:, ALPHABET.phones["D"]]  # "ab ac" would sound the same
     assert heard(graph, frames) == ["ab", "ad"]
@@ -93,13 +93,13 @@ def test_the_same_words_make_the_same_bytes() -> None:
     assert one == language_graph(arpa(SENTENCES), dict(reversed(SOUNDS.items())), ALPHABET, 1.0)
 
 
-def test_nothing_heard_has_no_words(graph: Graph) -> None:
+def test_no_frames_have_no_words(graph: Graph) -> None:
     assert graph.search(WIDTH).best(is_over=True) is None
     assert heard(graph, frames_of([ALPHABET.blank] * 20)) == []
     assert graph.wordings(frames_of([]), 10.0, 3.0) == ()
 
 
-def test_words_that_sound_nearly_alike_are_all_given_the_best_first(graph: Graph) -> None:
+def test_similar_sounding_words_are_all_returned_best_first(graph: Graph) -> None:
     frames = spoken(["ab", "ad"])
     last_phone = len(frames) - 3
     frames[last_phone, ALPHABET.phones["B"]] = -0.7  # "ab ab", perhaps
@@ -120,14 +120,14 @@ def test_a_phrase_of_a_closed_set_is_one_word(tmp_path: Path) -> None:
         assert best.fit(frames_of([4]), 2) > 0.0
 
 
-def test_what_fits_as_well_as_any_phones_fits_fully() -> None:
+def test_a_phrase_that_fits_as_well_as_any_phones_has_a_fit_of_one() -> None:
     frames = frames_of([0, 4, 1, 4])
     assert Hypothesis((1,), 3, -float(frames.max(axis=1).sum())).fit(frames, 2) == pytest.approx(1.0)
     assert Hypothesis((1,), 3, 20.0).fit(frames, 2) < 0.01
 
 
 @pytest.mark.parametrize("content", [b"", b"no graph at all", None])
-def test_a_file_that_holds_no_graph_is_refused(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_without_a_graph_is_rejected(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "graph.fst"
     if content is not None:
         path.write_bytes(content)
@@ -135,7 +135,7 @@ def test_a_file_that_holds_no_graph_is_refused(tmp_path: Path, content: bytes | 
         Graph(path)
 
 
-def test_a_graph_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_graph_is_rejected(tmp_path: Path) -> None:
     content = language_graph(arpa(SENTENCES), SOUNDS, ALPHABET, 1.0)
     path = tmp_path / "graph.fst"
     path.write_bytes(content[: len(content) // 2])

@@ -1,4 +1,4 @@
-"""A second recognizer hears what the first one is unsure of."""
+"""A second recognizer also transcribes utterances that the first one is unsure of."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ def asking(first: Transcript, *second: Transcript) -> SecondOpinion:
     return SecondOpinion(ScriptedRecognizer(first), SharedRecognizer(lambda: ScriptedRecognizer(*second)))
 
 
-def test_a_second_opinion_on_unsure_words_is_the_likeliest_alternative() -> None:
+def test_a_second_opinion_is_the_most_likely_alternative() -> None:
     first = replace(UNSURE, alternatives=("is it help", "does heat help"))
     heard = hear(asking(first, Transcript("does heat help", 0.8)))
     assert heard == replace(first, alternatives=("does heat help", "is it help"))
 
 
-def test_what_only_the_second_recognizer_understood_is_answered(skill: Skill) -> None:
+def test_a_question_that_only_the_second_recognizer_understood_is_answered(skill: Skill) -> None:
     heard = hear(asking(Transcript("is that why", 0.1), Transcript("does heat help", 0.8)))
     assert ask_skill(skill, replace(heard, alternatives=())).match.intent != "remedy_heat"
     assert ask_skill(skill, heard).match.intent == "remedy_heat"
 
 
-def test_words_on_which_both_agree_are_as_sure_as_the_surer_of_them() -> None:
+def test_a_transcript_on_which_both_agree_gets_the_higher_confidence() -> None:
     assert hear(asking(UNSURE, Transcript(UNSURE.text, 0.8))) == Transcript(UNSURE.text, 0.8)
 
 
-def test_unsure_words_stand_where_the_second_recognizer_hears_none() -> None:
+def test_the_first_transcript_stays_if_the_second_is_empty() -> None:
     assert hear(asking(UNSURE, Transcript("", 0.0))) == UNSURE
 
 
@@ -59,14 +59,14 @@ def test_unsure_words_stand_where_the_second_recognizer_hears_none() -> None:
     ],
     ids=["sure words", "a sure command", "no words"],
 )
-def test_nothing_else_waits_for_a_second_opinion(first: Transcript) -> None:
+def test_a_confident_transcript_does_not_wait_for_a_second_opinion(first: Transcript) -> None:
     def refuse() -> Recognizer:
         raise AssertionError("it was asked")
 
     assert hear(SecondOpinion(ScriptedRecognizer(first), SharedRecognizer(refuse))) == first
 
 
-def test_each_utterance_gets_an_opinion_on_its_own_sound() -> None:
+def test_each_second_opinion_is_on_the_audio_of_its_utterance() -> None:
     class Measuring(ScriptedRecognizer):
         seconds = 0.0
 
@@ -81,14 +81,14 @@ def test_each_utterance_gets_an_opinion_on_its_own_sound() -> None:
     assert [hear(both, speech(seconds)).alternatives for seconds in (2.0, 1.0)] == [("2 seconds",), ("1 seconds",)]
 
 
-def test_an_utterance_without_end_is_not_kept_whole() -> None:
+def test_an_endless_utterance_is_not_stored_completely() -> None:
     both = asking(UNSURE, Transcript("does heat help", 0.8))
     for _ in range(100):
         both.accept(AudioChunk(noise(1.0)))
     assert len(both._sound) <= 2 * 16_000 * 31
 
 
-def test_a_second_recognizer_that_fails_costs_nothing_but_its_opinion() -> None:
+def test_a_failure_of_the_second_recognizer_keeps_the_first_transcript() -> None:
     opened: list[int] = []
 
     def fail() -> Recognizer:
@@ -100,11 +100,11 @@ def test_a_second_recognizer_that_fails_costs_nothing_but_its_opinion() -> None:
     assert len(opened) == 1
 
 
-def test_it_keeps_to_the_protocol_of_a_recognizer() -> None:
+def test_a_second_opinion_follows_the_protocol_of_a_recognizer() -> None:
     check_recognizer(asking(UNSURE, Transcript("does heat help", 0.8)))
 
 
-def test_no_engine_without_a_model_gives_an_opinion(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_engine_without_a_model_gives_no_second_opinion(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("voice_helper.speech_models.find.search_folders", lambda engine: (tmp_path,))
     assert second_engine("embedded", "en") is None
 

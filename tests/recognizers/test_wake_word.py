@@ -21,22 +21,22 @@ def times(wake: WakeWord, pcm: bytes) -> int:
 
 
 @pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
-def test_the_phrase_is_heard_each_time_it_is_said(wake: WakeWord) -> None:
+def test_the_phrase_is_detected_each_time(wake: WakeWord) -> None:
     said = silence(0.5) + flite("slt", "hey helper") + silence(1.0)
     assert times(wake, said + said) == 2
 
 
 @pytest.mark.parametrize("name", ["bananas", "what_is_a_cramp", "privacy", "stretching"])
-def test_other_speech_is_not_taken_for_it(wake: WakeWord, name: str) -> None:
+def test_other_speech_is_not_detected_as_the_phrase(wake: WakeWord, name: str) -> None:
     assert times(wake, recorded(name) + silence(0.5)) == 0
 
 
-def test_an_empty_chunk_is_nothing(wake: WakeWord) -> None:
+def test_an_empty_chunk_detects_nothing(wake: WakeWord) -> None:
     assert wake.accept(AudioChunk(b"")) is False
 
 
 @pytest.mark.parametrize("phrase", ["", "hey 42"])
-def test_a_phrase_without_a_known_sound_is_refused_with_what_to_do(phrase: str) -> None:
+def test_a_phrase_without_a_pronunciation_is_rejected_with_a_hint(phrase: str) -> None:
     with pytest.raises(EngineMissingError, match="cannot be used") as caught:
         WakeWord(phrase)
     assert "--wake" in str(caught.value.hint)

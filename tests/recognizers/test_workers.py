@@ -34,7 +34,7 @@ def heard_by(models: EmbeddedWorkers | EmbeddedModels) -> Transcript:
 
 
 @pytest.mark.slow
-def test_several_who_speak_at_the_same_time_are_heard_as_one_alone(skill: Skill, workers: EmbeddedWorkers) -> None:
+def test_simultaneous_speakers_get_the_same_transcripts_as_one_alone(skill: Skill, workers: EmbeddedWorkers) -> None:
     models = EmbeddedModels(phrases(skill))
     alone = heard_by(models)
     assert "heat" in alone.text

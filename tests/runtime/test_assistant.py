@@ -1,4 +1,4 @@
-"""The whole loop with real engines: a WAV file as the source, time counted in its samples."""
+"""The whole loop with real engines, a WAV file as the source, and time counted in its samples."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Session:
 
 @pytest.fixture(scope="module")
 def run(skill: Skill, voice: Pyttsx3Voice, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Session]:
-    """Run the loop over a sound, to the end of the file and on until all is said; the same run only once."""
+    """Return a function that runs the loop on a recording until all is spoken. Repeated runs are cached."""
     source = tmp_path_factory.mktemp("source") / "source.wav"
 
     @cache
@@ -88,7 +88,7 @@ def run(skill: Skill, voice: Pyttsx3Voice, tmp_path_factory: pytest.TempPathFact
     return run
 
 
-def test_a_question_is_heard_understood_and_answered_aloud(run: Callable[..., Session]) -> None:
+def test_a_question_is_recognized_understood_and_answered_aloud(run: Callable[..., Session]) -> None:
     session = run(recorded("put_heat_on_it") + silence(1.0))
     (heard,) = session.events("heard")
     assert heard.fields["text"] == "should i put heat on it"
@@ -109,25 +109,25 @@ def test_the_answer_begins_within_a_second_of_the_end_of_the_question(run: Calla
     assert session.events("say")[0].at_seconds < seconds_of(question) + 1.0
 
 
-def test_what_is_played_stands_where_the_events_say(run: Callable[..., Session]) -> None:
+def test_audio_is_played_at_the_times_of_the_events(run: Callable[..., Session]) -> None:
     session = run(recorded("put_heat_on_it") + silence(1.0))
     samples = as_array(session.player.finish())
     for say in session.events("say"):
         starts, until = (round(seconds * SAMPLE_RATE) for seconds in (say.at_seconds, float(str(say.fields["until"]))))
         assert np.abs(samples[starts : starts + SAMPLE_RATE // 2]).max() > 1000
-        after = samples[until + SAMPLE_RATE // 100 : until + round(0.38 * SAMPLE_RATE)]  # they are told to 10 ms
+        after = samples[until + SAMPLE_RATE // 100 : until + round(0.38 * SAMPLE_RATE)]  # accurate to 10 ms
         assert not np.abs(after).any()
     assert np.abs(samples[: round(session.events("say")[0].at_seconds * SAMPLE_RATE) - 1000]).max() == 0
 
 
-def test_the_time_line_is_as_long_as_the_time_that_went_by(run: Callable[..., Session]) -> None:
+def test_the_timeline_is_as_long_as_the_elapsed_time(run: Callable[..., Session]) -> None:
     session = run(recorded("put_heat_on_it") + silence(1.0))
     assert seconds_of(session.player.finish()) == pytest.approx(session.assistant.seconds, abs=0.04)
     last = session.events("say")[-1]
     assert session.assistant.seconds >= float(str(last.fields["until"]))
 
 
-def test_times_of_events_rise(run: Callable[..., Session]) -> None:
+def test_the_times_of_events_never_decrease(run: Callable[..., Session]) -> None:
     session = run(recorded("have_a_cramp") + silence(12.0) + recorded("stop") + silence(1.0))
     times = [happening.at_seconds for happening in session.happened]
     assert times == sorted(times)
@@ -160,7 +160,7 @@ def test_a_cramp_starts_the_guide_and_stop_hushes_it(run: Callable[..., Session]
     )
 
 
-def test_a_cramp_in_the_middle_of_an_answer_is_guided_at_once(run: Callable[..., Session]) -> None:
+def test_reporting_a_cramp_during_an_answer_starts_the_guide_at_once(run: Callable[..., Session]) -> None:
     before = recorded("put_heat_on_it") + silence(4.0) + recorded("have_a_cramp")
     session = run(before + silence(6.0), stay=False)
     first = next(say for say in session.events("say") if say.fields.get("step") == 1)
@@ -177,8 +177,8 @@ def test_an_emergency_is_said_again_after_ten_seconds(run: Callable[..., Session
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["put_heat_on_it", "bananas"])
-def test_its_own_words_are_hardly_ever_taken_for_somebody_elses(run: Callable[..., Session], name: str) -> None:
-    """The system's voice never speaks twice alike: now and then an echo sounds like a word that is never ignored."""
+def test_its_own_speech_is_rarely_mistaken_for_the_users(run: Callable[..., Session], name: str) -> None:
+    """The system's voice varies, so an echo occasionally sounds like a word that is never ignored."""
     sessions = [
         run(silence(seconds) + recorded(name) + silence(20.0), leak=-6.0, stay=False) for seconds in (1.0, 1.3, 1.6)
     ]
@@ -188,32 +188,32 @@ def test_its_own_words_are_hardly_ever_taken_for_somebody_elses(run: Callable[..
     assert sum(len(session.events("hush")) for session in sessions) == len(taken)
 
 
-def test_a_question_over_its_own_answer_is_answered(run: Callable[..., Session]) -> None:
+def test_a_question_during_its_own_answer_is_answered(run: Callable[..., Session]) -> None:
     two = silence(1.0) + recorded("put_heat_on_it") + silence(3.5) + recorded("bananas") + silence(3.0)
     session = run(two, leak=-6.0, stay=False)
     assert [understood.match.intent for understood in session.understood] == ["remedy_heat", "remedy_foods"]
     assert [happening.fields["by"] for happening in session.events("hush")] == ["question"]
 
 
-def test_without_an_echo_the_canceller_changes_nothing_that_is_heard(run: Callable[..., Session]) -> None:
+def test_without_an_echo_the_canceller_does_not_change_transcripts(run: Callable[..., Session]) -> None:
     question = silence(1.0) + recorded("put_heat_on_it") + silence(3.0)
     assert run(question, leak=-90.0, stay=False).texts("heard") == ["should i put heat on it"]
 
 
 @pytest.mark.parametrize("pcm", [silence(3.0), noise(3.0, 0.1)], ids=["silence", "noise"])
-def test_what_is_not_speech_is_met_with_silence(run: Callable[..., Session], pcm: bytes) -> None:
+def test_sounds_other_than_speech_are_ignored(run: Callable[..., Session], pcm: bytes) -> None:
     session = run(pcm, silent=True)
     assert session.happened == []
     assert session.assistant.seconds == pytest.approx(3.0, abs=0.04)
 
 
-def test_without_a_voice_the_rows_are_told_all_the_same(run: Callable[..., Session]) -> None:
+def test_without_a_voice_the_rows_are_still_reported(run: Callable[..., Session]) -> None:
     session = run(recorded("put_heat_on_it") + silence(1.0), silent=True)
     assert len(session.events("say")) >= 2
     assert not any(session.player.finish())
 
 
-def test_a_question_cut_off_by_the_end_of_the_file_is_heard(run: Callable[..., Session]) -> None:
+def test_a_question_cut_off_by_the_end_of_the_file_is_recognized(run: Callable[..., Session]) -> None:
     session = run(recorded("bananas")[: -2 * SAMPLE_RATE // 4], silent=True)
     assert [understood.match.intent for understood in session.understood] == ["remedy_foods"]
 
@@ -221,17 +221,17 @@ def test_a_question_cut_off_by_the_end_of_the_file_is_heard(run: Callable[..., S
 # One question
 
 
-def test_one_question_is_heard_from_a_file(skill: Skill) -> None:
+def test_one_question_is_recognized_in_a_file(skill: Skill) -> None:
     heard = hear_question(WavSource(recording("what_is_a_cramp")), embedded(skill), ONE_QUESTION)
     assert heard.text == "what is a cramp"
 
 
-def test_a_file_without_speech_gives_no_words(skill: Skill, tmp_path: Path) -> None:
+def test_a_file_without_speech_has_an_empty_transcript(skill: Skill, tmp_path: Path) -> None:
     path = write_pcm(tmp_path / "noise.wav", noise(3.0, 0.05))
     assert hear_question(WavSource(path), embedded(skill), ONE_QUESTION) == Transcript("", 0.0)
 
 
-def test_a_pause_to_think_does_not_cut_a_question_in_two(skill: Skill, tmp_path: Path) -> None:
+def test_a_pause_for_thought_does_not_split_a_question(skill: Skill, tmp_path: Path) -> None:
     pcm = recorded("have_a_cramp")
     path = write_pcm(tmp_path / "pause.wav", recorded("put_heat_on_it") + silence(0.3) + pcm)
     text = hear_question(WavSource(path), embedded(skill), ONE_QUESTION).text
@@ -248,7 +248,7 @@ def test_a_pause_to_think_does_not_cut_a_question_in_two(skill: Skill, tmp_path:
         ("Call 1.5 times", ["Call 1.5 times"]),
     ],
 )
-def test_a_text_is_cut_into_sentences(text: str, sentences: list[str]) -> None:
+def test_a_text_is_split_into_sentences(text: str, sentences: list[str]) -> None:
     assert sentences_of(text) == sentences
 
 
@@ -267,7 +267,7 @@ def rows_of(skill: Skill, text: str) -> list[str]:
     return [row.text for row in answer.spoken_rows()]
 
 
-def test_of_a_long_answer_only_the_next_rows_are_made_ready(skill: Skill) -> None:
+def test_only_the_next_rows_of_a_long_answer_are_synthesized_ahead(skill: Skill) -> None:
     voice, happened, rows = (
         RecordingVoice(sentence_seconds=3.0),
         list[LoopEvent](),
@@ -288,17 +288,17 @@ def test_of_a_long_answer_only_the_next_rows_are_made_ready(skill: Skill) -> Non
     assert float(str(said[-1].fields["until"])) - said[0].at_seconds == pytest.approx(whole, abs=0.02)
 
 
-def test_where_the_loop_is_late_the_next_row_comes_when_nothing_plays_any_more(skill: Skill) -> None:
+def test_if_the_loop_is_late_the_next_row_is_synthesized_once_nothing_is_playing(skill: Skill) -> None:
     voice, happened = RecordingVoice(sentence_seconds=3.0), list[LoopEvent]()
     assistant = answering(skill, voice, happened)
     before = len(voice.spoken)
-    assistant._speaker.player.advance(60 * SAMPLE_RATE)  # the loudspeaker has played all it was given
+    assistant._speaker.player.advance(60 * SAMPLE_RATE)  # the loudspeaker has played all queued audio
     assistant.take(AudioChunk(silence(0.032)))
     assert len(voice.spoken) > before
     assert assistant._speaker.player.is_playing
 
 
-def test_what_is_hushed_is_never_made(skill: Skill) -> None:
+def test_hushed_rows_are_never_synthesized(skill: Skill) -> None:
     voice, happened = RecordingVoice(sentence_seconds=3.0), list[LoopEvent]()
     assistant = answering(skill, voice, happened)
     spoken = list(voice.spoken)
@@ -309,7 +309,7 @@ def test_what_is_hushed_is_never_made(skill: Skill) -> None:
     assert [happening.event for happening in happened][-1] == "hush"
 
 
-def test_a_chime_comes_behind_all_that_is_to_be_said(skill: Skill) -> None:
+def test_a_chime_plays_after_all_waiting_speech(skill: Skill) -> None:
     voice, happened = RecordingVoice(sentence_seconds=3.0), list[LoopEvent]()
     assistant = answering(skill, voice, happened)
     assistant.chime()
@@ -319,7 +319,7 @@ def test_a_chime_comes_behind_all_that_is_to_be_said(skill: Skill) -> None:
 
 
 class Unsure:
-    """A recognizer that is not sure of a sign of danger."""
+    """A recognizer with low confidence in a sign of danger."""
 
     name = "unsure"
 
@@ -333,7 +333,7 @@ class Unsure:
         return Transcript("i have chest pain", 0.7)
 
 
-def test_an_overheard_sign_of_danger_that_is_not_sure_counts_when_it_is_said_again(skill: Skill) -> None:
+def test_an_unsure_overheard_sign_of_danger_counts_when_repeated(skill: Skill) -> None:
     happened: list[LoopEvent] = []
     speaker = Speaker(NoVoice(), SilentPlayer())
     assistant = Assistant(
@@ -355,8 +355,8 @@ def test_an_overheard_sign_of_danger_that_is_not_sure_counts_when_it_is_said_aga
 
 
 @pytest.mark.parametrize("chunks_kept", [1.0, 0.7, 0.4])
-def test_a_hold_lasts_as_long_by_the_clock_however_much_sound_is_lost(skill: Skill, chunks_kept: float) -> None:
-    """Each chunk arrives late by the share of the sound that a busy machine lost."""
+def test_a_hold_keeps_its_length_by_the_clock_however_much_audio_is_lost(skill: Skill, chunks_kept: float) -> None:
+    """Each chunk arrives late, in proportion to the audio that a busy machine loses."""
     now, player, happened = 0.0, SilentPlayer(), list[tuple[float, LoopEvent]]()
     speaker = Speaker(RecordingVoice(sentence_seconds=0.1), player)
     state = State(hands_free=True)
@@ -386,12 +386,10 @@ def asleep_session(skill: Skill, clock_seconds: Callable[[], float], happened: l
 
 
 @pytest.mark.parametrize("chunks_before", [0, 1, 100])
-def test_time_asleep_counts_towards_the_limit_from_the_moment_a_session_begins(
-    skill: Skill, chunks_before: int
-) -> None:
+def test_sleep_counts_towards_the_time_limit_once_a_session_has_begun(skill: Skill, chunks_before: int) -> None:
     now, happened = 5.0, list[LoopEvent]()
     assistant = asleep_session(skill, lambda: now, happened)
-    now += 1_000.0  # not the session's
+    now += 1_000.0  # before the session
     assistant.begin_guide()
     for _ in range(chunks_before):
         now += CHUNK_SAMPLES / SAMPLE_RATE
@@ -403,7 +401,7 @@ def test_time_asleep_counts_towards_the_limit_from_the_moment_a_session_begins(
     assert [each.fields["reason"] for each in happened if each.event == "end"] == ["time_limit"]
 
 
-def test_time_asleep_before_a_session_is_not_the_sessions(skill: Skill) -> None:
+def test_sleep_before_a_session_does_not_count_towards_its_limit(skill: Skill) -> None:
     now, happened = 0.0, list[LoopEvent]()
     assistant = asleep_session(skill, lambda: now, happened)
     assistant.take(AudioChunk(bytes(2 * CHUNK_SAMPLES)))
@@ -415,7 +413,7 @@ def test_time_asleep_before_a_session_is_not_the_sessions(skill: Skill) -> None:
 
 
 @pytest.mark.parametrize("behind_seconds", [0.0, 20.0])
-def test_a_machine_that_is_late_skips_the_quiet_and_hears_the_question(
+def test_a_late_machine_drops_silence_and_recognizes_the_question(
     skill: Skill, behind_seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listened, happened = list[AudioChunk](), list[LoopEvent]()

@@ -1,6 +1,7 @@
-"""An engine that raises, hangs or gives rubbish: it is said, it is started anew, and a session stays where it is.
+"""An engine that raises an error, hangs or returns invalid data is reported and restarted, and a session keeps its
+step.
 
-The faulty engines here are real ones that are made to fail in one call.
+The faulty engines here are real ones, in which one call is made to fail.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ NO_SPEECH: dict[str, Fault] = {
 
 
 class Waiting(Future[Any]):
-    """A result that is waited for until it is there or its job hangs; from then on each wait ends at once."""
+    """A future whose wait ends when the result is there or the job hangs. After that, each wait ends at once."""
 
     hangs = False
 
@@ -108,14 +109,14 @@ class Waiting(Future[Any]):
 
 @pytest.fixture(autouse=True)
 def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where an engine hangs, no time passes until that is found out, and none that a busy machine needs counts."""
+    """Detect a hanging engine at once, without counting the time that a busy machine needs."""
     if "hangs" in request.node.name:
         monkeypatch.setattr(supervision, "Future", Waiting)
 
 
 @dataclass
 class Faulty:
-    """A recognizer whose next call of a kind fails, as often as is said."""
+    """A recognizer in which a kind of call fails a given number of times."""
 
     engine: Recognizer
     fault: Fault
@@ -147,7 +148,7 @@ class Faulty:
 
 @dataclass
 class FaultyVoice:
-    """A voice that fails so many times."""
+    """A voice that fails a given number of times."""
 
     voice: Voice
     fault: Fault
@@ -168,7 +169,7 @@ class FaultyVoice:
 
 @dataclass
 class Led:
-    """A conversation that is led on the clock of a sound."""
+    """A conversation that runs on the clock of its audio."""
 
     assistant: Assistant
     player: SilentPlayer
@@ -200,7 +201,7 @@ def led(conversation: Conversation, recognizer: Recognizer, voice: Voice | None 
         (raises, "accept"), (hangs, "accept"), (raises, "pause"), (hangs, "pause"),
     ],
 )  # fmt: skip
-def test_a_recognizer_that_fails_in_a_session_is_sorry_and_hears_the_next_words(
+def test_after_a_recognizer_failure_in_a_session_the_program_apologizes_and_recognizes_the_next_words(
     skill: Skill, fault: Fault, call: str
 ) -> None:
     engine = Faulty(embedded(skill), fault, call)
@@ -217,7 +218,7 @@ def test_a_recognizer_that_fails_in_a_session_is_sorry_and_hears_the_next_words(
 
 
 @pytest.mark.parametrize("rubbish", NO_WORDS.values(), ids=NO_WORDS)
-def test_what_are_no_words_is_a_fault(skill: Skill, rubbish: Fault) -> None:
+def test_an_invalid_transcript_is_a_fault(skill: Skill, rubbish: Fault) -> None:
     engine = Faulty(embedded(skill), rubbish, "finish")
     recognizer = GuardedRecognizer(engine, engine.reopened)
     recognizer.accept(AudioChunk(silence(0.1)))
@@ -227,7 +228,7 @@ def test_what_are_no_words_is_a_fault(skill: Skill, rubbish: Fault) -> None:
     assert recognizer.finish().text == ""
 
 
-def test_a_recognizer_that_always_fails_is_spoken_of_twice_and_the_session_goes_on(skill: Skill) -> None:
+def test_a_recognizer_that_always_fails_is_announced_twice_and_the_session_continues(skill: Skill) -> None:
     engine = Faulty(embedded(skill), raises, "accept", times=1_000_000)
     session = led(skill.conversation, GuardedRecognizer(engine, engine.reopened))
     session.assistant.begin_guide("calf")
@@ -238,12 +239,12 @@ def test_a_recognizer_that_always_fails_is_spoken_of_twice_and_the_session_goes_
     session.hear(silence(10.0))
     assert session.assistant.step is not None
     engine.times = 0
-    session.hear(recorded("stop") + silence(1.0))  # the last attempt to start it was before it was mended
+    session.hear(recorded("stop") + silence(1.0))  # the last restart came before the recognizer was fixed
     session.hear(recorded("stop") + silence(1.0))
     assert session.assistant.state.session is None
 
 
-def test_a_recognizer_that_cannot_be_opened_again_is_tried_with_each_utterance(skill: Skill) -> None:
+def test_reopening_a_failed_recognizer_is_retried_with_each_utterance(skill: Skill) -> None:
     engine = Faulty(embedded(skill), raises, "finish")
     broken = [EngineMissingError("it does not load"), EngineMissingError("it does not load")]
 
@@ -261,7 +262,7 @@ def test_a_recognizer_that_cannot_be_opened_again_is_tried_with_each_utterance(s
     assert not broken
 
 
-def test_what_is_said_while_the_recognizer_loads_anew_is_not_lost(skill: Skill) -> None:
+def test_speech_while_the_recognizer_reloads_is_not_lost(skill: Skill) -> None:
     engine, may_load = Faulty(embedded(skill), raises, "finish"), threading.Event()
 
     def reopen() -> Recognizer:
@@ -276,7 +277,7 @@ def test_what_is_said_while_the_recognizer_loads_anew_is_not_lost(skill: Skill) 
     assert heard.texts("heard") == ["are bananas good for cramps"]
 
 
-def test_in_a_step_that_fell_silent_for_lost_words_the_step_is_said_again(skill: Skill) -> None:
+def test_a_step_interrupted_for_lost_words_is_repeated(skill: Skill) -> None:
     state, _ = skill.conversation.begin_guide(State(hands_free=True), "calf")
     hushed = State(hands_free=True, session=state.session, so_far=WordsSoFar(hushed_for="guide_next"))
     after, actions = skill.conversation.step(hushed, Outage("hearing", "it raised"))
@@ -285,9 +286,9 @@ def test_in_a_step_that_fell_silent_for_lost_words_the_step_is_said_again(skill:
     assert after.session == state.session
 
 
-def test_time_in_which_the_whole_process_stood_still_is_no_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_suspended_process_is_not_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     class Woken:
-        """A result that comes a moment after a wait that took an hour."""
+        """A future whose result comes a moment after a wait of an hour."""
 
         waits = 0
 
@@ -307,7 +308,7 @@ def test_time_in_which_the_whole_process_stood_still_is_no_hang(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("fault", [*FAULTS.values(), *NO_SPEECH.values()], ids=[*FAULTS, *NO_SPEECH])
-def test_a_voice_that_fails_once_is_started_anew_and_nobody_notices(voice: Pyttsx3Voice, fault: Fault) -> None:
+def test_a_voice_that_fails_once_is_restarted_unnoticed(voice: Pyttsx3Voice, fault: Fault) -> None:
     faulty = FaultyVoice(voice, fault)
     sound = GuardedVoice(faulty, faulty.reopened).speak("Hold.", 150)
     assert loudness(sound) > 300
@@ -315,7 +316,7 @@ def test_a_voice_that_fails_once_is_started_anew_and_nobody_notices(voice: Pytts
 
 
 @pytest.mark.parametrize("fault", [raises, hangs, lambda: b""], ids=["raises", "hangs", "silent"])
-def test_with_a_voice_that_is_broken_the_words_are_shown_and_the_session_keeps_its_pace(
+def test_with_a_broken_voice_the_text_is_shown_and_the_session_keeps_its_pace(
     skill: Skill, voice: Pyttsx3Voice, fault: Fault
 ) -> None:
     faulty = FaultyVoice(voice, fault, times=2)
@@ -329,7 +330,7 @@ def test_with_a_voice_that_is_broken_the_words_are_shown_and_the_session_keeps_i
     assert loudness(session.player.finish()) == 0
 
 
-def test_a_voice_that_was_given_up_is_tried_again_later(voice: Pyttsx3Voice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_voice_is_tried_again_later(voice: Pyttsx3Voice, monkeypatch: pytest.MonkeyPatch) -> None:
     faulty = FaultyVoice(voice, raises, times=2)
     guard = GuardedVoice(faulty, faulty.reopened)
     for _ in range(3):
@@ -340,12 +341,12 @@ def test_a_voice_that_was_given_up_is_tried_again_later(voice: Pyttsx3Voice, mon
     assert guard.speak("Hold.", 150)
 
 
-# What looks at every chunk of sound
+# Components that process every chunk
 
 
 @dataclass
 class Broken:
-    """Real parts that are opened one after the other; the ones in `broken`, by their number, raise at a chunk."""
+    """Opens real components one after the other. Those whose numbers are in `broken` raise an error at a chunk."""
 
     open_part: Callable[[], Any]
     call: str
@@ -369,10 +370,10 @@ class Broken:
 
 
 ALL = frozenset(range(1_000))
-"""Whichever is opened is broken."""
+"""The numbers of all components, so that each is broken."""
 
 
-def test_a_voice_activity_detector_that_raises_in_mid_sentence_is_started_anew_and_nobody_notices(skill: Skill) -> None:
+def test_a_voice_activity_detector_that_fails_in_mid_sentence_is_restarted_unnoticed(skill: Skill) -> None:
     session = led(skill.conversation, embedded(skill))
     opening = Broken(VoiceActivity, "_chance", frozenset({0}), at_chunk=30)
     session.assistant._voice_activity = GuardedActivity(opening)
@@ -382,7 +383,7 @@ def test_a_voice_activity_detector_that_raises_in_mid_sentence_is_started_anew_a
     assert len(opening.opened) == 2
 
 
-def test_a_voice_activity_detector_that_is_broken_is_said_the_session_goes_on_and_it_hears_when_mended(
+def test_a_broken_voice_activity_detector_is_announced_and_the_session_continues_until_it_works_again(
     skill: Skill,
 ) -> None:
     session = led(skill.conversation, embedded(skill))
@@ -393,19 +394,21 @@ def test_a_voice_activity_detector_that_is_broken_is_said_the_session_goes_on_an
     outages = skill.content.answers.outages
     assert session.texts("error") == [outages["hearing"].text, outages["hearing_again"].text]
     assert session.texts("say")[:2] == ["Sit or lie somewhere safe.", "Straighten your leg."]
-    assert len(opening.opened) < 10  # not at every chunk
+    assert len(opening.opened) < 10  # not one per chunk
     opening.broken = frozenset()
     session.hear(silence(10.0) + recorded("stop") + silence(1.0))
     assert session.assistant.state.session is None
 
 
-def test_a_question_from_a_file_is_told_when_nobody_can_be_heard(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_detector_is_reported_for_a_question_from_a_file(
+    skill: Skill, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(VoiceActivity, "_chance", lambda self, chunk: raises())
     with pytest.raises(EngineFaultError, match="the voice activity detector failed: out of memory"):
         hear_question(WavSource(recording("bananas")), embedded(skill), EndpointSettings())
 
 
-def test_home_assistant_is_told_when_nobody_can_be_heard(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_detector_is_reported_to_home_assistant(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(VoiceActivity, "_chance", lambda self, chunk: raises())
     served, wrong = (
         WyomingService(skill.conversation, "en", "embedded", lambda: embedded(skill), NoVoice(), 150),
@@ -430,7 +433,7 @@ def test_home_assistant_is_told_when_nobody_can_be_heard(skill: Skill, monkeypat
     assert not wrong
 
 
-def test_an_echo_canceller_that_raises_learns_the_room_anew() -> None:
+def test_an_echo_canceller_that_fails_adapts_to_the_room_again() -> None:
     opening, told = Broken(EchoCanceller, "_learn", frozenset({0})), list[str]()
     guard = GuardedEcho(told.append, opening)
     voice = recorded("put_heat_on_it")
@@ -441,7 +444,7 @@ def test_an_echo_canceller_that_raises_learns_the_room_anew() -> None:
     assert not told
 
 
-def test_an_echo_canceller_full_of_what_is_no_number_learns_the_room_anew() -> None:
+def test_an_echo_canceller_with_nan_adapts_to_the_room_again() -> None:
     opened: list[EchoCanceller] = []
 
     def opening() -> EchoCanceller:
@@ -456,7 +459,7 @@ def test_an_echo_canceller_full_of_what_is_no_number_learns_the_room_anew() -> N
     assert np.isfinite(opened[1]._room).all()
 
 
-def test_an_engine_that_nobody_needs_any_more_is_let_go_with_its_thread(skill: Skill) -> None:
+def test_an_unused_engine_is_released_with_its_thread(skill: Skill) -> None:
     engine = Faulty(embedded(skill), raises, "nothing")
     kept, before = weakref.ref(engine), threading.active_count()
     guard = GuardedRecognizer(engine, engine.reopened)
@@ -466,7 +469,7 @@ def test_an_engine_that_nobody_needs_any_more_is_let_go_with_its_thread(skill: S
     wait_until(lambda: gc.collect() >= 0 and kept() is None and threading.active_count() <= before)
 
 
-def test_where_the_echo_canceller_is_broken_sound_goes_through_as_it_came() -> None:
+def test_with_a_broken_echo_canceller_audio_passes_unchanged() -> None:
     told = list[str]()
     opening = Broken(EchoCanceller, "_learn", ALL)
     guard, sound = GuardedEcho(told.append, opening), noise(25.0)
@@ -476,7 +479,7 @@ def test_where_the_echo_canceller_is_broken_sound_goes_through_as_it_came() -> N
     assert "the echo canceller failed: out of memory" in told[0]
 
 
-def test_listening_for_the_wake_phrase_is_started_anew() -> None:
+def test_the_wake_phrase_detector_is_restarted() -> None:
     call = flite("slt", "hey helper") if shutil.which("flite") else pytest.skip("flite is not installed")
     told = list[str]()
 
@@ -500,7 +503,7 @@ def test_listening_for_the_wake_phrase_is_started_anew() -> None:
 # The page
 
 
-def test_on_the_page_a_session_goes_on_when_the_recognizer_fails(skill: Skill) -> None:
+def test_on_the_page_a_session_continues_if_the_recognizer_fails(skill: Skill) -> None:
     engine = Faulty(embedded(skill), raises, "finish")
     with (
         serving(skill, NoVoice(), open_recognizer=lambda: GuardedRecognizer(engine, engine.reopened)) as address,

@@ -1,4 +1,4 @@
-"""How long an engine may take: as long as its sound and its progress justify, on a clock that the test moves."""
+"""The time limit of an engine, which depends on its audio and its progress, tested with a simulated clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHUNK = AudioChunk(silence(1.0))
 
 
 class Clock:
-    """A clock that moves only while somebody waits for an engine."""
+    """A clock that moves only while a caller waits for an engine."""
 
     now = 0.0
     call_takes = 0.0
@@ -61,7 +61,7 @@ def waiting_on(clock: Clock) -> type[Future[Any]]:
 
 @dataclass
 class Slow:
-    """A recognizer that takes so many seconds for each chunk and for the end."""
+    """A recognizer that takes a given time for each chunk and for the end."""
 
     clock: Clock
     chunk_seconds: float = 0.0
@@ -83,7 +83,7 @@ class Slow:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock for this test, which the futures of the engine's thread move."""
+    """Return a clock that moves when a caller waits for the engine's thread."""
     clock = Clock()
     monkeypatch.setattr(supervision, "Future", waiting_on(clock))
     return clock
@@ -108,7 +108,7 @@ def test_an_engine_that_was_slow_with_the_chunks_may_be_slow_with_the_whole() ->
     assert slow.allowed_seconds_for_whole() == CALL_SECONDS + 10 * 4 * 5.0
 
 
-def test_the_first_chunk_may_take_as_long_as_clearing_away_the_utterance_before_takes() -> None:
+def test_the_first_chunk_may_take_as_long_as_finishing_the_previous_utterance() -> None:
     workload = Workload()
     workload.allowed_for_chunk(15.0)
     workload.record_end()
@@ -117,7 +117,7 @@ def test_the_first_chunk_may_take_as_long_as_clearing_away_the_utterance_before_
     assert workload.pace == 0.0
 
 
-def test_a_slow_engine_that_progresses_is_heard(clock: Clock) -> None:
+def test_a_slow_engine_that_makes_progress_is_not_abandoned(clock: Clock) -> None:
     recognizer = guarded(Slow(clock, chunk_seconds=6.0, end_seconds=60.0))
     for _ in range(10):
         assert recognizer.accept(CHUNK) == "so far"
@@ -125,7 +125,7 @@ def test_a_slow_engine_that_progresses_is_heard(clock: Clock) -> None:
     assert clock.now == pytest.approx(120.0)
 
 
-def test_an_engine_that_works_only_at_the_end_has_the_time_that_its_sound_needs(clock: Clock) -> None:
+def test_an_engine_that_works_only_at_the_end_gets_time_in_proportion_to_the_audio(clock: Clock) -> None:
     recognizer = guarded(Slow(clock, end_seconds=25.0))
     for _ in range(10):
         recognizer.accept(CHUNK)
@@ -134,7 +134,7 @@ def test_an_engine_that_works_only_at_the_end_has_the_time_that_its_sound_needs(
 
 
 @pytest.mark.parametrize("call", ["accept", "pause", "finish"])
-def test_an_engine_that_makes_no_progress_hangs(clock: Clock, call: str) -> None:
+def test_an_engine_without_progress_counts_as_hanging(clock: Clock, call: str) -> None:
     never = 1_000_000.0
     engine = Slow(clock)
     recognizer = guarded(engine)
@@ -147,7 +147,7 @@ def test_an_engine_that_makes_no_progress_hangs(clock: Clock, call: str) -> None
     }
     with pytest.raises(EngineFaultError, match="does not answer"):
         calls[call]()
-    assert clock.now <= 2 * CALL_SECONDS  # a short utterance is not waited for long
+    assert clock.now <= 2 * CALL_SECONDS  # the limit of a short utterance is short
 
 
 def test_an_engine_that_raises_is_not_waited_for(clock: Clock) -> None:

@@ -1,4 +1,6 @@
-"""The container and the add-on for Home Assistant OS: read, parsed, and run with a stand-in for the program."""
+"""The container and the add-on for Home Assistant OS: their files are parsed, and their script runs with a fake
+program.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +37,13 @@ def option(name: str) -> click.Option:
     return next(each for each in wyoming.params if isinstance(each, click.Option) and flag in each.opts)
 
 
-def test_the_add_on_has_what_home_assistant_needs(config: dict[str, Any]) -> None:
+def test_the_add_on_has_the_keys_that_home_assistant_needs(config: dict[str, Any]) -> None:
     assert {"name", "description", "slug", "version", "arch"} <= config.keys()
     assert config["version"] == __version__
     assert config["slug"] == ADDON.name
     assert config["options"].keys() == config["schema"].keys()
     assert list(config["ports"]) == list(config["ports_description"]) == [f"{WYOMING_PORT}/tcp"]
-    assert config["options"]["keep_sessions"] is False  # what was said is kept only if the owner wants it
+    assert config["options"]["keep_sessions"] is False  # sessions are stored only if the owner turns this on
 
 
 def test_an_option_of_the_add_on_allows_what_the_command_allows(config: dict[str, Any]) -> None:

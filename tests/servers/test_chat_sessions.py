@@ -1,4 +1,4 @@
-"""Talks with an assistant that has other skills and several satellites."""
+"""Conversations in an assistant that has other skills and several satellites."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ NOT_OURS = (
 
 
 @pytest.mark.parametrize("text", OURS)
-def test_words_that_name_the_subject_or_an_emergency_are_ours(talks: ChatSessions, text: str) -> None:
+def test_utterances_about_the_subject_or_an_emergency_are_claimed(talks: ChatSessions, text: str) -> None:
     assert talks.is_ours("kitchen", text)
 
 
 @pytest.mark.parametrize("text", NOT_OURS)
-def test_words_that_do_not_are_left_to_other_skills(talks: ChatSessions, text: str) -> None:
+def test_other_utterances_are_not_claimed(talks: ChatSessions, text: str) -> None:
     assert not talks.is_ours("kitchen", text)
     assert not talks.is_ours("kitchen", text, is_last=True)
 
 
-def test_hardly_any_words_about_something_else_are_taken(skill: Skill, clock: SimulatedClock) -> None:
+def test_hardly_any_unrelated_utterances_are_claimed(skill: Skill, clock: SimulatedClock) -> None:
     talks = talks_of(skill, clock)
     others = [line.text for line in read_lines("dev") if line.intent == "out_of_scope"]
     others += (CHECKOUT / "bench" / "other-talk.txt").read_text(encoding="utf-8").splitlines()[1::20]
@@ -83,7 +83,7 @@ def test_hardly_any_words_about_something_else_are_taken(skill: Skill, clock: Si
         ("what causes leg cramps", "is this medical advice"),
     ],
 )
-def test_after_an_answer_words_that_go_on_with_it_are_ours_for_a_while(
+def test_after_an_answer_follow_ups_are_claimed_for_a_while(
     talks: ChatSessions, clock: SimulatedClock, first: str, then: str
 ) -> None:
     assert not talks.is_ours("kitchen", then)
@@ -96,31 +96,31 @@ def test_after_an_answer_words_that_go_on_with_it_are_ours_for_a_while(
 
 
 @pytest.mark.parametrize("text", ["what's the weather", "thank you", "play some jazz", "next", "yes", "stop", "hello"])
-def test_after_an_answer_other_words_are_still_left_to_other_skills(talks: ChatSessions, text: str) -> None:
+def test_after_an_answer_other_utterances_are_still_not_claimed(talks: ChatSessions, text: str) -> None:
     talks.say("kitchen", "does heat help leg cramps")
     assert not talks.is_ours("kitchen", text)
 
 
 @pytest.mark.parametrize("text", ["next", "it's better", "wait", "yes", "blue monkey carburettor", "chest pain"])
-def test_in_a_session_words_are_ours_also_when_they_are_not_understood(talks: ChatSessions, text: str) -> None:
+def test_in_a_session_even_unclear_utterances_are_claimed(talks: ChatSessions, text: str) -> None:
     talks.say("kitchen", "help i have a cramp")
     assert talks.is_ours("kitchen", text)
 
 
-def test_in_a_session_words_about_something_else_are_ours_when_no_other_skill_wants_them(talks: ChatSessions) -> None:
+def test_in_a_session_unrelated_utterances_are_claimed_if_no_other_skill_claims_them(talks: ChatSessions) -> None:
     talks.say("kitchen", "help i have a cramp")
     assert not talks.is_ours("kitchen", "what's the weather")
     assert talks.is_ours("kitchen", "what's the weather", is_last=True)
     assert talks.say("kitchen", "what's the weather").text.startswith("Sorry, say that again?")
 
 
-def test_looking_whether_words_are_ours_changes_nothing(talks: ChatSessions) -> None:
+def test_checking_whether_an_utterance_is_claimed_changes_nothing(talks: ChatSessions) -> None:
     talks.say("kitchen", "help i have a cramp")
     assert talks.is_ours("kitchen", "stop")
     assert talks.is_going_on("kitchen")
 
 
-def test_two_talks_are_kept_apart(talks: ChatSessions) -> None:
+def test_two_conversations_are_kept_separate(talks: ChatSessions) -> None:
     assert talks.say("kitchen", "help i have a cramp").expects_words
     assert not talks.is_going_on("bedroom")
     assert talks.say("bedroom", "does heat help").text.endswith(FULL)
@@ -130,7 +130,7 @@ def test_two_talks_are_kept_apart(talks: ChatSessions) -> None:
     assert talks.is_going_on("kitchen")
 
 
-def test_stop_ends_what_was_going_on_and_tells_whether_there_was_anything(talks: ChatSessions) -> None:
+def test_stop_ends_a_conversation_and_returns_whether_there_was_one(talks: ChatSessions) -> None:
     assert not talks.stop("kitchen")
     talks.say("kitchen", "does heat help")
     assert not talks.stop("kitchen")
@@ -140,7 +140,7 @@ def test_stop_ends_what_was_going_on_and_tells_whether_there_was_anything(talks:
     assert talks.say("kitchen", "does heat help").text.endswith(FULL)
 
 
-def test_what_was_said_within_a_minute_may_still_be_spoken(talks: ChatSessions, clock: SimulatedClock) -> None:
+def test_a_reply_of_the_last_minute_may_still_be_playing(talks: ChatSessions, clock: SimulatedClock) -> None:
     assert not talks.has_just_spoken("kitchen")
     talks.say("kitchen", "does heat help")
     clock.advance(60)
@@ -172,7 +172,7 @@ def test_a_session_ends_after_ten_minutes_and_is_forgotten_after_fifteen(
     assert not talks.is_ours("bedroom", "next", is_last=True)
 
 
-def test_of_very_many_talks_the_oldest_is_forgotten_those_without_a_session_first(
+def test_above_the_limit_the_oldest_conversations_are_dropped_those_without_a_session_first(
     talks: ChatSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("voice_helper.servers.chat_sessions.MAX_TALKS", 4)
@@ -188,7 +188,7 @@ def test_of_very_many_talks_the_oldest_is_forgotten_those_without_a_session_firs
     assert talks.is_going_on("session 3")
 
 
-def test_a_session_in_which_something_was_just_said_is_known(talks: ChatSessions, clock: SimulatedClock) -> None:
+def test_a_session_with_a_recent_turn_is_found(talks: ChatSessions, clock: SimulatedClock) -> None:
     assert talks.in_session() is None
     talks.say("kitchen", "help i have a cramp")
     talks.say("bedroom", "hello")
@@ -200,7 +200,7 @@ def test_a_session_in_which_something_was_just_said_is_known(talks: ChatSessions
     assert talks.in_session() is None
 
 
-def test_a_session_goes_on_at_its_place_under_a_new_name(talks: ChatSessions) -> None:
+def test_a_session_continues_on_its_device_under_a_new_id(talks: ChatSessions) -> None:
     talks.take_turn("first", "help i have a cramp", "bed")
     assert talks.take_turn("second", "next", "bed").reply.text.startswith("Do not rub")
     talks.take_turn("second", "stop", "bed")
@@ -208,7 +208,7 @@ def test_a_session_goes_on_at_its_place_under_a_new_name(talks: ChatSessions) ->
     assert talks.take_turn("third", "does heat help", "bed").reply.text.endswith(FULL)
 
 
-def test_it_says_what_it_does_with_words_and_speaks_for_itself_alone(talks: ChatSessions) -> None:
+def test_the_privacy_answer_covers_only_this_program(talks: ChatSessions) -> None:
     text = talks.say("kitchen", "are you recording me").text
     assert text.endswith("I pass nothing on. The assistant that hears you has its own rules.")
     assert "Nothing you say leaves" not in text
@@ -216,12 +216,12 @@ def test_it_says_what_it_does_with_words_and_speaks_for_itself_alone(talks: Chat
 
 @settings(max_examples=100)
 @given(text=st.text(max_size=60), is_last=st.booleans())
-def test_any_words_get_a_verdict(skill: Skill, text: str, is_last: bool) -> None:
+def test_any_utterance_is_claimed_or_not(skill: Skill, text: str, is_last: bool) -> None:
     talks = talks_of(skill, SimulatedClock())
     assert talks.is_ours("kitchen", text, is_last=is_last) in {True, False}
 
 
-def test_problems_of_the_file_are_named_with_their_line(skill: Skill) -> None:
+def test_problems_in_assistant_yaml_are_reported_with_their_line(skill: Skill) -> None:
     from voice_helper.content.files import read_files
     from voice_helper.skill.folder_reader import content_of
 
@@ -238,13 +238,13 @@ def test_problems_of_the_file_are_named_with_their_line(skill: Skill) -> None:
 
 
 def kept_by(skill: Skill, path: Path, clock: SimulatedClock, *, key: str = "words") -> ChatSessions:
-    """What a server with this file has after its start. Its own clock begins at 0."""
+    """Return the sessions of a server that has started with this file. Its clock begins at 0."""
     begun = clock()
     file = SessionFile(path, key)
     return ChatSessions(skill.conversation.by_turns(), clock=lambda: clock() - begun, file=file, wall_clock=clock)
 
 
-def test_a_session_in_a_file_goes_on_after_a_restart(skill: Skill, clock: SimulatedClock, tmp_path: Path) -> None:
+def test_a_session_in_a_file_continues_after_a_restart(skill: Skill, clock: SimulatedClock, tmp_path: Path) -> None:
     path = tmp_path / "folder" / "sessions.json"
     kept_by(skill, path, clock).take_turn("a", "help i have a cramp", "bed")
     clock.advance(30)
@@ -264,7 +264,9 @@ def test_a_session_lost_in_a_restart_is_begun_again_with_the_words_that_are_told
     assert "Sit or lie somewhere safe." in talks.say("a", "I have a cramp").text
 
 
-def test_an_old_session_or_one_of_other_words_is_left_out(skill: Skill, clock: SimulatedClock, tmp_path: Path) -> None:
+def test_an_old_session_or_one_with_other_content_is_left_out(
+    skill: Skill, clock: SimulatedClock, tmp_path: Path
+) -> None:
     path = tmp_path / "sessions.json"
     kept_by(skill, path, clock).say("a", "help i have a cramp")
     text = path.read_bytes()
@@ -277,7 +279,7 @@ def test_an_old_session_or_one_of_other_words_is_left_out(skill: Skill, clock: S
 @pytest.mark.parametrize(
     "text", ["", "{}", "[1]", '[{"talk": "a"}]', "[" * 100_000, "\\xff"], ids=lambda text: text[:9]
 )
-def test_a_damaged_file_is_begun_again(skill: Skill, clock: SimulatedClock, tmp_path: Path, text: str) -> None:
+def test_a_damaged_file_is_replaced(skill: Skill, clock: SimulatedClock, tmp_path: Path, text: str) -> None:
     path = tmp_path / "sessions.json"
     path.write_text(text, encoding="utf-8")
     talks = kept_by(skill, path, clock)

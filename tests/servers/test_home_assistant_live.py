@@ -21,7 +21,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> HomeAssistant:
-    """A Home Assistant with our sentences, which does not run yet."""
+    """Return a Home Assistant with the exported sentences, which is not running yet."""
     folder = tmp_path_factory.mktemp("home") / "config"
     ran = CliRunner().invoke(cli, ["export", "homeassistant", str(folder), "--number", "112"])
     assert ran.exit_code == 0
@@ -30,7 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> HomeAssistant:
 
 @pytest.fixture(scope="module")
 def both(home: HomeAssistant, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Home Assistant and our service, which are introduced to each other. Yields the service's port."""
+    """Run Home Assistant and the server, connected to each other. Yields the server's port."""
     with assisting(tmp_path_factory.mktemp("ours"), "--voice", "pyttsx3") as port, home.running():
         flow = home.post("/api/config/config_entries/flow", {"handler": "wyoming"})
         made = home.post(f"/api/config/config_entries/flow/{flow['flow_id']}", {"host": "127.0.0.1", "port": port})
@@ -40,7 +40,7 @@ def both(home: HomeAssistant, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def agent(home: HomeAssistant, both: int) -> str:
-    """Our conversation agent in it."""
+    """Return the conversation agent of the server in Home Assistant."""
     return home.entity("conversation", "voice_helper")
 
 
@@ -51,7 +51,7 @@ def test_a_question_and_an_emergency_are_answered(home: HomeAssistant, agent: st
     assert said.startswith("Call 112 now. I cannot call for you. Call 112 now.")
 
 
-def test_a_session_is_led_over_several_turns(home: HomeAssistant, agent: str) -> None:
+def test_a_session_takes_several_turns(home: HomeAssistant, agent: str) -> None:
     said, talk = home.ask(agent, "help i have a cramp in my calf")
     assert said.startswith("Sit or lie somewhere safe.")
     assert home.ask(agent, "next", talk)[0].startswith("Do not rub")
@@ -60,7 +60,7 @@ def test_a_session_is_led_over_several_turns(home: HomeAssistant, agent: str) ->
 
 
 @pytest.mark.parametrize("language", ["en", "en-GB"])
-def test_a_pipeline_hears_answers_and_speaks(home: HomeAssistant, agent: str, language: str) -> None:
+def test_a_pipeline_recognizes_answers_and_speaks(home: HomeAssistant, agent: str, language: str) -> None:
     engines = {kind: home.entity(kind, "voice_helper") for kind in ("stt", "tts")}
     pipeline = home.command(
         type="assist_pipeline/pipeline/create", name=f"Cramps {language}", language=language,
@@ -95,7 +95,7 @@ def test_home_assistants_own_agent_knows_the_exported_sentences(
     assert said.startswith(begins)
 
 
-def test_a_session_goes_on_after_our_service_restarts_if_it_is_kept_and_is_lost_if_not(
+def test_a_session_survives_a_restart_of_the_server_only_if_it_is_kept(
     home: HomeAssistant, agent: str, both: int, tmp_path: Path
 ) -> None:
     with assisting(tmp_path, "--voice", "none", "--keep-sessions", str(tmp_path / "sessions.json")) as port:
@@ -112,7 +112,7 @@ def test_a_session_goes_on_after_our_service_restarts_if_it_is_kept_and_is_lost_
 
 
 def introduced(home: HomeAssistant, port: int) -> str:
-    """The agent of one more service."""
+    """Return the agent of another server."""
     before = {state["entity_id"] for state in home.get("/api/states")}
     flow = home.post("/api/config/config_entries/flow", {"handler": "wyoming"})
     home.post(f"/api/config/config_entries/flow/{flow['flow_id']}", {"host": "127.0.0.1", "port": port})
@@ -120,7 +120,7 @@ def introduced(home: HomeAssistant, port: int) -> str:
     return next(name for name in new if name.startswith("conversation."))
 
 
-def test_home_assistant_finds_it_again_after_its_own_restart(tmp_path: Path) -> None:
+def test_home_assistant_reconnects_after_its_own_restart(tmp_path: Path) -> None:
     home = HomeAssistant(tmp_path)
     with assisting(tmp_path, "--voice", "none") as port:
         with home.running():

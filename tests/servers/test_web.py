@@ -1,4 +1,6 @@
-"""What the page and the server tell each other: real connections on this machine, the real recognizer and voice."""
+"""The messages between the page and the server, over real connections on this machine, with the real recognizer and
+voice.
+"""
 
 from __future__ import annotations
 
@@ -80,23 +82,23 @@ def address(skill: Skill, voice: Pyttsx3Voice) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def quiet_address(skill: Skill) -> Iterator[str]:
-    """A server without a voice, for what is not about speech."""
+    """Yield the address of a server without a voice, for tests that need no speech."""
     with serving(skill, NoVoice()) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def far_address(skill: Skill) -> Iterator[str]:
-    """A server that other machines can reach."""
+    """Yield the address of a server that other machines can reach."""
     with serving(skill, NoVoice(), host="0.0.0.0", token="good-word") as address:
         yield address
 
 
-# Coming and going
+# Connecting and disconnecting
 
 
 def test_a_conversation_that_is_over_leaves_nothing_behind(skill: Skill) -> None:
-    """Looking for garbage is left to nobody: a network for each who came is much to keep until then."""
+    """Conversations must be freed without the garbage collector, because each holds much memory until it runs."""
     ended, had = threading.Event(), list[weakref.ref[Assistant]]()
 
     class Remembered(LiveConversation):
@@ -124,7 +126,7 @@ def test_a_conversation_that_is_over_leaves_nothing_behind(skill: Skill) -> None
 # Talking
 
 
-def test_a_typed_question_is_answered_with_where_it_comes_from_and_spoken(address: str) -> None:
+def test_a_typed_question_is_answered_with_its_source_and_spoken(address: str) -> None:
     with talking(address) as talk:
         talk.send(do="ask", text="does heat help")
         answer = talk.wait("answer")
@@ -137,7 +139,7 @@ def test_a_typed_question_is_answered_with_where_it_comes_from_and_spoken(addres
     assert talk.spoken_samples > 3 * SAMPLE_RATE
 
 
-def test_a_spoken_question_is_heard_while_it_is_spoken(quiet_address: str) -> None:
+def test_a_spoken_question_is_recognized_while_it_is_spoken(quiet_address: str) -> None:
     with talking(quiet_address) as talk:
         talk.say(recorded("put_heat_on_it"), pace=1.0)
         talk.send(do="release")
@@ -162,13 +164,13 @@ def test_silence_while_the_button_is_held_says_that_no_words_were_heard(quiet_ad
         assert not talk.wait("listened")["heard"]
 
 
-def test_words_that_mean_nothing_are_asked_for_again(quiet_address: str) -> None:
+def test_the_user_is_asked_to_repeat_words_without_a_meaning(quiet_address: str) -> None:
     with talking(quiet_address) as talk:
         talk.send(do="ask", text="qwxz vrrgl")
         assert talk.wait("answer")["rows"][0]["text"] == "Sorry, say that again?"
 
 
-def test_words_start_a_session_and_buttons_lead_it(quiet_address: str) -> None:
+def test_a_sentence_starts_a_session_and_buttons_control_it(quiet_address: str) -> None:
     with talking(quiet_address) as talk:
         talk.send(do="ask", text="help i have a cramp in my foot")
         assert talk.wait("session")["step"] == [1, 6]
@@ -186,7 +188,7 @@ def test_words_start_a_session_and_buttons_lead_it(quiet_address: str) -> None:
 
 
 def test_a_countdown_goes_by_the_clock(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock here goes on only while the conversation waits."""
+    """The clock in this test moves only while the conversation waits."""
     now, counted, ended = 0.0, list[tuple[float, float]](), threading.Event()
 
     class Orders(queue.Queue[Any]):
@@ -240,7 +242,7 @@ def test_an_emergency_is_answered_first_and_ends_a_session(quiet_address: str) -
         assert talk.wait("end")["reason"] == "emergency"
 
 
-def test_what_is_told_holds_no_meaning_that_could_be_read_as_a_judgement(quiet_address: str) -> None:
+def test_messages_contain_nothing_that_could_be_read_as_a_judgement(quiet_address: str) -> None:
     with talking(quiet_address) as talk:
         for text in ("my chest hurts", "that was wrong", "does heat help", "qwxz", "help i have a cramp", "stop"):
             talk.send(do="ask", text=text)
@@ -252,7 +254,7 @@ def test_what_is_told_holds_no_meaning_that_could_be_read_as_a_judgement(quiet_a
             assert set(row) <= {"text", "kind", "source"}
 
 
-def test_being_quiet_ends_what_is_said_and_not_the_conversation(address: str) -> None:
+def test_be_quiet_ends_the_speech_but_not_the_conversation(address: str) -> None:
     with talking(address) as talk:
         talk.plays = False
         talk.send(do="ask", text="does heat help")
@@ -267,13 +269,13 @@ def test_being_quiet_ends_what_is_said_and_not_the_conversation(address: str) ->
 
 
 @pytest.mark.parametrize("origin", [None, "https://elsewhere.example", "http://127.0.0.1:1", "null", "http://["])
-def test_another_page_is_refused(quiet_address: str, origin: str | None) -> None:
+def test_another_sites_page_is_rejected(quiet_address: str, origin: str | None) -> None:
     with pytest.raises(InvalidStatus) as refused, talking(quiet_address, origin=origin):
         pass
     assert refused.value.response.status_code == 403
 
 
-def test_a_name_that_was_made_to_lead_here_is_refused(quiet_address: str) -> None:
+def test_a_foreign_host_name_for_this_address_is_rejected(quiet_address: str) -> None:
     host = "rebound.example:80"
     for name in (host, "127.0.0.1.example", "[::1", "127.0.0.1@rebound.example"):
         assert requests.get(quiet_address, headers={"Host": name}, timeout=PATIENCE_SECONDS).status_code in {400, 421}
@@ -292,20 +294,20 @@ def test_a_wrong_token_is_refused(far_address: str, wrong: object, monkeypatch: 
         assert talk.closed() == WRONG_TOKEN
 
 
-def test_nothing_is_heard_before_the_token(far_address: str) -> None:
+def test_nothing_is_processed_before_the_token(far_address: str) -> None:
     with talking(far_address, hello=False) as talk:
         talk.send(do="ask", text="does heat help")
         assert talk.closed() == RUBBISH
 
 
-def test_beyond_this_machine_it_says_where_words_go(far_address: str) -> None:
-    with talking(far_address, token=" Good-Word ") as talk:  # as people type it
+def test_served_to_other_machines_the_privacy_answer_says_where_words_go(far_address: str) -> None:
+    with talking(far_address, token=" Good-Word ") as talk:  # as users may type it
         talk.send(do="ask", text="are you recording me")
         spoken = " ".join(row["text"] for row in talk.wait("answer")["rows"])
     assert "What you say goes to the machine that runs me" in spoken
 
 
-def test_a_token_is_checked_without_taking_a_place(skill: Skill) -> None:
+def test_a_token_is_checked_without_taking_a_slot(skill: Skill) -> None:
     with (
         serving(skill, NoVoice(), host="0.0.0.0", token="good-word", most=1) as address,
         talking(address, hello=False) as asking,
@@ -316,15 +318,15 @@ def test_a_token_is_checked_without_taking_a_place(skill: Skill) -> None:
         assert asking.closed() == RIGHT_TOKEN
 
 
-# After a cut
+# After an interruption
 
 
-def test_a_session_goes_on_at_its_step_after_a_cut(quiet_address: str) -> None:
+def test_a_session_continues_at_its_step_after_an_interruption(quiet_address: str) -> None:
     with talking(quiet_address) as talk:
         welcome = talk.wait("welcome")
         assert welcome["resumed"] is False
         talk.send(do="begin")
-        talk.wait("session", lambda told: told["step"] == [2, 6])  # by itself; it lasts long enough to come back to
+        talk.wait("session", lambda told: told["step"] == [2, 6])  # reached by itself; this step is long
         talk.socket.socket.shutdown(socket.SHUT_RDWR)
     with talking(quiet_address, resume=welcome["resume"]) as talk:
         assert talk.wait("welcome")["resumed"] is True
@@ -332,7 +334,7 @@ def test_a_session_goes_on_at_its_step_after_a_cut(quiet_address: str) -> None:
         assert talk.wait("say")["text"] == "Straighten your leg."
 
 
-def test_a_cut_that_only_the_page_has_noticed_is_taken_over(quiet_address: str) -> None:
+def test_an_interruption_that_only_the_page_has_noticed_is_resumed(quiet_address: str) -> None:
     with talking(quiet_address) as old:
         name = old.wait("welcome")["resume"]
         old.send(do="begin")
@@ -342,7 +344,7 @@ def test_a_cut_that_only_the_page_has_noticed_is_taken_over(quiet_address: str) 
             assert talk.wait("session")["step"] is not None
 
 
-def test_a_sign_of_danger_is_remembered_after_a_cut(quiet_address: str) -> None:
+def test_a_sign_of_danger_is_remembered_after_an_interruption(quiet_address: str) -> None:
     with talking(quiet_address) as talk:
         name = talk.wait("welcome")["resume"]
         talk.send(do="ask", text="my calf is red and swollen")
@@ -353,12 +355,12 @@ def test_a_sign_of_danger_is_remembered_after_a_cut(quiet_address: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["guessed", "", 3, None])
-def test_a_name_that_nobody_was_given_resumes_nothing(quiet_address: str, name: object) -> None:
+def test_an_unknown_name_resumes_nothing(quiet_address: str, name: object) -> None:
     with talking(quiet_address, resume=name) as talk:
         assert talk.wait("welcome")["resumed"] is False
 
 
-def test_what_was_left_is_kept_for_ten_minutes_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_conversation_is_kept_for_ten_minutes_and_resumed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(resumption, "clock_seconds", lambda: now)
     kept = Resumption()
@@ -394,10 +396,8 @@ def test_a_forwarded_host_counts_for_nothing_without_the_option(quiet_address: s
         pass
 
 
-def test_wrong_tokens_are_tried_one_after_the_other_and_hold_up_nobody_else(
-    far_address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second for which each is held up ends here when the test says so."""
+def test_failed_logins_are_limited_and_delay_nobody_else(far_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The delay of one second per failed login ends here when the test says so."""
     waits, over = list[float](), threading.Semaphore(0)
 
     async def wait(seconds: float) -> None:
@@ -416,7 +416,7 @@ def test_wrong_tokens_are_tried_one_after_the_other_and_hold_up_nobody_else(
         assert [guess.closed() for guess in guesses] == [WRONG_TOKEN] * 3
 
 
-def test_somebody_whose_session_is_over_gives_the_place_back_too(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_user_whose_session_is_over_releases_the_slot(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(skill, NoVoice()) as address, talking(address) as talk:
         talk.send(do="begin")
         talk.wait("session")
@@ -424,11 +424,11 @@ def test_somebody_whose_session_is_over_gives_the_place_back_too(skill: Skill, m
         talk.send(do="ask", text="stop")
         talk.wait("end")
         monkeypatch.setattr(live_conversation, "IDLE_SECONDS", 0.3)
-        talk.say(silence(0.2), how="open")  # sent before the page knew
+        talk.say(silence(0.2), how="open")  # sent before the page knew that listening had ended
         assert talk.closed() == IDLE
 
 
-def test_being_quiet_does_not_hold_up_a_session(address: str) -> None:
+def test_be_quiet_does_not_stop_a_session(address: str) -> None:
     with talking(address) as talk:
         talk.send(do="begin")
         talk.wait("say")
@@ -436,13 +436,15 @@ def test_being_quiet_does_not_hold_up_a_session(address: str) -> None:
         assert talk.wait("session", lambda told: told["step"] == [2, 6])
 
 
-def test_half_characters_are_answered_like_any_text(quiet_address: str) -> None:
+def test_unpaired_surrogates_are_answered_like_any_text(quiet_address: str) -> None:
     with talking(quiet_address) as talk:
         talk.send(do="ask", text="does heat help \ud800")
         assert talk.wait("answer")["rows"]
 
 
-def test_one_too_many_is_told_and_gets_the_place_when_it_is_free(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_client_too_many_is_told_so_and_gets_a_slot_once_one_is_free(
+    skill: Skill, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("voice_helper.servers.web.app.MAX_WAIT_SECONDS", 0.0)
     with serving(skill, NoVoice(), most=1) as address:
         with talking(address) as first:
@@ -454,13 +456,11 @@ def test_one_too_many_is_told_and_gets_the_place_when_it_is_free(skill: Skill, m
             with talking(address) as third:
                 return third.closed_at_once() is None
 
-        wait_until(is_welcome)  # the first one's thread ends in its own time
+        wait_until(is_welcome)  # the thread of the first conversation ends a moment later
 
 
-def test_a_page_that_is_loaded_again_waits_for_the_place_that_it_had(
-    skill: Skill, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its last conversation ends in its own time: here, once the next one already waits."""
+def test_a_reloaded_page_waits_for_its_previous_slot(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The previous conversation ends a moment later: in this test, once the next one is already waiting."""
     tries, ending = threading.Semaphore(0), threading.Event()
 
     class Ending(RecognizerPool):
@@ -485,13 +485,13 @@ def test_a_page_that_is_loaded_again_waits_for_the_place_that_it_had(
             assert talk.wait("welcome")
 
 
-def test_somebody_who_does_nothing_gives_the_place_back(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_user_releases_the_slot(skill: Skill, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_conversation, "IDLE_SECONDS", 0.3)
     with serving(skill, NoVoice()) as address, talking(address) as talk:
         assert talk.closed() == IDLE
 
 
-# Rubbish
+# Invalid data
 
 
 @pytest.mark.parametrize(
@@ -503,7 +503,7 @@ def test_somebody_who_does_nothing_gives_the_place_back(skill: Skill, monkeypatc
     ],
     ids=lambda message: repr(message)[:40],
 )  # fmt: skip
-def test_rubbish_ends_the_connection_and_nothing_else(quiet_address: str, message: str | bytes) -> None:
+def test_invalid_data_ends_only_its_connection(quiet_address: str, message: str | bytes) -> None:
     with talking(quiet_address) as talk:
         talk.wait("welcome")
         talk.socket.send(message)
@@ -514,7 +514,7 @@ def test_rubbish_ends_the_connection_and_nothing_else(quiet_address: str, messag
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.sampled_from(["ask", "hear", "held"])),
     lambda inner: st.dictionaries(st.sampled_from(["do", "text", "how", "number"]), inner, max_size=4), max_leaves=6,
 ).map(json.dumps)))  # fmt: skip
-def test_any_message_is_an_order_or_refused(message: str | bytes) -> None:
+def test_any_message_is_an_order_or_rejected(message: str | bytes) -> None:
     try:
         order = read_order(message)
     except RefusedError:
@@ -525,7 +525,7 @@ def test_any_message_is_an_order_or_refused(message: str | bytes) -> None:
         assert json.loads(message) == {**json.loads(message), "do": "ask", "text": order.text}
 
 
-def test_orders_are_read_as_they_are_meant() -> None:
+def test_orders_are_parsed() -> None:
     assert read_order('{"do": "hear", "how": "once"}') == Hear("once")
     assert read_order('{"do": "played", "number": 7}') == Played(7)
 
@@ -537,14 +537,14 @@ def test_a_message_that_is_too_large_ends_the_connection(quiet_address: str) -> 
         assert talk.closed() == 1009
 
 
-def test_more_sound_than_time_ends_the_connection(quiet_address: str) -> None:
+def test_more_audio_than_real_time_ends_the_connection(quiet_address: str) -> None:
     with talking(quiet_address) as talk:
         talk.wait("welcome")
         talk.say(silence(30))
         assert talk.closed() == TOO_FAST
 
 
-def test_more_questions_than_anybody_asks_end_the_connection(quiet_address: str) -> None:
+def test_too_many_questions_end_the_connection(quiet_address: str) -> None:
     with talking(quiet_address) as talk:
         talk.wait("welcome")
         for _ in range(100):
@@ -552,7 +552,9 @@ def test_more_questions_than_anybody_asks_end_the_connection(quiet_address: str)
         assert talk.closed() == TOO_FAST
 
 
-def test_nobody_waits_for_somebody_who_says_no_hello(quiet_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_never_sends_its_first_message_is_disconnected(
+    quiet_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("voice_helper.servers.web.app.HELLO_SECONDS", 0.2)
     with talking(quiet_address, hello=False) as talk:
         assert talk.closed() == RUBBISH
@@ -562,7 +564,7 @@ def test_nobody_waits_for_somebody_who_says_no_hello(quiet_address: str, monkeyp
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_page_comes_from_here_alone(quiet_address: str, name: str) -> None:
+def test_the_page_loads_nothing_from_elsewhere(quiet_address: str, name: str) -> None:
     got = requests.get(f"{quiet_address}/{name}", timeout=PATIENCE_SECONDS)
     assert got.status_code == 200
     policy = got.headers["content-security-policy"]
@@ -589,7 +591,7 @@ def test_nothing_else_is_served(quiet_address: str, path: str) -> None:
     assert requests.post(quiet_address, timeout=PATIENCE_SECONDS).status_code == 405
 
 
-def test_the_files_are_those_that_the_page_is_kept_of(quiet_address: str) -> None:
+def test_the_service_worker_stores_all_files_of_the_page(quiet_address: str) -> None:
     folder = Path(live_conversation.__file__).parent / "page"
     assert {path.name for path in folder.iterdir()} == {name or "index.html" for name in FILES} - {
         "manifest.webmanifest"
@@ -603,7 +605,7 @@ def test_the_files_are_those_that_the_page_is_kept_of(quiet_address: str) -> Non
 
 
 @pytest.mark.slow
-def test_a_button_that_says_what_means_something_else_is_a_problem(skill: Skill, tmp_path: Path) -> None:
+def test_a_button_whose_sentence_means_something_else_is_a_problem(skill: Skill, tmp_path: Path) -> None:
     folder = tmp_path / "intents" / "en"
     folder.mkdir(parents=True)
     for path in skill.content.folder.iterdir():
@@ -621,14 +623,14 @@ def test_a_button_that_says_what_means_something_else_is_a_problem(skill: Skill,
     assert 'examples: "tell me a joke about qwxz" matches no sentence' in problems
 
 
-# Parts
+# Components
 
 
 def playing(player: FarPlayer) -> bool:
     return player.is_playing
 
 
-def test_far_speech_is_over_when_it_was_played_there_or_too_late() -> None:
+def test_remote_speech_is_over_when_the_page_has_played_it_or_time_is_up() -> None:
     sent: list[Message] = []
     player = FarPlayer(sent.append)
     player.play(bytes(2 * CHUNK_SAMPLES), 0.5)
@@ -646,12 +648,12 @@ def test_far_speech_is_over_when_it_was_played_there_or_too_late() -> None:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.3.2.1", "::1", "[::1]", "::ffff:127.0.0.1", "localhost", "LOCALHOST."]
 )
-def test_an_address_that_only_this_machine_reaches_is_known(host: str) -> None:
+def test_a_loopback_address_is_recognized(host: str) -> None:
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "localhost.example", "", "127.0.0.1.example"])
-def test_an_address_that_others_reach_is_known(host: str) -> None:
+def test_an_address_that_others_can_reach_is_recognized(host: str) -> None:
     assert not is_loopback(host)
 
 
@@ -665,12 +667,12 @@ def test_an_address_that_others_reach_is_known(host: str) -> None:
         ("fe80::1%eth0", "[fe80::1%25eth0]"),
     ],
 )  # fmt: skip
-def test_a_host_stands_in_an_address_as_browsers_read_it(host: str, shown: str) -> None:
+def test_a_host_is_written_in_a_url_as_browsers_expect(host: str, shown: str) -> None:
     assert _shown(_reached_at(host)) == shown
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "[::]"])
-def test_the_address_for_others_is_none_that_means_every_address(host: str) -> None:
+def test_the_address_shown_for_others_is_never_a_wildcard(host: str) -> None:
     assert _reached_at(host) not in {"0.0.0.0", "::", "[::]"}
 
 
@@ -702,7 +704,7 @@ def test_an_address_of_one_network_is_served_with_its_zone() -> None:
         assert _at(listener, host).startswith(f"[{host.replace('%', '%25')}]:")
 
 
-def test_a_port_that_is_taken_is_a_clear_error(run: Run) -> None:
+def test_a_port_in_use_is_a_clear_error(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ran = run("serve", "web", "--port", str(taken.getsockname()[1]))
     assert ran.code == 1
@@ -717,7 +719,7 @@ def test_without_its_packages_it_says_what_to_install(run: Run, monkeypatch: pyt
     assert 'pip install -e ".[web]"' in ran.err
 
 
-def test_a_certificate_needs_its_key_and_both_must_be_ones(run: Run, tmp_path: Path) -> None:
+def test_a_certificate_needs_its_key_and_both_must_be_valid(run: Run, tmp_path: Path) -> None:
     (tmp_path / "rubbish.pem").write_text("rubbish", encoding="utf-8")
     assert run("serve", "web", "--cert", "rubbish.pem").code == 2
     ran = run("serve", "web", "--cert", "rubbish.pem", "--key", "nothing.pem")
@@ -726,14 +728,14 @@ def test_a_certificate_needs_its_key_and_both_must_be_ones(run: Run, tmp_path: P
     assert (ran.code, "not a certificate and its key" in ran.err) == (1, True)
 
 
-def test_an_address_that_is_not_of_this_machine_is_a_clear_error(run: Run) -> None:
+def test_an_address_of_another_machine_is_a_clear_error(run: Run) -> None:
     ran = run("serve", "web", "--host", "203.0.113.7")
     assert ran.code == 1
     assert "203.0.113.7 port 10600 cannot be served" in ran.err
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_it_at_once_while_somebody_talks(tmp_path: Path, certificate: Path) -> None:
+def test_ctrl_c_stops_the_server_at_once_during_a_conversation(tmp_path: Path, certificate: Path) -> None:
     secure = ["--cert", str(certificate), "--key", str(certificate)]
     arguments = ["serve", "web", "--host", "0.0.0.0", "--port", "0", "--voice", "none", *secure]
     process = subprocess.Popen(
@@ -760,7 +762,7 @@ def test_ctrl_c_ends_it_at_once_while_somebody_talks(tmp_path: Path, certificate
 
 
 @pytest.mark.slow
-def test_rubbish_of_clients_does_not_fill_the_log(tmp_path: Path) -> None:
+def test_invalid_requests_do_not_fill_the_log(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [VOICE_HELPER, "serve", "web", "--port", "0", "--voice", "none"], cwd=tmp_path, env=environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -773,10 +775,10 @@ def test_rubbish_of_clients_does_not_fill_the_log(tmp_path: Path) -> None:
         assert b"400" in connection.recv(1_000)
     with talking(address) as talk:
         talk.wait("welcome")
-        talk.socket.socket.sendall(b"\x81\x82\0\0\0\0\xc3\x28")  # a text that is no UTF-8
+        talk.socket.socket.sendall(b"\x81\x82\0\0\0\0\xc3\x28")  # a text that is not UTF-8
         assert talk.closed() == 1007
     for _ in range(5):
-        with talking(address) as talk:  # and is gone before it is refused
+        with talking(address) as talk:  # the client is gone before it is rejected
             talk.socket.send("no order")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE_SECONDS)

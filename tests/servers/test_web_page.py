@@ -1,4 +1,4 @@
-"""The page in a real browser, with a sound file as its microphone, driven as a person drives it."""
+"""The page in a real browser, with an audio file as its microphone, used as a person would use it."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def playwright() -> Iterator[Playwright]:
 
 
 def with_microphone(playwright: Playwright, microphone: Path, *more: str) -> Browser:
-    """The browser of this machine, whose microphone plays a sound file once."""
+    """Return the browser of this machine, with a microphone that plays an audio file once."""
     sound = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}%noloop")
     return launched(playwright, *sound, *more)
 
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    """A browser into whose microphone a question is asked."""
+    """Yield a browser whose microphone plays a question."""
     browser = with_microphone(
         playwright, recording("put_heat_on_it"), "--host-resolver-rules=MAP helper.test 127.0.0.1"
     )
@@ -89,21 +89,21 @@ def address(skill: Skill, voice: Pyttsx3Voice) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def silent_address(skill: Skill) -> Iterator[str]:
-    """A server without a voice: what is said takes no time."""
+    """Yield the address of a server without a voice, so that speech takes no time."""
     with serving(skill, NoVoice()) as address:
         yield address
 
 
 @dataclass
 class Opened:
-    """Pages that are open, and what went wrong in them."""
+    """The open pages, and the errors that occurred in them."""
 
     contexts: list[BrowserContext] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
 
     def page(self, browser: Browser, address: str, *, microphone: bool = False, **settings: Any) -> Page:
-        """Open a page that nobody has seen before; a phone's, at night, unless told otherwise."""
+        """Open a page in a new browser profile, by default on a phone in dark mode."""
         context = browser.new_context(**{"viewport": PHONE, "color_scheme": "dark", **settings})
         self.contexts.append(context)
         context.set_default_timeout(1_000 * PATIENCE_SECONDS)
@@ -121,7 +121,7 @@ class Opened:
         return url.startswith((address, f"ws{address.removeprefix('http')}"))
 
     def close(self) -> None:
-        """Close them; nothing may have gone wrong."""
+        """Close the pages. Fail if any error occurred."""
         for context in self.contexts:
             context.close()
         assert [fault for fault in self.faults if not any(part in fault for part in self.expected)] == []
@@ -140,7 +140,7 @@ def open_page(opened: Opened, browser: Browser, address: str) -> OpenPage:
 
 
 def of_player(page: Page, what: str) -> float:
-    """A figure of the page's loudspeaker."""
+    """Return a value of the page's loudspeaker."""
     return float(page.evaluate(_PLAYER % what))
 
 
@@ -149,7 +149,7 @@ def button(page: Page, name: str) -> Locator:
 
 
 def ask(page: Page, text: str) -> Locator:
-    """Type a question; gives the answer."""
+    """Type a question, and return the answer."""
     before = page.locator(".exchange").count()
     page.get_by_label("Type your question").fill(text)
     page.keyboard.press("Enter")
@@ -164,20 +164,20 @@ def focused(page: Page) -> str:
 # Speaking
 
 
-def test_a_spoken_question_is_answered_with_its_marks_and_aloud(open_page: OpenPage) -> None:
+def test_a_spoken_question_is_answered_with_its_labels_and_aloud(open_page: OpenPage) -> None:
     page = open_page(microphone=True)
     page.evaluate(_SHOWN)
     button(page, "Hold and speak").click()
     answer = page.locator(".exchange")
     expect(answer.locator(".heard")).to_contain_text("should i put heat on it")
-    assert any(text.startswith("“should i") for text in page.evaluate("shown"))  # while it was spoken
+    assert any(text.startswith("“should i") for text in page.evaluate("shown"))  # during the utterance
     expect(answer.locator(".row.article .kind")).to_have_text("From the article")
     expect(answer.locator(".row.safety .kind")).to_have_text("Safety")
     expect(answer.locator(".row.safety .source")).to_contain_text("NHS")
     expect(answer.locator(".row.article")).to_have_class(re.compile("is-said"))
     page.wait_for_function(_PLAYER % "player.loudest > 0.05")
     page.wait_for_function(_PLAYER % "player.playedSamples > 16000")
-    assert not page.evaluate("document.body.classList.contains('is-hearing')")  # the microphone was let go
+    assert not page.evaluate("document.body.classList.contains('is-hearing')")  # the microphone was released
 
 
 def test_the_space_bar_is_held_to_speak(open_page: OpenPage) -> None:
@@ -186,7 +186,7 @@ def test_the_space_bar_is_held_to_speak(open_page: OpenPage) -> None:
     expect(page.locator("#talk-label")).to_have_text("Listening")
     expect(page.locator("#state")).to_have_text(re.compile("heat on it"))
     page.wait_for_timeout(1300)
-    expect(page.locator(".exchange")).to_have_count(0)  # it is the key that says when it is over
+    expect(page.locator(".exchange")).to_have_count(0)  # releasing the key ends the utterance
     page.keyboard.up(" ")
     expect(page.locator(".heard")).to_contain_text("should i put heat on it")
     expect(page.locator("#talk-label")).to_have_text("Hold and speak")
@@ -210,7 +210,7 @@ def test_a_spoken_stop_ends_the_session_while_it_speaks(
         browser.close()
 
 
-def test_without_a_microphone_the_page_says_so_and_buttons_lead_the_session(open_page: OpenPage) -> None:
+def test_without_a_microphone_the_page_says_so_and_buttons_control_the_session(open_page: OpenPage) -> None:
     page = open_page()
     button(page, "Hold and speak").click()
     expect(page.locator("#state")).to_contain_text("There is no microphone, or it is not allowed.")
@@ -219,9 +219,9 @@ def test_without_a_microphone_the_page_says_so_and_buttons_lead_the_session(open
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
-def test_the_microphones_sound_comes_as_16_khz_from_any_device(open_page: OpenPage, rate: int) -> None:
+def test_the_pages_audio_is_16_khz_from_any_device(open_page: OpenPage, rate: int) -> None:
     page = open_page()
-    high = 0.45 * rate  # nothing of it may come back as another tone
+    high = 0.45 * rate  # it must not alias to another tone
     samples = np.array(page.evaluate(_CAPTURED, [rate, 1_000, high]), dtype=np.float64)
     assert len(samples) % CHUNK_SAMPLES == 0
     assert abs(len(samples) / SAMPLE_RATE - 1.0) < 2 * CHUNK_SAMPLES / SAMPLE_RATE
@@ -237,7 +237,7 @@ def test_the_microphones_sound_comes_as_16_khz_from_any_device(open_page: OpenPa
 # Typing and buttons
 
 
-def test_a_session_is_led_by_buttons(open_page: OpenPage) -> None:
+def test_a_session_can_be_controlled_by_buttons(open_page: OpenPage) -> None:
     page = open_page()
     button(page, CRAMP).click()
     expect(page.locator("#step")).to_have_text("Step 1 of 6")
@@ -254,7 +254,7 @@ def test_a_session_is_led_by_buttons(open_page: OpenPage) -> None:
     expect(page.locator("#session")).to_be_hidden()
 
 
-def test_the_last_words_of_a_session_stay_to_be_read(open_page: OpenPage) -> None:
+def test_the_last_sentences_of_a_session_stay_visible(open_page: OpenPage) -> None:
     page = open_page()
     button(page, CRAMP).click()
     button(page, "Worse").click()
@@ -264,9 +264,7 @@ def test_the_last_words_of_a_session_stay_to_be_read(open_page: OpenPage) -> Non
     expect(page.locator(".exchange .row")).to_have_count(1)
 
 
-def test_the_seconds_that_are_left_are_counted_in_the_ring(
-    opened: Opened, browser: Browser, silent_address: str
-) -> None:
+def test_the_ring_counts_down_the_remaining_seconds(opened: Opened, browser: Browser, silent_address: str) -> None:
     page = opened.page(browser, silent_address)
     button(page, CRAMP).click()
     seconds = page.get_by_role("timer").locator("b")
@@ -291,14 +289,14 @@ def test_an_emergency_comes_first_and_ends_the_session(open_page: OpenPage) -> N
     assert "dvt" not in shown
 
 
-def test_what_somebody_types_is_shown_as_it_is(open_page: OpenPage) -> None:
+def test_typed_text_is_shown_literally(open_page: OpenPage) -> None:
     page = open_page()
     answer = ask(page, "<img src=x onerror=alert(1)> does heat help </script>")
     expect(answer.locator(".heard")).to_contain_text("<img src=x onerror=alert(1)>")
     expect(page.locator("main img")).to_have_count(0)
 
 
-def test_the_keyboard_alone_is_enough(open_page: OpenPage) -> None:
+def test_the_page_works_with_the_keyboard_alone(open_page: OpenPage) -> None:
     page = open_page()
     page.keyboard.press("Tab")
     assert focused(page) == "Skip to the question"
@@ -331,7 +329,7 @@ def test_the_keyboard_alone_is_enough(open_page: OpenPage) -> None:
     assert focused(page) == "Hold and speak"
 
 
-def test_the_voice_can_be_turned_off_and_the_answer_goes_on(open_page: OpenPage) -> None:
+def test_the_voice_can_be_turned_off_during_an_answer(open_page: OpenPage) -> None:
     page = open_page()
     voice = button(page, "Voice")
     voice.click()
@@ -341,11 +339,11 @@ def test_the_voice_can_be_turned_off_and_the_answer_goes_on(open_page: OpenPage)
     assert of_player(page, "player.loudest") == 0
 
 
-# For everybody
+# Accessibility
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
-def test_nothing_bars_anybody_in_any_view_at_a_phones_width(open_page: OpenPage, colours: str) -> None:
+def test_no_view_has_accessibility_problems_at_phone_width(open_page: OpenPage, colours: str) -> None:
     page = open_page(color_scheme=colours, reduced_motion="reduce")
     look(page)
     ask(page, "are bananas good for cramps")
@@ -362,7 +360,7 @@ def test_nothing_bars_anybody_in_any_view_at_a_phones_width(open_page: OpenPage,
 
 
 def look(page: Page) -> None:
-    """What automatic rules can find, and what they cannot: the disclaimer in sight, and nothing cut off."""
+    """Check the automatic accessibility rules, that the disclaimer is visible, and that nothing is cut off."""
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -370,14 +368,14 @@ def look(page: Page) -> None:
         expect(page.locator(".disclaimer")).to_be_in_viewport(ratio=0.99)
 
 
-def test_the_disclaimer_stays_in_sight_at_four_times_the_size(open_page: OpenPage) -> None:
+def test_the_disclaimer_stays_visible_at_four_times_the_size(open_page: OpenPage) -> None:
     page = open_page(viewport={"width": 320, "height": 256})
     ask(page, "does heat help")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     expect(page.locator(".disclaimer")).to_be_in_viewport(ratio=0.99)
 
 
-def test_nothing_moves_for_those_who_wish_so(open_page: OpenPage) -> None:
+def test_nothing_moves_if_the_user_prefers_reduced_motion(open_page: OpenPage) -> None:
     page = open_page(reduced_motion="reduce")
     ask(page, "does heat help")
     moving = "document.getAnimations().filter((each) => each.playState === 'running').length"
@@ -387,7 +385,7 @@ def test_nothing_moves_for_those_who_wish_so(open_page: OpenPage) -> None:
 # The network
 
 
-def test_the_page_is_installed_opens_without_a_network_and_says_that_nobody_answers(
+def test_the_installed_page_opens_without_a_network_and_says_that_the_server_does_not_respond(
     opened: Opened, open_page: OpenPage
 ) -> None:
     page = open_page()
@@ -404,13 +402,13 @@ def test_the_page_is_installed_opens_without_a_network_and_says_that_nobody_answ
     expect(page.locator("#state")).to_contain_text("cannot be reached")
 
 
-def test_beyond_this_machine_it_asks_for_the_token_once_and_has_no_microphone_without_https(
+def test_from_another_machine_the_page_asks_for_the_token_once_and_has_no_microphone_without_https(
     opened: Opened, browser: Browser, skill: Skill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("voice_helper.servers.web.app.WRONG_TOKEN_SECONDS", 0.0)
     with serving(skill, NoVoice(), host="0.0.0.0", token="good-word") as address:
         page = opened.page(browser, address.replace("127.0.0.1", "helper.test"))
-        for token in ("bad-word", "good-word"):  # asked for at once
+        for token in ("bad-word", "good-word"):  # the page asks for it immediately
             page.get_by_role("textbox", name="Token").fill(token)
             page.keyboard.press("Enter")
             if token == "bad-word":
@@ -429,7 +427,9 @@ def test_beyond_this_machine_it_asks_for_the_token_once_and_has_no_microphone_wi
         opened.contexts.clear()
 
 
-def test_a_session_goes_on_at_its_step_after_a_cut(opened: Opened, browser: Browser, silent_address: str) -> None:
+def test_a_session_continues_at_its_step_after_an_interruption(
+    opened: Opened, browser: Browser, silent_address: str
+) -> None:
     page = opened.page(browser, silent_address)
     button(page, CRAMP).click()
     expect(page.locator("#step")).to_have_text("Step 2 of 6")
@@ -444,7 +444,7 @@ def test_a_session_goes_on_at_its_step_after_a_cut(opened: Opened, browser: Brow
     expect(page.locator("#state")).to_have_text("The session is over.")
 
 
-def test_a_server_that_has_forgotten_the_session_leaves_its_last_words(
+def test_if_the_server_has_dropped_the_session_its_last_sentences_stay(
     opened: Opened, browser: Browser, skill: Skill
 ) -> None:
     with listening_socket("127.0.0.1", 0) as free:
@@ -462,11 +462,11 @@ def test_a_server_that_has_forgotten_the_session_leaves_its_last_words(
         opened.contexts.clear()
 
 
-# In reach
+# Layout
 
 
 @pytest.mark.parametrize("size", [(320, 568), (640, 400), (1280, 800)])
-def test_what_is_said_now_in_a_session_is_not_covered_and_the_buttons_are_of_one_height(
+def test_the_current_sentence_of_a_session_is_not_covered_and_the_buttons_have_equal_height(
     open_page: OpenPage, size: tuple[int, int]
 ) -> None:
     page = open_page(viewport={"width": size[0], "height": size[1]})
@@ -483,7 +483,7 @@ def test_what_is_said_now_in_a_session_is_not_covered_and_the_buttons_are_of_one
 
 
 @pytest.mark.parametrize("size", [(320, 568), (640, 400)])
-def test_the_microphone_and_the_cramp_button_are_in_sight_at_once_and_after_an_answer(
+def test_the_microphone_and_the_cramp_button_are_visible_at_first_and_after_an_answer(
     open_page: OpenPage, size: tuple[int, int]
 ) -> None:
     page = open_page(viewport={"width": size[0], "height": size[1]})
@@ -506,7 +506,7 @@ def test_the_title_leads_home_and_the_cramp_button_starts_from_an_answer(open_pa
     expect(page.locator("#step")).to_contain_text("Step")
 
 
-def test_a_possible_sign_of_danger_shows_a_card_and_takes_nothing_over(
+def test_a_possible_sign_of_danger_shows_a_card_without_taking_over_the_page(
     opened: Opened, browser: Browser, skill: Skill
 ) -> None:
     thresholds = skill.understanding.thresholds

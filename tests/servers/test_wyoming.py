@@ -1,4 +1,4 @@
-"""What Home Assistant asks for: the command in a process of its own, and Wyoming's own clients."""
+"""The requests of Home Assistant, sent by Wyoming's own client to the command in a separate process."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def far_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A server that other machines can reach, without a voice, which hears one at a time."""
+    """Yield the port of a server that other machines can reach, without a voice, with a single slot."""
     arguments = ("--host", "0.0.0.0", "--voice", "none", "--most", "1")
     with assisting(tmp_path_factory.mktemp("far"), *arguments, end=signal.SIGTERM) as port:
         yield port
@@ -92,11 +92,11 @@ def far_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture
 def name() -> str:
-    """The id of a new conversation."""
+    """Return the id of a new conversation."""
     return next(names)
 
 
-# What is there
+# Describe
 
 
 async def described(port: int) -> Info:
@@ -105,20 +105,20 @@ async def described(port: int) -> Info:
         return Info.from_event(await received(client))
 
 
-def test_it_tells_what_is_there_and_whose_work_it_is(port: int) -> None:
+def test_describe_lists_the_programs_and_their_authors(port: int) -> None:
     info: Info = wait(described(port))
-    assert info.intent == []  # Home Assistant would take it for something that controls the house
+    assert info.intent == []  # Home Assistant would treat it as an agent that controls the house
     assert [program.version for program in (*info.handle, *info.asr, *info.tts)] == [__version__] * 3
     (answers,), (model,), (voice,) = info.handle[0].models, info.asr[0].models, info.tts[0].voices
     assert answers.languages == model.languages == voice.languages
-    assert {"en", "en-GB", "en-US"} <= set(voice.languages)  # Home Assistant wants its own language letter for letter
+    assert {"en", "en-GB", "en-US"} <= set(voice.languages)  # Home Assistant needs exactly its own language code
     assert (model.name, model.attribution.url) == ("embedded", "https://hamalnp.org")
     assert (voice.name, bool(voice.version)) == ("pyttsx3", True)
     assert info.tts[0].supports_synthesize_streaming
     assert all(program.installed for program in (*info.handle, *info.asr, *info.tts, answers, model, voice))
 
 
-def test_without_a_voice_none_is_offered(far_port: int) -> None:
+def test_without_a_voice_no_text_to_speech_is_offered(far_port: int) -> None:
     assert wait(described(far_port)).tts == []
 
 
@@ -131,7 +131,7 @@ def test_a_ping_without_a_text_is_answered(port: int) -> None:
     assert Pong.is_type(wait(pinged()).type)
 
 
-def test_a_ping_is_answered_and_what_nobody_knows_is_left_alone(port: int) -> None:
+def test_a_ping_is_answered_and_unknown_events_are_ignored(port: int) -> None:
     async def pinged() -> Event:
         async with connected(port) as client:
             await client.write_event(Event("select-program", {"name": "voice-helper"}))
@@ -145,14 +145,14 @@ def test_a_ping_is_answered_and_what_nobody_knows_is_left_alone(port: int) -> No
 # A conversation
 
 
-def test_a_question_is_answered_with_the_disclaimer_in_full_once(port: int, name: str) -> None:
+def test_a_question_is_answered_with_the_full_disclaimer_once(port: int, name: str) -> None:
     text = wait(answered(port, "why do my calves cramp at night", name))
     assert text.startswith("The article lists tired muscles")
     assert "advice from a medical expert" in text
     assert wait(answered(port, "does heat help", name)).endswith("This is not medical advice.")
 
 
-def test_a_session_is_led_over_one_connection_an_utterance_and_stop_ends_it_silently(port: int, name: str) -> None:
+def test_a_session_works_with_one_connection_per_utterance_and_stop_ends_it_silently(port: int, name: str) -> None:
     assert wait(answered(port, "help i have a cramp in my calf", name)).startswith("Sit or lie somewhere safe.")
     assert wait(answered(port, "next", name)).startswith("Do not rub")
     assert wait(answered(port, "next", name)) == "Better, the same, or worse?"
@@ -162,7 +162,7 @@ def test_a_session_is_led_over_one_connection_an_utterance_and_stop_ends_it_sile
     assert "Sit or lie" not in wait(said(port, "next", conversation_id=name)).data["text"]
 
 
-def test_conversations_are_kept_apart(port: int) -> None:
+def test_conversations_are_kept_separate(port: int) -> None:
     one, other = next(names), next(names)
     wait(answered(port, "help i have a cramp in my calf", one))
     assert "Do not rub" not in wait(said(port, "next", conversation_id=other)).data["text"]
@@ -177,16 +177,16 @@ def test_an_emergency_comes_first_in_every_state(port: int, name: str, before: t
     assert text.startswith("Call 112 now. I cannot call for you. Call 112 now.")
 
 
-def test_what_is_about_something_else_is_left_to_other_agents(port: int, name: str) -> None:
+def test_unrelated_utterances_are_left_to_other_agents(port: int, name: str) -> None:
     assert wait(left_to_others(port, "turn on the kitchen light", name)) == "The article covers leg cramps only."
     assert wait(left_to_others(port, "qwxz vrrgl", name)) == "Sorry, say that again?"
     wait(answered(port, "help i have a cramp", name))
     assert wait(left_to_others(port, "turn on the kitchen light", name))
-    again = wait(answered(port, "qwxz vrrgl", name))  # a session is ours, also where a word was misheard
+    again = wait(answered(port, "qwxz vrrgl", name))  # in a session, even an unclear utterance is handled
     assert again.startswith("Sorry, say that again?")
 
 
-def test_whoever_gives_no_id_is_known_by_the_device_or_the_connection(port: int) -> None:
+def test_without_a_conversation_id_the_device_or_the_connection_is_the_key(port: int) -> None:
     async def without_id() -> str:
         async with connected(port) as client:
             for text in ("help i have a cramp", "next"):
@@ -198,11 +198,11 @@ def test_whoever_gives_no_id_is_known_by_the_device_or_the_connection(port: int)
     wait(said(port, "hello", device_id="kitchen"))
     assert wait(said(port, "next", device_id="bedroom")).data["text"].startswith("Do not rub")
     assert wait(without_id()).startswith("Do not rub")
-    for _ in range(3):  # the next connection is somebody else
+    for _ in range(3):  # the next connection is another user
         assert "advice from a medical expert" in wait(said(port, "does heat help")).data["text"]
 
 
-def test_a_session_goes_on_at_its_device_under_a_new_id(port: int) -> None:
+def test_a_session_on_a_device_continues_under_a_new_id(port: int) -> None:
     first, second = next(names), next(names)
     wait(said(port, "help i have a cramp", conversation_id=first, satellite_id="bed"))
     assert wait(said(port, "next", conversation_id=second, satellite_id="bed")).data["text"].startswith("Do not rub")
@@ -232,7 +232,7 @@ def test_twenty_clients_at_once_are_all_answered(port: int) -> None:
     assert all(texts)
 
 
-def test_the_exchange_in_the_docs_is_what_goes_over_the_wire(port: int) -> None:
+def test_the_exchange_in_the_docs_is_what_is_sent(port: int) -> None:
     page = (CHECKOUT / "docs" / "home-assistant.md").read_text(encoding="utf-8")
     exchanges = page.split("```\n> ")[1].split("\n```")[0].split("\n\n")
     assert len(exchanges) == 4
@@ -245,7 +245,7 @@ def test_the_exchange_in_the_docs_is_what_goes_over_the_wire(port: int) -> None:
         ]
 
 
-def test_what_ended_by_its_limit_is_handled_whatever_was_said(skill: Skill) -> None:
+def test_the_end_of_a_session_by_its_limit_is_handled_whatever_was_said(skill: Skill) -> None:
     seconds = [0.0]
     talks = ChatSessions(skill.conversation.by_turns(), clock=lambda: seconds[0])
     talks.take_turn("a", "help i have a cramp")
@@ -255,7 +255,7 @@ def test_what_ended_by_its_limit_is_handled_whatever_was_said(skill: Skill) -> N
 
 
 def possible_emergency(skill: Skill) -> str:
-    """Return a line that is a possible emergency and nothing else: which one depends on what the alarm has learned."""
+    """Return a line that is only a possible emergency. Which line this is depends on the trained alarm."""
     texts = (line.text for line in read_safety_lines("dev"))
     meant = ((text, skill.understanding.understand(text)) for text in texts)
     return next(text for text, match in meant if (match.intent, match.certainty) == ("emergency", "possible"))
@@ -269,38 +269,38 @@ def test_a_possible_alarm_is_handled_and_a_yes_makes_it_certain(skill: Skill) ->
     assert reply_event(talks.take_turn("a", "yes")).data["text"].startswith("Call 112 now. I cannot call for you. Call")
 
 
-def test_a_possible_alarm_beside_words_about_something_else_is_handled() -> None:
+def test_a_possible_alarm_in_an_unrelated_utterance_is_handled() -> None:
     match = Match(OUT_OF_SCOPE, certainty="possible", possible="urgent")
     assert Handled.is_type(reply_event(ChatTurn(Reply((), match), first_state())).type)
 
 
-# Sound to words
+# Speech to text
 
 
-def test_a_spoken_question_is_heard(port: int) -> None:
+def test_a_spoken_question_is_recognized(port: int) -> None:
     assert wait(heard(port, sound_events(recorded("put_heat_on_it")))) == "should i put heat on it"
 
 
-def test_two_utterances_in_one_sound_are_heard_both(port: int) -> None:
+def test_two_utterances_in_one_audio_are_both_recognized(port: int) -> None:
     sound = recorded("put_heat_on_it") + silence(1.5) + recorded("bananas")
     text = wait(heard(port, sound_events(sound), "en-GB"))
     assert text.startswith("should i put heat on it ")
     assert "bananas" in text
 
 
-def test_silence_has_no_words(port: int) -> None:
+def test_silence_has_an_empty_transcript(port: int) -> None:
     assert wait(heard(port, sound_events(silence(1.0)))) == ""
     assert wait(heard(port, [AudioStop()])) == ""
 
 
-def test_a_short_command_of_a_session_is_heard(port: int, name: str) -> None:
+def test_a_short_command_of_a_session_is_recognized(port: int, name: str) -> None:
     wait(answered(port, "help i have a cramp", name))
     assert wait(heard(port, sound_events(recorded("stop")))) == "stop"
     assert wait(answered(port, "stop", name)) == ""
 
 
 def raw_form(pcm: bytes, rate: int, width: int, channels: int) -> bytes:
-    """16 kHz, 16-bit sound in another form."""
+    """Convert 16 kHz, 16-bit audio to another format."""
     samples = np.asarray(soxr.resample(as_array(pcm) / 32768, SAMPLE_RATE, rate))
     wide = np.repeat(np.round(np.clip(samples, -1, 1) * (2**31 - 1)).astype("<i4"), channels)
     top = wide.view(np.uint8).reshape(-1, 4)[:, 4 - width :]
@@ -310,7 +310,7 @@ def raw_form(pcm: bytes, rate: int, width: int, channels: int) -> bytes:
 @pytest.mark.parametrize(
     ("rate", "width", "channels"), [(48_000, 2, 2), (44_100, 4, 1), (22_050, 3, 2), (16_000, 1, 1)]
 )
-def test_sound_of_any_form_is_heard(port: int, rate: int, width: int, channels: int) -> None:
+def test_audio_of_any_format_is_recognized(port: int, rate: int, width: int, channels: int) -> None:
     raw = raw_form(recorded("put_heat_on_it"), rate, width, channels)
     assert wait(heard(port, sound_events(raw, rate, width, channels))) == "should i put heat on it"
 
@@ -318,7 +318,7 @@ def test_sound_of_any_form_is_heard(port: int, rate: int, width: int, channels: 
 @given(st.sampled_from([8_000, 16_000, 22_050, 48_000]), st.integers(1, 4), st.integers(1, 3),
        st.lists(st.integers(1, 4_000), max_size=20))  # fmt: skip
 @settings(max_examples=40)
-def test_no_sound_is_lost_however_it_is_cut(rate: int, width: int, channels: int, cuts: list[int]) -> None:
+def test_no_audio_is_lost_however_it_is_split(rate: int, width: int, channels: int, cuts: list[int]) -> None:
     raw = raw_form((np.sin(np.arange(8_000) / 20) * 9_000).astype("<i2").tobytes(), rate, width, channels)
     sound, heard_so_far, place = RawSound(rate, width, channels), b"", 0
     for cut in (*cuts, len(raw)):
@@ -334,7 +334,7 @@ def test_no_sound_is_lost_however_it_is_cut(rate: int, width: int, channels: int
 @pytest.mark.parametrize(
     "form", [(0, 2, 1), (16_000, 0, 1), (16_000, 5, 1), (16_000, 2, 0), (10**12, 2, 1), (-1, 2, 1)]
 )
-def test_a_form_that_no_sound_has_is_refused(port: int, form: tuple[int, int, int]) -> None:
+def test_an_impossible_audio_format_is_rejected(port: int, form: tuple[int, int, int]) -> None:
     with pytest.raises(SoundFormatError, match="is not supported"):
         RawSound(*form)
 
@@ -347,7 +347,7 @@ def test_a_form_that_no_sound_has_is_refused(port: int, form: tuple[int, int, in
 
 
 @pytest.mark.parametrize("asked", [Transcribe(language="ko"), Transcript("chest pain", language="de")], ids=str)
-def test_a_language_that_is_not_ours_is_refused(port: int, asked: Transcribe | Transcript) -> None:
+def test_another_language_is_rejected(port: int, asked: Transcribe | Transcript) -> None:
     async def tried() -> Error:
         async with connected(port) as client:
             await send(client, asked)
@@ -359,7 +359,7 @@ def test_a_language_that_is_not_ours_is_refused(port: int, asked: Transcribe | T
 
 
 @pytest.mark.parametrize("language", ["en", "en-GB", "en_us", "EN-au", "en-SG", None])
-def test_every_region_of_our_language_is_answered(port: int, name: str, language: str | None) -> None:
+def test_every_region_of_the_language_is_accepted(port: int, name: str, language: str | None) -> None:
     async def asked() -> Event:
         async with connected(port) as client:
             await send(client, Transcript("chest pain", language=language, context={"conversation_id": name}))
@@ -368,9 +368,9 @@ def test_every_region_of_our_language_is_answered(port: int, name: str, language
     assert wait(asked()).data["text"].startswith("Call 112 now.")
 
 
-def test_six_who_speak_at_once_are_all_heard(port: int) -> None:
+def test_six_simultaneous_speakers_are_all_recognized(port: int) -> None:
     async def one() -> str:
-        """Speak again if the others were heard for longer than somebody waits, as on a busy machine."""
+        """Speak again if all slots were busy for longer than the maximum wait, as on a busy machine."""
         while True:
             async with connected(port) as client:
                 await send(client, *sound_events(recorded("put_heat_on_it")))
@@ -385,7 +385,7 @@ def test_six_who_speak_at_once_are_all_heard(port: int) -> None:
     assert wait(all_at_once()) == ["should i put heat on it"] * 6
 
 
-def test_a_piece_that_is_longer_than_an_utterance_is_refused_unheard(port: int) -> None:
+def test_a_chunk_longer_than_an_utterance_is_rejected(port: int) -> None:
     async def tried() -> Error:
         async with connected(port) as client:
             await send(client, AudioChunk(4_000, 1, 1, bytes(MAX_PAYLOAD_BYTES)))
@@ -394,7 +394,7 @@ def test_a_piece_that_is_longer_than_an_utterance_is_refused_unheard(port: int) 
     assert wait(tried()).code == "too-long"
 
 
-def test_an_utterance_that_never_ends_is_refused(port: int) -> None:
+def test_an_endless_utterance_is_rejected(port: int) -> None:
     async def tried() -> Error:
         async with connected(port) as client:
             await send(client, AudioStart(SAMPLE_RATE, 2, 1))
@@ -405,16 +405,16 @@ def test_an_utterance_that_never_ends_is_refused(port: int) -> None:
     assert wait(tried()).code == "too-long"
 
 
-def test_one_too_many_to_be_heard_is_refused_and_whoever_dies_gives_the_place_back(far_port: int) -> None:
+def test_one_speaker_too_many_is_rejected_and_a_dropped_client_releases_its_slot(far_port: int) -> None:
     async def tried(port: int) -> tuple[Error, str]:
         async with connected(port) as one, connected(port) as other:
             await send(one, *sound_events(recorded("put_heat_on_it"))[:-10], Ping())
-            await received(one)  # it is being heard
+            await received(one)  # it is being recognized
             await send(other, AudioStart(SAMPLE_RATE, 2, 1))
             error = await refused(other)
-            text = await answered(port, "chest pain", "a")  # a text needs no place
+            text = await answered(port, "chest pain", "a")  # a text needs no slot
             assert text.startswith("Call 112 now.")
-        while True:  # the one has gone in mid-sentence, which nobody tells
+        while True:  # the first client disconnected in mid-sentence, which no event reports
             await asyncio.sleep(0.02)
             async with connected(port) as client:
                 await send(client, *sound_events(recorded("put_heat_on_it")))
@@ -426,7 +426,7 @@ def test_one_too_many_to_be_heard_is_refused_and_whoever_dies_gives_the_place_ba
     assert (error.code, text) == ("busy", "should i put heat on it")
 
 
-# Words to sound
+# Text to speech
 
 
 def pcm_in(events: list[Event]) -> bytes:
@@ -441,7 +441,7 @@ def test_a_text_is_spoken(port: int) -> None:
     assert loudness(pcm_in(told)) > 500
 
 
-def test_a_sentence_is_spoken_before_the_next_one_has_come(port: int) -> None:
+def test_a_sentence_is_spoken_before_the_next_one_arrives(port: int) -> None:
     async def streamed() -> list[Event]:
         async with connected(port) as client:
             await send(client, SynthesizeStart(), SynthesizeChunk("Heat can "), SynthesizeChunk("help. Use a"))
@@ -456,10 +456,10 @@ def test_a_sentence_is_spoken_before_the_next_one_has_come(port: int) -> None:
     assert [event.type for event in told[:2]] == ["audio-start", "audio-chunk"]
     assert [event.type for event in told[-2:]] == ["audio-stop", "synthesize-stopped"]
     whole = wait(spoken(port, Synthesize("Heat can help. Use a warm towel.")))
-    assert abs(len(pcm_in(told)) - len(pcm_in(whole))) < SAMPLE_RATE // 5  # the whole text is not spoken once more
+    assert abs(len(pcm_in(told)) - len(pcm_in(whole))) < SAMPLE_RATE // 5  # the whole text is not spoken again
 
 
-def test_nothing_to_say_is_silence_with_a_beginning_and_an_end(port: int) -> None:
+def test_an_empty_text_yields_audio_events_without_audio(port: int) -> None:
     for text in ("", "...", "  "):
         assert [event.type for event in wait(spoken(port, Synthesize(text)))] == ["audio-start", "audio-stop"]
     told = wait(spoken(port, SynthesizeStart(), SynthesizeStop()))
@@ -467,7 +467,7 @@ def test_nothing_to_say_is_silence_with_a_beginning_and_an_end(port: int) -> Non
     assert SynthesizeStopped.is_type(told[-1].type)
 
 
-def test_several_are_spoken_to_at_once(port: int) -> None:
+def test_several_texts_are_spoken_at_once(port: int) -> None:
     async def everybody() -> list[list[Event]]:
         return await asyncio.gather(*(spoken(port, Synthesize("Heat can help. Drink water.")) for _ in range(6)))
 
@@ -484,7 +484,7 @@ def test_several_are_spoken_to_at_once(port: int) -> None:
         ((Synthesize("word " * (MAX_SPOKEN_CHARACTERS // 5 + 1)),), "too-long"),
     ],
 )
-def test_what_cannot_be_read_aloud_is_refused(port: int, events: tuple[Synthesize], code: str) -> None:
+def test_a_text_that_cannot_be_spoken_is_rejected(port: int, events: tuple[Synthesize], code: str) -> None:
     async def tried() -> Error:
         async with connected(port) as client:
             await send(client, *events)
@@ -494,18 +494,18 @@ def test_what_cannot_be_read_aloud_is_refused(port: int, events: tuple[Synthesiz
 
 
 @given(st.lists(st.text(alphabet="ab .?!\n", max_size=700), max_size=6))
-def test_no_word_is_lost_however_a_text_comes(parts: list[str]) -> None:
+def test_no_word_is_lost_however_a_text_is_split(parts: list[str]) -> None:
     reading = TextChunker()
     pieces = [piece for part in parts for piece in reading.add(part)] + reading.rest()
     assert "".join("".join(pieces).split()) == "".join("".join(parts).split())
     assert all(0 < len(piece) <= MAX_PIECE_CHARACTERS for piece in pieces)
 
 
-# Rubbish, and what is too much
+# Invalid data and limits
 
 
 def raw(port: int, content: bytes) -> bytes:
-    """Send bytes and nothing more; give all that comes back until the other side closes."""
+    """Send bytes, and return everything that comes back until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(content)
         connection.shutdown(socket.SHUT_WR)
@@ -550,14 +550,14 @@ def line(**header: object) -> bytes:
         (line(type="audio-chunk", data={"rate": True, "width": 2, "channels": 1}), "bad-event"),
     ],
 )  # fmt: skip
-def test_rubbish_ends_its_connection_with_a_reason_and_nothing_else(port: int, content: bytes, code: str) -> None:
+def test_invalid_data_ends_only_its_connection_with_a_reason(port: int, content: bytes, code: str) -> None:
     back = raw(port, content)
     assert json.loads(back.split(b"\n")[0])["type"] == "error"
     assert f'"code": "{code}"'.encode() in back
     assert wait(answered(port, "chest pain", next(names))).startswith("Call 112 now.")
 
 
-def test_half_characters_are_answered_like_any_text(port: int) -> None:
+def test_unpaired_surrogates_are_answered_like_any_text(port: int) -> None:
     for kind in ("ping", "transcript", "synthesize"):
         assert b'"error"' not in raw(port, line(type=kind, data={"text": "does heat help \ud800"}))
 
@@ -578,7 +578,7 @@ FIELDS = st.dictionaries(
 
 @st.composite
 def whole_frames(draw: st.DrawFn) -> bytes:
-    """A frame that is one, whatever stands in it."""
+    """Draw a valid frame with arbitrary content."""
     kind, fields = draw(st.sampled_from(KINDS)), draw(FIELDS)
     data, payload = json.dumps(draw(FIELDS)).encode(), draw(st.binary(max_size=600))
     return line(type=kind, data=fields, data_length=len(data), payload_length=len(payload)) + data + payload
@@ -596,7 +596,7 @@ BROKEN_FRAMES = st.one_of(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(whole_frames(), max_size=8), BROKEN_FRAMES)
-def test_whatever_is_sent_it_goes_on(port: int, whole: list[bytes], broken: bytes) -> None:
+def test_the_server_survives_anything_that_is_sent(port: int, whole: list[bytes], broken: bytes) -> None:
     back = raw(port, b"".join(whole) + broken)
     assert b"internal error" not in back
     assert b'"pong"' in raw(port, line(type="ping"))
@@ -604,7 +604,7 @@ def test_whatever_is_sent_it_goes_on(port: int, whole: list[bytes], broken: byte
 
 @given(st.lists(whole_frames() | BROKEN_FRAMES, max_size=5))
 @example([line(type="a", data_length=2) + b"{}"])
-def test_any_bytes_are_frames_or_refused(sent: list[bytes]) -> None:
+def test_any_bytes_are_frames_or_rejected(sent: list[bytes]) -> None:
     async def read_all() -> list[Event]:
         reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
         reader.feed_data(b"".join(sent))
@@ -621,7 +621,7 @@ def test_any_bytes_are_frames_or_refused(sent: list[bytes]) -> None:
     assert all(isinstance(event.type, str) and isinstance(event.data, dict) for event in events)
 
 
-def test_a_client_that_never_finishes_a_frame_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_never_finishes_a_frame_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames, "FRAME_SECONDS", 0.05)
 
     async def read(content: bytes) -> Event | None:
@@ -640,7 +640,7 @@ def test_a_client_that_never_finishes_a_frame_is_not_waited_for(monkeypatch: pyt
         asyncio.run(read(b""))
 
 
-def test_one_client_too_many_is_refused_and_gets_the_place_when_it_is_free(port: int) -> None:
+def test_one_client_too_many_is_rejected_and_gets_a_slot_once_one_is_free(port: int) -> None:
     async def tried() -> Error:
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MAX_CLIENTS)]
         for _, writer in held:
@@ -659,11 +659,11 @@ def test_one_client_too_many_is_refused_and_gets_the_place_when_it_is_free(port:
     wait_until(lambda: Handled.is_type(wait(said(port, "chest pain", conversation_id=next(names))).type))
 
 
-# Sound that is cut
+# Interrupted speech
 
 
 class HalfAVoice:
-    """A voice that speaks one sentence, and then does not answer or fails."""
+    """A voice that speaks one sentence, and then hangs or fails."""
 
     name = "half"
 
@@ -683,7 +683,7 @@ class HalfAVoice:
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["the server stops", "the voice fails"])
-def test_half_a_text_ends_with_a_frame_that_breaks_off_so_that_home_assistant_does_not_keep_it(
+def test_interrupted_speech_ends_with_an_incomplete_frame_so_that_home_assistant_does_not_cache_it(
     skill: Skill, fails: bool
 ) -> None:
     voice = HalfAVoice(fails=fails)
@@ -701,8 +701,8 @@ def test_half_a_text_ends_with_a_frame_that_breaks_off_so_that_home_assistant_do
             else:
                 await asyncio.to_thread(voice.waits.wait, PATIENCE_SECONDS)
                 for task in tuple(server._tasks):
-                    task.cancel()  # as the end of the program does
-            with pytest.raises(asyncio.IncompleteReadError):  # Home Assistant forgets the sound
+                    task.cancel()  # as at the end of the program
+            with pytest.raises(asyncio.IncompleteReadError):  # Home Assistant then discards the audio
                 await client.read_event()
             voice.goes_on.set()
         with suppress(asyncio.CancelledError):
@@ -716,19 +716,19 @@ def test_half_a_text_ends_with_a_frame_that_breaks_off_so_that_home_assistant_do
 # The command
 
 
-def test_beyond_this_machine_it_says_where_words_go(far_port: int, name: str) -> None:
+def test_served_to_other_machines_the_privacy_answer_says_where_words_go(far_port: int, name: str) -> None:
     text = wait(answered(far_port, "are you recording me", name))
     assert "What you say goes to the machine that runs me, and no further." in text
 
 
-def test_it_speaks_for_itself_alone(port: int, name: str) -> None:
+def test_the_privacy_answer_covers_only_the_program_itself(port: int, name: str) -> None:
     text = wait(answered(port, "are you recording me", name))
     assert text.endswith("I pass nothing on. The assistant that hears you has its own rules.")
     assert "Nothing you say leaves this machine." not in text
 
 
 @pytest.mark.slow
-def test_beyond_this_machine_it_warns_and_ctrl_c_ends_it_at_once_while_somebody_speaks(tmp_path: Path) -> None:
+def test_served_to_other_machines_it_warns_and_ctrl_c_ends_it_at_once_during_speech(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [VOICE_HELPER, "serve", "wyoming", "--port", "0", "--voice", "none", "--host", "0.0.0.0"],
         cwd=tmp_path, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -750,7 +750,7 @@ def test_beyond_this_machine_it_warns_and_ctrl_c_ends_it_at_once_while_somebody_
     assert "no password" in err
 
 
-def test_a_port_that_is_taken_is_a_clear_error(run: Run, port: int) -> None:
+def test_a_port_in_use_is_a_clear_error(run: Run, port: int) -> None:
     ran = run("serve", "wyoming", "--port", port)
     assert ran.code == 1
     assert f"127.0.0.1 port {port} cannot be served" in ran.err

@@ -136,7 +136,9 @@ def test_a_small_folder_is_enough(folder: Path) -> None:
         ("answers.yaml", "answers:\n", 'last_of_several: "or"\nanswers:\n', "last_of_several needs {before} and"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_file_and_line(folder: Path, file: str, old: str, new: str, message: str) -> None:
+def test_a_mistake_is_reported_with_its_file_and_line(
+    folder: Path, file: str, old: str, new: str, message: str
+) -> None:
     path = folder / file
     text = path.read_text(encoding="utf-8")
     assert old in text
@@ -150,7 +152,7 @@ def test_a_mistake_is_named_with_its_file_and_line(folder: Path, file: str, old:
 @pytest.mark.parametrize(
     "template", ["I Have it", "it\u2019s", "cafe\u0301", "it('s|s) (a;b)", "{mineral:stone_2}", "{mineral}'\u0442"]
 )
-def test_a_template_that_some_text_matches_is_no_mistake(folder: Path, template: str) -> None:
+def test_a_template_that_some_text_matches_is_valid(folder: Path, template: str) -> None:
     path = folder / "sentences" / "all.yaml"
     path.write_text(SENTENCES.replace("hello [there]", template), encoding="utf-8")
     content, problems = check_folder(folder)
@@ -162,14 +164,14 @@ def test_a_template_that_some_text_matches_is_no_mistake(folder: Path, template:
     )
 
 
-def test_the_line_is_the_line_of_the_mistake(folder: Path) -> None:
+def test_the_reported_line_is_that_of_the_mistake(folder: Path) -> None:
     path = folder / "sentences" / "all.yaml"
     path.write_text(SENTENCES.replace("hello [there]", "hello [there"), encoding="utf-8")
     _, problems = check_folder(folder)
     assert any(f"all.yaml:{line_of(path, 'hello [there')}: greeting, sentence 1" in problem for problem in problems)
 
 
-def test_all_problems_come_at_once(folder: Path) -> None:
+def test_all_problems_are_reported_at_once(folder: Path) -> None:
     (folder / "sentences" / "all.yaml").write_text(SENTENCES.replace("<help>", "<halp>"), encoding="utf-8")
     (folder / "answers.yaml").write_text(ANSWERS.replace("remedy.heat", "remedy.hat"), encoding="utf-8")
     with pytest.raises(IntentsError) as caught:
@@ -186,20 +188,20 @@ def test_a_file_that_cannot_be_read_is_the_only_problem_until_it_can(folder: Pat
     assert "needs quotes" in problems[0]
 
 
-def test_a_sentence_that_another_intent_has_is_told_with_the_place_of_the_other(folder: Path) -> None:
+def test_a_sentence_of_two_intents_is_reported_with_both_locations(folder: Path) -> None:
     path = folder / "sentences" / "all.yaml"
     path.write_text(SENTENCES.replace('"hello [there]"', '"does heat help"'), encoding="utf-8")
     _, problems = check_folder(folder)
     assert any(re.search(r'also claimed by remedy_heat \(.*all\.yaml:\d+: "does', problem) for problem in problems)
 
 
-def test_a_file_that_is_not_utf_8_is_named_with_its_line(folder: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_reported_with_its_line(folder: Path) -> None:
     (folder / "facts.yaml").write_bytes(b"language: en\nfacts: {a: \xff}\n")
     _, problems = check_folder(folder)
     assert any("facts.yaml:2: is not UTF-8" in problem for problem in problems)
 
 
-def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_missing_folder_is_a_clear_error(tmp_path: Path) -> None:
     _, problems = check_folder(tmp_path / "nowhere")
     assert "there is no such intents folder" in problems[0]
 
@@ -230,7 +232,7 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
     assert [problem.rpartition("more.yaml")[2] for problem in problems] == [":1: cannot be read: Is a directory"]
 
 
-def test_what_two_sentence_files_define_is_named_where_it_stands_again(folder: Path) -> None:
+def test_a_name_defined_in_two_sentence_files_is_reported_at_its_second_location(folder: Path) -> None:
     again = (
         "lists: {mineral: {values: [iron]}}",
         "expansion_rules: {help: aid}",
@@ -246,13 +248,13 @@ def test_what_two_sentence_files_define_is_named_where_it_stands_again(folder: P
         assert any(f"more.yaml:{line}: {message}" in problem for problem in problems)
 
 
-def test_words_that_are_heard_otherwise_are_read(folder: Path) -> None:
+def test_misrecognized_forms_of_words_are_read(folder: Path) -> None:
     (folder / "pronunciation.yaml").write_text("language: en\nwords: {calcium: [K AE L]}\n", encoding="utf-8")
     assert load_content(folder).pronunciations == {"calcium": ("K AE L",)}
 
 
 @pytest.mark.slow
-def test_recognizers_are_told_what_people_say_and_what_must_be_heard_while_we_speak(content: Content) -> None:
+def test_recognizers_get_typical_phrases_and_those_to_recognize_during_speech(content: Content) -> None:
     phrases = draw_phrases(content)
     assert {"what's a muscle cramp", "tell me more"} <= set(phrases.questions)
     assert any("it is" in text for text in phrases.questions)
@@ -268,7 +270,7 @@ LEFT_BY_PROGRAMS = (".#all.yaml", "._all.yaml", "all.yaml~", ".all.yaml.swp", "#
 
 
 @pytest.mark.parametrize("name", LEFT_BY_PROGRAMS)
-def test_files_of_editors_and_of_the_system_are_left_alone(folder: Path, name: str) -> None:
+def test_files_of_editors_and_of_the_system_are_ignored(folder: Path, name: str) -> None:
     before = load_content(folder).content_key
     for place in (folder, folder / "sentences"):
         (place / name).write_bytes(b"\x00\xff: [")
@@ -276,7 +278,7 @@ def test_files_of_editors_and_of_the_system_are_left_alone(folder: Path, name: s
     assert load_content(folder).content_key == before
 
 
-def test_a_lock_that_leads_nowhere_is_left_alone(folder: Path) -> None:
+def test_a_dangling_lock_link_is_ignored(folder: Path) -> None:
     (folder / "sentences" / ".#all.yaml").symlink_to("somebody@host.1234")
     assert check_folder(folder)[1] == ()
 
@@ -291,11 +293,11 @@ def test_a_file_may_end_in_yml(folder: Path) -> None:
     assert any("facts.yml:1: " in problem for problem in check_folder(folder)[1])
 
 
-def test_a_file_that_stands_there_twice_is_a_problem(folder: Path) -> None:
+def test_a_file_with_both_suffixes_is_a_problem(folder: Path) -> None:
     (folder / "sentences" / "all.yml").write_text(SENTENCES, encoding="utf-8")
     (folder / "facts.yml").write_text(FACTS, encoding="utf-8")
     _, problems = check_folder(folder)
     assert [problem.rpartition("/")[2] for problem in problems] == [
-        "facts.yml:1: stands beside facts.yaml, so it is ignored: keep one of them",
-        "all.yml:1: stands beside all.yaml, so it is ignored: keep one of them",
+        "facts.yml:1: is ignored, because facts.yaml also exists: keep one of them",
+        "all.yml:1: is ignored, because all.yaml also exists: keep one of them",
     ]

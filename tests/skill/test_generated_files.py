@@ -1,4 +1,4 @@
-"""Generated files: where they lie, and whether they are as new as the words."""
+"""Generated files: their location, and whether they are up to date."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voice_helper.understanding.learned_alarm import ALARM_FILE, ALARM_LINES_FIL
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder whose generated files are all up to date, as far as their keys tell."""
+    """Return a folder whose generated files all have current keys."""
     folder = write_sky(tmp_path / "sky")
     content = load_content(folder)
     for name, key in ((LEARNED_FILE, content.learning_key), (ALARM_FILE, alarm_key(content))):
@@ -33,13 +33,13 @@ def stale_names(folder: Path) -> list[str]:
     return [file.path.relative_to(folder).as_posix() for file in stale_files(load_content(folder))]
 
 
-def test_the_shipped_files_that_learn_makes_are_as_new_as_the_words(content: Content) -> None:
+def test_the_shipped_files_made_by_learn_are_up_to_date(content: Content) -> None:
     assert content.folder == intents_folder()
     stale = [file for file in stale_files(content) if not file.needs_training]
     assert not stale, f"run: {stale[0].command}"
 
 
-def test_files_that_were_made_from_these_words_are_not_stale(folder: Path) -> None:
+def test_files_made_from_the_current_sources_are_not_stale(folder: Path) -> None:
     assert stale_names(folder) == []
 
 
@@ -56,7 +56,7 @@ def test_missing_files_are_not_stale(tmp_path: Path) -> None:
         ("answers.yaml", ANSWERS.replace("Far.", "Very far."), []),
     ],
 )
-def test_a_change_makes_the_files_stale_that_are_made_from_it(
+def test_a_change_makes_the_files_that_depend_on_it_stale(
     folder: Path, changed: str, text: str, stale: list[str]
 ) -> None:
     (folder / changed).write_text(text, encoding="utf-8")
@@ -73,7 +73,7 @@ def test_a_file_without_a_key_is_stale(folder: Path, name: str) -> None:
     assert stale_names(folder) == [f"generated/{name}"]
 
 
-def test_check_names_each_stale_file_and_the_command_that_makes_it(folder: Path, run: Run) -> None:
+def test_check_names_each_stale_file_and_the_command_that_regenerates_it(folder: Path, run: Run) -> None:
     assert run("check", folder).code == 0
     (folder / ALARM_LINES_FILE).write_text("[ordinary]\nthe sun is out\n", encoding="utf-8")
     ran = run("check", folder)

@@ -1,4 +1,4 @@
-"""What was read of an intents folder is kept for the next start."""
+"""The parsed content of an intents folder is cached for the next start."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ QUESTIONS = (
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of the test's own, not made yet."""
+    """Return a separate cache folder, which does not exist yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return cache_folder()
 
 
 @pytest.fixture
 def folder(spanish_folder: Path, tmp_path: Path, spanish: Skill) -> Path:
-    """A copy of the Spanish folder, with what was learned in it."""
+    """Return a copy of the Spanish folder, with its trained model."""
     from voice_helper.understanding import classifier
 
     copy = tmp_path / "intents" / "es"
@@ -68,7 +68,7 @@ def meanings(skill: Skill) -> list[object]:
 
 
 @pytest.mark.slow
-def test_the_second_start_reads_what_the_first_has_kept(
+def test_the_second_start_reads_what_the_first_has_cached(
     folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = open_skill(folder=folder)
@@ -82,7 +82,7 @@ def test_the_second_start_reads_what_the_first_has_kept(
     assert second.content.folder == folder
 
 
-def test_an_edited_folder_is_read_anew(folder: Path, cache: Path) -> None:
+def test_an_edited_folder_is_read_again(folder: Path, cache: Path) -> None:
     open_skill(folder=folder)
     answers = folder / "answers.yaml"
     answers.write_text(answers.read_text("utf-8").replace("Vale, me callo.", "De acuerdo."), encoding="utf-8")
@@ -90,7 +90,7 @@ def test_an_edited_folder_is_read_anew(folder: Path, cache: Path) -> None:
     assert len(kept(cache)) == 2
 
 
-def test_a_mistake_is_named_whatever_was_kept_before(folder: Path, cache: Path) -> None:
+def test_a_mistake_is_reported_whatever_was_cached_before(folder: Path, cache: Path) -> None:
     open_skill(folder=folder)
     (folder / "sentences" / "more.yaml").write_text('intents: {x: {data: [{sentences: ["(a"]}]}}', encoding="utf-8")
     for _ in range(2):
@@ -99,7 +99,7 @@ def test_a_mistake_is_named_whatever_was_kept_before(folder: Path, cache: Path) 
     assert len(kept(cache)) == 1
 
 
-def test_other_settings_and_another_place_are_read_for_themselves(folder: Path, tmp_path: Path) -> None:
+def test_other_settings_and_another_folder_have_separate_cache_entries(folder: Path, tmp_path: Path) -> None:
     open_skill(folder=folder)
     assert open_skill(folder=folder, settings={"number": "061"}).content.answers.settings["number"] == "061"
     moved = tmp_path / "elsewhere"
@@ -107,7 +107,9 @@ def test_other_settings_and_another_place_are_read_for_themselves(folder: Path, 
     assert open_skill(folder=moved).content.sentences.templates[0].place.file.startswith(moved.as_posix())
 
 
-def test_other_code_reads_the_folder_anew(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_of_the_code_reads_the_folder_again(
+    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     open_skill(folder=folder)
     monkeypatch.setattr(skill_module, "_READERS", (*skill_module._READERS, "support/cache"))
     open_skill(folder=folder)
@@ -124,7 +126,7 @@ def test_other_code_reads_the_folder_anew(folder: Path, cache: Path, monkeypatch
         pytest.param(lambda whole: b"not what it should be\n" * 99, id="text"),
     ],
 )
-def test_a_damaged_file_is_made_anew_in_silence(
+def test_a_damaged_cache_file_is_silently_regenerated(
     folder: Path, cache: Path, damage: Callable[[bytes], bytes], capfd: pytest.CaptureFixture[str]
 ) -> None:
     wanted = meanings(open_skill(folder=folder))
@@ -146,7 +148,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(
 
 
 @pytest.mark.slow
-def test_two_programs_that_start_at_once_both_answer(folder: Path, cache: Path) -> None:
+def test_two_programs_started_at_once_both_answer(folder: Path, cache: Path) -> None:
     script = f"""
 from pathlib import Path
 from voice_helper.skill import open_skill
@@ -160,10 +162,10 @@ print(open_skill(folder=Path({str(folder)!r})).understanding.understand("para").
     assert len(kept(cache)) == 1
 
 
-# What was learned
+# The trained model
 
 
-def test_what_it_was_learned_from_is_known_without_reading_the_rest(folder: Path) -> None:
+def test_the_key_of_a_trained_model_is_read_without_the_rest(folder: Path) -> None:
     skill = open_skill(folder=folder)
     assert "learned" not in vars(skill.memory)
     assert skill.memory.learned_from == skill.memory.learned.learned_from
@@ -183,7 +185,7 @@ def test_a_text_is_found_among_arrays(tmp_path: Path) -> None:
         text_in(b"something else", "one")
 
 
-def test_a_learned_file_of_something_else_is_named(folder: Path) -> None:
+def test_a_trained_model_of_another_kind_is_reported(folder: Path) -> None:
     write_checked(generated_file(folder, LEARNED_FILE), b"something else")
     with pytest.raises(VoiceHelperError, match=r"nearest\.learned: cannot be read"):
         open_skill(folder=folder)
@@ -205,21 +207,21 @@ print(sorted({"numpy", "onnxruntime", "rapidfuzz", "vosk"} & sys.modules.keys())
 
 
 class Stranger:
-    """Of no module that is read back."""
+    """A class of a module that must not be unpickled."""
 
 
 PLACES = frozenset({"voice_helper.content.documents"})
 
 
-def test_only_classes_that_are_named_are_read_back() -> None:
-    command = b"cos\nsystem\n(S'exit 3'\ntR."  # what would run something
+def test_only_allowed_classes_are_unpickled() -> None:
+    command = b"cos\nsystem\n(S'exit 3'\ntR."  # would run a command if it were unpickled
     for content in (command, pickle.dumps(Stranger()), pickle.dumps(Place)[:-1]):
         write_checked(cache_folder() / "thing-key.values", content)
         assert kept_values("thing", "key", lambda: Place("made", 1), PLACES) == Place("made", 1)
         (cache_folder() / "thing-key.values").unlink()
 
 
-def test_values_come_back_as_they_were() -> None:
+def test_cached_values_are_restored_unchanged() -> None:
     value = {"places": (Place("a", 1), Place("b", 2)), "words": frozenset({"x"})}
     assert kept_values("thing", "key", lambda: value, PLACES) == value
     assert kept_values("thing", "key", lambda: pytest.fail("it was made again"), PLACES) == value
@@ -232,7 +234,7 @@ def test_a_file_that_others_may_have_written_is_not_read() -> None:
     assert kept_values("thing", "key", lambda: "made anew", PLACES) == "made anew"
 
 
-def test_only_the_newest_few_are_kept(cache: Path) -> None:
+def test_only_the_newest_few_cache_files_are_kept(cache: Path) -> None:
     for number in range(20):
         kept_values("thing", str(number), lambda: "made", PLACES)
     assert len(list(cache.iterdir())) < 10
@@ -240,7 +242,7 @@ def test_only_the_newest_few_are_kept(cache: Path) -> None:
 
 
 @pytest.mark.slow
-def test_after_all_was_loaded_the_first_near_question_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_load_all_the_first_question_without_a_template_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     skill = open_skill("en")
     skill.load_all()
     monkeypatch.setattr("voice_helper.support.onnx_weights.read_network", None)
@@ -252,7 +254,7 @@ def test_after_all_was_loaded_the_first_near_question_loads_nothing(monkeypatch:
 
 
 @pytest.mark.slow
-def test_the_shipped_phrases_are_those_that_are_drawn_from_the_shipped_sentences(content: Content, cache: Path) -> None:
+def test_the_shipped_phrases_are_drawn_from_the_shipped_sentences(content: Content, cache: Path) -> None:
     kept = phrases_of(content)
     assert not cache.exists(), "they were drawn anew: run voice-helper learn"
     assert kept == draw_phrases(content)
@@ -269,7 +271,7 @@ def test_an_edited_folder_has_its_own_phrases(folder: Path, cache: Path) -> None
 
 
 @pytest.mark.parametrize("damage", [b"", b"x" * 100, zlib.compress(b"[]")], ids=["empty", "other", "a list"])
-def test_damaged_phrases_are_as_if_they_were_not_there(folder: Path, damage: bytes) -> None:
+def test_damaged_phrases_are_treated_as_missing(folder: Path, damage: bytes) -> None:
     content = load_content(folder)
     generated_file(folder, PHRASES_FILE).write_bytes(damage)
     assert phrases_of(content) == draw_phrases(content)
@@ -277,7 +279,9 @@ def test_damaged_phrases_are_as_if_they_were_not_there(folder: Path, damage: byt
     assert phrases_of(content) == draw_phrases(content)
 
 
-def test_a_file_is_heard_whole_but_a_microphone_only_to_the_end_of_a_question(skill: Skill, tmp_path: Path) -> None:
+def test_a_file_is_transcribed_completely_but_a_microphone_only_to_the_end_of_a_question(
+    skill: Skill, tmp_path: Path
+) -> None:
     sound = recorded("stop") + silence(2.0)
     path = write_pcm(tmp_path / "two.wav", sound + sound)
     whole = skill.hear(path, recognizer=ScriptedRecognizer("does", "heat help"))

@@ -43,7 +43,7 @@ def test_the_shipped_page_has_its_buttons(content: Content) -> None:
         ("[what causes cramps,", "[what flurbs,", 'examples: "what flurbs" matches no sentence word for word'),
     ],
 )  # fmt: skip
-def test_a_mistake_in_the_words_of_the_page_is_named(content: Content, old: str, new: str, problem: str) -> None:
+def test_a_mistake_in_page_yaml_is_reported(content: Content, old: str, new: str, problem: str) -> None:
     assert old in PAGE
     assert problem in problems_of(content, PAGE.replace(old, new))
 
@@ -65,7 +65,7 @@ def completed(content: Content, own: str | None) -> WebLabels:
     return page
 
 
-def test_what_a_page_leaves_out_is_the_usual_text_of_the_language(content: Content) -> None:
+def test_texts_that_a_page_leaves_out_are_the_defaults_of_the_language(content: Content) -> None:
     page = completed(content, "labels: {title: Knots}\ncommands: {guide_next: {label: On, says: go on}}")
     assert (page.labels["title"], page.labels["about"]) == ("Knots", "Ask aloud about knots.")
     assert page.labels.keys() == LABELS
@@ -73,7 +73,7 @@ def test_what_a_page_leaves_out_is_the_usual_text_of_the_language(content: Conte
     assert (page.places, page.examples) == ((), ())
 
 
-def test_a_folder_without_a_page_has_the_usual_one_with_the_commands_that_it_understands(content: Content) -> None:
+def test_a_folder_without_a_page_has_the_default_page_with_its_own_commands(content: Content) -> None:
     few = {"guide_next", "guide_stop"}
     templates = [each for each in content.sentences.templates if each.intent in few and each.text != "next"]
     sentences = replace(content.sentences, templates=tuple(templates))
@@ -84,5 +84,5 @@ def test_a_folder_without_a_page_has_the_usual_one_with_the_commands_that_it_und
         assert sentences.exact(sentences.language.normalize(button.says))[0].intent == intent
 
 
-def test_a_language_without_usual_texts_has_a_page_only_if_the_folder_has_one(content: Content) -> None:
+def test_a_language_without_default_texts_has_a_page_only_if_the_folder_has_one(content: Content) -> None:
     assert read_web_labels(None, None, "knots", content.sentences, Problems()) is None

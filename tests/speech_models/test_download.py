@@ -1,4 +1,6 @@
-"""Files fetched from a real server on this machine: what a cut, a lie or a stall does, and what is said of it."""
+"""Downloads from a real server on this machine, with interruptions, false headers and stalls, and the messages about
+them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ MOST = 2_000_000
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that tries again at once, and knows no proxy."""
+    """Let the client retry at once, without a proxy."""
     monkeypatch.setattr(downloads, "_WAIT_SECONDS", 0.001)
     monkeypatch.setenv("NO_PROXY", "*")
 
@@ -49,7 +51,7 @@ def refusal(server: Server, part: Path) -> str:
     return caught.value.message
 
 
-# Cuts
+# Interruptions
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -59,10 +61,10 @@ def refusal(server: Server, part: Path) -> str:
     names_length=st.booleans(),
     version=st.sampled_from([None, '"one"', 'W/"weak"']),
 )
-def test_what_is_fetched_over_any_cuts_is_what_the_server_has(
+def test_a_download_with_any_interruptions_equals_the_servers_file(
     server: Server, tmp_path: Path, cuts: list[int], ranges: bool, names_length: bool, version: str | None
 ) -> None:
-    if not names_length:  # then a cut cannot be told from the end
+    if not names_length:  # then an interruption looks like the end
         cuts = []
     server.cuts, server.ranges, server.names_length, server.version = list(cuts), ranges, names_length, version
     part = tmp_path / "part"
@@ -70,7 +72,7 @@ def test_what_is_fetched_over_any_cuts_is_what_the_server_has(
     assert fetched(server, part) == CONTENT
 
 
-def test_after_a_cut_only_the_rest_is_asked_for(server: Server, tmp_path: Path) -> None:
+def test_after_an_interruption_only_the_rest_is_requested(server: Server, tmp_path: Path) -> None:
     server.cuts = [300_000, 200_000]
     seen: list[int] = [0]
     assert fetched(server, tmp_path / "part", seen) == CONTENT
@@ -79,9 +81,9 @@ def test_after_a_cut_only_the_rest_is_asked_for(server: Server, tmp_path: Path) 
     assert seen == sorted(seen), "the progress never goes back"
 
 
-def test_it_goes_on_the_next_time_with_what_came_before_the_last_cut(server: Server, tmp_path: Path) -> None:
+def test_the_next_attempt_continues_with_the_data_before_the_last_interruption(server: Server, tmp_path: Path) -> None:
     server.cuts = [300_000, 0, 0, 0, 0]
-    assert "was cut after 0.3 MB" in refusal(server, tmp_path / "part")
+    assert "was interrupted after 0.3 MB" in refusal(server, tmp_path / "part")
     server.cuts = []
     assert fetched(server, tmp_path / "part") == CONTENT
     assert server.asked[-1] == "bytes=300000-"
@@ -94,18 +96,18 @@ def test_a_file_that_has_changed_on_the_server_is_not_mixed_with_the_old_one(ser
     assert fetched(server, tmp_path / "part") == server.content
 
 
-def test_a_part_that_is_longer_than_the_file_is_begun_anew(server: Server, tmp_path: Path) -> None:
+def test_a_partial_file_longer_than_the_file_is_discarded(server: Server, tmp_path: Path) -> None:
     (tmp_path / "part").write_bytes(b"x" * (len(CONTENT) + 1))
     assert fetched(server, tmp_path / "part") == CONTENT
 
 
-def test_what_is_there_whole_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
+def test_a_complete_file_is_not_downloaded_again(server: Server, tmp_path: Path) -> None:
     (tmp_path / "part").write_bytes(CONTENT)
     assert fetched(server, tmp_path / "part") == CONTENT
     assert server.asked == [f"bytes={len(CONTENT)}-"]
 
 
-def test_a_server_that_names_too_large_a_length_ends_all_the_same(server: Server, tmp_path: Path) -> None:
+def test_a_download_ends_even_if_the_server_declares_too_large_a_length(server: Server, tmp_path: Path) -> None:
     server.claims_more = 1_000
     assert fetched(server, tmp_path / "part") == CONTENT
 
@@ -115,39 +117,39 @@ def test_parts_that_do_not_fit_together_are_never_joined(server: Server, tmp_pat
     assert "do not fit together" in refusal(server, tmp_path / "part")
 
 
-# What goes wrong has its own words
+# Error messages
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"status": 404}, "answers 404 Not Found"),
-        ({"status": 500}, "answers 500 Internal Server Error"),
+        ({"status": 404}, "returned 404 Not Found"),
+        ({"status": 500}, "returned 500 Internal Server Error"),
         ({"kind": "text/html; charset=utf-8"}, "returned a web page, not a model"),
         ({"content": b"\n<!DOCTYPE html><title>Log in</title>"}, "returned a web page, not a model"),
         ({"content": b"x" * (MOST + 1)}, "sent more data than the model"),
         ({"content": b"x" * (MOST + 1), "names_length": False}, "sent more data than the model"),
         ({"stalls_after": 0}, "stopped responding after 0.0 MB"),
         ({"stalls_after": 131_072, "ranges": False}, "stopped responding after 0.1 MB"),
-        ({"cuts": [0] * 9}, "was cut after 0.0 MB"),
+        ({"cuts": [0] * 9}, "was interrupted after 0.0 MB"),
         ({"address": "http://127.0.0.1:9"}, "127.0.0.1 refuses the connection"),
         ({"leads_to": "http://127.0.0.2:9/m.zip"}, "redirects to an unencrypted address"),
         ({"leads_to": "/m.zip"}, "redirects in a loop"),
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_goes_wrong_is_named(
+def test_the_cause_of_a_failure_is_reported(
     server: Server, tmp_path: Path, change: dict[str, object], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "stalls_after" in change:  # elsewhere a server on a busy machine may take its time
+    if "stalls_after" in change:  # in the other cases, a server on a busy machine may be slow
         monkeypatch.setattr(downloads, "_STALL_SECONDS", 1.0)
     for name, value in change.items():
         setattr(server, name, value)
     assert words in refusal(server, tmp_path / "part")
 
 
-def test_what_names_itself_too_large_is_not_begun_and_what_turns_out_so_is_not_kept(
+def test_a_file_declared_too_large_is_not_downloaded_and_one_that_grows_too_large_is_not_kept(
     server: Server, tmp_path: Path
 ) -> None:
     server.content = bytes(MOST + 1)
@@ -182,7 +184,7 @@ def test_without_a_network_it_says_so_at_once(
     assert len(asked) == 1, "trying again does not help"
 
 
-def test_a_proxy_that_refuses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_refuses_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     assert "proxy" in refusal(Server(address="https://example.org"), tmp_path / "part")
@@ -202,7 +204,7 @@ def test_a_proxy_that_refuses_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         ("http://exam ple:80", "is not a valid address"),
     ],
 )
-def test_a_proxy_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str, words: str) -> None:
+def test_an_invalid_proxy_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str, words: str) -> None:
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     assert words in refusal(Server(address="https://example.org"), tmp_path / "part")
@@ -216,7 +218,7 @@ def test_a_proxy_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         (502, "does not let this program through: 502"),
     ],
 )
-def test_what_a_proxy_answers_is_told_without_its_password(
+def test_a_proxys_response_is_reported_without_the_password(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, words: str
 ) -> None:
     server.tunnels = status
@@ -235,7 +237,7 @@ def test_what_a_proxy_answers_is_told_without_its_password(
     ],
     ids=["silent", "refused"],
 )
-def test_a_server_that_cannot_be_connected_to_is_named(
+def test_an_unreachable_server_is_named(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
 ) -> None:
     def connect(self: socket.socket, address: object) -> None:
@@ -245,7 +247,7 @@ def test_a_server_that_cannot_be_connected_to_is_named(
     assert f"127.0.0.1 {words}" in refusal(server, tmp_path / "part")
 
 
-def test_a_full_disk_is_no_fault_of_the_network(server: Server, tmp_path: Path) -> None:
+def test_a_full_disk_is_not_reported_as_a_network_error(server: Server, tmp_path: Path) -> None:
     (tmp_path / "part").symlink_to("/dev/full")
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
         fetched(server, tmp_path / "part")
@@ -255,7 +257,7 @@ def test_a_full_disk_is_no_fault_of_the_network(server: Server, tmp_path: Path) 
 # Encryption
 
 
-def test_a_certificate_that_nobody_has_signed_is_refused(
+def test_an_unsigned_certificate_is_rejected(
     certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
@@ -265,7 +267,7 @@ def test_a_certificate_that_nobody_has_signed_is_refused(
         assert server.asked == []
 
 
-def test_over_a_trusted_connection_it_is_fetched_over_cuts_too(
+def test_a_download_over_https_also_survives_interruptions(
     certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
@@ -274,7 +276,7 @@ def test_over_a_trusted_connection_it_is_fetched_over_cuts_too(
         assert fetched(server, tmp_path / "part") == CONTENT
 
 
-def test_a_certificate_of_another_server_is_refused(
+def test_a_certificate_of_another_server_is_rejected(
     certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
@@ -284,7 +286,7 @@ def test_a_certificate_of_another_server_is_refused(
         assert "certificate of localhost belongs to another server: Hostname mismatch" in told
 
 
-def test_a_certificate_that_has_expired_is_refused_and_the_clock_named(
+def test_an_expired_certificate_is_rejected_with_a_hint_about_the_clock(
     certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = tmp_path / "old.pem"
@@ -322,7 +324,7 @@ def test_a_redirection_away_from_encryption_is_not_followed(
         ("http://192.168.1.5/m.zip", True),
     ],
 )
-def test_encrypted_addresses_mirrors_and_this_machine_are_fetched_from(url: str, is_mirror: bool) -> None:
+def test_encrypted_addresses_mirrors_and_this_machine_are_allowed(url: str, is_mirror: bool) -> None:
     check_address(url, is_mirror=is_mirror)
 
 
@@ -340,7 +342,7 @@ def test_encrypted_addresses_mirrors_and_this_machine_are_fetched_from(url: str,
         ("https://me:secret@example.org/m.zip", False, "^the address of example.org has a user"),
     ],
 )
-def test_other_addresses_are_refused(url: str, is_mirror: bool, words: str) -> None:
+def test_other_addresses_are_rejected(url: str, is_mirror: bool, words: str) -> None:
     with pytest.raises(ModelInstallError, match=words) as caught:
         check_address(url, is_mirror=is_mirror)
     assert caught.value.hint

@@ -15,7 +15,7 @@ ENGLISH = "vosk-model-small-en-us-0.15"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home without any model."""
+    """Return a home folder without models."""
     home = tmp_path / "home"
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "share"))
@@ -30,7 +30,7 @@ def make_model(folder: Path) -> Path:
     return folder
 
 
-def test_folders_are_searched_in_the_order_of_the_design(
+def test_folders_are_searched_in_the_documented_order(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOSK_MODEL_PATH", os.pathsep.join([str(tmp_path / "one"), str(tmp_path / "two")]))
@@ -44,7 +44,7 @@ def test_folders_are_searched_in_the_order_of_the_design(
     )
 
 
-def test_the_first_folder_with_a_model_is_taken(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_folder_with_a_model_is_used(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named, own, vosk = tmp_path / "named", user_models_folder() / ENGLISH, home / ".cache" / "vosk" / ENGLISH
     make_model(vosk)
     assert find_vosk_model("en", None) == vosk
@@ -55,13 +55,13 @@ def test_the_first_folder_with_a_model_is_taken(home: Path, tmp_path: Path, monk
     assert find_vosk_model("en", None) == named / ENGLISH
 
 
-def test_vosk_model_path_may_name_the_model_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vosk_model_path_may_be_the_model_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = make_model(tmp_path / "my own")
     monkeypatch.setenv("VOSK_MODEL_PATH", str(model))
     assert find_vosk_model("en", None) == model
 
 
-def test_a_given_folder_goes_before_all_others(home: Path, tmp_path: Path) -> None:
+def test_a_given_folder_takes_precedence(home: Path, tmp_path: Path) -> None:
     make_model(home / ".cache" / "vosk" / ENGLISH)
     given = make_model(tmp_path / "given")
     assert find_vosk_model("en", given) == given
@@ -72,7 +72,7 @@ def test_a_given_folder_may_be_one_level_too_high(tmp_path: Path) -> None:
     assert find_vosk_model("en", tmp_path / "unpacked") == model
 
 
-def test_a_given_folder_with_two_models_is_not_guessed_at(tmp_path: Path) -> None:
+def test_a_given_folder_with_two_models_is_rejected(tmp_path: Path) -> None:
     make_model(tmp_path / "unpacked" / "one")
     make_model(tmp_path / "unpacked" / "two")
     with pytest.raises(ModelMissingError, match="is not a Vosk model"):
@@ -122,19 +122,19 @@ def test_a_folder_that_cannot_be_looked_up_hides_no_other(home: Path, monkeypatc
     assert find_vosk_model("en", None) == own
 
 
-def test_a_zip_file_given_as_a_model_is_refused(tmp_path: Path) -> None:
+def test_a_zip_file_given_as_a_model_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "model.zip").write_bytes(b"PK")
     with pytest.raises(ModelMissingError, match=r"model\.zip"):
         find_vosk_model("en", tmp_path / "model.zip")
 
 
-def test_a_broken_model_on_the_way_does_not_hide_a_whole_one(home: Path) -> None:
+def test_a_broken_model_does_not_hide_a_complete_one(home: Path) -> None:
     (user_models_folder() / ENGLISH / "am").mkdir(parents=True)
     whole = make_model(home / ".cache" / "vosk" / ENGLISH)
     assert find_vosk_model("en", None) == whole
 
 
-def test_a_model_of_another_language_is_not_taken(home: Path) -> None:
+def test_a_model_of_another_language_is_not_used(home: Path) -> None:
     make_model(home / ".cache" / "vosk" / "vosk-model-small-de-0.15")
     with pytest.raises(ModelMissingError, match='no Vosk model for the language "en"') as caught:
         find_vosk_model("en", None)
@@ -153,7 +153,7 @@ def test_a_model_of_another_language_is_not_taken(home: Path) -> None:
         ("en", "en"),
     ],
 )
-def test_the_names_of_models_tell_their_language(home: Path, name: str, language: str) -> None:
+def test_the_name_of_a_model_determines_its_language(home: Path, name: str, language: str) -> None:
     model = make_model(home / ".cache" / "vosk" / name)
     assert find_vosk_model(language, None) == model
 

@@ -1,4 +1,4 @@
-"""Models installed from a real server and imported from archives and folders: whole, or not at all."""
+"""Models are installed from a real server, or imported from archives and folders, completely or not at all."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ main()
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the models of a user without models will be, whose machine knows no proxy."""
+    """Return the models folder of a user without models, on a machine without a proxy."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("NO_PROXY", "*")
@@ -73,7 +73,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def all_load(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Engines that load everything: for what is not about loading."""
+    """Let every model load, for tests that are not about loading."""
     loading = dict.fromkeys(("vosk", "whisper"), "load = print")
     monkeypatch.setattr(model_store, "_LOADING", loading)
     return loading
@@ -81,7 +81,7 @@ def all_load(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.fixture
 def known_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A registry of one's own."""
+    """Return a function that replaces the registry."""
 
     def make(*models: KnownModel) -> None:
         entries = [asdict(model) | {"files": [asdict(file) for file in model.files]} for model in models]
@@ -92,7 +92,7 @@ def known_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 
 
 def packed(files: dict[str, bytes], inside: str = NAME) -> bytes:
-    """A model as it is published: a folder in a zip archive."""
+    """Return a model as it is published: a folder in a zip archive."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         for name, content in files.items():
@@ -101,7 +101,7 @@ def packed(files: dict[str, bytes], inside: str = NAME) -> bytes:
 
 
 def archived(server: Server, content: bytes, *, is_certain: bool = True) -> KnownModel:
-    """The model whose archive this is, on a server that has it."""
+    """Return the registry entry of a model whose archive is on the server."""
     server.content = content
     checksum = hashlib.sha256(content).hexdigest() if is_certain else None
     file = KnownFile(f"{NAME}.zip", len(content), checksum)
@@ -124,7 +124,7 @@ def put(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def quietly(doing: str, have: int, whole: int | None) -> None:
-    """Take the progress."""
+    """Ignore the progress."""
 
 
 def installs(model: KnownModel, mirror: str | None = None) -> Path:
@@ -143,7 +143,7 @@ def refusal(action: Callable[[], object]) -> str:
 
 
 def left(home: Path) -> set[str]:
-    """What lies among the models but the models."""
+    """Return the names in the models folder that are not models."""
     return {path.name for path in home.iterdir()} - {".lock"} - {path.name for path in installed()}
 
 
@@ -162,7 +162,7 @@ def real_archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_real_model_is_fetched_over_cuts_loaded_found_verified_and_removed(
+def test_a_real_model_is_downloaded_with_interruptions_loaded_found_verified_and_removed(
     server: Server, real_archive: bytes, home: Path
 ) -> None:
     model = archived(server, real_archive, is_certain=False)
@@ -193,7 +193,7 @@ def test_a_model_with_the_right_files_that_does_not_load_is_refused(tmp_path: Pa
     assert left(home) == set()
 
 
-def test_a_model_that_ends_the_process_that_loads_it_ends_only_that(
+def test_a_model_that_crashes_on_loading_crashes_only_its_own_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_store, "_LOADING", {"vosk": "import os; load = lambda path: os.abort()"})
@@ -203,7 +203,7 @@ def test_a_model_that_ends_the_process_that_loads_it_ends_only_that(
     assert "does not load in time" in refusal(lambda: imports(put(tmp_path / NAME, SHAPE)))
 
 
-def test_a_model_whose_engine_is_not_here_is_checked_by_its_files_alone(
+def test_a_model_of_a_missing_engine_is_checked_by_its_files_alone(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_store, "_LOADING", {"whisper": "import no_such_engine; load = print"})
@@ -213,7 +213,9 @@ def test_a_model_whose_engine_is_not_here_is_checked_by_its_files_alone(
 # Installing
 
 
-def test_a_wrong_checksum_is_refused_and_the_next_try_succeeds(server: Server, home: Path, all_load: object) -> None:
+def test_a_wrong_checksum_is_rejected_and_the_next_attempt_succeeds(
+    server: Server, home: Path, all_load: object
+) -> None:
     model = archived(server, packed(SHAPE))
     server.content = packed(SHAPE | {"am/final.mdl": b"MODEL"})
     assert "its checksum is" in refusal(lambda: installs(model))
@@ -222,7 +224,7 @@ def test_a_wrong_checksum_is_refused_and_the_next_try_succeeds(server: Server, h
     assert installs(model) == home / NAME
 
 
-def test_bad_content_without_a_checksum_is_not_kept_for_the_next_try(
+def test_bad_content_without_a_checksum_is_not_kept_for_the_next_attempt(
     server: Server, home: Path, all_load: object
 ) -> None:
     model = archived(server, packed(SHAPE), is_certain=False)
@@ -234,13 +236,13 @@ def test_bad_content_without_a_checksum_is_not_kept_for_the_next_try(
     assert installs(model) == home / NAME
 
 
-def test_what_was_fetched_before_the_last_cut_is_used_the_next_time(
+def test_data_downloaded_before_an_interruption_is_reused(
     server: Server, home: Path, all_load: object, known_models: Callable[..., None]
 ) -> None:
     model = archived(server, packed(SHAPE | {"README": bytes(300_000)}))
     known_models(model)
     server.cuts = [200_000, 0, 0, 0, 0]
-    assert "was cut after 0.2 MB" in refusal(lambda: installs(model))
+    assert "was interrupted after 0.2 MB" in refusal(lambda: installs(model))
     (row,) = (each for each in listed("en") if each.name == NAME)
     assert row.path is None
     assert 200_000 <= row.fetched_bytes < 200_100
@@ -256,7 +258,7 @@ def test_a_mirror_is_a_folder_with_the_same_files(server: Server, home: Path, al
     assert "would not be encrypted" in message
 
 
-def test_a_model_that_is_there_is_not_fetched_again(server: Server, all_load: object) -> None:
+def test_an_installed_model_is_not_downloaded_again(server: Server, all_load: object) -> None:
     model = archived(server, packed(SHAPE))
     installs(model)
     server.asked = []
@@ -264,7 +266,7 @@ def test_a_model_that_is_there_is_not_fetched_again(server: Server, all_load: ob
     assert server.asked == []
 
 
-def test_a_model_of_single_files_is_fetched_file_by_file(server: Server, home: Path, all_load: object) -> None:
+def test_a_model_of_separate_files_is_downloaded_file_by_file(server: Server, home: Path, all_load: object) -> None:
     model = single_files(server)
     server.cuts = [99, 99, 99, 200_000, 0, 0, 0, 0]
     assert "was cut" in refusal(lambda: installs(model))
@@ -288,13 +290,13 @@ def test_a_wrong_file_among_single_files_is_named_and_the_others_are_kept(
     assert installs(model) == home / WHISPER
 
 
-def test_a_name_that_is_not_in_the_registry_is_refused_with_those_that_are() -> None:
+def test_a_name_outside_the_registry_is_rejected_with_the_known_names() -> None:
     with pytest.raises(ModelInstallError, match='there is no model "vosk-model-xx"') as caught:
         known("vosk-model-xx")
     assert "vosk-model-small-en-us-0.15" in str(caught.value.hint)
 
 
-def test_the_registry_names_for_every_model_what_is_needed() -> None:
+def test_the_registry_is_complete_for_every_model() -> None:
     for model in registry():
         assert model.engine in {"vosk", "whisper"}
         assert model.url.startswith("https://")
@@ -311,21 +313,21 @@ def test_the_registry_names_for_every_model_what_is_needed() -> None:
 # Disks
 
 
-def test_too_little_room_is_said_before_anything_is_fetched(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_space_is_reported_before_the_download(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     model = replace(archived(server, packed(SHAPE)), unpacked_bytes=5_000_000)
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1_000_000))
     assert "not enough space" in refusal(lambda: installs(model))
     assert server.asked == []
 
 
-def test_a_disk_that_is_full_in_the_middle_is_said(server: Server, home: Path) -> None:
+def test_a_disk_that_fills_up_during_the_download_is_reported(server: Server, home: Path) -> None:
     model = archived(server, packed(SHAPE))
     (home / f".{NAME}.parts").mkdir(parents=True)
     (home / f".{NAME}.parts" / f"{NAME}.zip").symlink_to("/dev/full")
     assert "not enough space" in refusal(lambda: installs(model))
 
 
-def test_a_disk_that_is_full_while_unpacking_keeps_what_was_fetched(
+def test_a_disk_that_fills_up_during_unpacking_keeps_the_download(
     server: Server, home: Path, all_load: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = replace(archived(server, packed(SHAPE | {"README": bytes(9_000_000)})), unpacked_bytes=0)
@@ -337,7 +339,7 @@ def test_a_disk_that_is_full_while_unpacking_keeps_what_was_fetched(
     assert server.asked == [None, f"bytes={len(server.content)}-"]
 
 
-def test_a_file_that_may_not_grow_is_a_full_disk_too(
+def test_a_file_size_limit_is_reported_like_a_full_disk(
     server: Server, tmp_path: Path, all_load: dict[str, str], known_models: Callable[..., None]
 ) -> None:
     model = archived(server, packed(SHAPE | {"README": bytes(3_000_000)}))
@@ -351,7 +353,7 @@ def test_a_file_that_may_not_grow_is_a_full_disk_too(
     assert server.asked[-1] == "bytes=1024000-"
 
 
-def test_a_folder_that_may_not_be_written_is_named(
+def test_an_unwritable_folder_is_named(
     tmp_path: Path, home: Path, all_load: dict[str, str], known_models: Callable[..., None]
 ) -> None:
     known_models()
@@ -359,7 +361,7 @@ def test_a_folder_that_may_not_be_written_is_named(
     home.chmod(0o555)
     put(tmp_path / NAME, SHAPE)
     as_others = []
-    if os.geteuid() == 0:  # who may write everywhere, but for this
+    if os.geteuid() == 0:  # root may write everywhere
         setpriv = shutil.which("setpriv") or pytest.skip("setpriv is not installed")
         as_others = [setpriv, "--bounding-set", "-dac_override,-dac_read_search"]
     ran = ran_to_its_end([*as_others, *program(tmp_path, all_load, "import", str(tmp_path / NAME))])
@@ -373,11 +375,11 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
     assert "cannot be read or written: Not a directory" in refusal(lambda: imports(put(tmp_path / NAME, SHAPE)))
 
 
-# Several at once, and those that die
+# Concurrent and killed installs
 
 
 def program(folder: Path, loading: dict[str, str], *arguments: str) -> list[str]:
-    """The program with the registry of a folder."""
+    """Return the command line of the program with the registry in a folder."""
     return [sys.executable, "-c", _PROGRAM.format(folder=str(folder), loading=loading), "models", *arguments]
 
 
@@ -395,12 +397,12 @@ def started(command: Sequence[str]) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_it_leaves_no_half_model_and_the_next_install_succeeds(
+def test_an_install_killed_at_any_moment_leaves_no_partial_model_and_the_next_one_succeeds(
     server: Server, home: Path, tmp_path: Path, known_models: Callable[..., None]
 ) -> None:
     model = archived(server, packed(SHAPE | {"graph/words.txt": random.Random(2).randbytes(8_000_000)}))
     known_models(model)
-    server.seconds_a_block = 0.004  # half a second in all, as long as the rest
+    server.seconds_a_block = 0.004  # half a second in total, as long as the rest
     loading = {"vosk": "import time; load = lambda path: time.sleep(0.2)"}
     command = program(tmp_path, loading, "install", NAME)
     found_whole = 0
@@ -422,7 +424,7 @@ def test_killed_at_any_moment_it_leaves_no_half_model_and_the_next_install_succe
     assert found_whole < 6, "none of them was killed in the middle"
 
 
-def test_a_model_appears_whole_under_its_name(tmp_path: Path, home: Path, all_load: object) -> None:
+def test_a_model_appears_under_its_name_only_when_complete(tmp_path: Path, home: Path, all_load: object) -> None:
     source = put(tmp_path / NAME, SHAPE | {f"words/{number}": b"x" for number in range(300)})
     seen: list[int] = []
 
@@ -439,7 +441,7 @@ def test_a_model_appears_whole_under_its_name(tmp_path: Path, home: Path, all_lo
 
 
 @pytest.mark.slow
-def test_two_at_once_do_not_meet_and_a_dead_one_stops_nobody(
+def test_two_installs_do_not_interfere_and_a_dead_one_blocks_nobody(
     server: Server, tmp_path: Path, all_load: dict[str, str], known_models: Callable[..., None]
 ) -> None:
     model = archived(server, packed(SHAPE | {"README": bytes(500_000)}))
@@ -458,7 +460,7 @@ def test_two_at_once_do_not_meet_and_a_dead_one_stops_nobody(
     assert server.asked[-1] == "bytes=131072-"
 
 
-def test_ctrl_c_ends_it_at_once_and_keeps_what_came(
+def test_ctrl_c_ends_an_install_at_once_and_keeps_the_downloaded_data(
     server: Server, home: Path, tmp_path: Path, all_load: dict[str, str], known_models: Callable[..., None]
 ) -> None:
     known_models(archived(server, packed(SHAPE | {"README": bytes(500_000)})))
@@ -467,7 +469,7 @@ def test_ctrl_c_ends_it_at_once_and_keeps_what_came(
     part = home / f".{NAME}.parts" / f"{NAME}.zip"
     wait_until(lambda: part.exists() and part.stat().st_size > 0)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)  # the server goes on stalling for longer
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)  # the server stalls for longer than that
     assert process.returncode == 130
     assert "Traceback" not in said
     assert part.stat().st_size > 0
@@ -481,7 +483,7 @@ def test_a_model_that_is_still_being_copied_or_removed_is_not_found(home: Path) 
     assert installed() == ()
 
 
-def test_what_a_dead_one_left_is_swept_away(tmp_path: Path, home: Path, all_load: object) -> None:
+def test_the_remains_of_a_dead_install_are_removed(tmp_path: Path, home: Path, all_load: object) -> None:
     for name in (".a.coming", ".b.removing", f".{NAME}.parts", ".other.parts"):
         put(home / name, SHAPE)
     put(home / NAME, SHAPE)
@@ -500,14 +502,14 @@ def test_what_a_dead_one_left_is_swept_away(tmp_path: Path, home: Path, all_load
         ("vosk-model-fr-0.22.zip", "", "vosk-model-fr-0.22"),
     ],
 )
-def test_an_archive_is_named_as_the_folder_in_it(
+def test_a_model_from_an_archive_gets_the_name_of_its_folder(
     tmp_path: Path, home: Path, all_load: object, given: str, inside: str, named: str
 ) -> None:
     (tmp_path / given).write_bytes(packed(SHAPE, inside))
     assert imports(tmp_path / given) == home / named == find_model("vosk", "fr", None)
 
 
-def test_a_folder_is_named_as_it_is_also_where_it_is_given_as_a_dot(
+def test_a_model_from_a_folder_gets_its_name_even_if_given_as_a_dot(
     tmp_path: Path, home: Path, all_load: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(put(tmp_path / "vosk-model-small-fr-0.22", SHAPE))
@@ -522,14 +524,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "../a", "two words", "a\nb", "x" * 101, "-a"])
-def test_names_that_are_no_names_are_refused(tmp_path: Path, home: Path, all_load: object, name: str) -> None:
+def test_invalid_names_are_rejected(tmp_path: Path, home: Path, all_load: object, name: str) -> None:
     source = put(tmp_path / "m (1)", SHAPE)
     message = refusal(lambda: imports(source, name=name or None))
     assert "cannot be the name of a model" in message
     assert left(home) == set()
 
 
-def test_an_archive_of_the_registry_is_known_by_its_checksum(
+def test_an_archive_in_the_registry_is_recognized_by_its_checksum(
     server: Server, tmp_path: Path, home: Path, all_load: object, known_models: Callable[..., None]
 ) -> None:
     known_models(archived(server, packed(SHAPE, inside="model")))
@@ -537,7 +539,7 @@ def test_an_archive_of_the_registry_is_known_by_its_checksum(
     assert imports(tmp_path / "download (1).zip") == home / NAME
 
 
-def test_what_only_has_the_name_of_one_of_the_registry_is_refused(
+def test_a_different_model_under_a_registered_name_is_rejected(
     server: Server, tmp_path: Path, home: Path, all_load: object, known_models: Callable[..., None]
 ) -> None:
     known_models(archived(server, packed(SHAPE)), single_files(server))
@@ -563,7 +565,9 @@ def test_what_only_has_the_name_of_one_of_the_registry_is_refused(
         ({}, "is not a Vosk model: am/final.mdl is missing"),
     ],
 )
-def test_something_else_is_refused_with_what_it_lacks(tmp_path: Path, files: dict[str, bytes], words: str) -> None:
+def test_a_folder_that_is_not_a_model_is_rejected_with_what_it_lacks(
+    tmp_path: Path, files: dict[str, bytes], words: str
+) -> None:
     (tmp_path / "other").mkdir()
     assert words in refusal(lambda: imports(put(tmp_path / "other", files)))
     (tmp_path / "other.zip").write_bytes(packed(files, inside=""))
@@ -571,7 +575,7 @@ def test_something_else_is_refused_with_what_it_lacks(tmp_path: Path, files: dic
         assert words in refusal(lambda: imports(tmp_path / "other.zip"))
 
 
-def test_what_is_not_there_or_is_no_archive_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_or_one_that_is_not_an_archive_is_rejected(tmp_path: Path) -> None:
     for name in ("nowhere", "/dev/zero", "x" * 300, "a\x00b"):
         assert refusal(partial(imports, tmp_path / name))
     (tmp_path / "m.tar.gz").write_bytes(b"\x1f\x8b")
@@ -591,21 +595,21 @@ def test_whisper_models_are_found_for_their_language(home: Path) -> None:
     assert find_model("whisper", "ko", None) == home / "whisper-base"
 
 
-def test_a_model_of_one_engine_is_not_taken_for_another(home: Path) -> None:
+def test_a_model_of_one_engine_is_not_used_for_another(home: Path) -> None:
     put(home / "vosk-model-en", SHAPE)
     with pytest.raises(ModelMissingError):
         find_model("whisper", "en", None)
     assert missing_in(home / "vosk-model-en", "whisper") == "config.json is missing"
 
 
-def test_a_given_folder_is_taken_or_refused_for_its_engine(tmp_path: Path) -> None:
+def test_a_given_folder_is_used_or_rejected_for_its_engine(tmp_path: Path) -> None:
     put(tmp_path / "up" / "m", WHISPER_FILES)
     assert find_model("whisper", "ko", tmp_path / "up") == tmp_path / "up" / "m"
     with pytest.raises(ModelMissingError, match=r"is not a Vosk model: am/final\.mdl is missing"):
         find_model("vosk", "en", tmp_path / "up" / "m")
 
 
-def test_the_list_shows_what_is_known_what_is_here_and_what_is_used(
+def test_the_list_shows_known_installed_and_active_models(
     server: Server,
     tmp_path: Path,
     home: Path,
@@ -629,7 +633,7 @@ def test_the_list_shows_what_is_known_what_is_here_and_what_is_used(
 # Verifying and removing
 
 
-def test_a_receipt_that_cannot_be_understood_is_named(tmp_path: Path, all_load: object) -> None:
+def test_an_invalid_receipt_is_reported(tmp_path: Path, all_load: object) -> None:
     path = imports(put(tmp_path / NAME, SHAPE))
     for text in ("", "{}", "[]", '{"files": []}', "\x00"):
         (path / "voice-helper.json").write_text(text, encoding="utf-8")
@@ -649,7 +653,7 @@ def test_only_what_was_installed_is_removed(tmp_path: Path, home: Path, all_load
     assert path.is_dir()
 
 
-def test_what_was_fetched_of_a_model_can_be_removed(server: Server, home: Path) -> None:
+def test_a_partial_download_can_be_removed(server: Server, home: Path) -> None:
     model = archived(server, packed(SHAPE | {"README": bytes(300_000)}))
     server.cuts = [200_000, 0, 0, 0, 0]
     refusal(lambda: installs(model))
@@ -661,7 +665,7 @@ def test_what_was_fetched_of_a_model_can_be_removed(server: Server, home: Path) 
 
 
 @pytest.mark.slow
-def test_a_model_is_listed_installed_verified_and_removed_as_a_person_does_it(
+def test_a_model_is_listed_installed_verified_and_removed_on_the_command_line(
     server: Server, tmp_path: Path, home: Path, all_load: dict[str, str], known_models: Callable[..., None]
 ) -> None:
     known_models(replace(archived(server, packed(SHAPE)), url="https://example.org"))

@@ -1,4 +1,4 @@
-"""Archives and folders that hold what no model holds: refused whole, and nothing ever written outside."""
+"""Archives and folders with entries that no model has are rejected completely, and nothing is written outside."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES = st.lists(PARTS, min_size=1, max_size=4).map("/".join).filter(bool)
 
 def packed(path: Path, files: Iterable[tuple[str | zipfile.ZipInfo, bytes]], method: int = zipfile.ZIP_STORED) -> Path:
     with warnings.catch_warnings(), zipfile.ZipFile(path, "w", method) as archive:
-        warnings.simplefilter("ignore")  # of names that are there already
+        warnings.simplefilter("ignore")  # about duplicate names
         for name, content in files:
             archive.writestr(name, content)
     return path
@@ -60,7 +60,7 @@ def refusal(archive: Path, folder: Path) -> str:
     return caught.value.message
 
 
-def test_files_and_folders_come_out_as_they_went_in(tmp_path: Path) -> None:
+def test_files_and_folders_are_unpacked_unchanged(tmp_path: Path) -> None:
     files = {"m/am/final.mdl": os.urandom(600_000), "m/conf/empty": b"", "m/graph/HCLG.fst": bytes(900_000)}
     counted: list[int] = []
     archive = packed(tmp_path / "m.zip", [("m/", b""), *files.items()], zipfile.ZIP_DEFLATED)
@@ -93,7 +93,7 @@ def test_files_and_folders_come_out_as_they_went_in(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_what_no_model_has_is_refused_before_anything_is_written(
+def test_entries_that_no_model_has_are_rejected_before_anything_is_written(
     tmp_path: Path, member: str | zipfile.ZipInfo, words: str
 ) -> None:
     archive = packed(tmp_path / "m.zip", [("good", b"x"), (member, b"/etc/passwd")])
@@ -118,11 +118,11 @@ def test_what_no_model_has_is_refused_before_anything_is_written(
     ],
     ids=ascii,
 )
-def test_names_that_are_one_on_some_system_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+def test_names_that_collide_on_some_system_are_rejected(tmp_path: Path, names: tuple[str, str]) -> None:
     assert "twice" in refusal(packed(tmp_path / "m.zip", [(name, b"x") for name in names]), tmp_path)
 
 
-def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
+def test_an_encrypted_archive_is_rejected(tmp_path: Path) -> None:
     archive = packed(tmp_path / "m.zip", [("a", b"secret")])
     raw = bytearray(archive.read_bytes())
     raw[raw.index(b"PK\x01\x02") + 8] |= 1
@@ -132,16 +132,16 @@ def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_other_ways_of_packing_are_refused(tmp_path: Path, method: int) -> None:
+def test_other_compression_methods_are_rejected(tmp_path: Path, method: int) -> None:
     assert "packed with an unknown" in refusal(packed(tmp_path / "m.zip", [("a", b"x" * 99)], method), tmp_path)
 
 
-def test_a_bomb_is_refused_by_its_list(tmp_path: Path) -> None:
+def test_a_zip_bomb_is_rejected_by_its_listed_sizes(tmp_path: Path) -> None:
     archive = packed(tmp_path / "m.zip", [("zeros", bytes(30_000_000))], zipfile.ZIP_DEFLATED)
     assert "more than a model" in refusal(archive, tmp_path)
 
 
-def test_a_bomb_whose_list_lies_writes_no_more_than_is_listed(tmp_path: Path) -> None:
+def test_a_zip_bomb_with_false_sizes_writes_no_more_than_listed(tmp_path: Path) -> None:
     archive = packed(tmp_path / "m.zip", [("zeros", bytes(30_000_000))], zipfile.ZIP_DEFLATED)
     true, false = struct.pack("<I", 30_000_000), struct.pack("<I", 1_000)
     archive.write_bytes(archive.read_bytes().replace(true, false))
@@ -149,8 +149,8 @@ def test_a_bomb_whose_list_lies_writes_no_more_than_is_listed(tmp_path: Path) ->
     assert sum(path.stat().st_size for path in (tmp_path / "in").rglob("*")) <= 1_000
 
 
-def test_files_that_share_their_bytes_are_not_unpacked_without_end(tmp_path: Path) -> None:
-    """A list that names the same packed bytes again and again makes much of little."""
+def test_overlapping_files_are_not_unpacked_endlessly(tmp_path: Path) -> None:
+    """An archive that lists the same compressed bytes many times expands to far more than its size."""
     archive = packed(tmp_path / "m.zip", [("a0", bytes(900_000))], zipfile.ZIP_DEFLATED)
     raw = archive.read_bytes()
     start = raw.index(b"PK\x01\x02")
@@ -162,7 +162,7 @@ def test_files_that_share_their_bytes_are_not_unpacked_without_end(tmp_path: Pat
     assert "more than a model" in refusal(archive, tmp_path)
 
 
-def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_files_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "MAX_FILES", 5)
     files = [(f"m/{number}", b"x") for number in range(6)]
     assert "more than a model" in refusal(packed(tmp_path / "m.zip", files), tmp_path)
@@ -173,13 +173,13 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         copy(tmp_path / "m", tmp_path / "to", count=lambda done: None)
 
 
-def test_what_is_no_archive_says_so(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_reported(tmp_path: Path) -> None:
     for content in (b"", b"<html>", b"PK\x03\x04", bytes(5_000)):
         (tmp_path / "m.zip").write_bytes(content)
         assert "m.zip is not a complete zip archive" in refusal(tmp_path / "m.zip", tmp_path)
 
 
-def test_an_archive_whose_list_leads_to_before_its_beginning_is_damaged(tmp_path: Path) -> None:
+def test_an_archive_with_negative_offsets_is_damaged(tmp_path: Path) -> None:
     archive = packed(tmp_path / "m.zip", [("a", b"x")])
     raw = bytearray(archive.read_bytes())
     end = raw.index(b"PK\x05\x06")
@@ -188,7 +188,9 @@ def test_an_archive_whose_list_leads_to_before_its_beginning_is_damaged(tmp_path
     assert "m.zip" in refusal(archive, tmp_path)
 
 
-def test_too_little_room_is_known_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_space_is_detected_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1_000_000))
     archive = packed(tmp_path / "m.zip", [("a", bytes(2_000_000))])
     with pytest.raises(OSError, match="2 MB are needed, 1 MB are free") as caught:
@@ -203,7 +205,7 @@ def test_too_little_room_is_known_before_anything_is_written(tmp_path: Path, mon
 @quick
 @given(st.lists(st.tuples(NAMES, st.binary(max_size=20)), max_size=5))
 @example([("a", b"1"), ("a/..", b"2")])
-def test_any_names_are_unpacked_as_they_are_or_refused_whole(files: list[tuple[str, bytes]]) -> None:
+def test_any_names_are_unpacked_unchanged_or_the_archive_is_rejected(files: list[tuple[str, bytes]]) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         archive = packed(folder / "m.zip", files)
@@ -220,7 +222,7 @@ def test_any_names_are_unpacked_as_they_are_or_refused_whole(files: list[tuple[s
 
 @quick
 @given(st.randoms(use_true_random=False), st.integers(0, 12), st.floats(0, 1))
-def test_a_damaged_archive_is_refused_and_never_ends_in_anything_else(
+def test_a_damaged_archive_is_always_rejected_with_a_clear_error(
     chance: random.Random, flips: int, kept: float
 ) -> None:
     with TemporaryDirectory() as name:
@@ -240,7 +242,7 @@ def test_a_damaged_archive_is_refused_and_never_ends_in_anything_else(
 # Folders
 
 
-def test_a_folder_is_copied_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_is_copied_unchanged(tmp_path: Path) -> None:
     for name in ("m/am/final.mdl", "m/conf/model.conf"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_bytes(name.encode())
@@ -249,7 +251,7 @@ def test_a_folder_is_copied_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "nowhere", "loop", "pipe"])
-def test_a_folder_with_a_link_or_a_pipe_is_refused_before_anything_is_written(tmp_path: Path, kind: str) -> None:
+def test_a_folder_with_a_link_or_a_pipe_is_rejected_before_anything_is_written(tmp_path: Path, kind: str) -> None:
     folder, to = tmp_path / "m" / "deep", tmp_path / "to"
     folder.mkdir(parents=True)
     (folder / "good").write_bytes(b"x")

@@ -1,4 +1,4 @@
-"""The share of an answer that is not its content: disclaimer, markers and offers."""
+"""Measure how much of an answer is not content: its disclaimer, markers and offers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The figures on the pages, and the measurements that they come from.
 
-`bench/figures.yaml` names for each line of a page which key of which file in `bench/results` each of its figures is.
+`bench/figures.yaml` says which key of which file in `bench/results` each figure on a page comes from.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def _shown(result: Any, key: str, form: str | None, stood: str) -> str:
 
 
 def _is_rounded(stood: str, value: Decimal) -> bool:
-    """Return whether what stands on the page is the value, rounded: up or down if it lies in the middle."""
+    """Return whether the figure on the page is the rounded value. A value exactly in the middle may be rounded up or
+    down.
+    """
     number = stood.replace(",", "").removesuffix(" %")
     if not _NUMBER.fullmatch(number):
         return False
@@ -78,7 +80,7 @@ def _value(result: Any, key: str) -> Any:
 
 
 def places() -> Iterator[Place]:
-    """Yield every line whose figures are compared."""
+    """Yield every line whose figures are checked."""
     for page, results in yaml.safe_load((BENCH / "figures.yaml").read_text(encoding="utf-8")).items():
         for result, lines in results.items():
             yield from (Place(page, result, line) for line in lines)

@@ -1,4 +1,4 @@
-"""A real web server on this machine that truncates responses, sends wrong lengths, stalls and sends wrong content."""
+"""A real web server on this machine that truncates responses, sends wrong lengths or wrong content, and stalls."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ PYTHON: Final = Path(os.environ.get("HOME_ASSISTANT_PYTHON", str(CHECKOUT / ".ve
 """A Python interpreter that has Home Assistant, created by `make test-homeassistant`."""
 
 _START_SECONDS: Final = 120
-_ANSWER_SECONDS: Final = 300  # before its first answer, its own agent reads all sentences
+_ANSWER_SECONDS: Final = 300  # its own agent reads all sentences before its first answer
 _CLIENT: Final = "http://127.0.0.1/"
 # Home Assistant 2026.2 requires Python 3.13.2, but runs on any 3.13
 _START: Final = """

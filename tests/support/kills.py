@@ -1,7 +1,7 @@
 """Kill the program at a random moment, then restart it. `bench.kills` repeats this any number of times.
 
 Three kinds of work write files: a question with an empty or partly filled cache, learning, and the import of a model.
-Each is ended with SIGKILL while it runs. The same work must then run to its end as if nothing had happened.
+Each is killed with SIGKILL while it runs. The same work, started again, must then finish as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Work:
     """Prepares the run: removes the remains of earlier runs, or keeps them."""
 
     is_right: Callable[[subprocess.CompletedProcess[str]], bool]
-    """Returns whether everything is correct after a complete run."""
+    """Returns whether everything is correct after a run that was not killed."""
 
 
 class Place:
@@ -102,7 +102,7 @@ class Place:
         return [path for path in folder.rglob("*.part") if path.stat().st_mtime > time.time() - 0.05]
 
     def run(self, work: Work) -> subprocess.CompletedProcess[str]:
-        """Run the work to its end."""
+        """Run the work until it finishes."""
         return subprocess.run(
             work.command, env=self.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
             check=False, timeout=900,

@@ -1,4 +1,6 @@
-"""How long a test waits for something that must happen. The limit only ends tests that hang, even on a busy machine."""
+"""Wait in tests for something that must happen. The time limit is so long that it only ends tests that hang, even on a
+busy machine.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A simulated room with real devices: PulseAudio null sinks appear as devices to PortAudio."""
+"""A simulated room with real sound devices: null sinks of PulseAudio, which PortAudio treats like hardware."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labelled lines of danger, and how many of them are answered correctly."""
+"""The labelled lines about danger, and how many of them are answered correctly."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ class Said:
 
 
 def every_answer(content: Content) -> Iterator[Said]:
-    """Yield the answers of every intent: without slots, for each value, for each pair of values, for each situation,
-    denied or not.
+    """Yield the answers of every intent: without slots, for each value, for each pair of values and for each situation,
+    with and without a denied sign of danger.
     """
     for match in _every_match(content):
         for situation in _situations(content, match.intent):

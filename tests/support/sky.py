@@ -1,4 +1,4 @@
-"""An intents folder with two intents, small enough to learn in a moment."""
+"""An intents folder with two intents, small enough to train the model on it in a moment."""
 
 from __future__ import annotations
 

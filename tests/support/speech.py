@@ -1,4 +1,4 @@
-"""Spoken lines: a flite voice, and noise mixed into the audio."""
+"""Synthesize lines with a flite voice, and mix noise into audio."""
 
 from __future__ import annotations
 

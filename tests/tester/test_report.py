@@ -66,7 +66,7 @@ REPORT = Report(RESULTS)
 # Figures
 
 
-def test_the_worst_intent_comes_first_with_what_was_taken_for_it() -> None:
+def test_the_worst_intent_comes_first_with_its_confusions() -> None:
     figures = {each.intent: (each.right, each.expected, each.taken) for each in REPORT.by_intent()}
     assert figures == {
         "remedy_cold": (0, 1, 2), "remedy_foods": (0, 1, 0), "remedy_heat": (1, 3, 0), "out_of_scope": (1, 1, 0),
@@ -81,18 +81,19 @@ def test_the_worst_confusion_comes_first_with_its_sentences() -> None:
     assert [each.case.text for each in worst.results] == ["warmth", "a warm bath"]
 
 
-def test_what_was_not_answered_is_refused() -> None:
+def test_lines_without_an_answer_count_as_refused() -> None:
     assert [each.case.text for each in REPORT.refused] == ["ice", "the moon"]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans())))
-def test_every_score_falls_into_one_part(scores: list[tuple[float, bool]]) -> None:
+def test_every_score_falls_into_one_range(scores: list[tuple[float, bool]]) -> None:
     results = (result("x", "a", "a" if right else "b", score=score) for score, right in scores)
     right, wrong = Report(tuple(results)).scores(20)
     assert (sum(right), sum(wrong)) == (sum(is_right for _, is_right in scores), sum(not right for _, right in scores))
 
 
-# JUnit XML: what GitLab, GitHub's actions and Jenkins read, and nothing that Jenkins' strict schema (junit-10) refuses
+# JUnit XML, as GitLab, GitHub actions and Jenkins read it, without anything that Jenkins' strict schema (junit-10)
+# rejects
 
 ATTRIBUTES = {
     "testsuites": {"name", "tests", "failures", "errors", "time"},
@@ -127,7 +128,7 @@ def test_each_file_is_a_suite_and_its_counts_are_those_of_its_cases() -> None:
     assert [case.get("name") for case in found[0]] == [each.case.text for each in RESULTS]
 
 
-def test_a_failure_says_what_was_expected_what_came_and_where() -> None:
+def test_a_failure_names_the_expected_and_actual_result_and_the_location() -> None:
     (suite,) = suites(REPORT)
     case = suite.findall("testcase")[1]
     assert case.get("classname") == "lines.remedy_heat"
@@ -138,31 +139,31 @@ def test_a_failure_says_what_was_expected_what_came_and_where() -> None:
     assert "template: a template of remedy_cold" in str(failure.text)
 
 
-def test_wrong_values_fail_with_both_values() -> None:
+def test_wrong_slot_values_fail_with_both_values() -> None:
     (suite,) = suites(REPORT)
     failure = suite.findall("testcase")[4].find("failure")
     assert failure is not None
     assert failure.get("message") == "expected remedy_foods food=banana, got remedy_foods food=tomato"
 
 
-def test_what_was_heard_stands_in_the_failure() -> None:
+def test_a_failure_contains_the_transcript() -> None:
     (suite,) = suites(Report((result("heat.wav", "remedy_heat", "none", heard="eat"),)))
     assert "heard: eat" in str(suite.findtext("testcase/failure"))
 
 
-def test_a_line_that_expects_nothing_is_skipped() -> None:
+def test_a_line_without_an_expectation_is_skipped() -> None:
     (suite,) = suites(REPORT)
     assert suite.findall("testcase")[6].findtext("skipped") == "nothing is expected, got greeting"
 
 
-def test_the_same_line_twice_gives_two_names() -> None:  # GitLab shows only the first of a name
+def test_the_same_line_twice_gives_two_names() -> None:  # GitLab shows only the first test case of a name
     (suite,) = suites(Report((RESULTS[0], RESULTS[0], result("heat", "remedy_heat", "remedy_heat", after="thanks"))))
     assert [case.get("name") for case in suite] == ["heat", "heat [2]", "heat (after thanks)"]
 
 
 @settings(max_examples=40)
 @given(st.text(), st.text(min_size=1), st.text(min_size=1))
-def test_any_text_gives_xml_that_can_be_read(text: str, expected: str, got: str) -> None:
+def test_any_text_gives_valid_xml(text: str, expected: str, got: str) -> None:
     suites(Report((result(HOSTILE + text, expected, got), result(text, None, got))))
 
 
@@ -170,7 +171,7 @@ def test_any_text_gives_xml_that_can_be_read(text: str, expected: str, got: str)
 
 
 class Balanced(HTMLParser):
-    """Reads a page; every tag must be closed in order."""
+    """Parses a page and checks that every tag is closed in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -207,7 +208,7 @@ def page_of(skill: Skill, *results: Result, overlaps: Overlaps | None = None) ->
     return html_report(PageParts(Report(results), skill.content.sentences, ["lines.jsonl"], MADE, overlaps=overlaps))
 
 
-def test_the_page_needs_nothing_but_itself(spanish: Skill) -> None:
+def test_the_report_is_self_contained(spanish: Skill) -> None:
     html = page_of(spanish, *RESULTS)
     read = read_web_labels(html)
     assert not read.tags & {"script", "link", "img", "iframe", "object"}
@@ -217,14 +218,14 @@ def test_the_page_needs_nothing_but_itself(spanish: Skill) -> None:
     assert "@media print" in html
 
 
-def test_the_page_shows_figures_confusions_and_what_was_refused(spanish: Skill) -> None:
+def test_the_report_shows_figures_confusions_and_refused_lines(spanish: Skill) -> None:
     text = " ".join(read_web_labels(page_of(spanish, *RESULTS)).text.split())
     for wanted in ("33.3%right", "4wrong", "remedy_heat taken for remedy_cold 2", "a warm bath lines.jsonl:3",
                    "food=banana, got food=tomato", "the moon lines.jsonl:6", "2026-11-01 12:30"):  # fmt: skip
         assert wanted in text
 
 
-def test_the_page_begins_with_the_worst_and_folds_what_is_all_right(spanish: Skill) -> None:
+def test_the_report_begins_with_the_worst_and_collapses_what_is_right(spanish: Skill) -> None:
     html = page_of(spanish, *RESULTS, result("pull", "stretch", "stretch", line=8))
     headings = re.findall(r"<h2>(.*?)</h2>", html)
     assert headings[:3] == ["Worst confusions", "Confusion matrix", "Accuracy by intent"]
@@ -235,7 +236,7 @@ def test_the_page_begins_with_the_worst_and_folds_what_is_all_right(spanish: Ski
     assert "stretch" not in matrix
 
 
-def test_the_page_says_how_it_was_made(spanish: Skill) -> None:
+def test_the_report_says_how_it_was_made(spanish: Skill) -> None:
     parts = PageParts(
         Report(RESULTS), spanish.content.sentences, ["a.jsonl"], MADE, "voice-helper test-intents a", "es"
     )
@@ -264,7 +265,7 @@ def test_the_pictures_have_a_cell_for_each_pair_and_a_bar_for_each_count(spanish
     ]  # fmt: skip
 
 
-def test_what_stands_in_the_lines_is_shown_and_never_carried_out(spanish: Skill) -> None:
+def test_text_from_the_lines_is_shown_and_never_executed(spanish: Skill) -> None:
     html = page_of(spanish, result(HOSTILE, HOSTILE, "none", heard=HOSTILE), result(HOSTILE, "x", HOSTILE))
     assert '<script>alert("1")</script> & \\x1b[31m\\x00 \\ud800 \\ufffe ]]>' in read_web_labels(html).text
     assert "<script" not in html
@@ -274,7 +275,7 @@ def test_what_stands_in_the_lines_is_shown_and_never_carried_out(spanish: Skill)
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.text(), st.text(), st.text(min_size=1)), max_size=5))
-def test_any_lines_give_a_page_that_can_be_read(spanish: Skill, lines: list[tuple[str, str, str]]) -> None:
+def test_any_lines_give_a_valid_page(spanish: Skill, lines: list[tuple[str, str, str]]) -> None:
     read_web_labels(page_of(spanish, *(result(text, expected or None, got) for text, expected, got in lines)))
 
 
@@ -289,7 +290,7 @@ def test_without_expectations_nothing_is_called_right_or_wrong(spanish: Skill) -
 
 @pytest.fixture(scope="module")
 def claimed(spanish_folder: Path, spanish: Skill, tmp_path_factory: pytest.TempPathFactory) -> Overlaps:
-    """The Spanish words with templates of `remedy_heat` that sound like a sign of danger."""
+    """Return the overlaps of the Spanish folder, with templates of `remedy_heat` that resemble a sign of danger."""
     folder = tmp_path_factory.mktemp("intents") / "es"
     shutil.copytree(spanish_folder, folder)
     path = folder / "sentences" / "topics.yaml"
@@ -302,7 +303,7 @@ def claimed(spanish_folder: Path, spanish: Skill, tmp_path_factory: pytest.TempP
     return find_overlaps(skill, 8, skill.content.sentences.templates)
 
 
-def test_a_sentence_that_another_intent_claims_is_an_overlap(claimed: Overlaps) -> None:
+def test_a_sentence_understood_as_another_intent_is_an_overlap(claimed: Overlaps) -> None:
     found = {overlap.template.text: overlap for overlap in claimed.found}
     assert set(found) == {"me duele el corazón con (el|este) calor", "(me duele el pecho y|voy a) ponerme calor"}
     overlap = found["(me duele el pecho y|voy a) ponerme calor"]
@@ -311,7 +312,9 @@ def test_a_sentence_that_another_intent_claims_is_an_overlap(claimed: Overlaps) 
     assert (overlap.drawn, overlap.is_whole) == (2, False)
 
 
-def test_a_template_whose_every_sentence_is_claimed_is_unreachable(claimed: Overlaps, spanish: Skill) -> None:
+def test_a_template_whose_sentences_are_all_understood_otherwise_is_unreachable(
+    claimed: Overlaps, spanish: Skill
+) -> None:
     whole = [overlap.template.text for overlap in claimed.found if overlap.is_whole]
     assert whole == ["me duele el corazón con (el|este) calor"]
     html = page_of(spanish, *RESULTS, overlaps=claimed)
@@ -322,7 +325,7 @@ def test_a_template_whose_every_sentence_is_claimed_is_unreachable(claimed: Over
     assert "topics.yaml:" in text
 
 
-# What a change broke and mended
+# What a change broke and fixed
 
 
 def old_file(tmp_path: Path, *entries: object) -> Path:
@@ -335,7 +338,7 @@ def old_entry(text: str, intent: str, ok: bool | None, **more: object) -> dict[s
     return {"text": text, "intent": intent, "slots": {}, "context": "none", "after": None, "ok": ok, **more}
 
 
-def test_lines_are_compared_by_text_context_and_what_was_said_before(tmp_path: Path) -> None:
+def test_lines_are_compared_by_text_context_and_previous_intent(tmp_path: Path) -> None:
     path = old_file(
         tmp_path,
         old_entry("heat", "remedy_heat", True),
@@ -360,7 +363,7 @@ def test_lines_are_compared_by_text_context_and_what_was_said_before(tmp_path: P
     ]
 
 
-def test_a_run_beside_itself_shows_no_change(tmp_path: Path) -> None:
+def test_a_run_compared_with_itself_shows_no_change(tmp_path: Path) -> None:
     path = old_file(tmp_path, *(each.form() for each in RESULTS))
     assert compare(path, read_results(path), RESULTS).changes == ()
 
@@ -380,7 +383,7 @@ def test_a_run_beside_itself_shows_no_change(tmp_path: Path) -> None:
         ('{"text": "x", "intent": "a", "slots": {}, "context": "kitchen"}', '"context" must be none or guide'),
     ],
 )
-def test_a_broken_or_foreign_line_is_named(tmp_path: Path, line: str, problem: str) -> None:
+def test_an_invalid_line_is_reported(tmp_path: Path, line: str, problem: str) -> None:
     path = old_file(tmp_path, old_entry("heat", "remedy_heat", True))
     path.write_text(path.read_text(encoding="utf-8") + "\n" + line + "\n", encoding="utf-8")
     with pytest.raises(VoiceHelperError, match=re.escape(f"{path}:3: ")) as caught:
@@ -390,7 +393,7 @@ def test_a_broken_or_foreign_line_is_named(tmp_path: Path, line: str, problem: s
 
 
 @pytest.mark.parametrize("raw", [b"", b"\n\n", b'{"text": "h\xe9at"}'])
-def test_a_file_without_results_is_refused(tmp_path: Path, raw: bytes) -> None:
+def test_a_file_without_results_is_rejected(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "old.jsonl"
     path.write_bytes(raw)
     with pytest.raises(VoiceHelperError, match=re.escape(str(path))):
@@ -431,7 +434,7 @@ def test_a_report_goes_to_the_output_or_into_a_file(run: Run, lines: Path, spani
 
 
 @pytest.mark.parametrize("form", ["table", "jsonl", "html", "junit"])
-def test_every_form_can_be_written_and_fails_under_a_share_all_the_same(
+def test_every_format_can_be_written_and_fail_under_still_applies(
     run: Run, lines: Path, spanish_folder: Path, form: str
 ) -> None:
     ran = run(*arguments(spanish_folder, "--format", form, "--output", "report", "--fail-under", "0.9"))
@@ -460,7 +463,7 @@ def test_a_report_that_cannot_be_written_is_named(run: Run, lines: Path, spanish
 
 
 @pytest.mark.slow
-def test_a_comparison_stands_in_the_table_in_the_page_and_beside_json_lines(
+def test_a_comparison_appears_in_the_table_the_page_and_next_to_json_lines(
     run: Run, lines: Path, spanish_folder: Path
 ) -> None:
     entries = [old_entry("¿sirve el calor?", "remedy_cold", True), old_entry("hola", "goodbye", None)]
@@ -478,7 +481,7 @@ def test_a_comparison_stands_in_the_table_in_the_page_and_beside_json_lines(
     assert "goodbye" in html.out
 
 
-def test_what_json_lines_were_printed_can_be_compared_with(run: Run, lines: Path, spanish_folder: Path) -> None:
+def test_printed_json_lines_can_be_compared_with(run: Run, lines: Path, spanish_folder: Path) -> None:
     run(*arguments(spanish_folder, "--format", "jsonl", "--explain", "--output", "old.jsonl"))
     assert "0 broken, 0 mended, 0 changed, 0 new" in run(*arguments(spanish_folder, "--compare", "old.jsonl")).out
 
@@ -489,7 +492,7 @@ def test_a_missing_file_to_compare_with_ends_before_anything_is_tested(run: Run,
     assert "missing.jsonl cannot be read" in ran.err
 
 
-def test_explanations_have_no_place_in_a_page(run: Run, lines: Path) -> None:
+def test_explain_is_rejected_for_an_html_report(run: Run, lines: Path) -> None:
     assert run("test-intents", "lines.jsonl", "--format", "html", "--explain").code == 2
 
 
@@ -499,7 +502,7 @@ def test_a_report_without_lines_is_wrong_usage(run: Run, option: list[str]) -> N
 
 
 @pytest.mark.slow
-def test_a_batch_that_takes_long_shows_how_far_it_is(lines: Path, spanish_folder: Path) -> None:
+def test_a_long_batch_shows_its_progress(lines: Path, spanish_folder: Path) -> None:
     asked = (f"¿qué me recomiendas contra este calambre número {number}?\n" for number in range(1_000))
     lines.write_text("".join(asked), encoding="utf-8")
     terminal = Terminal(arguments(spanish_folder, "--format", "jsonl", "--output", "report.jsonl"), lines.parent)

@@ -1,4 +1,4 @@
-"""`test-intents --audio`: each file is judged whole, and one that fails does not end the batch."""
+"""`test-intents --audio` judges each file as a whole, and a file that fails does not end the batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voice_helper.types import AudioChunk, Transcript
 
 
 class Failing:
-    """A recognizer that fails in its first utterance, and then hears these words."""
+    """A recognizer that fails in its first utterance, and then returns the given words."""
 
     name = "failing"
 
@@ -47,7 +47,7 @@ def use(monkeypatch: pytest.MonkeyPatch, recognizer: Failing | ScriptedRecognize
 
 
 def listed(folder: Path, *lines: dict[str, Any]) -> Path:
-    """A list of sound files, each of which has one utterance in it."""
+    """Return a list of audio files, each with one utterance."""
     for line in lines:
         write_pcm(folder / line["wav"], recorded("stop") + silence(0.5))
     path = folder / "sounds.jsonl"
@@ -83,9 +83,7 @@ def test_every_report_names_a_line_that_fails(
     assert ran.code == 1
 
 
-def test_a_file_that_cannot_be_read_is_a_failed_line_too(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_unreadable_file_is_a_failed_line(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     use(monkeypatch, ScriptedRecognizer("does heat help"))
     (tmp_path / "empty.wav").touch()
     good = write_pcm(tmp_path / "good.wav", recorded("stop"))
@@ -109,7 +107,7 @@ def test_the_utterances_of_a_file_are_judged_together_and_counted(
     assert "(2 utterances)" in " ".join(run("test-intents", "--audio", path).out.split())
 
 
-def test_a_sound_on_standard_input_is_told_from_a_list(
+def test_audio_on_standard_input_is_distinguished_from_a_list(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     class Stdin:
@@ -128,7 +126,7 @@ def test_a_sound_on_standard_input_is_told_from_a_list(
 
 
 @pytest.mark.parametrize("kind", ["sound", "list"])
-def test_a_named_pipe_without_a_suffix_may_hold_a_sound_or_a_list(
+def test_a_named_pipe_without_a_suffix_may_hold_audio_or_a_list(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
 ) -> None:
     sound = write_pcm(tmp_path / "one.wav", recorded("stop"))

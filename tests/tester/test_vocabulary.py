@@ -29,7 +29,7 @@ answers: {greeting: {disclaimer: none, rows: [{text: "Hello.", kind: talk}]}}
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small English folder, in a home without any model."""
+    """Return a small English folder, in a home folder without models."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.delenv("VOSK_MODEL_PATH", raising=False)
@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_every_word_of_the_shipped_templates_can_be_heard(content: Content) -> None:
+def test_every_word_of_the_shipped_templates_can_be_recognized(content: Content) -> None:
     looked_at, _ = unheard_words(content)
     assert looked_at[0].recognizer == "embedded and pocketsphinx"
     assert [word for word, _ in looked_at[0].words] == [], "add their pronunciations to pronunciation.yaml"
@@ -64,10 +64,10 @@ def test_the_words_of_a_template_are_whole_where_its_pieces_are_joined(folder: P
     ]  # fmt: skip
 
 
-def test_a_word_without_a_pronunciation_is_named_with_file_and_line(run: Run, folder: Path) -> None:
+def test_a_word_without_a_pronunciation_is_reported_with_file_and_line(run: Run, folder: Path) -> None:
     ran = run("check", folder, "--words")
     assert ran.code == 0
-    assert "cannot recognize 1 of 18 words" in ran.out  # anaemia is heard as anemia, chappy as chap
+    assert "cannot recognize 1 of 18 words" in ran.out  # anaemia is recognized as anemia, chappy as chap
     assert "sentences/all.yaml:7: brrr" in ran.out
     assert "no Vosk model" in ran.err
     (folder / "pronunciation.yaml").write_text('language: en\nwords: {brrr: "B R ER"}\n', encoding="utf-8")
@@ -81,12 +81,12 @@ def test_a_vosk_model_is_asked_for_the_words_outside_its_vocabulary(run: Run, fo
     assert "sentences/all.yaml:6: hello" in ran.out
 
 
-def test_a_model_that_is_none_is_named(folder: Path) -> None:
+def test_an_invalid_model_is_reported(folder: Path) -> None:
     with pytest.raises(ModelMissingError, match="is not a Vosk model"):
         unheard_words(load_content(folder), folder)
 
 
-def test_another_language_is_not_asked_of_english_recognizers(spanish_folder: Path, folder: Path) -> None:
+def test_english_recognizers_are_not_checked_for_another_language(spanish_folder: Path, folder: Path) -> None:
     looked_at, skipped = unheard_words(load_content(spanish_folder))
     assert looked_at == []
     assert any("English only" in reason for reason in skipped)

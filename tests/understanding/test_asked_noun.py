@@ -1,4 +1,4 @@
-"""An answer is about the thing that was asked, not about what resembles it."""
+"""An answer is about the thing that the user asked about, not about something that resembles it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ EN = Language(
         ("can my foot cramp when i swim", "not_in_article", {"unlisted": "swimming"}),
     ],
 )
-def test_what_resembles_the_article_is_not_taken_for_it(
+def test_things_that_resemble_the_articles_topics_are_not_mistaken_for_them(
     skill: Skill, text: str, intent: str, slots: dict[str, str]
 ) -> None:
     match = skill.understanding.understand(text)
@@ -46,7 +46,7 @@ def test_what_resembles_the_article_is_not_taken_for_it(
 
 
 @pytest.mark.parametrize("thing", ["zorbing", "ozokerite", "a quokka", "purple flumox"])
-def test_a_thing_that_no_sentence_has_is_not_in_the_article(skill: Skill, thing: str) -> None:
+def test_a_thing_in_no_template_is_not_in_the_article(skill: Skill, thing: str) -> None:
     assert skill.understanding.understand(f"does {thing} help leg cramps").intent == "not_in_article"
 
 
@@ -59,7 +59,7 @@ def test_a_thing_that_no_sentence_has_is_not_in_the_article(skill: Skill, thing:
         ("i started on an inhaler could that be the reason", "cause_medicines", {"drug_name": "inhaler"}),
     ],
 )
-def test_what_is_told_and_then_blamed_is_what_was_asked(
+def test_a_cause_mentioned_before_is_that_it_is_what_was_asked_about(
     skill: Skill, text: str, intent: str, slots: dict[str, str]
 ) -> None:
     match = skill.understanding.understand(text)
@@ -75,12 +75,12 @@ def test_what_is_told_and_then_blamed_is_what_was_asked(
         ("what tests are done for leg cramps", "not_in_article"),
     ],
 )
-def test_a_question_on_the_subject_is_never_asked_to_be_said_again(skill: Skill, text: str, intent: str) -> None:
+def test_a_question_about_the_subject_is_always_answered(skill: Skill, text: str, intent: str) -> None:
     assert skill.understanding.understand(text).intent == intent
 
 
 @pytest.mark.parametrize("text", ["why does my stomach cramp up", "do you have cramps in your style", "my hand cramps"])
-def test_another_cramp_is_not_ours(skill: Skill, text: str) -> None:
+def test_a_cramp_elsewhere_is_another_subject(skill: Skill, text: str) -> None:
     assert skill.understanding.understand(text).intent in ("none", "unsure", "out_of_scope")
 
 
@@ -92,16 +92,16 @@ def test_a_question_after_a_story_is_answered(skill: Skill) -> None:
 @pytest.mark.parametrize(
     "text", ["a dog lying on my legs", "my cat sleeps on my legs at night", "could it be the dog lying on my legs"]
 )
-def test_an_animal_on_the_bed_is_no_patient(skill: Skill, text: str) -> None:
+def test_an_animal_on_the_bed_is_not_a_patient(skill: Skill, text: str) -> None:
     assert skill.understanding.understand(text).slots == {"unlisted": "pet"}
 
 
-def test_a_silent_article_names_the_thing_and_the_source_that_speaks_of_it(skill: Skill) -> None:
+def test_if_the_article_does_not_say_the_reply_names_the_thing_and_another_source(skill: Skill) -> None:
     said = [row.text for row in skill.chat().send("does walking help leg cramps").rows]
     assert said[:2] == ["The article does not mention walking.", "The Mayo Clinic says to walk, or to shake the leg."]
 
 
-def test_only_the_first_of_several_things_is_answered_where_the_rows_are_long(skill: Skill) -> None:
+def test_if_rows_are_long_only_the_first_of_several_things_is_answered(skill: Skill) -> None:
     said = [row.text for row in skill.chat().send("what about walking").rows]
     answers = skill.content.answers
     match = skill.understanding.understand("what about walking")
@@ -121,14 +121,12 @@ def test_only_the_first_of_several_things_is_answered_where_the_rows_are_long(sk
         ("not the calf", None),
     ],
 )
-def test_a_place_in_other_words_is_found_and_one_that_is_taken_back_is_not(
-    skill: Skill, text: str, place: str | None
-) -> None:
+def test_a_paraphrased_place_is_found_and_a_retracted_one_is_not(skill: Skill, text: str, place: str | None) -> None:
     sentences = skill.understanding.sentences
     assert sentences.find_slots(sentences.language.comparable(text), ("muscle",)).get("muscle") == place
 
 
-def test_the_asked_words_are_those_of_the_form() -> None:
+def test_the_topic_is_the_part_that_the_form_marks() -> None:
     assert EN.asked_about("does a hot bath help leg cramps") == "a hot bath"
     assert EN.asked_about("does a hot bath stop cramps") == "a hot bath"
     assert EN.asked_about("does a hot bath stop calf cramps") == "a hot bath"
@@ -137,14 +135,14 @@ def test_the_asked_words_are_those_of_the_form() -> None:
     assert Language().asked_about("does heat help leg cramps") == ""
 
 
-def test_what_is_blamed_is_told_before_the_question() -> None:
+def test_the_possible_cause_is_the_part_that_the_form_marks() -> None:
     assert EN.blamed_in("i drink wine is that it") == "i drink wine"
     assert EN.blamed_in("i drink wine is that why then") == "i drink wine"
     assert EN.blamed_in("i drink wine is that all") == ""
     assert Language().blamed_in("i drink wine is that it") == ""
 
 
-def test_the_subject_is_named_by_whole_words_and_not_beside_another() -> None:
+def test_the_subject_is_named_by_whole_words_without_another_subject() -> None:
     assert EN.names_the_subject("a charley horse again")
     assert not EN.names_the_subject("my hand has a cramp")
     assert not EN.names_the_subject("cramped quarters")
@@ -153,7 +151,7 @@ def test_the_subject_is_named_by_whole_words_and_not_beside_another() -> None:
     assert not EN.begins_a_question("it does")
 
 
-def test_only_the_words_right_before_a_value_take_it_back() -> None:
+def test_only_words_right_before_a_value_retract_it() -> None:
     assert EN.is_taken_back("it is not the ")
     assert not EN.is_taken_back("not the left but the ")
     assert not EN.is_taken_back("knot the")

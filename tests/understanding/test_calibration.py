@@ -39,7 +39,7 @@ trials = st.builds(
 
 
 @given(st.lists(trials, min_size=1), shares)
-def test_the_best_point_refuses_few_enough_or_fewest(lines: list[Trial], most_refused: float) -> None:
+def test_the_best_point_refuses_few_enough_lines_or_the_fewest(lines: list[Trial], most_refused: float) -> None:
     points = trade_off(lines, USUAL_THRESHOLDS)
     chosen = best(points, most_refused)
     assert chosen in points
@@ -48,14 +48,14 @@ def test_the_best_point_refuses_few_enough_or_fewest(lines: list[Trial], most_re
 
 
 @given(st.lists(trials))
-def test_the_shares_of_a_point_are_shares(lines: list[Trial]) -> None:
+def test_the_shares_of_a_point_are_between_0_and_1(lines: list[Trial]) -> None:
     found = point(lines, USUAL_THRESHOLDS)
     assert all(0.0 <= share <= 1.0 for share in (found.right, found.refused, found.outside_refused))
     assert found.right + found.refused <= 1.0 + 1e-9
 
 
 @given(st.lists(trials), shares, shares)
-def test_scores_stay_in_the_order_of_nearness(lines: list[Trial], one: float, other: float) -> None:
+def test_scores_keep_the_order_of_similarity(lines: list[Trial], one: float, other: float) -> None:
     found = with_score(USUAL_THRESHOLDS, lines)
     low, high = sorted((one, other))
     assert 0.0 <= found.believed(low) <= found.believed(high) <= 1.0
@@ -74,21 +74,21 @@ def test_a_fitted_score_says_how_often_it_is_right() -> None:
     assert calibration_error(after) < 0.03 < calibration_error(before)
 
 
-def test_with_all_lines_right_scores_stay_as_they_are() -> None:
+def test_if_all_lines_are_right_scores_are_unchanged() -> None:
     assert with_score(USUAL_THRESHOLDS, [Trial("a", "a", 0.4, 0.1)] * 40) == USUAL_THRESHOLDS
 
 
 @given(
     st.dictionaries(st.sampled_from(["sure", "margin", "set_on", "new_key"]), st.integers(0, 9).map(str), min_size=1)
 )
-def test_other_values_leave_the_rest_of_the_file(values: dict[str, str]) -> None:
+def test_setting_values_keeps_the_rest_of_the_file(values: dict[str, str]) -> None:
     text = '# top\nsure: 0.15       # a comment: with a colon\nmargin: 0.04\nset_on: "a: b # c"  # end\nother: 1\n'
     changed = with_values(text, values)
     assert yaml.safe_load(changed) == yaml.safe_load(text) | {key: int(value) for key, value in values.items()}
     assert re.findall("#[^#\n]*$", changed, re.MULTILINE) == re.findall("#[^#\n]*$", text, re.MULTILINE)
 
 
-def test_a_trial_has_its_nearness_whatever_the_thresholds_are(skill: Skill) -> None:
+def test_a_trial_has_its_similarity_whatever_the_thresholds_are(skill: Skill) -> None:
     near = trial(skill, Case("would some warmth on the muscle do it any good", "remedy_heat"))
     assert near.is_near
     assert near.best == "remedy_heat"
@@ -147,6 +147,6 @@ def test_calibrate_refuses_too_few_lines_of_a_kind(
     assert kind in capsys.readouterr().err
 
 
-def test_a_score_of_nine_tenths_comes_from_less_nearness_in_the_shipped_folder(skill: Skill) -> None:
+def test_in_the_shipped_folder_a_score_of_0_9_needs_less_similarity(skill: Skill) -> None:
     thresholds = skill.content.thresholds
     assert thresholds.believed(0.5) == pytest.approx(1 / (1 + math.exp(-1.5)), abs=0.01)

@@ -14,18 +14,18 @@ def fitted(skill: Skill) -> classifier.Nearest:
 
 
 @pytest.mark.parametrize("text", ["does heat help", "x", "my legs keep seizing up at night after football"])
-def test_the_scores_are_shares_of_one_whole(fitted: classifier.Nearest, text: str) -> None:
+def test_the_scores_add_up_to_one(fitted: classifier.Nearest, text: str) -> None:
     scores = fitted.rank(text).scores()
     assert sum(score for _, score in scores) == pytest.approx(1.0, abs=1e-3)
     assert [score for _, score in scores] == sorted((score for _, score in scores), reverse=True)
 
 
-def test_nothing_is_near_to_nothing(fitted: classifier.Nearest) -> None:
+def test_an_empty_text_is_similar_to_nothing(fitted: classifier.Nearest) -> None:
     assert fitted.rank("").scores() == []
     assert fitted.rank("").family("emergency") is None
 
 
-def test_arrays_bring_the_same_back(fitted: classifier.Nearest) -> None:
+def test_the_model_is_restored_from_its_arrays(fitted: classifier.Nearest) -> None:
     back = classifier.from_arrays(classifier.to_arrays(fitted.learned))
     assert back.labels == fitted.learned.labels
     assert back.examples == fitted.learned.examples
@@ -34,13 +34,13 @@ def test_arrays_bring_the_same_back(fitted: classifier.Nearest) -> None:
 
 
 @pytest.mark.parametrize("name", ["weights", "idf", "example_labels", "example_templates"])
-def test_arrays_that_do_not_fit_each_other_are_refused(fitted: classifier.Nearest, name: str) -> None:
+def test_arrays_that_do_not_fit_each_other_are_rejected(fitted: classifier.Nearest, name: str) -> None:
     arrays = classifier.to_arrays(fitted.learned)
     with pytest.raises(ValueError, match=r"weights of the shape|examples without"):
         classifier.from_arrays({**arrays, name: arrays[name][:-1]})
 
 
-def test_what_was_learned_of_an_intent_that_is_gone_is_left_out(fitted: classifier.Nearest) -> None:
+def test_a_removed_intent_is_left_out_of_the_model(fitted: classifier.Nearest) -> None:
     intents = {label.partition("/")[0] for label in fitted.learned.labels} - {"remedy_heat"}
     without = classifier.Nearest(classifier.only(fitted.learned, sorted(intents)), fitted.embed)
     assert "remedy_heat" not in dict(without.rank("does heat help").scores())

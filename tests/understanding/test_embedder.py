@@ -31,14 +31,14 @@ def test_every_text_becomes_a_vector_of_length_one(embedder: SentenceEmbedder) -
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
 
 
-def test_like_meanings_without_a_word_in_common_lie_nearer_than_unlike_ones(embedder: SentenceEmbedder) -> None:
+def test_similar_meanings_without_common_words_are_closer_than_different_ones(embedder: SentenceEmbedder) -> None:
     asked = "my calf keeps cramping at night"
     assert likeness(embedder, asked, "lower leg seizes up during sleep") > likeness(
         embedder, asked, "his cow often moos after dinner"
     )
 
 
-def test_a_text_means_the_same_alone_and_among_others(embedder: SentenceEmbedder) -> None:
+def test_a_text_has_the_same_vector_alone_and_in_a_batch(embedder: SentenceEmbedder) -> None:
     together = embedder(["does heat help", "i can not breathe", "does cold help"])
     assert np.allclose(together[1], embedder(["i can not breathe"])[0], atol=0.02)
 
@@ -55,12 +55,12 @@ def test_a_word_is_split_into_the_longest_pieces(word: str, pieces: list[str]) -
 
 
 @given(st.text(alphabet="crampings", max_size=30))
-def test_the_pieces_of_a_word_make_the_word_again(word: str) -> None:
+def test_the_pieces_of_a_word_can_be_joined_to_the_word(word: str) -> None:
     pieces = word_pieces(word, lambda piece: len(piece.removeprefix("##")) == 1 or piece in PIECES)
     assert "".join(piece.removeprefix("##") for piece in pieces) == word
 
 
-def test_a_missing_model_is_named(tmp_path: Path) -> None:
+def test_a_missing_model_is_reported(tmp_path: Path) -> None:
     with pytest.raises(EngineMissingError, match=r"nowhere\.onnx"):
         SentenceEmbedder(model=tmp_path / "nowhere.onnx")(["cramp"])
     with pytest.raises(EngineMissingError, match="word pieces"):
@@ -88,7 +88,7 @@ def test_only_new_texts_are_embedded_and_the_rest_is_kept(tmp_path: Path) -> Non
     assert asked[-1] == "a"
 
 
-def test_a_damaged_memory_is_begun_anew(tmp_path: Path) -> None:
+def test_a_damaged_cache_of_vectors_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "embedded.npz"
     path.write_bytes(b"not an archive")
     embed = EmbedderWithMemory(lambda texts: np.zeros((len(texts), EMBEDDING_SIZE), dtype=np.float32), path)
@@ -97,7 +97,7 @@ def test_a_damaged_memory_is_begun_anew(tmp_path: Path) -> None:
     assert embed([]).shape == (0, EMBEDDING_SIZE)
 
 
-def test_texts_read_ahead_have_the_same_vectors_and_the_same_odds(skill: Skill) -> None:
+def test_reading_ahead_does_not_change_vectors_or_odds(skill: Skill) -> None:
     texts = ["does heat help", "my chest hurts and i can't breathe", "", "why do my calves cramp at night"]
     said = [skill.content.language.normalize(text) for text in texts]
     alone = skill.embed(texts), [skill.understanding.suspicion(each, Flags()) for each in said]

@@ -1,4 +1,4 @@
-"""Nothing is English outside `intents/en`: other words in the files, and all that is understood and said is in them."""
+"""Only `intents/en` is English: with other words in the files, the program understands and says only those."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def test_a_folder_needs_no_more_than_its_language_its_sentences_and_its_answers(
     assert content.guide is None
 
 
-# A language that nobody speaks: English with a letter of another script for every letter. Whatever is still
-# understood or said in Latin letters with it stands in the code.
+# An invented language: English with every letter replaced by one of another script. Anything that is still
+# understood or spoken in Latin letters comes from the code.
 
 _NAMES = re.compile(r"(\{[^}]*\}|<[^>]*>)")
 _LETTERS = str.maketrans(
@@ -99,7 +99,7 @@ LATIN = re.compile(r"[A-Za-z]+")
 
 
 def other(text: str) -> str:
-    """Give a text in that language; `{names}` and `<names>` stay."""
+    """Return a text in that language. `{names}` and `<names>` are unchanged."""
     return "".join(part if _NAMES.fullmatch(part) else part.translate(_LETTERS) for part in _NAMES.split(text))
 
 
@@ -115,7 +115,7 @@ def every_text(value: object) -> object:
 
 
 def under(*keys: str, turn: Turn = every_text) -> Turn:
-    """Turn the texts under these keys, wherever they stand, and leave the rest."""
+    """Return a function that converts the texts under the given keys, at any depth, and leaves the rest unchanged."""
 
     def turned(value: object) -> object:
         if isinstance(value, dict):
@@ -136,7 +136,7 @@ def left_side(value: object) -> object:
 
 
 def spoken_rows(value: object) -> object:
-    """In answers: the texts of the rows, and the words around them."""
+    """Convert the texts of rows in answers, and the texts around them."""
     return under(
         "text", "title", "again", "samples", "unsure", "unsure_start", "denied_flag", "possible_flag", "unread",
         "recording_notice", "last_of_several",
@@ -168,7 +168,7 @@ def lists_too(value: object) -> object:
 
 
 def plain_values(value: object) -> object:
-    """A list value that is a text alone is its own name: that name must stay as it is."""
+    """Keep the names of list values that are plain texts, because such a text is also the name of the value."""
     if isinstance(value, dict) and isinstance(value.get("values"), list):
         named = [{"in": each, "out": each} if isinstance(each, str) else each for each in value["values"]]
         return {**value, "values": named}
@@ -185,7 +185,7 @@ TURNS: dict[str, Turn] = {
 
 @pytest.fixture(scope="module")
 def turned(tmp_path_factory: pytest.TempPathFactory) -> Content:
-    """The English folder in the language that nobody speaks."""
+    """Return the English folder in the invented language."""
     source, folder = intents_folder("en"), tmp_path_factory.mktemp("intents") / "xx"
     (folder / "sentences").mkdir(parents=True)
     for name in (*TURNS, "facts.yaml", "thresholds.yaml", *(f"sentences/{path.name}" for path in source.glob("s*/*"))):
@@ -213,7 +213,7 @@ def by_words(content: Content) -> Understanding:
 
 @pytest.fixture(scope="module")
 def lines(content: Content) -> list[Case]:
-    """Sentences of every intent and family, without digits, which the language itself spells."""
+    """Return sentences of every intent and family, without digits, because numbers are spelled by language."""
     examples = Path(__file__).parents[1] / "sentences" / "examples.yaml"
     first = {template.intent: template for template in reversed(content.sentences.templates)}.values()
     drawn = [Case(content.sentences.plainest(template)) for template in first]
@@ -222,7 +222,7 @@ def lines(content: Content) -> list[Case]:
     return [case for case in cases if not re.search(r"\d", case.text)]
 
 
-# safety.py itself knows that 's may stand behind a word of a sign; see there
+# safety.py itself allows 's after a word of a sign
 GENITIVE = re.compile(r"\w's\b")
 
 
@@ -255,11 +255,11 @@ def latin_words_said(turned: Content) -> set[str]:
     return {word for text in said for word in LATIN.findall(_NAMES.sub("", text))}
 
 
-def test_every_word_that_is_said_stands_in_the_files(turned: Content) -> None:
-    placeholders = {"one", "thing", "another"}  # every_prompt puts them into "Did you mean ..., or ...?"
+def test_every_spoken_word_is_in_the_files(turned: Content) -> None:
+    placeholders = {"one", "thing", "another"}  # every_prompt inserts them into "Did you mean ..., or ...?"
     assert latin_words_said(turned) == placeholders
 
 
-def test_a_word_in_the_code_would_be_noticed(turned: Content) -> None:
+def test_the_test_would_notice_a_word_in_the_code(turned: Content) -> None:
     english = replace(turned, answers=replace(turned.answers, last_of_several="{before} or {last}"))
     assert "or" in latin_words_said(english)

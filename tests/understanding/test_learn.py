@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def learning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
-    """A folder that was learned from, once for all tests, and what the command said."""
+    """Return a folder on which `learn` was run, once for all tests, and the result of the command."""
     folder = write_sky(tmp_path_factory.mktemp("learned") / "intents" / "en")
     (folder / "wordings.txt").write_text("[about_moon]\nthat pale thing up there\n", encoding="utf-8")
     return folder, CliRunner().invoke(cli, ["learn", str(folder)])
@@ -32,35 +32,35 @@ def learning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
 
 @pytest.fixture
 def learned(learning: tuple[Path, Result], tmp_path: Path) -> Path:
-    """A copy of it, to be changed."""
+    """Return a copy of this folder, which the test may change."""
     return Path(shutil.copytree(learning[0], tmp_path / "learned" / "en"))
 
 
-def test_learning_says_where_it_keeps_what_it_learned(learning: tuple[Path, Result]) -> None:
+def test_learn_says_where_it_stores_the_model(learning: tuple[Path, Result]) -> None:
     folder, ran = learning
     assert ran.exit_code == 0
     assert str(generated_file(folder, LEARNED_FILE)) in ran.output
     assert generated_file(folder, LEARNED_FILE).is_file()
 
 
-def test_the_same_words_give_the_same_bytes(
+def test_the_same_sentences_give_the_same_bytes(
     learning: tuple[Path, Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path(shutil.copytree(learning[0], tmp_path / "again" / "en"))
     shutil.rmtree(folder / GENERATED)
-    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)  # an archive may hold the time
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)  # an archive may contain the time
     learn_folder(folder)
     for name in (LEARNED_FILE, PHRASES_FILE):
         assert generated_file(folder, name).read_bytes() == generated_file(learning[0], name).read_bytes()
 
 
-def test_a_log_gets_a_line_for_every_tenth(learning: tuple[Path, Result]) -> None:
+def test_a_log_gets_a_line_for_each_tenth(learning: tuple[Path, Result]) -> None:
     shares = re.findall(r"learning the sentences: (\d+) %", learning[1].stderr)
     assert shares[-1] == "100"
     assert [int(share) for share in shares] == sorted({int(share) for share in shares})
 
 
-def test_what_was_learned_lies_in_the_folder_until_the_sentences_change(learned: Path) -> None:
+def test_the_trained_model_is_used_until_the_sentences_change(learned: Path) -> None:
     announced: list[str] = []
     assert open_skill("en", folder=learned, announce=announced.append).understanding.understand("moon").intent
     assert announced == []
@@ -72,12 +72,12 @@ def test_what_was_learned_lies_in_the_folder_until_the_sentences_change(learned:
     assert ["voice-helper learn" in each for each in announced] == [True]
 
 
-def test_peoples_own_wordings_are_learned_from_beside_the_sentences(learned: Path) -> None:
+def test_the_model_is_trained_on_wordings_in_addition_to_templates(learned: Path) -> None:
     nearest = open_skill("en", folder=learned).understanding.nearest
     assert nearest.rank("what is that pale thing").scores()[0][0] == "about_moon"
 
 
-def test_an_intent_that_is_gone_is_no_longer_meant(learned: Path) -> None:
+def test_a_removed_intent_is_no_longer_found(learned: Path) -> None:
     without = SENTENCES[: SENTENCES.index("  about_sun")]
     (learned / "sentences" / "sky.yaml").write_text(without, encoding="utf-8")
     (learned / "answers.yaml").write_text(ANSWERS[: ANSWERS.index("  about_sun")], encoding="utf-8")
@@ -85,7 +85,7 @@ def test_an_intent_that_is_gone_is_no_longer_meant(learned: Path) -> None:
     assert {intent for intent, _ in skill.understanding.nearest.rank("is the sun hot").scores()} == {"about_moon"}
 
 
-def test_a_damaged_file_is_named_with_what_to_do(folder: Path) -> None:
+def test_a_damaged_file_is_reported_with_a_hint(folder: Path) -> None:
     (folder / GENERATED).mkdir()
     generated_file(folder, LEARNED_FILE).write_bytes(b"x" * 100)
     with pytest.raises(VoiceHelperError, match="damaged") as caught:
@@ -93,7 +93,7 @@ def test_a_damaged_file_is_named_with_what_to_do(folder: Path) -> None:
     assert caught.value.hint == f"run: voice-helper learn {folder}"
 
 
-def test_a_folder_with_problems_is_not_learned_from(folder: Path) -> None:
+def test_learn_rejects_a_folder_with_problems(folder: Path) -> None:
     (folder / "sentences" / "sky.yaml").write_text("language: en\nintents: [", encoding="utf-8")
     ran = CliRunner().invoke(cli, ["learn", str(folder)])
     assert ran.exit_code != 0

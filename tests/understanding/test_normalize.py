@@ -34,7 +34,7 @@ def test_case_punctuation_and_numbers_do_not_matter(content: Content, typed: str
      "\u034f", "\u061c", "\u3164", "\x00", "\x08", "\U000e0041"],
     ids=ascii,
 )  # fmt: skip
-def test_what_nobody_sees_does_not_cut_a_word(content: Content, inside: str) -> None:
+def test_invisible_characters_do_not_split_a_word(content: Content, inside: str) -> None:
     typed = f"{inside}my ch{inside}est hur{inside * 3}ts{inside} can{inside}'{inside}t{inside * 2_000} breathe"
     assert content.language.words(typed) == ("my", "chest", "hurts", "can't", "breathe")
 
@@ -45,22 +45,22 @@ def test_what_nobody_sees_does_not_cut_a_word(content: Content, inside: str) -> 
      "my ch\u20ddest can\u2032t", "𝐦𝐲 𝓬𝓱𝓮𝓼𝓽 𝚌𝚊𝚗'𝚝"],
     ids=ascii,
 )  # fmt: skip
-def test_other_forms_of_the_same_letters_are_the_same_words(content: Content, typed: str) -> None:
+def test_other_forms_of_the_same_letters_are_normalized(content: Content, typed: str) -> None:
     assert content.language.words(typed) == ("my", "chest", "can't")
 
 
-def test_an_accent_is_the_same_typed_apart_from_its_letter(content: Content) -> None:
+def test_a_combining_accent_equals_an_accented_letter(content: Content) -> None:
     assert content.language.words("nai\u0308ve cafe\u200d\u0301") == content.language.words("naïve café")
 
 
-def test_long_and_short_forms_are_the_same(content: Content) -> None:
+def test_long_and_contracted_forms_are_equal(content: Content) -> None:
     comparable = content.language.comparable
     assert comparable("what is it") == comparable("What's it")
     assert comparable("I cannot move") == comparable("i can not move") == comparable("I can't move")
     assert comparable("anaemia") == comparable("anemia")
 
 
-def test_fillers_are_left_out_unless_nothing_else_is_there(content: Content) -> None:
+def test_fillers_are_removed_unless_nothing_else_is_left(content: Content) -> None:
     normalize = content.language.normalize
     assert normalize("um could you tell me does heat help please").essence == "does heat help"
     assert normalize("please").essence == "please"
@@ -85,7 +85,7 @@ def test_a_normalized_text_has_the_forms_that_its_language_gives(content: Conten
      "um what about a wet flannel", "does it hurt and why", "cramp in my calf but not my foot"],
 )  # fmt: skip
 @pytest.mark.parametrize("in_session", [False, True])
-def test_a_text_is_normalized_once_from_hearing_to_answer(
+def test_a_text_is_normalized_only_once_from_transcript_to_answer(
     skill: Skill, monkeypatch: pytest.MonkeyPatch, text: str, in_session: bool
 ) -> None:
     state = skill.conversation.begin_guide(State())[0] if in_session else State()

@@ -37,7 +37,7 @@ RULES = {"pain": "(ache|cramp[s])", "deep": "[in] my <pain>"}
 
 
 def folder_of(templates: list[str]) -> Sentences:
-    """Sentences of one intent, with a list and rules."""
+    """Return the sentences of one intent, with a list and rules."""
     lines = ["language: en", "lists: {muscle: {values: ["]
     lines += ['{in: "(calf|calves)", out: calf}, {in: "[big] toe[s]", out: toe}]}}', "expansion_rules:"]
     lines += [f'  {name}: "{text}"' for name, text in RULES.items()]
@@ -54,14 +54,14 @@ def may_match(reader: PieceReader, template: str, words: list[str]) -> bool:
 
 
 @given(TEMPLATES)
-def test_what_is_plain_at_a_glance_can_be_parsed_and_names_the_same(template: str) -> None:
+def test_a_plain_template_can_be_parsed_and_has_the_same_references(template: str) -> None:
     if is_plain(template):
         assert parse_fault(template) is None
         assert names_in(template) == names_of(template)
 
 
 @given(st.text("()[]{}<>|;:ab '\\?-\u00e9", max_size=14))
-def test_of_any_text_that_is_plain_the_parser_says_so_too(template: str) -> None:
+def test_the_parser_accepts_every_text_that_counts_as_plain(template: str) -> None:
     if is_plain(template):
         assert parse_fault(template) is None
         assert names_in(template) == names_of(template)
@@ -69,7 +69,7 @@ def test_of_any_text_that_is_plain_the_parser_says_so_too(template: str) -> None
 
 @pytest.mark.slow
 @given(st.lists(TEMPLATES.filter(is_plain), min_size=1, max_size=4), st.lists(TEXTS, min_size=1, max_size=4))
-def test_no_template_is_passed_over_that_hassil_alone_would_match(templates: list[str], texts: list[str]) -> None:
+def test_no_template_that_hassil_would_match_is_skipped(templates: list[str], texts: list[str]) -> None:
     sentences = folder_of(templates)
     alone = Intents.from_dict(
         {
@@ -87,7 +87,7 @@ def test_no_template_is_passed_over_that_hassil_alone_would_match(templates: lis
 
 
 @given(TEMPLATES.filter(is_plain))
-def test_every_sentence_of_a_template_has_what_the_template_needs(template: str) -> None:
+def test_every_sentence_of_a_template_has_the_required_fragments(template: str) -> None:
     reader = NeedReader({"muscle": ["(calf|calves)", "[big] toe[s]"]}, RULES, needs_of)
     sentences = folder_of([template])
     for text in sentences.draw(sentences.templates[0], 3):
@@ -147,7 +147,7 @@ def test_words_are_pieces_in_a_row(template: str, words: list[str], may: bool) -
 @pytest.mark.parametrize(
     "template", ["", " ", "()", "a [] b", "(a", "a)", "[a)", "{", "<a b>", "a;b", "a\\(b", "caf\u0065\u0301"]
 )
-def test_what_needs_a_closer_look_is_not_plain(template: str) -> None:
+def test_templates_that_need_the_parser_are_not_plain(template: str) -> None:
     assert not is_plain(template)
 
 
@@ -155,7 +155,7 @@ def test_the_templates_here_are_plain(content: Content) -> None:
     assert [template.text for template in content.sentences.templates if not is_plain(template.text)] == []
 
 
-def test_few_templates_are_looked_at_for_a_question(content: Content) -> None:
+def test_few_templates_are_candidates_for_a_question(content: Content) -> None:
     candidates = content.sentences._index.candidates("does heat help with a cramp in my calf")
     assert len(candidates) < len(content.sentences.templates) / 30
 

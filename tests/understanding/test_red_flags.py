@@ -26,13 +26,17 @@ AS_IT_COMES = (
 
 
 def enough(wanted: str, match: Match) -> bool:
-    """A sign must be certain. An urgent one may be answered as an emergency, never the other way round."""
+    """Return whether an alarm is certain and its level high enough: an urgent sign may be answered as an emergency, but
+    not the reverse.
+    """
     return match.is_alarm and (match.intent == wanted or wanted == "urgent")
 
 
 @pytest.mark.parametrize("context", ["none", "guide"])
 @pytest.mark.parametrize("form", AS_IT_COMES)
-def test_none_of_the_must_never_miss_list_is_missed_however_it_comes(skill: Skill, form: str, context: Context) -> None:
+def test_no_sentence_of_the_must_never_miss_list_is_missed_however_it_is_said(
+    skill: Skill, form: str, context: Context
+) -> None:
     missed = [
         text
         for text, wanted in NEVER_MISS
@@ -41,13 +45,15 @@ def test_none_of_the_must_never_miss_list_is_missed_however_it_comes(skill: Skil
     assert missed == []
 
 
-def test_the_list_has_sixty_lines_or_more() -> None:
+def test_the_list_has_at_least_sixty_lines() -> None:
     assert len(NEVER_MISS) >= 60
 
 
 @pytest.mark.parametrize("guided", [False, True])
 @pytest.mark.parametrize("hands_free", [False, True])
-def test_it_is_acted_on_in_every_state_if_it_is_heard_clearly(skill: Skill, guided: bool, hands_free: bool) -> None:
+def test_a_sign_recognized_with_confidence_is_acted_on_in_every_state(
+    skill: Skill, guided: bool, hands_free: bool
+) -> None:
     clear = skill.understanding.thresholds.alarm_clear
     for text, wanted in NEVER_MISS:
         state = State(hands_free=hands_free, candidates=("remedy_heat", "remedy_cold"))
@@ -62,7 +68,7 @@ def test_it_is_acted_on_in_every_state_if_it_is_heard_clearly(skill: Skill, guid
         assert all(row.kind in {"safety", "talk"} or row.fact == "disclaimer" for row in said.rows), "no tip beside it"
 
 
-def test_heard_unclearly_it_names_the_number_and_ends_nothing(skill: Skill) -> None:
+def test_a_sign_recognized_with_low_confidence_names_the_number_and_ends_nothing(skill: Skill) -> None:
     flagged = [
         text
         for text, _ in NEVER_MISS
@@ -90,14 +96,11 @@ def test_an_emergency_is_acted_on_before_the_sentence_is_over(skill: Skill) -> N
 
 @pytest.mark.slow
 def test_wordings_that_no_rule_knows_are_raised_by_their_nearness(skill: Skill) -> None:
-    unknown = [
-        wording
-        for wording in skill.content.wordings
-        if wording.intent in HELP_NOW
-        and skill.understanding.urgent_flag(skill.understanding.normalize(wording.text)) is None
-    ]
-    assert len(unknown) > 300
-    matches = [skill.understanding.understand(wording.text) for wording in unknown[::8]]
+    dangers = [wording.text for wording in skill.content.wordings if wording.intent in HELP_NOW]
+    understanding = skill.understanding
+    unknown = [text for text in dangers[::8] if understanding.urgent_flag(understanding.normalize(text)) is None]
+    assert len(unknown) > 40
+    matches = [understanding.understand(text) for text in unknown]
     raised = [match for match in matches if match.intent in HELP_NOW]
     assert len(raised) / len(matches) > 0.93
     assert all(match.decided_by == "safety" for match in raised if match.certainty == "certain")
@@ -105,7 +108,7 @@ def test_wordings_that_no_rule_knows_are_raised_by_their_nearness(skill: Skill) 
 
 @pytest.mark.slow
 def test_the_blind_lines_are_answered_as_well_as_the_safety_case_says(skill: Skill) -> None:
-    """Floors a little below the figures of bench/RESULTS.md, so that a change for the worse is seen."""
+    """The minimum figures are slightly below those of bench/RESULTS.md, so that a deterioration is noticed."""
     shares = tally(skill, typed(skill, unlearned(skill, read_safety_lines("test"))))
     floors = {
         "must_never_miss, emergency": 1.0, "must_never_miss, urgent": 1.0, "red_flag, emergency": 0.92,
@@ -122,7 +125,7 @@ def test_the_blind_lines_are_answered_as_well_as_the_safety_case_says(skill: Ski
         "i fell asleep on the sofa", "a bite to eat", "the wait was unbearable", "it broke my heart",
     ],
 )  # fmt: skip
-def test_an_idiom_is_near_to_no_red_flag_either(skill: Skill, text: str) -> None:
+def test_an_idiom_is_not_similar_to_a_red_flag(skill: Skill, text: str) -> None:
     assert skill.understanding.understand(text).intent not in HELP_NOW
 
 
@@ -162,9 +165,7 @@ def test_an_idiom_hides_no_sign_beside_it(skill: Skill, text: str) -> None:
         ("do i need an x ray", "do i need a towel"),
     ],
 )
-def test_what_only_people_may_answer_is_referred_and_what_looks_like_it_is_not(
-    skill: Skill, people: str, article: str
-) -> None:
+def test_questions_for_a_person_are_referred_and_lookalikes_are_not(skill: Skill, people: str, article: str) -> None:
     assert skill.understanding.understand(people).intent in REDIRECTS
     assert skill.understanding.understand(article).intent not in REDIRECTS
 
@@ -185,9 +186,21 @@ def test_what_only_people_may_answer_is_referred_and_what_looks_like_it_is_not(
         ("the house is on fire", "my legs are on fire after that run"),
     ],
 )
-def test_a_danger_and_the_remark_beside_it_are_told_apart(skill: Skill, danger: str, ordinary: str) -> None:
+def test_a_danger_and_a_similar_remark_are_distinguished(skill: Skill, danger: str, ordinary: str) -> None:
     assert skill.understanding.understand(danger).is_alarm
     assert skill.understanding.understand(ordinary).certainty is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is it bad if your leg turns purple",
+        "what if your leg goes cold and white",
+        "should you worry if a leg is swollen",
+    ],
+)
+def test_a_general_question_about_danger_is_answered_by_no_tip(skill: Skill, text: str) -> None:
+    assert skill.understanding.understand(text).intent == "ask_diagnosis"
 
 
 def test_a_name_that_is_spelled_is_no_cough(skill: Skill) -> None:

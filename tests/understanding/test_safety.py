@@ -95,7 +95,7 @@ def test_idioms_and_ordinary_questions_raise_nothing(content: Content, text: str
         ("i fell last year", "i fell last night"),
     ],
 )
-def test_the_past_and_stories_are_no_signs(content: Content, past: str, present: str) -> None:
+def test_past_events_and_stories_are_not_signs(content: Content, past: str, present: str) -> None:
     assert highest(content, past) is None
     assert content.safety.find(content.safety.language.normalize(past)).is_past
     assert highest(content, present) is not None
@@ -112,12 +112,12 @@ def test_the_past_and_stories_are_no_signs(content: Content, past: str, present:
         ("the kitchen is on fire", "i can smell gas"),
     ],
 )
-def test_what_is_clear_in_words_needs_no_alarm_to_be_certain(content: Content, clear: str, doubtful: str) -> None:
+def test_a_clear_sign_is_certain_without_the_alarm(content: Content, clear: str, doubtful: str) -> None:
     flags = (content.safety.find(content.safety.language.normalize(text)).highest for text in (clear, doubtful))
     assert [flag is not None and flag.is_clear for flag in flags] == [True, False]
 
 
-def test_a_past_sign_hides_none_beside_it(content: Content) -> None:
+def test_a_past_sign_does_not_hide_a_present_one(content: Content) -> None:
     for text in ("dad had a stroke years back and i've chest pain", "i broke it years ago but now i can't breathe"):
         flag = highest(content, text)
         assert flag is not None, text
@@ -134,7 +134,7 @@ def test_a_past_sign_hides_none_beside_it(content: Content) -> None:
         ("no it isn't swollen next step", "no it next step"),
     ],
 )
-def test_a_clear_denial_is_cut_and_the_rest_stays(content: Content, text: str, rest: str) -> None:
+def test_a_clear_denial_is_removed_and_the_rest_stays(content: Content, text: str, rest: str) -> None:
     flags = content.safety.find(content.safety.language.normalize(text))
     assert flags.highest is None
     assert flags.denied
@@ -152,7 +152,7 @@ def test_a_clear_denial_is_cut_and_the_rest_stays(content: Content, text: str, r
         "not chest pain as such more a tightness in my chest",
     ],
 )
-def test_an_unsure_denial_counts_as_said(content: Content, text: str) -> None:
+def test_an_uncertain_denial_does_not_cancel_the_sign(content: Content, text: str) -> None:
     flag = content.safety.find(content.safety.language.normalize(text)).highest
     assert flag is not None
     assert flag.level == "emergency"
@@ -167,7 +167,7 @@ def test_an_unsure_denial_counts_as_said(content: Content, text: str) -> None:
         ("does a cramp make your leg swell and also go red", False),
     ],
 )
-def test_what_is_added_to_a_question_counts_as_told(content: Content, text: str, raised: bool) -> None:
+def test_a_statement_after_a_question_counts(content: Content, text: str, raised: bool) -> None:
     assert (
         any(flag.level == "urgent" for flag in content.safety.find(content.safety.language.normalize(text)).raised)
         is raised
@@ -184,11 +184,11 @@ def test_the_highest_of_several_levels_wins(content: Content) -> None:
     assert levels == sorted(levels, key=LEVELS.index)
 
 
-# The look before
+# The prefilter
 
 
 def piece_of_rule(content: Content) -> st.SearchStrategy[str]:
-    """Words and stretches of the rules themselves, and what stands around them."""
+    """Return a strategy for words and phrases of the rules, and for the words around them."""
     rules = re.sub(
         r"[^a-z' ]+", " ", (intents_folder("en") / "safety.yaml").read_text(encoding="utf-8").lower()
     ).split()
@@ -205,7 +205,7 @@ def piece_of_rule(content: Content) -> st.SearchStrategy[str]:
 @pytest.mark.slow
 @settings(max_examples=200)
 @given(data=st.data())
-def test_the_rules_find_the_same_in_a_text_as_the_few_that_may_match(content: Content, data: st.DataObject) -> None:
+def test_all_rules_and_the_few_that_may_match_find_the_same(content: Content, data: st.DataObject) -> None:
     text = " ".join(data.draw(st.lists(piece_of_rule(content), min_size=1, max_size=4)))
     comparable = content.language.comparable(text)
     assert content.safety.find(content.safety.language.normalize(text)) == content.safety._find(comparable)
@@ -221,7 +221,7 @@ def test_the_rules_find_the_same_in_a_text_as_the_few_that_may_match(content: Co
         ("half (an|1) hour", "half an hour"),
     ],
 )
-def test_a_sign_is_found_by_what_it_needs(sign: str, text: str) -> None:
+def test_a_sign_is_found_by_its_required_fragments(sign: str, text: str) -> None:
     problems = Problems()
     document = f'groups: {{limb: [leg, toes]}}\nfamilies: {{f: {{level: urgent, signs: ["{sign}"]}}}}'
     rules = read_safety(read_document(document, "safety.yaml", problems), Language(), problems)

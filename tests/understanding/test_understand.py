@@ -32,7 +32,7 @@ def test_most_natural_paraphrases_are_understood(skill: Skill) -> None:
 
 
 @pytest.mark.slow
-def test_four_in_five_ordinary_lines_of_other_hands_are_understood(skill: Skill) -> None:
+def test_four_in_five_ordinary_lines_by_other_authors_are_understood(skill: Skill) -> None:
     lines = [json.loads(line) for line in UTTERANCES.read_text(encoding="utf-8").splitlines()]
     ordinary = [
         line for line in lines
@@ -43,7 +43,7 @@ def test_four_in_five_ordinary_lines_of_other_hands_are_understood(skill: Skill)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "?!", "\x1b[31m", "🙂"])
-def test_what_has_no_words_is_not_understood(skill: Skill, text: str) -> None:
+def test_a_text_without_words_is_not_understood(skill: Skill, text: str) -> None:
     match = skill.understanding.understand(text)
     assert (match.intent, match.decided_by) == ("none", "none")
 
@@ -65,7 +65,7 @@ def test_a_score_is_a_share_and_the_runner_up_is_another_intent(skill: Skill) ->
     assert match.runner_up.intent != match.intent
 
 
-def test_what_was_matched_word_for_word_has_a_runner_up_too(skill: Skill) -> None:
+def test_an_exact_match_has_a_runner_up(skill: Skill) -> None:
     match = skill.understanding.with_runner_up("does heat help", skill.understanding.understand("does heat help"))
     assert match.decided_by == "exact"
     assert match.runner_up is not None
@@ -83,7 +83,7 @@ def test_what_was_matched_word_for_word_has_a_runner_up_too(skill: Skill) -> Non
         ("my calf just seized up", {"muscle": "calf"}),
     ],
 )
-def test_values_are_found_under_their_plain_names(skill: Skill, text: str, slots: dict[str, str]) -> None:
+def test_slot_values_are_found_by_their_phrases(skill: Skill, text: str, slots: dict[str, str]) -> None:
     assert dict(skill.understanding.understand(text).slots) == slots
 
 
@@ -98,8 +98,6 @@ def test_values_are_found_under_their_plain_names(skill: Skill, text: str, slots
         ("what should i eat for this", "remedy_foods", {}),
     ],
 )
-def test_values_of_slots_are_found_where_they_were_misheard(
-    content: Content, text: str, intent: str, slots: dict[str, str]
-) -> None:
+def test_misrecognized_slot_values_are_found(content: Content, text: str, intent: str, slots: dict[str, str]) -> None:
     sentences = content.sentences
     assert sentences.find_slots(sentences.language.comparable(text), sentences.slots_of[intent]) == slots

@@ -1,4 +1,4 @@
-"""What decides a meaning, and in which order: a few sentences and rules, and a nearness that is given."""
+"""The order of the stages that decide a meaning, tested with a few sentences and rules and with given similarities."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ THRESHOLDS = Thresholds(
 
 @dataclass(frozen=True)
 class Nearness:
-    """Texts that are as near to every meaning as it was told."""
+    """Ranks meanings by the similarities that it was given."""
 
     shares: dict[str, float] = field(default_factory=dict)
     known: float = 1.0
     compares: str | None = None
-    """The only text that it compares."""
+    """If set, the only text that it accepts."""
 
     def rank(self, comparable: str) -> Ranking:
         shares = self.shares if self.compares in {None, comparable} else {}
@@ -166,7 +166,7 @@ def test_signs_come_first_then_short_commands_then_templates(text: str, context:
     assert found == match
 
 
-def test_a_sign_that_a_template_matches_is_of_the_family_it_is_nearest_to() -> None:
+def test_a_sign_that_matches_a_template_gets_the_most_similar_family() -> None:
     near = understanding({"emergency/airway": 0.1, "emergency/heart": 0.2}, compares="i cannot breathe")
     assert near.understand("um i cannot breathe").family == "heart"
 
@@ -182,7 +182,7 @@ def test_in_a_session_its_commands_win_over_every_template_but_those_of_safety()
     assert understanding.understand("is it bad", "guide").intent == "ask_diagnosis"
 
 
-def test_a_command_is_known_word_for_word() -> None:
+def test_a_command_is_recognized_word_for_word() -> None:
     commands = {
         text: EXACT.command(EXACT.normalize(text))
         for text in ("next", "um go on", "ready", "does heat help", "is it bad", "x")
@@ -191,7 +191,7 @@ def test_a_command_is_known_word_for_word() -> None:
                         "is it bad": "guide_next", "x": None}  # fmt: skip
 
 
-def test_only_an_emergency_or_an_urgent_sign_is_certain_in_half_an_utterance() -> None:
+def test_only_emergency_and_urgent_signs_are_certain_in_a_partial_transcript() -> None:
     flags = {
         text: EXACT.urgent_flag(EXACT.normalize(text))
         for text in ("my chest pain is", "swollen leg", "tablets", "heat")
@@ -201,21 +201,21 @@ def test_only_an_emergency_or_an_urgent_sign_is_certain_in_half_an_utterance() -
     }  # fmt: skip
 
 
-# By nearness
+# By similarity
 
 
 def near(shares: dict[str, float], text: str = "warm my leg", confidence: float = 1.0) -> Match:
     return understanding(shares).understand(text, confidence=confidence)
 
 
-def test_the_nearest_meaning_is_given_with_what_came_second_and_the_values_it_needs() -> None:
+def test_the_nearest_meaning_has_its_runner_up_and_slot_values() -> None:
     assert near({"remedy_cold": 0.125, "remedy_heat": 0.75, "thanks": 0.125}) == Match(
         "remedy_heat", {"muscle": "leg"}, 0.75, "nearest", template="warm my leg like remedy_heat",
         runner_up=RunnerUp("remedy_cold", 0.125),
     )  # fmt: skip
 
 
-def test_the_only_meaning_has_nothing_second() -> None:
+def test_the_only_meaning_has_no_runner_up() -> None:
     assert near({"remedy_cold": 1.0}) == Match(
         "remedy_cold", {}, 1.0, "nearest", template="warm my leg like remedy_cold", runner_up=RunnerUp("none", 0.0)
     )
@@ -244,19 +244,19 @@ def test_an_alarm_too_weak_to_raise_is_left_out_of_the_scores() -> None:
     assert (none_left.intent, none_left.score) == ("none", 0.0)
 
 
-def test_scores_are_rounded_to_what_can_be_told() -> None:
+def test_scores_are_rounded() -> None:
     match = near({"remedy_heat": 2 / 3, "remedy_cold": 1 / 3})
     assert (match.score, match.runner_up) == (0.6667, RunnerUp("remedy_cold", 0.3333))
 
 
-def test_what_is_believed_of_the_first_leaves_the_rest_for_the_second() -> None:
+def test_the_runner_up_gets_at_most_the_rest_of_the_score() -> None:
     doubtful = replace(THRESHOLDS, score_offset=math.log(1 / 3))  # 0.75 is right in half of the cases
     match = replace(understanding({"remedy_heat": 0.75, "remedy_cold": 0.15, "thanks": 0.1}), thresholds=doubtful)
     found = match.understand("warm my leg")
     assert (found.score, found.runner_up) == (0.5, RunnerUp("remedy_cold", 0.3))
 
 
-def test_nearness_means_nothing_where_too_few_words_are_known() -> None:
+def test_similarity_is_ignored_if_too_few_words_are_known() -> None:
     shares = {"remedy_heat": 0.9, "emergency/chest": 0.1}
     assert understanding(shares, MIN_KNOWN_SHARE).understand("warm").intent == "remedy_heat"
     assert understanding(shares, MIN_KNOWN_SHARE - 0.01).understand("warm") == Match(
@@ -264,12 +264,12 @@ def test_nearness_means_nothing_where_too_few_words_are_known() -> None:
     )
 
 
-def test_fillers_are_left_out_of_what_is_compared() -> None:
+def test_fillers_are_removed_before_comparing() -> None:
     match = understanding({"remedy_heat": 1.0}, compares="warm it's").understand("um warm it is")
     assert (match.intent, match.template) == ("remedy_heat", "warm it's like remedy_heat")
 
 
-# Alarms by nearness
+# Alarms by similarity
 
 
 @pytest.mark.parametrize(
@@ -283,13 +283,13 @@ def test_fillers_are_left_out_of_what_is_compared() -> None:
         ({"urgent/vein": 0.4, "remedy_heat": 0.6}, 0.69, "urgent"),
     ],
 )
-def test_an_alarm_is_raised_from_the_threshold_on_and_as_an_emergency_when_in_doubt(
+def test_an_alarm_is_raised_at_the_threshold_and_as_an_emergency_if_in_doubt(
     shares: dict[str, float], confidence: float, intent: str
 ) -> None:
     assert near(shares, confidence=confidence).intent == intent
 
 
-def test_an_alarm_names_its_score_its_family_and_what_came_second() -> None:
+def test_an_alarm_has_its_score_family_and_runner_up() -> None:
     shares = {"urgent/vein": 0.2, "urgent/muscle": 0.15, "emergency/chest": 0.30014, "remedy_heat": 0.34986}
     assert near(shares) == Match(
         "emergency", {}, 0.6501, "safety", "chest", "warm my leg like emergency", RunnerUp("urgent", 0.35),
@@ -299,13 +299,13 @@ def test_an_alarm_names_its_score_its_family_and_what_came_second() -> None:
     assert (match.family, match.runner_up) == ("vein", RunnerUp("remedy_heat", 0.4))
 
 
-def test_an_alarm_is_not_raised_by_a_question_about_anybody() -> None:
+def test_a_question_about_people_in_general_raises_no_alarm() -> None:
     shares = {"urgent/vein": 0.6, "remedy_heat": 0.4}
     assert near(shares, "does that happen to people").intent == "remedy_heat"
     assert near(shares, "it happens to people").intent == "urgent"
 
 
-def test_neither_what_was_denied_nor_an_idiom_makes_nearness_an_alarm() -> None:
+def test_denials_and_idioms_raise_no_alarm_by_similarity() -> None:
     shares = {"urgent/vein": 0.8, "remedy_heat": 0.2}
     denied = understanding(shares, compares="warm my leg").understand("no chest pain but warm my leg")
     assert (denied.intent, denied.denied, denied.certainty) == ("urgent", True, "certain")
@@ -315,7 +315,7 @@ def test_neither_what_was_denied_nor_an_idiom_makes_nearness_an_alarm() -> None:
 
 @dataclass(frozen=True)
 class Judged:
-    """An alarm that finds every text as likely a danger as it was told."""
+    """An alarm that returns the given odds for every text."""
 
     suspected: Suspicion
 
@@ -354,7 +354,7 @@ BY_RULE = "warm my leg and then a swollen leg"
         ("swollen leg", -9.0, "certain"),
     ],
 )
-def test_a_danger_is_as_certain_as_its_odds_and_the_words_of_rules_make_it(
+def test_the_odds_and_the_rules_determine_how_certain_a_danger_is(
     text: str, odds: float, certainty: str | None
 ) -> None:
     assert judged(odds, text).certainty == certainty
@@ -373,7 +373,7 @@ def referred(odds: float, text: str, known_share: float = 1.0) -> str:
     return known.understand(text).intent
 
 
-def test_a_redirect_needs_fewer_odds_if_a_rule_names_it_and_none_if_a_sentence_matches() -> None:
+def test_a_redirect_needs_lower_odds_if_a_rule_finds_it_and_none_if_a_template_matches() -> None:
     assert [referred(odds, LONG) for odds in (0.99, 1.0)] == ["remedy_heat", "ask_medicine"]
     by_rule = [referred(odds, "warm my leg with tablets") for odds in (-2.01, -2.0)]
     assert by_rule == ["remedy_heat", "ask_medicine"]
@@ -387,7 +387,7 @@ def test_a_sign_in_the_past_is_at_most_possible() -> None:
     assert known.understand("warm my leg and warm my foot years ago").certainty == "certain"
 
 
-def test_a_possible_danger_stands_beside_what_was_understood() -> None:
+def test_a_possible_danger_is_added_to_the_meaning() -> None:
     match = judged(1.0, LONG, emergency=0.5)
     assert (match.intent, match.possible, match.certainty, match.is_alarm) == (
         "remedy_heat",
@@ -400,28 +400,28 @@ def test_a_possible_danger_stands_beside_what_was_understood() -> None:
     assert (match.intent, match.possible, match.certainty, match.is_alarm) == ("urgent", None, "possible", False)
 
 
-def test_a_rule_of_a_lower_level_does_not_lower_what_the_alarm_is_sure_of() -> None:
+def test_a_rule_of_a_lower_level_does_not_lower_a_certain_alarm() -> None:
     assert judged(3.0, BY_RULE, emergency=0.9).intent == "emergency"
     assert judged(3.0, BY_RULE, emergency=0.1).intent == "urgent"
 
 
-def test_what_was_denied_is_left_out_of_what_is_compared_unless_nothing_else_was_said() -> None:
+def test_denied_parts_are_removed_before_comparing_unless_nothing_else_was_said() -> None:
     match = understanding({"remedy_heat": 1.0}, compares="warm").understand("no chest pain but warm")
     assert match.intent == "remedy_heat"
     alone = understanding({"remedy_heat": 1.0}, compares="no chest pain").understand("no chest pain")
     assert (alone.intent, alone.denied) == ("remedy_heat", True)
 
 
-def test_an_alarm_wins_over_the_lower_signs_and_those_over_nearness() -> None:
+def test_an_alarm_takes_priority_over_lower_signs_and_these_over_similarity() -> None:
     alarmed = near({"urgent/vein": 0.4, "remedy_heat": 0.6}, "tablets for my leg")
     assert (alarmed.intent, alarmed.family) == ("urgent", "vein")
     assert near({"remedy_heat": 1.0}, "tablets for my leg") == Match("ask_medicine", {}, 1.0, "safety", "dose")
 
 
-# What came second
+# Runners-up
 
 
-def test_a_runner_up_is_looked_for_where_nearness_was_not_needed() -> None:
+def test_a_runner_up_can_be_added_to_an_exact_match() -> None:
     exact = understanding({"remedy_heat": 0.8, "thanks": 0.12345, "remedy_cold": 0.07655}, compares="does heat help")
     match = exact.understand("um does heat help")
     assert match.runner_up is None
@@ -431,7 +431,7 @@ def test_a_runner_up_is_looked_for_where_nearness_was_not_needed() -> None:
     assert understanding().with_runner_up("does heat help", match).runner_up is None
 
 
-# Words that were overheard
+# Overheard speech
 
 
 @pytest.mark.parametrize(
@@ -445,7 +445,7 @@ def test_a_runner_up_is_looked_for_where_nearness_was_not_needed() -> None:
         ("thank you so", Match("thanks"), True),
     ],
 )
-def test_overheard_words_of_ours_are_for_us_unless_everybody_says_them(
+def test_overheard_template_sentences_are_answered_unless_they_are_common_phrases(
     text: str, match: Match, is_for_us: bool
 ) -> None:
     assert EXACT.is_for_us(Transcript(text, 0.1), match) is is_for_us
@@ -463,7 +463,7 @@ def test_overheard_words_of_ours_are_for_us_unless_everybody_says_them(
         ("none", 1.0, 1.0, True),
     ],
 )
-def test_an_overheard_near_meaning_must_be_near_and_heard_well(
+def test_an_overheard_meaning_by_similarity_needs_a_high_score_and_confidence(
     intent: str, score: float, confidence: float, is_for_us: bool
 ) -> None:
     match = Match(intent, score=score, decided_by="nearest")
@@ -487,7 +487,7 @@ SECOND = RunnerUp("remedy_heat", 0.1)
         (1.0, SECOND, 0.1, "", True),
     ],
 )
-def test_an_overheard_sign_of_danger_must_be_certain_and_clear_or_heard_twice(
+def test_an_overheard_sign_of_danger_must_be_certain_and_clear_or_found_by_both_recognizers(
     intent: str, score: float, second: RunnerUp | None, confidence: float, so_far: str, is_for_us: bool
 ) -> None:
     match = Match(intent, score=score, decided_by="safety", runner_up=second, certainty="certain")
@@ -495,7 +495,7 @@ def test_an_overheard_sign_of_danger_must_be_certain_and_clear_or_heard_twice(
     assert not EXACT.is_for_us(Transcript("words", 1.0), replace(match, certainty="possible"), so_far)
 
 
-def test_a_recognizer_without_words_so_far_has_nothing_to_say_against_a_sign_of_danger() -> None:
+def test_a_recognizer_without_partial_transcripts_cannot_veto_a_sign_of_danger() -> None:
     assert EXACT.is_for_us(Transcript("words", 0.1), Match("emergency", decided_by="safety", certainty="certain"))
 
 
@@ -515,19 +515,19 @@ def test_a_recognizer_without_words_so_far_has_nothing_to_say_against_a_sign_of_
         (0.3, 0.19, True, "none"),
     ],
 )
-def test_two_scores_lead_to_an_answer_a_question_or_neither(
+def test_two_scores_decide_between_an_answer_a_question_and_neither(
     score: float, second: float, may_ask: bool, decision: str
 ) -> None:
     assert THRESHOLDS.decision(score, second, may_ask=may_ask) == decision
 
 
-def test_log_odds_stand_for_a_share() -> None:
+def test_log_odds_are_converted_to_a_probability() -> None:
     assert [logistic(odds) for odds in (0.0, math.log(3), -math.log(3))] == pytest.approx([0.5, 0.75, 0.25])
     assert logistic(1000.0) == 1.0
     assert logistic(-1000.0) == 0.0
 
 
-def test_a_score_is_believed_as_far_as_its_slope_and_offset_say() -> None:
+def test_a_score_is_calibrated_by_its_slope_and_offset() -> None:
     doubtful = replace(THRESHOLDS, score_slope=2.0, score_offset=-math.log(3))
     assert doubtful.believed(0.75) == pytest.approx(0.75)  # odds of 3, squared, by 3
     assert doubtful.believed(0.5) == pytest.approx(0.25)
@@ -535,7 +535,7 @@ def test_a_score_is_believed_as_far_as_its_slope_and_offset_say() -> None:
 
 
 @given(st.floats(0.0, 1.0))
-def test_a_score_is_believed_as_it_is_where_nothing_was_fitted(score: float) -> None:
+def test_a_score_is_unchanged_if_nothing_was_fitted(score: float) -> None:
     assert THRESHOLDS.believed(score) == pytest.approx(score)
 
 
@@ -552,7 +552,7 @@ def read(text: str) -> tuple[Thresholds, list[str]]:
     return found, [line.removeprefix("thresholds.yaml:").partition(" (known: ")[0] for line in problems.lines()]
 
 
-def test_thresholds_are_read_as_they_are_written() -> None:
+def test_thresholds_are_read_from_their_file() -> None:
     lines = [f"{name}: 0.{number:02}" for number, name in enumerate(NEEDED, 1)]
     rest = ["language: en", "set_on: lines", "figures: good", *(f"{name}: {value}" for name, value in IN_ODDS.items())]
     found, problems = read("\n".join([*lines, *rest]))
@@ -576,7 +576,7 @@ def test_every_mistake_in_the_thresholds_is_named_with_its_line() -> None:
     assert read("[]")[1][0] == "1: thresholds.yaml must have keys, not be a list"
 
 
-def test_a_sign_that_is_heard_unclearly_is_only_possible() -> None:
+def test_a_sign_recognized_with_low_confidence_is_only_possible() -> None:
     clear = replace(BANDS, alarm_clear=0.5, heard=0.1)
     known = replace(understanding({"remedy_heat": 1.0}), thresholds=clear, alarm=Judged(Suspicion(9.0, 0.0)))
     for text in ("swollen leg", BY_RULE, LONG):
@@ -586,7 +586,7 @@ def test_a_sign_that_is_heard_unclearly_is_only_possible() -> None:
     assert known.understand(BY_RULE, confidence=0.09).certainty == "possible"
 
 
-def test_words_that_the_recognizer_does_not_believe_mean_nothing() -> None:
+def test_a_transcript_with_very_low_confidence_has_no_meaning() -> None:
     known = replace(understanding({"remedy_heat": 1.0}), thresholds=replace(THRESHOLDS, heard=0.1))
     for text in ("does heat help", "warm my leg"):
         assert known.understand(text, confidence=0.09).intent == "none"

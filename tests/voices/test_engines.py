@@ -29,12 +29,12 @@ def voice(request: pytest.FixtureRequest) -> Voice:
 
 @pytest.fixture(scope="module")
 def spoken(voice: Voice, content: Content) -> dict[str, bytes]:
-    """Every sentence of the answers as it sounds, many in a row."""
+    """Return the audio of every sentence in the answers, synthesized one after the other."""
     rows = [row.text for entry in content.answers.entries.values() for row in entry.rows if "{" not in row.text]
     return {text: voice.speak(text, WORDS_PER_MINUTE) for row in rows for text in sentences_of(row)}
 
 
-def test_it_keeps_to_the_protocol(voice: Voice) -> None:
+def test_it_follows_the_protocol(voice: Voice) -> None:
     check_voice(voice)
 
 
@@ -58,24 +58,24 @@ def test_the_pace_is_150_words_a_minute_within_a_tenth(spoken: dict[str, bytes])
     assert words / minutes == pytest.approx(150, rel=0.1)
 
 
-def test_slower_is_slower_and_faster_is_faster(voice: Voice) -> None:
+def test_a_slower_or_faster_pace_changes_the_length(voice: Voice) -> None:
     slow, usual, fast = (seconds_of(voice.speak(SENTENCE, pace)) for pace in (120, 150, 180))
     assert slow > 1.1 * usual
     assert usual > 1.1 * fast
 
 
-def test_the_same_sentence_twice_in_a_row_sounds_twice_the_same(voice: Voice) -> None:
+def test_a_repeated_sentence_sounds_the_same(voice: Voice) -> None:
     first, second = voice.speak(SENTENCE, WORDS_PER_MINUTE), voice.speak(SENTENCE, WORDS_PER_MINUTE)
     assert seconds_of(second) == pytest.approx(seconds_of(first), rel=0.01)
     assert loudness(second) == pytest.approx(loudness(first), rel=0.05)
 
 
-def test_the_sound_ends_with_the_words(voice: Voice) -> None:
+def test_the_audio_ends_with_the_words(voice: Voice) -> None:
     pcm = voice.speak(SENTENCE, WORDS_PER_MINUTE)
     assert loudness(pcm[-2 * 800 :]) > 20
 
 
-def test_sentences_from_many_threads_all_come(voice: Voice) -> None:
+def test_sentences_from_many_threads_are_all_spoken(voice: Voice) -> None:
     expected = {text: seconds_of(voice.speak(text, 150)) for text in ("Hold.", "And rest.", "Five more.", SENTENCE)}
     found: list[tuple[str, float]] = []
 
@@ -99,7 +99,7 @@ def test_two_voices_in_one_process_both_speak(voice: Voice) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n"])
-def test_nothing_to_say_is_no_sound(voice: Voice, text: str) -> None:
+def test_a_text_without_words_has_no_audio(voice: Voice, text: str) -> None:
     assert voice.speak(text, WORDS_PER_MINUTE) == b""
 
 
@@ -139,7 +139,7 @@ def test_every_named_voice_opens(name: str) -> None:
     assert open_voice(name).name in VOICE_NAMES[1:] if name == "auto" else (name,)
 
 
-def test_an_unknown_voice_names_the_known_ones() -> None:
+def test_the_error_for_an_unknown_voice_names_the_known_ones() -> None:
     with pytest.raises(EngineMissingError, match='there is no voice "robot"') as caught:
         open_voice("robot")
     assert caught.value.hint == "voices: auto, natural, pyttsx3, none"
@@ -154,13 +154,13 @@ def test_without_its_extra_the_natural_voice_says_what_to_install(run: Run, monk
     assert f"natural  (not installed: {install_hint('natural')})" in run("voices").lines
 
 
-def test_where_the_natural_voice_does_not_load_auto_takes_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_the_natural_voice_does_not_load_auto_chooses_another(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("hibari", reason="the extra natural is not installed")
     monkeypatch.setitem(sys.modules, "hibari.voices", None)
     assert open_voice("auto").name == "pyttsx3"
 
 
-def test_a_voice_for_many_speaks_the_same_sentence_once_at_each_pace(voice: Voice) -> None:
+def test_a_shared_voice_synthesizes_a_sentence_once_per_pace(voice: Voice) -> None:
     class Counting:
         name = voice.name
         asked = 0
@@ -176,7 +176,7 @@ def test_a_voice_for_many_speaks_the_same_sentence_once_at_each_pace(voice: Voic
     assert counting.asked == 2
 
 
-def test_what_is_only_shown_stays_as_long_as_it_would_be_spoken() -> None:
+def test_displayed_text_stays_as_long_as_its_speech_would_take() -> None:
     sound = ReadingPace().speak("Sit or lie somewhere safe.", 150)
     assert seconds_of(sound) == pytest.approx(2.0)
     assert not any(sound)

@@ -1,4 +1,4 @@
-"""The natural voice (extra `natural`), heard back; what all voices have in common is in test_voices."""
+"""The natural voice (extra `natural`), whose speech is recognized again. test_engines tests what all voices share."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def voice() -> Voice:
 
 @dataclass
 class NotedVoice:
-    """Notes when a sentence is to be spoken."""
+    """A voice that records when it is asked to speak a sentence."""
 
     voice: Voice
     happened: list[str]
@@ -48,7 +48,7 @@ class NotedVoice:
 
 
 class NotedPlayer(SilentPlayer):
-    """Notes when sound came, and what."""
+    """A player that records when audio arrives, and which."""
 
     def __init__(self, happened: list[str] | None = None) -> None:
         super().__init__(keep=True)
@@ -62,7 +62,7 @@ class NotedPlayer(SilentPlayer):
 
 
 def heard(skill: Skill, pcm: bytes) -> str:
-    """What our own recognizer recognizes, with the short silence around that it has in a conversation."""
+    """Return the transcript by the embedded recognizer, with a short silence around the audio as in a conversation."""
     recognizer = embedded(skill)
     for chunk in chunks_of(silence(0.3) + pcm + silence(0.3)):
         recognizer.accept(chunk)
@@ -70,7 +70,7 @@ def heard(skill: Skill, pcm: bytes) -> str:
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_what_it_says_is_heard_back(voice: Voice, skill: Skill, sentence: str) -> None:
+def test_its_speech_is_recognized_correctly(voice: Voice, skill: Skill, sentence: str) -> None:
     said = sentence.casefold().rstrip(".").split()
     back = heard(skill, voice.speak(sentence, WORDS_PER_MINUTE)).split()
     assert SequenceMatcher(None, said, back).ratio() > 0.75, back
@@ -84,12 +84,12 @@ def test_what_it_says_is_heard_back(voice: Voice, skill: Skill, sentence: str) -
         ("Take 1.5 hrs. of rest.", "take one point five hours of rest"),
     ],
 )
-def test_figures_and_abbreviations_are_said_in_words(voice: Voice, skill: Skill, written: str, said: str) -> None:
+def test_figures_and_abbreviations_are_spoken_as_words(voice: Voice, skill: Skill, written: str, said: str) -> None:
     assert said in heard(skill, voice.speak(written, WORDS_PER_MINUTE))
 
 
 def test_each_sentence_is_played_before_the_next_one_is_spoken(voice: Voice) -> None:
-    """How soon the first sound comes is measured by `bench.latency`."""
+    """`bench.latency` measures how soon the first audio comes."""
     happened = list[str]()
     player = NotedPlayer(happened)
     length, words = Speaker(NotedVoice(voice, happened), player).say(" ".join(SENTENCES), PAUSE_SAMPLES)
@@ -106,7 +106,7 @@ def test_the_pauses_between_sentences_are_those_of_every_voice(voice: Voice) -> 
     assert len(starts) == 3
     assert words[-1].ends == length - PAUSE_SAMPLES
     for start in starts:
-        pause = samples[start : start + PAUSE_SAMPLES]  # the first pause stands before all words
+        pause = samples[start : start + PAUSE_SAMPLES]  # the first pause comes before all words
         assert abs(pause).max() == 0
     spoken = sum(seconds_of(voice.speak(sentence, WORDS_PER_MINUTE)) for sentence in SENTENCES)
     assert seconds_of(player.finish()) == pytest.approx(spoken + 4 * 0.5, abs=0.01)
@@ -131,11 +131,11 @@ def test_stop_in_the_middle_of_a_sentence_silences_it(voice: Voice, skill: Skill
     assert [each.fields["reason"] for each in happened if each.event == "end"] == ["stopped"]
 
 
-def test_auto_takes_the_natural_voice_where_it_is_installed() -> None:
+def test_auto_chooses_the_natural_voice_if_it_is_installed() -> None:
     assert open_voice("auto").name == "natural"
 
 
-def test_in_another_language_auto_takes_the_system_s_voice() -> None:
+def test_in_another_language_auto_chooses_the_systems_voice() -> None:
     assert open_voice("auto", "es").name == "pyttsx3"
     with pytest.raises(EngineMissingError, match='speaks English only, not "es"') as caught:
         open_voice("natural", "es")

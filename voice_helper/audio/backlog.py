@@ -15,7 +15,9 @@ from voice_helper.audio.vad import RoomSound
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 LATE_SECONDS: Final = 3.0
-"""The delay, in seconds, from which audio counts as late. An answer would then come after the user has given up."""
+"""The minimum delay, in seconds, that counts as late. After a longer delay, the user has given up waiting for an
+answer.
+"""
 
 CAUGHT_UP_SECONDS: Final = 0.5
 """The delay, in seconds, below which no more audio is dropped."""
@@ -42,7 +44,7 @@ class Backlog:
         it.
 
         `behind_seconds` is the amount of audio that is waiting after this chunk. A chunk is never held back if
-        `is_needed` is true, because it belongs to an utterance or the assistant is speaking. `is_rooms` says that the
+        `is_needed` is true, because it belongs to an utterance or the assistant is speaking. `is_rooms` is true if the
         chunk is no louder than the background talk.
         """
         is_quiet = self._room_sound.is_quiet(chunk)

@@ -198,10 +198,10 @@ def _from_raw(raw: bytes, width: int) -> npt.NDArray[np.float32]:
 
 
 class QuietRoom:
-    """Replaces the microphone with silence in real time, so that a session on the screen keeps its pace."""
+    """Takes the place of a microphone. Yields silence in real time, so that a session on the screen keeps its pace."""
 
     def __init__(self, since: float | None = None) -> None:
-        """Start the clock now, or at an earlier time."""
+        """Start the clock at `since`, in seconds of the system's clock, or now."""
         self._since = clock_seconds() if since is None else since
 
     def chunks(self) -> Iterator[AudioChunk]:
@@ -381,7 +381,9 @@ def begins_like_sound(content: bytes) -> bool:
 
 
 def _content(path: Path, name: str) -> Path | bytes:
-    """Return the path of an audio file, or its content if it cannot be read from the path in parts."""
+    """Return the path of an audio file. If the file cannot be read in parts, such as a pipe, return its content
+    instead.
+    """
     try:
         if comes_from_stdin(path):
             content = sys.stdin.buffer.read(_MAX_PIPED_BYTES + 1)
@@ -500,9 +502,9 @@ class _Device:
     _stream: Any
 
     def close(self) -> None:
-        """Release the device, or give it up if the sound library does not return.
+        """Release the device. If the sound library hangs, abandon the device.
 
-        Ending a stream waits for the library's own thread, which may wait without end for a sound server that died.
+        Closing a stream waits for the library's own thread, which may wait forever for a sound server that has died.
         """
         release = threading.Thread(target=self._release, args=(self._stream,), name="release", daemon=True)
         release.start()
@@ -567,7 +569,7 @@ class Loudspeaker(_Device):
             self._drained.set()
 
     def advance(self, samples: int) -> bytes:
-        """Return the audio that the device played during the last `samples`, aligned with the input sample for sample
+        """Return the audio that the device played during the last `samples`, aligned with the input, sample by sample,
         since playback began.
         """
         if not self._stream.active or self._stalled_seconds > _STALLED_SECONDS:
@@ -592,7 +594,7 @@ class Loudspeaker(_Device):
     def _mind_stalling(self, *, has_played: bool) -> None:
         """Track how long the device has accepted no audio.
 
-        Time that the machine spent asleep counts only as a moment.
+        If the machine was asleep, at most a moment of that time is counted.
         """
         now = clock_seconds()
         went_by, self._looked = min(now - self._looked, _LOOK_SECONDS), now
@@ -649,7 +651,8 @@ class Loudspeaker(_Device):
             del self._played[: max(0, len(self._played) - self._rate * 2 * _MAX_PLAYED_SECONDS)]
 
     def _catch_up(self, frames: int) -> None:
-        """Shorten the pauses in the queued audio by the time in which a busy machine gave the device nothing to play.
+        """Shorten the pauses in the queued audio, to make up for the time in which a busy machine gave the device
+        nothing to play.
 
         Speech is never shortened.
         """
@@ -716,8 +719,8 @@ class Microphone(_Device):
         self._sound.put((self._missed_seconds(frames / self._rate), bytes(sound)))  # a copy: the buffer is PortAudio's
 
     def _missed_seconds(self, seconds: float) -> float:
-        """Return the length of a gap before the last `seconds` of audio, in seconds, once it is certain that audio is
-        missing.
+        """Return how many seconds of audio are missing before the last `seconds`, or 0 until it is certain that any
+        are.
         """
         now = clock_seconds()
         self._due = max(self._due + seconds, now - _MAX_MISSED_SECONDS)

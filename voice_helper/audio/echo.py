@@ -36,14 +36,14 @@ _SMOOTHING: Final = 0.7
 _UNKNOWN: Final = 1.0 / _PARTITIONS  # initial assumption: the echo is as loud as the playback, at any delay
 _DISTORTED: Final = 0.01  # share of the echo that no linear filter can predict: small loudspeakers distort
 _SOMEBODY: Final = 2.0
-"""The power ratio (3 dB) that indicates a person speaking: the residual is more than this much stronger than the
-filter's uncertainty explains.
+"""The ratio of the residual's power to the power that the filter's uncertainty explains, above which a person is
+speaking: 3 dB.
 """
 
 _MAX_ECHO: Final = 4.0
 """The maximum rise of the echo's power relative to the previous estimate: 6 dB."""
 
-_AT_FIRST: Final = 1e3  # the strength of the echo is still unknown
+_AT_FIRST: Final = 1e3  # high, because the strength of the echo is still unknown
 _DELAY: Final = 8  # chunks: the maximum delay from the loudspeaker to the microphone
 _MIN_ECHO: Final = 1e-3
 _ECHO_RISES: Final = 1.05
@@ -117,7 +117,7 @@ class EchoCanceller:
         if min(soonest, latest) > max(soonest, latest) / _MAX_ECHO + _MIN_POWER:
             echo = self._heard_powers.sum() / max(soonest, latest)
             self._echo = max(_MIN_ECHO, min(echo, self._echo * _ECHO_RISES))
-        return float(_MAX_ECHO * self._echo * self._played_powers.max() * CHUNK_SAMPLES)  # a power of spectra
+        return float(_MAX_ECHO * self._echo * self._played_powers.max() * CHUNK_SAMPLES)  # as the power of a spectrum
 
     def _learn(self, left: Spectra, left_power: Powers, played_power: Powers) -> None:
         """Adapt the estimate of the room so that the residual shrinks, in proportion to the reliability of the

@@ -30,7 +30,7 @@ class EndpointSettings:
 
 
 ONE_QUESTION: Final = EndpointSettings(silence_seconds=1.5)
-"""The settings for a recording of a single question. A pause to think does not split the question."""
+"""The settings for a recording of a single question. A pause for thought does not split the question."""
 
 PATIENT: Final = EndpointSettings(silence_seconds=1.5)
 """The settings for people who speak slowly, selected by the `patient` option."""
@@ -96,7 +96,7 @@ class Endpointer:
         self._reset()
         for each in kept:
             self._keep(each)
-        # it begins with the next chunk, whatever that holds: a short word may go on with a soft sound
+        # the new utterance begins with the next chunk, even without speech in it: a short word may continue softly
         self._speech_samples = round(self.settings.start_seconds * SAMPLE_RATE) + CHUNK_SAMPLES
         return Segment(is_over=over)
 

@@ -17,7 +17,7 @@ Verdict = Literal["silent", "soft", "good", "loud"]
 
 _SOFT_DECIBELS: Final = (
     -50.0
-)  # of the loudest third of a second; recordings were recognized at -56 and lost words at -66
+)  # the level of the loudest third of a second; recordings were recognized at -56 dB and lost words at -66 dB
 _FULL_SCALE: Final = 32_700
 _CLIPPED_SHARE: Final = 0.002
 _LOUD_CHUNKS: Final = 10  # a third of a second of speech
@@ -32,7 +32,7 @@ def decibels(chunk: AudioChunk) -> float:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the quantile of some values: the value that the given share of them lies below.
+    """Return a quantile: the value below which the given share of the values lies.
 
     Interpolates linearly, with the same result as `numpy.quantile`, but faster for short sequences.
     """
@@ -61,7 +61,7 @@ class LevelMeter:
 
     @property
     def loud_decibels(self) -> float:
-        """Return the level, in decibels, that the loudest third of a second of speech reaches."""
+        """Return the minimum level, in decibels, of the loudest chunks of speech (a third of a second in total)."""
         loudest = sorted(self._decibels, reverse=True)[:_LOUD_CHUNKS]
         return loudest[-1] if loudest else QUIETEST_DECIBELS
 

@@ -11,14 +11,14 @@ PEAK: Final = 10 ** (-1 / 20)
 """The highest output level, -1 dBFS. It leaves room for overshoot in converters and codecs."""
 
 _BLOCK_SECONDS: Final = 0.01
-_BLOCKS_AROUND: Final = 2  # the gain changes over 20 ms, slower than a voice vibrates
+_BLOCKS_AROUND: Final = 2  # the gain changes over 20 ms, which is longer than a period of a voice
 
 
 def limited(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
     """Limit the peaks of samples from -1.0 to 1.0 to `PEAK`. Audio without higher peaks is returned unchanged.
 
-    The gain is set per block of 10 ms, to suit the loudest of the block and its neighbours, and interpolated linearly
-    between blocks.
+    Each block of 10 ms gets the gain that the highest peak in the block and its neighbours requires. Between blocks,
+    the gain is interpolated linearly.
     """
     if not len(samples) or np.abs(samples).max() <= PEAK:
         return samples

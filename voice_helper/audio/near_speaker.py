@@ -21,33 +21,33 @@ from voice_helper.audio.levels import decibels, quantile
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE, AudioChunk
 
 LOUDER_DECIBELS: Final = 3.0
-"""The level difference, in decibels, by which the user is louder than other talk in the room."""
+"""The minimum level difference, in decibels, by which the user is louder than other talk in the room."""
 
 SOFTER_DECIBELS: Final = 8.0
-"""The level difference, in decibels, from which softer speech during an utterance may come from someone else."""
+"""The minimum level difference, in decibels, at which softer speech during an utterance may come from someone else."""
 
 SOFTER_SECONDS: Final = 0.4
-"""How long speech must be softer by `SOFTER_DECIBELS` before it is attributed to someone else.
+"""How long, in seconds, speech must stay softer by `SOFTER_DECIBELS` before it is attributed to someone else.
 
 The user's own soft syllables are shorter.
 """
 
 JUMP_DECIBELS: Final = 5.0
 JUMP_SECONDS: Final = 0.1
-"""How long, in seconds, speech must be louder than all speech before it to be attributed to another, closer person."""
+"""How long, in seconds, speech must stay louder than all earlier speech before it is attributed to a closer person."""
 
 SETTLED_SECONDS: Final = 1.0
 """The seconds of speech after which a speaker's level is known."""
 
 REMEMBERED_SECONDS: Final = 8.0
-"""The room's level is measured over the last seconds of other people's talk: this many."""
+"""The number of seconds of other people's most recent talk over which the room's level is measured."""
 
 QUIET_SECONDS: Final = 15.0
 """The room counts as quiet after this many seconds without other talk."""
 
 GATE_HOLD_CHUNKS: Final = 4
-"""How many chunks before and after the user's speech the gate passes (0.13 s each), because they may contain soft first
-and last sounds.
+"""The number of chunks that the gate passes before the user's speech, and again after it (0.13 s each time), because
+they may contain soft first and last sounds.
 """
 
 GATE_GAIN: Final = 0.01
@@ -57,7 +57,7 @@ _LOUD_SHARE: Final = 0.9
 _CHUNKS_A_SECOND: Final = SAMPLE_RATE / CHUNK_SAMPLES
 _SETTLED_CHUNKS: Final = round(SETTLED_SECONDS * _CHUNKS_A_SECOND)
 _ROOM_CHUNKS: Final = round(REMEMBERED_SECONDS * _CHUNKS_A_SECOND)
-_REMEMBERED_CHUNKS: Final = round(4 * _CHUNKS_A_SECOND)  # more than an utterance begins with
+_REMEMBERED_CHUNKS: Final = round(4 * _CHUNKS_A_SECOND)  # longer than the start of any utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class _Levels:
 
     @property
     def loud(self) -> float:
-        """Return the level of the loud parts of the speech: the given share of the levels is lower.
+        """Return the level of the loud parts of the speech.
 
         Return -inf if there has been no speech.
         """
@@ -150,7 +150,7 @@ class NearSpeaker:
         return decibels(chunk) < self._room.loud + LOUDER_DECIBELS
 
     def _is_nearer(self, level: float) -> bool:
-        """Return whether this chunk completes a jump in level.
+        """Return whether the level has jumped and stayed high up to this chunk.
 
         If so, all earlier speech came from others in the room.
         """
@@ -270,7 +270,7 @@ class NearEndpointer:
     def accept(self, chunk: AudioChunk, is_speech: bool, *, is_own_voice: bool = False) -> Segment:
         """Process a chunk, given whether it contains speech. Return the chunks that belong to the utterance.
 
-        `is_own_voice` says that the assistant's voice is playing and may be what the microphone picks up.
+        `is_own_voice` is true if the assistant's voice is playing, so that the microphone may be picking it up.
         """
         presence = self._speaker.accept(chunk, is_speech, in_utterance=self.in_utterance, learns=not is_own_voice)
         self._loud.append(presence.is_loud)

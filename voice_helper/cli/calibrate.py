@@ -56,7 +56,7 @@ def calibrate(
     """Tune the confidence thresholds on labelled sentences.
 
     The files hold JSON lines with text and intent. For sentences that should get no answer, use the intent
-    out_of_scope. Use only sentences that were not used for learning: on wordings.txt or the templates' own sentences,
+    out_of_scope. Use only sentences that were not used for training: on wordings.txt or the templates' own sentences,
     every threshold looks good. Writes the thresholds to thresholds.yaml, with the date and the measured results.
 
     Example: voice-helper calibrate lines.jsonl --dry-run

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 def check(
     folder: Path | None, intents: Path | None, page: Path | None, phrases: Path | None, words: bool, model: Path | None
 ) -> None:
-    """Check an intents folder. Report problems by line, and outdated generated files.
+    """Check an intents folder. Report each problem with its line, and any generated files that are out of date.
 
     Example: voice-helper check intents/en
 
@@ -67,10 +67,10 @@ def check(
 @click.argument("folder", required=False, type=FilePath(path_type=Path))
 @INTENTS
 def learn(folder: Path | None, intents: Path | None) -> None:
-    """Learn to recognize other wordings of an intents folder.
+    """Learn an intents folder, so that other wordings are recognized.
 
     Takes about two minutes the first time, and less after an edit, because earlier results are cached. Until you run
-    it, new sentences are only recognized word for word.
+    it, new sentences are recognized only word for word.
 
     Example: voice-helper learn intents/en
     """

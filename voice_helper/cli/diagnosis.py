@@ -53,10 +53,10 @@ class Finding:
     detail: str
     mend: str | None = None
     needed: bool = False
-    """Whether no question can be answered if this check fails."""
+    """Whether the program needs this part to answer any question at all."""
 
     gives: str | None = None
-    """What an optional part would add to this machine. `None` for a part that every machine should have."""
+    """What an optional part would add if it were installed. `None` for a part that every machine should have."""
 
     measured: Mapping[str, float | None] = field(default_factory=dict)
     """Measured values by name. Each name ends with its unit."""
@@ -79,8 +79,8 @@ def examine(
 ) -> list[Finding]:
     """Check everything that the skill uses, without changing anything.
 
-    `folder` replaces the intents folder of the language. `ask_to_speak` is called when the user should speak. Without
-    this function, only the room is measured.
+    `folder` replaces the intents folder of the language. `ask_to_speak` is called when the user should speak. If it is
+    `None`, only the room is measured.
     """
     folder = folder or intents_folder(language)
     return [
@@ -147,7 +147,7 @@ def _microphone(chosen: str | None, ask_to_speak: Callable[[], None] | None) -> 
 
 
 def _listened(chosen: str | None, ask_to_speak: Callable[[], None] | None) -> tuple[list[AudioChunk], list[AudioChunk]]:
-    """Return a recording of the room and, if the user is asked to speak, a recording of the user."""
+    """Record the room and, if the user is asked to speak, the user. Return both recordings."""
     with Microphone(chosen) as microphone:
         chunks = microphone.chunks()
         room = first_seconds(chunks)
@@ -158,7 +158,7 @@ def _listened(chosen: str | None, ask_to_speak: Callable[[], None] | None) -> tu
 
 
 def _room(room: list[AudioChunk], voice: list[AudioChunk]) -> Finding:
-    """Return the check of the room: how loud it is, and whether the user is loud enough."""
+    """Return the finding about the room: how loud it is, and whether the user is loud enough."""
     of_room, of_voice = round(loud_decibels(room), 1), round(loud_decibels(voice), 1) if voice else None
     measured = {"room_decibels": of_room, "voice_decibels": of_voice}
     if of_voice is None:

@@ -110,14 +110,14 @@ def _set_environment() -> None:
 
 
 def _open_streams() -> None:
-    """Connect streams that were closed at startup to the null device. Let the others escape characters that they cannot
-    encode.
+    """Connect streams that were closed at startup to the null device. Make the other streams escape characters that
+    they cannot encode.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # opens on the lowest free number, which is this one
+            os.open(os.devnull, os.O_RDWR)  # opens the lowest free descriptor, which is this one
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: PTH123, SIM115
@@ -151,8 +151,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _run_with_settings(given: list[str]) -> None:
-    """Run a command with the user's settings. A command that may have to respond to an emergency runs in spite of
-    mistakes in them.
+    """Run a command with the user's settings. A command that may have to respond to an emergency runs even if the
+    settings have mistakes.
     """
     is_answering = given[0] in _ANSWERING or not _INFORMING.isdisjoint(given)
     settings = _settings(is_answering=is_answering)
@@ -175,7 +175,7 @@ def _run_with_settings(given: list[str]) -> None:
 
 
 def _output_lost(error: OSError) -> int:
-    """Return the exit code if the error means that output can no longer be written. Otherwise raise the error again."""
+    """Return the exit code if the error means that output can no longer be written. Raise any other error again."""
     if error.errno == errno.EPIPE:  # the reader of the output is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

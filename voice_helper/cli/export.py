@@ -35,9 +35,9 @@ def export() -> None:
 def homeassistant(options: Options, folder: Path) -> None:
     """Write custom sentences and answers for Home Assistant.
 
-    They match whole sentences only. The guided session and the rules that find a sign of danger in any sentence are
-    missing; "serve wyoming" has both. Copy the files to Home Assistant's configuration folder. The command writes the
-    whole folder or nothing, and refuses a folder that holds other files.
+    The sentences match only as a whole. The export lacks the guided session, and the rules that find a sign of danger
+    in any sentence; "serve wyoming" has both. Copy the files to Home Assistant's configuration folder. The command
+    writes the whole folder or nothing, and refuses a folder that holds other files.
 
     Example: voice-helper export homeassistant config --number 112
     """

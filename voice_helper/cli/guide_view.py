@@ -76,7 +76,7 @@ class GuideView:
     """
 
     def __init__(self, console: Console, words: ViewWords, note: Callable[[str], None] = lambda text: None) -> None:
-        """Set the texts, and the function `note` that prints a message while the view is closed."""
+        """Set the texts. `note` is the function that prints a message while the view is closed."""
         self._console, self._words, self._note = console, words, note
         self.hint = words.hint
         """The hint that tells the user what to do. Shown on the second line from the bottom."""
@@ -138,7 +138,7 @@ class GuideView:
         self._said, self._step = text, step
 
     def tick(self, assistant: Assistant) -> None:
-        """Update the elapsed time. Redraws a few times a second."""
+        """Update the elapsed time, and redraw the view a few times a second."""
         self._chunks += 1
         if self._live is not None and self._chunks % _CHUNKS_A_PICTURE == 1:
             self._live.update(self.picture(assistant.step, assistant.seconds_left), refresh=True)
@@ -171,9 +171,7 @@ class GuideView:
         return Text(filled(self._words.step, {"step": str(step[0]), "steps": str(step[1])}).text, style="bold")
 
     def _middle(self) -> Iterator[RenderableType]:
-        """Yield the rows that tell the user to get help, then the instruction, unless the session has ended because of
-        them.
-        """
+        """Yield the rows that tell users to get help, then the instruction, unless such a row has ended the session."""
         for text in (*self._alarms, *filter(None, (self._possible,))):
             yield self._large_if_it_fits(_MARK + text, _ALARM)
         if self._alarms:

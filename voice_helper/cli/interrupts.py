@@ -1,4 +1,4 @@
-"""Let Ctrl-C and a request to terminate end a command, wherever the signal arrives."""
+"""Make sure that Ctrl-C and a request to terminate end a command, whatever it is doing when the signal arrives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
 _REPEAT_SECONDS: Final = 0.01
-"""How long after a lost interrupt its signal is sent again. By then the callback that lost it has returned."""
+"""The delay, in seconds, before the signal of a lost interrupt is sent again. By then, the callback that lost it has
+returned.
+"""
 
 
 def raise_interrupts() -> None:
@@ -46,7 +48,7 @@ def repeat_lost_interrupts() -> None:
     """Send the signal of an interrupt again if Python had to drop its exception.
 
     Python cannot raise an exception out of a finalizer or the callback of a weak reference. It prints "Exception
-    ignored" instead and goes on, so that a Ctrl-C during a garbage collection would have no effect.
+    ignored" instead and continues, so a Ctrl-C during garbage collection would have no effect.
     """
     report = sys.unraisablehook
 
@@ -63,7 +65,7 @@ def repeat_lost_interrupts() -> None:
 
 
 def _interrupt_main(number: signal.Signals) -> None:
-    """Send a signal to the main thread. It ends a system call that the main thread waits in."""
+    """Send a signal to the main thread. The signal interrupts a system call in which that thread is waiting."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:

@@ -49,7 +49,7 @@ _NOT_UNDERSTOOD: Final = "(not understood: say it again; if it cuts you off, --p
 _CANNOT_HEAR: Final = "Ctrl-C ends"
 _LATE: Final = "this machine cannot keep up: it hears you {} s late, and skips what is no speech. Close other programs"
 _GUIDE_COMMAND: Final = "voice-helper guide"
-_MAX_LINE_BYTES: Final = 4_096  # a terminal sends no longer lines
+_MAX_LINE_BYTES: Final = 4_096  # the maximum length of a line from a terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ _LISTENING_OPTIONS: Final = (
         show_default=True,
         help="mic, or an audio file, played in simulated time.",
     ),
-    click.option("--save", type=FilePath(path_type=Path), help="Write what it says to this WAV file."),
+    click.option("--save", type=FilePath(path_type=Path), help="Write the spoken audio to this WAV file."),
     click.option("--events", is_flag=True, help="Print each event as a JSON object."),
     DEBUG_RECORDING,
     click.option(
@@ -152,7 +152,7 @@ def _known_places(context: click.Context, parameter: click.Parameter, begun: str
     "--place",
     metavar="PLACE",
     shell_complete=_known_places,
-    help="Where the trouble is: one of the places in the intents folder.",
+    help="Where the problem is: one of the places in the intents folder.",
 )
 @_conversing
 def guide(options: Options, listening: Listening, place: str | None) -> None:
@@ -272,7 +272,7 @@ def _hear(assistant: Assistant, source: Source, listening: Listening, manner: _M
 
 
 def _open_voice(options: Options, save: Path | None, *, is_live: bool) -> Voice:
-    """Open the voice. If there is none, give users time to read the text."""
+    """Open the voice. If there is none, return a silent one that gives users time to read the text."""
     from voice_helper.voices import ReadingPace
 
     voice = open_voice_or_none(options, needed=save is not None)
@@ -359,7 +359,9 @@ def _no_key() -> bool:
 
 
 def _enter_key() -> Callable[[], bool]:
-    """Return a function that returns whether Enter was pressed since its last call. It consumes only complete lines."""
+    """Return a function that tells whether Enter was pressed since its last call. The function consumes only complete
+    lines.
+    """
     if not sys.stdin.isatty():
         return _no_key
     if sys.platform == "win32":

@@ -175,11 +175,11 @@ _SHARED_OPTIONS: Final = (
     _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="Recognizer to use."),
     _shared("--model", type=FilePath(path_type=Path), help="Folder of the speech model to use."),
     _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="Voice to use."),
-    _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Speed in words a minute."),
+    _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Speed in words per minute."),
     _shared("--device", help="Sound device, by part of its name."),
     _shared("--microphone", help="Microphone, by part of its name."),
     _shared("--loudspeaker", help="Loudspeaker, by part of its name."),
-    _shared("--number", callback=_number, help="Emergency number it tells you to call, such as 112."),
+    _shared("--number", callback=_number, help="Emergency number that the program names, such as 112."),
     _shared(
         "--language", default="en", show_default=True, callback=_language,
         help="Language, which is the name of an intents folder.",
@@ -462,7 +462,7 @@ def keep_what_is_loaded() -> None:
 
 
 def open_voice_or_none(options: Options, *, needed: bool) -> Voice:
-    """Open the voice. If no voice works and `needed` is false, return `None`, so that the text is only shown."""
+    """Open the voice. If no voice works and `needed` is false, return a silent one, so that the text is only shown."""
     from voice_helper.errors import EngineMissingError
     from voice_helper.voices import NoVoice
 
@@ -555,7 +555,9 @@ def write_file(path: Path, text: str) -> None:
 
 
 _in_progress: list[Status | None] = []
-"""Holds the status line of the task in progress, if any, or `None` if the task was printed as a plain line."""
+"""Holds the status line of the task in progress, if there is one. The entry is `None` if the task was printed as a
+plain line.
+"""
 
 
 @contextmanager
@@ -588,7 +590,9 @@ def progress(text: str, *, as_line: bool = False) -> Iterator[None]:
 
 @contextmanager
 def share_done(text: str) -> Iterator[Callable[[float], None]]:
-    """Show the progress of a task: as a bar on a terminal, otherwise as a line at the start and after each tenth."""
+    """Show the progress of a task: as a bar on a terminal, otherwise as a line at the start and after each tenth of the
+    work.
+    """
     console = error_terminal()
     if not console.is_terminal:
         note(f"{text} ...")
@@ -605,7 +609,9 @@ def share_done(text: str) -> Iterator[Callable[[float], None]]:
 
 
 def _each_tenth(text: str) -> Callable[[float], None]:
-    """Return a function that accepts the share done, and prints a line each time another tenth is complete."""
+    """Return a function that receives the completed share of the work, and prints a line whenever another tenth is
+    complete.
+    """
     shown = 0
 
     def show(share: float) -> None:

@@ -128,7 +128,7 @@ def _history(*, keep: bool) -> tuple[History, str]:
 
     class KeptHistory(FileHistory):
         def store_string(self, string: str) -> None:
-            with suppress(OSError):  # a full disk only costs this line of history
+            with suppress(OSError):  # if the disk is full, only this line of the history is lost
                 super().store_string(string)
 
     if not keep:
@@ -163,7 +163,7 @@ class _Prompt:
     """Processes the lines of the prompt: sentences, and commands that begin with a colon."""
 
     def __init__(self, watched: WatchedSkill, asking: Asking, told: list[str]) -> None:
-        """Set the skill, the settings, and the list that collects the skill's messages for the user."""
+        """Set the skill, the settings, and the list that collects the skill's messages to the user."""
         self.asking = asking
         self._watched, self._told = watched, told
         self._last_sentence = ""

@@ -84,7 +84,7 @@ def serve() -> None:
 @click.option(
     "--behind-proxy",
     is_flag=True,
-    help="Trust X-Forwarded-Host and X-Forwarded-Proto of a web server in front of it.",
+    help="Trust X-Forwarded-Host and X-Forwarded-Proto of a web server in front of this one.",
 )
 @common
 def web(
@@ -97,7 +97,7 @@ def web(
     workers: int,
     behind_proxy: bool,
 ) -> None:
-    """Serve a web page to talk to or type to. Press Ctrl-C to stop.
+    """Serve a web page that users can talk or type to. Press Ctrl-C to stop.
 
     With --host, other machines need a token. It is part of the address that is printed at the start, also as a QR code
     for a phone. Browsers allow the microphone only on secure pages, so add --cert and --key; without them, users can
@@ -153,7 +153,7 @@ def web(
 @click.option(
     "--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Number of recognizer processes."
 )
-@click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant discover it on the network.")
+@click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant discover the server on the network.")
 @click.option(
     "--keep-sessions",
     type=FilePath(path_type=Path, dir_okay=False),

@@ -231,10 +231,10 @@ def _tell_if_too_loud(room_decibels: float, voice_decibels: float, console: Cons
         console.print(f"{what[0].upper()}{what[1:]}: {mend}.", highlight=False)
 
 
-@without_sound_library_noise(note)  # not around a question: its text goes to stderr, too
+@without_sound_library_noise(note)  # do not wrap a question in this: its text also goes to stderr
 def _heard(options: Options, recognizer: Recognizer, console: Console) -> tuple[str, Verdict, float]:
-    """Return the transcript of what the user says (empty if nothing), the verdict on its level, and the level in
-    decibels.
+    """Return the transcript of what the user says (empty if the user says nothing), the verdict on the level, and the
+    level in decibels.
     """
     from voice_helper.audio.devices import Microphone
     from voice_helper.audio.endpoint import EndpointSettings

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -69,16 +69,16 @@ class Batch:
 
 _LABEL: Final = 'write lines such as {"text": "what people say", "intent": "what they mean"}'
 _SNIFFED_BYTES: Final = 12
-_READ_AHEAD_LINES: Final = 256  # more make the networks hardly faster, and the first results later
+_READ_AHEAD_LINES: Final = 256  # a larger batch makes the networks hardly faster, and delays the first results
 _STYLES: Final = {"broken": "red", "mended": "green"}
 _BATCH_OPTIONS: Final = (
-    click.option("--audio", is_flag=True, help="Read sound files (WAV, FLAC, OGG), or JSON lines with a wav each."),
+    click.option("--audio", is_flag=True, help="Read audio files (WAV, FLAC, OGG), or JSON lines that name one each."),
     click.option(
         "--context",
         type=click.Choice(["none", "guide"]),
         default="none",
         show_default=True,
-        help="State in which the sentences are said.",
+        help="State in which the sentences are tested.",
     ),
     click.option(
         "--format",
@@ -105,12 +105,12 @@ _BATCH_OPTIONS: Final = (
         type=click.IntRange(0, 50),
         default=1,
         show_default=True,
-        help="html: sentences to draw from each template to see if another intent takes them.",
+        help="html: sentences to draw per template, to find those understood as another intent.",
     ),
     click.option(
         "--cluster",
         is_flag=True,
-        help="Spread the sentences over the Ray cluster at RAY_ADDRESS, or over this machine.",
+        help="Distribute the sentences over the Ray cluster at RAY_ADDRESS, or over this machine.",
     ),
     click.option("--fail-under", type=click.FloatRange(0, 1), help="Exit with 1 if a smaller share is right."),
 )
@@ -158,13 +158,12 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
     check_not_overwritten("--output", batch.output, files, "the lines in")
     earlier = _earlier(batch)
     skill = open_chosen_skill(options)
-    piped: dict[str, bytes] = {}
     cases = [
         replace(case, context="guide") if batch.context == "guide" else case
-        for case in read_case_files(files, audio=batch.audio, piped=piped)
+        for case in read_case_files(files, audio=batch.audio)
     ]
     with written_to(batch.output) as out:
-        given = _spread(options, skill, cases) if batch.cluster else _in_turn(options, skill, cases, batch, piped)
+        given = _spread(options, skill, cases) if batch.cluster else _in_turn(options, skill, cases, batch)
         report = _tested_lines(skill, cases, given, batch, out)
         comparison = _comparison(batch, earlier, report)
         if batch.form == "table":
@@ -217,13 +216,10 @@ def _is_sound(path: Path) -> bool:
     return is_sound_name(path)
 
 
-def read_case_files(
-    files: Sequence[Path], *, audio: bool = False, piped: dict[str, bytes] | None = None
-) -> Iterator[Case]:
+def read_case_files(files: Sequence[Path], *, audio: bool = False) -> Iterator[Case]:
     """Read the lines of files (- is standard input). Raises `VoiceHelperError` with file and line.
 
-    With `audio`, a file may also be an audio file. The content of an audio file that comes from a named pipe is added
-    to `piped`, by its path.
+    With `audio`, a file may also be an audio file.
     """
     from voice_helper.audio.devices import begins_like_sound, read_pipe
     from voice_helper.content.documents import Place
@@ -234,9 +230,7 @@ def read_case_files(
         try:
             content = read_pipe(path) if audio else None
             if begins_like_sound(content) if content is not None else audio and _is_sound(path):
-                if content is not None and piped is not None:
-                    piped[str(path)] = content
-                yield Case(str(path), place=Place(str(path), 1))
+                yield Case(str(path), place=Place(str(path), 1), sound=content)
                 continue
             if content is not None:
                 text = content.decode("utf-8-sig")
@@ -266,9 +260,7 @@ def _tested_lines(skill: Skill, cases: Sequence[Case], given: Iterator[Result], 
     return Report(tuple(results))
 
 
-def _in_turn(
-    options: Options, skill: Skill, cases: Sequence[Case], batch: Batch, piped: Mapping[str, bytes]
-) -> Iterator[Result]:
+def _in_turn(options: Options, skill: Skill, cases: Sequence[Case], batch: Batch) -> Iterator[Result]:
     recognizer = open_chosen_recognizer(options, skill) if batch.audio else None
     for start in range(0, len(cases), _READ_AHEAD_LINES):
         part = cases[start : start + _READ_AHEAD_LINES]
@@ -277,7 +269,7 @@ def _in_turn(
             skill.read_ahead([case.text for case in part])
         share = (time.perf_counter() - started) / len(part)
         for case in part:
-            result = _result(skill, case, recognizer, piped.get(case.text))
+            result = _result(skill, case, recognizer)
             yield replace(result, seconds=result.seconds + share)
 
 
@@ -290,7 +282,7 @@ def _spread(options: Options, skill: Skill, cases: Sequence[Case]) -> Iterator[R
         yield from run_on_cluster(cases, skill, folder, options.settings, note)
 
 
-def _result(skill: Skill, case: Case, recognizer: Recognizer | None, piped: bytes | None) -> Result:
+def _result(skill: Skill, case: Case, recognizer: Recognizer | None) -> Result:
     from voice_helper.tester.run import failed, run_case
 
     started = time.perf_counter()
@@ -298,7 +290,7 @@ def _result(skill: Skill, case: Case, recognizer: Recognizer | None, piped: byte
         result = run_case(skill, case)
     else:
         try:
-            heard = _hear_file(recognizer, Path(case.text), piped)
+            heard = _hear_file(recognizer, case)
         except (AudioFileError, EngineFaultError) as error:  # this line is lost, but not the others
             with suppress(EngineFaultError):
                 recognizer.finish()  # otherwise the rest of this utterance would become part of the next line
@@ -308,13 +300,13 @@ def _result(skill: Skill, case: Case, recognizer: Recognizer | None, piped: byte
     return replace(result, seconds=time.perf_counter() - started)
 
 
-def _hear_file(recognizer: Recognizer, path: Path, piped: bytes | None) -> tuple[Transcript, ...]:
-    """Return every utterance in an audio file, or in audio that was already read from a pipe."""
+def _hear_file(recognizer: Recognizer, case: Case) -> tuple[Transcript, ...]:
+    """Return every utterance in the audio file of a case."""
     from voice_helper.audio.devices import WavSource
     from voice_helper.audio.endpoint import ONE_QUESTION
     from voice_helper.runtime.assistant import hear_utterances
 
-    return tuple(hear_utterances(WavSource(path, piped), recognizer, ONE_QUESTION))
+    return tuple(hear_utterances(WavSource(Path(case.text), case.sound), recognizer, ONE_QUESTION))
 
 
 def _print_table(console: Console, report: Report, comparison: Comparison | None) -> None:

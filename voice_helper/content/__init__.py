@@ -1,1 +1,1 @@
-"""Read and check an intents folder."""
+"""Read the files of an intents folder and check them against their schema. `skill` builds the skill from the result."""

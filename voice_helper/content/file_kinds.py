@@ -44,25 +44,25 @@ class ThresholdsFile(Record):
         "The difference between the two most similar meanings below which the program asks which one was meant."
     )
     unsure: float = _share("The similarity below which an utterance counts as not understood.")
-    confident: float = _share("The minimum recognizer confidence for trusting a transcript.")
+    confident: float = _share("The minimum confidence at which a recognizer's transcript is trusted.")
     heard: float | None = key(
         "The recognizer confidence below which transcripts are ignored, except for signs of danger that a rule finds.",
         default=None,
         low=0.0,
         high=1.0,
     )
-    emergency: float = _share("The minimum probability of an emergency, given danger, for treating it as an emergency.")
+    emergency: float = _share("The minimum probability, given danger, at which a text counts as an emergency.")
     alarm_certain: float | None = key(
-        "The minimum log odds of danger for a certain alarm without a rule.", default=None
+        "The minimum log odds of danger for a certain alarm if no rule matches.", default=None
     )
     alarm_possible: float | None = key(
-        "The minimum log odds of danger for a possible alarm without a rule.", default=None
+        "The minimum log odds of danger for a possible alarm if no rule matches.", default=None
     )
     rule_certain: float | None = key(
-        "The minimum log odds of danger for a certain alarm when a rule matches.", default=None
+        "The minimum log odds of danger for a certain alarm if a rule matches.", default=None
     )
     rule_possible: float | None = key(
-        "The minimum log odds of danger for a possible alarm when a rule matches.", default=None
+        "The minimum log odds of danger for a possible alarm if a rule matches.", default=None
     )
     alarm_short: float | None = key(
         "The amount added to the four limits above for a text of up to five words.", default=None
@@ -71,14 +71,23 @@ class ThresholdsFile(Record):
     alarm_clear: float | None = key(
         "The recognizer confidence below which an alarm is possible, never certain.", default=None, low=0.0, high=1.0
     )
-    overheard: float = _share("The minimum score for overheard speech, which was not addressed to the program.")
-    overheard_confident: float = _share(
-        "The minimum confidence for overheard speech that is understood by similarity only."
+    overheard: float = _share(
+        "The minimum score for answering overheard speech, which was not addressed to the program."
     )
-    redirect: float | None = key("The minimum log odds of a redirect without a rule.", default=None)
-    rule_redirect: float | None = key("The minimum log odds of a redirect when a rule matches.", default=None)
+    overheard_confident: float = _share(
+        "The minimum recognizer confidence for answering overheard speech that only similarity understands."
+    )
+    redirect: float | None = key(
+        "The minimum log odds at which a redirect is acted on if no rule finds it.", default=None
+    )
+    redirect_sure: float | None = key(
+        "The minimum log odds at which a redirect is acted on if the text names a topic of its own.", default=None
+    )
+    rule_redirect: float | None = key(
+        "The minimum log odds at which a redirect is acted on if a rule finds it.", default=None
+    )
     overheard_clear: float = _share(
-        "The recognizer confidence from which a red flag in overheard speech needs no support by a partial transcript."
+        "The minimum recognizer confidence at which overheard danger needs no support by a partial transcript."
     )
     score_slope: float | None = key(
         "The slope of the line that converts similarity to a calibrated score, in log odds.", default=None
@@ -111,7 +120,7 @@ class LanguageFile(Record):
         "The intent groups (names of the sentence files), highest priority first.", default=()
     )
     contractions: dict[str, str] = key("Short forms: texts are compared as `it's`, not as `it is`.", default={})
-    letters: str = key("The letters of the language, if it has others than a to z.", default="")
+    letters: str = key("The letters of the language's alphabet, if it has letters other than a to z.", default="")
     spellings: dict[str, str] = key(
         "The standard spelling of words that are often misrecognized or spelled differently.", default={}
     )
@@ -139,7 +148,7 @@ class LanguageFile(Record):
         "For each intent, words that ask for it. They are used if a text names the subject but matches nothing else.",
         default={},
     )
-    other_questions: tuple[str, ...] = key("Words with which a question about any topic may begin.", default=())
+    other_questions: tuple[str, ...] = key("Words that may begin a question about any topic.", default=())
     asked_first: dict[str, tuple[str, ...]] = key(
         "For each slot, the values that determine the topic of a question, even if another meaning is more similar.",
         default={},
@@ -328,7 +337,7 @@ class AnswersFile(Record):
     )
     denied_flag: str = key("Spoken after the user denied a sign of danger.", default="")
     possible_flag: str = key("The row that names the emergency number if danger is possible.", default="")
-    unread: str = key("Spoken after the answer to a text that is too long for a question.", default="")
+    unread: str = key("Spoken after the answer to a text that was too long to be read completely.", default="")
     recording_notice: str = key("Spoken first if the audio is recorded.", default="")
     outages: OutageKeys | None = key("The messages about failures.", default=None)
     last_of_several: str = key(
@@ -439,7 +448,7 @@ class StepKeys(Record):
     in_hold: tuple[RowKeys, ...] = key("Sentences to speak during the hold.", default=(), each="in_hold, row {}")
     five_more: RowKeys | None = key("Spoken five seconds before the end of the hold.", default=None)
     rest: RowKeys | None = key("Spoken after a hold.", default=None)
-    asks: bool = key("Whether the step asks how the trouble is. Silence counts as no change.", default=False)
+    asks: bool = key("Whether the step asks how the user feels. Silence counts as no change.", default=False)
     repeat_from: str | None = key("The step to go back to, once, if nothing has changed.", default=None)
     skip_when: str | None = key("The condition under which the step is left out.", default=None)
     called: tuple[str, ...] = key("What users call the step when they ask for it.", default=())
@@ -447,7 +456,7 @@ class StepKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceKeys(Record):
-    """How the session depends on the location of the trouble."""
+    """How the session depends on the location of the problem."""
 
     slot: str = key("The slot that names a place.", hint="the slot that names a place in the sentences")
     usual: str | None = key("The default place.", default=None)
@@ -460,9 +469,9 @@ class PlaceKeys(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HedgeKeys(Record):
-    """Words that weaken a report. For example, `nearly gone` is not yet `gone`."""
+    """Words that qualify a report. For example, `nearly gone` is not yet `gone`."""
 
-    words: tuple[str, ...] = key("The words that weaken the report.")
+    words: tuple[str, ...] = key("The words that qualify the report.")
     say: RowKeys = key("The reply to the first such report. If it is a question, `yes` confirms the full report.")
     then: RowKeys | None = key(
         "The reply to later ones. By default, a later one counts as a full report.", default=None
@@ -512,9 +521,9 @@ class GuideFile(Record):
     article_first: tuple[RowKeys, ...] = key(
         "Spoken first in a session that is limited to the article's text.", default=(), each="article_first, row {}"
     )
-    good: RowKeys | None = key("Spoken if the trouble is better.", default=None)
+    good: RowKeys | None = key("Spoken if the user feels better.", default=None)
     close: tuple[RowKeys, ...] = key("Spoken at the end.", default=(), each="close, row {}")
-    close_worse: tuple[RowKeys, ...] = key("Spoken if the trouble is worse.", default=(), each="close_worse, row {}")
+    close_worse: tuple[RowKeys, ...] = key("Spoken if the user feels worse.", default=(), each="close_worse, row {}")
     close_limit: tuple[RowKeys, ...] = key(
         "Spoken when the time limit is reached.", default=(), each="close_limit, row {}"
     )
@@ -626,9 +635,11 @@ class SentencesFile(Record):
     named = "sentences/*.yaml"
 
     language: str = key(_LANGUAGE, default="")
-    lists: dict[str, ListKeys] = key("The lists, which templates name as `{name}`.", default={}, each="the list {{{}}}")
+    lists: dict[str, ListKeys] = key(
+        "The lists, which templates refer to as `{name}`.", default={}, each="the list {{{}}}"
+    )
     expansion_rules: dict[str, Text] = key(
-        "The rules: parts of templates, which templates name as `<name>`.", default={}, each="the rule <{}>"
+        "The rules: parts of templates, which other templates refer to as `<name>`.", default={}, each="the rule <{}>"
     )
     intents: dict[str, IntentKeys] = key("The sentences of each intent.", default={}, each="{}")
 

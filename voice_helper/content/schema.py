@@ -107,7 +107,7 @@ _keys: dict[type[Record], _Keys] = {}
 
 
 def keys_of(record: type[Record]) -> _Keys:
-    """Return the keys of a record. Each has its field, its type, and its schema information."""
+    """Return the keys of a record, each with its field, its type and its schema information."""
     if record not in _keys:
         hints = get_type_hints(record)
         _keys[record] = {
@@ -119,7 +119,7 @@ def keys_of(record: type[Record]) -> _Keys:
 
 
 def is_needed(each: Field[Any]) -> bool:
-    """Return whether the key of a field is required. A key is also required if its alternative can replace it."""
+    """Return whether the key of a field is required. A key that its alternative can replace also counts as required."""
     return each.default is MISSING and each.default_factory is MISSING
 
 
@@ -224,7 +224,7 @@ def _name_of(item: Item) -> str | None:
 
 
 def _chosen(kind: Any, item: Item) -> Any:
-    """Return the member of a union type that fits the form of a value. Return other types unchanged."""
+    """Return the member of a union type that fits the form of a value. Any other type is returned unchanged."""
     members = members_of(kind)
     if len(members) == 1:
         return members[0]
@@ -320,7 +320,7 @@ def _object(record: type[Record], definitions: dict[str, Any]) -> dict[str, Any]
 
 
 def _alternatives(known: _Keys) -> dict[str, Any]:
-    """Return the schema rule that an object has either a key or the keys that it replaces."""
+    """Return the schema rule that requires an object to have either a key or the keys that it replaces."""
     replaced: dict[str, dict[str, bool]] = {}
     for name, (each, _, about_key) in known.items():
         if about_key.unless:

@@ -1,1 +1,3 @@
-"""Decide what happens next: from the current state and an event, compute the new state and the actions."""
+"""Decide what to say next. From the current state and an event, such as an utterance, compute the new state and the
+actions.
+"""

@@ -66,7 +66,7 @@ class Answers:
     """The clinician who reviewed the content, and the date. "none" if nobody has reviewed it."""
 
     last_of_several: str = "{before}, {last}"
-    """The pattern that joins the last of several values to the previous ones: `{before}` and `{last}`."""
+    """The pattern that joins the last of several values (`{last}`) to the previous ones (`{before}`)."""
 
     unsure_start: Row = field(default_factory=lambda: Row("", "talk"))
     """The row that asks whether the user needs a session now, if a session is one of the two possible meanings."""
@@ -109,7 +109,9 @@ class Answers:
     def rows_for(
         self, rows: tuple[Row, ...], match: Match, situation: Mapping[str, str] | None = None
     ) -> tuple[Row, ...]:
-        """Return the rows that apply to a match, with their values filled in and their kinds marked."""
+        """Return the rows that apply to a match, with their values filled in. If the rows are of several kinds, mark
+        each kind.
+        """
         values = {**(situation or {}), **match.slots}
         if match.family:
             values["family"] = match.family
@@ -121,9 +123,9 @@ class Answers:
         return self._mark_kinds(tuple(dict.fromkeys(said)))
 
     def going_on(self, rows: tuple[Row, ...], *, full_given: bool) -> Answer:
-        """Return an answer that consists of rows that continue a topic.
+        """Return the rows, which continue a topic, as an answer.
 
-        Rows without a health claim need no disclaimer.
+        If no row makes a health claim, the answer has no disclaimer.
         """
         return self.disclaimers.after(rows, rule_of_more(rows), full_given=full_given)
 
@@ -231,8 +233,8 @@ def named_sources(file: AnswersFile) -> dict[str, str]:
 
 
 def row_of(row: RowKeys, what: str, sources: Sources, problems: Problems) -> Row:
-    """Return a row, and check that it has the fact or source that its kind requires. Problem messages call it
-    `what`.
+    """Return a row, and check that it has the fact or source that its kind requires. Problem messages refer to the row
+    as `what`.
     """
     if row.has("text", "kind"):  # otherwise the problem is already recorded
         _check_provenance(row, what, sources, problems)

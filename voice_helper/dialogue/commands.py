@@ -42,7 +42,7 @@ class Command:
     """The part of the web page that shows the command's button. `None` if it has no button."""
 
     pace: Pace | None = None
-    """The change of the rate and loudness of speech, which applies in a session and outside."""
+    """How the command changes the rate and loudness of speech, both in a session and outside."""
 
 
 def _go_on(guide: Guide, session: Session, match: Match) -> Move:

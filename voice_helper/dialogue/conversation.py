@@ -46,28 +46,33 @@ from voice_helper.understanding.safety import Flag
 from voice_helper.understanding.understand import HELP_NOW, Understanding
 
 REPEAT_AFTER_SECONDS: Final = 10
-"""The seconds after which an emergency or urgent reply is repeated. The assistant keeps listening meanwhile."""
+"""The time, in seconds, after which an emergency or urgent reply is repeated. The assistant keeps listening meanwhile.
+"""
 
 POSSIBLE_SECONDS: Final = 30
-"""The seconds for which a possible sign of danger is remembered. A second one, or a "yes", makes it certain."""
+"""The time, in seconds, for which a possible sign of danger is remembered. A second one, or a "yes", makes it certain.
+"""
 
 STEADY_SECONDS: Final = 0.25
-"""How long, in seconds, a red flag must persist in the partial transcript, because partial transcripts fluctuate."""
+"""How long, in seconds, a red flag must persist in the partial transcript before it counts, because partial transcripts
+fluctuate.
+"""
 
 COMMAND_STEADY_SECONDS: Final = 0.1
 """How long, in seconds, a command must persist in the partial transcript before it interrupts the assistant's speech.
 """
 
 ATTENTION_SECONDS: Final = 8
-"""The seconds after an answer in which the assistant asks the user to repeat speech that it did not understand.
+"""The time after an answer, in seconds, in which the assistant asks the user to repeat speech that it did not
+understand.
 
-In open listening, it otherwise ignores such speech.
+At any other time, it ignores such speech in open listening.
 """
 
 YES: Final = "yes"
 _ALERT: Final = "alert"
 TAKE_BACK: Final = "take_back"
-"""The intent with which the user withdraws a sign of danger."""
+"""The intent of an utterance that withdraws a sign of danger."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +142,8 @@ class Conversation:
         return guided.steps(self.guide, state.session)
 
     def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
-        """Return the transcript. In a session, return the short command that the whole utterance sounds like, if
-        any.
+        """Return the transcript or, if a session is running and the utterance sounds like a short command, that
+        command.
         """
         return self._interpreter.words_in_session(state, heard, over_speech=over_speech)
 
@@ -149,7 +154,7 @@ class Conversation:
     def _gave_out(self, state: State, outage: Outage) -> tuple[State, tuple[Action, ...]]:
         """Announce a failure after the current speech. A session stays at its step.
 
-        If recognition keeps failing, only the first two failures are announced.
+        If recognition fails again and again, only the first two failures are announced.
         """
         name: str = f"{outage.part}_back" if outage.is_over else outage.part
         again: tuple[Action, ...] = ()
@@ -246,7 +251,7 @@ class Conversation:
         Otherwise return the match unchanged.
         """
         alerts = state.alerts
-        if match.certainty == "possible" and not self.answers.possible.text:  # no reply for it: treat it as certain
+        if match.certainty == "possible" and not self.answers.possible.text:  # no reply, so treat it as certain
             return Match(match.possible or match.intent, decided_by="safety", family=match.family, certainty="certain")
         is_yes = match.intent == YES and match.decided_by in CERTAIN
         if alerts.possible is None or match.is_alarm or not (match.certainty == "possible" or is_yes):
@@ -286,7 +291,7 @@ class Conversation:
         return state
 
     def _limited(self, state: State, match: Match) -> Match:
-        """Return the reply to an earlier sign of danger if that sign rules out the advice that the match would get.
+        """Return the meaning of an earlier sign of danger if that sign rules out the advice that the match would get.
 
         Otherwise return the match.
         """
@@ -364,7 +369,7 @@ class Conversation:
     def _followed(self, state: State, transcript: Transcript, kind: FollowUp) -> tuple[State, tuple[Action, ...]]:
         """Answer a follow-up such as "why", "how", "tell me more" or "so what should I do".
 
-        Some follow-ups can be answered even if no answer came before.
+        Some follow-ups can be answered even if there is no previous answer.
         """
         topic, follow_ups = state.last.topic, self.follow_ups
         told = follow_ups.topics.get(topic.intent) if topic is not None else None
@@ -494,7 +499,7 @@ class Conversation:
     def _answer_in_session(self, state: State, match: Match, guide: Guide, session: Session) -> Answer:
         """Return the answer to a question asked during a session, and the new state.
 
-        Whatever is answered, the session ends with the full disclaimer.
+        Whatever the answer is, the session ends with the full disclaimer.
         """
         answer = self.answers.answer(match, full_given=True, situation=state.situation)
         asks = guided.current_step(guide, session).asks or session.asking_place or session.asking is not None

@@ -13,7 +13,8 @@ from voice_helper.types import SAMPLE_RATE, Answer, Disclaimer, DisclaimerRule, 
 RULES: Final = get_args(DisclaimerRule)
 
 SAME_TOPIC_SECONDS: Final = 60
-"""The seconds after a disclaimer for which further answers on the same topic need no disclaimer of their own."""
+"""The time after a disclaimer, in seconds, in which further answers on the same topic need no disclaimer of their own.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class DisclaimerState:
     def begun(self, *, is_full: bool, topic: str | None = None) -> DisclaimerState:
         """Return the state when new speech begins, which ends any previous speech.
 
-        `is_full` says whether the new speech contains the full disclaimer. `topic` is the topic of any disclaimer in
+        `is_full` is true if the new speech contains the full disclaimer. `topic` is the topic of any disclaimer in
         it.
         """
         return replace(self, on_the_way=is_full, topic_on_the_way=topic)

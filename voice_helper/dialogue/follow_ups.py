@@ -18,13 +18,13 @@ FollowUp = Literal["why", "how", "more", "other", "done", "fails", "now", "sure"
 
 KINDS: Final[tuple[FollowUp, ...]] = get_args(FollowUp)
 ABOUT_A_TOPIC: Final[tuple[FollowUp, ...]] = ("why", "how", "more")
-"""Kinds of follow-up that mean nothing without a previous answer.
+"""The kinds of follow-up that mean nothing without a previous answer.
 
 The other kinds, such as "nothing works", can always be answered.
 """
 
 ONWARD: Final[tuple[FollowUp, ...]] = ("more", "other", "done")
-"""Kinds of follow-up that lead to an answer not given before.
+"""The kinds of follow-up that lead to an answer not given before.
 
 When the user repeats them, the answers eventually run out.
 """
@@ -46,7 +46,7 @@ class Topic:
     """The intent that answers each kind of follow-up."""
 
     pages: Mapping[str, tuple[tuple[Row, ...], ...]] = field(default_factory=dict)
-    """The rows for each kind of follow-up: one group of rows for the first time it is asked, one for the second time,
+    """The rows for each kind of follow-up: one group for the first time that the user asks, one for the second time,
     and so on.
     """
 

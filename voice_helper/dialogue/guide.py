@@ -14,7 +14,7 @@ MAX_REPORT_WORDS: Final = 40
 """The maximum number of words of a text that is searched for a report of the problem."""
 
 ROOM_IN_A_TURN_SECONDS: Final = 10
-"""The longest wait, in seconds, that a turn-based session skips."""
+"""The maximum wait, in seconds, that a turn-based session skips. Longer waits are kept."""
 
 NO_ROW: Final = Row("", "talk")
 """The placeholder for a row that an intents folder leaves out."""
@@ -36,7 +36,7 @@ class Step:
     five_more: Row | None = None
     rest: Row | None = None
     asks: bool = False
-    """Whether the step asks how the trouble is. If the user does not answer, that counts as "the same"."""
+    """Whether the step asks how the user feels. Silence counts as the reply "the same"."""
 
     repeat_from: str | None = None
     """The step to go back to if the user reports no change. This happens only once."""
@@ -50,14 +50,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Hedge:
-    """The words that weaken a report, and the replies to a weakened report: "nearly gone" is not yet "gone"."""
+    """The words that qualify a report, and the replies to a qualified report: "nearly gone" is not yet "gone"."""
 
     words: tuple[str, ...]
     say: Row
-    """The reply to the first weakened report. If the reply is a question, "yes" confirms the full report."""
+    """The reply to the first qualified report. If the reply is a question, "yes" confirms the full report."""
 
     then: Row | None = None
-    """The reply to later weakened reports. If there is none, a later one counts as a full report."""
+    """The reply to later qualified reports. If there is none, a later one counts as a full report."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Guide:
     def conditions_in(self, match: Match) -> frozenset[str]:
         """Return the conditions that a match makes true.
 
-        A match does so by its intent, or by a slot named like the condition.
+        A match makes a condition true by its intent, or by a slot that has the name of the condition.
         """
         return frozenset(
             name for name, intents in self.conditions.items() if match.intent in intents or name in match.slots
@@ -168,7 +168,7 @@ class Guide:
                 yield from ((way.replace("{step}", called), step.name) for way in self.go_to)
 
     def clauses(self, words: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Yield each part of a text that may report the trouble, with the text before and after this part."""
+        """Yield each part of a text that may report the problem, with the text before and after this part."""
         if len(words) > MAX_REPORT_WORDS:
             return
         starts = [at for at in range(len(words)) if at == 0 or _is_at(words[:at], self.before_trouble, at_end=True)]
@@ -193,9 +193,9 @@ class Guide:
 
     def by_turns(self) -> Guide:
         """Return a guide for interfaces that speak only in reply. In such a session, only the user's replies lead to
-        the next step, the user counts the holds, and short waits are skipped.
+        the next step. The user counts the holds, and short waits are skipped.
 
-        Only the time limit still runs on the clock.
+        Only the time limit depends on the clock.
         """
         stand = self._by_turns(self.stand) if self.stand is not None else None
         return replace(self, steps=tuple(self._by_turns(step) for step in self.steps), stand=stand)

@@ -16,7 +16,7 @@ from voice_helper.types import SAMPLE_RATE, Row
 WORDS_PER_MINUTE: Final = 150
 PAUSE_SECONDS: Final = 0.5
 FIVE_MORE_SECONDS: Final = 5
-"""The seconds left in a hold when the user is told how long it still lasts."""
+"""The number of seconds left in a hold when the user is told how much longer it lasts."""
 
 EndReason = Literal["stopped", "better", "same", "worse", "time_limit"]
 Stage = Literal["saying", "holding", "resting", "waiting", "paused"]
@@ -33,7 +33,7 @@ class Session:
     total_samples: int = 0
     five_said: bool = False
     said_until: int = 0
-    """The sample of the current hold at which the rows spoken during the hold will end."""
+    """When the rows spoken during the current hold will end, in samples from the start of the hold."""
 
     asking_place: bool = False
     """Whether the assistant has asked for a more precise place."""
@@ -44,7 +44,7 @@ class Session:
     """The report that the assistant has asked the user to confirm with "yes"."""
 
     hedged: frozenset[str] = frozenset()
-    """The reports that the user has already made in a weakened form."""
+    """The reports that the user has already made in a qualified form, such as "nearly gone"."""
 
     conditions: frozenset[str] = frozenset()
     place: str | None = None
@@ -83,7 +83,7 @@ def begin(
 
 
 def pass_time(guide: Guide, session: Session, samples: int) -> Move:
-    """Advance the time. The time limit always counts down; holds and waits only while they are running."""
+    """Advance the time. The time limit always counts down. Holds and waits count down only while they are running."""
     session = replace(session, total_samples=session.total_samples + samples)
     if session.total_samples >= guide.limit_seconds * SAMPLE_RATE:
         return Move(None, guide.close_limit, hush=True, end="time_limit", full_disclaimer=True)
@@ -95,7 +95,7 @@ def pass_time(guide: Guide, session: Session, samples: int) -> Move:
     if session.stage == "holding":
         if step.five_more and not session.five_said and seconds >= step.hold_seconds - FIVE_MORE_SECONDS:
             is_free = session.said_until <= session.stage_samples
-            said = (step.five_more,) if is_free else ()  # after other words it would come too late
+            said = (step.five_more,) if is_free else ()  # after other speech, it would come too late
             return Move(replace(session, five_said=True), said, step.number if said else None)
         if seconds >= step.hold_seconds:
             return _after_hold(guide, session, step)
@@ -134,9 +134,10 @@ def go_to_step(guide: Guide, session: Session, name: str) -> Move:
 
 
 def report(guide: Guide, session: Session, intent: str, comparable: str) -> Move | None:
-    """Respond to a weakened report. Return `None` if the report is not weakened, or if the text is no report.
+    """Respond to a qualified report, such as "nearly gone". Return `None` if the text is not a report, or if the report
+    is not qualified.
 
-    The first weakened report leads to a question or a tip. A later one gets a short reply, or counts as a full report.
+    The first qualified report leads to a question or a tip. A later one gets a short reply, or counts as a full report.
     """
     hedge = guide.hedges.get(intent)
     if hedge is None or not any(f" {word} " in f" {comparable} " for word in hedge.words):
@@ -219,12 +220,12 @@ def stand(guide: Guide, session: Session) -> Move:
 
 
 def better(guide: Guide) -> Move:
-    """Close the session because the trouble is better."""
+    """Close the session because the user feels better."""
     return Move(None, (guide.good, *guide.close), hush=True, end="better", full_disclaimer=True)
 
 
 def worse(guide: Guide) -> Move:
-    """Close the session immediately because the trouble is worse, with the advice to get help."""
+    """Close the session immediately because the user feels worse, with the advice to get help."""
     return Move(None, guide.close_worse, hush=True, end="worse", full_disclaimer=True)
 
 
@@ -279,7 +280,7 @@ def how_long(guide: Guide, session: Session) -> Move:
     If the step has no countdown and no hold, repeat the step.
     """
     left, hold = seconds_left(guide, session), current_step(guide, session).hold_seconds
-    if left is None and hold == math.inf:  # the user counts, so the step tells the duration
+    if left is None and hold == math.inf:  # the user counts, and the instruction itself says how long
         return repeat(guide, session)
     if left is None and hold and session.stage == "saying" and guide.count.text:
         return say_between(guide, session, (filled(guide.count, {"seconds": f"{hold:g}"}),))
@@ -307,7 +308,7 @@ def current_step(guide: Guide, session: Session) -> Step:
 
 
 def _at_once(move: Move) -> Move:
-    """Return the move with the instruction to interrupt the current speech."""
+    """Return the move, changed so that it interrupts the current speech."""
     return replace(move, hush=True)
 
 

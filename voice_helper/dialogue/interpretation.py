@@ -17,7 +17,7 @@ from voice_helper.understanding.normalize import NormalizedText
 from voice_helper.understanding.understand import Context, Understanding
 
 SURE_OF_COMMAND: Final = 0.2
-"""The minimum score for taking an utterance in a session as the short command that it sounds most like."""
+"""The minimum score at which an utterance in a session is taken as the short command that it sounds most like."""
 
 SURE_OF_COMMAND_OVER_SPEECH: Final = 0.6
 """The minimum score while the assistant is speaking, because its speech may be misrecognized as a command.
@@ -68,7 +68,7 @@ class Interpreter:
         if state.session is not None:
             said = self._said_once(said)
             heard = replace(heard, text=said.text)
-        if event.overheard:  # alternatives of overheard speech would match something too easily
+        if event.overheard:  # with so many alternatives, overheard speech would match something too easily
             heard = replace(heard, alternatives=())
         if event.over_speech is None:
             return self._best_explained(heard, said, _context(state))
@@ -77,11 +77,11 @@ class Interpreter:
         are_most_theirs = 2 * len(heard.text.split()) >= len(event.over_speech.split())
         if whole.decided_by == "command" or (whole.decided_by == "exact" and are_most_theirs):
             return Interpretation(replace(heard, text=event.over_speech), whole_said, whole)
-        return self._best_explained(replace(heard, alternatives=()), said, _context(state))  # mostly our own echo
+        return self._best_explained(replace(heard, alternatives=()), said, _context(state))  # mostly an echo
 
     def words_in_session(self, state: State, heard: Transcript, *, over_speech: bool) -> Transcript:
-        """Return the transcript. In a session, return the short command that the whole utterance sounds like, if
-        any.
+        """Return the transcript or, if a session is running and the utterance sounds like a short command, that
+        command.
         """
         if state.session is None or not heard.command:
             return heard
@@ -101,7 +101,7 @@ class Interpreter:
         return bool(self.understanding.sentences.exact(self._said_once(said), only=(STOP,)))
 
     def _said_once(self, said: NormalizedText) -> NormalizedText:
-        """Reduce a command that was said several times in a row to a single one: "next next"."""
+        """Reduce a command that was said several times in a row, such as "next next", to a single one."""
         words = said.words
         for length in range(1, min(len(words) // 2, MAX_COMMAND_WORDS) + 1):
             once, times = words[:length], len(words) // length
@@ -126,10 +126,10 @@ class Interpreter:
         return Interpretation(transcript, said, match)
 
     def with_trouble_now(self, said: NormalizedText, match: Match) -> Match:
-        """If part of a text reports a cramp or similar trouble, return the start of a session, whatever else the text
+        """If part of a text reports a cramp or a similar problem, return the start of a session, whatever else the text
         says.
         """
-        is_judged = match.is_alarm and match.score < 1.0  # by its odds rather than by a rule
+        is_judged = match.is_alarm and match.score < 1.0  # by similarity rather than by a rule
         is_alarm = match.is_alarm and not is_judged
         if self.guide is None or match.intent == GUIDE_START or is_alarm:
             return match
@@ -143,7 +143,7 @@ class Interpreter:
                 also = (match, *(understanding.understand(words) for words in rest if words))
                 if is_judged and any(each.is_alarm for each in also[1:]):
                     return match
-                if is_judged:  # the alarm was mostly about the trouble; the rest alone is no certain danger
+                if is_judged:  # mostly because of this report; the rest alone is not a certain danger
                     match = replace(match, certainty="possible", possible=match.intent)
                 named = {name: "on" for each in also for name in self.guide.conditions_in(each)}
                 return replace(
@@ -181,7 +181,7 @@ class Interpreter:
     def may_be_us(self, state: State, event: Heard, heard: Interpretation, *, expected: str | None) -> bool:
         """Return whether text recognized while the assistant was speaking may be its own speech, misrecognized.
 
-        "Stop" takes effect at any confidence, and so does speech on which two recognizers agree. A sign of danger is
+        "Stop" takes effect at any confidence, as does speech on which two recognizers agree. A sign of danger is
         doubted only if the assistant's own speech contains it. A question counts if it matches a template and is too
         long for a coincidence.
         """
@@ -197,7 +197,7 @@ class Interpreter:
         return match.decided_by != "exact" or len(transcript.text.split()) < QUESTION_WORDS_OVER_SPEECH
 
     def _own_families(self, own: str) -> frozenset[str | None]:
-        """Return the red flags that the assistant's own speech names.
+        """Return the families of red flags that the assistant's own speech names.
 
         If they are recognized while it plays, they are not a sign of danger.
         """
@@ -222,7 +222,7 @@ class Interpreter:
         return None
 
     def needs_topic(self, said: NormalizedText, match: Match) -> bool:
-        """Return whether a text needs a topic to have a meaning, even if it resembles a complete sentence.
+        """Return whether a text has a meaning only in reference to a topic, even if it resembles a complete sentence.
 
         An example is "why".
         """

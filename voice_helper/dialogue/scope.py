@@ -32,7 +32,8 @@ from voice_helper.understanding.normalize import Language, NormalizedText
 from voice_helper.understanding.sentences import Sentences
 
 GOING_ON_SECONDS: Final = 120.0
-"""The seconds after an answer for which an utterance that does not name the subject may continue the conversation:
+"""The time after an answer, in seconds, in which an utterance that does not name the subject may continue the
+conversation:
 
 "what about magnesium".
 """
@@ -137,7 +138,7 @@ def is_our_turn(
         return True
     said = conversation.understanding.normalize(text)
     goes_on = state.last.match is not None and elapsed_seconds <= GOING_ON_SECONDS
-    if goes_on and _is_command(conversation, said):  # "next" may be for the music
+    if goes_on and _is_command(conversation, said):  # "next" may be meant for a music player
         return False
     if (goes_on or match.certainty is not None) and conversation.understanding.is_for_us(Transcript(text), match):
         return True

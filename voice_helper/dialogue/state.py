@@ -34,7 +34,7 @@ class LastAnswer:
     """How many times the user has been told more about the topic."""
 
     led_through: tuple[str, ...] = ()
-    """The intents that follow-ups have led through, so that "next" does not go round in circles."""
+    """The intents that follow-ups have already led to, so that "next" does not go round in circles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class WordsSoFar:
     """What was concluded from the partial transcript of the current utterance."""
 
     acted_on: str | None = None
-    """What was acted on during the utterance, so that the end of the utterance does not trigger the same action
-    again.
+    """The command or sign of danger that was acted on during the utterance, so that the end of the utterance does not
+    trigger the same action again.
     """
 
     suspected: Flag | None = None
@@ -84,7 +84,7 @@ class Alerts:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The numbers of consecutive failures to understand the user."""
+    """Counts how many times in a row the assistant failed to understand the user."""
 
     misheard: int = 0
     """The number of consecutive utterances that were not understood."""
@@ -125,7 +125,7 @@ class State:
     """
 
     situation: Mapping[str, str] = field(default_factory=dict)
-    """Circumstances of the conversation other than its utterances, such as `{"recording": "on"}`."""
+    """Facts about the conversation other than its utterances, such as `{"recording": "on"}`."""
 
     session: Session | None = None
     conditions: frozenset[str] = frozenset()

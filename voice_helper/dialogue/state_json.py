@@ -1,8 +1,8 @@
 """Save the state of a conversation as a short JSON text, so that any process with the same content can continue it.
 
 The types of the frozen dataclasses define the format. A field with its default value is left out. A value that does
-not fit its type exactly is refused. Neither msgspec 0.22 nor cattrs 26.2 keeps to this: with dataclasses, msgspec
-accepts unknown keys and writes default values, and cattrs reads "5" as 5 and "abc" as ("a", "b", "c").
+not fit its type exactly is refused. Neither msgspec 0.22 nor cattrs 26.2 can replace this module: with dataclasses,
+msgspec accepts unknown keys and writes default values, and cattrs reads "5" as 5 and "abc" as ("a", "b", "c").
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from voice_helper.dialogue.state import State
 from voice_helper.errors import SavedStateError
 
 VERSION: Final = 4
-"""Incremented with every change to `State`, or to its parts, that would change the meaning of an older text."""
+"""Incremented with every change to `State` or its parts that would change the meaning of a state saved earlier."""
 
 
 def to_json(state: State, key: str) -> str:

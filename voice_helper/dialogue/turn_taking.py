@@ -48,8 +48,8 @@ class Reply:
     """The meaning of the utterance, or `None` if the utterance was empty."""
 
     ended: str | None = None
-    """Why a guided session ended in this turn, or `None` if none did: stopped, better, same, worse, time_limit,
-    emergency, urgent.
+    """Why a guided session ended in this turn: stopped, better, same, worse, time_limit, emergency or urgent. `None` if
+    none ended.
     """
 
     expects_words: bool = False
@@ -96,7 +96,7 @@ def _is_new(conversation: Conversation, match: Match) -> bool:
 
 
 def _waits(guide: Guide, session: Session) -> bool:
-    """Return whether the user knows what to say next, because a question is open or the session is paused."""
+    """Return whether the session is waiting for the user because a question is open or the session is paused."""
     asks = guided.current_step(guide, session).asks or session.asking_place or session.asking is not None
     return asks or session.stage == "paused"
 
@@ -111,7 +111,7 @@ class _Turn:
         self.ended: str | None = None
 
     def went_by(self, state: State, seconds: float) -> State:
-        """Advance the time that has passed between two turns. Return the new state."""
+        """Process the time that has passed between two turns. Return the new state."""
         state, actions = self._conversation.step(state, Quiet(round(seconds * SAMPLE_RATE)))
         self._gather(actions)
         return self._said(state) if actions else state
@@ -125,7 +125,7 @@ class _Turn:
         before = len(self.rows)
         self._gather(actions)
         after = self._said(after)
-        if after.owed is not None:  # what would be repeated later
+        if after.owed is not None:  # it would otherwise be repeated later
             after, actions = self._conversation.step(after, Quiet(REPEAT_AFTER_SECONDS * SAMPLE_RATE))
             self._gather(actions)
             after = self._said(after)
@@ -133,7 +133,8 @@ class _Turn:
         return after
 
     def _said(self, state: State) -> State:
-        """Report to the conversation that all speech has been played, until it waits for the user.
+        """Report to the conversation that all speech has been played. Repeat this until the conversation waits for the
+        user.
 
         Return the new state.
         """

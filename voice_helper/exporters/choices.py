@@ -1,5 +1,5 @@
-"""Resolve the choices of a sentence template one by one, for systems that cannot give different answers to the options
-of a choice.
+"""Resolve the choices of a sentence template one by one, such as `(heat|cold)`, for systems that cannot answer each
+option differently.
 """
 
 from __future__ import annotations

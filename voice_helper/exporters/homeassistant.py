@@ -1,8 +1,8 @@
 """Export the sentences as Home Assistant custom sentences, and the answers as its `intent_script`.
 
 Home Assistant matches whole sentences only and keeps no conversation state. Everything that needs a conversation is
-left out. The red-flag rules search inside a sentence, which Home Assistant cannot do. They are replaced by sentences
-with a sign of danger at the start or at the end.
+left out. The red-flag rules find a sign of danger anywhere in a sentence, which Home Assistant cannot do. They are
+replaced by sentences that start or end with a sign of danger.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def export_files(
 ) -> dict[str, str]:
     """Return the files to write, by path in Home Assistant's configuration folder.
 
-    This takes about a minute. `each` receives the templates and yields them one by one, so that the caller can show
-    progress.
+    This takes about a minute. The caller can pass a function `each` that yields the given templates one by one and
+    shows the progress.
     """
     content, answers_of = skill.content, _SpokenAnswers(skill.content)
     meanings = _meanings(skill, answers_of, each)
@@ -115,7 +115,7 @@ class _SpokenAnswers:
         key = (asked.intent, tuple(asked.slots.items()), asked.family, asked.denied, match.possible)
         if key not in self._said:
             answer = self.content.answers.answer(asked, full_given=False).spoken()
-            if match.possible:  # a possible alarm: start with its number, as in a conversation
+            if match.possible:  # start with the emergency number, as in a conversation
                 answer = f"{self.content.answers.filled(self.content.answers.possible).text} {answer}"
             self._said[key] = answer
         return self._said[key]
@@ -140,7 +140,7 @@ def _meanings(
 
 
 def _shortened(content: Content, match: Match, text: str) -> Iterator[str]:
-    """Yield the texts of a template, shortened where Home Assistant removes its skip words from the utterance.
+    """Yield the texts of a template, without the skip words that Home Assistant removes from an utterance.
 
     hassil up to 3.6 matches only what remains. For example, "i want to die" becomes "to die". A single remaining word
     is not exported unless it is a sign of danger.
@@ -163,7 +163,7 @@ def _any_skip_word(words: tuple[str, ...]) -> re.Pattern[str] | None:
 
 def _exported(skill: Skill) -> Iterator[Template]:
     sentences = skill.content.sentences
-    groups = sentences.language.groups  # safety first
+    groups = sentences.language.groups  # the safety intents come first
     for template in sorted(sentences.templates, key=lambda each: groups.index(sentences.group_of[each.intent])):
         is_of_left_out_group = sentences.group_of[template.intent] in (COMMAND_GROUP, TALK_GROUP)
         is_left_out = is_of_left_out_group and template.intent != GUIDE_START

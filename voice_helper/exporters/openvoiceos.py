@@ -1,8 +1,8 @@
 """Build the locale files of the OpenVoiceOS skill from an intents folder.
 
 The sentences only determine which utterances OpenVoiceOS passes to the skill. The skill itself determines their
-meaning. They contain no slots, because a slot would match any word. Each sentence either names the subject or contains
-a sign of danger.
+meaning. The sentences contain no slots, because a slot would match any word. Each sentence either names the subject or
+contains a sign of danger.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from voice_helper.understanding.ranking import NothingIsNear
 from voice_helper.understanding.understand import HELP_NOW, Understanding
 
 MAX_SENTENCES: Final = 30
-"""The maximum number of sentences per file. More would make OpenVoiceOS slow: one of its matchers rereads all sentences
-for every utterance, and again for every file. Other phrasings reach the skill as a fallback.
+"""The maximum number of sentences per file. Larger files would slow OpenVoiceOS down: for every utterance, one of its
+matchers rereads all sentences once per file. Other phrasings reach the skill as a fallback.
 """
 
 MAX_SIGNS: Final = 60
@@ -118,7 +118,7 @@ def _said(words: _Words, intent: str) -> Iterator[str]:
 
 
 def _is_fit(words: _Words, text: str, intent: str) -> bool:
-    """Return whether the text has this intent without context and is unlikely to be meant for another skill."""
+    """Return whether the text has this intent even without context, and is unlikely to be meant for another skill."""
     understanding = words.conversation.understanding
     said = understanding.normalize(text)
     if intent not in HELP_NOW and not words.subject.may_be_named(said):

@@ -1,4 +1,6 @@
-"""Build the page "What can I say?" from the sentence templates, with a few plain sentences per intent, by topic."""
+"""Build the page "What can I say?" from the sentence templates. It lists a few plain sentences per intent, grouped by
+topic.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _PLACEHOLDER_NAMES: Final = {"first": "one thing", "second": "another"}
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A row of the guided session, with a description of when it is spoken."""
+    """A row of the guided session, and when it is spoken."""
 
     where: str
     row: Row

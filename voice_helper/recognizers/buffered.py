@@ -22,15 +22,15 @@ def samples_of(pcm: bytes | bytearray) -> Samples:
 
 
 class Steps:
-    """Splits incoming audio into steps of equal length."""
+    """Splits incoming audio into blocks of equal length."""
 
     def __init__(self, samples: int) -> None:
-        """Set the length of a step in samples."""
+        """Set the length of a block in samples."""
         self._bytes = 2 * samples
         self._waiting = bytearray()
 
     def accept(self, pcm: bytes) -> Iterator[Samples]:
-        """Accept 16-bit audio and yield each complete step, as samples from -1.0 to 1.0."""
+        """Accept 16-bit audio and yield each complete block as samples from -1.0 to 1.0."""
         self._waiting += pcm
         while len(self._waiting) >= self._bytes:
             step = samples_of(self._waiting[: self._bytes])

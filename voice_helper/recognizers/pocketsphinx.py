@@ -1,4 +1,6 @@
-"""Recognize speech with PocketSphinx: streaming, needs little processing power, best at a small set of phrases."""
+"""Recognize speech with PocketSphinx, which streams, needs little processing power, and suits a small set of phrases
+best.
+"""
 
 from __future__ import annotations
 

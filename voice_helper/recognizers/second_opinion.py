@@ -1,7 +1,7 @@
 """Combine two recognizers: if the first one's confidence is low, the second one also transcribes the utterance.
 
 The embedded recognizer is quick and knows typical questions; a Whisper or Vosk model knows more of the language. If the
-first recognizer is confident, its transcript is returned immediately. Only otherwise does the second one run.
+first recognizer is confident, its transcript is returned immediately. Otherwise, the second one runs as well.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voice_helper.support.engines import RECOGNIZERS, recognizer_named
 from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 
 SURE: Final = 0.5
-"""The confidence from which the first recognizer's transcript is used without a second opinion."""
+"""The minimum confidence at which the first recognizer's transcript is used without a second opinion."""
 
 MAX_SAMPLES: Final = 30 * SAMPLE_RATE
 """The maximum length of audio, in samples, that is kept for the second recognizer.

@@ -89,7 +89,7 @@ class LoadedRecognizer:
         return Transcript(_joined(parts), min(part.confidence for part in parts), command=command, command_fit=fit)
 
     def _command(self) -> tuple[str, float]:
-        """Return the command if the utterance contains nothing else, and the confidence."""
+        """Return the command, or "" if the utterance contains anything else, and the confidence."""
         if self._closed is None:
             return "", 0.0
         parts = [part for part in (*self._commands, read_reply(self._closed.FinalResult())) if part.text]
@@ -110,7 +110,7 @@ def _load(model: Path) -> tuple[Any, Any]:
         import vosk
     vosk.SetLogLevel(-1)
     try:
-        with quiet_stderr():  # with a damaged configuration, it prints every possible option
+        with quiet_stderr():  # if the configuration is damaged, vosk prints every possible option
             return vosk, vosk.Model(model_path=str(model))
     except Exception as error:  # vosk may raise anything
         raise ModelMissingError(

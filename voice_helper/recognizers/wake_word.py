@@ -1,8 +1,8 @@
-"""Detect the wake phrase, and nothing else, by its phones in the embedded recognizer's network.
+"""Detect the wake phrase by the phones that the embedded recognizer's network outputs. No other words are recognized.
 
-A chain of states, one per phone, follows the frames. The phrase is detected by the likelihood of the frames as the
-phrase, relative to their likelihood as any phones at all, per phone (keyword against filler: Rose and Paul, A hidden
-Markov model based keyword recognition system, 1990).
+A chain of states, one per phone, follows the frames. The phrase is detected if the frames are about as likely as this
+phrase as they are as any phones at all, per phone (keyword against filler: Rose and Paul, A hidden Markov model based
+keyword recognition system, 1990).
 """
 
 from __future__ import annotations

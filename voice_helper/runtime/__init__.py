@@ -1,1 +1,1 @@
-"""Run the voice loop on the audio clock, and supervise its engines."""
+"""The voice loop, from microphone to loudspeaker: run a conversation on the audio clock, and supervise its engines."""

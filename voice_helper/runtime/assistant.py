@@ -48,10 +48,10 @@ LoopEventName = Literal["heard", "partly", "say", "hush", "tone", "error", "late
 
 ADDRESSED_SECONDS: Final = 8.0
 STARTED_SECONDS: Final = 30.0
-"""The seconds after the wake word, a key press or an answer in which speech counts as addressed to the assistant."""
+"""How long, in seconds, speech counts as addressed to the assistant after the wake word, a key press or an answer."""
 
 AHEAD_SECONDS: Final = 2.0
-"""The seconds of queued speech below which the next row is synthesized.
+"""The next row is synthesized when less than this much speech, in seconds, is queued.
 
 Between two rows, the loop processes the microphone's audio.
 """
@@ -178,8 +178,8 @@ class Assistant:
         """Set the parts of the loop.
 
         `clock_seconds` is the clock of a live source; without a clock, time is the length of the audio processed.
-        `behind_seconds` returns how many seconds of audio are waiting in the source; without this function, no audio is
-        ever dropped.
+        `behind_seconds` returns how many seconds of audio are waiting in the source; if it is `None`, no audio is ever
+        dropped.
         """
         self.state = state
         self._clock_seconds = clock_seconds
@@ -235,7 +235,7 @@ class Assistant:
 
     @property
     def is_addressed(self) -> bool:
-        """Return whether speech is addressed to the assistant at this moment."""
+        """Return whether speech counts as addressed to the assistant at this moment."""
         return self._is_open or self._is_talking_with_somebody
 
     @property
@@ -248,9 +248,9 @@ class Assistant:
 
     def begin_guide(self, place: str | None = None) -> None:
         """Start the guided session at once. `place` is a value of the guide's place slot."""
-        self._count_lost_time(0)  # the time until now is not the session's; all that follows is
+        self._count_lost_time(0)  # the session's time starts now
         self.state, actions = self._conversation.begin_guide(self.state, place)
-        speaks = any(spoken.words for spoken in self._time_line)  # a chime is not interrupted
+        speaks = any(spoken.words for spoken in self._time_line)  # a chime has no words and is not interrupted
         self._carry_out(tuple(action for action in actions if speaks or not isinstance(action, Hush)))
 
     def come_back(self, seconds: float) -> None:
@@ -291,7 +291,7 @@ class Assistant:
         self._event(Outage("microphone", away or "", is_over=away is None))
 
     def chime(self) -> None:
-        """Play the chime that signals listening. The echo canceller adapts to the room with it."""
+        """Play the chime that signals listening. The echo canceller uses it to adapt to the room."""
         self._say_ahead(math.inf)  # the chime plays after all waiting speech
         sound = chime()
         self._speaker.player.play(sound, self._speaker.loudness)
@@ -374,10 +374,11 @@ class Assistant:
         self._utterance_over(cut.is_over)
 
     def _count_lost_time(self, samples: int) -> int | None:
-        """Advance the conversation by the clock time that has passed before the last `samples`. Return the rest, or
-        `None` without a clock.
+        """Advance the conversation by the clock time that passed before the last `samples` arrived. Return the rest, in
+        samples, or `None` if there is no clock.
 
-        After sleep, a session whose time limit has passed therefore ends before any new speech is processed.
+        A session whose time limit passed while the machine was asleep therefore ends before any new speech is
+        processed.
         """
         if self._clock_seconds is None:
             return None
@@ -396,7 +397,7 @@ class Assistant:
             return False
 
     def _mind_the_utterance(self, cut: Segment, *, is_new: bool) -> None:
-        """Record who the utterance may come from, as its audio arrives."""
+        """Record, as the audio of an utterance arrives, who may be speaking."""
         utterance = self._utterance
         utterance.addressed = utterance.addressed or self.is_addressed
         utterance.overheard = utterance.overheard and not (self._is_talking_with_somebody or self._was_playing)
@@ -410,7 +411,7 @@ class Assistant:
     def _endpoint_now(self) -> EndpointSettings:
         if self.state.session:
             return IN_SESSION
-        if self._speaker.player.is_playing:  # "stop" counts while the assistant is speaking, and it is short
+        if self._speaker.player.is_playing:  # even a word as short as "stop" counts while the assistant is speaking
             return replace(self.endpoint, start_seconds=IN_SESSION.start_seconds)
         return self.endpoint
 
@@ -428,7 +429,7 @@ class Assistant:
         if isinstance(so_far, Transcript):
             masked = own.masked(so_far)
             meant = self._conversation.words_in_session(self.state, masked, over_speech=utterance.over_speech)
-            if utterance.over_speech and meant is masked:  # too mixed to prove anything
+            if utterance.over_speech and meant is masked:  # too mixed with the assistant's words to prove anything
                 return
             so_far = meant.text
         text = own.leave_out(so_far)
@@ -460,7 +461,9 @@ class Assistant:
             return Transcript("", 0.0)
 
     def _own_words(self) -> OwnWords:
-        """Return the assistant's own words that were played, or still echoing, since this utterance began, in order."""
+        """Return the assistant's own words that have been played, or were still echoing, since this utterance began, in
+        order.
+        """
         begins, now = self._utterance.begins, self._clock_samples
         words = (
             timed.word
@@ -472,7 +475,7 @@ class Assistant:
         return OwnWords(() if self._headset else tuple(words), self._never_ours)
 
     def _own_text(self) -> str:
-        """Return the assistant's text that is playing or still echoing in the room."""
+        """Return the text that the assistant is speaking, or whose echo is still in the room."""
         if self._headset:
             return ""
         now = self._clock_samples
@@ -529,7 +532,7 @@ class Assistant:
         self._mind_the_voice()
 
     def _mind_the_voice(self) -> None:
-        """Report that the voice has failed. Further failures are not reported until it works again."""
+        """Report a failure of the voice. Further failures are not reported until the voice works again."""
         fault, self._speaker.fault = self._speaker.fault, None
         was_voiceless, self._is_voiceless = self._is_voiceless, fault is not None
         if fault is not None and not was_voiceless:
@@ -584,7 +587,7 @@ class Assistant:
         self.answered = self.answered or understood.answer is not None
         self._understood(understood)
         if understood.overheard and understood.match.intent in HELP_NOW:
-            self._stay_addressed()  # repeating it shows that the user means it
+            self._stay_addressed()  # repeating an utterance shows that the user means it
         self._happened(
             "heard",
             text=understood.transcript.text,

@@ -16,7 +16,7 @@ words.
 """
 
 ECHO_SECONDS: Final = 0.3
-"""The seconds for which a word echoes in the room after playback."""
+"""How long, in seconds, a word echoes in the room after playback."""
 
 ECHO_SAMPLES: Final = round(ECHO_SECONDS * SAMPLE_RATE)
 _WORD_MARGIN_SAMPLES: Final = round(0.15 * SAMPLE_RATE)  # the times of the words are estimates
@@ -37,7 +37,7 @@ class OwnWords:
 
     words: tuple[str, ...]
     is_never_ours: Callable[[str], bool]
-    """Returns whether a recognized word always counts as the user's, even if the assistant also says it."""
+    """Returns whether a word, such as "stop", always counts as the user's, even if the assistant also says it."""
 
     def leave_out(self, text: str) -> str:
         """Return a text without the assistant's own words. Each own word is removed once, in order."""

@@ -24,8 +24,8 @@ def open_supervised_recognizer(
 ) -> OpenedRecognizer:
     """Open a recognizer under supervision. Raises the same errors as `open_recognizer`.
 
-    After a fault, a recognizer that shares no state with the old one replaces it. With `second_opinion`, the engine
-    that `second_engine` names, if any, also transcribes utterances with low confidence.
+    After a fault, the recognizer is replaced by one that shares no state with it. With `second_opinion`, the engine
+    that `second_engine` returns, if any, also transcribes utterances with low confidence.
     """
 
     def opened(workers: int = 0) -> OpenedRecognizer:
@@ -57,11 +57,11 @@ def open_supervised_voice(name: str, language: str = "en") -> Voice:
 
 
 def supervised_recognizer(recognizer: Recognizer) -> Recognizer:
-    """Supervise a recognizer that only its owner can reopen. After a fault, the same recognizer is used again."""
+    """Supervise a recognizer that the caller opened and only the caller can reopen. After a fault, it is used again."""
     is_supervised = isinstance(recognizer, GuardedRecognizer | SecondOpinion)
     return recognizer if is_supervised else GuardedRecognizer(recognizer, lambda: recognizer)
 
 
 def supervised_voice(voice: Voice) -> Voice:
-    """Supervise a voice that only its owner can reopen. After a fault, the same voice is used again."""
+    """Supervise a voice that the caller opened and only the caller can reopen. After a fault, it is used again."""
     return voice if isinstance(voice, GuardedVoice) else GuardedVoice(voice, lambda: voice)

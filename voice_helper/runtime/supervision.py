@@ -27,13 +27,13 @@ from voice_helper.types import SAMPLE_RATE, AudioChunk, Transcript
 from voice_helper.voices import Voice
 
 CALL_SECONDS: Final = 8.0
-"""The minimum time limit, in seconds, for a call of an engine.
+"""The minimum time limit, in seconds, for a call to an engine.
 
 The limit is longer if more audio is waiting to be processed.
 """
 
 SLOW_PACE: Final = 2.0
-"""The time limit per second of audio, in seconds, until the speed of the engine on this machine is known."""
+"""The time limit, in seconds per second of audio, until the speed of the engine on this machine is known."""
 
 PACE_MARGIN: Final = 4.0
 """The factor by which an engine may become slower within an utterance before it counts as hanging."""
@@ -43,8 +43,8 @@ GIVEN_UP_SECONDS: Final = 60.0
 """The delay, in seconds, before a voice that failed twice in a row is tried again, because each attempt may hang."""
 
 RESTS_SECONDS: Final = 10.0
-"""The amount of audio, in seconds, before a per-chunk component that failed twice on one chunk is opened again, because
-opening it takes time.
+"""How much audio, in seconds, passes before a per-chunk component that failed twice on one chunk is opened again,
+because opening it takes time.
 """
 
 _LOOK_SECONDS: Final = 0.5
@@ -98,7 +98,7 @@ def _worker_of(owner: object) -> _Worker:
 def result_of(done: Future[Given], max_seconds: float) -> Given:
     """Wait for a result. Raises what the job raised, or `EngineFaultError` if it takes too long.
 
-    If the whole process was suspended, that time counts only as a moment.
+    If the whole process was suspended, at most a moment of that time is counted.
     """
     for _ in range(max(1, round(max_seconds / _LOOK_SECONDS))):
         try:
@@ -119,7 +119,7 @@ def allowed_seconds(sound_seconds: float, pace: float = 0.0) -> float:
 
 @dataclass(slots=True)
 class Workload:
-    """The audio that a recognizer has received, and its progress with it."""
+    """How much audio a recognizer has received, and how long it took to process it."""
 
     given_seconds: float = 0.0
     """The length of this utterance's audio so far, in seconds, including the current chunk."""
@@ -133,7 +133,7 @@ class Workload:
     """The total processing time, in seconds, of the chunks of this utterance."""
 
     def allowed_for_chunk(self, seconds: float) -> float:
-        """Return the time limit for the next chunk, which has this length in seconds."""
+        """Return the time limit for processing the next chunk, which is `seconds` long."""
         left_over, self.left_over_seconds = self.left_over_seconds, 0.0
         pace = self.pace
         self.given_seconds += seconds
@@ -186,7 +186,7 @@ class GuardedRecognizer:
         allowed = self._workload.allowed_for_chunk(chunk.seconds)
         began = self._clock()
         so_far = self._guarded(lambda recognizer: recognizer.accept(chunk), _is_text, allowed)
-        self._workload.record_chunk(min(self._clock() - began, allowed))  # less if the machine slept
+        self._workload.record_chunk(min(self._clock() - began, allowed))  # capped in case the machine slept
         return so_far
 
     def pause(self) -> Transcript:
@@ -239,7 +239,7 @@ class GuardedRecognizer:
         return given
 
     def _broken(self, why: object) -> EngineFaultError:
-        """Start to open a replacement, and return the error."""
+        """Start opening a replacement, and return the error."""
         self._is_lost = True
         self._workload = Workload()
         self._worker.leave()
@@ -249,7 +249,7 @@ class GuardedRecognizer:
 
 
 class GuardedVoice:
-    """A voice that is restarted after a fault and then tried once more."""
+    """Supervises a voice, which is restarted after a fault and then tried once more."""
 
     def __init__(self, voice: Voice, reopen: Callable[[], Voice]) -> None:
         """Wrap a voice. `reopen` opens a replacement."""

@@ -1,6 +1,6 @@
-"""The concurrent conversations of a voice assistant with several satellites, keyed by the assistant's ids.
+"""The concurrent conversations of a voice assistant with several devices, keyed by the assistant's conversation ids.
 
-They are kept in memory, and in a file if the operator asks for one. They are dropped after a period without a turn.
+They are kept in memory and, if the operator asks for it, in a file. They are dropped after a period without a turn.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from voice_helper.skill.chat import Chat, ChatTurn
 from voice_helper.support.clock import clock_seconds
 
 KEPT_SECONDS: Final = 15 * 60.0
-"""The seconds after the last turn for which a conversation is kept. By then, any guided session is over."""
+"""How long, in seconds, a conversation is kept after its last turn. By then, any guided session is over."""
 
 MAX_ANSWER_SECONDS: Final = 60.0
 MAX_STEP_SECONDS: Final = 120.0
-"""The seconds within which the user usually speaks at least once in a guided session."""
+"""A period, in seconds, in which the user of a guided session usually speaks at least once."""
 
 MAX_TALKS: Final = 1_000
-"""The maximum number of conversations.
+"""The maximum number of conversations that are kept.
 
 Above it, the longest inactive ones are dropped, those in a guided session last.
 """
@@ -59,9 +59,9 @@ class ChatSessions:
     ) -> None:
         """Create the sessions for a turn-based conversation.
 
-        `subject` is needed only for `is_ours`. `clock` returns seconds. `file` stores the guided sessions across a
-        restart, with times by `wall_clock`; the sessions in it are continued. Raises `VoiceHelperError` if the file is
-        unusable.
+        `subject` is needed only for `is_ours`. `clock` returns seconds. `file` keeps guided sessions across a restart,
+        with times read from `wall_clock`. The sessions that it holds are continued. Raises `VoiceHelperError` if the
+        file is unusable.
         """
         self._conversation = conversation
         self._subject = subject
@@ -106,7 +106,7 @@ class ChatSessions:
         turn = self._chat_of(talk, place).take_turn(text)
         try:
             self._keep()
-        except VoiceHelperError as error:  # answering takes priority
+        except VoiceHelperError as error:  # an unwritable file must not prevent the answer
             _log.warning("%s; a restart will lose the guided sessions", error.message)
         return turn
 

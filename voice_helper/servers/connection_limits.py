@@ -1,4 +1,4 @@
-"""The limits on connections that all servers share: who can connect, and how many clients at a time."""
+"""The limits on connections that all servers share: who can connect, and how many clients can do so at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from voice_helper.recognizers import Recognizer
 
 HELLO_SECONDS: Final = 10.0
-"""The seconds after connecting within which a client must send its first message, or it is disconnected."""
+"""The time limit, in seconds, for a client's first message. A client that misses it is disconnected."""
 
 MAX_WAIT_SECONDS: Final = 5.0
 """The maximum time, in seconds, that a client waits for a free slot."""
@@ -38,7 +38,7 @@ def ipv4_of(host: str) -> str:
 
 
 def situation_at(host: str) -> dict[str, str]:
-    """Return the situation of conversations on a server at this host, which says whether other machines can connect."""
+    """Return the `State.situation` for a server at this host, which says whether other machines can connect to it."""
     return {} if is_loopback(host) else {"serving": "on"}
 
 

@@ -12,7 +12,7 @@ from voice_helper.runtime.supervision import GuardedActivity
 from voice_helper.types import CHUNK_SAMPLES, AudioChunk, Transcript
 
 SAID_TO_US: Final = EndpointSettings(start_seconds=0.1, silence_seconds=1.0)
-"""The endpoint settings after the user was asked to speak: a short word counts as an utterance, and a short pause does
+"""The endpoint settings for a user who was asked to speak: a short word counts as an utterance, and a short pause does
 not end it.
 """
 

@@ -35,7 +35,7 @@ class SessionFile:
     """A file that holds the sessions of a server."""
 
     def __init__(self, path: Path, key: str) -> None:
-        """Set the path of the file, and the key of the content for which its sessions are valid."""
+        """Set the path of the file, and the key of the content that its sessions must have been saved with."""
         self._path, self._key = path, key
 
     def read(self) -> tuple[KeptSession, ...]:

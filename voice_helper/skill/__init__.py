@@ -1,4 +1,8 @@
-"""Build the skill from an intents folder, for the command line and the servers."""
+"""The `Skill`: one intents folder, read and assembled into a conversation that answers its questions.
+
+In voice assistants, a skill is a part that handles one subject. `learn_folder` trains the similarity model of a folder,
+which is what `voice-helper learn` does.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +78,7 @@ _READERS: Final = (
 _OURS: Final = Path(__file__).parents[1]
 _HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
 _EMBEDDED_BY: Final = ("understanding/embedder", "understanding/minilm")
-_EMBEDDING_SHARE: Final = 0.75  # share of the learning time, if no vectors are cached
+_EMBEDDING_SHARE: Final = 0.75  # the share of the training time that embedding takes if no vectors are cached
 _KEPT_CLASSES: Final = frozenset(f"voice_helper.{name.replace('/', '.')}" for name in _READERS)
 _STALE: Final = (
     "the sentences have changed since the nearest meaning was learned from them: new templates match only word for"
@@ -147,9 +151,9 @@ class Skill:
     ) -> Skill:
         """Load an intents folder. The default is the English folder that is part of the package. Nothing is downloaded.
 
-        The answers name the `emergency_number`; without one, that of the folder. With `article_only`, guided sessions
-        use only the article's own text and the safety rows. The first load of a custom folder takes up to two minutes.
-        Raises `IntentsError` with every problem in the folder.
+        The answers name the `emergency_number`, or the folder's own number if none is given. With `article_only`,
+        guided sessions use only the article's own text and the safety rows. The first load of a custom folder takes up
+        to two minutes. Raises `IntentsError` with every problem in the folder.
         """
         number = callable_number(emergency_number)
         if number is None and emergency_number:
@@ -259,7 +263,7 @@ class Skill:
         return self.memory.learned_from != self.content.learning_key
 
     def read_ahead(self, texts: Sequence[str]) -> None:
-        """Run the networks on many texts together, which takes a third of the time of running them one by one.
+        """Run the networks on many texts in one batch, which takes a third of the time.
 
         The results are the same. They are kept in memory until the next call, so pass at most a few hundred texts at
         once.
@@ -268,7 +272,7 @@ class Skill:
         firsts = [normalize(text).parts[0] for text in dict.fromkeys(texts)]
         self.embed.read_ahead(said.essence for said in firsts)
         if self.alarm is not None:
-            # the alarm is not asked about what a template matches
+            # texts that match a template do not need the alarm
             exact = self.content.sentences.exact
             self.alarm.read_ahead(said.essence for said in firsts if not exact(said))
 
@@ -297,8 +301,8 @@ def open_skill(
 
     The parsed content is cached, and parsed again only if the files change. The trained model is read from the folder
     or from the cache. `announce` is called if the model has to be trained, which takes up to two minutes, or if the
-    sentences have changed since it was trained. `before` is the skill before an edit: its slow parts are reused if they
-    have not changed, and no model is trained. Raises `IntentsError` with every problem in the folder.
+    sentences have changed since it was trained. `before` is the skill as it was before an edit. Its slow parts are
+    reused if they have not changed, and no model is trained. Raises `IntentsError` with every problem in the folder.
     """
     files = read_files(folder or intents_folder(language))
     content = content_of(files, settings or {}, before.content) if before else _content(files, settings or {})

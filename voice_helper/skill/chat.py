@@ -23,8 +23,8 @@ class ChatTurn:
 class Chat:
     """Keeps the state of one conversation and the time of its last turn. Thread-safe.
 
-    The assistant speaks only in reply, so a guided session advances with each turn. The seconds between two turns count
-    toward the limits of the session.
+    The assistant speaks only in reply, so a guided session advances with each turn. The time between two turns counts
+    toward the time limit of the session.
     """
 
     def __init__(

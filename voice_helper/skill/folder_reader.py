@@ -42,7 +42,7 @@ from voice_helper.understanding.sentence_reader import read_sentences
 from voice_helper.understanding.sentences import Sentences, Template
 from voice_helper.understanding.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read_thresholds
 
-_LEARNED_FROM = ("language.yaml", WORDINGS)  # in addition to the sentences
+_LEARNED_FROM = ("language.yaml", WORDINGS)  # files that the model is trained on, in addition to the sentences
 _DRAWN_FROM = (*_LEARNED_FROM, "follow_ups.yaml")
 _RULES_FROM = ("language.yaml", "safety.yaml")
 _OVERLAP_DRAWS = 12
@@ -132,8 +132,8 @@ def content_of(files: Files, settings: Mapping[str, str], before: Content | None
     """Parse the files of an intents folder.
 
     `settings` override the defaults in `answers.yaml`, such as `{"number": "112"}`. `before` is the content before an
-    edit: if its safety rules have not changed, they are reused, because building them takes longest. Raises
-    `IntentsError` with every problem.
+    edit. If the files of its safety rules have not changed, the rules are reused, because building them takes longest.
+    Raises `IntentsError` with every problem.
     """
     problems = Problems()
     content = _read(files, settings, problems, before)
@@ -143,7 +143,7 @@ def content_of(files: Files, settings: Mapping[str, str], before: Content | None
 
 
 def key_of(content: Content, kind: str = "") -> str:
-    """Return the key of the content that a saved state depends on. The same files and settings have the same key.
+    """Return a key for the content that a saved state depends on. The same files and settings have the same key.
 
     `kind` distinguishes sessions that build different steps from the same content, such as turn-based ones.
     """
@@ -152,7 +152,7 @@ def key_of(content: Content, kind: str = "") -> str:
 
 
 def name_of(folder: Path) -> str:
-    """Return the subject of an intents folder, as it appears inside a sentence, without reading the rest of the
+    """Return the name of an intents folder's subject, as it appears inside a sentence, without reading the rest of the
     folder.
     """
     name = _text_in(folder, "assistant.yaml", "name")
@@ -183,7 +183,7 @@ def _text_in(folder: Path, file: str, *keys: str) -> str:
 def check_folder(folder: Path) -> tuple[Content | None, tuple[str, ...]]:
     """Read an intents folder. Return its content, if it is valid, and all problems as lines of text.
 
-    The problems include sentences that two intents claim.
+    The problems include sentences that belong to two intents.
     """
     problems = Problems()
     content = _read(read_files(folder), {}, problems)
@@ -207,7 +207,7 @@ def _read(
             problems.add(Place(name, 1), "this file is missing")
     for path in files.twice:
         other = path.with_suffix(YAML).name
-        problems.add(Place(shown_path(path, folder), 1), f"stands beside {other}, so it is ignored: keep one of them")
+        problems.add(Place(shown_path(path, folder), 1), f"is ignored, because {other} also exists: keep one of them")
     sentence_files = [path for path in files.read if path.parent == folder / "sentences"]
     if not sentence_files:
         problems.add(Place("sentences", 1), "there are no sentence files (*.yaml) here")
@@ -361,8 +361,8 @@ def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
 
 
 SITUATIONS = frozenset({"recording", "serving", "assistant", "alert"})
-"""The circumstances other than the sentence on which an answer may depend, such as whether the program records, or an
-earlier sign of danger.
+"""The circumstances, apart from the sentence itself, that an answer may depend on, such as whether the program is
+recording, or an earlier sign of danger.
 """
 
 
@@ -385,7 +385,7 @@ def _check_when(
 
 
 def _check_overlaps(sentences: Sentences, problems: Problems) -> None:
-    """Report sentences that two intents claim."""
+    """Report every sentence that belongs to two intents."""
     claimed: dict[str, Template] = {}
     places = {(template.intent, template.text): template.place for template in sentences.templates}
     for template in sentences.templates:
@@ -395,7 +395,7 @@ def _check_overlaps(sentences: Sentences, problems: Problems) -> None:
             owner = claimed.setdefault(comparable, template)
             if owner.intent != template.intent:
                 _report_overlap(comparable, template, owner.intent, str(owner.place), problems)
-        if len(drawn) == 1:  # a plain sentence can be tested with the matcher itself
+        if len(drawn) == 1:  # a template with a single sentence can be tested with the matcher itself
             for claim in sentences.exact(sentences.language.normalize(drawn[0])):
                 if claim.intent != template.intent:
                     place = places.get((claim.intent, claim.template), "")
@@ -407,7 +407,8 @@ def _report_overlap(text: str, template: Template, other: str, where: str, probl
 
 
 DRAWING_VERSION = 1
-"""The version of the drawing. Increment it whenever the same words would produce different phrases."""
+"""The version of the code that draws phrases. Increment it whenever the same content would produce different phrases.
+"""
 
 _QUESTION_DRAWS = 24
 _SIGN_DRAWS = 4
@@ -416,8 +417,8 @@ _COMMAND_WORDS = 5
 
 
 def draw_phrases(content: Content) -> Phrases:
-    """Draw the phrases: sentences of every kind, those to recognize while the assistant is speaking, and short
-    commands.
+    """Draw sample phrases from the templates: sentences of every kind, sentences to recognize while the assistant is
+    speaking, and short commands.
     """
     sentences, language = content.sentences, content.language
     questions: dict[str, None] = {}

@@ -65,12 +65,16 @@ def alarm_key(content: Content) -> str:
 
 
 def learned_from(path: Path) -> str:
-    """Return the key in a file of arrays, without numpy. Raises `OSError`, `ValueError` or `KeyError`."""
+    """Return the key of the content that a trained model was learned from. Reads its file without numpy. Raises
+    `OSError`, `ValueError` or `KeyError`.
+    """
     return text_in(read_checked(path), "learned_from")
 
 
 def drawn_from(path: Path) -> str:
-    """Return the key in a file of phrases. Raises `OSError`, `ValueError` or `KeyError`."""
+    """Return the key of the content that a file of phrases was drawn from. Raises `OSError`, `ValueError` or
+    `KeyError`.
+    """
     return read_texts(path)["drawn_from"]
 
 

@@ -25,7 +25,7 @@ from voice_helper.voices import ReadingPace, Voice
 
 
 class FileHearing:
-    """Transcribes one audio source after another. The first one opens the recognizer, which the others reuse.
+    """Transcribes one audio source after another. The first call opens the recognizer, and later calls reuse it.
     Thread-safe.
     """
 
@@ -93,7 +93,7 @@ class LiveAssistant:
             )
             opening.pop_all()
         if isinstance(player, Loudspeaker) and not headset:
-            self._assistant.chime()  # the echo canceller adapts to the room with it
+            self._assistant.chime()  # the echo canceller uses it to adapt to the room
 
     def _player(self, given: Player | str | None, announce: Callable[[str], None]) -> Player:
         if given is not None and not isinstance(given, str):

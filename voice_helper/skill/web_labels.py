@@ -91,7 +91,7 @@ def _first_of(maps: Iterable[Mapping[str, _Value]]) -> dict[str, _Value]:
 def _buttons(commands: Mapping[str, ButtonKeys], sentences: Sentences) -> dict[str, Button]:
     """Return the buttons of the commands that have sentences.
 
-    A button sends the sentence that the page defines for it, or else one of the command's sentences.
+    A button sends the sentence that the page defines for it. By default, that is one of the command's sentences.
     """
     buttons: dict[str, Button] = {}
     for intent, button in commands.items():
@@ -109,7 +109,7 @@ def _means(text: str, intent: str, sentences: Sentences) -> bool:
 
 
 def _check_page(page: PageFile, sentences: Sentences, problems: Problems) -> None:
-    """Report commands that do not exist, and buttons and examples whose sentence has another meaning."""
+    """Report commands that do not exist, and buttons and examples whose sentence does not mean what it should."""
     for intent, button in page.commands.items():
         if intent not in BUTTONS:
             known = f"{did_you_mean(intent, BUTTONS)} (known: {', '.join(sorted(BUTTONS))})"

@@ -1,1 +1,1 @@
-"""Find, download, verify and remove speech models."""
+"""Find, download, verify and remove speech models, the large files that a recognizer such as Vosk or Whisper loads."""

@@ -1,4 +1,4 @@
-"""The registry of known speech models, with their properties and download addresses."""
+"""The registry of speech models that can be downloaded, with their properties and addresses."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def _fetch_rest(url: str, part: Path, max_bytes: int, progress: Progress) -> Non
         if answer.status_code == requests.codes.proxy_authentication:
             raise ModelInstallError(f"the proxy {_proxy(url)} needs a user and a password", hint=_PROXY)
         if answer.status_code not in {requests.codes.ok, requests.codes.partial_content}:
-            raise ModelInstallError(f"{url} answers {answer.status_code} {answer.reason}".strip(), hint=_ELSEWHERE)
+            raise ModelInstallError(f"{url} returned {answer.status_code} {answer.reason}".strip(), hint=_ELSEWHERE)
         goes_on = answer.status_code == requests.codes.partial_content
         if goes_on and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             _begin_anew(part)
@@ -147,7 +147,7 @@ def _keep_body(url: str, part: Path, answer: requests.Response, have: int, max_b
             file.write(block)
             progress(have, whole)
     if whole is not None and have < whole:
-        raise requests.exceptions.ConnectionError(f"cut after {have} of {whole} bytes")
+        raise requests.exceptions.ConnectionError(f"interrupted after {have} of {whole} bytes")
     _tag(part).unlink(missing_ok=True)
 
 
@@ -229,7 +229,7 @@ def _explained(url: str, have: int, error: Exception) -> ModelInstallError:
         return ModelInstallError(f"{url} sent parts that do not fit together", hint=_ELSEWHERE)
     if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):  # wrapped in mid-response
         return ModelInstallError(f"{host} stopped responding after {have / 1e6:.1f} MB", hint=_AGAIN)
-    return ModelInstallError(f"the connection to {host} was cut after {have / 1e6:.1f} MB", hint=_AGAIN)
+    return ModelInstallError(f"the connection to {host} was interrupted after {have / 1e6:.1f} MB", hint=_AGAIN)
 
 
 def _explained_proxy(url: str, error: Exception) -> ModelInstallError:

@@ -46,7 +46,7 @@ def usable_models(engine: str) -> Iterator[Path]:
 
 
 def missing_in(folder: Path, engine: str = "vosk") -> str | None:
-    """Return what a folder lacks to be a model of the engine, or `None` if it is complete."""
+    """Return what is missing from a folder that should hold a model of the engine, or `None` if nothing is."""
     return _lacks(MODEL_KINDS[engine], folder) if is_folder(folder) else "there is no such folder"
 
 
@@ -89,7 +89,7 @@ def _checked(engine: str, folder: Path) -> Path:
     if missing is None:
         return folder
     inner = [child for child in _subfolders(folder) if missing_in(child, engine) is None]
-    if len(inner) == 1:  # an unpacked archive: the model is one level down
+    if len(inner) == 1:  # an unpacked archive, in which the model is one level down
         return inner[0]
     kind = MODEL_KINDS[engine]
     raise ModelMissingError(

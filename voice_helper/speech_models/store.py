@@ -35,7 +35,7 @@ _RECEIPT: Final = "voice-helper.json"
 _LOCK: Final = ".lock"
 _COMING, _REMOVING, _PARTS = ".coming", ".removing", ".parts"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
-_UNSURE_TIMES: Final = 2  # a file without a checksum may have grown since it was registered
+_UNSURE_TIMES: Final = 2  # a file without a checksum may be this many times larger than registered
 _LOAD_SECONDS: Final = 300
 _NOT_HERE: Final = 77  # exit code if the engine is not installed
 _LOADING: Final = {engine: kind.load for engine, kind in MODEL_KINDS.items()}
@@ -137,7 +137,7 @@ def install(model: KnownModel, *, mirror: str | None, progress: Progress) -> Pat
 
 
 def import_model(source: Path, *, name: str | None, progress: Progress) -> Path:
-    """Import a copy of a model from a zip archive or a folder, and return its new folder.
+    """Copy a model from a zip archive or a folder, and return the folder of the copy.
 
     Without `name`, the model gets its name from the registry, or otherwise from its own folder. If the name is in the
     registry, the model must be identical to the registered one. Raises `ModelInstallError`.
@@ -209,7 +209,7 @@ def _fetch(url: str, file: KnownFile, part: Path, progress: Progress) -> None:
 
 
 def _keep_fetched(models: Path, model: KnownModel, parts: Path, url: str, progress: Progress) -> Path:
-    """Install a model from its downloaded parts. If that fails, the parts are removed."""
+    """Install a model from its downloaded files. If that fails, remove these files."""
     try:
         archive = parts / model.archive.name if model.archive else None
         source = _packed(archive, url, progress) if archive else _Source(url, parts.rename)
@@ -329,7 +329,7 @@ def _check_loads(folder: Path, engine: str, origin: str) -> None:
 
 @contextmanager
 def _locked() -> Iterator[Path]:
-    """Lock the folder of the user's models and yield it. Removes what a crashed process left unfinished.
+    """Lock the folder of the user's models, remove what a crashed process left unfinished, and yield the folder.
 
     Raises `ModelInstallError` if another process holds the lock, or if the folder cannot be used.
     """

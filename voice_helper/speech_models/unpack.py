@@ -26,9 +26,9 @@ _MAX_TIMES: Final = 20  # an archive compresses a model less than 20-fold, and a
 _MIN_LIMIT_BYTES: Final = 1_000_000  # small archives can contain long runs of the same byte
 _BLOCK_BYTES: Final = 1 << 18
 _METHODS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-_KINDS: Final = {0, stat.S_IFREG, stat.S_IFDIR}  # 0: created on a system without file types
+_KINDS: Final = {0, stat.S_IFREG, stat.S_IFDIR}  # 0: the archive comes from a system without file types
 _ENCRYPTED: Final = 1
-_UNUSABLE: Final = re.compile(  # invalid on at least one system: characters, endings, device names
+_UNUSABLE: Final = re.compile(  # characters, endings and device names that are invalid on at least one system
     r'[\x00-\x1f\x7f"*:<>?\\|]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.IGNORECASE
 )
 _DAMAGED: Final = (
@@ -95,7 +95,7 @@ def _reading(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        raise ModelInstallError(f"{what}: it leads outside of itself", hint=_AGAIN) from error
+        raise ModelInstallError(f"{what}: it refers to data outside the file", hint=_AGAIN) from error
 
 
 def _check_members(archive: str, members: list[zipfile.ZipInfo], max_bytes: int) -> None:

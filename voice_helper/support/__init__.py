@@ -1,3 +1,3 @@
-"""Modules that every other package may use: paths, settings, caches, the table of engines, and the weights of neural
-networks.
+"""The modules that every other package may use: paths, settings, caches, the tables of engines, and readers for the
+weights of neural networks.
 """

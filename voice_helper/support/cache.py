@@ -1,4 +1,5 @@
-"""Cache results that take a second to compute in the user's cache folder, keyed by a hash of their inputs.
+"""Store results that take about a second to compute. They are in the user's cache folder, keyed by a hash of their
+inputs.
 
 Different inputs have different keys, so an entry is never stale. Files are written atomically. A file that cannot be
 read or written is treated as missing.
@@ -34,12 +35,12 @@ Arrays: TypeAlias = "Mapping[str, npt.NDArray[np.generic]]"
 
 
 def kept_arrays(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
-    """Return the arrays cached under a name and key, or make and cache them."""
+    """Return the arrays cached under a name and key. If there are none, make and cache them."""
     return _kept(_path(name, key, "npz"), read_arrays, make, write_arrays)
 
 
 def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
-    """Return the texts cached under a name and key, or make and cache them."""
+    """Return the texts cached under a name and key. If there are none, make and cache them."""
 
     def read(path: Path) -> Mapping[str, str]:
         texts: Mapping[str, str] = json.loads(read_checked(path))
@@ -51,7 +52,7 @@ def kept_texts(name: str, key: str, make: Callable[[], Mapping[str, str]]) -> Ma
 
 
 def kept_values(name: str, key: str, make: Callable[[], Made], modules: frozenset[str]) -> Made:
-    """Return the value cached under a name and key, or make and cache it.
+    """Return the value cached under a name and key. If there is none, make and cache it.
 
     The value may contain plain values and instances of classes from `modules`, which must already be imported.
     Instances of any other class are refused when the file is read. A file is treated as missing if another user wrote
@@ -101,7 +102,7 @@ def kept_file(name: str, key: str, make: Callable[[], bytes]) -> Iterator[Path]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Return whether a file of `kept_file` exists, belongs to this user and has a valid checksum."""
+    """Return whether a file written by `kept_file` exists, belongs to this user and has a valid checksum."""
     try:
         if not _is_own(path):
             return False
@@ -141,7 +142,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def remove_oldest(paths: Iterable[Path], keep: int = _MAX_KEPT) -> None:
-    """Remove all but the newest `keep` files. Each edit of the intents adds another file at the next start."""
+    """Remove all but the newest `keep` files. Otherwise, each edit of the intents would leave a file behind."""
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-keep]:
         path.unlink(missing_ok=True)
 
@@ -227,7 +228,7 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     import numpy as np
 
     buffer = io.BytesIO()
-    with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:  # np.savez may store the time and the system
+    with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:  # not np.savez, which may store the time and the system
         for name, array in arrays.items():
             entry = ZipInfo(f"{name}.npy", date_time=_NO_DATE)
             entry.create_system = 3
@@ -259,7 +260,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _umask() -> int:
-    """Return the process's umask. The operating system returns it only in exchange for a new one."""
+    """Return the process's umask. The only way to read it is to set it, so it is set and restored."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

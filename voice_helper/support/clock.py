@@ -6,11 +6,11 @@ import time
 
 
 def clock_seconds() -> float:
-    """Return the time, in seconds, of a clock that nobody can set.
+    """Return the time of a monotonic clock, in seconds.
 
     If the machine supports it, the clock keeps running during sleep.
     """
-    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; macOS, where only this one counts sleep
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # these count sleep on Linux and macOS, respectively
         if hasattr(time, name):
             return time.clock_gettime(getattr(time, name))
     return time.monotonic()

@@ -1,7 +1,7 @@
 """The tables of engines: one record for each recognizer and one for each voice.
 
-A new engine needs a module and one record here. Everything else reads the records: the command line, `doctor`, the
-search for models and their installation, and the servers. A test compares the README with the records.
+A new engine needs a module and one record here. The command line, `doctor`, the servers, and the code that finds and
+installs models all read these records. A test compares the README with the records.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ModelKind:
     """The files that every model has."""
 
     alternatives: tuple[tuple[str, ...], ...]
-    """Groups of files; a model has all files of at least one group."""
+    """Groups of files. A complete model has all files of at least one group."""
 
     without_alternatives: str
     """The message for a folder that has none of these groups."""
@@ -32,7 +32,7 @@ class ModelKind:
     """Python code that defines `load`, a function that loads the model in a folder."""
 
     mark: tuple[str, bytes, str] | None = None
-    """A file, bytes near its start by which this kind of model is recognized, and the error message if they are
+    """The name of a file, bytes near its start that identify this kind of model, and the error message if they are
     missing.
     """
 
@@ -68,19 +68,19 @@ class RecognizerRecord:
 
     hears: str
     needs: str
-    """What the recognizer needs before it can run. In the README's table, this follows the install command."""
+    """What the recognizer needs before it can run, as the README's table shows it after the install command."""
 
     adds: str
-    """What a machine without the recognizer lacks, as `doctor` shows it."""
+    """What the recognizer would add to a machine that lacks it, as `doctor` shows it."""
 
     languages: Mapping[str, str] = field(default_factory=dict)
-    """The languages that it recognizes, by language code. Empty if they depend on the model."""
+    """The languages that the engine recognizes, by language code. Empty if they depend on the model."""
 
     extra: str | None = None
     """The extra that installs the recognizer. `None` if it is part of the base install."""
 
     model: ModelKind | None = None
-    """The kind of model that it needs. `None` if its models come in Python packages."""
+    """The kind of model that the engine needs. `None` if its models come in Python packages."""
 
     automatic: bool = False
     """Whether `auto` may choose the recognizer when the user names no model."""
@@ -89,10 +89,10 @@ class RecognizerRecord:
     """Whether the recognizer, if it has a model, gives a second opinion when another one is unsure."""
 
     wants_second_opinions: bool = False
-    """Whether its confidence is reliable enough to decide when a second opinion is worth asking for."""
+    """Whether the recognizer's confidence is reliable enough to show when a second opinion is worthwhile."""
 
     vocabulary: Literal["pronunciations", "model"] | None = None
-    """What limits the words that it can recognize: the known pronunciations, the model (its module then has
+    """What limits the words that the engine can recognize: the known pronunciations, the model (its module then has
     `unknown_words`), or nothing.
     """
 
@@ -111,11 +111,11 @@ class VoiceRecord:
     """The display name of the voice, for `doctor`."""
 
     languages: Mapping[str, str] = field(default_factory=dict)
-    """The languages that it speaks, by language code. Empty if they depend on the operating system."""
+    """The languages that the voice speaks, by language code. Empty if they depend on the operating system."""
 
     extra: str | None = None
     adds: str | None = None
-    """What a machine without the voice lacks. `None` if every machine should have the voice."""
+    """What the voice would add to a machine that lacks it. `None` if every machine should have the voice."""
 
 
 RECOGNIZERS: Final = (

@@ -17,9 +17,9 @@ from voice_helper.errors import EngineMissingError, install_hint
 
 Array: TypeAlias = npt.NDArray[Any]
 
-_GRAPH: Final = 7  # of a model
-_INITIALIZER: Final = 5  # of a graph
-_DIMENSIONS, _TYPE, _NAME, _RAW = 1, 2, 8, 9  # of a tensor
+_GRAPH: Final = 7  # field number in a model
+_INITIALIZER: Final = 5  # field number in a graph
+_DIMENSIONS, _TYPE, _NAME, _RAW = 1, 2, 8, 9  # field numbers in a tensor
 _TYPES: Final[Mapping[int, str]] = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8", 10: "<f2"}
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_LENGTHS: Final = {_FIXED64: 8, _FIXED32: 4}

@@ -94,7 +94,7 @@ def callable_number(value: object) -> str | None:
 
 
 def file_that_sets(value: str, names: Collection[str]) -> Path | None:
-    """Return the path of the settings file if it sets one of `names` to `value`, and `None` otherwise."""
+    """Return the path of the settings file if the file sets one of `names` to `value`, and `None` otherwise."""
     path = settings_file()
     try:
         settings = read_settings(path)
@@ -119,9 +119,9 @@ def keep_setting(path: Path, name: str, value: str) -> None:
     """
     import tomllib
 
-    expected = {**read_settings(path), name: value}  # raises if the file is unreadable, so that it is not overwritten
+    expected = {**read_settings(path), name: value}  # raises if the file is unreadable, which prevents overwriting it
     before = _text_in(path).splitlines()
-    kept = [line for line in before if not _sets(name).match(line)]  # tomlkit for one line is not worth a package
+    kept = [line for line in before if not _sets(name).match(line)]  # too little work to depend on tomlkit
     text = "".join(f"{line}\n" for line in (*kept, f"{name} = {json.dumps(value, ensure_ascii=False)}"))
     try:
         is_right = tomllib.loads(text) == expected

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
-_JOIN_SECONDS: Final = 1.0  # a child process may still hold the pipe
+_JOIN_SECONDS: Final = 1.0  # a child process may still hold the pipe open
 
 
 @contextlib.contextmanager

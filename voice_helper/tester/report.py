@@ -1,4 +1,4 @@
-"""The results of a batch of test lines: how many are right, per intent, and which intents are confused."""
+"""The results of a batch of test lines: how many lines of each intent are right, and which intents are confused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class IntentFigures:
 
     @property
     def accuracy(self) -> float:
-        """Return the share of lines expected to have this intent that were right."""
+        """Return the share of right results among the lines that should have this intent."""
         return self.right / self.expected
 
 
@@ -48,17 +48,17 @@ class Report:
 
     @cached_property
     def expected(self) -> int:
-        """Return the number of lines with an expected result."""
+        """Return the number of lines that specify an expected result."""
         return sum(result.is_right is not None for result in self.results)
 
     @cached_property
     def right(self) -> int:
-        """Return the number of lines that were as expected."""
+        """Return the number of lines whose result is as expected."""
         return sum(result.is_right is True for result in self.results)
 
     @property
     def accuracy(self) -> float:
-        """Return the share of lines that were as expected, or 1.0 if no line had an expected result."""
+        """Return the share of lines whose result is as expected, or 1.0 if no line specifies an expected result."""
         return self.right / self.expected if self.expected else 1.0
 
     @cached_property
@@ -74,7 +74,7 @@ class Report:
 
     @cached_property
     def wrong(self) -> tuple[Result, ...]:
-        """Return the lines that were not as expected, in their original order."""
+        """Return the lines whose result is not as expected, in their original order."""
         return tuple(result for result in self.results if result.is_right is False)
 
     @cached_property
@@ -121,7 +121,7 @@ def in_order(intents: Iterable[str], known: Sequence[str]) -> list[str]:
 
 
 def several_utterances(result: Result) -> str:
-    """Return a remark for an audio file that does not contain exactly one utterance, to show after its name."""
+    """Return a remark to show after the name of an audio file that does not contain exactly one utterance."""
     return "" if result.utterances == 1 else f" ({result.utterances} utterances)"
 
 

@@ -16,7 +16,7 @@ HINT = "name a file that voice-helper test-intents ... --format jsonl wrote befo
 
 Kind = Literal["broken", "mended", "changed"]
 Key = tuple[str, Context, str | None]
-"""What identifies a line in both runs: its text, its context, and the intent of the previous answer."""
+"""The key that identifies a line in both runs: its text, its context, and the intent of the previous answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class Comparison:
     """
 
     added: int
-    """The number of lines that the earlier run did not have."""
+    """The number of lines that only the current run has."""
 
     gone: int
-    """The number of lines that only the earlier run had."""
+    """The number of lines that only the earlier run has."""
 
     def counts(self) -> str:
         """Return the number of lines of each kind, as text."""

@@ -14,7 +14,7 @@ from voice_helper.understanding.sentences import Template
 _SURE_DRAWS = 12
 """The minimum number of sentences that must be drawn from a template before it can count as unreachable.
 
-A template is unreachable if other intents claim all sentences drawn from it.
+A template is unreachable if all sentences drawn from it are understood as other intents.
 """
 
 
@@ -25,14 +25,14 @@ class Overlap:
     template: Template
     texts: tuple[str, ...]
     drawn: int
-    """The number of its sentences that were tested."""
+    """The number of sentences of the template that were tested."""
 
     match: Match
     """The meaning of the first sentence of the template that is understood as a different intent."""
 
     @property
     def is_whole(self) -> bool:
-        """Return whether the template is unreachable: other intents claim every sentence drawn from it."""
+        """Return whether the template is unreachable: every sentence drawn from it is understood as another intent."""
         return len(self.texts) == self.drawn
 
 

@@ -48,6 +48,9 @@ class Case:
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Other keys of the line, copied to the results unchanged."""
 
+    sound: bytes | None = field(default=None, repr=False)
+    """The content of an audio file that came from a pipe. It can be read only once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -69,7 +72,7 @@ class Result:
 
     @property
     def is_right(self) -> bool | None:
-        """Return whether the result is as expected. Return `None` if there was no expected result."""
+        """Return whether the result is as expected, or `None` if the line specifies no expected result."""
         if self.case.intent is None:
             return None
         if self.fault is not None:
@@ -101,7 +104,7 @@ def failed(case: Case, fault: str, engine: str | None = None) -> Result:
 def run_case(
     skill: Skill, case: Case, *, heard: Sequence[Transcript] | None = None, engine: str | None = None
 ) -> Result:
-    """Return the meaning of one text and the answer to it, in a new conversation.
+    """Return the meaning of one text, and the answer to it in a new conversation.
 
     `heard` are the utterances that the recognizer `engine` returned; they count as one text. Raises `VoiceHelperError`
     if the case names a previous intent that does not exist.
@@ -127,7 +130,7 @@ def run_case(
 
 
 def trial(skill: Skill, case: Case) -> Trial:
-    """Return a labelled line as a `Trial`: how similar it is to its two nearest meanings.
+    """Return a labelled line as a `Trial`, which says how similar the line is to its two nearest meanings.
 
     The thresholds are ignored.
     """
@@ -145,7 +148,7 @@ class Asked:
     """A question and its answer."""
 
     transcript: Transcript
-    """The transcript as it was understood, which may be one of the recognizer's alternatives."""
+    """The transcript that was answered, which may be one of the recognizer's alternatives."""
 
     match: Match
     answer: Answer

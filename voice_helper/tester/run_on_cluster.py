@@ -14,7 +14,7 @@ from voice_helper.skill import Skill, open_skill
 from voice_helper.tester.run import Case, Result, run_case
 
 WAITS_SECONDS: Final = 20.0
-"""The seconds after which a message says that the machines are still loading the content, which takes some time."""
+"""The time, in seconds, after which a message says that the machines are still loading the content."""
 
 _LINES_A_TASK: Final = 100
 
@@ -29,7 +29,8 @@ def run_on_cluster(
     """Yield the meaning of each text, in order, computed by all machines of the joined cluster.
 
     `folder` is the path of the intents folder on each machine, if it is not in the installed location. `announce` is
-    called when there is a wait. Raises `VoiceHelperError` if the content on a machine differs from that of `skill`.
+    called with a message if there is a wait. Raises `VoiceHelperError` if the content on a machine differs from that of
+    `skill`.
     """
     import ray
 

@@ -83,7 +83,7 @@ def _unheard(recognizer: str, content: Content, mend: str, heard: Callable[[set[
 
 
 def _ways(word: str, language: Language) -> set[tuple[str, ...]]:
-    """Return every form in which a recognizer may write a word so that it still matches the templates."""
+    """Return every form of a word that a recognizer may write and that still matches the templates."""
     comparable = language.comparable(word)
     same: Iterable[str] = (
         left for table in (language.contractions, language.spellings) for left, right in table.items() if right == word

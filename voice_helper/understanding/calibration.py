@@ -1,4 +1,6 @@
-"""Tune thresholds on labelled lines: evaluate every candidate pair and choose the best acceptable one."""
+"""Tune the confidence thresholds on labelled lines: try every candidate pair of values and choose the best acceptable
+one.
+"""
 
 from __future__ import annotations
 

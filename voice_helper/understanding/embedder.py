@@ -60,7 +60,7 @@ class SentenceEmbedder:
         return self.vectors(texts, self.network)
 
     def read_ahead(self, texts: Iterable[str]) -> None:
-        """Embed many texts together in a third of the time, and keep their vectors until the next call."""
+        """Embed many texts in one batch, in a third of the time, and keep their vectors until the next call."""
         kept = tuple(dict.fromkeys(texts))
         self._ahead = dict(zip(kept, self.vectors(kept, self.network), strict=True))
 

@@ -1,4 +1,4 @@
-"""Adapter for hassil: parse sentence templates completely, traverse them, sample sentences and match texts.
+"""Use hassil to parse sentence templates, list their words, sample sentences from them and match texts against them.
 
 hassil is slow for thousands of templates, so `sentences` passes it only the relevant ones.
 """

@@ -2,8 +2,8 @@
 a person should answer.
 
 The alarm is the sentence model with small adapters next to its matrices. The adapters were trained for this one
-question (`python -m bench.alarm`) on labelled lines: the red flags and redirects of `wordings.txt`, and harmless
-sentences from `alarms.txt`. The alarm returns log odds. `thresholds.yaml` sets the odds from which the program acts.
+question (`python -m bench.alarm`) on the labelled lines of `wordings.txt` and `alarms.txt`: red flags, redirects and
+harmless sentences. The alarm returns log odds. `thresholds.yaml` sets the minimum odds at which the program acts.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class LearnedAlarm:
         return self._kept[comparable]
 
     def read_ahead(self, comparable: Iterable[str]) -> None:
-        """Estimate many texts together in a third of the time, and cache these results in place of earlier ones."""
+        """Estimate many texts in one batch, in a third of the time, and cache the results in place of earlier ones."""
         texts = tuple(dict.fromkeys(text for text in comparable if text))
         self._kept = dict(zip(texts, self._judged(texts), strict=True))
 

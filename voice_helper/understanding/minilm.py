@@ -1,4 +1,4 @@
-"""Compute the sentence model all-MiniLM-L6-v2 with numpy. It converts the word pieces of a text to a unit vector.
+"""Run the sentence model all-MiniLM-L6-v2 with numpy. The model converts the word pieces of a text to a unit vector.
 
 As 32-bit floats, its six layers take 43 MB of memory, so they are unpacked only once. Source of the model: Wang et al.,
 MiniLM (2020); of the layers: Devlin et al., BERT (2018).
@@ -108,7 +108,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class SentenceNetwork:
-    """The whole network, from word pieces to the vector of a text."""
+    """The complete network, which converts the word pieces of a text to a vector."""
 
     words: npt.NDArray[np.int8]
     """The embeddings of the word pieces as 8-bit integers, one row per piece, to be multiplied by `word_scale`."""

@@ -88,13 +88,13 @@ class Language:
     """
 
     other_questions: tuple[str, ...] = ()
-    """Words with which a question about any topic may begin, such as "does"."""
+    """Words that may begin a question about any topic, such as "does"."""
 
     corrections: tuple[str, ...] = ()
     """Words that retract the value after them: "not the calf, the foot"."""
 
     def normalize(self, text: str) -> NormalizedText:
-        """Return a text as a `NormalizedText`, which has all forms in which texts are compared."""
+        """Return a text as a `NormalizedText`, which holds every form in which texts are compared."""
         return NormalizedText(text, self)
 
     def words(self, text: str) -> tuple[str, ...]:

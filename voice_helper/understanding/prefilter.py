@@ -35,7 +35,9 @@ class Name:
 
 @lru_cache(maxsize=1 << 17)
 def is_plain(template: str) -> bool:
-    """Return whether a template is plain and valid. A template that is not plain may still be valid."""
+    """Return whether a template is valid and plain: whether it uses only the syntax that this module can read. Only the
+    parser can tell whether any other template is valid.
+    """
     if not _PLAIN.fullmatch(template) or "()" in template or "[]" in template or not template.strip():
         return False
     return is_balanced(template) and unicodedata.is_normalized("NFC", template)
@@ -116,9 +118,9 @@ class PieceReader:
 
 
 class WordIndex:
-    """Finds the entries whose pieces can spell every word of a text.
+    """Finds the entries whose pieces can be joined to spell every word of a text.
 
-    Lookup time hardly grows with their number.
+    Lookup time hardly grows with the number of entries.
     """
 
     def __init__(self, pieces: Sequence[frozenset[str] | None]) -> None:

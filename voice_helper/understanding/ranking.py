@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The similarity of one text to every label, from which the scores of intents follow."""
+    """The similarity of one text to every label. The scores of the intents follow from it."""
 
     labels: tuple[str, ...]
     shares: Sequence[float] | npt.NDArray[np.float32]

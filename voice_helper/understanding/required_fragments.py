@@ -1,7 +1,7 @@
 """Word fragments that a text must contain to match: a cheap pre-check that avoids expensive matching.
 
 Requirements are expressed as clauses. The text must contain at least one fragment of every clause, anywhere, even
-inside a word. A missing clause only costs time, but a clause that is not truly required would lose a match. Clauses are
+inside a word. A missing clause only costs time. A clause that is not truly required would lose matches. Clauses are
 therefore never guessed.
 """
 
@@ -54,8 +54,8 @@ class GroupReader:
         clauses_of: Callable[[re.Match[str]], Clauses],
         fragments_of: Callable[[str], Iterable[str]],
     ) -> None:
-        """Set the pattern of an innermost group, and the functions that return its clauses and the fragments of a
-        text.
+        """Set the pattern that matches an innermost group, the function that returns the clauses of such a group, and
+        the function that returns the fragments of a text.
         """
         self._innermost = innermost
         self._clauses_of = clauses_of
@@ -105,7 +105,7 @@ class GroupReader:
 
 
 class FragmentIndex:
-    """Finds the entries that may match a text, by its fragments. Lookup time hardly grows with their number."""
+    """Finds the entries that may match a text, by its fragments. The lookup time hardly depends on their number."""
 
     def __init__(self, needed: Sequence[Clauses]) -> None:
         """Set the requirements of each entry. An entry without clauses may match any text."""
@@ -142,7 +142,9 @@ class FragmentIndex:
 
 
 def postings(entries: Iterable[Iterable[str]]) -> dict[str, tuple[int, int]]:
-    """Return, for each key of the entries, the position of the first entry with it, and `as_bits` of all of them."""
+    """Return, for each key, the position of the first entry that has it, and the positions of all such entries
+    `as_bits`.
+    """
     found: dict[str, list[int]] = {}
     for position, keys in enumerate(entries):
         for key in keys:

@@ -116,8 +116,8 @@ class _Family:
 
     unless: tuple[_Pattern, ...] = ()
     own_words: tuple[_Pattern, ...] = ()
-    """Words of which a text must contain at least one for the family to be chosen by similarity alone, because the
-    family has a special reply.
+    """Words for families with a special reply: if only similarity suggests the family, the text must contain at least
+    one of these words.
     """
 
 
@@ -278,7 +278,9 @@ class SafetyRules:
     def is_general_question(self, comparable: str) -> bool:
         """Return whether a text is a question about people in general ("does your foot go white in a cramp")."""
         words = set(comparable.split())
-        return self._is_question(comparable) and bool(words & self.generic) and not words & self.persons
+        owners = {word.removesuffix("'s") for word in words}  # "my wife's", "mine's"
+        is_about_somebody = bool((words | owners) & self.persons)
+        return self._is_question(comparable) and bool(words & self.generic) and not is_about_somebody
 
     def is_fragment(self, comparable: str) -> bool:
         """Return whether a text consists only of words for persons and small words, such as "i have had".
@@ -294,8 +296,8 @@ class SafetyRules:
                 yield clause[min(start for start, _ in spans) : max(end for _, end in spans)]
 
     def _is_only_asked(self, family: _Family, comparable: str) -> bool:
-        """Return whether the text only asks about a sign, or uses its words in another sense, so that nobody is said to
-        have it.
+        """Return whether the text only asks about a sign, or uses its words in another sense, without saying that
+        anyone has it.
         """
         if family.not_in_questions and self._is_question(comparable):
             return True
@@ -499,7 +501,7 @@ class _PatternReader:
             yield from (word for word in words.split() if word.replace("'", "").isalnum())
 
     def _read_words(self, piece: str) -> list[tuple[str, bool]]:
-        """Return the words of a phrase in normalized form, each with whether any ending may follow."""
+        """Return the normalized words of a phrase, and for each word whether any ending may follow it."""
         if "*" not in piece:
             return [(word, False) for word in self._language.comparable(piece).split()]
         return [(self._language.comparable(word) or word, word.endswith("*")) for word in piece.split()]

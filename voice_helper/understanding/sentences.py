@@ -99,9 +99,9 @@ class Sentences:
 
     @cached_property
     def _recent(self) -> dict[str, tuple[Claim, ...]]:
-        """Return the matches of a text.
+        """Return the cache of matches by text.
 
-        The last few results are cached, because the same text is looked up several times on the way to an answer.
+        It holds the last few results, because the same text is looked up several times on the way to an answer.
         """
         return {}
 

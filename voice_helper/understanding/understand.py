@@ -34,11 +34,12 @@ from voice_helper.understanding.sentences import Claim, Sentences
 Context = Literal["none", "guide"]
 
 HELP_NOW: Final = ("emergency", "urgent")
+ASK_DIAGNOSIS: Final = "ask_diagnosis"
 _FEW_WORDS: Final = 3
 """The maximum number of words of a phrase that may be meant for anyone, such as "thank you"."""
 
 _WELL_UNDERSTOOD: Final = 0.7
-"""The score from which a text as a whole is understood well enough.
+"""The minimum score at which a text as a whole counts as understood.
 
 Below it, a question at its end is also tried by itself.
 """
@@ -99,10 +100,10 @@ class Thresholds:
     margin: float
     unsure: float
     confident: float
-    """The minimum confidence of a recognizer for trusting its transcript."""
+    """The minimum confidence at which a recognizer's transcript is trusted."""
 
     emergency: float
-    """The minimum probability of an emergency, given danger, for treating the text as an emergency.
+    """The minimum probability of an emergency, given that there is danger, at which a text counts as an emergency.
 
     The value is below one half, so that doubtful cases get the higher level.
     """
@@ -129,23 +130,27 @@ class Thresholds:
     """The recognizer confidence below which a sign of danger is treated as possible, never as certain."""
 
     redirect: float = _NEVER
-    """The minimum log odds of a redirect for acting on it if no rule matches."""
+    """The minimum log odds at which a redirect is acted on if no rule finds it."""
+
+    redirect_sure: float = _NEVER
+    """The minimum log odds of a redirect for acting on it if the text names a topic that has an answer of its own."""
 
     rule_redirect: float = -_NEVER
-    """The minimum log odds of a redirect for acting on it if a rule matches."""
+    """The minimum log odds at which a redirect is acted on if a rule finds it."""
 
     heard: float = 0.0
     """The recognizer confidence below which transcripts are ignored, except for signs of danger that a rule finds."""
 
     overheard: float = 0.5
-    """The minimum score for answering overheard speech, which was not addressed to the program."""
+    """The minimum score at which overheard speech, which was not addressed to the program, is answered."""
 
     overheard_confident: float = 0.7
-    """The minimum recognizer confidence for answering overheard speech that is understood by similarity only."""
+    """The minimum recognizer confidence at which overheard speech is answered if only similarity decides its meaning.
+    """
 
     overheard_clear: float = 0.8
-    """The recognizer confidence from which a red flag in overheard speech counts even if the partial transcript does
-    not contain one.
+    """The minimum recognizer confidence at which a red flag in overheard speech counts even if the partial transcript
+    does not contain one.
     """
 
     score_slope: float = 1.0
@@ -211,7 +216,7 @@ class Understanding:
         return self.meaning(self.normalize(text), context, confidence)
 
     def normalize(self, text: str) -> NormalizedText:
-        """Return a text as a `NormalizedText`, which has all forms in which rules, templates and classifiers compare
+        """Return a text as a `NormalizedText`, which holds every form in which rules, templates and classifiers compare
         texts.
         """
         return self.sentences.language.normalize(text)
@@ -284,7 +289,7 @@ class Understanding:
         return replace(meant, family=danger.family, certainty="possible", possible=danger.level)
 
     def _without_danger(self, said: NormalizedText, flags: Flags, context: Context) -> Match:
-        """Return the meaning of a text apart from any danger in it."""
+        """Return the meaning of a text, disregarding any danger in it."""
         denied = _denies_danger(flags)
         redirect = self._redirect(said, flags)
         if denied and flags.rest:
@@ -299,8 +304,8 @@ class Understanding:
             return replace(self._flagged(said, redirect), denied=denied)
         not_meant = {flag.level for flag in flags.denied}
         is_sign = any(flag.level in HELP_NOW for flag in flags.raised)
-        learned = self._learned_redirect(said) if not is_sign else None
-        if learned is not None and learned.intent not in not_meant and self.about(said) is None:
+        learned = (self._learned_redirect(said) or self._asks_about_danger(said)) if not is_sign else None
+        if learned is not None and learned.intent not in not_meant and self._outweighs_a_topic(said):
             return replace(learned, denied=denied)
         ranked = [
             (intent, score)
@@ -330,6 +335,27 @@ class Understanding:
             return None
         score = round(logistic(suspicion.redirect_odds), 4)
         return Match(suspicion.redirect, self._slots_in(said, suspicion.redirect), score, "nearest")
+
+    def _outweighs_a_topic(self, said: NormalizedText) -> bool:
+        """Return whether a redirect may be acted on although a text may name a topic of its own.
+
+        "my doctor offered an injection, should i have it" is for a doctor, but "does wine matter" is about wine.
+        """
+        if self.about(said) is None or self.alarm is None:
+            return True
+        return self.alarm.suspicion(said.essence).redirect_odds >= self.thresholds.redirect_sure
+
+    def _asks_about_danger(self, said: NormalizedText) -> Match | None:
+        """Return the intent for diagnoses if a question about people in general is about danger, or `None`.
+
+        "what if your foot goes cold and white" raises no alarm, but must not be answered with a tip.
+        """
+        if self.alarm is None or not self.safety.is_general_question(said.comparable):
+            return None
+        odds = self.alarm.suspicion(said.essence).odds
+        if odds < self.thresholds.alarm_possible:
+            return None
+        return Match(ASK_DIAGNOSIS, self._slots_in(said, ASK_DIAGNOSIS), round(logistic(odds), 4), "nearest")
 
     def _asks_about_unknown(self, said: NormalizedText) -> bool:
         """Return whether a text asks about something that occurs in no template: "does zorbing help leg cramps"."""
@@ -470,7 +496,7 @@ class Understanding:
         if flag is not None:
             certain, possible = min(certain, thresholds.rule_certain), min(possible, thresholds.rule_possible)
         if flag is not None and odds < possible and self._is_sign_so_far(said, flag):
-            odds = possible  # after any sign, name the number
+            odds = possible  # any sign is enough to name the emergency number
         if odds < possible or (flag is None and self.alarm is not None and not self._is_known(said)):
             return None
         emergency, urgent = HELP_NOW
@@ -495,8 +521,8 @@ class Understanding:
         return self.nearest.known_share(said.essence) >= MIN_KNOWN_SHARE
 
     def _is_harmless(self, said: NormalizedText, context: Context) -> bool:
-        """Return whether a text counts as harmless unless a rule matches: a command, a question about people in
-        general, or a fragment.
+        """Return whether a text is a command, a question about people in general, or a fragment. Such a text counts as
+        harmless unless a rule matches.
         """
         is_command = context == "guide" and self._short_command(said) is not None
         is_general = self.safety.is_general_question(said.comparable)

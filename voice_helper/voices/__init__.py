@@ -1,4 +1,4 @@
-"""Voices, which convert text to 16 kHz speech."""
+"""The voices, which convert text to 16 kHz speech, and the protocol that they share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voice_helper.support.engines import VOICES, VoiceRecord, voice_named
 from voice_helper.types import SAMPLE_RATE
 
 WORDS_PER_MINUTE: Final = 150
-"""The pace of speech, which is calm and clear, for listeners who are in pain or hard of hearing."""
+"""The pace of speech. It is slow enough for listeners who are in pain or hard of hearing."""
 
 SENTENCE_PAUSE_SECONDS: Final = 0.5
 _SENTENCES_KEPT: Final = 256  # covers nearly all sentences; about 25 MB

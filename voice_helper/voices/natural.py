@@ -12,7 +12,7 @@ from voice_helper.errors import EngineMissingError, install_hint, needs_package
 from voice_helper.support.onnx import keep_onnxruntime_silent
 
 _PACE: Final = 1 / 216  # its normal pace is 216 words a minute, without pauses
-_LOUDNESS: Final = 1.35  # softer than the system's voice, so it is amplified; the loudest sentence still fits
+_LOUDNESS: Final = 1.35  # softer than the system's voice; even the loudest sentence does not clip
 _INSTEAD: Final = "use the system's voice: --voice pyttsx3"
 _NOISE_SEED: Final = 0  # the same sentence always sounds the same
 

@@ -48,7 +48,7 @@ class Pyttsx3Voice:
         """
         if not any(character.isalnum() for character in text):
             return b""
-        for _ in range(_TRIES):  # espeak sometimes produces nothing, and no instruction may be lost
+        for _ in range(_TRIES):  # espeak sometimes produces nothing, but no instruction may be lost
             sound = self._call(lambda engine: _synthesise(engine, text, words_per_minute))
             if sound:
                 return sound

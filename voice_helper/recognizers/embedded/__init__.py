@@ -1,1 +1,1 @@
-"""The built-in recognizer: phonetic network, language model and session commands."""
+"""The built-in recognizer: hama's network turns audio into phones, and a search graph turns phones into words."""

@@ -1,4 +1,6 @@
-"""Turn frames into text: with the graph of the language, and with a closed set of short commands."""
+"""Turn the network's frames into text. The language graph is for sentences, and a closed set of phrases is for short
+commands.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ _LEAD_WEIGHT: Final = 3.62
 _FIT_WEIGHT: Final = 0.94
 _BIAS: Final = -0.78
 """Coefficients of a logistic regression, trained on the spoken development lines and an equal amount of real speech
-that was not meant for the assistant: clean, in white noise, and in a kitchen at 10 dB.
+that was not meant for the assistant, each of them clean, in white noise, and in kitchen noise at 10 dB.
 
 The model has two inputs: the lead over competing words, and the fit. In the three conditions, the lead alone has an
 area under the ROC curve of 0.99, 0.93 and 0.84, and the fit alone 0.92, 0.84 and 0.85. Competing word pairs gave no
@@ -88,7 +90,8 @@ class WordGraph:
 
 
 class CommandSpotter:
-    """Finds which of a closed set of short phrases a whole utterance is, and how well the phrase fits.
+    """Finds the phrase that a whole utterance is most likely to be, from a closed set of short phrases, and how well it
+    fits.
 
     The graph contains no words other than the phrases, and each phrase counts as a single word, so that only the
     acoustic score decides. Safe to share between threads.

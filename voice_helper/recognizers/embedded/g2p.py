@@ -1,9 +1,9 @@
-"""Pronunciations as hama's network expects them, which the lexicon adds to the dictionary's.
+"""The pronunciations that hama's phoneme network expects. The lexicon adds them to those of the dictionary.
 
 The network was trained on pronunciations that were derived from spelling: "to" as "toe", "of" as "off", "is" with an S.
 Adding these variants to the lexicon reduces word errors by a third (bench/RESULTS-appendix.md).
-`models/hama-sounds.txt` lists the variants of the words used here and of frequent words. All other words are looked up
-in hama.
+`models/hama-pronunciations.txt` lists the variants of the words in the intents folder and of frequent words. For all
+other words, the program asks hama itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voice_helper.recognizers.embedded.phones import SIGNS_OF_PHONE, SIGNS_WITHO
 from voice_helper.support.cache import kept_texts
 from voice_helper.support.paths import data_folder
 
-_FILE: Final = "hama-sounds.txt"
+_FILE: Final = "hama-pronunciations.txt"
 _PHONE_OF_SIGN: Final = {
     sign: phone for phone, signs in reversed(list(SIGNS_OF_PHONE.items())) for sign in signs.split()
 }
@@ -27,9 +27,9 @@ _LONGEST_SIGN: Final = max(len(sign) for sign in _PHONE_OF_SIGN)
 
 
 def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Return the pronunciations in `own`, with hama's variants added.
+    """Return the pronunciations in `own`, plus the variants that hama's network expects.
 
-    Words without a stored variant are looked up in hama.
+    Words without a stored variant are looked up with hama.
     """
     kept = own_ways()
     others = sorted({word for word in words if word not in kept})
@@ -40,17 +40,17 @@ def with_own_ways(words: Iterable[str], own: Mapping[str, tuple[str, ...]]) -> d
 
 @lru_cache(maxsize=1)
 def own_ways() -> Mapping[str, str]:
-    """Read hama's stored variant of each word, if the dictionary lacks it. Empty if hama is not installed."""
+    """Read hama's stored pronunciations that the dictionary lacks, by word. Empty if hama is not installed."""
     lines = (data_folder("models") / _FILE).read_text(encoding="utf-8").splitlines()
     ways = (line.partition(" ") for line in lines if line and not line.startswith("#"))
     return {word: way for word, _, way in ways}
 
 
 def _asked(words: list[str]) -> Mapping[str, str]:
-    """Look up the pronunciations of words that no dictionary contains in hama.
+    """Ask hama for the pronunciations of words that no dictionary contains.
 
     A lookup takes 60 ms per word, so the results are cached. Without hama's own engine, which has no Windows version,
-    the result is empty. Such words then need a line in pronunciation.yaml.
+    the result is empty, and such words need a line in pronunciation.yaml.
     """
 
     def ask() -> dict[str, str]:
@@ -64,7 +64,7 @@ def _asked(words: list[str]) -> Mapping[str, str]:
         return {word: phones_of(str(model.predict(word).ipa)) for word in unknown}
 
     key = hashlib.sha256("\n".join((dictionary_key(), *words)).encode()).hexdigest()
-    return kept_texts("hama-sounds", key, ask)
+    return kept_texts("hama-pronunciations", key, ask)
 
 
 def phones_of(signs: str) -> str:

@@ -1,4 +1,6 @@
-"""Compute log-probabilities of phones from audio: noise suppression, then hama's network, mapped to CMU phones."""
+"""Compute the log-probabilities of phones from audio: suppress noise, run hama's network, and map its symbols to CMU
+phones.
+"""
 
 from __future__ import annotations
 

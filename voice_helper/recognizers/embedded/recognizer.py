@@ -4,9 +4,9 @@
 the 39 phones of the CMU dictionary. A beam search then finds the most likely words, given the audio and the language
 model.
 
-Decoding has two passes. While the user speaks, frames become final 0.25 s after the speech and the search continues
-incrementally, which gives the partial transcript. At a pause, the network processes everything since the last settled
-stretch at once, which reduces word errors in noise by a quarter. A wider search then gives the final transcript.
+Decoding has two passes. While the user speaks, each frame becomes final after 0.25 s, and an incremental search gives
+the partial transcript. At a pause, the network processes all audio that is not yet settled in one step, which reduces
+word errors in noise by a quarter. A wider search then gives the final transcript.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ With 8 frames, partial transcripts have 1.5 times as many errors as with 10. Wit
 SETTLED_CONTEXT_FRAMES: Final = 15
 
 STEP_SAMPLES: Final = 1_536
-"""The number of samples per step of the streaming pass: 0.096 s.
+"""The number of samples that the streaming pass processes at a time: 0.096 s.
 
-Shorter steps cost more and hardly reduce the delay.
+Shorter blocks cost more and hardly reduce the delay.
 """
 
 SETTLED_SAMPLES: Final = 3 * SAMPLE_RATE
-"""The length of audio, in samples, after which a pause makes all frames final.
+"""The minimum length of audio, in samples, whose frames a pause makes final ("settled").
 
 Later pauses then need not process the whole utterance again.
 """

@@ -1,8 +1,8 @@
 """Build the search graph: all expected sentences as sequences of the network's phones.
 
 The graph encodes a back-off language model. Each context has a prefix tree of the words that may follow. Once only one
-word is left on a branch, its last phones are shared by all contexts that lead to the same next context. A state means
-"this was the last phone". It loops on that phone and on the blank, which replaces a separate CTC topology (Graves et
+word is left on a branch, its last phones are shared by all contexts that lead to the same next context. A state stands
+for the last phone. It has loops for that phone and for the blank, which replaces a separate CTC topology (Graves et
 al., Connectionist temporal classification, 2006). Compared with composing and minimizing transducers (Mohri, Pereira
 and Riley, Weighted finite-state transducers in speech recognition, 2002), the graph is a third smaller and is built in
 two seconds instead of thirteen. The same words always give the same bytes.
@@ -187,7 +187,7 @@ class _Arcs:
 
 @dataclass(frozen=True, slots=True)
 class _Leaving:
-    """Word entries that are alone on their branch of a tree, so that trees can share their last phones."""
+    """The word entries that are alone on a branch of a tree. Trees share the last phones of these entries."""
 
     entries: Numbers
     origin: Numbers

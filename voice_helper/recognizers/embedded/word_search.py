@@ -93,7 +93,9 @@ class Graph:
         return WordSearch(self, self._decoders.FasterDecoder(self._fst, options))
 
     def wordings(self, frames: Frames, beam: float, near: float) -> tuple[tuple[int, ...], ...]:
-        """Return the alternative transcripts whose cost is within `near` of the best one in the beam, best first."""
+        """Return the alternative transcripts within the beam whose cost is at most `near` above the best one, best
+        first.
+        """
         if not len(frames):
             return ()
         config = self._decoders.LatticeSimpleDecoderConfig(beam=beam, lattice_beam=near)

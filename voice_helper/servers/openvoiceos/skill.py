@@ -147,8 +147,8 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
     # Stopping
 
     def can_stop(self, message: Message) -> bool:
-        """Return whether "stop" is meant for this skill: a guided session is running, the skill waits for an answer, or
-        its reply is playing.
+        """Return whether "stop" is meant for this skill. It is if a guided session is running, the skill is waiting for
+        an answer, or its reply is playing.
         """
         session = SessionManager.get(message)
         return self._talks.is_going_on(session.session_id) or self._is_being_spoken(session)
@@ -160,7 +160,7 @@ class VoiceHelperSkill(FallbackSkill, ConversationalSkill):
     def _is_being_spoken(self, session: Session) -> bool:
         """Return whether the skill's reply is playing.
 
-        OpenVoiceOS stops speaking only if the skill that spoke claims the "stop".
+        OpenVoiceOS stops speaking only if the skill that is speaking claims the "stop".
         """
         return bool(session.is_speaking) and self._talks.has_just_spoken(session.session_id)
 

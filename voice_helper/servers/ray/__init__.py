@@ -1,1 +1,1 @@
-"""Serve typed turns from a Ray cluster."""
+"""Serve conversations from a Ray cluster, for programs that send typed text."""

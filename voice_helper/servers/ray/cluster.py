@@ -47,7 +47,7 @@ def joined_cluster(address: str | None) -> Iterator[None]:
         raise _not_reached(address) from error
     try:
         if ends is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, ends)  # Ray's handler would leave the deployment running
+            signal.signal(signal.SIGTERM, ends)  # with Ray's handler, the deployment would keep running
         yield
     finally:
         ray.shutdown()

@@ -39,7 +39,7 @@ MAX_CONVERSATIONS: Final = 100_000
 """The maximum number of conversations, of about a kilobyte each. Above it, the longest inactive one is dropped."""
 
 FORGOTTEN_SECONDS: Final = 3600.0
-_KEEPER_SECONDS: Final = 2.0  # a machine that has just died does not announce it
+_KEEPER_SECONDS: Final = 2.0  # time limit for a keeper's reply, because a machine that dies does not announce it
 _COPY_SECONDS: Final = 30.0
 _MAX_BYTES: Final = 16 * 1024
 _MAX_ID_CHARACTERS: Final = 64
@@ -151,7 +151,7 @@ class Turns:
         """Handle an HTTP request."""
         if request.method != "POST":
             return Response(status_code=405, headers={"allow": "POST"})
-        if request.headers.get("content-type") != "application/json":  # other sites cannot send it unasked
+        if request.headers.get("content-type") != "application/json":  # pages of other sites cannot send it
             return Response(status_code=415)
         body = await request.body()
         if len(body) > _MAX_BYTES:
@@ -187,13 +187,13 @@ class Turns:
         answers = await self._ask("get", turn.session)
         newest: KeptTurn | None = max(filter(None, answers), key=lambda kept: kept.turn, default=None)
         last = newest.turn if newest is not None else 0
-        if last < turn.number - 1 and len(answers) < len(KEEPERS):  # the silent keeper may have a newer turn
+        if last < turn.number - 1 and len(answers) < len(KEEPERS):  # the other keeper may have a newer turn
             raise KeepersLostError
         return newest
 
     def _taken_up(self, kept: KeptTurn | None) -> tuple[State, float]:
         if kept is not None:
-            with suppress(SavedStateError):  # another version or other content: start over
+            with suppress(SavedStateError):  # saved by another version or with other content: start over
                 return from_json(kept.state, self._key), kept.at
         return replace(first_state(), situation={"serving": "on"}), time.time()
 

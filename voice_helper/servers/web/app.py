@@ -49,10 +49,10 @@ from voice_helper.types import SAMPLE_RATE
 from voice_helper.voices import Voice
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024
-"""The maximum size of a message from the page. For comparison, 0.1 s of audio takes 3,200 bytes."""
+"""The maximum size of a message from the page. As a comparison, 0.1 s of audio takes 3,200 bytes."""
 
 WRONG_TOKEN, BUSY, RUBBISH, TOO_FAST, IDLE, FAULT, RIGHT_TOKEN = 4001, 4002, 4003, 4004, 4005, 4006, 4007
-"""Close codes of this application, with which the WebSocket tells the page why the connection ended."""
+"""The close codes of this application. They tell the page why its WebSocket was closed."""
 
 _CLOSES: Final = {"closed": 1000, "idle": IDLE, "fault": FAULT}
 _SOUND_BYTES_A_SECOND: Final = SAMPLE_RATE * 2
@@ -103,11 +103,11 @@ class WebService:
     """The maximum number of concurrent conversations."""
 
     behind_proxy: bool = False
-    """Whether a reverse proxy terminates TLS and names the page's host and scheme."""
+    """Whether a reverse proxy terminates TLS and sends the page's host and scheme in headers."""
 
     @property
     def situation(self) -> dict[str, str]:
-        """Return the conversation's situation, which says whether other machines can connect."""
+        """Return the `State.situation` for this server, which says whether other machines can connect to it."""
         return {"serving": "on"} if self.behind_proxy else situation_at(self.host)
 
 
@@ -163,7 +163,7 @@ def _is_our_page(socket: WebSocket, served: WebService) -> bool:
 
 
 def _first(connection: HTTPConnection, header: str) -> str:
-    """Return the first entry of a comma-separated header, which was added by the proxy closest to the browser."""
+    """Return the first entry of a comma-separated header. The proxy closest to the browser added it."""
     return connection.headers.get(header, "").partition(",")[0].strip()
 
 

@@ -34,26 +34,26 @@ The first four bytes are the number of the piece (little-endian), the rest is au
 """
 
 Hearing = Literal["held", "once", "open"]
-"""What ends listening: releasing the button (`held`), the end of one utterance (`once`), or, in a session, the page
-(`open`).
+"""What ends listening: the release of the button (`held`), the end of one utterance (`once`), or, in a session, the
+page's own order (`open`).
 """
 
 IDLE_SECONDS: Final = 120.0
-"""The seconds without activity after which a conversation ends, so that another user can start one."""
+"""The time without activity, in seconds, after which a conversation ends, so that another user can start one."""
 
 HELD: Final = EndpointSettings(start_seconds=0.1, silence_seconds=15.0)
 """The endpoint settings while the button is held. Releasing the button ends the utterance."""
 
 _CHUNK_SECONDS: Final = CHUNK_SAMPLES / SAMPLE_RATE
 _LATE_SECONDS: Final = 0.5  # audio from an open microphone may be this late before silence replaces it
-_PLAYS_ON_SAMPLES: Final = 2 * SAMPLE_RATE  # longest wait for a page that does not report playback
+_PLAYS_ON_SAMPLES: Final = 2 * SAMPLE_RATE  # the maximum wait for a page that does not report playback
 _SHOWN: Final = {
     "partly": ("event", "text"),
     "say": ("event", "text", "kind", "step"),
     "error": ("event", "text"),
     "end": ("event", "reason"),
 }
-_MAX_WAITING: Final = 1_000  # audio messages, half a minute: a machine this far behind cannot keep up
+_MAX_WAITING: Final = 1_000  # audio messages, which last half a minute: a machine this far behind cannot keep up
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class LiveConversation:
     def close(self) -> None:
         """End the conversation and discard everything in the queue."""
         self._is_closed = True
-        with suppress(queue.Full):  # a full queue wakes the thread anyway
+        with suppress(queue.Full):  # if the queue is full, the thread is awake anyway
             self._orders.put_nowait(None)
 
     def wait(self) -> None:
@@ -214,7 +214,7 @@ class LiveConversation:
             for chunk in self._chunks():
                 self._take(chunk)
             self.left = self._assistant.state
-            with suppress(EngineFaultError):  # it is being restarted for the next conversation
+            with suppress(EngineFaultError):  # the recognizer is being restarted for the next conversation
                 recognizer.finish()
         except Exception:
             self._why, recognizer, self.left = "fault", None, None  # the recognizer may be in any state
@@ -285,7 +285,7 @@ class LiveConversation:
         self._be_quiet()
 
     def _be_quiet(self) -> None:
-        if self._assistant.state.session is None:  # a session advances when its speech has been played
+        if self._assistant.state.session is None:  # only a session waits for the end of its speech
             self._assistant.hush()
 
     def _take(self, chunk: AudioChunk) -> None:
@@ -302,13 +302,15 @@ class LiveConversation:
         self._send({"event": "listened", "heard": self._has_heard})
 
     def _tell(self, happening: LoopEvent) -> None:
-        self._show()  # first the step, then the text
+        self._show()  # send the step before the text
         if happening.event in _SHOWN:
             form = loop_event_form(happening)
             self._send({name: form[name] for name in _SHOWN[happening.event] if name in form})
 
     def _tell_understood(self, understood: Understood) -> None:
-        """Send the answer. The matched intent and the reasons are withheld, so that nothing reads as a judgement."""
+        """Send the answer. The matched intent and the reasons are withheld, so that nothing reads as a judgement of the
+        user's condition.
+        """
         answer, match, answers = understood.answer, understood.match, self._conversation.answers
         self._has_heard = True
         rows = answer.rows if answer else ()

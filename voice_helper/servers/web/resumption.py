@@ -12,7 +12,7 @@ from voice_helper.servers.web.live_conversation import LiveConversation
 from voice_helper.support.clock import clock_seconds
 
 KEPT_SECONDS: Final = 600.0
-"""The seconds for which an interrupted conversation is kept. No guided session lasts longer than this."""
+"""How long, in seconds, an interrupted conversation is kept. No guided session lasts longer."""
 
 _MAX_KEPT: Final = 100
 

@@ -1,7 +1,7 @@
 """Read frames of the Wyoming protocol, with limits on size and time.
 
-A frame is one line of JSON, followed by JSON data and a payload whose lengths the line states. Wyoming's own reader
-accepts any length and waits forever.
+A frame is one line of JSON, followed by JSON data and a payload. The line states the lengths of both. Wyoming's own
+reader accepts any length and waits forever.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Home Assistant sends at most 0.1 s at a time.
 """
 
 FRAME_SECONDS: Final = 15.0
-"""The seconds within which a frame must be complete once its first byte has arrived."""
+"""The time limit, in seconds, for the rest of a frame once its first byte has arrived."""
 
 
 class FrameError(Exception):

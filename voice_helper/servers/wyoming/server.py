@@ -43,16 +43,16 @@ from voice_helper.voices import SENTENCE_PAUSE_SECONDS, Voice
 
 MAX_CLIENTS: Final = 64
 IDLE_SECONDS: Final = 60.0
-"""The seconds after which a connection without data is closed."""
+"""The time, in seconds, after which a connection that carries no data is closed."""
 
 SEND_SECONDS: Final = 15.0
-"""The seconds within which a client must read the data sent to it."""
+"""The time limit, in seconds, for a client to read the data sent to it."""
 
 MAX_SOUND_SECONDS: Final = 60
 """The maximum length of an utterance, in seconds."""
 
 MAX_HEARING_SECONDS: Final = 2 * MAX_SOUND_SECONDS
-"""The seconds within which the audio of an utterance must have arrived."""
+"""The time limit, in seconds, for the audio of an utterance to arrive."""
 
 MAX_SPOKEN_CHARACTERS: Final = 5_000
 """The maximum length of a text to speak, in characters: about five minutes of speech."""
@@ -61,7 +61,7 @@ _NAME: Final = "voice-helper"
 _CHUNK_BYTES: Final = 4_096
 _MAX_ID_CHARACTERS: Final = 200
 _MAX_LANGUAGE_CHARACTERS: Final = 20
-_LINGER_SECONDS: Final = 1.0  # for a client to read the error before its unread data resets the connection
+_LINGER_SECONDS: Final = 1.0  # time for a client to read the error before unread data resets the connection
 _TURNS_AT_ONCE: Final = 4  # the neural networks release the GIL
 
 
@@ -301,7 +301,7 @@ class _Connection:
     # Speech to text
 
     async def _check_language(self, event: Event) -> None:
-        self._refuse_other_language(event.data.get("language"), "heard")
+        self._refuse_other_language(event.data.get("language"), "recognized")
 
     def _refuse_other_language(self, asked: object, done: str) -> None:
         """Raise `RefusedRequestError` if the request is for a language other than the skill's.
@@ -344,7 +344,7 @@ class _Connection:
     async def _begun_hearing(self) -> Hearing:
         if self._hearing is None:
             if not await self._server.places.take_soon(MAX_WAIT_SECONDS):
-                raise RefusedRequestError("busy", f"{self._server.served.most} people are being heard already")
+                raise RefusedRequestError("busy", f"{self._server.served.most} people are already speaking")
             self._hears_since = self._loop.time()
             try:
                 self._hearing = await self._in_turn(lambda: Hearing(self._server.places.recognizer()))
@@ -372,7 +372,7 @@ class _Connection:
     # Text to speech
 
     async def _speak(self, event: Event) -> None:
-        if self._reading is not None:  # the whole text again, for servers that do not support streaming
+        if self._reading is not None:  # the whole text again, for servers that do not stream
             return
         await self._begin_reading(event)
         await self._read_on(event)
@@ -429,7 +429,7 @@ class _Connection:
 
 _numbers = itertools.count()
 _FORM: Final = AudioStart(SAMPLE_RATE, 2, 1)
-_BROKEN_FRAME: Final = b'{"type": "audio-chunk", "payload_length": 2}\n'  # its payload never follows
+_BROKEN_FRAME: Final = b'{"type": "audio-chunk", "payload_length": 2}\n'  # the payload that it announces never follows
 
 
 async def _send(writer: asyncio.StreamWriter, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Split complete or streamed text into parts that a voice can speak one by one."""
+"""Split text, complete or streamed, into parts that a voice can speak one by one."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 // The current listening mode: null, "held", "once" or "open".
 let hearing = null;
 let pressedAt = 0;
-let speaking = null; // the row that is being spoken
+let speaking = null; // the row that is currently being spoken
 
 export const player = new Player((number) => {
   line.send({ do: "played", number });
@@ -97,7 +97,7 @@ async function rejoin() {
     await soon(wait);
     if (!session.isOn || line.isOpen || navigator.onLine === false) continue;
     await line.open().catch(({ message }) => {
-      if (message === "token_wrong") giveUp(); // another server, with another token
+      if (message === "token_wrong") giveUp(); // the server was restarted with another token
     });
   }
 }

@@ -1,7 +1,7 @@
-"""Regenerate `models/hama-sounds.txt`: `python -m bench.sounds`, about five minutes.
+"""Regenerate `models/hama-pronunciations.txt`: `python -m bench.pronunciations`, about five minutes.
 
 Looks up hama's pronunciation of the most frequent English words and of those in `intents/en`, and keeps those that
-differ from the CMU dictionary. Run it after hama or many sentences have changed.
+differ from the CMU dictionary's. Run this after an update of hama, or after changes to many sentences.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from voice_helper.skill import open_skill, phrases_of
 from voice_helper.support.paths import data_folder
 
 _OPENING = """\
-# How hama 1.7 (Apache-2.0) spells words into sounds where the CMU dictionary has it otherwise: the 8,000 most frequent
-# words and those of intents/en, in the phones of the CMU dictionary; a word alone is one that it cannot spell. Made by
-# bench/sounds.py.
+# Pronunciations by hama 1.7 (Apache-2.0) that the CMU dictionary does not have, in the phones of that dictionary: for
+# the 8,000 most frequent words and the words of intents/en. A word without phones is one that hama cannot pronounce.
+# Written by bench/pronunciations.py.
 """
 
 
@@ -31,7 +31,7 @@ def main() -> None:
             lines.append(f"{word} {phones}\n")
         elif word not in known:  # no need to look it up again
             lines.append(f"{word}\n")
-    path = data_folder("models") / "hama-sounds.txt"
+    path = data_folder("models") / "hama-pronunciations.txt"
     path.write_text(_OPENING + "".join(lines), encoding="utf-8")
     print(len(lines), "words written to", path)
 
