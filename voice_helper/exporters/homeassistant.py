@@ -73,12 +73,12 @@ def export_files(
     This takes about a minute. The caller can pass a function `each` that yields the given templates one by one and
     shows the progress.
     """
-    content, answers_of = skill.content, _SpokenAnswers(skill.content)
-    meanings = _meanings(skill, answers_of, each)
+    content, spoken = skill.content, _SpokenAnswers(skill.content)
+    meanings = _meanings(skill, spoken, each)
     language = content.language.code
     first = "\n#   ".join(name for name, meaning in meanings.items() if meaning.match.intent in HELP_NOW)
     sentences = {"language": language, **_sentences(content, meanings)}
-    answers = {"intent_script": {name: _script(answers_of, meaning) for name, meaning in meanings.items()}}
+    answers = {"intent_script": {name: _script(spoken, meaning) for name, meaning in meanings.items()}}
     return {
         f"custom_sentences/{language}/voice_helper.yaml": _text(
             content, _SENTENCES.format(content.about, language), first, sentences
