@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import venv
 from collections.abc import Mapping
 from email import message_from_binary_file
@@ -104,6 +105,45 @@ def test_a_wheel_contains_locale_files_generated_from_its_own_sentences(
         return
     shipped = {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.*")}
     assert shipped == locale_files(CHECKOUT / "intents" / "en")
+
+
+_BUILDING = """
+import importlib.metadata as metadata, json, sys
+from pathlib import Path
+from packaging.requirements import Requirement
+
+def closure(requirements, found):
+    for each in map(Requirement, requirements):
+        if each.name not in found and (each.marker is None or each.marker.evaluate({"extra": ""})):
+            found.add(each.name)
+            closure(metadata.requires(each.name) or (), found)
+    return found
+
+needed = {name.lower().replace("_", "-") for name in closure(json.loads(sys.argv[1]), set())}
+modules = {
+    module for module, owners in metadata.packages_distributions().items()
+    if not needed & {owner.lower().replace("_", "-") for owner in owners}
+} - {"voice_helper"}
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in modules:
+            raise ModuleNotFoundError(f"the build does not require {name}")
+
+sys.meta_path.insert(0, Refuse())
+from voice_helper.exporters.openvoiceos import locale_files
+print(len(locale_files(Path("intents/en"))))
+"""
+
+
+def test_the_build_hook_needs_only_the_packages_that_the_build_requires() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    requires = json.dumps(project["build-system"]["requires"])
+    ran = subprocess.run(
+        [sys.executable, "-c", _BUILDING, requires], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) > 1
 
 
 def test_type_checkers_find_the_types(python: tuple[str, Path], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.programs import Run, call
 from tests.support.sound import pcm_of, recording, write_pcm
 from voice_helper.audio.devices import Microphone, spoken_part
-from voice_helper.cli.entry_point import _COMMANDS, _SERVERS
+from voice_helper.cli.entry_point import _COMMANDS, _SERVERS, cli
 from voice_helper.errors import SettingsError, SoundDeviceError
 from voice_helper.skill import Skill
 from voice_helper.support.settings import SETTINGS, begin_settings, keep_setting, read_settings
@@ -281,3 +282,11 @@ def test_without_a_terminal_and_arguments_the_help_is_shown(tmp_path: Path) -> N
     ran = call([], folder=tmp_path)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("Usage: voice-helper")
+
+
+def test_every_shared_option_has_an_environment_variable_that_a_shell_can_set() -> None:
+    command = cli.get_command(click.Context(cli), "ask")
+    assert command is not None
+    variables = [str(option.envvar) for option in command.params if isinstance(option, click.Option) and option.envvar]
+    assert "VOICE_HELPER_SECOND_OPINION" in variables
+    assert all(re.fullmatch(r"VOICE_HELPER_[A-Z_]+", variable) for variable in variables)

@@ -108,7 +108,8 @@ class FilePath(click.Path):
 
 def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
     """Return an option for all commands. An environment variable named VOICE_HELPER_... can also set it."""
-    variable = f"VOICE_HELPER_{names[0].removeprefix('--').upper()}"
+    name = names[0].partition("/")[0].removeprefix("--")  # a switch also names its opposite: --this/--no-this
+    variable = f"VOICE_HELPER_{name.replace('-', '_').upper()}"
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
 

@@ -626,7 +626,7 @@ class Understanding:
         elif group == COMMAND_GROUP:
             decided = "command"
         empty = [slot for slot in self.sentences.slots_of.get(claim.intent, ()) if slot not in claim.slots]
-        found = self.sentences.find_slots(said.comparable, empty)
+        found = self.sentences.find_slots(said.comparable, empty, misheard=False)  # every word is in the template
         return Match(claim.intent, {**claim.slots, **found}, 1.0, decided, None, claim.template)
 
     def _flagged(self, said: NormalizedText, flag: Flag) -> Match:
