@@ -1,7 +1,10 @@
-"""Add the locale files of the OpenVoiceOS skill to the wheel, generated from `intents/` during the build."""
+"""Add what is made during the build: the locale files of the OpenVoiceOS skill, generated from `intents/`, and a
+description without links into the checkout.
+"""
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -9,6 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+_PICTURE = re.compile(r"!\[[^\]]*\]\((?!https?:)[^)]*\)\n*")
+_LINK = re.compile(r"\[([^\]]*)\]\((?!https?:)([^)#]*)[^)]*\)")
+
+
+class Description(MetadataHookInterface):
+    """Takes the README as the description of the package. Outside the checkout, a picture or a link to one of its files
+    would lead nowhere, so pictures are left out and the path of the file stands in place of a link.
+    """
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Set the description."""
+        text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        text = _LINK.sub(r"\1 (`\2` in the source)", _PICTURE.sub("", text))
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
 
 
 class LocaleFiles(BuildHookInterface[Any]):

@@ -188,6 +188,12 @@ def test_a_file_is_replaced_atomically_and_keeps_its_permissions(tmp_path: Path)
     assert files(tmp_path) == [link, file]
 
 
+def test_a_link_that_leads_to_itself_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("link")
+    write_whole(tmp_path / "link", b"the new one")
+    assert (tmp_path / "link").read_bytes() == b"the new one"
+
+
 def test_a_device_is_written_to_and_not_replaced() -> None:
     write_whole(Path("/dev/null"), b"nothing")
     assert Path("/dev/null").is_char_device()

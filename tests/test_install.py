@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -11,6 +12,7 @@ import tarfile
 import tomllib
 import venv
 from collections.abc import Mapping
+from email import message_from_binary_file
 from pathlib import Path
 
 import pytest
@@ -155,5 +157,11 @@ def test_a_source_archive_contains_every_file_of_the_intents(tmp_path: Path) -> 
     subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, check=True, timeout=300)
     with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
+        about = archive.extractfile(next(name for name in archive.getnames() if name.endswith("/PKG-INFO")))
+        assert about is not None
+        description = message_from_binary_file(about).get_payload()
     assert names >= {(Path("intents") / path).as_posix() for path in files_in(CHECKOUT / "intents")}
     assert not [name for name in names if name.startswith("tests/")]  # they need the whole checkout
+    assert isinstance(description, str)
+    assert "Ask (`docs/ask.md` in the source)" in description
+    assert set(re.findall(r"\]\(([^)]*)\)", description)) == set()  # a link into the checkout would lead nowhere

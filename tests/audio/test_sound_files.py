@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -98,6 +99,19 @@ def test_a_folder_and_a_missing_file_have_different_errors(tmp_path: Path) -> No
         WavSource(tmp_path)
     with pytest.raises(AudioFileError, match="there is no file"):
         WavSource(tmp_path / "nowhere.wav")
+
+
+def test_a_path_that_no_file_can_have_is_refused() -> None:
+    for name in ("x" * 300, "a" * 200 + "/b" * 2_000, "a\0b", "\ud800"):
+        with pytest.raises(AudioFileError, match=r"cannot be read: File name too long|there is no file"):
+            WavSource(Path(name))
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are always text")
+def test_a_file_whose_name_is_not_text_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "stop\udcff.wav"
+    path.write_bytes(SOUND)
+    assert heard(path) == WHOLE
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no endless file")

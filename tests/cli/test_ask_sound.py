@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from tests.support.programs import Run
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.programs import VOICE_HELPER, Run, environment
 from tests.support.sound import pcm_of, recorded, recording, seconds_of, silence, write_pcm
 from voice_helper.cli import ask, options
 from voice_helper.testing import RecordingVoice, ScriptedRecognizer
@@ -57,6 +62,41 @@ def test_the_question_is_never_overwritten(run: Run, command: tuple[str, str], t
         assert ran.code == 2
         assert "would overwrite the question" in ran.err
     assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders")
+def test_a_question_from_a_named_pipe_is_answered(run: Run, question: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(question.read_bytes(),))
+    writer.start()
+    ran = run("ask", "--wav", pipe, "--json")
+    writer.join()
+    assert [json.loads(line)["transcript"] for line in ran.lines] == ["does heat help", "what about magnesium"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [("ask", "--wav"), ("listen", "--source"), ("guide", "--source")])
+def test_a_question_from_standard_input_is_not_written_over_either(tmp_path: Path, command: tuple[str, str]) -> None:
+    path = write_pcm(tmp_path / "question.wav", recorded("stop"))
+    before = path.read_bytes()
+    with path.open("rb") as question:
+        ran = subprocess.run(
+            [VOICE_HELPER, *command, "-", "--save", "question.wav"], cwd=tmp_path, env=environment(), stdin=question,
+            capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
+        )  # fmt: skip
+    assert (ran.returncode, path.read_bytes()) == (2, before)
+    assert "would overwrite the question in question.wav" in ran.stderr
+
+
+def test_labelled_lines_are_never_written_over(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text("does heat help\n", encoding="utf-8")
+    for arguments in (["test-intents", path, "--output", "lines.txt"], ["calibrate", path, "--picture", "lines.txt"]):
+        ran = run(*arguments)
+        assert ran.code == 2
+        assert "would overwrite the lines in" in ran.err
+    assert path.read_text(encoding="utf-8") == "does heat help\n"
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from tests.support.patience import PATIENCE_SECONDS
@@ -25,6 +27,8 @@ from tests.support.sound import (
     write_pcm,
 )
 from voice_helper.audio.devices import import_sounddevice
+from voice_helper.cli.entry_point import cli
+from voice_helper.cli.options import FilePath
 from voice_helper.errors import SoundDeviceError, VoiceHelperError
 from voice_helper.support.paths import cache_folder
 from voice_helper.tester.run import read_cases
@@ -101,6 +105,41 @@ def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
     assert ran.code == 2
     assert ran.out == ""
     assert "Error" in ran.err
+
+
+def paths_of(command: click.Command) -> Iterator[click.Path]:
+    """The type of every path that a command and its subcommands take."""
+    yield from (each.type for each in command.params if isinstance(each.type, click.Path))
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from paths_of(inner)
+
+
+def test_every_path_is_looked_up_before_it_is_used() -> None:
+    assert {type(each) for each in paths_of(cli)} == {FilePath}
+
+
+@pytest.mark.parametrize("path", ["why do my calves cramp at night " * 10, "a" * 200 + "/b" * 2_000, "itself", "\0"])
+def test_what_no_file_can_be_named_is_wrong_usage(tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "itself").symlink_to("itself")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(click.BadParameter, match=f'^"{path.strip(chr(0))[:10]}.*" is not usable as a path: ') as caught:
+        FilePath().convert(path, None, None)
+    assert len(caught.value.message) < 150
+
+
+def test_a_question_in_the_place_of_a_path_is_wrong_usage(run: Run) -> None:
+    ran = run("ask", "--wav", "why do my calves cramp at night " * 10)
+    assert ran.code == 2
+    assert "is not usable as a path: File name too long" in " ".join(ran.err.split())
+
+
+def test_a_screen_without_a_size_shows_the_answer(tmp_path: Path) -> None:
+    ran = call(["ask", "chest pain", "--voice", "none"], folder=tmp_path, more={"COLUMNS": "0", "LINES": "0"})
+    assert "Call your local emergency number now." in ran.out
 
 
 # ask
@@ -642,6 +681,8 @@ LABELLED = [
         ("-", "[" + ",\n".join(map(json.dumps, LABELLED)) + "]"),
         ("lines.csv", 'text,intent\ndoes heat help,remedy_cold\n"is it cold, or hot?",remedy_heat\n'),
         ("lines.csv", 'intent, text\r\nremedy_cold, does heat help\r\nremedy_heat, "is it cold, or hot?"\r\n'),
+        ("lines.csv", "text;intent\ndoes heat help;remedy_cold\nis it cold, or hot?;remedy_heat\n"),
+        ("-", 'Text;"Intent"\r\ndoes heat help;remedy_cold\r\n"is it cold, or hot?";remedy_heat\r\n'),
         ("-", "text\tintent\ndoes heat help\tremedy_cold\nis it cold, or hot?\tremedy_heat\n"),
         ("lines.jsonl", "\n".join(map(json.dumps, LABELLED))),
     ],
@@ -650,6 +691,13 @@ LABELLED = [
 def test_labelled_lines_can_be_read_from_arrays_and_tables(name: str, text: str, mark: str) -> None:
     cases = list(read_cases(Path(name), mark + text))
     assert [(case.text, case.intent) for case in cases] == [(line["text"], line["intent"]) for line in LABELLED]
+
+
+@pytest.mark.parametrize("name", ["lines.jsonl", "lines.json", "lines.txt"])
+def test_only_the_ends_of_lines_end_a_line(name: str) -> None:
+    line = json.dumps({"text": "chest\u2028pain\x85now", "intent": "emergency"}, ensure_ascii=False)
+    cases = list(read_cases(Path(name), f"{line}\r\n{line}\n"))
+    assert [case.text for case in cases] == ["chest\u2028pain\x85now"] * 2
 
 
 @pytest.mark.parametrize(

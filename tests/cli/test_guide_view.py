@@ -130,6 +130,15 @@ def test_letters_are_large_only_if_they_fit_on_two_lines(view: GuideView) -> Non
     assert STEP in drawn(view, (2, 6), None, (200, 12))
 
 
+@pytest.mark.parametrize("height", [1, 3, 24])
+@pytest.mark.parametrize("width", [1, 2, 5, 9, 20])
+def test_the_smallest_screen_shows_what_fits(view: GuideView, width: int, height: int) -> None:
+    for text in ("Hold.", STEP, "Call 112 now."):
+        say(view, text)
+        for left in (None, (10.0, 20.0)):
+            assert drawn(view, (2, 6), left, (width, height)).strip()
+
+
 def test_rows_that_tell_users_to_get_help_stay_in_red_to_the_end_and_afterwards(view: GuideView) -> None:
     say(view, "Do not rub it.")
     say(view, "Get advice today.")

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from tests.support.programs import Run, call
 from tests.support.terminal import Terminal
+from voice_helper.cli.ask import _show_answer
 from voice_helper.cli.prompt import show_result
 from voice_helper.content.files import GENERATED, generated_file
 from voice_helper.errors import IntentsError
@@ -24,7 +25,7 @@ from voice_helper.support.cache import write_arrays
 from voice_helper.support.paths import cache_folder
 from voice_helper.tester.live_reload import WatchedSkill
 from voice_helper.tester.run import Case, Result
-from voice_helper.types import Answer, Match, RunnerUp
+from voice_helper.types import Answer, Match, RunnerUp, Transcript
 from voice_helper.understanding import classifier
 
 pytestmark = pytest.mark.slow
@@ -362,3 +363,9 @@ def test_a_refused_sentence_is_not_explained_with_a_contradiction(spanish: Skill
     shown = console.file.getvalue()
     assert "0.00" not in shown
     assert "remedy_heat 0.77, not taken for the meaning" in shown
+
+
+def test_a_refused_question_is_no_contradiction_either(capsys: pytest.CaptureFixture[str]) -> None:
+    near = Match("none", score=0.0, decided_by="none", runner_up=RunnerUp("remedy_heat", 0.77))
+    _show_answer(Transcript("hola"), None, near, Answer(()), explain=True)
+    assert capsys.readouterr().out == "intent: none\nnearest: remedy_heat 0.77, not taken for the meaning\n"

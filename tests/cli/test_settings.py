@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import click
@@ -124,6 +125,7 @@ def test_a_number_without_digits_is_rejected_as_an_option(run: Run) -> None:
         ("number = '112'\nvoice = \ufffe\n", "112"),
         ('language = "klingon"\nnumber = "112"\n', "112"),
         ("language = 3\n", None),
+        ('intents = "gone"\nnumber = "112"\n', "112"),
         ("\udcff", None),
     ],
 )  # fmt: skip
@@ -138,6 +140,54 @@ def test_no_mistake_in_the_file_prevents_the_reply_to_an_emergency(
     assert f"Call {number or 'your local emergency number'} now." in ran.out
     assert "settings.toml" in ran.err.replace("\n", "")
     assert file.read_bytes() == before
+
+
+def test_a_file_that_cannot_be_looked_up_keeps_nothing_from_an_emergency(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/" + "x" * 300)  # as with the home of another user
+    ran = run("ask", "chest pain")
+    assert ran.code == 0
+    assert "Call your local emergency number now." in ran.out
+    assert "cannot be read: File name too long" in " ".join(ran.err.split())
+    assert run("check").code == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, the system names the folders")
+def test_a_user_without_a_home_is_answered(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_entry(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", no_entry)  # as in a container that runs under any user id
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    ran = run("ask", "chest pain")
+    assert ran.code == 0
+    assert "Call your local emergency number now." in ran.out
+    assert run("models", "list").code == 0
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RATE", "fast"), ("ENGINE", "kazoo"), ("INTENTS", "x" * 300), ("INTENTS", "gone"), ("MODEL", "x" * 300)],
+)
+def test_no_mistake_in_the_environment_keeps_an_emergency_from_its_answer(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"VOICE_HELPER_{name}", value)
+    assert run("test-intents").code == 2
+    ran = run("ask", "chest pain")
+    assert ran.code == 0
+    assert "Call your local emergency number now." in ran.out
+    assert f"VOICE_HELPER_{name}: " in ran.err
+    assert "continuing without this setting" in " ".join(ran.err.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", "--help"], ["models", "list", "-h"]])
+def test_help_needs_no_settings(run: Run, file: Path, arguments: list[str]) -> None:
+    write(file, "what\n")
+    assert run(*arguments).code == 0
 
 
 @pytest.mark.slow

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +49,13 @@ def test_a_process_that_is_killed_is_replaced_and_nobody_notices(workers: Embedd
     for process in multiprocessing.active_children():
         process.kill()
     assert heard_by(workers) == before
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which signals a process blocks")
+def test_ctrl_c_does_not_reach_a_process_from_its_first_moment_on(workers: EmbeddedWorkers) -> None:
+    assert heard_by(workers).text
+    for process in multiprocessing.active_children():
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+        blocked = int(status.partition("SigBlk:")[2].split()[0], 16)
+        assert blocked >> signal.SIGINT - 1 & 1

@@ -255,6 +255,15 @@ def test_a_session_in_a_file_continues_after_a_restart(skill: Skill, clock: Simu
     assert json.loads(path.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("said", ["next", "go on", "done", "okay", "repeat that", "continue", "start again", "better"])
+def test_a_session_lost_in_a_restart_is_begun_again_with_the_words_that_are_told(
+    talks: ChatSessions, said: str
+) -> None:
+    assert talks.say("a", said).text.endswith("say: I have a cramp.")
+    assert not talks.is_going_on("a")
+    assert "Sit or lie somewhere safe." in talks.say("a", "I have a cramp").text
+
+
 def test_an_old_session_or_one_with_other_content_is_left_out(
     skill: Skill, clock: SimulatedClock, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ipaddress
 import json
 import queue
 import re
@@ -21,6 +22,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -33,7 +35,7 @@ from tests.support.programs import VOICE_HELPER, Run, environment
 from tests.support.served import serving, talking
 from tests.support.sound import chunks_of, embedded, recorded, silence
 from voice_helper.audio.devices import louder
-from voice_helper.cli.serve import _reached_at, _shown
+from voice_helper.cli.serve import _at, _reached_at, _shown, listening_socket
 from voice_helper.dialogue.state import State
 from voice_helper.recognizers import Recognizer
 from voice_helper.runtime.assistant import Assistant
@@ -672,6 +674,34 @@ def test_a_host_is_written_in_a_url_as_browsers_expect(host: str, shown: str) ->
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "[::]"])
 def test_the_address_shown_for_others_is_never_a_wildcard(host: str) -> None:
     assert _reached_at(host) not in {"0.0.0.0", "::", "[::]"}
+
+
+@pytest.mark.parametrize("host", ["0", "0.0.0.0", "::", "[::]", "::0", "0:0:0:0:0:0:0:0"])
+def test_every_way_to_mean_every_address_is_served_and_shown_as_one_to_open(host: str) -> None:
+    with listening_socket(host, 0) as listener:
+        address = urlsplit(f"http://{_at(listener, host)}/")
+        assert address.hostname not in {"0", "0.0.0.0", "::", "::0", "0:0:0:0:0:0:0:0"}
+        with socket.create_connection(("127.0.0.1", address.port or 0), PATIENCE_SECONDS):  # "::" serves IPv4, too
+            pass
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("::1", "[::1]"), ("[::1]", "[::1]"), ("::ffff:127.0.0.1", "127.0.0.1"), ("127.1", "127.1")]
+)
+def test_an_address_is_served_in_every_form(host: str, shown: str) -> None:
+    with listening_socket(host, 0) as listener:
+        assert _at(listener, host).rpartition(":")[0] == shown
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="only Linux lists its addresses there")
+def test_an_address_of_one_network_is_served_with_its_zone() -> None:
+    lines = Path("/proc/net/if_inet6").read_text(encoding="ascii").split("\n")
+    fields = next((line.split() for line in lines if line.startswith("fe80")), None)
+    if fields is None:
+        pytest.skip("no network has such an address")
+    host = f"{ipaddress.IPv6Address(bytes.fromhex(fields[0]))}%{fields[-1]}"
+    with listening_socket(host, 0) as listener:
+        assert _at(listener, host).startswith(f"[{host.replace('%', '%25')}]:")
 
 
 def test_a_port_in_use_is_a_clear_error(run: Run) -> None:

@@ -116,6 +116,12 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert "no such folder" in caught.value.message
 
 
+def test_a_folder_that_cannot_be_looked_up_hides_no_other(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = make_model(user_models_folder() / ENGLISH)
+    monkeypatch.setenv("VOSK_MODEL_PATH", "x" * 300)
+    assert find_vosk_model("en", None) == own
+
+
 def test_a_zip_file_given_as_a_model_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "model.zip").write_bytes(b"PK")
     with pytest.raises(ModelMissingError, match=r"model\.zip"):

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import math
+import os
 import queue
 import sys
 import threading
@@ -126,7 +127,7 @@ class WavSource:
 
         content = self._content
         try:
-            return soundfile.SoundFile(io.BytesIO(content) if isinstance(content, bytes) else str(content))
+            return soundfile.SoundFile(io.BytesIO(content) if isinstance(content, bytes) else _file_name(content))
         except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
             reason = str(error).rsplit(": ", 1)[-1].strip()
             raise AudioFileError(f"{self.name} is not readable as audio: {reason}", hint="save it as WAV") from error
@@ -400,14 +401,13 @@ def _content(path: Path, name: str) -> Path | bytes:
     """Return the path of an audio file. If the file cannot be read in parts, such as a pipe, return its content
     instead.
     """
-    if not comes_from_stdin(path):
-        if path.is_dir():
-            raise AudioFileError(f"{path} is a folder", hint="name an audio file in it")
-        if not path.exists():
-            raise AudioFileError(f"there is no file {path}", hint="check the path")
     try:
         if comes_from_stdin(path):
             content = sys.stdin.buffer.read(_MAX_PIPED_BYTES + 1)
+        elif path.is_dir():
+            raise AudioFileError(f"{path} is a folder", hint="name an audio file in it")
+        elif not path.exists():
+            raise AudioFileError(f"there is no file {path}", hint="check the path")
         elif path.is_file():
             with path.open("rb") as file:
                 content = file.read(_HEADER_BYTES)
@@ -418,8 +418,13 @@ def _content(path: Path, name: str) -> Path | bytes:
             with path.open("rb") as file:
                 content = file.read(_MAX_PIPED_BYTES + 1)
     except OSError as error:
-        raise AudioFileError(f"{name} cannot be read: {error.strerror}", hint="check its permissions") from error
+        raise AudioFileError(f"{name} cannot be read: {error.strerror}", hint="check the path") from error
     return _whole(content, name)
+
+
+def _file_name(path: Path) -> str | bytes:
+    """Return a path in the form in which libsndfile opens it, also if its name is not valid text."""
+    return str(path) if sys.platform == "win32" else os.fsencode(path)
 
 
 def read_pipe(path: Path) -> bytes | None:

@@ -10,6 +10,7 @@ import click
 
 from voice_helper.cli.options import (
     DEBUG_RECORDING,
+    FilePath,
     Options,
     check_save,
     check_save_name,
@@ -30,6 +31,7 @@ from voice_helper.cli.options import (
 )
 from voice_helper.errors import VoiceHelperError
 from voice_helper.support.silence_stderr import without_sound_library_noise
+from voice_helper.types import NONE_INTENT
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.audio.devices import WavSource
@@ -41,10 +43,10 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 @click.argument("question", nargs=-1)
 @click.option(
     "--wav",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=FilePath(path_type=Path, allow_dash=True),
     help="Audio file with the question (WAV, FLAC or OGG; - is standard input).",
 )
-@click.option("--save", type=click.Path(path_type=Path), help="Write the spoken answer to this WAV file.")
+@click.option("--save", type=FilePath(path_type=Path), help="Write the spoken answer to this WAV file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option("--explain", is_flag=True, help="Also show the second-best meaning, which takes longer.")
 @DEBUG_RECORDING
@@ -157,7 +159,9 @@ def _show_answer(transcript: Transcript, engine: str | None, match: Match, answe
         console.print(f"[dim]heard ({engine}, {transcript.confidence:.2f}):[/dim]", transcript.text, highlight=False)
     console.print(f"[dim]intent:[/dim] {match.intent}{slots(match)}", highlight=False)
     if explain and match.runner_up is not None:
-        console.print(f"[dim]runner-up:[/dim] {match.runner_up.intent} {match.runner_up.score:.2f}", highlight=False)
+        name, after = ("nearest", ", not taken for the meaning") if match.intent == NONE_INTENT else ("runner-up", "")
+        second = f"{match.runner_up.intent} {match.runner_up.score:.2f}{after}"
+        console.print(f"[dim]{name}:[/dim] {second}", highlight=False)
     for row in answer.spoken_rows():
         mark = {"article": "article", "first_aid": "first aid", "safety": "safety"}.get(row.kind, "")
         where = row.fact or row.source
@@ -168,7 +172,7 @@ def _show_answer(transcript: Transcript, engine: str | None, match: Match, answe
 @click.command()
 @click.option(
     "--save",
-    type=click.Path(path_type=Path),
+    type=FilePath(path_type=Path),
     default=Path("answer.wav"),
     show_default=True,
     help="Write the spoken answer to this WAV file.",

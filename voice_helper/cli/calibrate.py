@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from voice_helper.cli.options import (
+    FilePath,
     Options,
+    check_not_overwritten,
     common,
     counted,
     language_folder,
@@ -33,7 +35,7 @@ _SHOWN_EVERY = 5
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("files", nargs=-1, required=True, type=FilePath(path_type=Path, allow_dash=True))
 @click.option(
     "--most-refused",
     type=click.FloatRange(0, 1),
@@ -41,7 +43,7 @@ _SHOWN_EVERY = 5
     show_default=True,
     help="Largest share of on-topic sentences that may get no answer.",
 )
-@click.option("--picture", type=click.Path(path_type=Path), help="Draw the trade-off in this SVG file.")
+@click.option("--picture", type=FilePath(path_type=Path), help="Draw the trade-off in this SVG file.")
 @click.option("--dry-run", is_flag=True, help="Show the thresholds without writing them.")
 @common
 def calibrate(
@@ -64,6 +66,7 @@ def calibrate(
     from voice_helper.tester.run import trial
     from voice_helper.understanding.calibration import best, point, trade_off, with_score, with_sure, with_values
 
+    check_not_overwritten("--picture", picture, files, "the lines in")
     folder = language_folder(options)
     cases = [case for case in read_case_files(files) if case.intent is not None and case.context == "none"]
     skill = open_chosen_skill(options)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from voice_helper.cli.options import INTENTS, note, progress, share_done, warn_of_danger, write_file
+from voice_helper.cli.options import INTENTS, FilePath, note, progress, share_done, warn_of_danger, write_file
 from voice_helper.errors import VoiceHelperError
 from voice_helper.support.paths import intents_folder
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 
 
 @click.command()
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", required=False, type=FilePath(path_type=Path))
 @INTENTS
 @click.option(
-    "--page", type=click.Path(path_type=Path), help="Write a page of every sentence it can say, for a clinician."
+    "--page", type=FilePath(path_type=Path), help="Write a page of every sentence it can say, for a clinician."
 )
-@click.option("--phrases", type=click.Path(path_type=Path), help="Write a page of what users can say, by topic.")
+@click.option("--phrases", type=FilePath(path_type=Path), help="Write a page of what users can say, by topic.")
 @click.option("--words", is_flag=True, help="Show the words that this machine's recognizers cannot recognize.")
-@click.option("--model", type=click.Path(path_type=Path), help="With --words: folder of a Vosk model to check.")
+@click.option("--model", type=FilePath(path_type=Path), help="With --words: folder of a Vosk model to check.")
 def check(
     folder: Path | None, intents: Path | None, page: Path | None, phrases: Path | None, words: bool, model: Path | None
 ) -> None:
@@ -64,7 +64,7 @@ def check(
 
 
 @click.command()
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", required=False, type=FilePath(path_type=Path))
 @INTENTS
 def learn(folder: Path | None, intents: Path | None) -> None:
     """Learn an intents folder, so that other wordings are recognized.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from voice_helper.cli.options import (
+    FilePath,
     Options,
     check_save,
     common,
@@ -88,7 +89,7 @@ def _lines(finding: Finding) -> Iterator[str]:
 
 
 @click.command()
-@click.option("--save", type=click.Path(path_type=Path), help="Write the sample to this WAV file.")
+@click.option("--save", type=FilePath(path_type=Path), help="Write the sample to this WAV file.")
 @common
 def voices(options: Options, save: Path | None) -> None:
     """List the voices and play a sample of the selected one.

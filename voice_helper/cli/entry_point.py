@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from voice_helper import __version__
-from voice_helper.cli.interrupts import handle_termination, repeat_lost_interrupts
+from voice_helper.cli.interrupts import end_at_interrupts, raise_interrupts, repeat_lost_interrupts
 from voice_helper.cli.options import Options, disclaimer, note, show_error
 from voice_helper.errors import SettingsError, VoiceHelperError
 from voice_helper.support.onnx import keep_onnxruntime_silent
@@ -38,8 +38,11 @@ _COMMANDS: Final = {
 }  # fmt: skip
 """The module of each command. It is imported only when the command runs or its help is shown."""
 
-_ANSWERING: Final = ("ask", "listen", "guide", "demo", "serve")
+_ANSWERING: Final = ("ask", "listen", "guide", "demo", "serve", "start")
 """The commands that may have to respond to an emergency, and so must start even if the settings are invalid."""
+
+_INFORMING: Final = frozenset({"-h", "--help", "--version"})
+"""The options that only show something, which need no settings."""
 
 _SERVERS: Final = ("web", "wyoming", "cluster")
 """The subcommands of `serve`."""
@@ -79,7 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _set_environment()
     _open_streams()
     gc.set_threshold(_OBJECTS_TO_COLLECT)
-    code = run(list(sys.argv[1:] if arguments is None else arguments))
+    try:
+        code = run(list(sys.argv[1:] if arguments is None else arguments))
+        end_at_interrupts()
+    except KeyboardInterrupt:  # another one, while the first one was handled
+        end_at_interrupts()
+        code = _INTERRUPTED
     try:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -96,6 +104,9 @@ def _set_environment() -> None:
     # An utterance needs only products of small matrices. With a second thread, numpy's OpenBLAS would spin while it
     # waits for the first one. A value that the user has set is kept.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for name in ("COLUMNS", "LINES"):
+        if os.environ.get(name, "").strip("0") == "":  # on a screen of no width, rich would print nothing at all
+            os.environ.pop(name, None)
 
 
 def _open_streams() -> None:
@@ -118,8 +129,8 @@ def run(arguments: list[str]) -> int:
     """Run the command line. Return 0 on success, 1 for an error that the user can fix, 2 for wrong usage, and 130 if
     interrupted.
     """
-    handle_termination()
     try:
+        raise_interrupts()
         given = arguments or (["start"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--help"])
         _run_with_settings(given)
     except VoiceHelperError as error:
@@ -143,18 +154,22 @@ def _run_with_settings(given: list[str]) -> None:
     """Run a command with the user's settings. A command that may have to respond to an emergency runs even if the
     settings have mistakes.
     """
-    is_answering = given[0] in _ANSWERING
+    is_answering = given[0] in _ANSWERING or not _INFORMING.isdisjoint(given)
     settings = _settings(is_answering=is_answering)
     while True:
         defaults = {**dict.fromkeys(_COMMANDS, settings), "serve": dict.fromkeys(_SERVERS, settings)}
         try:
             cli.main(args=given, prog_name="voice-helper", standalone_mode=False, default_map=defaults)
         except click.BadParameter as error:
-            name = _setting_of(error)
-            if name is None or name not in settings or not is_answering:
+            name, variable = _setting_of(error), _variable_of(error)
+            if not is_answering or (variable is None and (name is None or name not in settings)):
                 raise
-            note(f"{settings_file()}: {name}: {error.message}; continuing without this setting")
-            settings = {other: value for other, value in settings.items() if other != name}
+            where = f"{settings_file()}: {name}" if variable is None else variable
+            note(f"{where}: {error.message}; continuing without this setting")
+            if variable is None:
+                settings = {other: value for other, value in settings.items() if other != name}
+            else:
+                del os.environ[variable]
         else:
             return
 
@@ -177,8 +192,12 @@ def _settings(*, is_answering: bool) -> Mapping[str, Any]:
     valid ones.
     """
     path = settings_file()
-    if not path.is_file():
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):  # usual, so the reader is not even imported
         return {}
+    except OSError:  # for example a folder of another user: the reader says so
+        pass
     from voice_helper.support.settings import read_settings, usable_settings
 
     try:
@@ -198,6 +217,15 @@ def _wrong_parameter(error: click.BadParameter) -> int:
         return 1
     error.show()
     return error.exit_code
+
+
+def _variable_of(error: click.BadParameter) -> str | None:
+    """Return the environment variable that holds the invalid value, or `None` if the value came from elsewhere."""
+    parameter = error.param
+    if error.ctx is None or parameter is None or not isinstance(parameter.envvar, str) or not parameter.name:
+        return None
+    is_set = error.ctx.get_parameter_source(parameter.name) is ParameterSource.ENVIRONMENT
+    return parameter.envvar if is_set and parameter.envvar in os.environ else None
 
 
 def _setting_of(error: click.BadParameter) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from voice_helper.cli.options import (
+    FilePath,
     Options,
     common,
     counted,
@@ -29,7 +30,7 @@ def export() -> None:
 
 
 @export.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=FilePath(path_type=Path))
 @common
 def homeassistant(options: Options, folder: Path) -> None:
     """Write custom sentences and answers for Home Assistant.
@@ -54,7 +55,7 @@ def homeassistant(options: Options, folder: Path) -> None:
 
 
 @export.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=FilePath(path_type=Path))
 @common
 def openvoiceos(options: Options, folder: Path) -> None:
     """Write the locale files of the OpenVoiceOS skill.

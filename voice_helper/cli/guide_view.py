@@ -227,6 +227,10 @@ class GuideView:
 
 @lru_cache(maxsize=64)
 def _in_large_letters(text: str, width: int) -> str:
-    from pyfiglet import Figlet
+    """Return a text in large letters, or as it is if not even one of them fits."""
+    from pyfiglet import CharNotPrinted, Figlet
 
-    return str(Figlet(font=_LETTERS, width=width).renderText(text)).rstrip()
+    try:
+        return str(Figlet(font=_LETTERS, width=width).renderText(text)).rstrip()
+    except CharNotPrinted:
+        return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from voice_helper.errors import Terminated
@@ -18,16 +19,29 @@ returned.
 """
 
 
-def handle_termination() -> None:
-    """Let SIGTERM and SIGHUP raise `Terminated`. Outside the main thread, do nothing, because only the main thread may
-    set handlers.
+def raise_interrupts() -> None:
+    """Let Ctrl-C raise `KeyboardInterrupt`, and SIGTERM and SIGHUP raise `Terminated`."""
+    for number in _signals():
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _on_terminate)
+
+
+def end_at_interrupts() -> None:
+    """Let Ctrl-C, SIGTERM and SIGHUP end the program at once, because no command runs any more."""
+    for number in _signals():
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _signals() -> Iterator[signal.Signals]:
+    """Yield the signals that the system has and that are not ignored, as they are under nohup.
+
+    Outside the main thread, which alone may set handlers, there are none.
     """
     if threading.current_thread() is not threading.main_thread():
         return
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # for example under nohup
-            signal.signal(number, _on_terminate)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            yield number
 
 
 def repeat_lost_interrupts() -> None:

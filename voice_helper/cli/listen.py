@@ -13,6 +13,7 @@ import click
 
 from voice_helper.cli.options import (
     DEBUG_RECORDING,
+    FilePath,
     Options,
     check_save,
     common,
@@ -95,8 +96,14 @@ class _AnnouncedBy:
 
 
 _LISTENING_OPTIONS: Final = (
-    click.option("--source", default="mic", show_default=True, help="mic, or an audio file, played in simulated time."),
-    click.option("--save", type=click.Path(path_type=Path), help="Write the spoken audio to this WAV file."),
+    click.option(
+        "--source",
+        type=FilePath(allow_dash=True),
+        default="mic",
+        show_default=True,
+        help="mic, or an audio file, played in simulated time.",
+    ),
+    click.option("--save", type=FilePath(path_type=Path), help="Write the spoken audio to this WAV file."),
     click.option("--events", is_flag=True, help="Print each event as a JSON object."),
     DEBUG_RECORDING,
     click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from voice_helper.cli.options import error_terminal, note, plain, progress, terminal
+from voice_helper.cli.options import FilePath, error_terminal, note, plain, progress, terminal
 from voice_helper.errors import VoiceHelperError
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
@@ -110,7 +110,7 @@ def install(name: str, mirror: str | None) -> None:
 
 
 @models.command("import")
-@click.argument("source", metavar="PATH", type=click.Path(path_type=Path))
+@click.argument("source", metavar="PATH", type=FilePath(path_type=Path))
 @click.option("--name", help="Install it under this name; a Vosk model's name contains its language.")
 def import_(source: Path, name: str | None) -> None:
     """Install a model from a zip archive or a folder.

@@ -7,10 +7,11 @@ import io
 import json
 import os
 import re
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, wraps
 from pathlib import Path
@@ -21,7 +22,7 @@ from click.core import ParameterSource
 
 from voice_helper.errors import VoiceHelperError
 from voice_helper.recognizers import ENGINE_NAMES
-from voice_helper.support.paths import data_folder, intents_folder
+from voice_helper.support.paths import data_folder, intents_folder, is_folder
 from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
@@ -37,7 +38,9 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 
 Item = TypeVar("Item")
 _PYTHONS_OWN: Final = gc.get_threshold()
+_STDIN: Final = 0
 _HANGING: Final = 2
+_MAX_SHOWN_CHARACTERS: Final = 60
 _PATIENCE_SECONDS: Final = 1.0  # shorter work needs no progress bar
 # JSON leaves these characters unescaped, but terminals interpret some of them, and lone surrogates cannot be printed
 _CONTROLS: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -86,6 +89,23 @@ class Options:
         return {"number": self.number} if self.number else {}
 
 
+class FilePath(click.Path):
+    """The path of a file or a folder, which need not exist. A path that the system cannot look up is wrong usage, such
+    as a name that is too long.
+    """
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return the path. Raises `click.BadParameter`."""
+        try:
+            Path(value).stat()
+        except (FileNotFoundError, NotADirectoryError):  # reported where the path is used
+            pass
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            self.fail(f'"{_shortened(str(value))}" is not usable as a path: {reason}', parameter, context)
+        return super().convert(value, parameter, context)
+
+
 def _shared(*names: str, **settings: Any) -> Callable[[Any], Any]:
     """Return an option for all commands. An environment variable named VOICE_HELPER_... can also set it."""
     name = names[0].partition("/")[0].removeprefix("--")  # a switch also names its opposite: --this/--no-this
@@ -130,15 +150,31 @@ def _no_language(language: str) -> str:
     return f'there is no language "{language}"'
 
 
+def _intents(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Return the intents folder. Raises `click.BadParameter` if it was set once and has gone since.
+
+    A folder that was typed is checked later, when it is opened.
+    """
+    is_typed = context.get_parameter_source("intents") is ParameterSource.COMMANDLINE
+    if value is not None and not is_typed and not is_folder(value):
+        raise click.BadParameter(_no_intents(value), context, parameter)
+    return value
+
+
+def _no_intents(folder: Path) -> str:
+    return f"there is no intents folder {folder}"
+
+
 INTENTS: Final = _shared(
     "--intents",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FilePath(path_type=Path, file_okay=False),
+    callback=_intents,
     help="Another intents folder, such as another subject.",
 )
 
 _SHARED_OPTIONS: Final = (
     _shared("--engine", type=click.Choice(ENGINE_NAMES), default="auto", show_default=True, help="Recognizer to use."),
-    _shared("--model", type=click.Path(path_type=Path), help="Folder of the speech model to use."),
+    _shared("--model", type=FilePath(path_type=Path), help="Folder of the speech model to use."),
     _shared("--voice", type=click.Choice(VOICE_NAMES), default="auto", show_default=True, help="Voice to use."),
     _shared("--rate", type=click.FloatRange(80, 300), default=WORDS_PER_MINUTE, help="Speed in words per minute."),
     _shared("--device", help="Sound device, by part of its name."),
@@ -159,7 +195,7 @@ _SHARED_OPTIONS: Final = (
 DEBUG_RECORDING: Final = click.option(
     "--debug-recording",
     "recording",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FilePath(path_type=Path, file_okay=False),
     help="Save the microphone audio in this folder, after announcing it. No audio is saved otherwise.",
 )
 
@@ -223,7 +259,17 @@ def plain(text: str) -> str:
     """
     from rich.markup import escape
 
-    return escape("".join(character if character.isprintable() else " " for character in text))
+    return escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _shortened(text: str) -> str:
+    """Return the start of a text, printable on one line."""
+    start = _printable(text[:_MAX_SHOWN_CHARACTERS])
+    return start if len(text) <= _MAX_SHOWN_CHARACTERS else f"{start}..."
 
 
 def print_hanging(console: Console, before: str, text: str, after: str = "") -> None:
@@ -336,8 +382,24 @@ def check_save_name(save: Path, question: Path | None = None) -> None:
 
     if is_sound_name(save) and save.suffix.casefold() != ".wav":
         raise click.UsageError(f"--save writes WAV files only: --save {save.with_suffix('.wav')}")
-    if question is not None and save.exists() and question.exists() and save.samefile(question):
-        raise click.UsageError(f"--save would overwrite the question in {question}: choose another name")
+    if question is not None:
+        check_not_overwritten("--save", save, [question], "the question in")
+
+
+def check_not_overwritten(option: str, written: Path | None, inputs: Sequence[Path], what: str) -> None:
+    """Raise `click.UsageError` if writing a file would overwrite one of the inputs.
+
+    A shell may have connected one of them to standard input.
+    """
+    if written is None:
+        return
+    for path in inputs:
+        is_stdin = str(path) == "-"
+        with suppress(OSError):  # one of them does not exist
+            about = os.fstat(_STDIN) if is_stdin else path.stat()
+            if stat.S_ISREG(about.st_mode) and os.path.samestat(about, written.stat()):
+                name = written if is_stdin else path
+                raise click.UsageError(f"{option} would overwrite {what} {name}: choose another name")
 
 
 def language_folder(options: Options) -> Path:
@@ -347,7 +409,7 @@ def language_folder(options: Options) -> Path:
     """
     if options.intents is not None:
         if not options.intents.is_dir():
-            raise VoiceHelperError(f"there is no intents folder {options.intents}", hint="check the path of --intents")
+            raise VoiceHelperError(_no_intents(options.intents), hint="check the path of --intents")
         return options.intents
     known = _languages()
     if options.language not in known:

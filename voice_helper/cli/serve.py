@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from voice_helper.cli.options import (
+    FilePath,
     Options,
     choose_recognizer,
     common,
@@ -26,7 +27,7 @@ from voice_helper.cli.options import (
     open_voice_or_none,
 )
 from voice_helper.errors import VoiceHelperError, install_hint, needs_package
-from voice_helper.servers.connection_limits import is_loopback
+from voice_helper.servers.connection_limits import ipv4_of, is_loopback
 from voice_helper.voices import VoiceWithMemory
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
@@ -72,10 +73,8 @@ def serve() -> None:
 
 @serve.command()
 @_address(WEB_PORT)
-@click.option("--cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate for https (PEM file).")
-@click.option(
-    "--key", type=click.Path(path_type=Path, dir_okay=False), help="Private key of the certificate (PEM file)."
-)
+@click.option("--cert", type=FilePath(path_type=Path, dir_okay=False), help="Certificate for https (PEM file).")
+@click.option("--key", type=FilePath(path_type=Path, dir_okay=False), help="Private key of the certificate (PEM file).")
 @click.option(
     "--most", type=click.IntRange(1, 64), default=4, show_default=True, help="Maximum number of concurrent users."
 )
@@ -157,7 +156,7 @@ def web(
 @click.option("--zeroconf", "announces", is_flag=True, help="Let Home Assistant discover the server on the network.")
 @click.option(
     "--keep-sessions",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FilePath(path_type=Path, dir_okay=False),
     help="Keep guided sessions in this file, so that they survive a restart. Without it, nothing is kept.",
 )
 @common
@@ -207,7 +206,7 @@ def wyoming(
             if announces:
                 await _announce_in_network(host, listener.getsockname()[1])
             note_number(options, skill)
-            click.echo(f"tcp://{_shown(host)}:{listener.getsockname()[1]}")
+            click.echo(f"tcp://{_at(listener, host)}")
             note("in Home Assistant: Settings, Devices & services, Add integration, Wyoming Protocol. Ctrl-C ends")
             if keep_sessions is not None:
                 note(f"guided sessions are kept in {keep_sessions}")
@@ -329,10 +328,10 @@ def listening_socket(host: str, port: int) -> socket.socket:
     """Open a listening socket on a port of this machine (0: any free port). Raises `VoiceHelperError` on failure."""
     import socket
 
-    name = host.strip("[]")
     try:
-        family = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((name, port), family=family)
+        family, _, _, _, address = socket.getaddrinfo(ipv4_of(host), port, type=socket.SOCK_STREAM)[0]
+        is_both = str(address[0]) == "::" and socket.has_dualstack_ipv6()  # "::" means every address, also IPv4
+        return socket.create_server(address, family=family, dualstack_ipv6=is_both)  # an address includes its zone
     except (OSError, UnicodeError) as error:
         raise VoiceHelperError(
             f"{host} port {port} cannot be served: {getattr(error, 'strerror', None) or error}",
@@ -366,7 +365,7 @@ def _new_token() -> str:
 
 
 def _announce(listener: socket.socket, token: str | None, host: str, *, is_secure: bool) -> None:
-    address = f"{'https' if is_secure else 'http'}://{_shown(_reached_at(host))}:{listener.getsockname()[1]}/"
+    address = f"{'https' if is_secure else 'http'}://{_at(listener, host)}/"
     if token is None:
         click.echo(address)
         note("open this address in a browser on this machine. Ctrl-C ends")
@@ -394,13 +393,19 @@ def _draw_code(address: str) -> None:
     segno.make(address, micro=False).terminal(out=sys.stdout, compact=True, border=2)
 
 
+def _at(listener: socket.socket, host: str) -> str:
+    """Return the host and port of a listening socket, as they appear in a URL that other machines can open."""
+    bound, port = listener.getsockname()[:2]  # there are many ways to write that every address is meant, such as 0
+    return f"{_shown(_reached_at(bound if bound in _EVERY_ADDRESS else host))}:{port}"
+
+
 def _reached_at(host: str) -> str:
     """Return a host name or address that other machines can use. If the server listens on all addresses, return this
     machine's address on the network.
     """
     import socket
 
-    name = host.strip("[]")
+    name = ipv4_of(host)
     if name not in _EVERY_ADDRESS:
         return name
     family, elsewhere = _ELSEWHERE[name]

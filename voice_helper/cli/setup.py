@@ -25,7 +25,7 @@ from voice_helper.cli.options import (
     terminal,
 )
 from voice_helper.errors import SoundDeviceError, Terminated, VoiceHelperError
-from voice_helper.support.paths import settings_file
+from voice_helper.support.paths import is_file, settings_file
 from voice_helper.support.silence_stderr import without_sound_library_noise
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
@@ -84,7 +84,7 @@ def start(options: Options, context: click.Context) -> None:
     about = plain(name_of(language_folder(options)))
     console.print(f"[bold]voice_helper[/bold]: ask aloud about {about}, and get step-by-step help.", highlight=False)
     console.print(disclaimer(options), style="dim")
-    if not settings_file().is_file():
+    if not is_file(settings_file()):
         console.print("\nFirst, let's test the sound. Ctrl-C ends this at any time.")
         options = _set_up(options, console)
     while True:
@@ -94,12 +94,12 @@ def start(options: Options, context: click.Context) -> None:
         chosen = _asked("Enter, or a letter", lambda text: text.lower() in _CHOICES).lower()
         if chosen == "q":
             return
-        if chosen == "s":
-            options = _set_up(options, console)
-            continue
         kept = {name: getattr(options, name) for name in ("number", "microphone", "loudspeaker")}
         try:
-            _begin(context, chosen, {**context.params, **kept})
+            if chosen == "s":
+                options = _set_up(options, console)
+            else:
+                _begin(context, chosen, {**context.params, **kept})
         except VoiceHelperError as error:
             show_error(error)
         except (KeyboardInterrupt, click.Abort) as interrupt:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 import click
 
 from voice_helper.cli.options import (
+    FilePath,
     Options,
+    check_not_overwritten,
     common,
     counted,
     language_folder,
@@ -89,12 +91,12 @@ _BATCH_OPTIONS: Final = (
     click.option("--explain", is_flag=True, help="Show the reasons for each sentence."),
     click.option(
         "--output",
-        type=click.Path(path_type=Path),
+        type=FilePath(path_type=Path),
         help="Write the report to this file instead of the screen, in full or not at all.",
     ),
     click.option(
         "--compare",
-        type=click.Path(path_type=Path),
+        type=FilePath(path_type=Path),
         metavar="OLD.jsonl",
         help="Show what broke and what was fixed since --format jsonl wrote this file.",
     ),
@@ -120,7 +122,7 @@ def _tested(command: Callable[..., None]) -> Any:
 
 
 @click.command("test-intents")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("files", nargs=-1, type=FilePath(path_type=Path, allow_dash=True))
 @click.option(
     "--history/--no-history", default=True, help="Keep the lines you type at the prompt, on this machine only."
 )
@@ -153,6 +155,7 @@ def test_intents(options: Options, batch: Batch, files: tuple[Path, ...], histor
         return
     if batch.cluster and batch.audio:
         raise click.UsageError("--cluster distributes texts, not audio files")
+    check_not_overwritten("--output", batch.output, files, "the lines in")
     earlier = _earlier(batch)
     skill = open_chosen_skill(options)
     cases = [

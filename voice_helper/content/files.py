@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from voice_helper.content.documents import Item, Place, Problems
-from voice_helper.support.paths import data_folder
+from voice_helper.support.paths import data_folder, is_file
 
 NEEDED = ("language.yaml", "answers.yaml")
 OPTIONAL = (
@@ -70,14 +70,14 @@ def read_files(folder: Path) -> Files:
     sentences = sorted(path for path in (folder / "sentences").glob("*") if not is_left_by_a_program(path))
     for path in (*sorted(known), *(path.with_suffix(_SHORT_YAML) for path in sorted(known)), *sentences):
         usual = path.with_suffix(YAML) if path.suffix == _SHORT_YAML else path
-        if usual.suffix != YAML or (path.parent == folder and not path.is_file()):
+        if usual.suffix != YAML or (path.parent == folder and not is_file(path)):
             continue
         if usual in found:
             twice.append(path)
         found.setdefault(usual, path)
     order = {folder / name: number for number, name in enumerate((*NEEDED, *OPTIONAL))}
     paths = sorted(found, key=lambda path: (order.get(path, len(order)), path))
-    paths += [path for path in (folder / WORDINGS,) if path.is_file()]
+    paths += [path for path in (folder / WORDINGS,) if is_file(path)]
     paths += sorted(data_folder("intents").glob(USUAL_PAGE.format("*")))
     read = {path: _raw(found.get(path, path)) for path in paths}
     return Files(folder, read, {usual: path for usual, path in found.items() if usual != path}, tuple(twice))

@@ -8,6 +8,7 @@ replaced by sentences that start or end with a sign of danger.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -72,11 +73,12 @@ def export_files(
     This takes about a minute. The caller can pass a function `each` that yields the given templates one by one and
     shows the progress.
     """
-    content, meanings = skill.content, _meanings(skill, each)
+    content, spoken = skill.content, _SpokenAnswers(skill.content)
+    meanings = _meanings(skill, spoken, each)
     language = content.language.code
     first = "\n#   ".join(name for name, meaning in meanings.items() if meaning.match.intent in HELP_NOW)
     sentences = {"language": language, **_sentences(content, meanings)}
-    answers = {"intent_script": {name: _script(content, meaning) for name, meaning in meanings.items()}}
+    answers = {"intent_script": {name: _script(spoken, meaning) for name, meaning in meanings.items()}}
     return {
         f"custom_sentences/{language}/voice_helper.yaml": _text(
             content, _SENTENCES.format(content.about, language), first, sentences
@@ -100,14 +102,35 @@ def _text(content: Content, about: str, first: str, written: Mapping[str, Any]) 
 # Group the sentences by their answers
 
 
-def _meanings(skill: Skill, each: Callable[[Sequence[Template]], Iterable[Template]]) -> dict[str, _Meaning]:
+class _SpokenAnswers:
+    """The spoken answers to the intents and slot values of an intents folder. Each is put together once."""
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self._said: dict[tuple[object, ...], str] = {}
+
+    def to(self, match: Match, slots: Mapping[str, str] | None = None) -> str:
+        """Return the answer to a match with more slot values."""
+        asked = Match(match.intent, {**match.slots, **(slots or {})}, family=match.family, denied=match.denied)
+        key = (asked.intent, tuple(asked.slots.items()), asked.family, asked.denied, match.possible)
+        if key not in self._said:
+            answer = self.content.answers.answer(asked, full_given=False).spoken()
+            if match.possible:  # start with the emergency number, as in a conversation
+                answer = f"{self.content.answers.filled(self.content.answers.possible).text} {answer}"
+            self._said[key] = answer
+        return self._said[key]
+
+
+def _meanings(
+    skill: Skill, spoken: _SpokenAnswers, each: Callable[[Sequence[Template]], Iterable[Template]]
+) -> dict[str, _Meaning]:
     """Return the Home Assistant intents by name, starting with those that tell the user to get help."""
     answers = skill.content.answers
     names: dict[tuple[str, str], str] = {}
     meanings: dict[str, _Meaning] = {}
     for template in each(list(_exported(skill))):
-        for match, text in _understood(skill, template):
-            key = (match.intent, _spoken(skill.content, match, {}))
+        for match, text in _understood(skill, spoken, template):
+            key = (match.intent, spoken.to(match))
             if key not in names:
                 names[key] = _name(match)
                 meanings[names[key]] = _Meaning(match)
@@ -149,31 +172,31 @@ def _exported(skill: Skill) -> Iterator[Template]:
             yield template
 
 
-def _understood(skill: Skill, template: Template) -> Iterator[tuple[Match, str]]:
+def _understood(skill: Skill, spoken: _SpokenAnswers, template: Template) -> Iterator[tuple[Match, str]]:
     """Yield a template with its meaning. Sentences of the template with another meaning are yielded separately.
 
     If both match, Home Assistant takes the intent whose name sorts first: the one that tells the user to get help.
     """
-    drawn = _with_meaning(skill, template, _DRAWS)
+    drawn = _with_meaning(skill, spoken, template, _DRAWS)
     first = drawn[0][0]
     if all(match == first for match, _ in drawn):
         drawn = [(first, template.text)]
     else:
-        drawn = _with_meaning(skill, template, _MAX_WRITTEN_OUT)
+        drawn = _with_meaning(skill, spoken, template, _MAX_WRITTEN_OUT)
         alarms = [(match, text) for match, text in drawn if match.intent in HELP_NOW]
         own = Match(template.intent)
         if own.intent not in HELP_NOW and all(match == own for match, _ in drawn if match.intent not in HELP_NOW):
             drawn = [(own, template.text), *alarms]
     for match, text in drawn:
         if match.intent in skill.content.answers.entries:
-            yield from _by_values(skill.content, match, replace(template, text=text))
+            yield from _by_values(spoken, match, replace(template, text=text))
 
 
-def _with_meaning(skill: Skill, template: Template, count: int) -> list[tuple[Match, str]]:
-    return [(_meaning(skill, template, text), text) for text in skill.content.sentences.draw(template, count)]
+def _with_meaning(skill: Skill, spoken: _SpokenAnswers, template: Template, count: int) -> list[tuple[Match, str]]:
+    return [(_meaning(skill, spoken, template, text), text) for text in skill.content.sentences.draw(template, count)]
 
 
-def _meaning(skill: Skill, template: Template, text: str) -> Match:
+def _meaning(skill: Skill, spoken: _SpokenAnswers, template: Template, text: str) -> Match:
     """Return the meaning of a sentence that a template produces.
 
     A sign of danger in the sentence takes priority over the template's intent.
@@ -187,17 +210,17 @@ def _meaning(skill: Skill, template: Template, text: str) -> Match:
     if match.intent not in skill.content.answers.entries:
         return plain
     told = Match(match.intent, family=match.family, denied=match.denied, possible=match.possible)
-    return told if _spoken(skill.content, told, {}) != _spoken(skill.content, plain, {}) else plain
+    return told if spoken.to(told) != spoken.to(plain) else plain
 
 
-def _by_values(content: Content, match: Match, template: Template) -> Iterator[tuple[Match, str]]:
+def _by_values(spoken: _SpokenAnswers, match: Match, template: Template) -> Iterator[tuple[Match, str]]:
     """Yield the parts of a template, each with the slot values that its words stand for.
 
     Home Assistant fills a slot only from a list that the template names, not from the template's other words. If the
     options of a choice stand for different values, the choice is resolved, starting with the choice that best separates
     the values. If no choice separates them, the sentences are written out one by one.
     """
-    found = _values_in_words(content, match, template)
+    content, found = spoken.content, _values_in_words(spoken, match, template)
     if len(set(found.values())) <= 1:
         yield replace(match, slots=dict(next(iter(found.values()), ()))), template.text
         return
@@ -207,20 +230,31 @@ def _by_values(content: Content, match: Match, template: Template) -> Iterator[t
         yield from ((replace(match, slots=dict(values)), text) for text, values in found.items())
         return
 
-    def mixed(way: list[Template]) -> float:
-        return sum(len(set(_values_in_words(content, match, part, _DRAWS).values())) for part in way) / len(way)
+    for part in _best_separating(spoken, match, ways):
+        yield from _by_values(spoken, match, part)
 
-    for part in min(ways, key=mixed) if len(ways) > 1 else ways[0]:
-        yield from _by_values(content, match, part)
+
+def _best_separating(spoken: _SpokenAnswers, match: Match, ways: Sequence[list[Template]]) -> list[Template]:
+    """Return the way whose parts have the fewest values on average, or the first of several such ways."""
+    best, fewest = ways[0], math.inf
+    for way in ways if len(ways) > 1 else ():
+        values = 0
+        for part in way:
+            values += len(set(_values_in_words(spoken, match, part, _DRAWS).values()))
+            if values / len(way) >= fewest:  # the other parts would only add to it
+                break
+        else:
+            best, fewest = way, values / len(way)
+    return best
 
 
 def _values_in_words(
-    content: Content, match: Match, template: Template, draws: int = _VALUE_DRAWS
+    spoken: _SpokenAnswers, match: Match, template: Template, draws: int = _VALUE_DRAWS
 ) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return sentences of a template, each with the slot values that affect the answer but come from none of the
     template's lists.
     """
-    sentences = content.sentences
+    sentences = spoken.content.sentences
     filled = {slot for slot, _ in sentences.lists_named_in([template.text])}
     slots = [slot for slot in sentences.slots_of.get(match.intent, ()) if slot not in filled]
     is_one_text = _CHOICE.search(template.text) is None
@@ -228,15 +262,11 @@ def _values_in_words(
     slots = [slot for slot in slots if sentences.may_name(slot, words)]
     if not slots:
         return {template.text: ()}
-    plain = _spoken(content, match, {})
-    answers: dict[tuple[tuple[str, str], ...], str] = {}
+    plain = spoken.to(match)
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     for text in (template.text,) if is_one_text else sentences.draw(template, draws):
         found_slots = sentences.find_slots(sentences.language.comparable(text), slots, misheard=False)
-        values = tuple(found_slots.items())
-        if values not in answers:
-            answers[values] = _spoken(content, match, found_slots) if values else plain
-        found[text] = values if answers[values] != plain else ()
+        found[text] = tuple(found_slots.items()) if spoken.to(match, found_slots) != plain else ()
     return found
 
 
@@ -287,25 +317,18 @@ def _renamed(template: str) -> str:
 # Answers
 
 
-def _script(content: Content, meaning: _Meaning) -> dict[str, Any]:
+def _script(spoken: _SpokenAnswers, meaning: _Meaning) -> dict[str, Any]:
     """Build the answer for Home Assistant: plain text, or a Jinja template if slot values change the answer."""
-    plain = _spoken(content, meaning.match, {})
+    plain = spoken.to(meaning.match)
     cases: dict[tuple[str, str], list[str]] = {}
-    for slot, value in _values(content, meaning):
-        text = _spoken(content, meaning.match, {slot: value})
+    for slot, value in _values(spoken.content, meaning):
+        text = spoken.to(meaning.match, {slot: value})
         if text != plain:
             cases.setdefault((slot, text), []).append(value)
     said = ""
     for (slot, text), values in cases.items():
         said += f"{{% {'elif' if said else 'if'} ({slot} | default('')) in {json.dumps(values)} %}}{text}"
     return {"speech": {"text": f"{said}{{% else %}}{plain}{{% endif %}}" if said else plain}}
-
-
-def _spoken(content: Content, match: Match, slots: Mapping[str, str]) -> str:
-    asked = Match(match.intent, {**match.slots, **slots}, family=match.family, denied=match.denied)
-    answer = content.answers.answer(asked, full_given=False).spoken()
-    # for a possible alarm, start with the emergency number, as in a conversation
-    return f"{content.answers.filled(content.answers.possible).text} {answer}" if match.possible else answer
 
 
 def _values(content: Content, meaning: _Meaning) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from typing import Any
 import voice_helper
 from voice_helper.errors import EngineFaultError, VoiceHelperError, needs_package
 from voice_helper.recognizers import EngineRequest, OpenedRecognizer
+from voice_helper.support.processes import starting_process
 from voice_helper.types import AudioChunk, Phrases, Transcript
 
 _MODULE = "voice_helper.recognizers.vosk_process"
@@ -33,12 +34,13 @@ class VoskProcess:
         self.model = model
         package = str(Path(voice_helper.__file__).parent.parent)
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", _MODULE, str(model)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        )
+        with starting_process():
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", _MODULE, str(model)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            )
         self._one_at_a_time = threading.Lock()
         weakref.finalize(self, _end, self._process)
 

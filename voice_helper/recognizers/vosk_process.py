@@ -167,7 +167,7 @@ class Worker:
 
 def main() -> None:
     """Serve the model in the folder given as an argument until the input closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows, Ctrl-C goes to this process as well
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # keep library output out of the replies
     worker: Worker | None = None

@@ -20,11 +20,21 @@ MAX_WAIT_SECONDS: Final = 5.0
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can connect to a server at this host."""
     try:
-        address = ipaddress.ip_address(host.strip("[]"))
+        return ipaddress.ip_address(ipv4_of(host)).is_loopback
     except ValueError:
         return host.lower().rstrip(".") == "localhost"
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+
+
+def ipv4_of(host: str) -> str:
+    """Return a host without the brackets of a URL, and an IPv4 address that is written as IPv6 (`::ffff:127.0.0.1`) as
+    IPv4.
+    """
+    name = host.strip("[]")
+    try:
+        mapped = getattr(ipaddress.ip_address(name), "ipv4_mapped", None)
+    except ValueError:
+        return name
+    return str(mapped or name)
 
 
 def situation_at(host: str) -> dict[str, str]:

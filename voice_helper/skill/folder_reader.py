@@ -36,6 +36,7 @@ from voice_helper.dialogue.scope import Subject, name_inside, read_subject
 from voice_helper.errors import IntentsError
 from voice_helper.skill.phrasebook import Phrasebook, read_phrasebook
 from voice_helper.skill.web_labels import WebLabels, read_web_labels
+from voice_helper.support.paths import is_folder
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, OUT_OF_SCOPE, Phrases, Row
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.safety import SafetyRules, read_safety
@@ -197,7 +198,7 @@ def _read(
     files: Files, settings: Mapping[str, str], problems: Problems, before: Content | None = None
 ) -> Content | None:
     folder = files.folder
-    if not folder.is_dir():
+    if not is_folder(folder):
         problems.add(Place(str(folder), 1), "there is no such intents folder")
         return None
     documents: dict[str, Item] = {}

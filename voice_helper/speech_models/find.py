@@ -9,7 +9,7 @@ from typing import Final
 
 from voice_helper.errors import ModelMissingError
 from voice_helper.support.engines import MODEL_KINDS, ModelKind
-from voice_helper.support.paths import data_folder, user_models_folder
+from voice_helper.support.paths import data_folder, is_file, is_folder, user_models_folder
 
 _MARK_WITHIN_BYTES: Final = 64
 
@@ -47,7 +47,7 @@ def usable_models(engine: str) -> Iterator[Path]:
 
 def missing_in(folder: Path, engine: str = "vosk") -> str | None:
     """Return what is missing from a folder that should hold a model of the engine, or `None` if nothing is."""
-    return _lacks(MODEL_KINDS[engine], folder) if folder.is_dir() else "there is no such folder"
+    return _lacks(MODEL_KINDS[engine], folder) if is_folder(folder) else "there is no such folder"
 
 
 def engine_of(folder: Path) -> str | None:
@@ -57,7 +57,7 @@ def engine_of(folder: Path) -> str | None:
 
 def most_like(folder: Path) -> str:
     """Return the engine whose models share the most files with a folder that holds no complete model."""
-    return max(MODEL_KINDS, key=lambda engine: sum((folder / name).is_file() for name in MODEL_KINDS[engine].files))
+    return max(MODEL_KINDS, key=lambda engine: sum(is_file(folder / name) for name in MODEL_KINDS[engine].files))
 
 
 def is_named_for_a_language(folder: Path) -> bool:
@@ -74,7 +74,7 @@ def is_named_for_a_language(folder: Path) -> bool:
 def search_folders(engine: str = "vosk") -> tuple[Path, ...]:
     """Return the folders that are searched for models of the engine, in search order."""
     kind = MODEL_KINDS[engine]
-    others = (Path(folder).expanduser() for folder in kind.folders)
+    others = (Path(os.path.expanduser(folder)) for folder in kind.folders)  # noqa: PTH111 - without a home, it stays
     return (data_folder("models"), *_named(kind), user_models_folder(), *others)
 
 
@@ -100,9 +100,9 @@ def _checked(engine: str, folder: Path) -> Path:
 
 def _lacks(kind: ModelKind, folder: Path) -> str | None:
     for name in kind.files:
-        if not (folder / name).is_file():
+        if not is_file(folder / name):
             return f"{name} is missing"
-    if not any(all((folder / name).is_file() for name in group) for group in kind.alternatives):
+    if not any(all(is_file(folder / name) for name in group) for group in kind.alternatives):
         return kind.without_alternatives
     if kind.mark is None:
         return None

@@ -245,7 +245,7 @@ def write_whole(path: Path, content: bytes) -> None:
     if path.exists() and not path.is_file():  # such as /dev/stdout, which cannot be replaced
         path.write_bytes(content)
         return
-    path = path.resolve()
+    path = Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a link that leads to itself
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:

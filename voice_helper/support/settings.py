@@ -11,7 +11,7 @@ from typing import Final
 
 from voice_helper.errors import SettingsError
 from voice_helper.support.cache import write_whole
-from voice_helper.support.paths import settings_file
+from voice_helper.support.paths import is_file, settings_file
 
 SETTINGS: Final = (
     "number",
@@ -43,8 +43,6 @@ def read_settings(path: Path) -> Mapping[str, Setting]:
 
     Raises `SettingsError` with the file and the line if a setting is invalid.
     """
-    if not path.is_file():
-        return {}
     return _parsed(_text_in(path), path)
 
 
@@ -59,9 +57,14 @@ def usable_settings(path: Path) -> Mapping[str, Setting]:
 
 
 def _text_in(path: Path) -> str:
+    """Return the text of the file, or none if there is no file. Raises `SettingsError` if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}", hint="check its permissions") from error
+    except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: cannot be read: {error}", hint=_MEND) from error
 
 
@@ -102,7 +105,7 @@ def file_that_sets(value: str, names: Collection[str]) -> Path | None:
 
 def begin_settings(path: Path) -> None:
     """Create the settings file, with an explanatory comment, if it does not exist. Raises `SettingsError`."""
-    if not path.exists():
+    if not is_file(path):
         _write(
             path,
             f"# What you set once for voice-helper: {', '.join(_KNOWN)}.\n",
@@ -117,7 +120,7 @@ def keep_setting(path: Path, name: str, value: str) -> None:
     import tomllib
 
     expected = {**read_settings(path), name: value}  # raises if the file is unreadable, which prevents overwriting it
-    before = _text_in(path).splitlines() if path.is_file() else []
+    before = _text_in(path).splitlines()
     kept = [line for line in before if not _sets(name).match(line)]  # too little work to depend on tomlkit
     text = "".join(f"{line}\n" for line in (*kept, f"{name} = {json.dumps(value, ensure_ascii=False)}"))
     try:

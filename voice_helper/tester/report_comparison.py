@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from voice_helper.content.documents import Place
 from voice_helper.errors import VoiceHelperError
-from voice_helper.tester.run import Case, Result, json_object, read_context
+from voice_helper.tester.run import Case, Result, json_object, lines_of, read_context
 from voice_helper.understanding.understand import Context
 
 HINT = "name a file that voice-helper test-intents ... --format jsonl wrote before the change"
@@ -91,7 +91,7 @@ def circumstances(case: Case) -> str:
 def read_results(path: Path) -> dict[Key, Earlier]:
     """Read the results of an earlier run. Raises `VoiceHelperError` with file and line if they are invalid."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = lines_of(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
         raise VoiceHelperError(f"{path} cannot be read: {reason}", hint=HINT) from error

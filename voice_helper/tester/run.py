@@ -179,13 +179,11 @@ def read_cases(path: Path, text: str) -> Iterator[Case]:
     if path.suffix == ".json" or _ARRAY.match(text):
         yield from _array_cases(path, text)
         return
-    first_line = text.lstrip().partition("\n")[0]
-    for separator in ",\t":
-        columns = [name.strip().strip('"') for name in first_line.split(separator)]
-        if path.suffix == _TABLES[separator] or (len(columns) > 1 and "text" in columns and "intent" in columns):
-            yield from _table_cases(path, text, separator)
-            return
-    for number, raw in enumerate(text.splitlines(), 1):
+    separator = _separator(path, text)
+    if separator is not None:
+        yield from _table_cases(path, text, separator)
+        return
+    for number, raw in enumerate(lines_of(text), 1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
@@ -203,7 +201,29 @@ _RESULT_KEYS = frozenset(
 )  # fmt: skip
 _EXAMPLE = 'write one JSON object a line, such as {"text": "what people say"}'
 _ARRAY = re.compile(r'\s*\[\s*(?:[{"\]]|$)')
-_TABLES = {",": ".csv", "\t": ".tsv"}
+_SEPARATORS = ",;\t"  # a spreadsheet writes semicolons where the comma is a decimal point
+_TABLES = {".csv": ",", ".tsv": "\t"}
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text. Characters such as U+2028 end no line: they may be in the middle of a JSON text."""
+    return re.split(r"\r\n|\r|\n", text)
+
+
+def _separator(path: Path, text: str) -> str | None:
+    """Return the separator of a table, or `None` if the text is no table."""
+    first_line = lines_of(text.lstrip())[0]
+    for separator in _SEPARATORS:
+        columns = {_column(name) for name in first_line.split(separator)}
+        if columns >= {"text", "intent"} or ("text" in columns and path.suffix in _TABLES):
+            return separator
+    return _TABLES.get(path.suffix)
+
+
+def _column(name: str) -> str:
+    """Return the name of a column. Ours may be written in any case, as in a spreadsheet."""
+    plain = name.strip().strip('"').strip()
+    return plain.casefold() if plain.casefold() in _CASE_KEYS else plain
 
 
 def _array_cases(path: Path, text: str) -> Iterator[Case]:
@@ -212,7 +232,7 @@ def _array_cases(path: Path, text: str) -> Iterator[Case]:
         entries = json.loads(text)
     except json.JSONDecodeError as error:
         if path.suffix == ".json" and error.msg == "Extra data":  # one object per line
-            for number, line in enumerate(text.splitlines(), 1):
+            for number, line in enumerate(lines_of(text), 1):
                 if line.strip():
                     yield _json_case(line, Place(str(path), number))
             return
@@ -239,7 +259,8 @@ def _table_cases(path: Path, text: str, separator: str) -> Iterator[Case]:
     rows = csv.DictReader(io.StringIO(text), delimiter=separator, skipinitialspace=True, strict=True)
     hint = f"name the columns in the first line, such as text{separator}intent"
     try:
-        if "text" not in (rows.fieldnames or ()):
+        rows.fieldnames = [_column(name) for name in rows.fieldnames or ()]
+        if "text" not in rows.fieldnames:
             raise VoiceHelperError(f'{Place(str(path), 1)}: there is no column "text"', hint=hint)
         for row in rows:
             place = Place(str(path), rows.line_num)

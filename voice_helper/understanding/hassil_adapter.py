@@ -8,9 +8,9 @@ from __future__ import annotations
 import random
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, reduce
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from hassil.expression import (
     Alternative,
@@ -30,6 +30,9 @@ from hassil.recognize import recognize_all
 from voice_helper.understanding.prefilter import Name
 from voice_helper.understanding.required_fragments import Clauses
 from voice_helper.understanding.slots import SlotValue
+
+Drawing: TypeAlias = Callable[[random.Random, list[str]], None]
+"""Draws one text of an expression and appends its pieces to a list."""
 
 
 class Matched(NamedTuple):
@@ -90,6 +93,7 @@ class Templates:
         self._rules = raw_rules
         self._read_lists: dict[str, SlotList] = {}
         self._rule_pieces: dict[str, _Pieces] = {}
+        self._rule_drawings: dict[str, Drawing] = {}
 
     def matches(self, text: str, candidates: Iterable[tuple[str, str]]) -> Iterator[Matched]:
         """Yield every match of a text with one of the candidates, which are pairs of an intent and a template."""
@@ -131,10 +135,12 @@ class Templates:
     def draw(self, template: str, count: int) -> tuple[str, ...]:
         """Return at most `count` different sentences of a template. Repeated calls return the same sentences."""
         chance = random.Random(zlib.crc32(template.encode()))
-        expression = parsed(template).expression
+        draw = self._drawing(parsed(template).expression)
         drawn: dict[str, None] = {}
         for _ in range(count * 3):
-            words = " ".join("".join(self._walk(expression, chance)).split())
+            pieces: list[str] = []
+            draw(chance, pieces)
+            words = " ".join("".join(pieces).split())
             if words:
                 drawn[words] = None
             if len(drawn) == count:
@@ -153,22 +159,23 @@ class Templates:
     def _rule(self, name: str) -> Expression:
         return parsed(self._rules[name]).expression
 
-    def _walk(self, expression: Expression, chance: random.Random) -> Iterator[str]:
+    def _drawing(self, expression: Expression) -> Drawing:
+        """Return a function that draws one text of an expression. It is faster than a walk through the expression."""
         if isinstance(expression, TextChunk):
-            yield expression.original_text
-        elif isinstance(expression, Alternative):
-            yield from self._walk(chance.choice(expression.items), chance)
-        elif isinstance(expression, Group):
-            items = list(expression.items)
-            if isinstance(expression, Permutation):
-                chance.shuffle(items)
-            for item in items:
-                yield from self._walk(item, chance)
-        elif isinstance(expression, ListReference):
-            entry = chance.choice(self._lists[expression.list_name])
-            yield chance.choice(entry.phrases)
-        else:
-            yield from self._walk(self._rule(_rule_name(expression)), chance)
+            text = expression.original_text
+            return lambda chance, pieces: pieces.append(text)
+        if isinstance(expression, Alternative):
+            options = [self._drawing(item) for item in expression.items]
+            return lambda chance, pieces: chance.choice(options)(chance, pieces)
+        if isinstance(expression, Group):
+            return _drawing_all([self._drawing(item) for item in expression.items], isinstance(expression, Permutation))
+        if isinstance(expression, ListReference):
+            entries = self._lists[expression.list_name]
+            return lambda chance, pieces: pieces.append(chance.choice(chance.choice(entries).phrases))
+        name = _rule_name(expression)
+        if name not in self._rule_drawings:
+            self._rule_drawings[name] = self._drawing(self._rule(name))
+        return self._rule_drawings[name]
 
     def _plainest(self, expression: Expression) -> str:
         if isinstance(expression, TextChunk):
@@ -194,6 +201,20 @@ class Templates:
         if name not in self._rule_pieces:
             self._rule_pieces[name] = self._pieces(self._rule(name))
         return self._rule_pieces[name]
+
+
+def _drawing_all(items: list[Drawing], is_permutation: bool) -> Drawing:
+    """Return a function that draws one text of each item, for a permutation in any order."""
+
+    def draw(chance: random.Random, pieces: list[str]) -> None:
+        ordered = items
+        if is_permutation:
+            ordered = list(items)
+            chance.shuffle(ordered)
+        for item in ordered:
+            item(chance, pieces)
+
+    return draw
 
 
 def _rule_name(expression: Expression) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from voice_helper.errors import EngineMissingError
 from voice_helper.recognizers.buffered import Samples, WholeUtterance, WithWordsSoFar
 from voice_helper.recognizers.embedded.recognizer import PhoneticRecognizer
 from voice_helper.recognizers.embedded.shared_models import EmbeddedModels
+from voice_helper.support.processes import starting_process
 from voice_helper.types import SAMPLE_RATE, Phrases, Transcript
 
 
@@ -34,7 +36,11 @@ class EmbeddedWorkers:
         self._replacing = threading.Lock()
         self._pool = self._open()
         try:
-            list(self._pool.map(_transcribed, [np.zeros(SAMPLE_RATE, dtype=np.float32)] * processes))
+            if sys.platform != "win32":
+                resource_tracker.ensure_running()  # its start would let Ctrl-C through to the processes
+            with starting_process():  # the pool starts its processes with the first request
+                begun = self._pool.map(_transcribed, [np.zeros(SAMPLE_RATE, dtype=np.float32)] * processes)
+            list(begun)
         except BrokenProcessPool as error:
             raise EngineMissingError("the recognizer processes do not start", hint="try --workers 0") from error
 
@@ -51,7 +57,9 @@ class EmbeddedWorkers:
             with self._replacing:
                 if self._pool is pool:
                     self._pool = self._open()
-            return self._pool.submit(_transcribed, samples).result()
+            with starting_process():
+                again = self._pool.submit(_transcribed, samples)
+            return again.result()
 
     def close(self) -> None:
         """End the processes."""
@@ -78,7 +86,7 @@ _recognizers: list[PhoneticRecognizer] = []
 
 
 def _begin(phrases: Phrases) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows, Ctrl-C goes to this process as well
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     _recognizers.append(EmbeddedModels(phrases).whole())
 
