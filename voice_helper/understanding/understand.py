@@ -402,11 +402,13 @@ class Understanding:
         return Match(suspicion.redirect, self._slots_in(said, suspicion.redirect), score, "nearest")
 
     def _outweighs_a_topic(self, said: NormalizedText) -> bool:
-        """Return whether a redirect may be acted on although a text may name a topic of its own.
+        """Return whether a redirect may be acted on although a text may name a topic, or end in a question, of its own.
 
-        "my doctor offered an injection, should i have it" is for a doctor, but "does wine matter" is about wine.
+        "my doctor offered an injection, should i have it" is for a doctor, but "does wine matter" is about wine, and a
+        grandson in a story is not who has the cramp.
         """
-        if self.about(said) is None or self.alarm is None:
+        has_topic = self.about(said) is not None or self._asked_at_the_end(said, beside=None) is not None
+        if not has_topic or self.alarm is None:
             return True
         return self.alarm.suspicion(said.essence).redirect_odds >= self.thresholds.redirect_sure
 
