@@ -42,7 +42,12 @@ def measure_spoken(skill: Skill, lines: list[SafetyLine]) -> dict[str, object]:
 
 
 SPLITS = ("dev", "test")
-LABELLED = {"blind": "safety-blind.jsonl", "blind-2": "safety-blind-2.jsonl", "alarm-dev": "alarm-dev.jsonl"}
+LABELLED = {
+    "blind": "safety-blind.jsonl",
+    "blind-2": "safety-blind-2.jsonl",
+    "blind-3": "safety-blind-3.jsonl",
+    "alarm-dev": "alarm-dev.jsonl",
+}
 """The splits whose lines have a label and a context."""
 
 
