@@ -5,7 +5,8 @@ Run it with `python -m bench.safety [dev|test|blind] [--spoken NTH]`.
 The lines are typed, or every NTH line is spoken by every voice, without noise and with white noise at 10 dB, and
 recognized with the embedded recognizer. `safety-dev.jsonl` may be used for tuning and training. `safety-test.jsonl`
 must not: its author had not seen the rules. `safety-blind.jsonl` was written by two people who had seen neither rules
-nor wordings. That file includes remarks in a session, and distinguishes certain from possible alarms. Never tune on it.
+nor wordings. That file includes remarks in a session, and distinguishes certain from possible alarms. Never tune on it,
+nor on `safety-blind-3.jsonl`, which is newer; `safety-blind-2.jsonl` was inspected, so it may be used for tuning.
 `alarm-dev.jsonl` has the same labels and may be used for tuning, but none of its lines are used for training.
 """
 
