@@ -33,7 +33,16 @@ from tests.support.sound import (
     write_sound,
 )
 from voice_helper.audio import devices
-from voice_helper.audio.devices import Loudspeaker, SilentPlayer, WavSource, as_output, louder, to_pcm, write_wav
+from voice_helper.audio.devices import (
+    KeptPlayer,
+    Loudspeaker,
+    SilentPlayer,
+    WavSource,
+    as_output,
+    louder,
+    to_pcm,
+    write_wav,
+)
 from voice_helper.audio.limiter import PEAK
 from voice_helper.errors import AudioFileError
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
@@ -347,6 +356,45 @@ def test_a_higher_loudness_plays_louder() -> None:
     player = SilentPlayer(keep=True)
     player.play(as_pcm(np.full(10, 0.25)), 2.0)
     assert set(as_array(player.finish())) == {16382}
+
+
+def test_what_a_loudspeaker_plays_is_recorded_while_it_plays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    device, path = Device(), tmp_path / "spoken.wav"
+    loudspeaker = device.open(monkeypatch)
+    player = KeptPlayer(loudspeaker, path, print)
+    player.play(as_pcm(np.full(SAMPLE_RATE // 2, 0.25)))
+    for _ in range(100):
+        device.ask(loudspeaker)
+        player.advance(CHUNK_SAMPLES)
+    assert not player.is_playing
+    assert seconds_of(pcm_of(path)) > 100 * CHUNK_SAMPLES / SAMPLE_RATE - 1.0  # what a crash would leave
+    player.close()
+    assert pcm_of(path) == bytes(device.heard)
+
+
+def test_hushed_speech_is_not_recorded(tmp_path: Path) -> None:
+    player = KeptPlayer(SilentPlayer(), tmp_path / "spoken.wav", print)
+    player.play(as_pcm(np.full(SAMPLE_RATE, 0.25)))
+    player.advance(CHUNK_SAMPLES)
+    player.hush()
+    player.advance(CHUNK_SAMPLES)
+    player.close()
+    assert np.count_nonzero(as_array(pcm_of(tmp_path / "spoken.wav"))) == CHUNK_SAMPLES
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_ends_the_recording_but_not_the_speech() -> None:
+    told = list[str]()
+    player = KeptPlayer(SilentPlayer(), Path("/dev/full"), told.append)
+    player.play(as_pcm(np.full(4 * SAMPLE_RATE, 0.25)))
+    assert all(any(player.advance(CHUNK_SAMPLES)) for _ in range(100))
+    player.close()
+    assert told == ["/dev/full is no longer written: No space left on device"]
+
+
+def test_a_recording_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(AudioFileError, match="cannot be written"):
+        KeptPlayer(SilentPlayer(), tmp_path / "nowhere" / "spoken.wav", print)
 
 
 # A busy machine

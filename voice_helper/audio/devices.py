@@ -300,29 +300,48 @@ class KeptSource:
 
     def chunks(self) -> Iterator[AudioChunk]:
         """Yield the audio of the source and record it."""
-        file, is_kept = _wav_writer(self._opened), True
+        file = _GrowingWav(self._opened, lambda why: self._announce(f"the recording is no longer saved: {why}"))
         try:
-            for number, chunk in enumerate(self._source.chunks(), 1):
-                is_kept = is_kept and self._keep(file, number, chunk)
+            for chunk in self._source.chunks():
+                file.add(chunk.pcm)
                 yield chunk
         finally:
-            with contextlib.suppress(OSError):
-                file.close()
-            with contextlib.suppress(OSError):
-                self._opened.close()
+            file.close()
 
-    def _keep(self, file: wave.Wave_write, number: int, chunk: AudioChunk) -> bool:
-        """Write a chunk. Return whether the recording can continue."""
+
+class _GrowingWav:
+    """A WAV file that is written as its audio arrives. Even if the program crashes, at most the last second is missing.
+
+    If the disk is full, only the file stops growing.
+    """
+
+    def __init__(self, opened: BinaryIO, stopped: Callable[[str], None]) -> None:
+        """Write to an opened file. `stopped` is called with the reason if that fails."""
+        self._opened, self._stopped = opened, stopped
+        self._file = _wav_writer(opened)
+        self._has_stopped, self._pieces = False, 0
+
+    def add(self, pcm: bytes) -> None:
+        """Write a piece of about the length of a chunk."""
+        if self._has_stopped:
+            return
+        self._pieces += 1
         try:
-            if number % _CHUNKS_A_SECOND:
-                file.writeframesraw(chunk.pcm)
+            if self._pieces % _CHUNKS_A_SECOND:
+                self._file.writeframesraw(pcm)
             else:
-                file.writeframes(chunk.pcm)  # also updates the length in the header
+                self._file.writeframes(pcm)  # also updates the length in the header
                 self._opened.flush()
         except OSError as error:
-            self._announce(f"the recording is no longer saved: {error.strerror}")
-            return False
-        return True
+            self._has_stopped = True
+            self._stopped(str(error.strerror))
+
+    def close(self) -> None:
+        """Complete and close the file."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._opened.close()
 
 
 def _quiet_chunks(seconds: float) -> Iterator[AudioChunk]:
@@ -371,7 +390,11 @@ def write_wav(path: Path, pcm: bytes) -> None:
             file.writeframes(pcm)
         write_whole(path, made.getvalue())
     except OSError as error:
-        raise AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another location") from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> AudioFileError:
+    return AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another location")
 
 
 def _wav_writer(opened: BinaryIO) -> wave.Wave_write:
@@ -511,6 +534,45 @@ class SilentPlayer:
     def finish(self) -> bytes:
         """Return all audio played so far, followed by the audio that is still queued."""
         return bytes(self._played + self._waiting)
+
+
+class KeptPlayer:
+    """Records what a player plays, with the silence in between, to a WAV file."""
+
+    def __init__(self, player: Player, path: Path, announce: Callable[[str], None]) -> None:
+        """Create the file. Raises `AudioFileError` if that fails.
+
+        `announce` is called with a message if the recording has to stop.
+        """
+        self._player = player
+        try:
+            opened = path.open("wb")
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        self._file = _GrowingWav(opened, lambda why: announce(f"{path} is no longer written: {why}"))
+
+    def play(self, pcm: bytes, loudness: float = 1.0) -> None:
+        """Queue audio for playback."""
+        self._player.play(pcm, loudness)
+
+    def hush(self) -> None:
+        """Stop playback immediately."""
+        self._player.hush()
+
+    def advance(self, samples: int) -> bytes:
+        """Return the audio played in this time, and record it."""
+        played = self._player.advance(samples)
+        self._file.add(played)
+        return played
+
+    @property
+    def is_playing(self) -> bool:
+        """Return whether any audio is still playing or queued."""
+        return self._player.is_playing
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._file.close()
 
 
 class _Device:
