@@ -438,6 +438,7 @@ def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Opene
             model=options.model,
             workers=workers,
             second_opinion=options.second_opinion,
+            announce=note,
         )
     if choice.advice:
         note(choice.advice)
