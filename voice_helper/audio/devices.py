@@ -255,7 +255,7 @@ class LastingMicrophone:
         except SoundDeviceError as error:
             self._announce(f"{error.message}; the program continues, and listens again when the microphone is back")
             self.away = error.message
-            microphone.close()
+            microphone.let_go()  # without waiting: the session continues meanwhile
             self._microphone = None
 
 
@@ -579,21 +579,17 @@ class _Device:
     """An open sound device that is released at the end of its `with` block."""
 
     _stream: Any
+    _releasing: threading.Thread | None = None
 
     def close(self) -> None:
-        """Release the device. If the sound library hangs, abandon the device.
+        """Release the device. If the sound library hangs, abandon the device."""
+        self.let_go().join(_RELEASE_SECONDS)
 
-        Closing a stream waits for the library's own thread, which may wait forever for a sound server that has died.
-        """
-        release = threading.Thread(target=self._release, args=(self._stream,), name="release", daemon=True)
-        release.start()
-        release.join(_RELEASE_SECONDS)
-
-    @staticmethod
-    def _release(stream: Any) -> None:
-        with contextlib.suppress(Exception):
-            stream.abort()
-            stream.close()
+    def let_go(self) -> threading.Thread:
+        """Begin to release the device, unless that has begun. Return the thread that does so."""
+        if self._releasing is None:
+            self._releasing = _begin_release(self._stream)
+        return self._releasing
 
     def __enter__(self) -> Self:
         return self
@@ -627,11 +623,12 @@ class Loudspeaker(_Device):
 
     def _open(self) -> None:
         sounddevice = import_sounddevice()
-        self._stream, self._rate = _open_stream(sounddevice.RawOutputStream, self._device, self._fill, "loudspeaker")
-        self._latency_seconds = float(self._stream.latency)
+        stream, self._rate = _open_stream(sounddevice.RawOutputStream, self._device, self._fill, "loudspeaker")
+        self._latency_seconds = float(stream.latency)
         self._lasts_until, self._behind_samples = math.nan, 0
         self._at_16_khz = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
-        _start(self._stream, "loudspeaker")
+        _start(stream, "loudspeaker")
+        self._stream, self._releasing = stream, None
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
         """Queue audio for playback."""
@@ -651,7 +648,7 @@ class Loudspeaker(_Device):
         """Return the audio that the device played during the last `samples`, aligned with the input, sample by sample,
         since playback began.
         """
-        if not self._stream.active or self._stalled_seconds > _STALLED_SECONDS:
+        if self._releasing or not _is_active(self._stream) or self._stalled_seconds > _STALLED_SECONDS:
             return self._advance_without_device(samples)
         with self._lock:
             sound = bytes(self._played)
@@ -682,13 +679,13 @@ class Loudspeaker(_Device):
     def _advance_without_device(self, samples: int) -> bytes:
         if not self._chunks_away:
             self._announce("the loudspeaker was disconnected; the program continues, and speaks again when it is back")
+            self.let_go()  # without waiting: the caller also listens
         self._chunks_away += 1
         with self._lock:
             del self._waiting[: round(samples * self._rate / SAMPLE_RATE) * 2]
             if not self._waiting:
                 self._drained.set()
         if self._chunks_away % _LOOK_AGAIN_CHUNKS == 0:
-            self.close()
             with contextlib.suppress(SoundDeviceError), quiet_stderr():
                 self._open()
                 self._chunks_away, self._stalled_seconds = 0, 0.0
@@ -709,7 +706,7 @@ class Loudspeaker(_Device):
         while not self._drained.wait(_LOOK_SECONDS):
             stalled_seconds = 0.0 if len(self._waiting) < left else stalled_seconds + _LOOK_SECONDS
             left = len(self._waiting)
-            if not self._stream.active or stalled_seconds > _STALLED_SECONDS:
+            if not _is_active(self._stream) or stalled_seconds > _STALLED_SECONDS:
                 raise SoundDeviceError(
                     "the loudspeaker was disconnected", hint="plug it in again, then: voice-helper doctor"
                 )
@@ -762,10 +759,11 @@ class Microphone(_Device):
         """Open the device. Raises `SoundDeviceError` if no device works."""
         self._sound: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
         sounddevice = import_sounddevice()
-        self._stream, self._rate = _open_stream(sounddevice.RawInputStream, device, self._take, "microphone")
+        stream, self._rate = _open_stream(sounddevice.RawInputStream, device, self._take, "microphone")
         self._due = clock_seconds()
         self._late_since: float | None = None
-        _start(self._stream, "microphone")
+        _start(stream, "microphone")
+        self._stream = stream
 
     def chunks(self) -> Iterator[AudioChunk]:
         """Yield audio as it arrives. Raises `SoundDeviceError` when the microphone is disconnected."""
@@ -884,9 +882,34 @@ def _start(stream: Any, what: str) -> None:
     try:
         stream.start()
     except import_sounddevice().PortAudioError as error:
+        _begin_release(stream)
         raise SoundDeviceError(
             f"the {what} does not start: {error}", hint="voice-helper doctor lists the sound devices"
         ) from error
+
+
+def _begin_release(stream: Any) -> threading.Thread:
+    """Close a stream on a thread of its own, and return the thread.
+
+    Closing a stream waits for the library's own thread, which may wait forever for a sound server that has died.
+    """
+
+    def release() -> None:
+        with contextlib.suppress(Exception):
+            stream.abort()
+        with contextlib.suppress(Exception):
+            stream.close()
+
+    thread = threading.Thread(target=release, name="release", daemon=True)
+    thread.start()
+    return thread
+
+
+def _is_active(stream: Any) -> bool:
+    try:
+        return bool(stream.active)
+    except import_sounddevice().PortAudioError:  # the device has vanished
+        return False
 
 
 def device_names(kind: DeviceKind) -> list[str]:
