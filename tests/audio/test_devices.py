@@ -556,3 +556,30 @@ def test_a_loudspeaker_that_vanishes_while_it_plays_is_reported(streams: list[St
     streams[0].works = False
     with pytest.raises(SoundDeviceError, match="the loudspeaker was disconnected"):
         loudspeaker.wait()
+
+
+def test_a_sound_system_that_does_not_start_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> object:
+        raise PortAudioError("Error initializing PortAudio: Unanticipated host error [PaErrorCode -9999]")
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    uses: list[Callable[[], object]] = [Loudspeaker, Microphone, lambda: devices.device_names("microphone")]
+    for use in uses:
+        with pytest.raises(SoundDeviceError, match="there is no sound device: Error initializing PortAudio"):
+            use()
+
+
+def test_devices_that_cannot_be_listed_are_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object) -> object:
+        raise PortAudioError("PortAudio not initialized")
+
+    library = SimpleNamespace(query_devices=fail, RawOutputStream=None, PortAudioError=PortAudioError)
+    monkeypatch.setattr(devices, "import_sounddevice", lambda: library)
+    uses: list[Callable[[], object]] = [
+        lambda: devices.device_names("loudspeaker"),
+        lambda: devices.device_named("kazoo", "loudspeaker"),
+        lambda: Loudspeaker("kazoo"),
+    ]
+    for use in uses:
+        with pytest.raises(SoundDeviceError, match="the sound devices cannot be listed: PortAudio not initialized"):
+            use()

@@ -833,13 +833,18 @@ def _limited_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
 
 
 def import_sounddevice() -> Any:
-    """Import sounddevice. If PortAudio is missing, raise `SoundDeviceError` with a hint on what to install."""
+    """Import sounddevice. If PortAudio is missing or does not start, raise `SoundDeviceError` with a hint."""
     try:
         return importlib.import_module("sounddevice")
     except (OSError, ImportError) as error:
         raise SoundDeviceError(
             "there is no sound device: the PortAudio library is missing",
             hint="on Debian or Ubuntu: sudo apt-get install libportaudio2; typed questions and --wav work without it",
+        ) from error
+    except Exception as error:  # importing starts PortAudio, whose own error cannot be imported if that fails
+        raise SoundDeviceError(
+            f"there is no sound device: {error}",
+            hint="check the system's sound server; typed questions and --wav work without it",
         ) from error
 
 
@@ -930,12 +935,22 @@ def is_systems_choice(name: str) -> bool:
 def device_named(device: str, kind: DeviceKind) -> str:
     """Return the full name of the device that a partial name or a number refers to. Raises `SoundDeviceError`."""
     sounddevice = import_sounddevice()
-    return str(sounddevice.query_devices(_device_by_name(sounddevice, device, kind))["name"])
+    return str(_about(sounddevice, _device_by_name(sounddevice, device, kind))["name"])
 
 
 def _devices(sounddevice: Any, kind: DeviceKind) -> list[tuple[int, str]]:
     wants = "max_input_channels" if kind == "microphone" else "max_output_channels"
-    return [(index, entry["name"]) for index, entry in enumerate(sounddevice.query_devices()) if entry[wants] > 0]
+    return [(index, entry["name"]) for index, entry in enumerate(_about(sounddevice)) if entry[wants] > 0]
+
+
+def _about(sounddevice: Any, *given: object) -> Any:
+    """Return what PortAudio says about all devices, or about one. Raises `SoundDeviceError`."""
+    try:
+        return sounddevice.query_devices(*given)
+    except sounddevice.PortAudioError as error:
+        raise SoundDeviceError(
+            f"the sound devices cannot be listed: {error}", hint="voice-helper doctor checks them"
+        ) from error
 
 
 def _device_by_name(sounddevice: Any, device: str, kind: DeviceKind) -> int:
