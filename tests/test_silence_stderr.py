@@ -6,8 +6,10 @@ import os
 import pty
 import subprocess
 import sys
+from contextlib import ExitStack
 
 from tests.support.patience import PATIENCE_SECONDS
+from voice_helper.support.silence_stderr import quiet_stderr
 
 _PROGRAM = """
 import os, sys
@@ -44,3 +46,18 @@ def test_if_stderr_is_not_a_terminal_nothing_is_changed() -> None:
     )
     assert "underrun occurred" in ran.stderr
     assert ran.stdout == "[]\n"
+
+
+def test_stderr_is_back_after_the_last_of_several_blocks_that_overlap() -> None:
+    def stderr() -> tuple[int, int]:
+        about = os.fstat(2)
+        return about.st_dev, about.st_ino
+
+    before = stderr()
+    with ExitStack() as one, ExitStack() as other:  # as two threads do
+        one.enter_context(quiet_stderr())
+        nothing = stderr()
+        other.enter_context(quiet_stderr())
+        one.close()
+        assert stderr() == nothing != before
+    assert stderr() == before

@@ -4,6 +4,7 @@ import gc
 import itertools
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.sound import (
     as_array,
     as_pcm,
@@ -33,9 +35,19 @@ from tests.support.sound import (
     write_sound,
 )
 from voice_helper.audio import devices
-from voice_helper.audio.devices import Loudspeaker, SilentPlayer, WavSource, as_output, louder, to_pcm, write_wav
+from voice_helper.audio.devices import (
+    KeptPlayer,
+    Loudspeaker,
+    Microphone,
+    SilentPlayer,
+    WavSource,
+    as_output,
+    louder,
+    to_pcm,
+    write_wav,
+)
 from voice_helper.audio.limiter import PEAK
-from voice_helper.errors import AudioFileError
+from voice_helper.errors import AudioFileError, SoundDeviceError
 from voice_helper.types import CHUNK_SAMPLES, SAMPLE_RATE
 
 RATES = (8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000)
@@ -349,7 +361,50 @@ def test_a_higher_loudness_plays_louder() -> None:
     assert set(as_array(player.finish())) == {16382}
 
 
+def test_what_a_loudspeaker_plays_is_recorded_while_it_plays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    device, path = Device(), tmp_path / "spoken.wav"
+    loudspeaker = device.open(monkeypatch)
+    player = KeptPlayer(loudspeaker, path, print)
+    player.play(as_pcm(np.full(SAMPLE_RATE // 2, 0.25)))
+    for _ in range(100):
+        device.ask(loudspeaker)
+        player.advance(CHUNK_SAMPLES)
+    assert not player.is_playing
+    assert seconds_of(pcm_of(path)) > 100 * CHUNK_SAMPLES / SAMPLE_RATE - 1.0  # what a crash would leave
+    player.close()
+    assert pcm_of(path) == bytes(device.heard)
+
+
+def test_hushed_speech_is_not_recorded(tmp_path: Path) -> None:
+    player = KeptPlayer(SilentPlayer(), tmp_path / "spoken.wav", print)
+    player.play(as_pcm(np.full(SAMPLE_RATE, 0.25)))
+    player.advance(CHUNK_SAMPLES)
+    player.hush()
+    player.advance(CHUNK_SAMPLES)
+    player.close()
+    assert np.count_nonzero(as_array(pcm_of(tmp_path / "spoken.wav"))) == CHUNK_SAMPLES
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_ends_the_recording_but_not_the_speech() -> None:
+    told = list[str]()
+    player = KeptPlayer(SilentPlayer(), Path("/dev/full"), told.append)
+    player.play(as_pcm(np.full(4 * SAMPLE_RATE, 0.25)))
+    assert all(any(player.advance(CHUNK_SAMPLES)) for _ in range(100))
+    player.close()
+    assert told == ["/dev/full is no longer written: No space left on device"]
+
+
+def test_a_recording_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(AudioFileError, match="cannot be written"):
+        KeptPlayer(SilentPlayer(), tmp_path / "nowhere" / "spoken.wav", print)
+
+
 # A busy machine
+
+
+class PortAudioError(Exception):
+    """Stands for the error of the same name in sounddevice."""
 
 
 @dataclass
@@ -361,7 +416,8 @@ class Device:
 
     def open(self, monkeypatch: pytest.MonkeyPatch) -> Loudspeaker:
         stream = SimpleNamespace(active=True, latency=0.032, start=lambda: None)
-        monkeypatch.setattr(devices, "import_sounddevice", lambda: SimpleNamespace(RawOutputStream=None))
+        library = SimpleNamespace(RawOutputStream=None, PortAudioError=PortAudioError)
+        monkeypatch.setattr(devices, "import_sounddevice", lambda: library)
         monkeypatch.setattr(devices, "_open_stream", lambda *given: (stream, SAMPLE_RATE))
         monkeypatch.setattr(devices, "_start", lambda *given: None)
         monkeypatch.setattr(devices, "clock_seconds", lambda: self.now)
@@ -412,3 +468,118 @@ def test_a_sound_library_that_hangs_does_not_keep_the_program_running(monkeypatc
     loudspeaker.close()
     assert not released.is_set()
     released.set()
+
+
+# Devices that come and go
+
+
+@dataclass
+class Stream:
+    """A stream of the simulated library."""
+
+    works: bool = True
+    hangs: threading.Event | None = None
+    """If given, releasing the stream takes until then."""
+
+    latency: float = 0.032
+    is_active: bool = False
+    releases: int = 0
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        if not self.works:
+            raise PortAudioError("the device vanished")
+        self.is_active = True
+
+    @property
+    def active(self) -> bool:
+        if not self.works:
+            raise PortAudioError("the device vanished")
+        return self.is_active
+
+    def abort(self) -> None:
+        self.releases += 1
+        if self.hangs is not None:
+            self.hangs.wait(PATIENCE_SECONDS)
+        raise PortAudioError("the stream is stopped")
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> list[Stream]:
+    """Return the streams that the simulated library opens, one after the other."""
+    streams = list[Stream]()
+    opened = iter(streams)
+    library = SimpleNamespace(RawOutputStream=None, RawInputStream=None, PortAudioError=PortAudioError)
+    monkeypatch.setattr(devices, "import_sounddevice", lambda: library)
+    monkeypatch.setattr(devices, "_open_stream", lambda *given: (next(opened), SAMPLE_RATE))
+    return streams
+
+
+@pytest.mark.parametrize("open_device", [Loudspeaker, Microphone])
+def test_a_stream_that_does_not_start_is_closed(streams: list[Stream], open_device: Callable[[], object]) -> None:
+    streams.append(Stream(works=False))
+    with pytest.raises(SoundDeviceError, match="does not start"):
+        open_device()
+    assert streams[0].closed.wait(PATIENCE_SECONDS)
+
+
+def test_a_loudspeaker_that_comes_back_is_used_although_the_library_still_releases_the_old_stream(
+    streams: list[Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "_RELEASE_SECONDS", PATIENCE_SECONDS)
+    released, told = threading.Event(), list[str]()
+    streams += [Stream(hangs=released), Stream(works=False), Stream(works=False), Stream()]
+    loudspeaker = Loudspeaker(announce=told.append)
+    streams[0].works = False
+    for _ in range(4 * 3 * SAMPLE_RATE // CHUNK_SAMPLES):
+        loudspeaker.advance(CHUNK_SAMPLES)
+    assert told == [
+        "the loudspeaker was disconnected; the program continues, and speaks again when it is back",
+        "the loudspeaker is back",
+    ]
+    assert not released.is_set()
+    assert streams[0].releases == 1
+    assert all(stream.closed.wait(PATIENCE_SECONDS) for stream in streams[1:3])
+    released.set()
+    assert streams[0].closed.wait(PATIENCE_SECONDS)
+    loudspeaker.close()
+    assert [stream.releases for stream in streams] == [1] * 4
+
+
+def test_a_loudspeaker_that_vanishes_while_it_plays_is_reported(streams: list[Stream]) -> None:
+    streams.append(Stream())
+    loudspeaker = Loudspeaker()
+    loudspeaker.play(as_pcm(np.full(SAMPLE_RATE, 0.25)))
+    streams[0].works = False
+    with pytest.raises(SoundDeviceError, match="the loudspeaker was disconnected"):
+        loudspeaker.wait()
+
+
+def test_a_sound_system_that_does_not_start_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> object:
+        raise PortAudioError("Error initializing PortAudio: Unanticipated host error [PaErrorCode -9999]")
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    uses: list[Callable[[], object]] = [Loudspeaker, Microphone, lambda: devices.device_names("microphone")]
+    for use in uses:
+        with pytest.raises(SoundDeviceError, match="there is no sound device: Error initializing PortAudio"):
+            use()
+
+
+def test_devices_that_cannot_be_listed_are_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object) -> object:
+        raise PortAudioError("PortAudio not initialized")
+
+    library = SimpleNamespace(query_devices=fail, RawOutputStream=None, PortAudioError=PortAudioError)
+    monkeypatch.setattr(devices, "import_sounddevice", lambda: library)
+    uses: list[Callable[[], object]] = [
+        lambda: devices.device_names("loudspeaker"),
+        lambda: devices.device_named("kazoo", "loudspeaker"),
+        lambda: Loudspeaker("kazoo"),
+    ]
+    for use in uses:
+        with pytest.raises(SoundDeviceError, match="the sound devices cannot be listed: PortAudio not initialized"):
+            use()

@@ -17,7 +17,7 @@ import pytest
 from tests.support.patience import PATIENCE_SECONDS, wait_until
 from tests.support.programs import Ran, checked
 from tests.support.room import Room, next_event
-from tests.support.sound import as_array, loudness, noise, seconds_of, write_pcm
+from tests.support.sound import as_array, loudness, noise, pcm_of, seconds_of, write_pcm
 from voice_helper.audio.devices import Microphone
 from voice_helper.support.paths import intents_folder
 from voice_helper.types import SAMPLE_RATE
@@ -106,7 +106,7 @@ def test_a_microphone_that_delivers_no_audio_is_reported(room: Room) -> None:
 
 def test_listening_answers_hushes_on_stop_and_ends_on_ctrl_c(room: Room, tmp_path: Path) -> None:
     with room.recorder(tmp_path / "speaker.raw"):
-        process = room.start("listen", "--events")
+        process = room.start("listen", "--events", "--save", str(tmp_path / "spoken.wav"))
         try:
             room.wait_for_listener(1)
             room.speak("put_heat_on_it")
@@ -127,6 +127,7 @@ def test_listening_answers_hushes_on_stop_and_ends_on_ctrl_c(room: Room, tmp_pat
     spoken = (tmp_path / "speaker.raw").read_bytes()
     assert loudness(spoken) > 100
     assert loudness(spoken[-2 * 16_000 :]) < 5
+    assert loudness(pcm_of(tmp_path / "spoken.wav")) > 100
 
 
 def test_a_live_session_holds_for_the_right_time_and_recognizes_commands(room: Room, tmp_path: Path) -> None:

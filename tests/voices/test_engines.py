@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import sys
 import tempfile
 import threading
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.patience import PATIENCE_SECONDS
+from tests.support.patience import PATIENCE_SECONDS, wait_until
 from tests.support.programs import Run
 from tests.support.sound import as_array, loudness, seconds_of
 from voice_helper.errors import EngineMissingError, install_hint
@@ -15,6 +16,7 @@ from voice_helper.runtime.speaker import sentences_of
 from voice_helper.skill.folder_reader import Content
 from voice_helper.testing import check_voice
 from voice_helper.voices import VOICE_NAMES, WORDS_PER_MINUTE, NoVoice, ReadingPace, Voice, VoiceWithMemory, open_voice
+from voice_helper.voices import pyttsx3 as pyttsx3_voice
 from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
 SENTENCE = "Gently pull your toes towards your shin."
@@ -180,3 +182,27 @@ def test_displayed_text_stays_as_long_as_its_speech_would_take() -> None:
     sound = ReadingPace().speak("Sit or lie somewhere safe.", 150)
     assert seconds_of(sound) == pytest.approx(2.0)
     assert not any(sound)
+
+
+def test_a_system_voice_that_starts_too_slowly_is_a_missing_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_start = threading.Event()
+    monkeypatch.setattr(pyttsx3_voice, "_start_engine", may_start.wait)
+    monkeypatch.setattr(pyttsx3_voice, "_START_SECONDS", 0.01)
+    with pytest.raises(EngineMissingError, match="the system's voice does not start: it takes too long"):
+        Pyttsx3Voice()
+    may_start.set()
+
+
+def test_each_system_voice_has_its_own_engine_and_ends_its_thread() -> None:
+    def engines() -> int:
+        return sum(thread.name == "pyttsx3" for thread in threading.enumerate())
+
+    before = engines()
+    first, other = Pyttsx3Voice(), Pyttsx3Voice()
+    sounds = [each.speak("Hold.", 150) for each in (first, other, first)]
+    assert all(loudness(sound) > 300 for sound in sounds)
+    assert engines() == before + 2
+    del first
+    gc.collect()
+    wait_until(lambda: engines() == before + 1)
+    assert loudness(other.speak("Hold.", 150)) > 300

@@ -255,7 +255,7 @@ class LastingMicrophone:
         except SoundDeviceError as error:
             self._announce(f"{error.message}; the program continues, and listens again when the microphone is back")
             self.away = error.message
-            microphone.close()
+            microphone.let_go()  # without waiting: the session continues meanwhile
             self._microphone = None
 
 
@@ -300,29 +300,48 @@ class KeptSource:
 
     def chunks(self) -> Iterator[AudioChunk]:
         """Yield the audio of the source and record it."""
-        file, is_kept = _wav_writer(self._opened), True
+        file = _GrowingWav(self._opened, lambda why: self._announce(f"the recording is no longer saved: {why}"))
         try:
-            for number, chunk in enumerate(self._source.chunks(), 1):
-                is_kept = is_kept and self._keep(file, number, chunk)
+            for chunk in self._source.chunks():
+                file.add(chunk.pcm)
                 yield chunk
         finally:
-            with contextlib.suppress(OSError):
-                file.close()
-            with contextlib.suppress(OSError):
-                self._opened.close()
+            file.close()
 
-    def _keep(self, file: wave.Wave_write, number: int, chunk: AudioChunk) -> bool:
-        """Write a chunk. Return whether the recording can continue."""
+
+class _GrowingWav:
+    """A WAV file that is written as its audio arrives. Even if the program crashes, at most the last second is missing.
+
+    If the disk is full, only the file stops growing.
+    """
+
+    def __init__(self, opened: BinaryIO, stopped: Callable[[str], None]) -> None:
+        """Write to an opened file. `stopped` is called with the reason if that fails."""
+        self._opened, self._stopped = opened, stopped
+        self._file = _wav_writer(opened)
+        self._has_stopped, self._pieces = False, 0
+
+    def add(self, pcm: bytes) -> None:
+        """Write a piece of about the length of a chunk."""
+        if self._has_stopped:
+            return
+        self._pieces += 1
         try:
-            if number % _CHUNKS_A_SECOND:
-                file.writeframesraw(chunk.pcm)
+            if self._pieces % _CHUNKS_A_SECOND:
+                self._file.writeframesraw(pcm)
             else:
-                file.writeframes(chunk.pcm)  # also updates the length in the header
+                self._file.writeframes(pcm)  # also updates the length in the header
                 self._opened.flush()
         except OSError as error:
-            self._announce(f"the recording is no longer saved: {error.strerror}")
-            return False
-        return True
+            self._has_stopped = True
+            self._stopped(str(error.strerror))
+
+    def close(self) -> None:
+        """Complete and close the file."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._opened.close()
 
 
 def _quiet_chunks(seconds: float) -> Iterator[AudioChunk]:
@@ -371,7 +390,11 @@ def write_wav(path: Path, pcm: bytes) -> None:
             file.writeframes(pcm)
         write_whole(path, made.getvalue())
     except OSError as error:
-        raise AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another location") from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> AudioFileError:
+    return AudioFileError(f"{path} cannot be written: {error.strerror}", hint="choose another location")
 
 
 def _wav_writer(opened: BinaryIO) -> wave.Wave_write:
@@ -513,25 +536,60 @@ class SilentPlayer:
         return bytes(self._played + self._waiting)
 
 
+class KeptPlayer:
+    """Records what a player plays, with the silence in between, to a WAV file."""
+
+    def __init__(self, player: Player, path: Path, announce: Callable[[str], None]) -> None:
+        """Create the file. Raises `AudioFileError` if that fails.
+
+        `announce` is called with a message if the recording has to stop.
+        """
+        self._player = player
+        try:
+            opened = path.open("wb")
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        self._file = _GrowingWav(opened, lambda why: announce(f"{path} is no longer written: {why}"))
+
+    def play(self, pcm: bytes, loudness: float = 1.0) -> None:
+        """Queue audio for playback."""
+        self._player.play(pcm, loudness)
+
+    def hush(self) -> None:
+        """Stop playback immediately."""
+        self._player.hush()
+
+    def advance(self, samples: int) -> bytes:
+        """Return the audio played in this time, and record it."""
+        played = self._player.advance(samples)
+        self._file.add(played)
+        return played
+
+    @property
+    def is_playing(self) -> bool:
+        """Return whether any audio is still playing or queued."""
+        return self._player.is_playing
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._file.close()
+
+
 class _Device:
     """An open sound device that is released at the end of its `with` block."""
 
     _stream: Any
+    _releasing: threading.Thread | None = None
 
     def close(self) -> None:
-        """Release the device. If the sound library hangs, abandon the device.
+        """Release the device. If the sound library hangs, abandon the device."""
+        self.let_go().join(_RELEASE_SECONDS)
 
-        Closing a stream waits for the library's own thread, which may wait forever for a sound server that has died.
-        """
-        release = threading.Thread(target=self._release, args=(self._stream,), name="release", daemon=True)
-        release.start()
-        release.join(_RELEASE_SECONDS)
-
-    @staticmethod
-    def _release(stream: Any) -> None:
-        with contextlib.suppress(Exception):
-            stream.abort()
-            stream.close()
+    def let_go(self) -> threading.Thread:
+        """Begin to release the device, unless that has begun. Return the thread that does so."""
+        if self._releasing is None:
+            self._releasing = _begin_release(self._stream)
+        return self._releasing
 
     def __enter__(self) -> Self:
         return self
@@ -565,11 +623,12 @@ class Loudspeaker(_Device):
 
     def _open(self) -> None:
         sounddevice = import_sounddevice()
-        self._stream, self._rate = _open_stream(sounddevice.RawOutputStream, self._device, self._fill, "loudspeaker")
-        self._latency_seconds = float(self._stream.latency)
+        stream, self._rate = _open_stream(sounddevice.RawOutputStream, self._device, self._fill, "loudspeaker")
+        self._latency_seconds = float(stream.latency)
         self._lasts_until, self._behind_samples = math.nan, 0
         self._at_16_khz = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="int16")
-        _start(self._stream, "loudspeaker")
+        _start(stream, "loudspeaker")
+        self._stream, self._releasing = stream, None
 
     def play(self, pcm: bytes, loudness: float = 1.0) -> None:
         """Queue audio for playback."""
@@ -589,7 +648,7 @@ class Loudspeaker(_Device):
         """Return the audio that the device played during the last `samples`, aligned with the input, sample by sample,
         since playback began.
         """
-        if not self._stream.active or self._stalled_seconds > _STALLED_SECONDS:
+        if self._releasing or not _is_active(self._stream) or self._stalled_seconds > _STALLED_SECONDS:
             return self._advance_without_device(samples)
         with self._lock:
             sound = bytes(self._played)
@@ -620,13 +679,13 @@ class Loudspeaker(_Device):
     def _advance_without_device(self, samples: int) -> bytes:
         if not self._chunks_away:
             self._announce("the loudspeaker was disconnected; the program continues, and speaks again when it is back")
+            self.let_go()  # without waiting: the caller also listens
         self._chunks_away += 1
         with self._lock:
             del self._waiting[: round(samples * self._rate / SAMPLE_RATE) * 2]
             if not self._waiting:
                 self._drained.set()
         if self._chunks_away % _LOOK_AGAIN_CHUNKS == 0:
-            self.close()
             with contextlib.suppress(SoundDeviceError), quiet_stderr():
                 self._open()
                 self._chunks_away, self._stalled_seconds = 0, 0.0
@@ -647,7 +706,7 @@ class Loudspeaker(_Device):
         while not self._drained.wait(_LOOK_SECONDS):
             stalled_seconds = 0.0 if len(self._waiting) < left else stalled_seconds + _LOOK_SECONDS
             left = len(self._waiting)
-            if not self._stream.active or stalled_seconds > _STALLED_SECONDS:
+            if not _is_active(self._stream) or stalled_seconds > _STALLED_SECONDS:
                 raise SoundDeviceError(
                     "the loudspeaker was disconnected", hint="plug it in again, then: voice-helper doctor"
                 )
@@ -700,10 +759,11 @@ class Microphone(_Device):
         """Open the device. Raises `SoundDeviceError` if no device works."""
         self._sound: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
         sounddevice = import_sounddevice()
-        self._stream, self._rate = _open_stream(sounddevice.RawInputStream, device, self._take, "microphone")
+        stream, self._rate = _open_stream(sounddevice.RawInputStream, device, self._take, "microphone")
         self._due = clock_seconds()
         self._late_since: float | None = None
-        _start(self._stream, "microphone")
+        _start(stream, "microphone")
+        self._stream = stream
 
     def chunks(self) -> Iterator[AudioChunk]:
         """Yield audio as it arrives. Raises `SoundDeviceError` when the microphone is disconnected."""
@@ -773,13 +833,18 @@ def _limited_pcm(samples: npt.NDArray[np.float32], rate: int) -> bytes:
 
 
 def import_sounddevice() -> Any:
-    """Import sounddevice. If PortAudio is missing, raise `SoundDeviceError` with a hint on what to install."""
+    """Import sounddevice. If PortAudio is missing or does not start, raise `SoundDeviceError` with a hint."""
     try:
         return importlib.import_module("sounddevice")
     except (OSError, ImportError) as error:
         raise SoundDeviceError(
             "there is no sound device: the PortAudio library is missing",
             hint="on Debian or Ubuntu: sudo apt-get install libportaudio2; typed questions and --wav work without it",
+        ) from error
+    except Exception as error:  # importing starts PortAudio, whose own error cannot be imported if that fails
+        raise SoundDeviceError(
+            f"there is no sound device: {error}",
+            hint="check the system's sound server; typed questions and --wav work without it",
         ) from error
 
 
@@ -822,9 +887,34 @@ def _start(stream: Any, what: str) -> None:
     try:
         stream.start()
     except import_sounddevice().PortAudioError as error:
+        _begin_release(stream)
         raise SoundDeviceError(
             f"the {what} does not start: {error}", hint="voice-helper doctor lists the sound devices"
         ) from error
+
+
+def _begin_release(stream: Any) -> threading.Thread:
+    """Close a stream on a thread of its own, and return the thread.
+
+    Closing a stream waits for the library's own thread, which may wait forever for a sound server that has died.
+    """
+
+    def release() -> None:
+        with contextlib.suppress(Exception):
+            stream.abort()
+        with contextlib.suppress(Exception):
+            stream.close()
+
+    thread = threading.Thread(target=release, name="release", daemon=True)
+    thread.start()
+    return thread
+
+
+def _is_active(stream: Any) -> bool:
+    try:
+        return bool(stream.active)
+    except import_sounddevice().PortAudioError:  # the device has vanished
+        return False
 
 
 def device_names(kind: DeviceKind) -> list[str]:
@@ -845,12 +935,22 @@ def is_systems_choice(name: str) -> bool:
 def device_named(device: str, kind: DeviceKind) -> str:
     """Return the full name of the device that a partial name or a number refers to. Raises `SoundDeviceError`."""
     sounddevice = import_sounddevice()
-    return str(sounddevice.query_devices(_device_by_name(sounddevice, device, kind))["name"])
+    return str(_about(sounddevice, _device_by_name(sounddevice, device, kind))["name"])
 
 
 def _devices(sounddevice: Any, kind: DeviceKind) -> list[tuple[int, str]]:
     wants = "max_input_channels" if kind == "microphone" else "max_output_channels"
-    return [(index, entry["name"]) for index, entry in enumerate(sounddevice.query_devices()) if entry[wants] > 0]
+    return [(index, entry["name"]) for index, entry in enumerate(_about(sounddevice)) if entry[wants] > 0]
+
+
+def _about(sounddevice: Any, *given: object) -> Any:
+    """Return what PortAudio says about all devices, or about one. Raises `SoundDeviceError`."""
+    try:
+        return sounddevice.query_devices(*given)
+    except sounddevice.PortAudioError as error:
+        raise SoundDeviceError(
+            f"the sound devices cannot be listed: {error}", hint="voice-helper doctor checks them"
+        ) from error
 
 
 def _device_by_name(sounddevice: Any, device: str, kind: DeviceKind) -> int:

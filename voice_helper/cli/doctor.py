@@ -98,6 +98,7 @@ def voices(options: Options, save: Path | None) -> None:
 
     Example: voice-helper voices --voice natural
     """
+    from voice_helper.runtime.supervised_engines import supervised_voice
     from voice_helper.voices import open_voice
     from voice_helper.voices.pyttsx3 import Pyttsx3Voice
 
@@ -112,4 +113,4 @@ def voices(options: Options, save: Path | None) -> None:
         names = voice.voices()
         click.echo(f"  {len(names)} system voices: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
     sample = skill.content.answers.short
-    speak(options, (sample,), save)
+    speak(options, (sample,), save, supervised_voice(voice))

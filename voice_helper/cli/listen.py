@@ -38,7 +38,7 @@ from voice_helper.types import NONE_INTENT
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from rich.console import Console
 
-    from voice_helper.audio.devices import Player, SilentPlayer, Source
+    from voice_helper.audio.devices import LastingMicrophone, Player, QuietRoom, Source
     from voice_helper.cli.guide_view import GuideView
     from voice_helper.runtime.assistant import Assistant, LoopEvent
     from voice_helper.skill import Skill
@@ -216,8 +216,8 @@ def _open_and_converse(
     announce = announced_by.show
     spotter = GuardedSpotter(announce, lambda: WakeWord(wake)) if wake is not None else None
     with ExitStack() as opened:
-        kept = SilentPlayer(keep=save is not None)
-        player, heard = (kept, file) if file is not None else _live(options, kept, opened, announce, manner)
+        silent = SilentPlayer(keep=save is not None and file is not None)
+        player, heard = (silent, file) if file is not None else _live(options, save, opened, announce, manner)
         if view is not None and isinstance(heard, QuietRoom):
             view.hint = _CANNOT_HEAR
         lasting = heard if isinstance(heard, LastingMicrophone) else None
@@ -246,8 +246,8 @@ def _open_and_converse(
                 if view is not None:
                     view.tick(assistant)
         finally:
-            if save is not None:
-                write_wav(save, kept.finish())
+            if save is not None and file is not None:
+                write_wav(save, silent.finish())
         if listening.events and file is not None:
             print_line({"at": round(assistant.seconds, 2), "event": "end", "reason": "source_ended"})
 
@@ -397,26 +397,39 @@ def _pressed_on_windows() -> bool:
 
 
 def _live(
-    options: Options, kept: SilentPlayer, opened: ExitStack, announce: Callable[[str], None], manner: _Manner
+    options: Options, save: Path | None, opened: ExitStack, announce: Callable[[str], None], manner: _Manner
 ) -> tuple[Player, Source]:
-    """Open the sound devices. If there is no microphone, a guided session shows its text."""
-    from voice_helper.audio.devices import LastingMicrophone, Microphone, QuietRoom
-    from voice_helper.errors import SoundDeviceError
+    """Open the sound devices, and the file that records what is spoken."""
+    from voice_helper.audio.devices import KeptPlayer, SilentPlayer
 
-    player: Player = kept
+    player: Player = SilentPlayer()
     if options.voice != "none":
         loudspeaker = open_loudspeaker(options, announce)
         if loudspeaker is not None:
             player = opened.enter_context(loudspeaker)
+    source = _live_source(options, opened, announce, manner)
+    if save is not None:
+        player = kept = KeptPlayer(player, save, announce)
+        opened.callback(kept.close)
+    return player, source
+
+
+def _live_source(
+    options: Options, opened: ExitStack, announce: Callable[[str], None], manner: _Manner
+) -> LastingMicrophone | QuietRoom:
+    """Open the microphone. If there is none, a guided session shows its text."""
+    from voice_helper.audio.devices import LastingMicrophone, Microphone, QuietRoom
+    from voice_helper.errors import SoundDeviceError
+
     try:
         microphone = LastingMicrophone(Microphone(options.microphone_device), options.microphone_device, announce)
     except SoundDeviceError as error:
         if not manner.guide or options.microphone_device:
             raise
         announce(f"it cannot hear you, so it only shows the steps: {error.message}")
-        return player, QuietRoom()
+        return QuietRoom()
     opened.callback(microphone.close)
-    return player, microphone
+    return microphone
 
 
 def _shower(skill: Skill, console: Console) -> Callable[[LoopEvent], None]:

@@ -293,8 +293,11 @@ def print_hanging(console: Console, before: str, text: str, after: str = "") -> 
             console.print(Text(" " * indent) + line, highlight=False)
 
 
-def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
-    """Play the rows on the loudspeaker. If `save` is given, also write them to that WAV file."""
+def speak(options: Options, rows: Sequence[Row], save: Path | None, voice: Voice | None = None) -> None:
+    """Play the rows on the loudspeaker. If `save` is given, also write them to that WAV file.
+
+    Without a `voice`, the selected one is opened.
+    """
     if options.voice == "none" and save is None:
         return
     from voice_helper.audio.devices import SilentPlayer, write_wav
@@ -302,7 +305,7 @@ def speak(options: Options, rows: Sequence[Row], save: Path | None) -> None:
     from voice_helper.runtime.speaker import Speaker
 
     try:
-        voice = open_chosen_voice(options)
+        voice = voice or open_chosen_voice(options)
     except EngineMissingError as error:
         if save is not None:
             raise
@@ -438,6 +441,7 @@ def choose_recognizer(options: Options, skill: Skill, workers: int = 0) -> Opene
             model=options.model,
             workers=workers,
             second_opinion=options.second_opinion,
+            announce=note,
         )
     if choice.advice:
         note(choice.advice)

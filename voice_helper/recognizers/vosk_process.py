@@ -9,6 +9,7 @@ Requests and replies are pickled over the standard streams. The process exits wh
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pickle
@@ -140,13 +141,19 @@ class Worker:
         not.
         """
         self._folder, self._loaded = model, _load(model)
-        self._recognizers: list[LoadedRecognizer] = []
+        self._recognizers: dict[int, LoadedRecognizer] = {}
+        self._numbers = itertools.count()
 
     def open(self, phrases: Phrases) -> tuple[int, tuple[str, ...]]:
         """Open a recognizer. Return its number, and the words of the session commands that the model lacks."""
         recognizer = LoadedRecognizer(self._folder, phrases, self._loaded)
-        self._recognizers.append(recognizer)
-        return len(self._recognizers) - 1, recognizer.unknown_words
+        number = next(self._numbers)
+        self._recognizers[number] = recognizer
+        return number, recognizer.unknown_words
+
+    def close(self, number: int) -> None:
+        """Release a recognizer."""
+        del self._recognizers[number]
 
     def accept(self, number: int, pcm: bytes) -> str:
         """Pass audio to a recognizer and return the partial transcript."""
@@ -173,12 +180,14 @@ def main() -> None:
     worker: Worker | None = None
     while True:
         try:
-            method, arguments = pickle.load(sys.stdin.buffer)
+            to_close, method, arguments = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         try:
             if worker is None:
                 worker = Worker(Path(sys.argv[1]))
+            for number in to_close:
+                worker.close(number)
             reply: object = getattr(worker, method)(*arguments)
         except VoiceHelperError as error:
             reply = type(error)(error.message, hint=error.hint)

@@ -30,6 +30,11 @@ class Speaker:
     fault: EngineFaultError | None = None
     """The last failure of the voice. A sentence that fails is replaced by silence of the same length."""
 
+    def __post_init__(self) -> None:
+        """Let users return to the speed at the start, even if it is unusually slow or fast."""
+        self._slowest = min(_SLOWEST, self.words_per_minute)
+        self._fastest = max(_FASTEST, self.words_per_minute)
+
     def say(self, text: str, pause_samples: int = 0) -> tuple[int, tuple[TimedWord, ...]]:
         """Queue a text for playback after a pause. Each sentence starts to play as soon as it is synthesized.
 
@@ -61,7 +66,7 @@ class Speaker:
 
     def change_pace(self, pace: Pace) -> None:
         """Change speed and loudness, starting with the next sentence."""
-        self.words_per_minute = min(_FASTEST, max(_SLOWEST, self.words_per_minute * pace.rate))
+        self.words_per_minute = min(self._fastest, max(self._slowest, self.words_per_minute * pace.rate))
         self.loudness = min(4.0, max(0.25, self.loudness * pace.loudness))
 
 

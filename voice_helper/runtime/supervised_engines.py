@@ -4,6 +4,7 @@ conversation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from voice_helper.recognizers import OpenedRecognizer, Recognizer, open_recognizer
@@ -21,11 +22,13 @@ def open_supervised_recognizer(
     model: Path | None = None,
     workers: int = 0,
     second_opinion: bool = True,
+    announce: Callable[[str], None] = lambda text: None,
 ) -> OpenedRecognizer:
     """Open a recognizer under supervision. Raises the same errors as `open_recognizer`.
 
     After a fault, the recognizer is replaced by one that shares no state with it. With `second_opinion`, the engine
-    that `second_engine` returns, if any, also transcribes utterances with low confidence.
+    that `second_engine` returns, if any, also transcribes utterances with low confidence. It loads in the background
+    when it is first needed, and `announce` is called if it fails.
     """
 
     def opened(workers: int = 0) -> OpenedRecognizer:
@@ -43,7 +46,7 @@ def open_supervised_recognizer(
         opened_other = open_supervised_recognizer(other, phrases=phrases, language=language, second_opinion=False)
         return opened_other.recognizer
 
-    second = SharedRecognizer(open_other)
+    second = SharedRecognizer(open_other, announce)
 
     def with_second(recognizer: Recognizer) -> Recognizer:
         return SecondOpinion(supervised(recognizer), second)

@@ -8,12 +8,13 @@ no thread.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -39,8 +40,16 @@ PACE_MARGIN: Final = 4.0
 """The factor by which an engine may become slower within an utterance before it counts as hanging."""
 
 OPEN_SECONDS: Final = 60.0
+"""The time limit, in seconds, for opening a replacement in the background."""
+
+RESTART_SECONDS: Final = 2.0
+"""How long, in seconds, a caller waits for a replacement. The embedded engines open in about a second.
+
+The caller may be the voice loop, which hears nothing meanwhile.
+"""
+
 GIVEN_UP_SECONDS: Final = 60.0
-"""The delay, in seconds, before a voice that failed twice in a row is tried again, because each attempt may hang."""
+"""The delay, in seconds, before a voice that failed twice in a row is opened again, because each attempt may hang."""
 
 RESTS_SECONDS: Final = 10.0
 """How much audio, in seconds, passes before a per-chunk component that failed twice on one chunk is opened again,
@@ -53,6 +62,10 @@ _LONGEST_WORD_SECONDS: Final = 3.0
 _HINT: Final = "voice-helper doctor checks the engines; --engine and --voice choose others"
 Given = TypeVar("Given")
 Part = TypeVar("Part")
+
+
+class _NoAnswerError(EngineFaultError):
+    """A call of an engine takes too long."""
 
 
 class _Worker:
@@ -106,7 +119,26 @@ def result_of(done: Future[Given], max_seconds: float) -> Given:
         except TimeoutError:
             if done.done():  # the job's own error
                 raise
-    raise EngineFaultError("it does not answer", hint=_HINT)
+    raise _NoAnswerError("it does not answer", hint=_HINT)
+
+
+class _Restart(Generic[Part]):
+    """Opens a replacement for an engine in the background."""
+
+    def __init__(self, worker: _Worker, reopen: Callable[[], Part], clock: Callable[[], float]) -> None:
+        self._opened, self._clock = worker.start(reopen), clock
+        self._until = clock() + OPEN_SECONDS
+
+    def is_running(self, max_seconds: float = 0.0) -> bool:
+        """Wait for the replacement. Return whether it needs more than `max_seconds` and may still come."""
+        wait([self._opened], max_seconds)
+        return not self._opened.done() and self._clock() < self._until
+
+    def result(self) -> Part:
+        """Return the replacement. Raises what opening it raised, or `EngineFaultError` if it took too long."""
+        if not self._opened.done():
+            raise _NoAnswerError("it does not open", hint=_HINT)
+        return self._opened.result()
 
 
 def allowed_seconds(sound_seconds: float, pace: float = 0.0) -> float:
@@ -166,12 +198,12 @@ class GuardedRecognizer:
         reopen: Callable[[], Recognizer],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Wrap a recognizer. `reopen` opens a replacement, and `clock` measures the processing time."""
+        """Wrap a recognizer. `reopen` opens a replacement, and `clock` measures how long the engine takes."""
         self.name = recognizer.name
         self._clock, self._workload = clock, Workload()
         self._recognizer, self._reopen = recognizer, reopen
         self._worker = _worker_of(self)
-        self._reopening: Future[Recognizer] | None = None
+        self._restart: _Restart[Recognizer] | None = None
         self._kept: list[AudioChunk] = []
         self._is_lost = False
 
@@ -179,7 +211,7 @@ class GuardedRecognizer:
         """Process a chunk and return the partial transcript. Raises `EngineFaultError`, at most once per utterance."""
         if self._is_lost:
             return ""
-        if self._reopening is not None and not self._reopening.done():
+        if self._restart is not None and self._restart.is_running():
             self._kept.append(chunk)
             return ""
         self._be_ready()
@@ -191,7 +223,7 @@ class GuardedRecognizer:
 
     def pause(self) -> Transcript:
         """Return the partial transcript. Raises `EngineFaultError`, at most once per utterance."""
-        if self._is_lost or self._reopening is not None:
+        if self._is_lost or self._restart is not None:
             return Transcript("", 0.0)
         return self._guarded(
             lambda recognizer: recognizer.pause(), is_transcript, self._workload.allowed_seconds_for_whole()
@@ -202,10 +234,10 @@ class GuardedRecognizer:
         `EngineFaultError`.
         """
         was_lost, self._is_lost = self._is_lost, False
-        if was_lost or (self._reopening is not None and not self._kept):
+        if was_lost or (self._restart is not None and not self._kept):
             return Transcript("", 0.0)
         try:
-            self._be_ready()
+            self._be_ready(RESTART_SECONDS)
             return self._guarded(
                 lambda recognizer: recognizer.finish(), is_transcript, self._workload.allowed_seconds_for_whole()
             )
@@ -213,14 +245,19 @@ class GuardedRecognizer:
             self._workload.record_end()
             self._is_lost = False  # the utterance is over, whatever the outcome
 
-    def _be_ready(self) -> None:
-        """Switch to the new recognizer, and pass it the audio that arrived while it was loading."""
-        if self._reopening is None:
+    def _be_ready(self, max_seconds: float = 0.0) -> None:
+        """Switch to the new recognizer, and pass it the audio that arrived while it was loading.
+
+        Raises `EngineFaultError` if it needs more than `max_seconds`. It continues to load.
+        """
+        if self._restart is None:
             return
         kept, self._kept = self._kept, []
-        reopening, self._reopening = self._reopening, None
+        if self._restart.is_running(max_seconds):
+            raise _fault("the recognizer", "it is still restarting")
+        restart, self._restart = self._restart, None
         try:
-            self._recognizer = result_of(reopening, OPEN_SECONDS)
+            self._recognizer = restart.result()
         except Exception as error:
             raise self._broken(error) from error
         for chunk in kept:
@@ -244,53 +281,82 @@ class GuardedRecognizer:
         self._workload = Workload()
         self._worker.leave()
         self._worker = _worker_of(self)
-        self._reopening = self._worker.start(self._reopen)
+        self._restart = _Restart(self._worker, self._reopen, self._clock)
         return _fault("the recognizer", why)
 
 
 class GuardedVoice:
-    """Supervises a voice, which is restarted after a fault and then tried once more."""
+    """Supervises a voice. A voice that fails at once is restarted and tried once more. A voice that hangs is restarted
+    in the background, because its callers have waited long enough.
+    """
 
-    def __init__(self, voice: Voice, reopen: Callable[[], Voice]) -> None:
-        """Wrap a voice. `reopen` opens a replacement."""
+    def __init__(self, voice: Voice, reopen: Callable[[], Voice], clock: Callable[[], float] = time.monotonic) -> None:
+        """Wrap a voice. `reopen` opens a replacement, and `clock` times the attempts to do so."""
         self.name = voice.name
-        self._voice, self._reopen = voice, reopen
+        self._voice: Voice | None = voice
+        self._reopen, self._clock = reopen, clock
         self._worker = _worker_of(self)
         self._one_at_a_time = threading.Lock()
-        self._given_up_until = 0.0
+        self._restart: _Restart[Voice] | None = None
+        self._is_just_restarted = False
+        self._given_up_until = -math.inf
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
-        """Return a sentence as 16 kHz, 16-bit audio. Raises `EngineFaultError` if it cannot be spoken."""
+        """Return a sentence as 16 kHz, 16-bit audio. Raises `EngineFaultError` if it cannot be spoken now."""
         with self._one_at_a_time:
-            if time.monotonic() < self._given_up_until:
-                raise _fault("the voice", "it has failed")
+            voice = self._working_voice()
             try:
-                return self._spoken(text, words_per_minute)
-            except EngineFaultError:
-                pass
+                return self._spoken(voice, text, words_per_minute)
+            except _NoAnswerError as error:
+                raise self._broken(error) from error
+            except Exception as error:  # engines may raise anything
+                fault = self._broken(error)
+                if self._restart is None:
+                    raise fault from error
+            voice = self._working_voice(RESTART_SECONDS)
             try:
-                self._voice = self._worker.do(self._reopen, OPEN_SECONDS)
-                return self._spoken(text, words_per_minute)
+                return self._spoken(voice, text, words_per_minute)
             except Exception as error:
-                self._given_up_until = time.monotonic() + GIVEN_UP_SECONDS
-                self._change_worker()
-                raise _fault("the voice", error) from error
+                raise self._broken(error) from error
 
-    def _spoken(self, text: str, words_per_minute: float) -> bytes:
-        voice = self._voice
-        max_seconds = allowed_seconds(len(text.split()) * 60 / words_per_minute)
+    def _working_voice(self, max_seconds: float = 0.0) -> Voice:
+        """Return the voice or, after a fault, its replacement. Raises `EngineFaultError` if there is none after
+        `max_seconds`.
+        """
+        if self._voice is not None:
+            return self._voice
+        if self._clock() < self._given_up_until:
+            raise _fault("the voice", "it has failed")
+        if self._restart is None:
+            self._restart, max_seconds = _Restart(self._worker, self._reopen, self._clock), RESTART_SECONDS
+        if self._restart.is_running(max_seconds):
+            raise _fault("the voice", "it is still restarting")
+        self._is_just_restarted = True
         try:
-            sound = self._worker.do(lambda: voice.speak(text, words_per_minute), max_seconds)
-        except Exception as error:  # engines may raise anything
-            self._change_worker()
-            raise _fault("the voice", error) from error
+            self._voice = self._restart.result()
+        except Exception as error:
+            raise self._broken(error) from error
+        self._restart = None
+        return self._voice
+
+    def _spoken(self, voice: Voice, text: str, words_per_minute: float) -> bytes:
+        max_seconds = allowed_seconds(len(text.split()) * 60 / words_per_minute)
+        sound = self._worker.do(lambda: voice.speak(text, words_per_minute), max_seconds)
         if not is_speech_of(sound, text, words_per_minute):
-            raise _fault("the voice", "it returned no speech")
+            raise EngineFaultError("it returned no speech", hint=_HINT)
+        self._is_just_restarted = False
         return sound
 
-    def _change_worker(self) -> None:
+    def _broken(self, why: object) -> EngineFaultError:
+        """Start opening a replacement, or wait before that if the last one has failed too. Return the error."""
+        self._voice, self._restart = None, None
         self._worker.leave()
         self._worker = _worker_of(self)
+        if self._is_just_restarted:
+            self._given_up_until = self._clock() + GIVEN_UP_SECONDS
+        else:
+            self._restart = _Restart(self._worker, self._reopen, self._clock)
+        return _fault("the voice", why)
 
 
 class _Guard(Generic[Part]):

@@ -243,6 +243,7 @@ class Skill:
             language=self.content.language.code,
             model=Path(model) if model else None,
             second_opinion=second_opinion,
+            announce=_log,
         )
         if choice.advice:
             _log(choice.advice)

@@ -13,19 +13,34 @@ from typing import Final
 _JOIN_SECONDS: Final = 1.0  # a child process may still hold the pipe open
 
 
+_changing = threading.Lock()
+_quiet_blocks: list[int] = []
+"""One entry for each block that runs: the original stderr."""
+
+
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Discard everything written to stderr while the block runs."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
+    """Discard everything written to stderr while the block runs. If several threads run such blocks, stderr is back
+    when the last one ends.
+    """
+    with _changing:
+        if not _quiet_blocks:
+            sys.stderr.flush()
+            kept = os.dup(2)
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, 2)
+            os.close(nothing)
+        else:
+            kept = _quiet_blocks[0]
+        _quiet_blocks.append(kept)
     try:
-        os.dup2(nothing, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(nothing)
-        os.close(kept)
+        with _changing:
+            _quiet_blocks.pop()
+            if not _quiet_blocks:
+                os.dup2(kept, 2)
+                os.close(kept)
 
 
 _NOISE: Final = re.compile(

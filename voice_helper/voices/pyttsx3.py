@@ -11,9 +11,10 @@ import os
 import queue
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -29,6 +30,9 @@ _START_SECONDS: Final = 20.0
 _SENTENCE_SECONDS: Final = 30.0
 
 
+_Work: TypeAlias = "queue.SimpleQueue[tuple[Callable[[Any], bytes], Future[bytes]] | None]"
+
+
 class Pyttsx3Voice:
     """Synthesizes one sentence at a time, on its own thread."""
 
@@ -36,10 +40,14 @@ class Pyttsx3Voice:
 
     def __init__(self) -> None:
         """Start the engine. Raises `EngineMissingError` if the system has no voice."""
-        self._work: queue.SimpleQueue[tuple[Callable[[Any], bytes], Future[bytes]]] = queue.SimpleQueue()
+        self._work: _Work = queue.SimpleQueue()
+        weakref.finalize(self, self._work.put, None).atexit = False  # ends the thread
         started: Future[bytes] = Future()
-        threading.Thread(target=self._run, args=(started,), name="pyttsx3", daemon=True).start()
-        started.result(timeout=_START_SECONDS)
+        threading.Thread(target=_run, args=(self._work, started), name="pyttsx3", daemon=True).start()
+        try:
+            started.result(timeout=_START_SECONDS)
+        except TimeoutError:
+            raise _no_voice("it takes too long") from None
 
     def speak(self, text: str, words_per_minute: float) -> bytes:
         """Return a sentence as 16 kHz, 16-bit, mono audio, without the engine's leading and trailing silence.
@@ -67,35 +75,41 @@ class Pyttsx3Voice:
         except TimeoutError:
             raise EngineMissingError("the voice does not respond", hint="voice-helper doctor checks it") from None
 
-    def _run(self, started: Future[bytes]) -> None:
+
+def _run(work: _Work, started: Future[bytes]) -> None:
+    """Start the engine, and do its work until the voice is no longer used."""
+    try:
+        engine = _start_engine()
+    except Exception as error:  # any error of the platform's engine means that there is no voice
+        started.set_exception(_no_voice(error))
+        return
+    started.set_result(b"")
+    while (next_one := work.get()) is not None:
+        job, done = next_one
         try:
-            engine = _start_engine()
-        except Exception as error:  # any error of the platform's engine means that there is no voice
-            started.set_exception(
-                EngineMissingError(
-                    f"the system's voice does not start: {error}",
-                    hint=f"{install_hint()}; or install espeak-ng; --voice none shows the answers as text",
-                )
-            )
-            return
-        started.set_result(b"")
-        while True:
-            job, done = self._work.get()
-            try:
-                done.set_result(job(engine))
-            except Exception as error:  # raised again in the caller's thread
-                done.set_exception(error)
+            done.set_result(job(engine))
+        except Exception as error:  # raised again in the caller's thread
+            done.set_exception(error)
+
+
+def _no_voice(why: object) -> EngineMissingError:
+    return EngineMissingError(
+        f"the system's voice does not start: {why}",
+        hint=f"{install_hint()}; or install espeak-ng; --voice none shows the answers as text",
+    )
 
 
 def _start_engine() -> Any:
     if sys.platform.startswith("linux"):
         _load_espeak()
-    import pyttsx3
+    from pyttsx3.engine import Engine
 
-    engine = pyttsx3.init("espeak" if sys.platform.startswith("linux") else None)
-    driver = sys.modules.get("pyttsx3.drivers.espeak")
-    if driver is not None:  # pyttsx3 prints "Audio saved to ..." to standard output, which is reserved for answers
-        driver.print = lambda *_, **__: None  # type: ignore[attr-defined]
+    # pyttsx3.init would return an engine that another voice uses, or that hangs
+    engine = Engine("espeak" if sys.platform.startswith("linux") else None)
+    driver: Any = sys.modules.get("pyttsx3.drivers.espeak")
+    if driver is not None:
+        driver.print = lambda *_, **__: None  # it prints "Audio saved to ...", but standard output is for answers
+        driver.EspeakDriver.destroy = lambda _: None  # it would take the sound from the engines that are still used
     return engine
 
 
@@ -118,6 +132,7 @@ def _synthesise(engine: Any, text: str, words_per_minute: float) -> bytes:
     _wait_for_espeak()  # otherwise pyttsx3's stop before speaking also discards the new rate
     with temporary_folder() as folder:
         path = folder / "sentence.wav"
+        _receive_sound(engine)
         engine.save_to_file(text, str(path))
         engine.runAndWait()
         _wait_for_espeak()
@@ -125,6 +140,13 @@ def _synthesise(engine: Any, text: str, words_per_minute: float) -> bytes:
             return b""
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     return spoken_part(to_pcm(samples.mean(axis=1).astype(np.float32), rate))
+
+
+def _receive_sound(engine: Any) -> None:
+    """Let espeak pass its sound to this engine. Otherwise, the engine that was started last receives it."""
+    espeak = sys.modules.get("pyttsx3.drivers._espeak")
+    if espeak is not None:
+        espeak.SetSynthCallback(engine.proxy._driver._onSynth)
 
 
 def _wait_for_espeak() -> None:
