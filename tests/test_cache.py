@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.sound import CHECKOUT
-from voice_helper.support.cache import Arrays, kept_arrays, kept_file, kept_texts, write_whole
+from voice_helper.support.atomic_write import write_whole
+from voice_helper.support.cache import Arrays, kept_arrays, kept_file, kept_texts
 from voice_helper.support.paths import cache_folder
 
 
@@ -192,6 +193,30 @@ def test_a_link_that_leads_to_itself_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("link")
     write_whole(tmp_path / "link", b"the new one")
     assert (tmp_path / "link").read_bytes() == b"the new one"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+def test_a_new_file_has_the_usual_permissions_and_other_threads_keep_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_umask = os.umask
+    before = set_umask(0o027)
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask of every thread was changed"))
+    try:
+        write_whole(tmp_path / "report", b"content")
+    finally:
+        set_umask(before)
+    assert (tmp_path / "report").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+def test_a_private_file_is_private_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "sessions"
+    file.write_bytes(b"readable by all")
+    modes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: modes.append(os.fstat(descriptor).st_mode & 0o777))
+    write_whole(file, b"content", private=True)
+    assert (modes, file.stat().st_mode & 0o777) == ([0o600], 0o600)
 
 
 def test_a_device_is_written_to_and_not_replaced() -> None:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from voice_helper.support.atomic_write import write_whole
 from voice_helper.support.paths import cache_folder
 from voice_helper.support.tempdir import temporary_folder
 
@@ -236,31 +237,3 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
             np.lib.format.write_array(content, np.asanyarray(array), allow_pickle=False)
             archive.writestr(entry, content.getvalue(), ZIP_DEFLATED, compresslevel=9)
     write_checked(path, buffer.getvalue())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file atomically, replacing any existing one. Raises `OSError`."""
-    import tempfile
-
-    if path.exists() and not path.is_file():  # such as /dev/stdout, which cannot be replaced
-        path.write_bytes(content)
-        return
-    path = Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a link that leads to itself
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(path.stat().st_mode if path.exists() else 0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    """Return the process's umask. The only way to read it is to set it, so it is set and restored."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
