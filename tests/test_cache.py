@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.support.sound import CHECKOUT
 from voice_helper.support.atomic_write import write_whole
 from voice_helper.support.cache import Arrays, kept_arrays, kept_file, kept_texts
+from voice_helper.support.code_key import code_key
 from voice_helper.support.paths import cache_folder
 
 
@@ -245,3 +246,17 @@ def test_an_error_inside_the_block_of_a_cached_file_is_raised() -> None:
     for _ in range(2):  # first computed, then found in the cache
         with pytest.raises(ValueError, match="holds no graph"), kept_file("graph", "key", lambda: b"content"):
             raise ValueError("it holds no graph")
+
+
+def test_any_change_of_a_folder_of_code_gives_another_key(tmp_path: Path) -> None:
+    keys = [code_key(tmp_path / "missing"), code_key(tmp_path)]
+    (tmp_path / "one.py").write_text("one = 1", encoding="utf-8")
+    keys.append(code_key(tmp_path))
+    (tmp_path / "one.py").rename(tmp_path / "two.py")
+    keys.append(code_key(tmp_path))
+    os.utime(tmp_path / "two.py", ns=(1, 1))
+    keys.append(code_key(tmp_path))
+    (tmp_path / "two.py").write_text("two = 22", encoding="utf-8")
+    keys += [code_key(tmp_path), code_key(tmp_path)]
+    assert len(set(keys)) == len(keys) - 2
+    assert (keys[0], keys[-1]) == (keys[1], keys[-2])
