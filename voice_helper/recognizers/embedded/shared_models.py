@@ -109,5 +109,4 @@ def _spotter(phrases: Phrases, built: Built) -> CommandSpotter:
 def _kept_graph(name: str, content: str, make: Callable[[], bytes]) -> Graph:
     """Load a graph from the cache, where a hash of its inputs is the key. Build the graph if it is not cached."""
     key = hashlib.sha256((code_key(Path(__file__).parent) + content).encode()).hexdigest()
-    with kept_file(name, key, make) as path:
-        return Graph(path)
+    return kept_file(name, key, make, Graph)
