@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.sound import CHECKOUT
-from voice_helper.support.cache import Arrays, kept_arrays, kept_file, kept_texts, write_whole
+from voice_helper.support.atomic_write import write_whole
+from voice_helper.support.cache import MAX_KEPT, Arrays, kept_arrays, kept_file, kept_texts
+from voice_helper.support.code_key import code_key
 from voice_helper.support.paths import cache_folder
 
 
@@ -194,12 +196,43 @@ def test_a_link_that_leads_to_itself_is_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "link").read_bytes() == b"the new one"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+def test_a_new_file_has_the_usual_permissions_and_other_threads_keep_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_umask = os.umask
+    before = set_umask(0o027)
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask of every thread was changed"))
+    try:
+        write_whole(tmp_path / "report", b"content")
+    finally:
+        set_umask(before)
+    assert (tmp_path / "report").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+def test_a_private_file_is_private_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "sessions"
+    file.write_bytes(b"readable by all")
+    modes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: modes.append(os.fstat(descriptor).st_mode & 0o777))
+    write_whole(file, b"content", private=True)
+    assert (modes, file.stat().st_mode & 0o777) == ([0o600], 0o600)
+
+
 def test_a_device_is_written_to_and_not_replaced() -> None:
     write_whole(Path("/dev/null"), b"nothing")
     assert Path("/dev/null").is_char_device()
 
 
-def test_a_cached_file_is_made_once_and_again_if_it_is_damaged() -> None:
+def content_in(path: Path) -> bytes:
+    """Read a file as a graph is read: whatever follows the content is ignored."""
+    if not path.is_file():
+        raise ValueError("it holds no graph")
+    return path.read_bytes()[: len(b"content")]
+
+
+def test_a_cached_file_is_made_once_and_again_if_it_is_damaged(folder: Path) -> None:
     made: list[int] = []
 
     def make() -> bytes:
@@ -207,16 +240,71 @@ def test_a_cached_file_is_made_once_and_again_if_it_is_damaged() -> None:
         return b"content"
 
     for _ in range(2):
-        with kept_file("graph", "key", make) as path:
-            assert path.read_bytes().startswith(b"content")
+        assert kept_file("graph", "key", make, content_in) == b"content"
     assert len(made) == 1
+    path = folder / "graph-key.whole"
     path.write_bytes(b"damaged" + path.read_bytes()[7:])
-    with kept_file("graph", "key", make) as path:
-        assert path.read_bytes().startswith(b"content")
+    assert kept_file("graph", "key", make, content_in) == b"content"
     assert len(made) == 2
 
 
-def test_an_error_inside_the_block_of_a_cached_file_is_raised() -> None:
+def test_a_file_that_cannot_be_read_is_an_error() -> None:
+    def refuse(path: Path) -> None:
+        raise ValueError("it holds no graph")
+
     for _ in range(2):  # first computed, then found in the cache
-        with pytest.raises(ValueError, match="holds no graph"), kept_file("graph", "key", lambda: b"content"):
-            raise ValueError("it holds no graph")
+        with pytest.raises(ValueError, match="holds no graph"):
+            kept_file("graph", "key", lambda: b"content", refuse)
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_cached_file_that_another_process_removes_is_still_read(is_new: bool) -> None:
+    if not is_new:
+        kept_file("graph", "key", lambda: b"content", content_in)
+    removed: list[Path] = []
+
+    def read_late(path: Path) -> bytes:
+        if not removed:
+            path.unlink()
+            removed.append(path)
+        return content_in(path)
+
+    assert kept_file("graph", "key", lambda: b"content", read_late) == b"content"
+
+
+def test_files_in_use_are_kept_and_the_oldest_are_removed(folder: Path) -> None:
+    for number in range(MAX_KEPT + 5):
+        assert kept_file("graph", "in use", lambda: b"content", content_in) == b"content"
+        assert kept_texts("texts", "in use", dict) == {}
+        kept_file("graph", str(number), lambda: b"content", content_in)
+        kept_texts("texts", str(number), dict)
+        for age, path in enumerate(sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)):
+            os.utime(path, ns=(0, 10**18 - age * 10**9))  # clearly apart on any file system, and in the past
+    assert len(files(folder)) == 2 * MAX_KEPT
+    assert {"graph-in use.whole", "texts-in use.json"} <= {path.name for path in files(folder)}
+
+
+def test_files_that_cannot_be_removed_do_not_discard_the_new_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "in use by another program")
+
+    for number in range(MAX_KEPT):
+        kept_file("graph", str(number), lambda: b"content", content_in)
+    read: list[Path] = []
+    monkeypatch.setattr(Path, "unlink", refuse)
+    kept_file("graph", "new", lambda: b"content", read.append)
+    assert read == [folder / "graph-new.whole"]
+
+
+def test_any_change_of_a_folder_of_code_gives_another_key(tmp_path: Path) -> None:
+    keys = [code_key(tmp_path / "missing"), code_key(tmp_path)]
+    (tmp_path / "one.py").write_text("one = 1", encoding="utf-8")
+    keys.append(code_key(tmp_path))
+    (tmp_path / "one.py").rename(tmp_path / "two.py")
+    keys.append(code_key(tmp_path))
+    os.utime(tmp_path / "two.py", ns=(1, 1))
+    keys.append(code_key(tmp_path))
+    (tmp_path / "two.py").write_text("two = 22", encoding="utf-8")
+    keys += [code_key(tmp_path), code_key(tmp_path)]
+    assert len(set(keys)) == len(keys) - 2
+    assert (keys[0], keys[-1]) == (keys[1], keys[-2])

@@ -89,6 +89,7 @@ def test_recognized_words_are_not_saved_once_they_are_answered() -> None:
         json.dumps({"version": True, "key": KEY, "state": {}}),
         json.dumps({"version": VERSION, "key": "other", "state": {}}),
         json.dumps({"version": VERSION, "key": KEY, "state": {}, "more": 1}),
+        json.dumps({"version": VERSION, "key": KEY, "state": {"possible_samples": 9}}).replace("9", "1e999"),
     ],
 )  # fmt: skip
 def test_invalid_data_another_version_and_other_content_are_rejected(text: str) -> None:
@@ -113,6 +114,8 @@ def test_invalid_data_another_version_and_other_content_are_rejected(text: str) 
         ({"last": {"rows": [{"text": "Rest.", "kind": "talk", "when": {"muscle": "calf"}}]}}, "state.last.rows"),
         ({"conditions": ["hot_weather", 1]}, r"state.conditions\[1\]"),
         ({"situation": {"serving": None}}, "state.situation"),
+        ({"failures": {"misheard": 10**400}}, "state.failures.misheard"),
+        ({"last": {"match": {"intent": "thanks", "score": 10**400}}}, "state.last.match"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_rejected_and_named(state: Any, where: str) -> None:

@@ -173,3 +173,46 @@ def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(VoiceHelperError, match="cannot be written"):
         write_folder(tmp_path / "file" / "out", {"c.txt": "two"})
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(5, "a bad disk")])
+@pytest.mark.parametrize("moves", [0, 1, 2])
+def test_an_export_that_stops_halfway_never_loses_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, moves: int
+) -> None:
+    write_folder(tmp_path / "out", {"c.txt": "two"})
+    stopped: list[Path] = []
+    rename = Path.rename
+
+    def stop_after(path: Path, target: Path) -> Path:
+        if len(stopped) == moves:
+            monkeypatch.undo()
+            raise error
+        stopped.append(path)
+        moved = rename(path, target)
+        if len(stopped) == moves == 2:
+            raise error
+        return moved
+
+    monkeypatch.setattr(Path, "rename", stop_after)
+    with pytest.raises((KeyboardInterrupt, VoiceHelperError)):
+        write_folder(tmp_path / "out", {"c.txt": "three"})
+    assert read(tmp_path / "out") == {"c.txt": "three" if moves == 2 else "two"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_earlier_export_that_cannot_be_moved_back_is_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(tmp_path / "out", {"c.txt": "two"})
+    rename = Path.rename
+
+    def only_away(path: Path, target: Path) -> Path:
+        if target == tmp_path / "out":
+            raise OSError(5, "a bad disk")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", only_away)
+    with pytest.raises(VoiceHelperError, match="cannot be written"):
+        write_folder(tmp_path / "out", {"c.txt": "three"})
+    assert [path.read_text(encoding="utf-8") for path in tmp_path.glob(".out-*/old/c.txt")] == ["two"]

@@ -5,7 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
+import threading
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,7 @@ from tests.support.sound import CHECKOUT
 from voice_helper.dialogue.scope import GOING_ON_SECONDS
 from voice_helper.errors import IntentsError, VoiceHelperError
 from voice_helper.servers.chat_sessions import KEPT_SECONDS, ChatSessions
-from voice_helper.servers.session_file import SessionFile
+from voice_helper.servers.session_file import KeptSession, SessionFile
 from voice_helper.skill import Skill
 from voice_helper.testing import SimulatedClock
 
@@ -237,21 +241,25 @@ def test_problems_in_assistant_yaml_are_reported_with_their_line(skill: Skill) -
 # Kept over a restart
 
 
-def kept_by(skill: Skill, path: Path, clock: SimulatedClock, *, key: str = "words") -> ChatSessions:
+def kept_by(skill: Skill, path: Path, clock: SimulatedClock, *, key: str = "words") -> closing[ChatSessions]:
     """Return the sessions of a server that has started with this file. Its clock begins at 0."""
     begun = clock()
     file = SessionFile(path, key)
-    return ChatSessions(skill.conversation.by_turns(), clock=lambda: clock() - begun, file=file, wall_clock=clock)
+    return closing(
+        ChatSessions(skill.conversation.by_turns(), clock=lambda: clock() - begun, file=file, wall_clock=clock)
+    )
 
 
 def test_a_session_in_a_file_continues_after_a_restart(skill: Skill, clock: SimulatedClock, tmp_path: Path) -> None:
     path = tmp_path / "folder" / "sessions.json"
-    kept_by(skill, path, clock).take_turn("a", "help i have a cramp", "bed")
+    with kept_by(skill, path, clock) as talks:
+        talks.take_turn("a", "help i have a cramp", "bed")
     clock.advance(30)
-    again = kept_by(skill, path, clock)
-    assert again.take_turn("b", "next", "bed").reply.text.startswith("Do not rub")
+    with kept_by(skill, path, clock) as talks:
+        assert talks.take_turn("b", "next", "bed").reply.text.startswith("Do not rub")
     clock.advance(600)
-    assert kept_by(skill, path, clock).take_turn("b", "next").reply.ended == "time_limit"
+    with kept_by(skill, path, clock) as talks:
+        assert talks.take_turn("b", "next").reply.ended == "time_limit"
     assert json.loads(path.read_text(encoding="utf-8")) == []
 
 
@@ -268,50 +276,108 @@ def test_an_old_session_or_one_with_other_content_is_left_out(
     skill: Skill, clock: SimulatedClock, tmp_path: Path
 ) -> None:
     path = tmp_path / "sessions.json"
-    kept_by(skill, path, clock).say("a", "help i have a cramp")
+    with kept_by(skill, path, clock) as talks:
+        talks.say("a", "help i have a cramp")
     text = path.read_bytes()
-    assert not kept_by(skill, path, clock, key="other words").is_going_on("a")
+    with kept_by(skill, path, clock, key="other words") as talks:
+        assert not talks.is_going_on("a")
     path.write_bytes(text)
     clock.advance(KEPT_SECONDS)
-    assert not kept_by(skill, path, clock).is_going_on("a")
+    with kept_by(skill, path, clock) as talks:
+        assert not talks.is_going_on("a")
+
+
+HUGE = "9" * 400
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[1]", '[{"talk": "a"}]', "[" * 100_000, "\\xff"], ids=lambda text: text[:9]
-)
+    "text",
+    [
+        "", "{}", "[1]", '[{"talk": "a"}]', "[" * 100_000, "\\xff", HUGE,
+        f'[{{"talk": "a", "place": null, "since": {HUGE}, "state": "{{}}"}}]',
+    ],
+    ids=lambda text: text[:9],
+)  # fmt: skip
 def test_a_damaged_file_is_replaced(skill: Skill, clock: SimulatedClock, tmp_path: Path, text: str) -> None:
     path = tmp_path / "sessions.json"
     path.write_text(text, encoding="utf-8")
-    talks = kept_by(skill, path, clock)
-    talks.say("a", "help i have a cramp")
-    assert kept_by(skill, path, clock).is_going_on("a")
+    with kept_by(skill, path, clock) as talks:
+        talks.say("a", "help i have a cramp")
+    with kept_by(skill, path, clock) as talks:
+        assert talks.is_going_on("a")
+
+
+@pytest.mark.parametrize("since", [HUGE, "1e999", "NaN", "-Infinity"])
+def test_a_session_whose_time_is_no_sensible_number_is_left_out(
+    skill: Skill, clock: SimulatedClock, tmp_path: Path, since: str
+) -> None:
+    path = tmp_path / "sessions.json"
+    with kept_by(skill, path, clock) as talks:
+        talks.say("a", "help i have a cramp")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r'"since": [0-9.]+', f'"since": {since}', text), encoding="utf-8")
+    with kept_by(skill, path, clock) as talks:
+        assert not talks.is_going_on("a")
+
+
+def test_a_reply_does_not_wait_for_the_disk_and_late_changes_are_written_together(
+    skill: Skill, clock: SimulatedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "sessions.json"
+    is_slow, is_ready = threading.Event(), threading.Event()
+    written: list[int] = []
+    write = SessionFile.write
+
+    def slowly(file: SessionFile, sessions: Iterable[KeptSession]) -> None:
+        kept = tuple(sessions)
+        is_slow.set()
+        is_ready.wait(60)
+        write(file, kept)
+        written.append(len(kept))
+
+    with kept_by(skill, path, clock) as talks:
+        monkeypatch.setattr(SessionFile, "write", slowly)
+        talks.say("a", "help i have a cramp")
+        is_slow.wait(60)
+        for talk in "bcde":
+            talks.say(talk, "help i have a cramp")
+        is_ready.set()
+    assert written == [1, 5]
+    with kept_by(skill, path, clock) as talks:
+        assert len(talks) == 5
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
 def test_only_the_owner_can_read_the_file_and_nothing_half_written_stays(
-    skill: Skill, clock: SimulatedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    skill: Skill,
+    clock: SimulatedClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = tmp_path / "sessions.json"
-    talks = kept_by(skill, path, clock)
-    talks.say("a", "help i have a cramp")
+    with kept_by(skill, path, clock) as talks:
+        talks.say("a", "help i have a cramp")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     before = path.read_bytes()
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(VoiceHelperError, match="cannot be written: No space"):
-        SessionFile(path, "words").write(())
-    assert talks.say("a", "chest pain").text.startswith("Call 112 now.")
+    with kept_by(skill, path, clock) as talks:
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(VoiceHelperError, match="cannot be written: No space"):
+            SessionFile(path, "words").write(())
+        assert talks.say("a", "chest pain").text.startswith("Call 112 now.")
+    assert "cannot be written: No space" in caplog.text
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_without_a_session_nothing_is_written(skill: Skill, clock: SimulatedClock, tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
-    talks = kept_by(skill, path, clock)
-    written = path.stat().st_mtime_ns
-    talks.say("a", "does heat help")
+    with kept_by(skill, path, clock) as talks:
+        written = path.stat().st_mtime_ns
+        talks.say("a", "does heat help")
     assert path.read_text(encoding="utf-8") == "[]"
     assert path.stat().st_mtime_ns == written

@@ -52,6 +52,7 @@ from voice_helper.audio.devices import RawSound
 from voice_helper.dialogue.turn_taking import Reply, first_state
 from voice_helper.errors import SoundFormatError, VoiceHelperError
 from voice_helper.servers.chat_sessions import ChatSessions
+from voice_helper.servers.session_file import SessionFile
 from voice_helper.servers.wyoming import frames
 from voice_helper.servers.wyoming.frames import (
     MAX_DATA_BYTES,
@@ -770,3 +771,23 @@ def test_only_what_others_can_reach_is_announced(run: Run) -> None:
     ran = run("serve", "wyoming", "--zeroconf")
     assert ran.code == 2
     assert "add --host" in ran.err
+
+
+def test_a_server_that_stops_has_written_its_sessions(skill: Skill, tmp_path: Path) -> None:
+    kept = SessionFile(tmp_path / "sessions.json", "words")
+    served = WyomingService(
+        skill.conversation, "en", "scripted", ScriptedRecognizer, HalfAVoice(fails=False), 150, sessions=kept
+    )
+
+    async def serve() -> None:
+        server = WyomingServer(served)
+
+        async def stop() -> None:
+            server.talks.say("a", "help i have a cramp")
+            raise asyncio.CancelledError
+
+        await server.serve(socket.create_server(("127.0.0.1", 0)), stop)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(serve())
+    assert [each.talk for each in kept.read()] == ["a"]

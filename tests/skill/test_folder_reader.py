@@ -181,6 +181,46 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
     assert len(caught.value.problems) >= 2
 
 
+def with_rules(folder: Path, rule: str, count: int) -> Path:
+    """Write a chain of rules, each of which is `rule` with the next one. Return the sentence file."""
+    path = folder / "sentences" / "all.yaml"
+    chain = "".join(f'  r{number}: "{rule.replace("next", f"r{number + 1}")}"\n' for number in range(count))
+    text = SENTENCES.replace("expansion_rules:\n", f"expansion_rules:\n{chain}  r{count}: heat\n")
+    path.write_text(text.replace('"hello [there]"', '"hello <r0>"'), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("rule", "count", "number"),
+    [("<next> <next>", 18, 9), ("heat [<next>|<next>]", 18, 9), ("<next> heat", 2_000, 1_949)],
+)
+def test_rules_that_multiply_or_are_nested_too_deep_are_one_problem(
+    folder: Path, rule: str, count: int, number: int
+) -> None:
+    path = with_rules(folder, rule, count)
+    _, problems = check_folder(folder)
+    where = line_of(path, f"  r{number}:")
+    assert [problem.partition(", its rules")[0] for problem in problems] == [
+        f"{path}:{where}: the rule <r{number}> is too large: written out"
+    ]
+
+
+def test_a_template_that_uses_many_small_rules_is_a_problem_of_its_own(folder: Path) -> None:
+    path = with_rules(folder, "<next> <next>", 8)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"hello <r0>"', '"hello <r0> <r0>"'), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert [problem.split(": ")[1] for problem in problems] == ["greeting, sentence 1 is too large"]
+
+
+def test_rules_that_share_rules_are_accepted_within_the_limit(folder: Path) -> None:
+    with_rules(folder, "[<next>|<next>] heat", 8)
+    content, problems = check_folder(folder)
+    assert problems == ()
+    assert content is not None
+    assert "hello heat" in {content.sentences.plainest(each) for each in content.sentences.templates}
+
+
 def test_a_file_that_cannot_be_read_is_the_only_problem_until_it_can(folder: Path) -> None:
     path = folder / "answers.yaml"
     path.write_text(ANSWERS.replace("answers:\n", "answers:\n  a: b: c\n", 1), encoding="utf-8")

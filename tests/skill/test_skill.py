@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.sound import CHECKOUT, recorded, silence, write_pcm
+from tests.test_layers import FILES, OURS, package_of
 from voice_helper import skill as skill_module
 from voice_helper.content.documents import Place
 from voice_helper.content.files import generated_file
@@ -107,13 +108,37 @@ def test_other_settings_and_another_folder_have_separate_cache_entries(folder: P
     assert open_skill(folder=moved).content.sentences.templates[0].place.file.startswith(moved.as_posix())
 
 
+def reached_by(*modules: str) -> set[str]:
+    """Return modules and all modules of this package that they import, directly or through others."""
+    found: set[str] = set()
+    left = [*modules]
+    while left:
+        name = left.pop()
+        if name in FILES and name not in found:
+            found.add(name)
+            left += OURS[name]
+    return found
+
+
 def test_a_change_of_the_code_reads_the_folder_again(
     folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_skill(folder=folder)
-    monkeypatch.setattr(skill_module, "_READERS", (*skill_module._READERS, "support/cache"))
+    monkeypatch.setattr(skill_module, "_READ_BY", (*skill_module._READ_BY, "audio"))
     open_skill(folder=folder)
     assert len(kept(cache)) == 2
+
+
+def test_all_code_that_parses_a_folder_is_in_the_key_of_what_is_cached() -> None:
+    read_by = reached_by("skill.folder_reader")
+    assert {"dialogue.commands", "understanding.sentences"} <= read_by
+    assert {package_of(each) for each in read_by if "." in each} <= {*skill_module._READ_BY}
+
+
+def test_all_code_that_embeds_is_in_the_key_of_the_vectors() -> None:
+    values = {"", "errors", "types", "support.paths", "support.tempdir", "support.atomic_write"}  # compute no number
+    embedded_by = reached_by("understanding.embedder", "understanding.minilm")
+    assert {each.replace(".", "/") for each in embedded_by - values} == {*skill_module._EMBEDDED_BY}
 
 
 @pytest.mark.slow

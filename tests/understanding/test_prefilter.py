@@ -13,7 +13,15 @@ from voice_helper.content.yaml_documents import read_document
 from voice_helper.skill.folder_reader import Content
 from voice_helper.understanding.hassil_adapter import Templates, names_of, needs_of, parse_fault
 from voice_helper.understanding.normalize import Language
-from voice_helper.understanding.prefilter import NeedReader, PieceReader, WordIndex, is_plain, names_in
+from voice_helper.understanding.prefilter import (
+    Name,
+    NeedReader,
+    PieceReader,
+    WordIndex,
+    is_plain,
+    names_in,
+    reached_from,
+)
 from voice_helper.understanding.required_fragments import FragmentIndex, as_bits, positions
 from voice_helper.understanding.sentence_reader import read_sentences
 from voice_helper.understanding.sentences import Sentences
@@ -185,3 +193,16 @@ def test_words_in_any_order_are_matched_and_drawn_in_every_order() -> None:
     assert {text.index("hot") < text.index("bath") for text in drawn} == {True, False}
     assert all(sentences.exact(sentences.language.normalize(text)) for text in drawn)
     assert {word for text in drawn for word in text.split()} <= sentences.words_of(sentences.templates[0])
+
+
+def test_a_walk_over_rules_reads_each_once_in_the_order_of_the_text() -> None:
+    rules = {"a": "<b> {x} <b>", "b": "<c> {y:z} <c>", "c": "{x} <a>"}
+    read: list[str] = []
+
+    def in_rule(rule: str) -> tuple[Name, ...]:
+        read.append(rule)
+        return names_in(rules[rule])
+
+    found = reached_from(names_in("{w} <b> <a>"), in_rule)
+    assert [each.slot or each.name for each in found] == ["w", "b", "c", "x", "a", "z"]
+    assert sorted(read) == ["a", "b", "c"]

@@ -23,7 +23,7 @@ import soxr
 
 from voice_helper.audio.limiter import PEAK, limited
 from voice_helper.errors import AudioFileError, SoundDeviceError, SoundFormatError
-from voice_helper.support.cache import write_whole
+from voice_helper.support.atomic_write import write_whole
 from voice_helper.support.clock import clock_seconds
 from voice_helper.support.settings import file_that_sets
 from voice_helper.support.silence_stderr import quiet_stderr

@@ -551,7 +551,7 @@ def written_to(output: Path | None) -> Iterator[TextIO]:
 
 def write_file(path: Path, text: str) -> None:
     """Write a text completely or not at all. Raises `VoiceHelperError`."""
-    from voice_helper.support.cache import write_whole
+    from voice_helper.support.atomic_write import write_whole
 
     try:
         write_whole(path, text.encode(errors="backslashreplace"))

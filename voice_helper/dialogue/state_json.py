@@ -20,6 +20,9 @@ from voice_helper.errors import SavedStateError
 VERSION: Final = 4
 """Incremented with every change to `State` or its parts that would change the meaning of a state saved earlier."""
 
+_HUGE: Final = 2**53
+"""No number of a state comes near this one. Up to it, integers and floats convert into each other exactly."""
+
 
 def to_json(state: State, key: str) -> str:
     """Return a state as JSON text. `key` identifies the content that it belongs to.
@@ -88,6 +91,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return {name: _read(arguments[1], held, f"{where}.{name}") for name, held in value.items()}
     if is_dataclass(kind) and isinstance(value, dict):
         return _read_fields(kind, value, where)
+    if type(value) in (int, float) and not -_HUGE < value < _HUGE:
+        raise SavedStateError(f"{where} is too large a number")
     if kind is float and type(value) is int:
         return float(value)
     if kind in (bool, int, float, str, NoneType) and type(value) is kind:

@@ -21,7 +21,7 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> None:
     """Write the files, keyed by their paths in the folder. An earlier export is replaced.
 
     Raises `VoiceHelperError` if the folder contains other files or modified ones, or if it cannot be written. The
-    existing folder then stays as it is.
+    existing folder then stays as it is, also if the export is interrupted.
     """
     _refuse_foreign(folder)
     made = None
@@ -35,19 +35,28 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> None:
             path.write_text(text, encoding="utf-8", newline="\n")
         if folder.exists():
             folder.rename(old)
-        try:
-            new.rename(folder)
-        except OSError:
-            with suppress(OSError):
-                old.rename(folder)
-            raise
+        new.rename(folder)
     except OSError as error:
         raise VoiceHelperError(
             f"{folder} cannot be written: {error.strerror}", hint="choose another location"
         ) from error
     finally:
         if made is not None:
-            shutil.rmtree(made, ignore_errors=True)
+            _clean_up(made, folder)
+
+
+def _clean_up(made: Path, folder: Path) -> None:
+    """Remove the temporary folder. If the export stopped halfway, move the earlier one back first.
+
+    Looks at the disk and not at how the export ended, because Ctrl-C can come between any two steps. An earlier export
+    that cannot be moved back stays in the temporary folder.
+    """
+    old = made / "old"
+    if old.exists() and not folder.exists():
+        with suppress(OSError):
+            old.rename(folder)
+    if folder.exists() or not old.exists():
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _list_of(files: Mapping[str, str]) -> str:

@@ -5,7 +5,6 @@ They are kept in memory and, if the operator asks for it, in a file. They are dr
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,8 +15,7 @@ from voice_helper.dialogue.conversation import Conversation
 from voice_helper.dialogue.scope import Subject, is_our_turn
 from voice_helper.dialogue.state import State
 from voice_helper.dialogue.turn_taking import Reply
-from voice_helper.errors import VoiceHelperError
-from voice_helper.servers.session_file import KeptSession, SessionFile
+from voice_helper.servers.session_file import KeptSession, SessionFile, SessionWriter
 from voice_helper.skill.chat import Chat, ChatTurn
 from voice_helper.support.clock import clock_seconds
 
@@ -33,9 +31,6 @@ MAX_TALKS: Final = 1_000
 
 Above it, the longest inactive ones are dropped, those in a guided session last.
 """
-
-
-_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +64,11 @@ class ChatSessions:
         self._clock = clock
         self._talks: dict[str, _Talk] = {}
         self._lock = threading.Lock()
-        self._file, self._wall_clock = file, wall_clock
-        self._writing = threading.Lock()
-        self._was_kept = False
-        if file is not None:
+        self._wall_clock = wall_clock
+        self._writer = SessionWriter(file, self._guided) if file is not None else None
+        if file is not None and self._writer is not None:
             self._continue(file.read())
-            self._was_kept = True
-            self._keep()
+            self._writer.write()
 
     def __len__(self) -> int:
         return len(self._talks)
@@ -104,10 +97,8 @@ class ChatSessions:
         conversation id, because Home Assistant assigns a new id after five minutes.
         """
         turn = self._chat_of(talk, place).take_turn(text)
-        try:
-            self._keep()
-        except VoiceHelperError as error:  # an unwritable file must not prevent the answer
-            _log.warning("%s; a restart will lose the guided sessions", error.message)
+        if self._writer is not None:
+            self._writer.changed()
         return turn
 
     def in_session(self) -> State | None:
@@ -152,6 +143,11 @@ class ChatSessions:
             self._talks.clear()
         return was_going_on
 
+    def close(self) -> None:
+        """Finish writing the file of sessions, if there is one."""
+        if self._writer is not None:
+            self._writer.close()
+
     def _continue(self, sessions: Iterable[KeptSession]) -> None:
         now, time_of_day = self._clock(), self._wall_clock()
         for kept in sorted(sessions, key=lambda each: each.since):
@@ -161,21 +157,15 @@ class ChatSessions:
                 chat.state, chat.since = replace(kept.state, situation=self._situation or {}), now - seconds
                 self._talks[kept.talk] = _Talk(chat, kept.place)
 
-    def _keep(self) -> None:
-        """Write the guided sessions to the file, if there is a file and they may have changed."""
-        if self._file is None:
-            return
-        with self._writing:
-            with self._lock:
-                ahead = self._wall_clock() - self._clock()
-                sessions = [
-                    KeptSession(talk, each.place, each.chat.since + ahead, each.chat.state)
-                    for talk, each in self._talks.items()
-                    if each.chat.in_session
-                ]
-            if sessions or self._was_kept:
-                self._file.write(sessions)
-            self._was_kept = bool(sessions)
+    def _guided(self) -> tuple[KeptSession, ...]:
+        """Return the guided sessions, as they are saved in a file."""
+        with self._lock:
+            ahead = self._wall_clock() - self._clock()
+            return tuple(
+                KeptSession(talk, each.place, each.chat.since + ahead, each.chat.state)
+                for talk, each in self._talks.items()
+                if each.chat.in_session
+            )
 
     def _chat_of(self, talk: str, place: str | None) -> Chat:
         """Return the conversation of this turn and mark it as the most recently used."""

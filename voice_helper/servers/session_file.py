@@ -6,17 +6,22 @@ The file is written only if the operator asks for it. Only its owner can read it
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Iterable
+import logging
+import math
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from voice_helper.dialogue.state import State
 from voice_helper.dialogue.state_json import from_json, to_json
 from voice_helper.errors import SavedStateError, VoiceHelperError
+from voice_helper.support.atomic_write import write_whole
+
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +65,10 @@ class SessionFile:
             {"talk": each.talk, "place": each.place, "since": each.since, "state": to_json(each.state, self._key)}
             for each in sessions
         ]
-        temporary: str | None = None
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(prefix=f".{self._path.name}-", dir=self._path.parent)  # mode 0600
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(written, file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self._path)
+            write_whole(self._path, json.dumps(written).encode(), private=True)
         except OSError as error:
-            if temporary is not None:
-                with suppress(OSError):
-                    Path(temporary).unlink()
             raise self._fault("written", error) from error
 
     def _kept(self, written: Any) -> KeptSession | None:
@@ -83,11 +79,59 @@ class SessionFile:
                 "since": int() | float() as since,
                 "state": str(state),
             }:
-                with suppress(SavedStateError):
-                    return KeptSession(talk, place, float(since), from_json(state, self._key))
+                with suppress(SavedStateError, OverflowError):
+                    if math.isfinite(since):
+                        return KeptSession(talk, place, float(since), from_json(state, self._key))
         return None
 
     def _fault(self, done: str, error: OSError) -> VoiceHelperError:
         return VoiceHelperError(
             f"{self._path} cannot be {done}: {error.strerror}", hint="choose another file with --keep-sessions"
         )
+
+
+class SessionWriter:
+    """Writes the sessions of a server on a thread of its own, so that no reply waits for the disk.
+
+    Changes that come during a write are written together, in one later write.
+    """
+
+    def __init__(self, file: SessionFile, current: Callable[[], Iterable[KeptSession]]) -> None:
+        """Set the file, and the function that returns the current sessions."""
+        self._file, self._current = file, current
+        self._thread = ThreadPoolExecutor(1, "sessions")
+        self._writing = threading.Lock()
+        self._changing = threading.Lock()
+        self._is_due = False
+        self._is_empty = False
+
+    def write(self) -> None:
+        """Write the current sessions now. Raises `VoiceHelperError` if the file cannot be written."""
+        with self._writing:
+            with self._changing:
+                self._is_due = False  # later changes may be missing from this write
+            sessions = tuple(self._current())
+            if sessions or not self._is_empty:
+                self._file.write(sessions)
+            self._is_empty = not sessions
+
+    def changed(self) -> None:
+        """Have the sessions written soon. A fault is logged, because it must not prevent an answer."""
+        with self._changing:
+            if self._is_due:
+                return
+            self._is_due = True
+        try:
+            self._thread.submit(self._write_or_warn)
+        except RuntimeError:  # closed, and a last turn ends after that
+            self._write_or_warn()
+
+    def close(self) -> None:
+        """Finish the writes. Later changes are written immediately."""
+        self._thread.shutdown()
+
+    def _write_or_warn(self) -> None:
+        try:
+            self.write()
+        except VoiceHelperError as error:
+            _log.warning("%s; a restart will lose the guided sessions", error.message)

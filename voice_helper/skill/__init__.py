@@ -43,6 +43,7 @@ from voice_helper.support.cache import (
     write_texts,
 )
 from voice_helper.support.clock import clock_seconds
+from voice_helper.support.code_key import PACKAGE, code_key, source_key
 from voice_helper.support.paths import cache_folder, intents_folder
 from voice_helper.support.settings import callable_number
 from voice_helper.types import Phrases, Transcript
@@ -61,26 +62,14 @@ if TYPE_CHECKING:  # numpy and its dependents load with the first audio, or the 
     from voice_helper.voices import Voice
 
 _DRAWN: Final = ("questions", "commands", "session")
-_DRAWN_BY: Final = (
-    "content/files", "content/wordings", "skill/folder_reader", "understanding/hassil_adapter",
-    "understanding/normalize", "understanding/prefilter", "understanding/sentence_reader",
-    "understanding/sentences",
-)  # fmt: skip
-_READERS: Final = (
-    "content/documents", "content/file_kinds", "content/files", "content/schema", "content/wordings",
-    "content/yaml_documents", "dialogue/answers", "dialogue/disclaimer", "dialogue/follow_ups", "dialogue/guide",
-    "dialogue/guide_reader", "dialogue/scope", "skill/folder_reader", "skill/phrasebook", "skill/web_labels",
-    "types", "understanding/hassil_adapter", "understanding/normalize", "understanding/prefilter",
-    "understanding/required_fragments", "understanding/safety", "understanding/sentence_reader",
-    "understanding/sentences", "understanding/slots", "understanding/understand",
-)  # fmt: skip
-"""The modules whose code determines how an intents folder is parsed."""
+_READ_BY: Final = ("content", "dialogue", "skill", "support", "understanding")
+"""The packages whose code determines how an intents folder is parsed, in addition to the modules of values."""
 
-_OURS: Final = Path(__file__).parents[1]
-_HASSIL: Final = ("expression", "parse_expression", "recognize", "string_matcher", "util")
-_EMBEDDED_BY: Final = ("understanding/embedder", "understanding/minilm")
+_EMBEDDED_BY: Final = (
+    "support/activations", "support/cache", "support/onnx", "support/onnx_weights", "understanding/embedder",
+    "understanding/minilm",
+)  # fmt: skip
 _EMBEDDING_SHARE: Final = 0.75  # the share of the training time that embedding takes if no vectors are cached
-_KEPT_CLASSES: Final = frozenset(f"voice_helper.{name.replace('/', '.')}" for name in _READERS)
 _STALE: Final = (
     "the sentences have changed since the nearest meaning was learned from them: new templates match only word for"
     " word. To update it, run voice-helper learn, which takes about two minutes"
@@ -327,22 +316,23 @@ def open_skill(
 
 def _content(files: Files, settings: Mapping[str, str]) -> Content:
     """Parse the files, or load the cached result for the same files."""
-    depends_on = json.dumps([files.key(), files.shown, _code_key(*_READERS), sorted(settings.items())])
+    depends_on = json.dumps([files.key(), files.shown, _reader_key(), sorted(settings.items())])
     key = hashlib.sha256(depends_on.encode()).hexdigest()
-    packed = kept_values("content", key, lambda: content_of(files, settings).packed(), _KEPT_CLASSES)
+    packed = kept_values("content", key, lambda: content_of(files, settings).packed(), _kept_classes())
     return unpacked(packed, files.folder)
 
 
-def _code_key(*modules: str) -> str:
-    """Return a hash of this package's modules and of hassil's, which is part of the cache key because other code may
-    parse the same files differently.
-    """
-    digest = hashlib.sha256(sys.version.encode())
+def _reader_key() -> str:
+    """Return a key of the code that parses an intents folder, including hassil's."""
     hassil = find_spec("hassil")  # finds it without loading it
-    folder = Path(hassil.origin).parent if hassil and hassil.origin else Path()
-    for path in (*(_OURS / f"{name}.py" for name in modules), *(folder / f"{name}.py" for name in _HASSIL)):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    folders = [Path(each) for each in hassil.submodule_search_locations or ()] if hassil else []
+    return code_key(PACKAGE, *(PACKAGE / name for name in _READ_BY), *folders)
+
+
+def _kept_classes() -> frozenset[str]:
+    """Return the modules whose classes parsed content may consist of. They are loaded already."""
+    packages = {f"voice_helper.{name}" for name in _READ_BY}
+    return frozenset(name for name in sys.modules if name.rpartition(".")[0] in packages) | {"voice_helper.types"}
 
 
 def learn_folder(folder: Path, progress: Callable[[float], None] = lambda share: None) -> Path:
@@ -434,7 +424,7 @@ def _learn(content: Content, progress: Callable[[float], None] = lambda share: N
 
 def _vectors_file(folder: Path) -> Path:
     """Return the cache file for the vectors of a folder's texts. There is one for each folder and embedder version."""
-    key = hashlib.sha256(f"{folder.resolve()} {_code_key(*_EMBEDDED_BY)}".encode()).hexdigest()
+    key = hashlib.sha256(f"{folder.resolve()} {source_key(*_EMBEDDED_BY)}".encode()).hexdigest()
     return cache_folder() / f"embedded-{key[:32]}.npz"
 
 
@@ -445,7 +435,7 @@ def phrases_of(content: Content) -> Phrases:
     """
     kept = _phrases_in(content)
     if kept is None:
-        key = hashlib.sha256(f"{content.drawing_key} {_code_key(*_DRAWN_BY)}".encode()).hexdigest()
+        key = hashlib.sha256(f"{content.drawing_key} {_reader_key()}".encode()).hexdigest()
         kept = kept_texts("phrases", key, lambda: _drawn(content))
     drawn = {name: tuple(kept[name].split("\n")) for name in _DRAWN}
     return Phrases(**drawn, sounds=content.pronunciations, usual=usual_commands(content.sentences))

@@ -14,10 +14,11 @@ import json
 import os
 import pickle
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from voice_helper.support.atomic_write import write_whole
 from voice_helper.support.paths import cache_folder
 from voice_helper.support.tempdir import temporary_folder
 
@@ -26,9 +27,10 @@ if TYPE_CHECKING:  # many callers of this module run without numpy
     import numpy.typing as npt
 
 _DIGEST_BYTES = 32
-_MAX_KEPT = 8
+MAX_KEPT = 9
+"""How many files of each kind are kept: an intents folder can need three graphs, and other folders are in use too."""
+
 _NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that an archive can store
-MAX_LARGE_KEPT = 4  # files of about 20 MB
 
 Made = TypeVar("Made")
 Arrays: TypeAlias = "Mapping[str, npt.NDArray[np.generic]]"
@@ -71,34 +73,38 @@ def kept_values(name: str, key: str, make: Callable[[], Made], modules: frozense
 
     def write(path: Path, value: Made) -> None:
         write_checked(path, pickle.dumps(value))
-        remove_oldest(path.parent.glob(f"{name}-*.values"))
 
     return _kept(_path(name, key, "values"), read, make, write)
 
 
-@contextlib.contextmanager
-def kept_file(name: str, key: str, make: Callable[[], bytes]) -> Iterator[Path]:
-    """Yield the path of a file cached under a name and key, creating the file if necessary. Its content ends with a
-    checksum.
+def kept_file(name: str, key: str, make: Callable[[], bytes], read: Callable[[Path], Made]) -> Made:
+    """Return what `read` returns for a file cached under a name and key. If there is none, make and cache it.
 
-    A file is treated as missing if another user wrote it or could have written it. If the cache is not writable, the
-    file exists only inside the block and has no checksum.
+    The content of the file ends with a checksum. A file is treated as missing if another user wrote it or could have
+    written it. If the cache is not writable, or another process removes the file before it is read, `read` gets a
+    temporary file without a checksum.
     """
     path = _path(name, key, "whole")
-    if _is_whole(path):
-        yield path
-        return
-    content = make()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content + hashlib.sha256(content).digest())
-        remove_oldest(path.parent.glob(f"{name}-*.whole"), keep=MAX_LARGE_KEPT)
-    except OSError:  # a read-only home or a full disk only costs time
-        with temporary_folder() as folder:
-            (folder / path.name).write_bytes(content)
-            yield folder / path.name
-        return
-    yield path
+    content = None
+    is_cached = _is_whole(path)
+    if is_cached:
+        _mark_as_used(path)
+    else:
+        content = make()
+        with contextlib.suppress(OSError):  # a read-only home or a full disk only costs time
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, content + hashlib.sha256(content).digest())
+            is_cached = True
+        _remove_older(path)
+    if is_cached:
+        try:
+            return read(path)
+        except (OSError, ValueError):
+            if _is_whole(path):
+                raise
+    with temporary_folder() as folder:
+        (folder / path.name).write_bytes(make() if content is None else content)
+        return read(folder / path.name)
 
 
 def _is_whole(path: Path) -> bool:
@@ -120,10 +126,13 @@ def _kept(
     path: Path, read: Callable[[Path], Made], make: Callable[[], Made], write: Callable[[Path, Made], None]
 ) -> Made:
     with contextlib.suppress(OSError, ValueError):
-        return read(path)
+        kept = read(path)
+        _mark_as_used(path)
+        return kept
     made = make()
     with contextlib.suppress(OSError):  # a read-only home or a full disk only costs time
         write(path, made)
+    _remove_older(path)
     return made
 
 
@@ -141,10 +150,30 @@ class _Unpickler(pickle.Unpickler):
         return found
 
 
-def remove_oldest(paths: Iterable[Path], keep: int = _MAX_KEPT) -> None:
-    """Remove all but the newest `keep` files. Otherwise, each edit of the intents would leave a file behind."""
-    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-keep]:
-        path.unlink(missing_ok=True)
+def _mark_as_used(path: Path) -> None:
+    """Make a file the newest one, so that files in use are not removed."""
+    with contextlib.suppress(OSError):  # a cache that cannot be written
+        os.utime(path)
+
+
+def _remove_older(path: Path) -> None:
+    """Remove all but the newest files of the same kind as a cached file."""
+    remove_oldest(path.parent.glob(f"{path.name.rpartition('-')[0]}-*{path.suffix}"))
+
+
+def remove_oldest(paths: Iterable[Path], keep: int = MAX_KEPT) -> None:
+    """Remove all but the newest `keep` files. Otherwise, each edit of the intents would leave a file behind.
+
+    Files that cannot be removed stay, and files that another process removes meanwhile are skipped.
+    """
+    times: dict[Path, int] = {}
+    with contextlib.suppress(OSError):
+        for path in paths:
+            with contextlib.suppress(OSError):
+                times[path] = path.stat().st_mtime_ns
+    for path in sorted(times, key=times.__getitem__)[:-keep]:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _is_own(path: Path) -> bool:
@@ -236,31 +265,3 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
             np.lib.format.write_array(content, np.asanyarray(array), allow_pickle=False)
             archive.writestr(entry, content.getvalue(), ZIP_DEFLATED, compresslevel=9)
     write_checked(path, buffer.getvalue())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file atomically, replacing any existing one. Raises `OSError`."""
-    import tempfile
-
-    if path.exists() and not path.is_file():  # such as /dev/stdout, which cannot be replaced
-        path.write_bytes(content)
-        return
-    path = Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a link that leads to itself
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(path.stat().st_mode if path.exists() else 0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    """Return the process's umask. The only way to read it is to set it, so it is set and restored."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from voice_helper.errors import SettingsError
-from voice_helper.support.cache import write_whole
+from voice_helper.support.atomic_write import write_whole
 from voice_helper.support.paths import is_file, settings_file
 
 SETTINGS: Final = (

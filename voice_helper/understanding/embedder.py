@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from voice_helper.errors import EngineMissingError
-from voice_helper.support.cache import MAX_LARGE_KEPT, read_arrays, remove_oldest, write_arrays
+from voice_helper.support.cache import read_arrays, remove_oldest, write_arrays
 from voice_helper.support.onnx import packaged
 from voice_helper.support.paths import data_folder
 from voice_helper.types import EMBEDDING_SIZE
@@ -33,6 +33,7 @@ _MAX_PIECES: Final = 128
 
 _MAX_TEXTS: Final = 64
 _EMBEDDED_AT_ONCE: Final = 2048
+_MAX_FOLDERS: Final = 4  # whose vectors are kept, each in a file of about 20 MB
 _PARTS: Final = re.compile(r"[^\W_]+|[^\w\s]|_")
 _CONTINUED: Final = "##"
 
@@ -142,7 +143,7 @@ class EmbedderWithMemory:
         vectors = np.asarray(list(self._asked.values()), dtype=np.float16)
         with suppress(OSError):
             write_arrays(self._path, {"texts": texts, "vectors": vectors})
-            remove_oldest(self._path.parent.glob("embedded-*.npz"), keep=MAX_LARGE_KEPT)
+        remove_oldest(self._path.parent.glob("embedded-*.npz"), keep=_MAX_FOLDERS)
 
 
 def _kept_vectors(path: Path) -> dict[str, Embeddings]:

@@ -27,7 +27,7 @@ from hassil.parse_expression import parse_sentence
 from hassil.parser import ParseError
 from hassil.recognize import recognize_all
 
-from voice_helper.understanding.prefilter import Name
+from voice_helper.understanding.prefilter import Name, reached_from
 from voice_helper.understanding.required_fragments import Clauses
 from voice_helper.understanding.slots import SlotValue
 
@@ -112,17 +112,10 @@ class Templates:
 
     def _named(self, templates: Iterable[str]) -> tuple[dict[str, SlotList], dict[str, Sentence]]:
         """Return the lists and rules that the templates use, directly or through rules."""
-        lists: dict[str, SlotList] = {}
-        rules: dict[str, Sentence] = {}
-        left = list(dict.fromkeys(name for template in templates for name in names_of(template)))
-        while left:
-            name = left.pop()
-            if not name.is_rule:
-                lists[name.name] = self._list(name.name)
-            elif name.name not in rules:
-                rules[name.name] = parsed(self._rules[name.name])
-                left += names_of(self._rules[name.name])
-        return lists, rules
+        direct = (name for template in templates for name in names_of(template))
+        names = tuple(reached_from(direct, lambda rule: names_of(self._rules[rule])))
+        lists = {name.name: self._list(name.name) for name in names if not name.is_rule}
+        return lists, {name.name: parsed(self._rules[name.name]) for name in names if name.is_rule}
 
     def _list(self, name: str) -> SlotList:
         if name not in self._read_lists:

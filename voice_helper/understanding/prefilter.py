@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -47,6 +47,22 @@ def names_in(plain: str) -> tuple[Name, ...]:
     """Return the lists and rules that a plain template names, from left to right."""
     found = (match.groups() for match in _NAMES.finditer(plain))
     return tuple(Name(rule, is_rule=True) if rule else Name(name, slot=slot or name) for name, slot, rule in found)
+
+
+def reached_from(names: Iterable[Name], in_rule: Callable[[str], Sequence[Name]]) -> Iterator[Name]:
+    """Yield the given names and all names in the rules that they reach, each once, in the order of the texts.
+
+    `in_rule` returns the names in a rule. Rules may refer to each other in circles.
+    """
+    left = [*names][::-1]
+    seen: set[Name] = set()
+    while left:
+        name = left.pop()
+        if name not in seen:
+            seen.add(name)
+            yield name
+            if name.is_rule:
+                left += in_rule(name.name)[::-1]
 
 
 class NeedReader:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 
 from voice_helper.content.documents import Item, Place, Problems
 from voice_helper.content.file_kinds import ListKeys, SentencesFile, ValueKeys
 from voice_helper.content.schema import Text, read
 from voice_helper.understanding.normalize import Language
-from voice_helper.understanding.prefilter import Name, is_plain
+from voice_helper.understanding.prefilter import Name, is_plain, reached_from
 from voice_helper.understanding.sentences import NAMED, Sentences, Template, lists_and_rules_in
 from voice_helper.understanding.slots import SlotValue
 
@@ -24,6 +26,8 @@ _GROUPED = re.compile(r"[(\[|]")
 _WORD = re.compile(r"[^\s()\[\]|;]+")
 _STRAIGHT = str.maketrans("\u2019", "'")
 _MAX_PHRASES = 1000  # of one list value; matching slows down with each
+_MAX_RULES = 1_000  # uses of rules in a template, counted as often as they are written out
+_MAX_NESTED = 50  # rules in rules
 _NEVER_COMPARED = re.compile(r"[\d_]|[^\w'\u2019]")
 
 
@@ -166,30 +170,51 @@ def _value_of(
 
 
 class _References:
-    """Checks that the lists and rules referenced in templates exist, and that no rule refers to itself."""
+    """Checks that the lists and rules referenced in templates exist, that no rule refers to itself, and that writing
+    out the rules comes to an end soon.
+    """
 
     def __init__(self, lists: frozenset[str], rules: Mapping[str, str]) -> None:
         self._lists = lists
         self._rules = rules
         self._in_rule = {
-            name: [each.name for each in lists_and_rules_in(text) if each.is_rule] for name, text in rules.items()
+            name: tuple(each for each in lists_and_rules_in(text) if each.is_rule) for name, text in rules.items()
         }
+        self._sizes = _sizes_of(self._in_rule)
 
     def rule_is_sound(self, name: str, place: Place, problems: Problems) -> bool:
-        sound = self._names_exist(lists_and_rules_in(self._rules[name]), f"the rule <{name}>", place, problems)
-        if self._reaches(name, name, set()):
-            problems.add(place, f"the rule <{name}> refers to itself, so its sentences would never end")
+        what = f"the rule <{name}>"
+        names = lists_and_rules_in(self._rules[name])
+        sound = self._names_exist(names, what, place, problems)
+        if name not in self._sizes and Name(name, is_rule=True) in self._reached(names):
+            problems.add(place, f"{what} refers to itself, so its sentences would never end")
             return False
-        return sound
+        return sound and self._is_small(names, what, place, problems)
 
     def is_sound(self, template: Template, good_rules: Mapping[str, str], problems: Problems) -> bool:
         names = lists_and_rules_in(template.text)
         if not self._names_exist(names, str(template), template.place, problems):
             return False
-        return all(self._all_good(each.name, good_rules) for each in names if each.is_rule)
+        return all(each.name in good_rules for each in self._reached(names) if each.is_rule) and self._is_small(
+            names, str(template), template.place, problems
+        )
 
-    def _all_good(self, rule: str, good_rules: Mapping[str, str]) -> bool:
-        return rule in good_rules and all(self._all_good(each, good_rules) for each in self._in_rule[rule])
+    def _reached(self, names: Iterable[Name]) -> Iterator[Name]:
+        return reached_from(names, lambda rule: self._in_rule.get(rule, ()))
+
+    def _is_small(self, names: Iterable[Name], what: str, place: Place, problems: Problems) -> bool:
+        """Return whether the text with these names is small when its rules are written out. A rule that is too large is
+        reported once, and not again for everything that refers to it.
+        """
+        inner = [self._sizes[each.name] for each in names if each.is_rule and each.name in self._sizes]
+        if _is_small_size(_size_with(inner)) or not all(map(_is_small_size, inner)):
+            return True
+        problems.add(
+            place,
+            f"{what} is too large: written out, its rules are used more than {_MAX_RULES} times"
+            f" or nested more than {_MAX_NESTED} deep",
+        )
+        return False
 
     def _names_exist(self, names: Iterable[Name], what: str, place: Place, problems: Problems) -> bool:
         sound = True
@@ -202,15 +227,32 @@ class _References:
                 sound = False
         return sound
 
-    def _reaches(self, start: str, goal: str, seen: set[str]) -> bool:
-        for name in self._in_rule[start]:
-            if name == goal:
-                return True
-            if name in self._in_rule and name not in seen:
-                seen.add(name)
-                if self._reaches(name, goal, seen):
-                    return True
-        return False
+
+_Size = tuple[int, int]
+"""How many rules are used when a text is written out, and how deep they are nested."""
+
+
+def _sizes_of(in_rule: Mapping[str, Iterable[Name]]) -> Mapping[str, _Size]:
+    """Return the size of every rule, except of those that lead to a rule that refers to itself."""
+    order = TopologicalSorter({name: [each.name for each in inner] for name, inner in in_rule.items()})
+    with suppress(CycleError):  # the other rules are still in order
+        order.prepare()
+    sizes: dict[str, _Size] = {}
+    while ready := order.get_ready():
+        for name in ready:
+            sizes[name] = _size_with([sizes[each.name] for each in in_rule.get(name, ())])
+        order.done(*ready)
+    return sizes
+
+
+def _size_with(inner: Sequence[_Size]) -> _Size:
+    uses = sum(1 + uses for uses, _ in inner)
+    return min(uses, _MAX_RULES + 1), max((1 + levels for _, levels in inner), default=0)
+
+
+def _is_small_size(size: _Size) -> bool:
+    uses, levels = size
+    return uses <= _MAX_RULES and levels <= _MAX_NESTED
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from voice_helper.content.documents import Place
 from voice_helper.understanding.normalize import Language, NormalizedText
-from voice_helper.understanding.prefilter import Name, NeedReader, PieceReader, WordIndex, is_plain, names_in
+from voice_helper.understanding.prefilter import (
+    Name,
+    NeedReader,
+    PieceReader,
+    WordIndex,
+    is_plain,
+    names_in,
+    reached_from,
+)
 from voice_helper.understanding.required_fragments import Clauses, FragmentIndex
 from voice_helper.understanding.slots import SlotValue
 
@@ -215,36 +223,24 @@ class Sentences:
     @property
     def _lists_named(self) -> Iterator[tuple[Template, Name]]:
         for template in self.templates:
-            for name in lists_and_rules_in(template.text):
-                yield from ((template, each) for each in self._unfolded(name))
+            yield from ((template, name) for name in self._named(template.text) if not name.is_rule)
 
-    def _unfolded(self, name: Name) -> tuple[Name, ...]:
-        """Return the lists that a reference resolves to: the list itself, or those in a rule and its nested rules."""
-        if not name.is_rule:
-            return (name,)
-        return tuple(each for inner in lists_and_rules_in(self._raw_rules[name.name]) for each in self._unfolded(inner))
+    def _named(self, text: str) -> Iterator[Name]:
+        """Yield the lists and rules that a template refers to, directly or through rules."""
+        return reached_from(lists_and_rules_in(text), lambda rule: lists_and_rules_in(self._raw_rules[rule]))
 
     def named_in(self, texts: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the lists and rules that the given templates refer to, directly or through rules, in hassil's
         format.
         """
-        lists: dict[str, Any] = {}
-        rules: dict[str, str] = {}
-        left = [name for text in texts for name in lists_and_rules_in(text)]
-        while left:
-            name = left.pop()
-            if not name.is_rule:
-                lists[name.name] = self._raw_lists[name.name]
-            elif name.name not in rules:
-                rules[name.name] = self._raw_rules[name.name]
-                left += lists_and_rules_in(rules[name.name])
-        return lists, rules
+        names = dict.fromkeys(name for text in texts for name in self._named(text))
+        lists = {name.name: self._raw_lists[name.name] for name in names if not name.is_rule}
+        return lists, {name.name: self._raw_rules[name.name] for name in names if name.is_rule}
 
     def lists_named_in(self, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Yield the slot and the list of each value that can occur in sentences of the given templates."""
         for text in texts:
-            for name in lists_and_rules_in(text):
-                yield from ((each.slot, each.name) for each in self._unfolded(name))
+            yield from ((name.slot, name.name) for name in self._named(text) if not name.is_rule)
 
     def say(self, slot: str, value: str) -> str | None:
         """Return the spoken form of a slot value, or `None` if no list of the slot contains the value."""
@@ -332,11 +328,9 @@ class Sentences:
         found: dict[str, set[str]] = {intent: set() for intent in self.intents}
         for template in self.templates:
             found[template.intent].update(self.language.words(NAMED.sub(" ", template.text)))
-            left = [name.name for name in lists_and_rules_in(template.text) if name.is_rule]
-            while left:
-                rule = left.pop()
-                found[template.intent].update(of_rules[rule])
-                left += [name.name for name in lists_and_rules_in(self._raw_rules[rule]) if name.is_rule]
+            for name in self._named(template.text):
+                if name.is_rule:
+                    found[template.intent].update(of_rules[name.name])
         return found
 
     @cached_property

@@ -12,11 +12,13 @@ import hashlib
 import importlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 from voice_helper.recognizers.embedded.language_model import dictionary_key, english_words
 from voice_helper.recognizers.embedded.phones import SIGNS_OF_PHONE, SIGNS_WITHOUT_SOUND
 from voice_helper.support.cache import kept_texts
+from voice_helper.support.code_key import code_key
 from voice_helper.support.paths import data_folder
 
 _FILE: Final = "hama-pronunciations.txt"
@@ -63,7 +65,7 @@ def _asked(words: list[str]) -> Mapping[str, str]:
             return {}
         return {word: phones_of(str(model.predict(word).ipa)) for word in unknown}
 
-    key = hashlib.sha256("\n".join((dictionary_key(), *words)).encode()).hexdigest()
+    key = hashlib.sha256("\n".join((code_key(Path(__file__).parent), dictionary_key(), *words)).encode()).hexdigest()
     return kept_texts("hama-pronunciations", key, ask)
 
 

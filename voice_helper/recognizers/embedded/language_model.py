@@ -7,10 +7,8 @@ are mixed in, so that an unexpected word does not derail the recognition of expe
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import math
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voice_helper.support.cache import kept_texts
+from voice_helper.support.code_key import code_key
 from voice_helper.support.paths import data_folder
 
 UNKNOWN = "<unk>"
@@ -70,7 +69,7 @@ def build(sentences: Sequence[str], own_sounds: Mapping[str, tuple[str, ...]], g
 
     The result is cached under a key made from all inputs.
     """
-    digest = hashlib.sha256((inspect.getsource(sys.modules[__name__]) + dictionary_key()).encode())
+    digest = hashlib.sha256((code_key(Path(__file__).parent) + dictionary_key()).encode())
     digest.update(json.dumps([list(sentences), sorted(own_sounds.items()), general_words]).encode())
 
     def make() -> dict[str, str]:

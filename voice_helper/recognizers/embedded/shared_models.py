@@ -7,9 +7,9 @@ utterance, and detects short commands, as soon as the user pauses.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from voice_helper.recognizers.buffered import WithWordsSoFar
@@ -22,6 +22,7 @@ from voice_helper.recognizers.embedded.phones import ALPHABET
 from voice_helper.recognizers.embedded.recognizer import PhoneticRecognizer, StreamedWords
 from voice_helper.recognizers.embedded.word_search import Graph
 from voice_helper.support.cache import kept_file
+from voice_helper.support.code_key import code_key
 from voice_helper.types import Phrases
 
 FREQUENT_WORDS: Final = 8_000
@@ -107,6 +108,5 @@ def _spotter(phrases: Phrases, built: Built) -> CommandSpotter:
 
 def _kept_graph(name: str, content: str, make: Callable[[], bytes]) -> Graph:
     """Load a graph from the cache, where a hash of its inputs is the key. Build the graph if it is not cached."""
-    key = hashlib.sha256((inspect.getsource(search_graph) + content).encode()).hexdigest()
-    with kept_file(name, key, make) as path:
-        return Graph(path)
+    key = hashlib.sha256((code_key(Path(__file__).parent) + content).encode()).hexdigest()
+    return kept_file(name, key, make, Graph)

@@ -167,11 +167,14 @@ class WyomingServer:
 
     async def serve(self, listener: socket.socket, ready: Callable[[], Awaitable[None]] | None = None) -> None:
         """Serve on a listening socket. `ready` is awaited once the server accepts connections."""
-        server = await asyncio.start_server(self._accept, sock=listener, limit=MAX_LINE_BYTES)
-        if ready is not None:
-            await ready()
-        async with server:
-            await server.serve_forever()
+        try:
+            server = await asyncio.start_server(self._accept, sock=listener, limit=MAX_LINE_BYTES)
+            async with server:
+                if ready is not None:
+                    await ready()
+                await server.serve_forever()
+        finally:
+            self.talks.close()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a client in a task created here, because asyncio's own task would print a traceback when the server
