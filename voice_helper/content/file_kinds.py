@@ -81,7 +81,8 @@ class ThresholdsFile(Record):
         "The minimum log odds at which a redirect is acted on if no rule finds it.", default=None
     )
     redirect_sure: float | None = key(
-        "The minimum log odds at which a redirect is acted on if the text names a topic of its own.", default=None
+        "The minimum log odds at which a redirect is acted on although the text has another likely meaning.",
+        default=None,
     )
     rule_redirect: float | None = key(
         "The minimum log odds at which a redirect is acted on if a rule finds it.", default=None

@@ -147,7 +147,9 @@ class Thresholds:
     """The minimum log odds at which a redirect is acted on if no rule finds it."""
 
     redirect_sure: float = _NEVER
-    """The minimum log odds of a redirect for acting on it if the text names a topic that has an answer of its own."""
+    """The minimum log odds of a redirect for acting on it if the text names a topic that has an answer of its own, or
+    is well understood otherwise.
+    """
 
     rule_redirect: float = -_NEVER
     """The minimum log odds at which a redirect is acted on if a rule finds it."""
@@ -319,17 +321,18 @@ class Understanding:
         not_meant = {flag.level for flag in flags.denied}
         is_sign = any(flag.level in HELP_NOW for flag in flags.raised)
         may_be_misheard = not flags.raised and not denied
-        redirected = self._learned_redirect(said) if not is_sign else None
-        learned = redirected or (self._asks_about_danger(said) if not is_sign else None)
-        if learned is not None and learned.intent not in not_meant and self._outweighs_a_topic(said):
-            is_repaired = redirected is not None and may_be_misheard
-            return replace(self._repaired(said, learned) if is_repaired else learned, denied=denied)
         ranked = [
             (intent, score)
             for intent, score in self._ranked(said.essence).scores()
             if intent not in not_meant and self._may_mean(intent, said)
         ]
-        asked = self._about_what_was_asked(said, self._nearest(said, ranked))
+        nearest = self._nearest(said, ranked)
+        redirected = self._learned_redirect(said) if not is_sign else None
+        learned = redirected or (self._asks_about_danger(said) if not is_sign else None)
+        if learned is not None and learned.intent not in not_meant and self._outweighs_a_topic(said, nearest):
+            is_repaired = redirected is not None and may_be_misheard
+            return replace(self._repaired(said, learned) if is_repaired else learned, denied=denied)
+        asked = self._about_what_was_asked(said, nearest)
         return replace(self._repaired(said, asked) if may_be_misheard else asked, denied=denied)
 
     def _repaired(self, said: NormalizedText, meant: Match) -> Match:
@@ -401,13 +404,18 @@ class Understanding:
         score = round(logistic(suspicion.redirect_odds), 4)
         return Match(suspicion.redirect, self._slots_in(said, suspicion.redirect), score, "nearest")
 
-    def _outweighs_a_topic(self, said: NormalizedText) -> bool:
+    def _outweighs_a_topic(self, said: NormalizedText, nearest: Match) -> bool:
         """Return whether a redirect may be acted on although a text may name a topic, or end in a question, of its own.
 
         "my doctor offered an injection, should i have it" is for a doctor, but "does wine matter" is about wine, and a
-        grandson in a story is not who has the cramp.
+        grandson in a story is not who has the cramp. The same holds for a text that is well understood otherwise, such
+        as "could i be dehydrated".
         """
-        has_topic = self.about(said) is not None or self._asked_at_the_end(said, beside=None) is not None
+        has_topic = (
+            _is_well_understood(nearest)
+            or self.about(said) is not None
+            or self._asked_at_the_end(said, beside=None) is not None
+        )
         if not has_topic or self.alarm is None:
             return True
         return self.alarm.suspicion(said.essence).redirect_odds >= self.thresholds.redirect_sure
