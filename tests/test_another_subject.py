@@ -17,6 +17,7 @@ from voice_helper.dialogue.guide import Guide
 from voice_helper.dialogue.turn_taking import first_state, take_turn
 from voice_helper.errors import IntentsError
 from voice_helper.servers.chat_sessions import ChatSessions
+from voice_helper.servers.web.page_files import page_files
 from voice_helper.skill import Skill, open_skill
 from voice_helper.skill.folder_reader import load_content
 from voice_helper.understanding.ranking import NothingIsNear
@@ -176,11 +177,37 @@ def test_texts_that_the_guide_leaves_out_are_skipped(back: Skill) -> None:
 
 
 def test_it_is_exported_to_home_assistant_under_its_name(run: Run, folder: Path, tmp_path: Path) -> None:
-    assert run("export", "homeassistant", "--intents", folder, tmp_path / "config").code == 0
-    sentences = (tmp_path / "config" / "custom_sentences" / "en" / "voice_helper.yaml").read_text(encoding="utf-8")
+    ran = run("export", "homeassistant", "--intents", folder, tmp_path / "config")
+    assert ran.code == 0
+    name = "voice_helper_back_pain"
+    sentences = (tmp_path / "config" / "custom_sentences" / "en" / f"{name}.yaml").read_text(encoding="utf-8")
     assert "Sentences about back-pain" in sentences
     assert "keep moving" in sentences
     assert not re.search(r"cramp|calf|leg", sentences)
+    assert (tmp_path / "config" / "packages" / f"{name}.yaml").is_file()
+    assert set(re.findall(r"voice_helper_(?!back_pain)\w+", sentences)) == set()
+
+
+def test_an_export_without_sentences_for_danger_promises_none(run: Run, folder: Path, tmp_path: Path) -> None:
+    ran = run("export", "homeassistant", "--intents", folder, tmp_path / "config")
+    assert "no sentences for signs of danger are exported" in ran.err
+    for path in (tmp_path / "config").rglob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        assert "# This subject has no sentences for signs of danger" in text
+        assert "Emergencies come first" not in text
+
+
+def test_the_message_about_new_sentences_names_the_folder(back: Skill, guarded: Path) -> None:
+    told: list[str] = []
+    open_skill(folder=guarded, announce=told.append, before=back)
+    assert f"run voice-helper learn {guarded}, which" in "".join(told)
+
+
+def test_a_page_without_a_number_to_call_names_none(back: Skill) -> None:
+    assert back.content.page is not None
+    page = page_files(back.content, back.content.page, needs_token=False)["index.html"].decode()
+    assert "In an emergency" not in page
+    assert "call ." not in page
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ from voice_helper.dialogue.scope import Subject, name_inside, read_subject
 from voice_helper.errors import IntentsError
 from voice_helper.skill.phrasebook import Phrasebook, read_phrasebook
 from voice_helper.skill.web_labels import WebLabels, read_web_labels
-from voice_helper.support.paths import is_folder
+from voice_helper.support.paths import data_folder, is_folder
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, OUT_OF_SCOPE, Phrases, Row
 from voice_helper.understanding.normalize import Language
 from voice_helper.understanding.safety import LEVELS, SafetyRules, read_safety
@@ -92,6 +92,11 @@ class Content:
     def knows_danger(self) -> bool:
         """Return whether the folder has rules that recognize signs of danger, and answers to them."""
         return any(each.level in HELP_NOW and each.level in self.answers.entries for each in self.safety.families)
+
+    @property
+    def is_shipped(self) -> bool:
+        """Return whether the folder is part of the package."""
+        return self.folder.resolve().parent == data_folder("intents").resolve()
 
     @property
     def about(self) -> str:
@@ -236,7 +241,6 @@ def _read(
         thresholds = read_thresholds(documents["thresholds.yaml"], problems)
     pronunciations = read(PronunciationFile, documents.get("pronunciation.yaml", empty), problems).words
     _check_together(sentences, answers, safety, sentence_documents, problems)
-    _check_levels(safety, answers, problems)
     wordings_file, wordings = shown_path(folder / WORDINGS, folder), text_of(files, folder / WORDINGS, problems) or ""
     _check_wordings(read_wordings(wordings.splitlines(), wordings_file, problems), sentences, safety, problems)
     phrasebook = read_phrasebook(documents.get("phrases.yaml"), sentences, problems)
@@ -324,6 +328,7 @@ def _check_together(
             for name in sorted(placeholders(row.text) - names):
                 never_said = f'{{{name}}} is neither a list nor under "settings:" in answers.yaml, so it is never said'
                 problems.add(entry.place, f'{intent}: "{row.text}": {never_said}')
+    _check_levels(safety, answers, problems)
 
 
 def _check_levels(safety: SafetyRules, answers: Answers, problems: Problems) -> None:
