@@ -106,7 +106,7 @@ def test_a_number_and_the_articles_own_words_are_chosen_when_it_is_loaded() -> N
 
 def test_another_folder_is_loaded(spanish_folder: Path) -> None:
     assert Skill.load(str(spanish_folder)).content.language.code == "es"
-    with pytest.raises(VoiceHelperError, match="no such intents folder"):
+    with pytest.raises(VoiceHelperError, match="there is no intents folder no-such-folder"):
         Skill.load("no-such-folder")
 
 

@@ -240,7 +240,7 @@ def test_a_language_without_a_folder_is_reported_with_the_file_and_rejected_as_a
 
 def test_a_broken_file_is_an_error_with_a_hint(run: Run, file: Path) -> None:
     write(file, "what\n")
-    ran = run("doctor")
+    ran = run("test-intents")
     assert ran.code == 1
     assert "settings.toml" in ran.err
     assert 'number = "112"' in ran.err
@@ -290,3 +290,20 @@ def test_every_shared_option_has_an_environment_variable_that_a_shell_can_set() 
     variables = [str(option.envvar) for option in command.params if isinstance(option, click.Option) and option.envvar]
     assert "VOICE_HELPER_SECOND_OPINION" in variables
     assert all(re.fullmatch(r"VOICE_HELPER_[A-Z_]+", variable) for variable in variables)
+
+
+@pytest.mark.parametrize(
+    ("line", "detail", "mend"),
+    [
+        ('nubmer = "112"', ':2: unknown setting "nubmer"', "known: number, "),
+        ('engine = "ear"', ": engine: ", "fix that line"),
+    ],
+)
+def test_doctor_reports_an_invalid_setting_and_goes_on(run: Run, file: Path, line: str, detail: str, mend: str) -> None:
+    write(file, f"rate = 130\n{line}\n")
+    ran = run("doctor", "--json")
+    first, *others = json.loads(ran.out)["checks"]
+    assert (ran.code, first["name"], first["ok"]) == (1, "settings", False)
+    assert f"{file}{detail}" in first["detail"]
+    assert first["mend"].startswith(mend)
+    assert "emergency number" in {each["name"] for each in others}

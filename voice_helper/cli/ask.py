@@ -35,6 +35,7 @@ from voice_helper.types import NONE_INTENT
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.audio.devices import WavSource
+    from voice_helper.dialogue.state import State
     from voice_helper.skill import Skill
     from voice_helper.types import Answer, Match, Transcript
 
@@ -82,6 +83,29 @@ def ask(
         explain=explain,
         recording=recording,
     )
+
+
+class TypedConversation:
+    """Answers typed questions one after another, as one conversation, so that "why" refers to the last answer."""
+
+    def __init__(self, options: Options) -> None:
+        """Set the options. The skill is opened with the first question."""
+        self._options = options
+        self._skill: Skill | None = None
+        self._state: State | None = None
+
+    @without_sound_library_noise(note)
+    def answer(self, question: str) -> None:
+        """Show and speak the answer to a question."""
+        from voice_helper.tester.run import ask_skill
+        from voice_helper.types import Transcript
+
+        if self._skill is None:
+            self._skill = open_chosen_skill(self._options)
+        asked = ask_skill(self._skill, Transcript(question), self._state)
+        self._state = asked.state
+        _show_answer(asked.transcript, None, asked.match, asked.answer, explain=False)
+        speak(self._options, asked.answer.spoken_rows(), None)
 
 
 @without_sound_library_noise(note)

@@ -43,9 +43,11 @@ def doctor(options: Options, as_json: bool, speak: bool) -> None:
 
     Example: voice-helper doctor --speak
     """
-    from voice_helper.cli.diagnosis import examine
+    from voice_helper.cli.diagnosis import Finding, examine
 
-    findings = examine(
+    faults: list[VoiceHelperError] = click.get_current_context().obj or []
+    findings = [Finding("settings", False, each.message, each.hint, needed=True) for each in faults]
+    findings += examine(
         options.spoken_language,
         options.model,
         options.number,

@@ -8,7 +8,7 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from voice_helper.support.onnx import keep_onnxruntime_silent
 from voice_helper.support.paths import settings_file
 
 _INTERRUPTED: Final = 130
+_FIX_LINE: Final = "fix that line"
 _OBJECTS_TO_COLLECT: Final = 50_000
 """The number of new objects that triggers garbage collection.
 
@@ -43,6 +44,9 @@ _ANSWERING: Final = ("ask", "listen", "guide", "demo", "serve", "start")
 
 _INFORMING: Final = frozenset({"-h", "--help", "--version"})
 """The options that only show something, which need no settings."""
+
+_REPORTING: Final = "doctor"
+"""The command that reports invalid settings and continues."""
 
 _SERVERS: Final = ("web", "wyoming", "cluster")
 """The subcommands of `serve`."""
@@ -152,20 +156,30 @@ def run(arguments: list[str]) -> int:
 
 def _run_with_settings(given: list[str]) -> None:
     """Run a command with the user's settings. A command that may have to respond to an emergency runs even if the
-    settings have mistakes.
+    settings have mistakes, as does the command that reports them.
     """
-    is_answering = given[0] in _ANSWERING or not _INFORMING.isdisjoint(given)
-    settings = _settings(is_answering=is_answering)
+    faults: list[VoiceHelperError] = []
+    is_informing, is_reporting = not _INFORMING.isdisjoint(given), given[0] == _REPORTING
+    goes_on = is_informing or is_reporting or given[0] in _ANSWERING
+
+    def report(message: str, hint: str | None) -> None:
+        if is_reporting:
+            faults.append(VoiceHelperError(message, hint=hint))
+        else:
+            note(f"{message}; continuing without this setting" + (f": {hint}" if hint else ""))
+
+    settings = _settings(report if goes_on else None)
     while True:
         defaults = {**dict.fromkeys(_COMMANDS, settings), "serve": dict.fromkeys(_SERVERS, settings)}
         try:
-            cli.main(args=given, prog_name="voice-helper", standalone_mode=False, default_map=defaults)
+            cli.main(args=given, prog_name="voice-helper", standalone_mode=False, default_map=defaults, obj=faults)
         except click.BadParameter as error:
             name, variable = _setting_of(error), _variable_of(error)
-            if not is_answering or (variable is None and (name is None or name not in settings)):
+            if not goes_on or (variable is None and (name is None or name not in settings)):
                 raise
             where = f"{settings_file()}: {name}" if variable is None else variable
-            note(f"{where}: {error.message}; continuing without this setting")
+            hint = _FIX_LINE if variable is None else f"correct or unset {variable}"
+            report(f"{where}: {error.message}", hint if is_reporting else None)
             if variable is None:
                 settings = {other: value for other, value in settings.items() if other != name}
             else:
@@ -187,9 +201,9 @@ def _output_lost(error: OSError) -> int:
     raise error
 
 
-def _settings(*, is_answering: bool) -> Mapping[str, Any]:
-    """Return the user's settings. If the file has mistakes and the command may respond to an emergency, return the
-    valid ones.
+def _settings(report: Callable[[str, str | None], None] | None) -> Mapping[str, Any]:
+    """Return the user's settings. If the file has mistakes, pass the message and the hint to `report` and return the
+    valid settings. Without `report`, raise `SettingsError`.
     """
     path = settings_file()
     try:
@@ -203,9 +217,9 @@ def _settings(*, is_answering: bool) -> Mapping[str, Any]:
     try:
         return read_settings(path)
     except SettingsError as error:
-        if not is_answering:
+        if report is None:
             raise
-        note(f"{error.message}; continuing without this setting: {error.hint}")
+        report(error.message, error.hint)
         return usable_settings(path)
 
 
@@ -213,7 +227,7 @@ def _wrong_parameter(error: click.BadParameter) -> int:
     """Show what is wrong with an option and where its value was set. Return the exit code."""
     name = _setting_of(error)
     if name is not None:
-        show_error(VoiceHelperError(f"{settings_file()}: {name}: {error.message}", hint="fix that line"))
+        show_error(VoiceHelperError(f"{settings_file()}: {name}: {error.message}", hint=_FIX_LINE))
         return 1
     error.show()
     return error.exit_code

@@ -42,7 +42,7 @@ def homeassistant(options: Options, folder: Path) -> None:
     Example: voice-helper export homeassistant config --number 112
     """
     from voice_helper.exporters.folder import write_folder
-    from voice_helper.exporters.homeassistant import export_files
+    from voice_helper.exporters.homeassistant import export_files, has_danger
 
     skill = open_chosen_skill(options)
     files = export_files(skill, lambda templates: counted(templates, "reading the sentences"))
@@ -50,7 +50,10 @@ def homeassistant(options: Options, folder: Path) -> None:
     for name in files:
         click.echo(folder / name)
     note_number(options, skill)
-    note("signs of danger are recognized only in the exported sentences; for other wordings, Home Assistant guesses")
+    if has_danger(skill.content):
+        note("signs of danger are recognized only in the exported sentences; otherwise, Home Assistant guesses")
+    else:
+        note("no sentences for signs of danger are exported, because this folder has none")
     note("if someone may need help, use serve wyoming; the top of each file explains why")
 
 

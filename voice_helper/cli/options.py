@@ -364,7 +364,8 @@ def open_chosen_skill(options: Options) -> Skill:
 def warn_of_danger(content: Content) -> None:
     """Print a warning if the content has no rules that recognize signs of danger."""
     if not content.knows_danger:
-        missing = f"WARNING: signs of danger are not recognized: {content.folder} has no safety.yaml with families"
+        lack = "has no safety.yaml with families of the level emergency or urgent"
+        missing = f"WARNING: signs of danger are not recognized: {content.folder} {lack}"
         print_hanging(error_terminal(), "[bold red]", plain(missing))
 
 

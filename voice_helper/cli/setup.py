@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # each command imports the heavy modules that it needs
 
     from voice_helper.audio.devices import DeviceKind, Source
     from voice_helper.audio.levels import LevelMeter, Verdict
+    from voice_helper.cli.ask import TypedConversation
     from voice_helper.recognizers import Recognizer
     from voice_helper.skill import Skill
     from voice_helper.types import AudioChunk
@@ -64,6 +65,10 @@ _CHOICES: Final = {
     "s": "set up the sound and the emergency number",
     "q": "quit",
 }
+_NAMED: Final = {
+    "listen": "", "ask": "a", "guide": "g", "test": "t", "setup": "s", "set up": "s", "quit": "q", "exit": "q",
+}  # fmt: skip
+"""The words that stand for a choice of the menu. Any other text of at least two characters is a question."""
 
 
 @click.command()
@@ -72,12 +77,14 @@ _CHOICES: Final = {
 def start(options: Options, context: click.Context) -> None:
     """Choose what to do from a menu.
 
-    On the first run, it also sets up the sound devices. Press Enter alone to listen. Ctrl-C ends the current activity;
-    a second Ctrl-C exits the program. On a terminal, voice-helper without arguments does the same.
+    On the first run, it also sets up the sound devices. Press Enter alone to listen, or type a question. Ctrl-C ends
+    the current activity; a second Ctrl-C exits the program. On a terminal, voice-helper without arguments does the
+    same.
 
     Example: voice-helper start
     """
     _needs_terminal("start")
+    from voice_helper.cli.ask import TypedConversation
     from voice_helper.skill.folder_reader import name_of
 
     console = terminal()
@@ -87,19 +94,24 @@ def start(options: Options, context: click.Context) -> None:
     if not is_file(settings_file()):
         console.print("\nFirst, let's test the sound. Ctrl-C ends this at any time.")
         options = _set_up(options, console)
+    conversation = TypedConversation(options)
     while True:
         console.print()
         for key, what in _CHOICES.items():
             console.print(f"  [bold]{key or 'Enter':5}[/bold]  {what}", highlight=False)
-        chosen = _asked("Enter, or a letter", lambda text: text.lower() in _CHOICES).lower()
-        if chosen == "q":
+        typed = _asked("Enter, or a letter, or your question", lambda text: len(text) > 1 or text.lower() in _CHOICES)
+        chosen = _NAMED.get(typed.lower(), typed)
+        if chosen.lower() == "q":
             return
         kept = {name: getattr(options, name) for name in ("number", "microphone", "loudspeaker")}
         try:
-            if chosen == "s":
+            if chosen.lower() == "s":
                 options = _set_up(options, console)
+                conversation = TypedConversation(options)
+            elif chosen.lower() in _CHOICES:
+                _begin(context, chosen.lower(), {**context.params, **kept}, conversation)
             else:
-                _begin(context, chosen, {**context.params, **kept})
+                conversation.answer(chosen)
         except VoiceHelperError as error:
             show_error(error)
         except (KeyboardInterrupt, click.Abort) as interrupt:
@@ -129,15 +141,14 @@ def _needs_terminal(command: str) -> None:
         )
 
 
-def _begin(context: click.Context, chosen: str, options: dict[str, object]) -> None:
-    from voice_helper.cli.ask import ask
+def _begin(context: click.Context, chosen: str, options: dict[str, object], conversation: TypedConversation) -> None:
     from voice_helper.cli.listen import guide, listen
     from voice_helper.cli.test_intents import test_intents
 
     if chosen == "a":
-        question = click.prompt("Your question", default="", show_default=False).split()
+        question = click.prompt("Your question", default="", show_default=False).strip()
         if question:
-            context.invoke(ask, question=tuple(question), **options)
+            conversation.answer(question)
         return
     if chosen == "t":
         context.invoke(test_intents, **options)

@@ -25,12 +25,16 @@ from voice_helper.understanding.sentences import Template
 from voice_helper.understanding.understand import HELP_NOW
 
 PREFIX: Final = "voice_helper_"
-"""The prefix of every exported name. It avoids collisions with Home Assistant's own intents, lists and rules."""
+"""The prefix of every exported name. It avoids collisions with Home Assistant's own intents, lists and rules.
+
+The names of a folder that is not part of the package continue with the folder's name, so that several subjects can be
+exported side by side.
+"""
 
 _DRAWS: Final = 24
 _VALUE_DRAWS: Final = 72
 _MAX_WRITTEN_OUT: Final = 400
-_BEFORE, _AFTER = f"{PREFIX}before", f"{PREFIX}after"
+_BEFORE, _AFTER = "before", "after"
 _CHOICE: Final = re.compile(r"[()\[\]|;{}<>]")
 _REFERENCE: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(\w+)>")
 _WIDTH: Final = 118
@@ -40,15 +44,20 @@ _ABOUT: Final = """\
 #
 # {disclaimer} Reviewed by {reviewed}. What it is about: {subject}.
 #
+{danger}#
+# Not exported: rules for signs of danger, other wordings, follow-up questions ("why", "tell me more"), the guided
+# session with its commands, and the short disclaimer after the first answer.
+"""
+_DANGER: Final = """\
 # Emergencies come first:
 #   {first}
 # Home Assistant matches whole sentences only. It recognizes a sign of danger only if the user says one of these
 # sentences, alone or joined by "and" or "but" to anything else. With any other wording, it guesses: one sign of danger
 # was answered with the time of day.
 # "voice-helper serve wyoming" looks for signs in every sentence. If someone may need help, use that instead.
-#
-# Not exported: those rules, other wordings, follow-up questions ("why", "tell me more"), the guided session with its
-# commands, and the short disclaimer after the first answer.
+"""
+_NO_DANGER: Final = """\
+# This subject has no sentences for signs of danger: none is recognized. Do not let anyone rely on these answers.
 """
 _SENTENCES: Final = "Sentences about {}. This file belongs in custom_sentences/{} of Home Assistant's folder."
 _ANSWERS: Final = """\
@@ -73,18 +82,28 @@ def export_files(
     This takes about a minute. The caller can pass a function `each` that yields the given templates one by one and
     shows the progress.
     """
-    content, spoken = skill.content, _SpokenAnswers(skill.content)
-    meanings = _meanings(skill, spoken, each)
-    language = content.language.code
+    content, spoken, prefix = skill.content, _SpokenAnswers(skill.content), _prefix(skill.content)
+    meanings = _meanings(skill, spoken, prefix, each)
+    language, file = content.language.code, f"{prefix.rstrip('_')}.yaml"
     first = "\n#   ".join(name for name, meaning in meanings.items() if meaning.match.intent in HELP_NOW)
-    sentences = {"language": language, **_sentences(content, meanings)}
+    sentences = {"language": language, **_sentences(content, prefix, meanings)}
     answers = {"intent_script": {name: _script(spoken, meaning) for name, meaning in meanings.items()}}
     return {
-        f"custom_sentences/{language}/voice_helper.yaml": _text(
+        f"custom_sentences/{language}/{file}": _text(
             content, _SENTENCES.format(content.about, language), first, sentences
         ),
-        "packages/voice_helper.yaml": _text(content, _ANSWERS.format(content.about), first, answers),
+        f"packages/{file}": _text(content, _ANSWERS.format(content.about), first, answers),
     }
+
+
+def has_danger(content: Content) -> bool:
+    """Return whether the export of a folder has sentences for signs of danger."""
+    return any(intent in HELP_NOW for intent in content.sentences.intents)
+
+
+def _prefix(content: Content) -> str:
+    name = re.sub(r"[^a-z0-9]+", "_", content.folder.resolve().name.lower()).strip("_")
+    return PREFIX if content.is_shipped else f"{PREFIX}{name or 'other'}_"
 
 
 def _text(content: Content, about: str, first: str, written: Mapping[str, Any]) -> str:
@@ -92,7 +111,11 @@ def _text(content: Content, about: str, first: str, written: Mapping[str, Any]) 
     body = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=_WIDTH)
     return (
         _ABOUT.format(
-            about=about, first=first, subject=content.title, disclaimer=content.answers.full.text, reviewed=reviewed
+            about=about,
+            danger=_DANGER.format(first=first) if first else _NO_DANGER,
+            subject=content.title,
+            disclaimer=content.answers.full.text,
+            reviewed=reviewed,
         )
         + "\n"
         + body
@@ -122,7 +145,10 @@ class _SpokenAnswers:
 
 
 def _meanings(
-    skill: Skill, spoken: _SpokenAnswers, each: Callable[[Sequence[Template]], Iterable[Template]]
+    skill: Skill,
+    spoken: _SpokenAnswers,
+    prefix: str,
+    each: Callable[[Sequence[Template]], Iterable[Template]],
 ) -> dict[str, _Meaning]:
     """Return the Home Assistant intents by name, starting with those that tell the user to get help."""
     answers = skill.content.answers
@@ -132,7 +158,7 @@ def _meanings(
         for match, text in _understood(skill, spoken, template):
             key = (match.intent, spoken.to(match))
             if key not in names:
-                names[key] = _name(match)
+                names[key] = prefix + _name(match)
                 meanings[names[key]] = _Meaning(match)
             meanings[names[key]].templates += [text, *_shortened(skill.content, match, text)]
     order = [*HELP_NOW, *answers.entries]
@@ -274,42 +300,45 @@ def _name(match: Match) -> str:
     level = [str(HELP_NOW.index(match.intent))] if match.intent in HELP_NOW else []
     more = [word for word in (match.family, match.denied and "denied", match.possible and "possible") if word]
     values = [re.sub(r"\W+", "_", f"{slot}_{value}") for slot, value in match.slots.items()]
-    return PREFIX + "_".join([*level, match.intent, *more, *values])
+    return "_".join([*level, match.intent, *more, *values])
 
 
 # Sentences
 
 
-def _sentences(content: Content, meanings: Mapping[str, _Meaning]) -> dict[str, Any]:
+def _sentences(content: Content, prefix: str, meanings: Mapping[str, _Meaning]) -> dict[str, Any]:
     """Build the intents, lists and expansion rules, all under prefixed names."""
     signs = {name: f"{name}_sign" for name, meaning in meanings.items() if meaning.match.intent in HELP_NOW}
     intents: dict[str, Any] = {}
     rules: dict[str, str] = {}
     for name, meaning in meanings.items():
-        templates = [_renamed(text) for text in meaning.templates]
+        templates = [_renamed(text, prefix) for text in meaning.templates]
         if name in signs:
             rules[signs[name]] = f"({'|'.join(templates)})"
-            templates = [*templates, *_with_more(signs[name], [each for each in signs.values() if each not in rules])]
+            templates = [
+                *templates,
+                *_with_more(prefix, signs[name], [each for each in signs.values() if each not in rules]),
+            ]
         intents[name] = {"data": [{"sentences": templates}]}
     raw_lists, raw_rules = content.sentences.named_in(text for each in meanings.values() for text in each.templates)
-    lists: dict[str, Any] = {PREFIX + name: raw_lists[name] for name in sorted(raw_lists)}
-    lists |= {name: {"wildcard": True} for name in (_BEFORE, _AFTER)}
-    rules |= {PREFIX + name: _renamed(raw_rules[name]) for name in sorted(raw_rules)}
+    lists: dict[str, Any] = {prefix + name: raw_lists[name] for name in sorted(raw_lists)}
+    lists |= {prefix + name: {"wildcard": True} for name in (_BEFORE, _AFTER)}
+    rules |= {prefix + name: _renamed(raw_rules[name], prefix) for name in sorted(raw_rules)}
     return {"intents": intents, "lists": lists, "expansion_rules": rules}
 
 
-def _with_more(sign: str, lower: Sequence[str]) -> list[str]:
+def _with_more(prefix: str, sign: str, lower: Sequence[str]) -> list[str]:
     """Build sentences that contain a sign of danger. This sign takes priority over a sign of a lower level in the same
     sentence.
     """
     both = [text for other in lower for text in (f"<{sign}> (and|but) <{other}>", f"<{other}> (and|but) <{sign}>")]
-    return [f"<{sign}> (and|but) {{{_AFTER}}}", f"{{{_BEFORE}}} (and|but) <{sign}>", *both]
+    return [f"<{sign}> (and|but) {{{prefix}{_AFTER}}}", f"{{{prefix}{_BEFORE}}} (and|but) <{sign}>", *both]
 
 
-def _renamed(template: str) -> str:
+def _renamed(template: str, prefix: str) -> str:
     def ours(found: re.Match[str]) -> str:
         name, slot, rule = found.groups()
-        return f"<{PREFIX}{rule}>" if rule else f"{{{PREFIX}{name}:{slot or name}}}"
+        return f"<{prefix}{rule}>" if rule else f"{{{prefix}{name}:{slot or name}}}"
 
     return _REFERENCE.sub(ours, template)
 

@@ -72,7 +72,7 @@ _EMBEDDED_BY: Final = (
 _EMBEDDING_SHARE: Final = 0.75  # the share of the training time that embedding takes if no vectors are cached
 _STALE: Final = (
     "the sentences have changed since the nearest meaning was learned from them: new templates match only word for"
-    " word. To update it, run voice-helper learn, which takes about two minutes"
+    " word. To update it, run voice-helper learn {folder}, which takes up to two minutes"
 )
 
 
@@ -147,8 +147,11 @@ class Skill:
 
         The answers name the `emergency_number`, or the folder's own number if none is given. With `article_only`,
         guided sessions use only the article's own text and the safety rows. The first load of a custom folder takes up
-        to two minutes. Raises `IntentsError` with every problem in the folder.
+        to two minutes. Raises `IntentsError` with every problem in the folder, or
+        `VoiceHelperError` if there is no such folder.
         """
+        if folder is not None and not Path(folder).is_dir():
+            raise VoiceHelperError(f"there is no intents folder {folder}", hint="check its path")
         number = callable_number(emergency_number)
         if number is None and emergency_number:
             _log(f'"{emergency_number}" is not an emergency number: it has no digit')
@@ -310,7 +313,7 @@ def open_skill(
     conversation = Conversation(understanding, content.answers, content.guide, content.follow_ups)
     skill = Skill(content, understanding, conversation, memory, embed, alarm)
     if skill.is_stale and not (before and before.is_stale):
-        announce(_STALE)
+        announce(_STALE.format(folder=content.folder))
     return skill
 
 

@@ -36,10 +36,10 @@ from voice_helper.dialogue.scope import Subject, name_inside, read_subject
 from voice_helper.errors import IntentsError
 from voice_helper.skill.phrasebook import Phrasebook, read_phrasebook
 from voice_helper.skill.web_labels import WebLabels, read_web_labels
-from voice_helper.support.paths import is_folder
+from voice_helper.support.paths import data_folder, is_folder
 from voice_helper.types import COMMAND_GROUP, GUIDE_START, OUT_OF_SCOPE, Phrases, Row
 from voice_helper.understanding.normalize import Language
-from voice_helper.understanding.safety import SafetyRules, read_safety
+from voice_helper.understanding.safety import LEVELS, SafetyRules, read_safety
 from voice_helper.understanding.sentence_reader import read_sentences
 from voice_helper.understanding.sentences import Sentences, Template
 from voice_helper.understanding.understand import HELP_NOW, USUAL_THRESHOLDS, Thresholds, read_thresholds
@@ -90,8 +90,13 @@ class Content:
 
     @property
     def knows_danger(self) -> bool:
-        """Return whether the folder has rules that recognize signs of danger."""
-        return bool(self.safety.families)
+        """Return whether the folder has rules that recognize signs of danger, and answers to them."""
+        return any(each.level in HELP_NOW and each.level in self.answers.entries for each in self.safety.families)
+
+    @property
+    def is_shipped(self) -> bool:
+        """Return whether the folder is part of the package."""
+        return self.folder.resolve().parent == data_folder("intents").resolve()
 
     @property
     def about(self) -> str:
@@ -323,6 +328,19 @@ def _check_together(
             for name in sorted(placeholders(row.text) - names):
                 never_said = f'{{{name}}} is neither a list nor under "settings:" in answers.yaml, so it is never said'
                 problems.add(entry.place, f'{intent}: "{row.text}": {never_said}')
+    _check_levels(safety, answers, problems)
+
+
+def _check_levels(safety: SafetyRules, answers: Answers, problems: Problems) -> None:
+    """Report each level that families lead to and that has no answer, at the first of these families."""
+    for level in LEVELS:
+        led = [family for family in safety.families if family.level == level]
+        if not led or level in answers.entries:
+            continue
+        first, others = led[0], len(led) - 1
+        too = f" ({others} more {'family leads' if others == 1 else 'families lead'} to it)" if others else ""
+        what = f"the family {first.name} leads to {level}, which has no answer in answers.yaml{too}"
+        problems.add(first.place, f"{what}: write one, or delete these families")
 
 
 def _check_follow_ups(

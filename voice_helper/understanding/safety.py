@@ -120,6 +120,9 @@ class _Family:
     one of these words.
     """
 
+    place: Place = field(default=Place("", 1), compare=False)
+    """The line of the family in `safety.yaml`."""
+
 
 _Rule = TypeVar("_Rule", _Sign, _Pattern)
 
@@ -440,7 +443,7 @@ def _family_of(name: str, family: FamilyKeys, pattern: _PatternReader, problems:
     unless = pattern.read_all(family.unless, f"{name}, unless", problems)
     own_words = pattern.read_all(family.own_words, f"{name}, own_words", problems)
     questions = (family.not_in_questions, family.not_in_general)
-    return _Family(name, family.level, tuple(signs), *questions, unless, own_words)
+    return _Family(name, family.level, tuple(signs), *questions, unless, own_words, family.place)
 
 
 class _PatternReader:

@@ -204,8 +204,8 @@ USUAL_THRESHOLDS: Final = Thresholds(
     emergency=0.42,
     alarm_certain=2.2,
     alarm_possible=-0.6,
-    rule_certain=-_NEVER,  # the words of a rule are enough
-    rule_possible=-_NEVER,
+    rule_certain=-math.inf,  # the words of a rule are enough, even in a text that resembles no sentence
+    rule_possible=-math.inf,
 )
 """The thresholds for a folder without `thresholds.yaml`."""
 

@@ -323,7 +323,7 @@ class LiveConversation:
                 "event": "answer",
                 "heard": understood.transcript.text,
                 "alarm": certainty,
-                "calls": certainty is not None and any(number in row.text for row in rows),
+                "calls": certainty is not None and number != "" and any(number in row.text for row in rows),
                 "rows": [_row_form(row) for row in rows],
                 "disclaimer": answer.disclaimer_row.text if answer and answer.disclaimer_row else "",
             }

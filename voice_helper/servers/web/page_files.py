@@ -75,7 +75,7 @@ def _parts(content: Content, words: WebLabels, *, needs_token: bool) -> dict[str
         **{f"{part}_buttons": _buttons(_of_part(words, part)) for part in get_args(ButtonPart)},
         "language": escape(content.language.code),
         "disclaimer": escape(content.answers.full.text),
-        "emergency": escape(words.labels["emergency"]).replace("{number}", _number(number)),
+        "emergency": escape(words.labels["emergency"]).replace("{number}", _number(number)) if number else "",
         "place_buttons": _buttons(words.places),
         "example_buttons": _buttons(examples),
         "topics": "".join(_topic(title, text, sentences) for title, text, sentences in topics),
