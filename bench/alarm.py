@@ -10,6 +10,7 @@ same lines give the same numbers, up to rounding.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -219,6 +220,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help=f"the file to write; without it, {ALARM_FILE} of the folder")
     parser.add_argument("--fold", type=int, help="leave out every fourth text, from this one on, to measure on them")
     options = parser.parse_args()
+    for package in ("jax", "optax"):
+        if importlib.util.find_spec(package) is None:
+            parser.error(f'{package} is not installed. In the project folder, run: pip install -e ".[train]"')
     skill = open_skill()
     everything = examples(skill)
     kept = [each for number, each in enumerate(everything) if options.fold is None or number % 4 != options.fold]

@@ -33,4 +33,6 @@ class MyRecognizer:
         return heard
 
 
+if len(sys.argv) != 2:
+    sys.exit("usage: python examples/own_recognizer.py FILE.wav")
 print(Skill.load().hear(sys.argv[1], recognizer=MyRecognizer()).text)

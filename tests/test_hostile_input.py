@@ -202,7 +202,7 @@ def test_a_link_out_of_the_folder_is_only_read_as_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("[emergncy]\nmy chest hurts\n", "which is not an intent"),
+        ("[emergncy]\nmy chest hurts\n", '[emergncy] is not an intent, did you mean "emergency"?'),
         ("[emergency pop]\nmy chest hurts\n", "pop is not a family of emergency"),
         ("my chest hurts\n", "is under no heading"),
         ("[remedy_heat\nwarm it\n", "must be [intent]"),

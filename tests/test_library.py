@@ -265,3 +265,38 @@ def test_with_push_to_talk_only_addressed_speech_is_answered(skill: Skill) -> No
         recognizer=OwnRecognizer("does heat help", "does heat help"), push_to_talk=True,
     )  # fmt: skip
     assert [each for each in assistant.listen() if each.event == "say"] == []
+
+
+@pytest.mark.parametrize("returned", ["does heat help", None])
+def test_a_recognizer_that_returns_no_transcript_is_named_in_the_error(skill: Skill, returned: object) -> None:
+    class Wrong(ScriptedRecognizer):
+        name = "wrong"
+
+        def accept(self, chunk: AudioChunk) -> str:
+            return ""
+
+        def finish(self) -> Any:
+            return returned
+
+        pause = finish
+
+    with pytest.raises(VoiceHelperError, match="wrong must return a Transcript, not"):
+        skill.hear(ScriptedMicrophone(speech(1.0), silence(1.5)), recognizer=Wrong())
+
+
+@pytest.mark.parametrize("example", ["hear", "own_recognizer"])
+def test_an_example_without_its_file_shows_how_it_is_called(example: str) -> None:
+    script = str(CHECKOUT / "examples" / f"{example}.py")
+    ran = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=environment(), timeout=60, check=False
+    )
+    assert ran.returncode == 1
+    assert ran.stderr == f"usage: python examples/{example}.py FILE.wav\n"
+
+
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "voice_helper", "--version"]
+    ran = subprocess.run(
+        command, capture_output=True, text=True, env=environment(), timeout=60, check=False, cwd=CHECKOUT
+    )
+    assert voice_helper.__version__ in ran.stdout

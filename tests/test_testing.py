@@ -101,3 +101,46 @@ def test_a_protocol_violation_of_a_voice_is_explained(what: str) -> None:
     broken = type("Broken", (RecordingVoice,), BROKEN_VOICES[what])
     with pytest.raises(AssertionError, match=what):
         check_voice(broken())
+
+
+class Bare:
+    """Has a name and no method."""
+
+    name = "bare"
+
+
+class Failing:
+    name = "failing"
+
+    def accept(self, chunk: AudioChunk) -> str:
+        raise RuntimeError("no licence")
+
+    def pause(self) -> Transcript:
+        return Transcript("", 0.0)
+
+    finish = pause
+
+
+class NoTranscript(Failing):
+    def finish(self) -> Any:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("recognizer", "reason"),
+    [
+        (object(), "name must be a non-empty str"),
+        (Bare(), r"needs a method accept\(\)"),
+        (Failing(), "raised RuntimeError"),
+        (NoTranscript(), "must return a Transcript"),
+    ],
+)
+def test_a_recognizer_that_fails_is_reported_as_an_assertion_with_the_reason(recognizer: Any, reason: str) -> None:
+    with pytest.raises(AssertionError, match=reason):
+        check_recognizer(recognizer)
+
+
+def test_a_voice_without_speech_is_reported_as_an_assertion_with_the_reason() -> None:
+    voice: Any = Bare()
+    with pytest.raises(AssertionError, match="needs a method speak"):
+        check_voice(voice)

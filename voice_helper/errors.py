@@ -79,13 +79,15 @@ class IntentsError(VoiceHelperError):
 def install_hint(extra: str = "") -> str:
     """Return the README's command for installing an extra, or for reinstalling the base packages.
 
-    This package is not on PyPI, so the command installs from the checkout, with the tested versions. If the program
-    runs from the checkout, the command includes `-e`. Otherwise pip would install a copy, and edits to the
-    intents in the checkout would have no effect.
+    In a checkout, the command includes `-e`. Otherwise pip would install a copy, and edits to the intents in the
+    checkout would have no effect. A user of the wheel has no checkout. The command then names the installed
+    distribution, to which pip adds only the packages that are missing.
     """
+    if not _CHECKOUT_FILE.is_file():
+        what = f'"{DISTRIBUTION}[{extra}]"' if extra else DISTRIBUTION
+        return f"pip install {what}"
     what = f'".[{extra}]"' if extra else "."
-    editable = "-e " if _CHECKOUT_FILE.is_file() else ""
-    return f"in the folder with the README of voice_helper: pip install {editable}{what}"
+    return f"in the folder with the README of voice_helper: pip install -e {what}"
 
 
 @contextmanager

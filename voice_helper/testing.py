@@ -6,6 +6,7 @@ No model or sound device is needed. Time is counted in samples, so a ten-minute 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -182,7 +183,14 @@ def check_recognizer(recognizer: Recognizer, sound: bytes | None = None) -> None
     The recognizer receives `sound`, or synthetic speech and silence, several times. The words of its transcripts are
     not checked.
     """
-    _check_name(recognizer.name)
+    _check_name(getattr(recognizer, "name", None))
+    for method in ("accept", "pause", "finish"):
+        _check(callable(getattr(recognizer, method, None)), f"the recognizer needs a method {method}()")
+    with _no_errors():
+        _run_recognizer(recognizer, sound)
+
+
+def _run_recognizer(recognizer: Recognizer, sound: bytes | None) -> None:
     _check_no_words(recognizer.finish(), "finish() without any sound")
     for pcm in (sound or speech(1.0), silence(0.5), sound or speech(1.0)):
         for chunk in (*chunks_of(pcm), AudioChunk(b"")):
@@ -195,13 +203,30 @@ def check_recognizer(recognizer: Recognizer, sound: bytes | None = None) -> None
 
 def check_voice(voice: Voice) -> None:
     """Check that a voice follows its protocol. Raises `AssertionError`, which names the first violation."""
-    _check_name(voice.name)
+    _check_name(getattr(voice, "name", None))
+    _check(callable(getattr(voice, "speak", None)), "the voice needs a method speak()")
+    with _no_errors():
+        _run_voice(voice)
+
+
+def _run_voice(voice: Voice) -> None:
     for words_per_minute in (120.0, 180.0):
         sound = voice.speak(_SENTENCE, words_per_minute)
         what = "speak() must return 16 kHz, 16-bit, mono audio as bytes: not silent, and at most 3 s per word"
         _check(is_speech_of(sound, _SENTENCE, words_per_minute), what)
     for text in ("", " ", "..."):
         _check(voice.speak(text, 150.0) == b"", f"speak() must return b'' for {text!r}, which has no words")
+
+
+@contextmanager
+def _no_errors() -> Iterator[None]:
+    """Convert an error of the engine into an `AssertionError` that says so."""
+    try:
+        yield
+    except AssertionError:
+        raise
+    except Exception as error:
+        raise AssertionError(f"the engine must not raise an error, but raised {error!r}") from error
 
 
 def _check(holds: bool, what: str) -> None:
@@ -221,6 +246,6 @@ def _check_transcript(heard: object, call: str) -> None:
         _check(heard.text == plain, f"{call} must return lower-case words with single spaces, not {heard.text!r}")
 
 
-def _check_no_words(heard: Transcript, call: str) -> None:
+def _check_no_words(heard: object, call: str) -> None:
     _check_transcript(heard, call)
-    _check(not heard.text, f"{call} must return an empty transcript, not {heard.text!r}")
+    _check(isinstance(heard, Transcript) and not heard.text, f"{call} must return an empty transcript, not {heard!r}")

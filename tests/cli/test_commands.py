@@ -505,7 +505,7 @@ def test_ctrl_c_ends_learning_at_once_and_leaves_what_was_learned_before(tmp_pat
     folder = tmp_path / "en"
     shutil.copytree(CHECKOUT / "intents" / "en", folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    ran = interrupted(["learn", folder], tmp_path, "learning", signal.SIGINT)
+    ran = interrupted(["learn", folder, "--force"], tmp_path, "learning", signal.SIGINT)
     assert ran.code == 130
     assert ran.out == ""
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
@@ -954,3 +954,10 @@ def test_doctor_checks_the_selected_device(run: Run) -> None:
     for kind in ("microphone", "loudspeaker"):
         assert not checks[kind]["ok"]
         assert "kazoo" in checks[kind]["detail"] or "no sound device" in checks[kind]["detail"]
+
+
+@pytest.mark.parametrize("question", ["", "   "])
+def test_an_empty_question_is_an_error_and_not_silence(run: Run, question: str) -> None:
+    ran = run("ask", question, "--voice", "none")
+    assert ran.code == 2
+    assert "the question is empty" in ran.err

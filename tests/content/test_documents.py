@@ -80,6 +80,19 @@ def test_a_problem_is_reported_once_and_an_empty_value_is_called_empty() -> None
         ('a:\n  - "say" this', 2, "a text with quotes in it needs quotes of the other kind around all of it"),
         ("a:\n  - 'it's on'", 2, "a text with quotes in it needs quotes of the other kind around all of it"),
         ("a: [b, c\nd: 1", 2, "the bracket is never closed"),
+        (
+            'a:\n  b: "say\n  c: "x"\nd: 1',
+            2,
+            "quotes that open here are not closed where the text ends, but only in line 3",
+        ),
+        ('a:\n  - "say\n  - "b"\n  - "c"\n', 2, "quotes that open here are not closed where the text ends"),
+        ("a:\n  - 'say\n  - 'b'\n  - 'c'\n", 2, "quotes that open here are not closed where the text ends"),
+        ('a:\n  - {b: "say, c: 1}\n  - {b: "d", c: 1}\n', 2, "quotes that open here are not closed"),
+        ('a:\n  - {b: "say", c: 1}\n  - {b: "d, c: 1}\n  - {b: "e", c: 1}\n', 3, "quotes that open here"),
+        ("a:\n  b:compression socks\n  c: 1", 2, 'a space goes after the colon of "b:"'),
+        ("a:\n  b: 1\n  c:compression socks\n  d: 1", 3, 'a space goes after the colon of "c:"'),
+        ("a:\n  - b: 1\n    c:socks\n", 3, 'a space goes after the colon of "c:"'),
+        ("a:\n  - b:socks\n    c: 1\n", 2, 'a space goes after the colon of "b:"'),
         ("a:\n  b: 1\n c: 2", 3, "a line is indented differently from the lines that it belongs to"),
     ],
 )
@@ -107,3 +120,13 @@ def test_a_value_that_yaml_does_not_read_as_text_is_reported_with_the_cause(text
     assert isinstance(item.value, dict)
     item.value["a"].text(problems, "a")
     assert cause in problems.lines()[0]
+
+
+def test_a_key_without_a_space_after_its_colon_is_reported_where_yaml_reads_it_as_a_text() -> None:
+    problems = Problems()
+    item = read_document("a:\n  b:socks", "file.yaml", problems)
+    assert isinstance(item.value, dict)
+    item.value["a"].mapping(problems, "a")
+    assert problems.lines()[0].endswith(
+        'yaml:1: a must have keys, not be "b:socks": a space goes after the colon of "b:"'
+    )

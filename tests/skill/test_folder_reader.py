@@ -152,6 +152,49 @@ def test_a_mistake_is_reported_with_its_file_and_line(
 
 
 @pytest.mark.parametrize(
+    ("file", "old", "new", "line", "message"),
+    [
+        ("sentences/all.yaml", "greeting:\n    data:", "greeting:\n    dat:", "    dat:", 'did you mean "data"?'),
+        ("sentences/all.yaml", 'sentences:\n          - "hello', 'sentence:\n          - "hello', "sentence:",
+         'did you mean "sentences"?'),
+        ("sentences/all.yaml", "  greeting:", "  greting:", "  greting:",
+         'greting has sentences but no answer in answers.yaml, did you mean "greeting"?'),
+        ("answers.yaml", "none\n    rows:\n", "none\n    row:\n", "    row:", 'did you mean "rows"?'),
+        ("answers.yaml", '{text: "Hello.", kind: talk}', '{text: "Hello.", kind:talk}', "kind:talk",
+         'unknown key "kind:talk": a space goes after the colon of "kind:"'),
+    ],
+)  # fmt: skip
+def test_a_misspelt_name_above_a_block_is_reported_with_its_own_line(
+    folder: Path, file: str, old: str, new: str, line: str, message: str
+) -> None:
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    _, problems = check_folder(folder)
+    assert any(f"{path.name}:{line_of(path, line)}: " in problem and message in problem for problem in problems), (
+        problems
+    )
+
+
+@pytest.mark.parametrize(
+    ("heading", "message"),
+    [
+        ("[greting]", '1: [greting] is not an intent, did you mean "greeting"?'),
+        ("[greeting", '1: the heading "[greeting" must be [intent] or [intent family]'),
+        ("[greeting pop]", "1: pop is not a family of greeting in safety.yaml"),
+    ],
+)
+def test_a_mistake_in_a_heading_is_reported_once_however_many_wordings_follow(
+    folder: Path, heading: str, message: str
+) -> None:
+    (folder / "wordings.txt").write_text(f"{heading}\nhi there\nhey you\nhey\n", encoding="utf-8")
+    _, problems = check_folder(folder)
+    (problem,) = problems
+    assert problem.endswith(f"wordings.txt:{message}")
+
+
+@pytest.mark.parametrize(
     "template", ["I Have it", "it\u2019s", "cafe\u0301", "it('s|s) (a;b)", "{mineral:stone_2}", "{mineral}'\u0442"]
 )
 def test_a_template_that_some_text_matches_is_valid(folder: Path, template: str) -> None:

@@ -79,7 +79,8 @@ def test_check_names_each_stale_file_and_the_command_that_regenerates_it(folder:
     ran = run("check", folder)
     assert ran.code == 0, "training takes other tools"
     assert "alarm.learned is out of date" in ran.err
-    assert "run python -m bench.alarm" in ran.err
+    assert "run python -m bench.alarm (it needs the extra train; " in ran.err
+    assert 'pip install -e ".[train]"' in ran.err
 
     (folder / "wordings.txt").write_text("[about_moon]\nthat pale thing up there\n", encoding="utf-8")
     ran = run("check", folder)
@@ -87,3 +88,11 @@ def test_check_names_each_stale_file_and_the_command_that_regenerates_it(folder:
     assert "no problems" in ran.out
     assert "nearest.learned is out of date" in ran.err
     assert f"hint: voice-helper learn {folder}" in ran.err
+
+
+def test_learning_again_does_nothing_unless_something_has_changed(folder: Path, run: Run) -> None:
+    before = generated_file(folder, LEARNED_FILE).stat().st_mtime_ns
+    ran = run("learn", folder)
+    assert ran.code == 0
+    assert "already current" in ran.out
+    assert generated_file(folder, LEARNED_FILE).stat().st_mtime_ns == before

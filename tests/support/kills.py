@@ -79,7 +79,7 @@ class Place:
             open_skill(folder=self._intents, announce=told.append)
             return not told and not self._parts(self._intents)
 
-        return Work([str(VOICE_HELPER), "learn", str(self._intents)], begin, is_right)
+        return Work([str(VOICE_HELPER), "learn", "--force", str(self._intents)], begin, is_right)
 
     def _importing(self) -> Work:
         models = self._data / "voice-helper" / "models"

@@ -71,6 +71,8 @@ def ask(
     """
     if question and wav:
         raise click.UsageError("use a typed question or --wav, not both")
+    if question and not " ".join(question).strip():
+        raise click.UsageError("the question is empty: type one, or omit it to ask aloud")
     if question and recording:
         raise click.UsageError("a typed question has no audio to record: omit --debug-recording")
     check_save(options, save, wav)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from voice_helper.cli.options import INTENTS, FilePath, note, progress, share_done, warn_of_danger, write_file
-from voice_helper.errors import VoiceHelperError
+from voice_helper.errors import VoiceHelperError, install_hint
 from voice_helper.support.paths import intents_folder
+
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 if TYPE_CHECKING:  # each command imports the heavy modules that it needs
     from voice_helper.skill.folder_reader import Content
@@ -66,7 +68,8 @@ def check(
 @click.command()
 @click.argument("folder", required=False, type=FilePath(path_type=Path))
 @INTENTS
-def learn(folder: Path | None, intents: Path | None) -> None:
+@click.option("--force", is_flag=True, help="Learn again even if nothing has changed.")
+def learn(folder: Path | None, intents: Path | None, force: bool) -> None:
     """Learn an intents folder, so that other wordings are recognized.
 
     Takes about two minutes the first time, and less after an edit, because earlier results are cached. Until you run
@@ -75,9 +78,17 @@ def learn(folder: Path | None, intents: Path | None) -> None:
     Example: voice-helper learn intents/en
     """
     from voice_helper.skill import learn_folder
+    from voice_helper.skill.folder_reader import load_content
+    from voice_helper.skill.generated_files import is_learned
 
+    where = folder or intents or intents_folder()
+    if not force and is_learned(load_content(where)):
+        click.echo(f"{where}: already current; --force learns it again")
+        return
+    if where.resolve().is_relative_to(_PACKAGE):
+        note(f"this changes the installed package, in {where}; an update of the package replaces it")
     with share_done("learning the sentences") as done:
-        path = learn_folder(folder or intents or intents_folder(), done)
+        path = learn_folder(where, done)
     click.echo(f"learned; saved in {path}")
 
 
@@ -87,7 +98,8 @@ def _show_stale(content: Content) -> None:
 
     stale = stale_files(content)
     for file in stale:
-        note(f"{file.path} is out of date: its sources have changed; run {file.command}")
+        needs = f" (it needs the extra train; {install_hint('train')})" if file.needs_training else ""
+        note(f"{file.path} is out of date: its sources have changed; run {file.command}{needs}")
     count = sum(not file.needs_training for file in stale)
     if count:
         raise VoiceHelperError(

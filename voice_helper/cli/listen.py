@@ -208,7 +208,7 @@ def _open_and_converse(
     if manner.place is not None:
         _check_place(skill, manner.place)
     recognizer = open_chosen_recognizer(options, skill)
-    voice = _open_voice(options, save, is_live=file is None)
+    voice = _open_voice(options, save)
     console = terminal()
     view = _view(skill, listening, manner, console)
     if view is not None:
@@ -248,6 +248,8 @@ def _open_and_converse(
         finally:
             if save is not None and file is not None:
                 write_wav(save, silent.finish())
+            if save is not None:
+                note(f"the spoken audio is in {save}")
         if listening.events and file is not None:
             print_line({"at": round(assistant.seconds, 2), "event": "end", "reason": "source_ended"})
 
@@ -270,12 +272,12 @@ def _hear(assistant: Assistant, source: Source, listening: Listening, manner: _M
             pass
 
 
-def _open_voice(options: Options, save: Path | None, *, is_live: bool) -> Voice:
+def _open_voice(options: Options, save: Path | None) -> Voice:
     """Open the voice. If there is none, return a silent one that gives users time to read the text."""
     from voice_helper.voices import ReadingPace
 
     voice = open_voice_or_none(options, needed=save is not None)
-    return ReadingPace() if is_live and voice.name == "none" else voice
+    return ReadingPace() if voice.name == "none" else voice
 
 
 def _begin(assistant: Assistant, skill: Skill, options: Options, listening: Listening, manner: _Manner) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+_NO_SPACE = re.compile(r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*):[^\s:/].*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,14 @@ class Problems:
     def lines(self) -> tuple[str, ...]:
         """Return the problems as `file:line: message`, sorted by location."""
         return tuple(f"{file}:{line}: {message}" for file, line, message in sorted(self._found))
+
+
+def missing_space(line: str) -> str:
+    """Return what to do about a key without a space after its colon, which YAML reads as a part of a text:
+    `title:socks`. Return "" if the line does not begin with such a key.
+    """
+    found = _NO_SPACE.fullmatch(line)
+    return f'a space goes after the colon of "{found["key"]}:"' if found else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,8 @@ class Item:
     def mapping(self, problems: Problems, what: str, *, known: frozenset[str] | None = None) -> dict[str, Item]:
         """Return the items by key. Keys that are not in `known` are reported as problems."""
         if not isinstance(self.value, dict):
-            problems.add(self.place, f"{what} must have keys, not be {self._named()}")
+            missing = missing_space(self.value) if isinstance(self.value, str) else ""
+            problems.add(self.place, f"{what} must have keys, not be {self._named()}" + (missing and f": {missing}"))
             return {}
         if known is not None:
             for key, item in self.value.items():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, ClassVar, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.content.documents import Item, Place, Problems, missing_space
 
 _OWN: Final = ("place", "key_places")
 _LIKENESS: Final = 0.7
@@ -286,7 +286,9 @@ def _blank(kind: Any, place: Place) -> Any:
 
 
 def _known_names(name: str, known: Iterable[str]) -> str:
-    return f"{did_you_mean(name, known)} (known: {', '.join(sorted(known))})"
+    missing = missing_space(name)
+    cause = f": {missing}" if missing else did_you_mean(name, known)
+    return f"{cause} (known: {', '.join(sorted(known))})"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ class Wording:
     intent: str
     family: str | None
     place: Place
+    heading: Place
 
     @property
     def label(self) -> str:
@@ -38,6 +39,7 @@ def read_wordings(lines: Iterable[str], file: str, problems: Problems) -> tuple[
     found: dict[str, Wording] = {}
     intent: str | None = None
     family: str | None = None
+    heading_place: Place | None = None
     for number, raw in enumerate(lines, 1):
         line, place = raw.strip(), Place(file, number)
         if not line or line.startswith("#"):
@@ -47,12 +49,13 @@ def read_wordings(lines: Iterable[str], file: str, problems: Problems) -> tuple[
             if heading is None:
                 problems.add(place, f'the heading "{line}" must be [intent] or [intent family]')
             intent, family = (heading[1], heading[2]) if heading else (None, None)
+            heading_place = place
         elif len(line) > _MAX_LINE_CHARACTERS:
             problems.add(place, f"is longer than {_MAX_LINE_CHARACTERS} characters: nobody says that in one breath")
         elif line in found:
             problems.add(place, f'"{line}" stands in line {found[line].place.line} already')
-        elif intent is not None:
-            found[line] = Wording(line, intent, family, place)
-        else:
+        elif intent is not None and heading_place is not None:
+            found[line] = Wording(line, intent, family, place, heading_place)
+        elif heading_place is None:
             problems.add(place, f'"{line}" is under no heading [intent]')
     return tuple(found.values())

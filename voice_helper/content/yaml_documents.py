@@ -7,11 +7,12 @@ nesting.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
-from voice_helper.content.documents import Item, Place, Problems
+from voice_helper.content.documents import Item, Place, Problems, missing_space
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_CHARACTERS = 2_000_000
@@ -68,9 +69,52 @@ def _yaml_problem(error: Exception, file: str, text: str) -> tuple[Place, str]:
         return Place(file, line + 1), "is not YAML: the quotes that open here are never closed"
     line = mark.line if mark else 0
     lines = text.splitlines()
+    opens = _unclosed_quotes(text, mark)
+    if opens is not None:
+        what = "the quotes that open here are not closed where the text ends"
+        return Place(file, opens + 1), f"is not YAML: {what}, but only in line {line + 1}: close them on this line"
+    without_space = _line_without_space(lines, error, line)
+    if without_space is not None:
+        return Place(file, without_space + 1), f"is not YAML: {missing_space(lines[without_space])}"
     cause = _usual_cause(lines[line] if line < len(lines) else "", reason, context)
     more = "; ".join(filter(None, (context, cause)))
     return Place(file, line + 1), f"is not YAML: {reason}" + (f" ({more})" if more else "")
+
+
+def _unclosed_quotes(text: str, mark: Any) -> int | None:
+    """Return the index of the line whose quotes are closed only by the quotes that open the text at `mark`.
+
+    Return `None` if no quotes run on to the line of `mark`.
+    """
+    if mark is None:
+        return None
+    opens: int | None = None
+    try:
+        for token in yaml.scan(text, Loader=_Loader):
+            start, end = token.start_mark, token.end_mark
+            if (start.line, start.column) > (mark.line, mark.column):
+                break
+            if isinstance(token, yaml.ScalarToken) and token.style in {'"', "'"} and start.line < end.line == mark.line:
+                opens = int(start.line)
+    except yaml.YAMLError:
+        pass  # a mistake that the scanner finds is at `mark`, and the tokens before it have been read
+    return opens
+
+
+def _line_without_space(lines: Sequence[str], error: Exception, line: int) -> int | None:
+    """Return the index of the line before the mistake that has a key without a space after its colon.
+
+    Return `None` if there is no such line.
+    """
+    start: Any = getattr(error, "context_mark", None)
+    reason = getattr(error, "problem", None) or ""
+    if "could not find expected ':'" in reason and start is not None:
+        candidate = int(start.line)
+    elif "mapping values are not allowed" in reason:
+        candidate = next((number for number in range(line - 1, -1, -1) if lines[number].strip()), line)
+    else:
+        return None
+    return candidate if candidate < len(lines) and missing_space(lines[candidate]) else None
 
 
 def _usual_cause(line: str, reason: str, context: str) -> str | None:
@@ -110,7 +154,8 @@ def _item(node: yaml.Node, file: str, problems: Problems, *, depth: int) -> Item
                 first = next(each.start_mark.line for each, _ in node.value if each.value == key) + 1
                 problems.add(key_place, f'key "{key}" occurs twice (first in line {first}): keep only one')
             else:
-                read[key] = _item(value_node, file, problems, depth=depth + 1)
+                value = _item(value_node, file, problems, depth=depth + 1)
+                read[key] = Item(key_place, value.value)  # a block is found at its key, not at its first line
         return Item(place, read)
     return Item(place, _scalar(node, place, problems) if isinstance(node, yaml.ScalarNode) else None)
 

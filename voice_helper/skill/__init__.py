@@ -167,14 +167,16 @@ class Skill:
         """Transcribe a whole audio file, or the first question from a source.
 
         The transcript is empty if no words are recognized. Without a `recognizer`, `open_recognizer` opens one, which
-        is kept for the next call. Raises `AudioFileError` for a file that cannot be read, and the errors of
-        `open_recognizer`.
+        is kept for the next call. Raises `AudioFileError` for a file that cannot be read, `EngineFaultError` if the
+        recognizer returns anything but transcripts, and the errors of `open_recognizer`.
         """
         from voice_helper.audio.devices import WavSource
-        from voice_helper.skill.live_assistant import hear_one, hear_whole
+        from voice_helper.skill.live_assistant import CheckedRecognizer, hear_one, hear_whole
 
         source, hear = (WavSource(Path(sound)), hear_whole) if isinstance(sound, (str, Path)) else (sound, hear_one)
-        return self._file_hearing.hear(source, hear) if recognizer is None else hear(source, recognizer)
+        if recognizer is None:
+            return self._file_hearing.hear(source, hear)
+        return hear(source, CheckedRecognizer(recognizer))
 
     @cached_property
     def _file_hearing(self) -> FileHearing:

@@ -25,7 +25,7 @@ from voice_helper.content.files import (
     text_of,
     usual_page,
 )
-from voice_helper.content.schema import read
+from voice_helper.content.schema import did_you_mean, read
 from voice_helper.content.wordings import Wording, read_wordings
 from voice_helper.dialogue.answers import Answers, Sources, answers_of, named_sources, placeholders, read_facts
 from voice_helper.dialogue.commands import usual_commands
@@ -274,9 +274,12 @@ def _check_wordings(
     levels = {family.name: family.level for family in safety.families}
     for wording in wordings:
         if wording.intent not in sentences.intents:
-            problems.add(wording.place, f'"{wording.text}" is under [{wording.intent}], which is not an intent')
+            near = did_you_mean(wording.intent, sentences.intents)
+            problems.add(wording.heading, f"[{wording.intent}] is not an intent{near}")
         elif wording.family is not None and levels.get(wording.family) != wording.intent:
-            problems.add(wording.place, f"{wording.family} is not a family of {wording.intent} in safety.yaml")
+            near = did_you_mean(wording.family, (name for name, level in levels.items() if level == wording.intent))
+            what = f"{wording.family} is not a family of {wording.intent} in safety.yaml{near}"
+            problems.add(wording.heading, what)
 
 
 def _read_language(item: Item, problems: Problems) -> Language:
@@ -314,10 +317,12 @@ def _check_together(
     first: dict[str, Template] = {}
     for template in sentences.templates:
         first.setdefault(template.intent, template)
+    named = _intents_named(documents)
     for intent, template in first.items():
         if intent not in answers.entries:
-            problems.add(template.place, f"the intent {intent} has sentences but no answer in answers.yaml")
-    named = _intents_named(documents)
+            near = did_you_mean(intent, answers.entries)
+            what = f"the intent {intent} has sentences but no answer in answers.yaml{near}"
+            problems.add(named.get(intent, template.place), what)
     for intent, entry in answers.entries.items():
         if intent not in first and intent not in named:
             problems.add(entry.place, f"the answer {intent} has no intent: no sentence file names it")
@@ -378,14 +383,17 @@ def _read_guide(
     return guide
 
 
-def _intents_named(documents: Mapping[str, Item]) -> frozenset[str]:
-    """Return the intents that the files name, including those whose sentences are all invalid and already reported."""
-    named: set[str] = set()
+def _intents_named(documents: Mapping[str, Item]) -> Mapping[str, Place]:
+    """Return the lines of the intents that the files name, including those whose sentences are all invalid and already
+    reported.
+    """
+    named: dict[str, Place] = {}
     for document in documents.values():
         if isinstance(document.value, dict) and "intents" in document.value:
             intents = document.value["intents"].value
-            named.update(intents if isinstance(intents, dict) else ())
-    return frozenset(named)
+            for intent, item in intents.items() if isinstance(intents, dict) else ():
+                named.setdefault(intent, item.place)
+    return named
 
 
 SITUATIONS = frozenset({"recording", "serving", "assistant", "alert"})

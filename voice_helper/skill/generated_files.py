@@ -47,6 +47,12 @@ def stale_files(content: Content) -> tuple[StaleFile, ...]:
     return tuple(stale)
 
 
+def is_learned(content: Content) -> bool:
+    """Return whether a folder has every file that `learn` writes, and each is up to date."""
+    files = (generated_file(content.folder, name) for name in (LEARNED_FILE, PHRASES_FILE))
+    return all(path.is_file() for path in files) and all(file.needs_training for file in stale_files(content))
+
+
 def phrases_key(content: Content) -> str:
     """Return the key of everything that the phrases are drawn from."""
     return f"{content.drawing_key} {DRAWING_VERSION}"

@@ -21,13 +21,14 @@ from voice_helper.audio.devices import (
 from voice_helper.audio.endpoint import ONE_QUESTION
 from voice_helper.dialogue.conversation import Conversation
 from voice_helper.dialogue.state import State
+from voice_helper.errors import EngineFaultError
 from voice_helper.recognizers import Recognizer
 from voice_helper.recognizers.wake_word import WakeWord
 from voice_helper.runtime.assistant import Assistant, LoopEvent, hear_question, hear_utterances, joined
 from voice_helper.runtime.speaker import Speaker
 from voice_helper.runtime.supervised_engines import supervised_recognizer, supervised_voice
 from voice_helper.runtime.supervision import GuardedEcho, GuardedSpotter
-from voice_helper.types import Transcript
+from voice_helper.types import AudioChunk, Transcript
 from voice_helper.voices import ReadingPace, Voice
 
 
@@ -47,6 +48,34 @@ class FileHearing:
             if self._recognizer is None:
                 self._recognizer = self._open()
             return hear(source, self._recognizer)
+
+
+class CheckedRecognizer:
+    """Raises `EngineFaultError` if the recognizer of a caller returns anything but transcripts."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
+        self.name = recognizer.name
+
+    def accept(self, chunk: AudioChunk) -> str:
+        """Pass a chunk on and return the partial transcript."""
+        return self._recognizer.accept(chunk)
+
+    def pause(self) -> Transcript:
+        """Return the transcript up to a pause."""
+        return self._checked(self._recognizer.pause(), "pause()")
+
+    def finish(self) -> Transcript:
+        """Return the final transcript."""
+        return self._checked(self._recognizer.finish(), "finish()")
+
+    def _checked(self, heard: object, call: str) -> Transcript:
+        if not isinstance(heard, Transcript):
+            raise EngineFaultError(
+                f"{call} of the recognizer {self.name} must return a Transcript, not {heard!r}",
+                hint="return Transcript(text, confidence), or Transcript('', 0.0) if no words are recognized",
+            )
+        return heard
 
 
 def hear_one(source: Source, recognizer: Recognizer) -> Transcript:
