@@ -143,7 +143,7 @@ def test_a_sentence_of_a_template_gets_the_programs_answer_or_the_advice_to_get_
         ("i have chest pain and my leg is swollen", "Call 112 now."),
         ("i want to die and my leg hurts", "I'm sorry you feel this way."),
         ("why do my calves cramp at night", "The article does not say why they come at night."),
-        ("help i have a cramp in my foot", "Sit on the edge of the bed, or on a chair. Sit up. Put your foot"),
+        ("help i have a cramp in my foot", "Sit on the edge of the bed. Press your foot flat on the floor."),
         ("help i have a cramp", "Sit or lie somewhere safe. Straighten your leg."),
         ("my leg keeps giving way", "I can't help with this one. "),
         ("would magnets work for leg cramps", "The article does not mention magnets or bracelets."),

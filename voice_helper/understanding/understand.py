@@ -726,16 +726,17 @@ class Understanding:
 
     def _claimed(self, said: NormalizedText, claim: Claim, flag: Flag | None) -> Match:
         if flag is not None and claim.intent in LEVELS and LEVELS.index(flag.level) <= LEVELS.index(claim.intent):
-            return Match(flag.level, claim.slots, 1.0, "safety", flag.family, claim.template)
-        group = self._group(claim.intent)
+            intent, family = flag.level, flag.family
+        else:
+            intent, family = claim.intent, None
         decided: Literal["safety", "command", "exact"] = "exact"
-        if claim.intent in LEVELS:
+        if intent in LEVELS:
             decided = "safety"
-        elif group == COMMAND_GROUP:
+        elif self._group(intent) == COMMAND_GROUP:
             decided = "command"
-        empty = [slot for slot in self.sentences.slots_of.get(claim.intent, ()) if slot not in claim.slots]
+        empty = [slot for slot in self.sentences.slots_of.get(intent, ()) if slot not in claim.slots]
         found = self.sentences.find_slots(said.comparable, empty, misheard=False)  # every word is in the template
-        return Match(claim.intent, {**claim.slots, **found}, 1.0, decided, None, claim.template)
+        return Match(intent, {**claim.slots, **found}, 1.0, decided, family, claim.template)
 
     def _flagged(self, said: NormalizedText, flag: Flag) -> Match:
         return Match(flag.level, self._slots_in(said, flag.level), 1.0, "safety", flag.family)
