@@ -199,7 +199,7 @@ def test_each_kind_that_has_phrases_needs_a_reply(skill: Skill) -> None:
         read_document(text, "follow_ups.yaml", problems), skill.content.language, Sources(frozenset(), {}), problems
     )
     assert problems.lines() == (
-        'follow_ups.yaml:5: nothing needs "fails", because there are phrases for it',
+        'follow_ups.yaml:4: nothing needs "fails", because there are phrases for it',
         'follow_ups.yaml:8: nothing, sure needs "text"',
     )
     assert read.otherwise == {"more": "remedies"}

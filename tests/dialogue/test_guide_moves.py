@@ -232,7 +232,7 @@ def test_a_step_without_a_name_is_called_by_its_number() -> None:
          "- {name: heat, skip_when: cold, say: [{text: Warm., kind: talk}]}\n"
          "place:\n  step: pull\n  ask: {thigh: 1}\nconditions: {hot: {}}"),
          ['3: the step heat: "conditions:" does not say when "cold" is true',
-          '5: place needs "slot", the slot that names a place in the sentences', '5: place: "pull" is not a step',
+          '4: place needs "slot", the slot that names a place in the sentences', '5: place: "pull" is not a step',
           '6: place, ask, thigh must have keys, not be "1"',
           "7: conditions, hot must be a text, not keys with values"]),
         (("steps:\n- {name: stretch, say: [{text: Pull., kind: talk}]}\n"

@@ -146,7 +146,7 @@ class Thresholds:
     redirect: float = _NEVER
     """The minimum log odds at which a redirect is acted on if no rule finds it."""
 
-    redirect_sure: float = _NEVER
+    redirect_sure: float = -_NEVER
     """The minimum log odds of a redirect for acting on it if the text names a topic that has an answer of its own, or
     is well understood otherwise.
     """
