@@ -20,7 +20,7 @@ SHORT_LIST = (
     "massage", "heat", "warmth", "hot_weather", "bath", "spasm", "minerals", "electrolytes", "vitamin", "dehydration",
     "back pain", "headache", "sciatica",
 )  # fmt: skip
-OF_ANY_SUBJECT = {"apple", "condition", "family", "pickle", "reach", "tests"}
+OF_ANY_SUBJECT = {"apple", "condition", "date", "family", "likeness", "pickle", "reach", "tests"}
 """Slot values that have another meaning in the code, such as a phone maker or a family of signs."""
 
 ALLOWED = {"recognizers/embedded/recognizer.py": {"stretch"}, "errors.py": {"leg-cramp-voice"}}

@@ -148,7 +148,7 @@ def test_a_ping_is_answered_and_unknown_events_are_ignored(port: int) -> None:
 
 def test_a_question_is_answered_with_the_full_disclaimer_once(port: int, name: str) -> None:
     text = wait(answered(port, "why do my calves cramp at night", name))
-    assert text.startswith("The article lists tired muscles")
+    assert text.startswith("The article does not say why they come at night.")
     assert "advice from a medical expert" in text
     assert wait(answered(port, "does heat help", name)).endswith("This is not medical advice.")
 

@@ -71,14 +71,12 @@ def ask(
     """
     if question and wav:
         raise click.UsageError("use a typed question or --wav, not both")
-    if question and not " ".join(question).strip():
-        raise click.UsageError("the question is empty: type one, or omit it to ask aloud")
     if question and recording:
         raise click.UsageError("a typed question has no audio to record: omit --debug-recording")
     check_save(options, save, wav)
     _answer_once(
         options,
-        " ".join(question) if question else None,
+        (" ".join(question) or " ") if question else None,  # an empty question is answered like a blank one
         wav,
         save,
         as_json=as_json,
