@@ -592,7 +592,7 @@ def test_the_guide_starts_at_once_for_the_given_place(run: Run, tmp_path: Path) 
     events = forms(ran.out)
     assert ran.code == 0
     says = [event["text"] for event in events if event["event"] == "say"]
-    assert says[0] == "Sit or lie somewhere safe."
+    assert says[0] == "Sit on the edge of the bed, or on a chair."
     assert "Put your foot flat on the floor." in says
     assert (events[0]["event"], events[0]["step"], events[0]["at"]) == ("say", 1, 0)
     assert "stopped" in [event["reason"] for event in events if event["event"] == "end"]

@@ -18,7 +18,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +28,7 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.support.patience import PATIENCE_SECONDS, wait_until
 from tests.support.programs import VOICE_HELPER, Run, environment
@@ -547,8 +547,9 @@ def test_more_audio_than_real_time_ends_the_connection(quiet_address: str) -> No
 def test_too_many_questions_end_the_connection(quiet_address: str) -> None:
     with talking(quiet_address) as talk:
         talk.wait("welcome")
-        for _ in range(100):
-            talk.send(do="quiet")
+        with suppress(ConnectionClosed):  # it may end before all are sent
+            for _ in range(100):
+                talk.send(do="quiet")
         assert talk.closed() == TOO_FAST
 
 

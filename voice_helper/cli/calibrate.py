@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -121,7 +122,7 @@ def _refuse_few(names: str, trials: Sequence[Trial]) -> None:
 def _present_text(path: Path, present: Thresholds) -> str:
     if path.is_file():
         return path.read_text(encoding="utf-8-sig")
-    usual = (f"{name}: {value}\n" for name, value in asdict(present).items())
+    usual = (f"{name}: {value}\n" for name, value in asdict(present).items() if math.isfinite(value))
     return f"language: {path.parent.name}\n{''.join(usual)}"
 
 
